@@ -1,0 +1,72 @@
+/** The one error class of the library: what can fail in good use, with a stable `code`. */
+
+/** What each code carries in `details`. Misuse that no code names throws `TypeError` or `RangeError`. */
+export interface ErrorDetails {
+  /** A call needs a signer and none is set. */
+  readonly SIGNER_NOT_SET: undefined;
+  /** The payload's JSON is larger than this engine accepts. Both in bytes of UTF-8. */
+  readonly PAYLOAD_TOO_LARGE: { readonly size: number; readonly limit: number };
+  /** `maxPayloadSize` is out of range. Both in bytes. */
+  readonly INVALID_PAYLOAD_LIMIT: { readonly requested: number; readonly max: number };
+  readonly INVALID_NAMESPACE: undefined;
+  readonly INVALID_CATEGORY: undefined;
+  /** The payload is not a JSON value: `undefined`, a function, a cycle, a BigInt, a lone surrogate, too deep. */
+  readonly INVALID_PAYLOAD: undefined;
+  readonly INVALID_EXPIRATION: undefined;
+  readonly INVALID_RELAY_URL: undefined;
+  /** Every configured relay refused the write for good; it was withdrawn. Reasons by relay URL. */
+  readonly NO_RELAYS_ACCEPTED: { readonly reasons: Readonly<Record<string, string>> };
+  /** No relay answered and this device holds no copy: the value is unknown, not absent. */
+  readonly NO_RELAYS_REACHABLE: undefined;
+  readonly ENCRYPTION_FAILED: undefined;
+  readonly DECRYPTION_FAILED: undefined;
+  readonly SIGNING_FAILED: undefined;
+  /** The store could not read or save; nothing was changed. */
+  readonly STORE_FAILED: undefined;
+  /** The newest event of a category cannot be decrypted or parsed. */
+  readonly UNDECODABLE: { readonly category: string; readonly eventId: string };
+  /** A stamp is further ahead of this device's clock than allowed. `aheadSeconds` in s. */
+  readonly CLOCK_SKEW: { readonly aheadSeconds: number };
+  /** The engine, store or connection was closed. */
+  readonly CLOSED: undefined;
+}
+
+export type ErrorCode = keyof ErrorDetails;
+
+/**
+ * An error with a stable `code`. `message` never holds keys or payloads.
+ * Narrow with `isNostrSyncError(error, 'PAYLOAD_TOO_LARGE')`; `details` then has that code's shape.
+ */
+export class NostrSyncError<C extends ErrorCode = ErrorCode> extends Error {
+  override readonly name = 'NostrSyncError';
+  readonly code: C;
+  readonly details: ErrorDetails[C];
+
+  constructor(
+    code: C,
+    message: string,
+    ...rest: undefined extends ErrorDetails[C]
+      ? [options?: { readonly cause?: unknown }]
+      : [options: { readonly details: ErrorDetails[C]; readonly cause?: unknown }]
+  ) {
+    const options: { readonly details?: ErrorDetails[C]; readonly cause?: unknown } = rest[0] ?? {};
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    this.details = options.details as ErrorDetails[C];
+  }
+}
+
+export function isNostrSyncError(error: unknown): error is NostrSyncError;
+export function isNostrSyncError<C extends ErrorCode>(error: unknown, code: C): error is NostrSyncError<C>;
+export function isNostrSyncError(error: unknown, code?: ErrorCode): boolean {
+  return error instanceof NostrSyncError && (code === undefined || error.code === code);
+}
+
+/** A short description of an unexpected argument for error messages: its type and, when harmless, its value. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value === 'string') return value.length > 80 ? `a string of ${value.length} characters` : JSON.stringify(value);
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  return typeof value === 'object' ? 'an object' : typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`;
+}

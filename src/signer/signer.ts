@@ -1,0 +1,21 @@
+/** The Signer port: the shape of NIP-07 (`window.nostr`), so that a browser extension or NIP-46 client fits as it is. */
+
+import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
+
+/**
+ * Holds a key and works with it. A signer may take minutes (a person clicks), throw, hang or lie:
+ * the engine bounds, catches and verifies whatever it returns.
+ */
+export interface Signer {
+  /** The public key: 32 bytes in lower-case hex. */
+  getPublicKey(): Promise<string>;
+  /** Adds `pubkey`, `id` and `sig` (NIP-01). */
+  signEvent(template: EventTemplate): Promise<NostrEvent>;
+  readonly nip44: {
+    /** NIP-44 v2 from this key to `peer` (hex). Returns base64. */
+    encrypt(peer: string, plaintext: string): Promise<string>;
+    decrypt(peer: string, ciphertext: string): Promise<string>;
+  };
+  /** Wipes what key material this signer holds; every later call rejects. Signers without one have nothing to wipe. */
+  wipe?(): void;
+}
