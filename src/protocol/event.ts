@@ -1,5 +1,14 @@
 /** Nostr events (NIP-01): types, serialisation, and the one way from unknown bytes to a `VerifiedEvent`. */
 
+import {
+  KIND_APP_DATA,
+  MAX_CONTENT_CHARS,
+  MAX_DEVICE_ID_CHARS,
+  MAX_STAMP,
+  MAX_TAG_CHARS,
+  MAX_TAGS,
+} from './limits.ts';
+
 export interface EventTemplate {
   readonly kind: number;
   /** Unix time in s. */
@@ -17,10 +26,10 @@ export interface NostrEvent extends EventTemplate {
   readonly sig: string;
 }
 
-/** The text whose SHA-256 is the event's id (NIP-01). */
-export function serializeEvent(event: EventTemplate & { readonly pubkey: string }): string {
-  return JSON.stringify([0, event.pubkey, event.created_at, event.kind, event.tags, event.content]);
-}
+declare const verified: unique symbol;
+
+/** An event whose id and signature were checked here. A type, not a flag: no copy of a flag can forge it. */
+export type VerifiedEvent = NostrEvent & { readonly [verified]: true };
 
 /** The two costly checks of an event, as a port so that a simulator can replace them. */
 export interface EventVerifier {
@@ -28,4 +37,104 @@ export interface EventVerifier {
   hash(event: EventTemplate & { readonly pubkey: string }): string;
   /** Whether `sig` is a valid BIP-340 signature of `id` by `pubkey`. Never throws. The id itself is not recomputed. */
   verifySignature(event: NostrEvent): boolean;
+}
+
+/** The text whose SHA-256 is the event's id (NIP-01). */
+export function serializeEvent(event: EventTemplate & { readonly pubkey: string }): string {
+  return JSON.stringify([0, event.pubkey, event.created_at, event.kind, event.tags, event.content]);
+}
+
+const HEX_32 = /^[0-9a-f]{64}$/;
+const HEX_64 = /^[0-9a-f]{128}$/;
+
+export function isHex32(value: unknown): value is string {
+  return typeof value === 'string' && HEX_32.test(value);
+}
+
+function isInteger(value: unknown, max: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= max;
+}
+
+function isTag(tag: unknown): tag is readonly string[] {
+  return Array.isArray(tag) && tag.length <= MAX_TAGS && tag.every((v) => typeof v === 'string' && v.length <= MAX_TAG_CHARS);
+}
+
+/** An event by shape alone, or `undefined`: types, lengths and ranges; fields that NIP-01 does not know are dropped. */
+export function parseEvent(value: unknown): NostrEvent | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { id, pubkey, sig, kind, created_at, tags, content } = value as Record<string, unknown>;
+  if (!isHex32(id) || !isHex32(pubkey) || typeof sig !== 'string' || !HEX_64.test(sig)) return undefined;
+  if (!isInteger(kind, 65_535) || !isInteger(created_at, MAX_STAMP)) return undefined;
+  if (typeof content !== 'string' || content.length > MAX_CONTENT_CHARS) return undefined;
+  if (!Array.isArray(tags) || tags.length > MAX_TAGS || !tags.every(isTag)) return undefined;
+  return { id, pubkey, created_at, kind, tags, content, sig };
+}
+
+/** Why an event is not taken. Each is counted in the health of the relay that sent it. */
+export type EventFault = 'shape' | 'author' | 'kind' | 'd-tag' | 'id' | 'signature';
+
+export type EventCheck =
+  /** A genuine event that was not known. */
+  | { readonly type: 'new'; readonly event: VerifiedEvent; readonly dTag: string }
+  /** The id of an event that was verified before; its content is not looked at again. */
+  | { readonly type: 'known'; readonly id: string; readonly dTag: string }
+  | { readonly type: 'rejected'; readonly fault: EventFault };
+
+/**
+ * The checks of a received event in the order of docs/PROTOCOL.md: cheap first, the signature last.
+ * `isVerified` is asked only after the id was recomputed, so that a forged copy never suppresses a genuine event.
+ */
+export function checkEvent(
+  value: unknown,
+  expected: {
+    readonly pubkey: string;
+    readonly isAsked: (dTag: string) => boolean;
+    readonly isVerified: (id: string, dTag: string) => boolean;
+    readonly verifier: EventVerifier;
+  },
+): EventCheck {
+  const rejected = (fault: EventFault): EventCheck => ({ type: 'rejected', fault });
+  const event = parseEvent(value);
+  if (event === undefined) return rejected('shape');
+  if (event.pubkey !== expected.pubkey) return rejected('author');
+  if (event.kind !== KIND_APP_DATA) return rejected('kind');
+  const dTag = dTagOf(event);
+  if (dTag === undefined || !expected.isAsked(dTag)) return rejected('d-tag');
+  if (expected.verifier.hash(event) !== event.id) return rejected('id');
+  if (expected.isVerified(event.id, dTag)) return { type: 'known', id: event.id, dTag };
+  if (!expected.verifier.verifySignature(event)) return rejected('signature');
+  return { type: 'new', event: event as VerifiedEvent, dTag };
+}
+
+/** The values of the first tag with this name, or `undefined`. */
+export function tagValues(event: EventTemplate, name: string): readonly string[] | undefined {
+  return event.tags.find((tag) => tag[0] === name)?.slice(1);
+}
+
+/** The d-tag, or `undefined` where there is not exactly one. */
+export function dTagOf(event: EventTemplate): string | undefined {
+  const dTags = event.tags.filter((tag) => tag[0] === 'd');
+  return dTags.length === 1 ? dTags[0]![1] : undefined;
+}
+
+/** The `device_id` tag; the pubkey in hex where it is missing or unusable. */
+export function deviceIdOf(event: NostrEvent): string {
+  const id = tagValues(event, 'device_id')?.[0];
+  return id === undefined || id === '' || id.length > MAX_DEVICE_ID_CHARS ? event.pubkey : id;
+}
+
+/** Whether the event is a tombstone (`remove`). */
+export function isTombstone(event: EventTemplate): boolean {
+  return tagValues(event, 'deleted') !== undefined;
+}
+
+/** Whether the event has expired (NIP-40) at `nowSeconds`. A malformed expiration never expires. */
+export function isExpired(event: EventTemplate, nowSeconds: number): boolean {
+  const expiration = tagValues(event, 'expiration')?.[0];
+  return expiration !== undefined && /^\d{1,12}$/.test(expiration) && Number(expiration) <= nowSeconds;
+}
+
+/** The format of the content: `undefined` is the bare JSON of the reference. */
+export function formatOf(event: EventTemplate): string | undefined {
+  return tagValues(event, 'format')?.[0];
 }

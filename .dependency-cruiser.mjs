@@ -1,0 +1,187 @@
+/** Which file may import which: the rooms of docs/ARCHITECTURE.md. Nothing runs back up. */
+
+/** The rooms from the ground up: where their files are, and which other rooms they may import. */
+const ROOMS = {
+  ground: { path: '^src/(errors|clock|readable)\\.ts$', imports: [] },
+  crypto: { path: '^src/crypto/', imports: ['ground'], types: ['protocol'] },
+  protocol: { path: '^src/protocol/', imports: ['crypto', 'ground'] },
+  signer: { path: '^src/signer/', imports: ['protocol', 'crypto', 'ground'] },
+  relay: { path: '^src/relay/', imports: ['protocol', 'crypto', 'ground'] },
+  store: { path: '^src/store/', imports: ['protocol', 'crypto', 'ground'] },
+  sync: { path: '^src/sync/', imports: ['signer', 'relay', 'store', 'protocol', 'crypto', 'ground'] },
+  assembly: {
+    path: '^src/(nostr-sync|options)\\.ts$',
+    imports: ['sync', 'signer', 'relay', 'store', 'protocol', 'crypto', 'ground'],
+  },
+  entries: {
+    path: '^src/((node|browser|api)\\.ts$|browser/)',
+    imports: ['assembly', 'sync', 'signer', 'relay', 'store', 'protocol', 'crypto', 'ground'],
+  },
+  adapters: {
+    path: '^src/(tauri|react|svelte|vue|zustand)(\\.ts$|/)',
+    imports: ['entries', 'assembly', 'sync', 'signer', 'relay', 'store', 'protocol', 'crypto', 'ground'],
+  },
+  cli: {
+    path: '^src/cli/',
+    imports: ['entries', 'assembly', 'sync', 'signer', 'relay', 'store', 'protocol', 'crypto', 'ground'],
+  },
+  testing: {
+    path: '^src/testing/',
+    imports: ['relay', 'store', 'protocol', 'crypto', 'ground'],
+    types: ['signer'],
+  },
+};
+
+/** Files that touch a platform. Only an entry, the command or the test kit picks one of them. */
+const PLATFORM_ADAPTERS =
+  '^src/(crypto/node-primitives|relay/(node|browser)-socket|signer/nip07|store/(file|indexeddb))\\.ts$';
+
+const TYPE_ONLY = ['type-only'];
+
+function roomRules() {
+  return Object.entries(ROOMS).flatMap(([name, room]) => {
+    const paths = (names) => names.map((other) => ROOMS[other].path);
+    const values = [room.path, ...paths(room.imports)];
+    const types = [...values, ...paths(room.types ?? [])];
+    return [
+      {
+        name: `${name}-imports-downwards`,
+        comment: `src: ${name} may import only: ${room.imports.join(', ') || 'nothing'}.`,
+        severity: 'error',
+        from: { path: room.path },
+        to: { path: '^src/', pathNot: values, dependencyTypesNot: TYPE_ONLY },
+      },
+      {
+        name: `${name}-imports-types-downwards`,
+        comment: `src: ${name} may import types only from: ${[...room.imports, ...(room.types ?? [])].join(', ') || 'nothing'}.`,
+        severity: 'error',
+        from: { path: room.path },
+        to: { path: '^src/', pathNot: types, dependencyTypes: TYPE_ONLY },
+      },
+    ];
+  });
+}
+
+function onlyFrom(name, paths, modules) {
+  return {
+    name,
+    severity: 'error',
+    from: { path: '^src/', pathNot: paths },
+    to: { path: modules.map((module) => `^(node_modules/)?(@types/)?${module}(/|$)`) },
+  };
+}
+
+export default {
+  forbidden: [
+    ...roomRules(),
+    {
+      name: 'every-file-has-a-room',
+      comment: 'A file outside the rooms: give it one in .dependency-cruiser.mjs and docs/ARCHITECTURE.md.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: Object.values(ROOMS).map((room) => room.path) },
+      to: {},
+    },
+    {
+      name: 'no-circular',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: TYPE_ONLY } },
+    },
+    {
+      name: 'no-orphans',
+      comment: 'Nobody imports this file and it imports nobody.',
+      severity: 'error',
+      from: { path: '^src/', orphan: true },
+      to: {},
+    },
+    {
+      name: 'engine-sees-ports-only',
+      comment:
+        'Platform adapters are chosen by the entries, the command and the test kit; the rest sees the port.',
+      severity: 'error',
+      from: {
+        path: '^src/',
+        pathNot: [ROOMS.entries.path, ROOMS.adapters.path, ROOMS.cli.path, ROOMS.testing.path],
+      },
+      to: { path: PLATFORM_ADAPTERS },
+    },
+    {
+      name: 'platform-neutral-entry',
+      comment: 'The browser entry must never reach a file for Node.',
+      severity: 'error',
+      from: { path: '^src/browser(\\.ts$|/)' },
+      to: { reachable: true, path: '^src/(node|crypto/node-primitives|relay/node-socket|store/file)\\.ts$' },
+    },
+    {
+      name: 'node-only-in-node-adapters',
+      severity: 'error',
+      from: {
+        path: '^src/',
+        pathNot: [
+          '^src/node\\.ts$',
+          '^src/crypto/node-primitives\\.ts$',
+          '^src/store/file\\.ts$',
+          '^src/relay/node-socket\\.ts$',
+          '^src/testing/relay-server\\.ts$',
+          '^src/cli/',
+        ],
+      },
+      to: { dependencyTypes: ['core'] },
+    },
+    onlyFrom(
+      'ws-only-in-socket-files',
+      ['^src/relay/node-socket\\.ts$', '^src/testing/relay-server\\.ts$'],
+      ['ws'],
+    ),
+    onlyFrom('idb-only-in-indexeddb', ['^src/store/indexeddb\\.ts$'], ['idb']),
+    onlyFrom('commander-only-in-cli', ['^src/cli/'], ['commander']),
+    onlyFrom('ciphers-and-curves-only-in-crypto', ['^src/crypto/'], ['@noble/ciphers', '@noble/curves']),
+    onlyFrom(
+      'hashes-and-codecs-only-in-crypto-protocol-signer',
+      ['^src/crypto/', '^src/protocol/', '^src/signer/'],
+      ['@noble/hashes', '@scure/base'],
+    ),
+    {
+      name: 'src-imports-no-tests',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|bench|examples|scripts|dist)/' },
+    },
+    {
+      name: 'no-unresolvable',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'runtime-dependencies-are-declared',
+      comment:
+        'What ships imports, also as types, only what package.json lists under dependencies or peerDependencies.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: {
+        dependencyTypes: [
+          'npm-dev',
+          'npm-no-pkg',
+          'npm-unknown',
+          'npm-optional',
+          'npm-bundled',
+          'undetermined',
+        ],
+        dependencyTypesNot: ['npm-peer'],
+        pathNot: '^(node_modules/)?@types/(node|ws)/',
+      },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js'],
+    },
+    reporterOptions: { text: { highlightFocused: true } },
+  },
+};

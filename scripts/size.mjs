@@ -1,0 +1,89 @@
+/**
+ * What a browser app pays for the library: bundles a consumer the way an app would, minifies, compresses,
+ * and fails when a limit is passed or when something for Node got in.
+ *
+ * "Crypto" is @noble/*, @scure/* and dist/crypto: audited code that is its size. "Beyond the crypto" is measured
+ * on the same bundle with those emptied. 1 KB = 1,000 bytes. Another repository root may be given as argument.
+ */
+
+import { existsSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const ROOT = resolve(process.argv[2] ?? join(import.meta.dirname, '..'));
+const LIMITS = { total: 35_000, beyondCrypto: 14_000 };
+const CONSUMER = `
+  import { createNostrSync, secretKeySigner, indexedDbStore } from 'nostr-sync';
+  globalThis.app = { createNostrSync, secretKeySigner, indexedDbStore };
+`;
+
+const CRYPTO = /node_modules[\\/]@(noble|scure)[\\/]|[\\/]dist[\\/]crypto[\\/]/;
+const FORBIDDEN = new RegExp(`^(node:.*|ws|commander|(${builtinModules.join('|')})(/.*)?)$`);
+
+async function bundle({ withoutCrypto }) {
+  const found = new Set();
+  const inspect = {
+    name: 'inspect',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: FORBIDDEN }, ({ path, importer }) => {
+        found.add(`${path}, imported by ${importer}`);
+        return { path, external: true };
+      });
+      if (!withoutCrypto) return;
+      // The same names without the code behind them, so that the rest is bundled and shaken as before.
+      onLoad({ filter: CRYPTO }, async ({ path }) => {
+        const names = Object.keys(await import(pathToFileURL(path).href));
+        return { contents: names.map((name) => `export let ${name} = 0;`).join('\n') };
+      });
+    },
+  };
+  const { outputFiles } = await build({
+    stdin: { contents: CONSUMER, resolveDir: ROOT, sourcefile: 'consumer.js' },
+    bundle: true,
+    write: false,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2023',
+    conditions: ['browser', 'import'],
+    legalComments: 'none',
+    logLevel: 'error',
+    plugins: [inspect],
+  });
+  const [{ contents }] = outputFiles;
+  return { found, raw: contents.length, compressed: gzipSync(contents, { level: 9 }).length };
+}
+
+if (!existsSync(join(ROOT, 'dist/browser.js'))) {
+  console.error('Cannot measure the size: dist/browser.js does not exist. Run `npm run build` first.');
+  process.exit(1);
+}
+
+const [whole, engine] = await Promise.all([
+  bundle({ withoutCrypto: false }),
+  bundle({ withoutCrypto: true }),
+]);
+const kb = (bytes) => (bytes / 1_000).toFixed(1).padStart(9);
+const rows = [
+  ['total', whole.raw, whole.compressed, LIMITS.total],
+  ['beyond crypto', engine.raw, engine.compressed, LIMITS.beyondCrypto],
+  ['crypto', whole.raw - engine.raw, whole.compressed - engine.compressed, undefined],
+];
+
+console.log(
+  `${'browser bundle, KB'.padEnd(20)}${'minified'.padStart(9)}${'gzip'.padStart(9)}${'limit'.padStart(9)}`,
+);
+for (const [name, raw, compressed, limit] of rows) {
+  const verdict = limit === undefined ? '' : `${kb(limit)}${compressed > limit ? '  OVER' : ''}`;
+  console.log(`${name.padEnd(20)}${kb(raw)}${kb(compressed)}${verdict}`);
+}
+
+let failed = rows.some(([, , compressed, limit]) => limit !== undefined && compressed > limit);
+for (const module of whole.found) {
+  console.error(`Forbidden in a browser bundle: ${module}`);
+  failed = true;
+}
+if (failed) process.exit(1);

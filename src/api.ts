@@ -1,0 +1,17 @@
+/** What both entry points export besides their platform's own. */
+
+export { systemClock, type Clock } from './clock.ts';
+export { isNostrSyncError, NostrSyncError, type ErrorCode, type ErrorDetails } from './errors.ts';
+export type { NostrSync, SyncStatus } from './nostr-sync.ts';
+export type { NostrSyncOptions, PublishOptions } from './options.ts';
+export type { EventTemplate, EventVerifier, NostrEvent } from './protocol/event.ts';
+export type { RelayInfo, Violation } from './relay/connection.ts';
+export type { OpenSocket, Socket, SocketHandlers } from './relay/socket.ts';
+export { deriveSyncKey } from './signer/derive.ts';
+export { nip07Signer } from './signer/nip07.ts';
+export type { Signer } from './signer/signer.ts';
+export { memoryStore } from './store/memory.ts';
+export type { Changes, Store } from './store/store.ts';
+export type { Conflict, DeliveryReport, FetchResult, Receipt, SyncEvents } from './sync/events.ts';
+export type { Pacing } from './sync/pacer.ts';
+export type { Delivery, Stage } from './sync/record.ts';

@@ -1,0 +1,54 @@
+/** The entry point in browsers, webviews and workers. */
+
+import { systemClock } from './clock.ts';
+import { noblePrimitives } from './crypto/noble-primitives.ts';
+import { createEventVerifier } from './protocol/event-verifier.ts';
+import { createEngine, type NostrSync } from './nostr-sync.ts';
+import type { NostrSyncOptions } from './options.ts';
+import { openBrowserSocket } from './relay/browser-socket.ts';
+import { createSecretKeySigner } from './signer/secret-key.ts';
+import type { Signer } from './signer/signer.ts';
+import { indexedDbStore } from './store/indexeddb.ts';
+
+export * from './api.ts';
+export { indexedDbStore } from './store/indexeddb.ts';
+
+const randomBytes = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
+
+/** Back from sleep, online again or visible again: connections may have died without a word. */
+function onWake(wake: () => void): () => void {
+  const onVisible = (): void => {
+    if (globalThis.document?.visibilityState === 'visible') wake();
+  };
+  globalThis.addEventListener?.('online', wake);
+  globalThis.document?.addEventListener('visibilitychange', onVisible);
+  return () => {
+    globalThis.removeEventListener?.('online', wake);
+    globalThis.document?.removeEventListener('visibilitychange', onVisible);
+  };
+}
+
+/**
+ * Starts an engine. Without a `store` it keeps its state in IndexedDB, in a database named after the namespace.
+ * Throws `INVALID_NAMESPACE`, `INVALID_RELAY_URL`, `INVALID_PAYLOAD_LIMIT`; `TypeError` or `RangeError` for other misuse.
+ */
+export function createNostrSync<Categories extends object = Record<string, unknown>>(
+  options: NostrSyncOptions = {},
+): NostrSync<Categories> {
+  return createEngine(options, {
+    openSocket: openBrowserSocket,
+    clock: systemClock,
+    randomBytes,
+    verifier: createEventVerifier(noblePrimitives),
+    store: (namespace) => indexedDbStore(`nostr-sync/${namespace}`),
+    onWake,
+  });
+}
+
+/**
+ * A signer that holds a secret key in this page: 32 bytes (copied), 64 hex digits or an `nsec` (NIP-19).
+ * Use a key for syncing alone: see `deriveSyncKey`. Throws `TypeError` or `RangeError`, which never show the key.
+ */
+export function secretKeySigner(key: Uint8Array | string): Signer {
+  return createSecretKeySigner(noblePrimitives, randomBytes, key);
+}

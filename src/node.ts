@@ -1,0 +1,41 @@
+/** The entry point on Node. */
+
+import { randomBytes as nodeRandomBytes } from 'node:crypto';
+import { systemClock } from './clock.ts';
+import { nodePrimitives } from './crypto/node-primitives.ts';
+import { createEventVerifier } from './protocol/event-verifier.ts';
+import { createEngine, type NostrSync } from './nostr-sync.ts';
+import type { NostrSyncOptions } from './options.ts';
+import { openNodeSocket } from './relay/node-socket.ts';
+import { createSecretKeySigner } from './signer/secret-key.ts';
+import type { Signer } from './signer/signer.ts';
+import { memoryStore } from './store/memory.ts';
+
+export * from './api.ts';
+export { fileStore } from './store/file.ts';
+
+const randomBytes = (length: number): Uint8Array => new Uint8Array(nodeRandomBytes(length));
+
+/**
+ * Starts an engine. Without a `store` it keeps everything in memory: what is not delivered when the process ends is lost.
+ * Throws `INVALID_NAMESPACE`, `INVALID_RELAY_URL`, `INVALID_PAYLOAD_LIMIT`; `TypeError` or `RangeError` for other misuse.
+ */
+export function createNostrSync<Categories extends object = Record<string, unknown>>(
+  options: NostrSyncOptions = {},
+): NostrSync<Categories> {
+  return createEngine(options, {
+    openSocket: openNodeSocket,
+    clock: systemClock,
+    randomBytes,
+    verifier: createEventVerifier(nodePrimitives),
+    store: memoryStore,
+  });
+}
+
+/**
+ * A signer that holds a secret key in this process: 32 bytes (copied), 64 hex digits or an `nsec` (NIP-19).
+ * Use a key for syncing alone: see `deriveSyncKey`. Throws `TypeError` or `RangeError`, which never show the key.
+ */
+export function secretKeySigner(key: Uint8Array | string): Signer {
+  return createSecretKeySigner(nodePrimitives, randomBytes, key);
+}

@@ -1,0 +1,326 @@
+/** `createNostrSync`: checks what it is given, wires the parts, and minds their lifecycle. Nothing is decided here. */
+
+import { NostrSyncError } from './errors.ts';
+import { checkCategories, checkOptions, checkSigner, checkWrite, type NostrSyncOptions, type Platform, type PublishOptions } from './options.ts';
+import { toDTag } from './protocol/address.ts';
+import { isHex32 } from './protocol/event.ts';
+import type { RandomBytes } from './relay/backoff.ts';
+import type { RelayInfo } from './relay/connection.ts';
+import { createPool } from './relay/pool.ts';
+import { canonicalRelayUrl } from './relay/url.ts';
+import type { Signer } from './signer/signer.ts';
+import type { Store } from './store/store.ts';
+import { createEmitter, type FetchResult, type Receipt, type SyncEvents } from './sync/events.ts';
+import type { Subscription } from './sync/reader.ts';
+import { openSession, type Session } from './sync/session.ts';
+import { publicKeyOf } from './sync/signing.ts';
+
+/** The seed's `SyncStatus`, grown by `outboxDepth`. */
+export interface SyncStatus {
+  /** A signer is set and at least one relay is connected. */
+  readonly ready: boolean;
+  readonly relayCount: number;
+  readonly connectedRelayCount: number;
+  readonly deviceId: string;
+  /** (category, relay) pairs for which the relay has not yet got, nor refused, what this device has. */
+  readonly outboxDepth: number;
+}
+
+/** `Categories` maps each category to the type of its payload, for those who want it typed. */
+export interface NostrSync<Categories extends object = Record<string, unknown>> {
+  /**
+   * Sets who signs. Rejects with `SIGNING_FAILED` where it gives no public key. Values and outbox are kept per public key:
+   * the former one's wait in the store until it comes back.
+   */
+  setSigner(signer: Signer): Promise<void>;
+  /** Drops the signer and wipes its buffers, at once. What was saved goes on to the relays: it is ciphertext. */
+  clearSigner(): Promise<void>;
+  /**
+   * Writes the value of a category. When it resolves, the value is encrypted, signed and saved on this device, and goes
+   * to every relay, over crashes and restarts. When it rejects, nothing was saved and nobody will ever see it.
+   * Waits up to 5 s for a relay to take it; being offline is no error.
+   * Rejects with `SIGNER_NOT_SET`, `INVALID_CATEGORY`, `INVALID_PAYLOAD`, `PAYLOAD_TOO_LARGE`, `INVALID_EXPIRATION`,
+   * `ENCRYPTION_FAILED`, `SIGNING_FAILED`, `STORE_FAILED`, `CLOCK_SKEW`, `NO_RELAYS_ACCEPTED`, `CLOSED`.
+   */
+  publish<C extends keyof Categories & string>(
+    category: C,
+    payload: Categories[C],
+    expirationOrOptions?: number | PublishOptions,
+  ): Promise<Receipt>;
+  /** Removes the value of a category on all devices: a write like any other, that holds nothing. Options as of `publish`. */
+  remove(category: keyof Categories & string, options?: Omit<PublishOptions, 'expiration'>): Promise<Receipt>;
+  /**
+   * The newest value that the relays or this device know. `null` only where it is known that there is none.
+   * Rejects with `NO_RELAYS_REACHABLE` (unknown), `UNDECODABLE`, `SIGNER_NOT_SET`, `INVALID_CATEGORY`, `CLOSED`.
+   */
+  fetch<C extends keyof Categories & string>(category: C): Promise<FetchResult<Categories[C]> | null>;
+  /**
+   * The newest values of several categories with one request per relay; those without a value are left out, those that
+   * cannot be read are reported by `error`. Results with `source: 'local'` mean that no relay answered: what is then
+   * left out is unknown, not absent. Rejects with `NO_RELAYS_REACHABLE` where nothing at all is known.
+   */
+  syncAll<C extends keyof Categories & string>(categories: readonly C[]): Promise<FetchResult<Categories[C]>[]>;
+  /** Like `syncAll`, but only what this process has neither written nor been given by `poll` before. */
+  poll<C extends keyof Categories & string>(categories: readonly C[]): Promise<FetchResult<Categories[C]>[]>;
+  /**
+   * Calls `listener` with the current value of each category, as soon as one is known, and with each newer one that another
+   * device writes; never with what this engine itself publishes. Returns the function that ends it.
+   */
+  subscribe<C extends keyof Categories & string>(
+    categories: readonly C[],
+    listener: (result: FetchResult<Categories[C] | null>) => void,
+  ): () => void;
+  /** Adds a listener; returns the function that removes it. */
+  on<K extends keyof SyncEvents>(type: K, listener: (event: SyncEvents[K]) => void): () => void;
+  /** Adds a relay; it gets every value that this device has. Idempotent. Rejects with `INVALID_RELAY_URL`. */
+  addRelay(url: string): Promise<void>;
+  removeRelay(url: string): Promise<void>;
+  getRelays(): Promise<RelayInfo[]>;
+  /** The sync public key in hex; `null` while no signer is set. */
+  getPubkey(): Promise<string | null>;
+  getStatus(): Promise<SyncStatus>;
+  /** Resolves when every relay has, or has refused, all that this device has. Rejects when `signal` aborts, or with `CLOSED`. */
+  flush(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** Stops everything and closes the store. What is not delivered waits in the store. Idempotent. */
+  close(): Promise<void>;
+}
+
+function uuid(randomBytes: RandomBytes): string {
+  const hex = [...randomBytes(16)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  const variant = '89ab'[Number.parseInt(hex[16]!, 16) % 4]!;
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
+}
+
+export function createEngine<Categories extends object>(
+  options: NostrSyncOptions,
+  defaults: Platform & { readonly store: (namespace: string) => Store },
+): NostrSync<Categories> {
+  const settings = checkOptions(options);
+  if (options.signer !== undefined) checkSigner(options.signer);
+  const { namespace } = settings;
+  const { clock, randomBytes, openSocket, verifier, onWake } = { ...defaults, ...options };
+  const store = options.store ?? defaults.store(namespace);
+  const emitter = createEmitter();
+  const subscriptions = new Set<Subscription>();
+  const flushes = new Set<{ resolve: () => void; reject: (error: unknown) => void }>();
+
+  let deviceId = options.deviceId;
+  let session: Session | undefined;
+  /** The signer that was set last, also while its session is being opened. */
+  let signer: Signer | undefined;
+  let closing: Promise<void> | undefined;
+
+  const pool = createPool({
+    clock,
+    randomBytes,
+    openSocket,
+    signAuth: async (template) => (session?.signer === undefined ? undefined : session.hand.sign(template).catch(() => undefined)),
+    onChange: (relay) => {
+      emitter.emit('relay-status', relay.info());
+      session?.relayChanged(relay);
+    },
+  });
+  for (const url of settings.relays) pool.add(url);
+  const stopWaking = onWake?.(pool.wake);
+
+  // Lifecycle: one change at a time, in the order of the calls.
+
+  let lifecycle: Promise<void> = open();
+  lifecycle.catch(() => undefined);
+  if (options.signer !== undefined) {
+    setSigner(options.signer).catch((error: unknown) => {
+      if (error instanceof NostrSyncError) emitter.emit('error', error);
+    });
+  }
+
+  /** The device id, and the last identity: its outbox goes on before anyone signs in. */
+  async function open(): Promise<void> {
+    deviceId ??= await store.get('device-id');
+    if (deviceId === undefined) {
+      deviceId = uuid(randomBytes);
+      await store.update(['device-id'], (current) => {
+        deviceId = current.get('device-id') ?? deviceId!;
+        return new Map([['device-id', deviceId]]);
+      });
+    }
+    const pubkey = await store.get(`identity/${namespace}`);
+    if (isHex32(pubkey)) await openIdentity(pubkey);
+  }
+
+  async function openIdentity(pubkey: string): Promise<Session> {
+    if (session?.pubkey === pubkey) return session;
+    const former = session;
+    session = undefined;
+    if (former !== undefined) {
+      await former.close();
+      pool.reset();
+    }
+    session = await openSession({
+      ...{ pubkey, namespace, deviceId: deviceId!, clock, randomBytes, verifier, store, pool, emitter, subscriptions },
+      pacing: settings.pacing,
+      onProgress: checkFlushes,
+    });
+    return session;
+  }
+
+  /** Runs after every earlier lifecycle step; a failed opening of the store is tried again. */
+  function next<T>(step: () => Promise<T>): Promise<T> {
+    if (closing !== undefined) return Promise.reject(new NostrSyncError('CLOSED', 'The engine was closed'));
+    const result = lifecycle.catch(() => open()).then(step);
+    lifecycle = result.then(
+      () => undefined,
+      (error: unknown) => {
+        if (deviceId === undefined) throw error;
+      },
+    );
+    lifecycle.catch(() => undefined);
+    return result;
+  }
+
+  async function opened(): Promise<void> {
+    if (closing !== undefined) throw new NostrSyncError('CLOSED', 'The engine was closed');
+    await lifecycle.catch(() => next(async () => undefined));
+    if (closing !== undefined) throw new NostrSyncError('CLOSED', 'The engine was closed');
+  }
+
+  async function signedIn(what: string): Promise<Session> {
+    await opened();
+    if (session?.signer === undefined) throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: no signer is set`);
+    return session;
+  }
+
+  function setSigner(given: Signer): Promise<void> {
+    checkSigner(given);
+    dropSigner();
+    signer = given;
+    return next(async () => {
+      const isCurrent = (): boolean => signer === given;
+      const cleared = (): NostrSyncError => new NostrSyncError('SIGNER_NOT_SET', 'Cannot set the signer: it was cleared or replaced meanwhile');
+      if (!isCurrent()) throw cleared();
+      const pubkey = await publicKeyOf(given, clock);
+      if (!isCurrent()) throw cleared();
+      const opening = await openIdentity(pubkey);
+      await store.update([], () => new Map([[`identity/${namespace}`, pubkey]]));
+      if (!isCurrent()) throw cleared();
+      opening.signer = given;
+    });
+  }
+
+  /** Without waiting for anything: after this no call to the old signer is made. */
+  function dropSigner(): void {
+    signer = undefined;
+    if (session !== undefined) session.signer = undefined;
+  }
+
+  function checkFlushes(): void {
+    if ((session?.network.depth() ?? 0) > 0) return;
+    for (const flush of [...flushes]) flush.resolve();
+  }
+
+  function write(category: unknown, payload: unknown, third: unknown, isRemoval: boolean): Promise<Receipt> {
+    const dTag = toDTag(namespace, category);
+    const wanted = checkWrite(payload, third, settings, Math.floor(clock.now() / 1000));
+    return signedIn(isRemoval ? 'remove' : 'publish').then((to) => to.writer.publish(dTag, { ...wanted, isRemoval }));
+  }
+
+  const sync: NostrSync<Record<string, unknown>> = {
+    setSigner: async (given) => setSigner(given),
+    clearSigner: async () => {
+      const former = signer;
+      dropSigner();
+      former?.wipe?.();
+    },
+    publish: async (category, payload, third) => write(category, payload, third, false),
+    remove: async (category, removeOptions) => write(category, null, removeOptions, true),
+    fetch: async (category) => {
+      const dTag = toDTag(namespace, category);
+      return (await signedIn('fetch')).reader.fetch(dTag);
+    },
+    syncAll: async (categories) => {
+      const dTags = checkCategories(namespace, categories);
+      return (await signedIn('sync')).reader.syncAll(dTags);
+    },
+    poll: async (categories) => {
+      const dTags = checkCategories(namespace, categories);
+      return (await signedIn('poll')).reader.poll(dTags);
+    },
+    subscribe: (categories, listener) => {
+      const dTags = new Set(checkCategories(namespace, categories));
+      if (typeof listener !== 'function') throw new TypeError(`Invalid listener: expected a function, got ${typeof listener}`);
+      const subscription: Subscription = { dTags, listener, delivered: new Map() };
+      subscriptions.add(subscription);
+      session?.rewatch();
+      if (session?.signer !== undefined) session.reader.present(subscription);
+      return () => {
+        if (subscriptions.delete(subscription)) session?.rewatch();
+      };
+    },
+    on: emitter.on,
+    addRelay: async (url) => {
+      const canonical = canonicalRelayUrl(url, options.allowInsecureRelays);
+      await opened();
+      if (pool.connections.has(canonical)) return;
+      pool.add(canonical);
+      session?.relayChanged(pool.connections.get(canonical)!);
+    },
+    removeRelay: async (url) => {
+      const canonical = canonicalRelayUrl(url, options.allowInsecureRelays);
+      await opened();
+      if (!pool.connections.has(canonical)) return;
+      pool.remove(canonical);
+      await session?.relayRemoved(canonical);
+    },
+    getRelays: async () => {
+      await opened();
+      return [...pool.connections.values()].map((relay) => relay.info());
+    },
+    getPubkey: async () => {
+      await opened();
+      return session?.signer === undefined ? null : session.pubkey;
+    },
+    getStatus: async () => {
+      await opened();
+      const relays = [...pool.connections.values()].map((relay) => relay.info());
+      const connectedRelayCount = relays.filter((relay) => relay.connected).length;
+      return {
+        ready: session?.signer !== undefined && connectedRelayCount > 0,
+        relayCount: relays.length,
+        connectedRelayCount,
+        deviceId: deviceId!,
+        outboxDepth: session?.network.depth() ?? 0,
+      };
+    },
+    flush: async ({ signal } = {}) => {
+      signal?.throwIfAborted();
+      await opened();
+      await new Promise<void>((resolve, reject) => {
+        const settle = (act: () => void): void => {
+          flushes.delete(flush);
+          signal?.removeEventListener('abort', abort);
+          act();
+        };
+        const flush = { resolve: () => settle(resolve), reject: (error: unknown) => settle(() => reject(error as Error)) };
+        const abort = (): void => flush.reject(signal!.reason);
+        flushes.add(flush);
+        signal?.addEventListener('abort', abort);
+        checkFlushes();
+      });
+    },
+    close: async () => {
+      closing ??= (async () => {
+        stopWaking?.();
+        const before = lifecycle;
+        dropSigner();
+        await before.catch(() => undefined);
+        await session?.close();
+        session = undefined;
+        pool.close();
+        subscriptions.clear();
+        for (const flush of [...flushes]) flush.reject(new NostrSyncError('CLOSED', 'Cannot flush: the engine was closed'));
+        await store.close();
+      })();
+      return closing;
+    },
+  };
+  return sync as unknown as NostrSync<Categories>;
+}

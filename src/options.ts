@@ -1,0 +1,160 @@
+/** What the app passes in, checked: every mistake is a typed error that names the argument, what was expected and what came. */
+
+import type { Clock } from './clock.ts';
+import { describe, NostrSyncError } from './errors.ts';
+import { checkNamespace, toDTag } from './protocol/address.ts';
+import type { EventVerifier } from './protocol/event.ts';
+import {
+  DEFAULT_MAX_PAYLOAD_BYTES,
+  MAX_DEVICE_ID_CHARS,
+  MAX_EVENT_PLAINTEXT_BYTES,
+  MAX_PAYLOAD_BYTES,
+  MAX_STAMP,
+} from './protocol/limits.ts';
+import { encodePayload } from './protocol/payload.ts';
+import type { RandomBytes } from './relay/backoff.ts';
+import type { OpenSocket } from './relay/socket.ts';
+import { canonicalRelayUrl } from './relay/url.ts';
+import type { Signer } from './signer/signer.ts';
+import type { Store } from './store/store.ts';
+import type { Pacing } from './sync/pacer.ts';
+import type { Stage } from './sync/record.ts';
+import type { Write } from './sync/writer.ts';
+
+/** What the entry point of a platform provides; each can be replaced by an option. */
+export interface Platform {
+  readonly openSocket: OpenSocket;
+  readonly clock: Clock;
+  /** Cryptographically secure random bytes. */
+  readonly randomBytes: RandomBytes;
+  /** Id and signature checks of events. */
+  readonly verifier: EventVerifier;
+  /** Calls back whenever connections may have died unnoticed (online again, visible again). Returns how to stop. */
+  readonly onWake?: (wake: () => void) => () => void;
+}
+
+export interface NostrSyncOptions extends Partial<Platform> {
+  /** Prefix of every d-tag, so that several apps can share a key. Default `'default'`. */
+  readonly namespace?: string;
+  /** Relay URLs (`wss:`; `ws:` to loopback only). Default none; `addRelay` adds more. */
+  readonly relays?: readonly string[];
+  /** Who signs, encrypts and decrypts; `setSigner` does the same later. */
+  readonly signer?: Signer;
+  /** Tells this device from the user's others. Default: a UUID made once and kept in the store. */
+  readonly deviceId?: string;
+  /** The largest payload, in bytes of JSON. Default 65,536, at most 409,600. */
+  readonly maxPayloadSize?: number;
+  /** Where heads and outbox are kept. Default: IndexedDB in a browser; memory on Node, which a restart empties. */
+  readonly store?: Store;
+  /** How fast new values of one category are sent. Default `{ burst: 5, intervalMs: 1000 }`; burst at most 60. */
+  readonly pacing?: Pacing;
+  /** Allows `ws:` relays beyond loopback: everybody on the way then sees the metadata. Default false. */
+  readonly allowInsecureRelays?: boolean;
+}
+
+export interface PublishOptions {
+  /** When the value ends (NIP-40), Unix time in s. Whether a relay honours it is up to the relay; our devices do. */
+  readonly expiration?: number;
+  /** What to wait for, at most 5 s. Default `'delivered'`. */
+  readonly waitFor?: Stage;
+  /** Before the write is saved: abandons it. After that: stops waiting, and `publish` resolves with what is. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Settings {
+  readonly namespace: string;
+  readonly relays: readonly string[];
+  readonly maxPayloadBytes: number;
+  readonly pacing: Pacing;
+}
+
+const STAGES = new Set<unknown>(['saved', 'delivered', 'replicated'] satisfies Stage[]);
+
+export function checkOptions(options: NostrSyncOptions): Settings {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`Invalid options: expected an object, got ${describe(options)}`);
+  }
+  const {
+    namespace = 'default',
+    relays = [],
+    deviceId,
+    maxPayloadSize = DEFAULT_MAX_PAYLOAD_BYTES,
+    pacing = { burst: 5, intervalMs: 1_000 },
+  } = options;
+  checkNamespace(namespace);
+  if (!Array.isArray(relays)) throw new TypeError(`Invalid relays: expected an array of URLs, got ${describe(relays)}`);
+  const isIdOk = typeof deviceId === 'string' && deviceId.length <= MAX_DEVICE_ID_CHARS && /^[^\p{Cc}\p{Surrogate}]+$/u.test(deviceId);
+  if (deviceId !== undefined && !isIdOk) {
+    throw new TypeError(
+      `Invalid deviceId: expected 1 to ${MAX_DEVICE_ID_CHARS} characters without control characters, got ${describe(deviceId)}`,
+    );
+  }
+  if (!Number.isSafeInteger(maxPayloadSize) || maxPayloadSize < 1 || maxPayloadSize > MAX_PAYLOAD_BYTES) {
+    throw new NostrSyncError(
+      'INVALID_PAYLOAD_LIMIT',
+      `Invalid maxPayloadSize: expected 1 to ${MAX_PAYLOAD_BYTES} bytes, got ${describe(maxPayloadSize)}`,
+      { details: { requested: maxPayloadSize, max: MAX_PAYLOAD_BYTES } },
+    );
+  }
+  const { burst, intervalMs } = pacing;
+  // A larger burst would run the stamps so far ahead of the clock that relays refuse them.
+  if (!(Number.isSafeInteger(burst) && burst >= 1 && burst <= 60 && Number.isFinite(intervalMs) && intervalMs >= 100)) {
+    throw new RangeError(
+      `Invalid pacing: expected a burst of 1 to 60 and an intervalMs of at least 100, got ${describe(burst)} and ${describe(intervalMs)}`,
+    );
+  }
+  const urls = relays.map((url) => canonicalRelayUrl(url, options.allowInsecureRelays));
+  return { namespace, relays: [...new Set(urls)], maxPayloadBytes: maxPayloadSize, pacing };
+}
+
+export function checkSigner(signer: unknown): asserts signer is Signer {
+  const candidate = signer as Partial<Signer> | null | undefined;
+  const fits =
+    typeof candidate?.getPublicKey === 'function' &&
+    typeof candidate.signEvent === 'function' &&
+    typeof candidate.nip44?.encrypt === 'function' &&
+    typeof candidate.nip44.decrypt === 'function';
+  if (!fits) {
+    throw new TypeError(
+      `Invalid signer: expected the shape of NIP-07 (getPublicKey, signEvent, nip44.encrypt, nip44.decrypt), got ${describe(signer)}`,
+    );
+  }
+}
+
+/** Categories as d-tags, each once. */
+export function checkCategories(namespace: string, categories: unknown): string[] {
+  if (!Array.isArray(categories)) {
+    throw new TypeError(`Invalid categories: expected an array of strings, got ${describe(categories)}`);
+  }
+  return [...new Set(categories.map((category: unknown) => toDTag(namespace, category)))];
+}
+
+/** What `publish` is asked to write. `third` is NIP-40's expiration in s, as in the seed, or options. */
+export function checkWrite(payload: unknown, third: unknown, settings: Settings, nowSeconds: number): Write {
+  const isOptions = typeof third === 'object' && third !== null;
+  const { expiration, waitFor = 'delivered', signal }: PublishOptions = isOptions
+    ? third
+    : third === undefined || third === null
+      ? {}
+      : { expiration: third as number };
+  if (expiration !== undefined) {
+    const isTime = Number.isSafeInteger(expiration) && expiration <= MAX_STAMP;
+    if (!isTime || expiration <= nowSeconds) {
+      throw new NostrSyncError(
+        'INVALID_EXPIRATION',
+        `Invalid expiration: expected a Unix time in seconds that is still to come, got ${describe(expiration)}`,
+      );
+    }
+  }
+  if (!STAGES.has(waitFor)) {
+    throw new TypeError(`Invalid waitFor: expected 'saved', 'delivered' or 'replicated', got ${describe(waitFor)}`);
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(`Invalid signal: expected an AbortSignal, got ${describe(signal)}`);
+  }
+  const limit =
+    settings.maxPayloadBytes <= MAX_EVENT_PLAINTEXT_BYTES
+      ? { bytes: settings.maxPayloadBytes, why: 'maxPayloadSize' }
+      : { bytes: MAX_EVENT_PLAINTEXT_BYTES, why: 'the most that one event can carry, whatever maxPayloadSize says' };
+  return { text: encodePayload(payload, limit), expiration, isRemoval: false, waitFor, signal };
+}

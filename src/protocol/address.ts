@@ -1,0 +1,41 @@
+/** Namespace and category ↔ d-tag: `{namespace}/{category}/v1`. */
+
+import { describe, NostrSyncError, type ErrorCode } from '../errors.ts';
+import { MAX_D_TAG_BYTES } from './limits.ts';
+
+const VERSION_SUFFIX = '/v1';
+const FORBIDDEN = /[/\p{Cc}\p{Surrogate}]/u;
+const encoder = new TextEncoder();
+
+function checkPart(
+  code: 'INVALID_NAMESPACE' | 'INVALID_CATEGORY',
+  name: string,
+  value: unknown,
+  room: number,
+): asserts value is string {
+  const fail = (expected: string): never => {
+    throw new NostrSyncError(code satisfies ErrorCode, `Invalid ${name}: expected ${expected}, got ${describe(value)}`);
+  };
+  if (typeof value !== 'string') fail('a string');
+  else if (value === '') fail('a non-empty string');
+  else if (FORBIDDEN.test(value)) fail('no "/", no control characters and well-formed Unicode');
+  else if (encoder.encode(value).length > room) fail(`at most ${room} bytes of UTF-8 here (the whole d-tag: ${MAX_D_TAG_BYTES})`);
+}
+
+/** Throws `INVALID_NAMESPACE` unless it can stand in a d-tag with at least one byte of category. */
+export function checkNamespace(namespace: unknown): asserts namespace is string {
+  checkPart('INVALID_NAMESPACE', 'namespace', namespace, MAX_D_TAG_BYTES - VERSION_SUFFIX.length - 2);
+}
+
+/** The d-tag of a category. Throws `INVALID_CATEGORY`. */
+export function toDTag(namespace: string, category: unknown): string {
+  const prefix = `${namespace}/`;
+  const room = MAX_D_TAG_BYTES - VERSION_SUFFIX.length - encoder.encode(prefix).length;
+  checkPart('INVALID_CATEGORY', 'category', category, room);
+  return `${prefix}${category}${VERSION_SUFFIX}`;
+}
+
+/** The category of a d-tag made by `toDTag`. */
+export function categoryOf(dTag: string): string {
+  return dTag.slice(dTag.indexOf('/') + 1, -VERSION_SUFFIX.length);
+}

@@ -1,0 +1,36 @@
+/** What a relay's OK or CLOSED means for what we asked, whatever relay wrote it. */
+
+export type Answer =
+  /** The relay has received it. Not a proof that it stored it: a read-back is. */
+  | { readonly type: 'acknowledged' }
+  /** The relay says that it has something newer. */
+  | { readonly type: 'superseded' }
+  /** The stamp is too far ahead for the relay's clock. */
+  | { readonly type: 'clock'; readonly reason: string }
+  | { readonly type: 'rate-limited'; readonly reason: string }
+  | { readonly type: 'auth-required'; readonly reason: string }
+  /** Refused for good, until relay settings change or a newer value replaces it. */
+  | { readonly type: 'refused'; readonly reason: string }
+  /** No yes and no clear no: try again. */
+  | { readonly type: 'retry'; readonly reason: string };
+
+const NEWER = /^replaced:|have newer|newest event|newer event/i;
+const TOO_LATE = /created_at too late|(too far|in) (in )?the future|too new|out of the acceptable range/i;
+const FINAL = new Set(['blocked', 'restricted', 'pow', 'invalid', 'deleted', 'rejected']);
+
+/** Classifies an OK by the table of docs/PROTOCOL.md. Words are looked at only where relays disagree on the prefix. */
+export function classifyAnswer(accepted: boolean, reason: string): Answer {
+  if (accepted) return { type: 'acknowledged' };
+  if (NEWER.test(reason)) return { type: 'superseded' };
+  const prefix = /^([a-z-]+):/.exec(reason)?.[1] ?? '';
+  switch (prefix) {
+    case 'duplicate':
+      return { type: 'acknowledged' };
+    case 'rate-limited':
+    case 'auth-required':
+      return { type: prefix, reason };
+    default:
+      if (TOO_LATE.test(reason)) return { type: 'clock', reason };
+      return { type: FINAL.has(prefix) ? 'refused' : 'retry', reason };
+  }
+}

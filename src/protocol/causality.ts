@@ -1,0 +1,55 @@
+/**
+ * Version vectors, the `vv` tag: which writes the writer of an event had seen.
+ * Stamps order writes; they cannot say whether one was made in ignorance of another.
+ */
+
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
+import { deviceIdOf, tagValues, type NostrEvent } from './event.ts';
+import { MAX_VECTOR_ENTRIES } from './limits.ts';
+
+/** Device (first 8 hex digits of SHA-256 of its id) → stamp of its newest write that is part of the value, in s. */
+export type VersionVector = ReadonlyMap<string, number>;
+
+const ENTRY = /^([0-9a-f]{8}):(\d{1,12})$/;
+
+export function deviceHash(deviceId: string): string {
+  return bytesToHex(sha256(new TextEncoder().encode(deviceId))).slice(0, 8);
+}
+
+/** The vector of an event, or `undefined` where its writer keeps none (the reference) or it is malformed. */
+export function vectorOf(event: NostrEvent): VersionVector | undefined {
+  const entries = tagValues(event, 'vv');
+  if (entries === undefined || entries.length > MAX_VECTOR_ENTRIES) return undefined;
+  const vector = new Map<string, number>();
+  for (const entry of entries) {
+    const match = ENTRY.exec(entry);
+    if (match === null) return undefined;
+    vector.set(match[1]!, Number(match[2]));
+  }
+  return vector;
+}
+
+/** What a value based on `event` has seen. A writer without vectors is known by its last write alone. */
+export function seenBy(event: NostrEvent | undefined): VersionVector {
+  if (event === undefined) return new Map();
+  return vectorOf(event) ?? new Map([[deviceHash(deviceIdOf(event)), event.created_at]]);
+}
+
+/** The tag of a write by `device` at `stamp` on top of what it had seen: newest first, the oldest dropped. */
+export function vectorTag(seen: VersionVector, device: string, stamp: number): readonly string[] {
+  const entries = [...new Map([...seen, [device, stamp]])]
+    .toSorted(([a, s], [b, t]) => t - s || (a < b ? -1 : 1))
+    .slice(0, MAX_VECTOR_ENTRIES);
+  return ['vv', ...entries.map(([d, s]) => `${d}:${s}`)];
+}
+
+/**
+ * Whether a value with this vector had seen the write of `device` at `stamp`. A full vector that ends above the
+ * stamp may have dropped the device: it is given the benefit of the doubt.
+ */
+export function covers(vector: VersionVector, device: string, stamp: number): boolean {
+  const seen = vector.get(device);
+  if (seen !== undefined) return seen >= stamp;
+  return vector.size === MAX_VECTOR_ENTRIES && stamp < Math.min(...vector.values());
+}

@@ -1,0 +1,93 @@
+/** Every bound of the protocol, and every bound on what a relay, a signer or a stored byte may make us do, in one table. */
+
+/** kind of an addressable app-data event (NIP-78). */
+export const KIND_APP_DATA = 30078;
+/** kind of a deletion request (NIP-09). */
+export const KIND_DELETION = 5;
+/** kind of an AUTH answer (NIP-42). */
+export const KIND_AUTH = 22242;
+
+// Sizes in bytes unless named otherwise.
+
+/** UTF-8 length of a d-tag. strfry stores one over 255 as the empty string, so that two of them overwrite each other. */
+export const MAX_D_TAG_BYTES = 180;
+export const DEFAULT_MAX_PAYLOAD_BYTES = 65_536;
+/** The most that `maxPayloadSize` may allow (the reference's 400 KB). */
+export const MAX_PAYLOAD_BYTES = 409_600;
+/** The most plaintext in one event: what the Rust NIP-44 can still encrypt, and every NIP-44 v2 can read. */
+export const MAX_EVENT_PLAINTEXT_BYTES = 65_408;
+/** Nesting of arrays and objects in a payload. */
+export const MAX_PAYLOAD_DEPTH = 64;
+/** Characters of an event's content that we take, a little over the longest that we write. */
+export const MAX_CONTENT_CHARS = 131_072;
+export const MAX_FRAME_BYTES = 262_144;
+export const MAX_TAGS = 64;
+export const MAX_TAG_CHARS = 4_096;
+/** created_at up to the year 9999, so that it always has an ISO 8601 form. In s. */
+export const MAX_STAMP = 253_402_300_799;
+export const MAX_VECTOR_ENTRIES = 16;
+export const MAX_DEVICE_ID_CHARS = 128;
+/** What a relay says for people (OK, CLOSED, NOTICE), in characters that we keep. */
+export const MAX_REASON_CHARS = 200;
+
+// Time. Stamps in s, the rest in ms.
+
+/** A verified head further ahead than this is reported as clock skew. */
+export const SKEW_REPORT_SECONDS = 120;
+/** A write that would have to be stamped further ahead than this is refused. */
+export const MAX_AHEAD_SECONDS = 31_536_000;
+export const CONNECT_TIMEOUT_MS = 10_000;
+export const OK_TIMEOUT_MS = 15_000;
+export const EOSE_TIMEOUT_MS = 10_000;
+export const PING_INTERVAL_MS = 25_000;
+export const PONG_TIMEOUT_MS = 10_000;
+/** After sleep, `online` or a visible tab a socket must prove itself within this. */
+export const SUSPECT_TIMEOUT_MS = 5_000;
+export const STABLE_CONNECTION_MS = 30_000;
+export const BACKOFF_BASE_MS = 1_000;
+export const BACKOFF_CAP_MS = 60_000;
+/** Between two signatures of AUTH for one relay. */
+export const AUTH_INTERVAL_MS = 5_000;
+export const RATE_LIMIT_PAUSE_MS = 60_000;
+export const RATE_LIMIT_PAUSE_CAP_MS = 600_000;
+/** A retry to a relay that answers, but not with yes. */
+export const RETRY_BASE_MS = 2_000;
+export const RETRY_CAP_MS = 300_000;
+/** How long a question waits for slower relays after the first complete answer. */
+export const SETTLE_MS = 1_500;
+/** A signer may have to ask a person. */
+export const SIGNER_TIMEOUT_MS = 300_000;
+/** `publish` waits this long to be delivered. */
+export const PUBLISH_TIMEOUT_MS = 5_000;
+/** A device without local state asks the relays this long before its first write to a category. */
+export const FIRST_WRITE_MS = 3_000;
+/** Until a save that failed is tried again. */
+export const STORE_RETRY_MS = 10_000;
+/** From an acknowledgement to the read-back that proves it. */
+export const CONFIRM_DELAY_MS = 1_000;
+/** From a value that one relay showed to the question whether the others have it. */
+export const SPREAD_DELAY_MS = 30_000;
+
+// Counts.
+
+/** Decrypted values kept, so that no value is decrypted, and no person asked, twice. Characters in all. */
+export const MAX_PLAINTEXT_CACHE_CHARS = 1_048_576;
+
+/** d-tags in one filter: relays cap the results of a filter at 250 to 500. */
+export const MAX_D_TAGS_PER_FILTER = 200;
+/** nostream allows 10 filters a subscription. */
+export const MAX_FILTERS_PER_REQ = 10;
+export const MAX_REQ_BYTES = 60_000;
+/** Bytes queued to one relay. */
+export const MAX_QUEUED_BYTES = 1_048_576;
+/** Events sent to one relay and not yet answered. */
+export const MAX_IN_FLIGHT = 32;
+/** Violations a minute after which a relay is hung up on. */
+export const MAX_VIOLATIONS_PER_MINUTE = 10_000;
+/** Ids of verified events that are not heads, kept so that their signature is not checked again. */
+export const MAX_VERIFIED_IDS = 4_096;
+
+/** The most events that add nothing which one REQ for `n` d-tags may bring before it is closed. */
+export function maxUselessEvents(n: number): number {
+  return 2 * n + 32;
+}

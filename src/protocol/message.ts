@@ -1,0 +1,86 @@
+/** Messages between client and relay (NIP-01, NIP-42): unknown text → a typed message, and back. */
+
+import type { NostrEvent } from './event.ts';
+import { KIND_APP_DATA, MAX_D_TAGS_PER_FILTER, MAX_FILTERS_PER_REQ, MAX_REASON_CHARS, MAX_REQ_BYTES } from './limits.ts';
+
+export interface Filter {
+  readonly authors?: readonly string[];
+  readonly kinds?: readonly number[];
+  readonly '#d'?: readonly string[];
+  readonly ids?: readonly string[];
+  readonly limit?: number;
+}
+
+export type ClientMessage =
+  | readonly ['EVENT', NostrEvent]
+  | readonly ['REQ', string, ...Filter[]]
+  | readonly ['CLOSE', string]
+  | readonly ['AUTH', NostrEvent];
+
+export type RelayMessage =
+  /** `event` is anything at all: it is checked by `checkEvent`. */
+  | { readonly type: 'EVENT'; readonly subscription: string; readonly event: unknown }
+  | { readonly type: 'EOSE'; readonly subscription: string }
+  | { readonly type: 'CLOSED'; readonly subscription: string; readonly reason: string }
+  | { readonly type: 'OK'; readonly id: string; readonly accepted: boolean; readonly reason: string }
+  | { readonly type: 'AUTH'; readonly challenge: string }
+  | { readonly type: 'NOTICE' };
+
+/** Text of a relay made fit to show: bounded, no control characters. */
+function forPeople(text: unknown): string {
+  return typeof text === 'string' ? text.slice(0, MAX_REASON_CHARS).replace(/\p{Cc}/gu, ' ') : '';
+}
+
+/** A relay's message, or `undefined` where the text is none. Never throws. */
+export function parseRelayMessage(text: string): RelayMessage | undefined {
+  // Most junk ends here, before the cost of a parse and of the exception it would throw.
+  if (text.charCodeAt(0) !== 0x5b) return undefined;
+  let frame: unknown;
+  try {
+    frame = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(frame) || typeof frame[1] !== 'string') return undefined;
+  const [type, first, second, third] = frame as [unknown, string, unknown, unknown];
+  switch (type) {
+    case 'EVENT':
+      return { type, subscription: first, event: second };
+    case 'EOSE':
+      return { type, subscription: first };
+    case 'CLOSED':
+      return { type, subscription: first, reason: forPeople(second) };
+    case 'OK':
+      return typeof second === 'boolean' ? { type, id: first, accepted: second, reason: forPeople(third) } : undefined;
+    case 'AUTH':
+      return { type, challenge: first };
+    case 'NOTICE':
+      return { type };
+    default:
+      return undefined;
+  }
+}
+
+/** The filters for some categories of one author, split over as many REQs as relays' limits on size and results ask for. */
+export function categoryRequests(pubkey: string, dTags: readonly string[]): { dTags: string[]; filters: Filter[] }[] {
+  const requests: { dTags: string[]; filters: Filter[] }[] = [];
+  let bytes = Infinity;
+  let groups: string[][] = [];
+  for (const dTag of dTags) {
+    const size = JSON.stringify(dTag).length * 3 + 1;
+    if (bytes + size > MAX_REQ_BYTES || (groups.length === MAX_FILTERS_PER_REQ && groups.at(-1)!.length === MAX_D_TAGS_PER_FILTER)) {
+      groups = [];
+      requests.push({ dTags: [], filters: [] });
+      bytes = 0;
+    }
+    if (groups.length === 0 || groups.at(-1)!.length === MAX_D_TAGS_PER_FILTER) {
+      const group: string[] = [];
+      groups.push(group);
+      requests.at(-1)!.filters.push({ authors: [pubkey], kinds: [KIND_APP_DATA], '#d': group });
+    }
+    groups.at(-1)!.push(dTag);
+    requests.at(-1)!.dTags.push(dTag);
+    bytes += size;
+  }
+  return requests;
+}

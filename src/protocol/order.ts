@@ -1,0 +1,14 @@
+/** The one order of events, NIP-01's, and the stamp of the next write. */
+
+import type { NostrEvent } from './event.ts';
+
+/** Positive where `a` wins: the higher `created_at`, on a tie the lower id (hex compared as bytes). A total order. */
+export function compareEvents(a: NostrEvent, b: NostrEvent): number {
+  if (a.created_at !== b.created_at) return a.created_at - b.created_at;
+  return a.id === b.id ? 0 : a.id < b.id ? 1 : -1;
+}
+
+/** `created_at` of the next write in s: never behind the clock, always above what it must win over. */
+export function nextStamp(nowSeconds: number, ...floors: readonly number[]): number {
+  return floors.reduce((stamp, floor) => Math.max(stamp, floor + 1), nowSeconds);
+}

@@ -1,0 +1,101 @@
+/** AUTH with one relay (NIP-42): answers the newest challenge once something was refused for lack of it, seldom enough. */
+
+import type { Clock } from '../clock.ts';
+import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
+import { AUTH_INTERVAL_MS, KIND_AUTH } from '../protocol/limits.ts';
+
+/** Signs AUTH; `undefined` where no signer is set or it refuses. */
+export type SignAuth = (template: EventTemplate) => Promise<NostrEvent | undefined>;
+
+export interface AuthExchange {
+  readonly state: 'none' | 'required' | 'accepted';
+  /** The relay sent a challenge: only the newest counts. */
+  challenged(challenge: string): void;
+  /** The relay refused something with `auth-required:`, or a signer was set since. */
+  require(): void;
+  /** An OK came. Returns whether it was about our AUTH. */
+  answered(eventId: string, accepted: boolean): boolean;
+  /** The socket is gone, and all that was said on it. */
+  reset(): void;
+}
+
+export function createAuthExchange(ports: {
+  readonly clock: Clock;
+  /** The URL that was configured for this socket; what the relay calls itself does not matter. */
+  readonly url: string;
+  readonly signAuth: SignAuth;
+  readonly send: (event: NostrEvent) => void;
+  readonly onAccepted: () => void;
+  /** No AUTH is to be had: no signer, or the relay does not accept it. */
+  readonly onRefused: () => void;
+}): AuthExchange {
+  const { clock } = ports;
+  let state: AuthExchange['state'] = 'none';
+  let challenge: string | undefined;
+  let eventId: string | undefined;
+  let signing = false;
+  let signedAt = -Infinity;
+  let generation = 0;
+  let cancelTimer = (): void => undefined;
+
+  async function authenticate(): Promise<void> {
+    cancelTimer();
+    if (signing || challenge === undefined || state !== 'required') return;
+    const now = clock.now();
+    const waitMs = signedAt + AUTH_INTERVAL_MS - now;
+    if (waitMs > 0 && waitMs <= AUTH_INTERVAL_MS) {
+      cancelTimer = clock.after(waitMs, () => void authenticate());
+      return;
+    }
+    const mine = generation;
+    const answering = challenge;
+    signing = true;
+    signedAt = now;
+    const event = await ports.signAuth({
+      kind: KIND_AUTH,
+      created_at: Math.floor(now / 1000),
+      tags: [
+        ['relay', ports.url],
+        ['challenge', answering],
+      ],
+      content: '',
+    });
+    signing = false;
+    if (mine !== generation || challenge !== answering) return authenticate();
+    if (event === undefined) return ports.onRefused();
+    eventId = event.id;
+    ports.send(event);
+  }
+
+  return {
+    get state() {
+      return state;
+    },
+    challenged: (text) => {
+      challenge = text;
+      eventId = undefined;
+      if (state === 'accepted') state = 'none';
+      void authenticate();
+    },
+    require: () => {
+      state = 'required';
+      if (eventId === undefined) void authenticate();
+    },
+    answered: (id, accepted) => {
+      if (id !== eventId) return false;
+      eventId = undefined;
+      if (accepted) {
+        state = 'accepted';
+        ports.onAccepted();
+      } else ports.onRefused();
+      return true;
+    },
+    reset: () => {
+      generation++;
+      cancelTimer();
+      state = 'none';
+      challenge = undefined;
+      eventId = undefined;
+    },
+  };
+}

@@ -1,0 +1,22 @@
+/** Sockets in a browser. */
+
+import type { OpenSocket } from './socket.ts';
+
+export const openBrowserSocket: OpenSocket = (url, handlers) => {
+  const socket = new WebSocket(url);
+  socket.onopen = () => handlers.onOpen();
+  socket.onmessage = ({ data }) => {
+    if (typeof data === 'string') handlers.onMessage(data);
+    else socket.close();
+  };
+  socket.onclose = ({ code, reason }) => handlers.onClose(reason || `closed with code ${code}`);
+  return {
+    send: (text) => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(text);
+    },
+    get bufferedAmount() {
+      return socket.bufferedAmount;
+    },
+    close: () => socket.close(),
+  };
+};

@@ -1,0 +1,487 @@
+/**
+ * One relay: a socket that is kept open, requests and events over it, AUTH, and the relay's health record.
+ *
+ *     waiting ──timer, wake──▶ connecting ──open──▶ open
+ *        ▲                        │ closed            │ closed, silent, timed out
+ *        └───────── backoff ──────┴───────────────────┘          any ──close──▶ closed
+ *
+ * Nothing that a relay sends can throw out of here, and nothing it sends changes anything but its own record,
+ * unless a handler that verified it says so.
+ */
+
+import type { Clock } from '../clock.ts';
+import { classifyAnswer, type Answer } from '../protocol/answer.ts';
+import type { EventFault, NostrEvent } from '../protocol/event.ts';
+import {
+  CONNECT_TIMEOUT_MS,
+  EOSE_TIMEOUT_MS,
+  MAX_FRAME_BYTES,
+  MAX_QUEUED_BYTES,
+  MAX_VIOLATIONS_PER_MINUTE,
+  maxUselessEvents,
+  OK_TIMEOUT_MS,
+  PING_INTERVAL_MS,
+  PONG_TIMEOUT_MS,
+  STABLE_CONNECTION_MS,
+  SUSPECT_TIMEOUT_MS,
+} from '../protocol/limits.ts';
+import { parseRelayMessage, type ClientMessage, type Filter } from '../protocol/message.ts';
+import { createAuthExchange, type SignAuth } from './auth.ts';
+import { backoffMs, type RandomBytes } from './backoff.ts';
+import type { OpenSocket, Socket } from './socket.ts';
+
+/** What a relay did wrong: an event that failed a check, or a frame that nobody asked for. */
+export type Violation = EventFault | 'frame' | 'subscription' | 'flood' | 'answer';
+
+/** The seed's `RelayInfo`, grown by health. */
+export interface RelayInfo {
+  /** Canonical URL. */
+  readonly url: string;
+  readonly connected: boolean;
+  /** When this relay last sent something valid, ISO 8601; `null` before that. */
+  readonly lastSeen: string | null;
+  /** `'waiting'`: not connected, the next attempt is scheduled. */
+  readonly state: 'waiting' | 'connecting' | 'open' | 'closed';
+  /** Round trip of the last answered request in ms. */
+  readonly latencyMs: number | null;
+  /** Whether the relay asked for AUTH (NIP-42), and whether it accepted ours on this connection. */
+  readonly auth: 'none' | 'required' | 'accepted';
+  /** What the relay or the network last said against us. For people. */
+  readonly lastError: string | null;
+  /** Frames of this relay that failed a check, by kind of fault. */
+  readonly violations: Readonly<Partial<Record<Violation, number>>>;
+}
+
+/** How a one-shot request ended. Only `'complete'` says anything about what the relay holds. */
+export type RequestEnd = 'complete' | 'incomplete';
+
+export interface RequestHandlers {
+  /** An event, unchecked. Returns the fault it has, or whether it was of use: useless ones are bounded. */
+  onEvent(event: unknown): EventFault | 'useful' | 'useless';
+  /** The request goes out (again). */
+  onSent?(): void;
+}
+
+export interface RelayConnection {
+  readonly url: string;
+  info(): RelayInfo;
+  /** One REQ until EOSE. Waits for a connection that is being made, not for a later one. Always calls `onEnd`, once. */
+  request(filters: readonly Filter[], size: number, handlers: RequestHandlers, onEnd: (end: RequestEnd) => void): () => void;
+  /** A REQ that stays, over all reconnects. `onComplete` at every EOSE. Returns the function that ends it. */
+  subscribe(filters: readonly Filter[], size: number, handlers: RequestHandlers, onComplete: () => void): () => void;
+  /** Sends an event on the open connection. Always settles; no answer is `retry`. */
+  publish(event: NostrEvent): Promise<Answer>;
+  /** Connects at once if waiting; if open, the relay must prove within 5 s that it is there. */
+  wake(): void;
+  /** A signer was set: asks again for what waited for AUTH. */
+  retryAuth(): void;
+  /** Drops the socket and connects anew, as a stranger: the next identity must not be linked to this one. */
+  reset(): void;
+  /** Idempotent. Every request ends `'incomplete'`. */
+  close(): void;
+}
+
+export interface ConnectionPorts {
+  readonly clock: Clock;
+  readonly randomBytes: RandomBytes;
+  readonly openSocket: OpenSocket;
+  readonly signAuth: SignAuth;
+  /** `connected`, `auth` or the kind of trouble changed. */
+  readonly onChange: (relay: RelayConnection) => void;
+}
+
+interface Subscription {
+  readonly filters: readonly Filter[];
+  readonly handlers: RequestHandlers;
+  readonly maxUseless: number;
+  /** A one-shot ends; one that stays is told of every EOSE. */
+  readonly onEnd: ((end: RequestEnd) => void) | undefined;
+  readonly onComplete: (() => void) | undefined;
+  id: string | undefined;
+  sentAt: number;
+  useless: number;
+  attempts: number;
+  waitsForAuth: boolean;
+  cancelTimer: () => void;
+}
+
+interface PendingAnswer {
+  readonly event: NostrEvent;
+  readonly settle: (answer: Answer) => void;
+  readonly sentAt: number;
+  waitsForAuth: boolean;
+}
+
+const nothing = (): void => undefined;
+
+function waiting<T extends { readonly waitsForAuth: boolean }>(all: Iterable<T>): T[] {
+  return [...all].filter((one) => one.waitsForAuth);
+}
+
+export function createConnection(url: string, ports: ConnectionPorts): RelayConnection {
+  const { clock, randomBytes } = ports;
+  let state: RelayInfo['state'] = 'waiting';
+  let socket: Socket | undefined;
+  /** Handlers of an older socket compare this with the value they were made with. */
+  let generation = 0;
+  let failures = 0;
+  let cancelTimer = nothing;
+  let cancelStable = nothing;
+  let cancelPing = nothing;
+
+  let lastHeard = 0;
+  let lastSeen: number | undefined;
+  let latencyMs: number | null = null;
+  let lastError: string | null = null;
+  const violations: Partial<Record<Violation, number>> = {};
+  let violationWindow = { startedAt: 0, count: 0 };
+
+  const subscriptions = new Set<Subscription>();
+  const byId = new Map<string, Subscription>();
+  let nextId = 0;
+  const answers = new Map<string, PendingAnswer>();
+
+  const auth = createAuthExchange({
+    clock,
+    url,
+    signAuth: ports.signAuth,
+    send: (event) => write(['AUTH', event]),
+    onAccepted: () => {
+      for (const subscription of waiting(subscriptions)) send(subscription);
+      for (const answer of waiting(answers.values())) {
+        answer.waitsForAuth = false;
+        write(['EVENT', answer.event]);
+      }
+      ports.onChange(connection);
+    },
+    onRefused: () => {
+      for (const answer of waiting(answers.values())) answer.settle({ type: 'auth-required', reason: 'AUTH not possible' });
+      for (const subscription of waiting(subscriptions)) resend(subscription, 'AUTH not possible');
+    },
+  });
+
+  const connection: RelayConnection = {
+    url,
+    info: () => ({
+      url,
+      connected: state === 'open',
+      lastSeen: lastSeen === undefined ? null : new Date(lastSeen).toISOString(),
+      state,
+      latencyMs,
+      auth: auth.state,
+      lastError,
+      violations: { ...violations },
+    }),
+    request: (filters, size, handlers, onEnd) => add(filters, size, handlers, onEnd, undefined),
+    subscribe: (filters, size, handlers, onComplete) => add(filters, size, handlers, undefined, onComplete),
+    publish,
+    wake: () => {
+      if (state === 'waiting') connect();
+      else if (state === 'open') prove(SUSPECT_TIMEOUT_MS);
+    },
+    retryAuth: () => {
+      if (auth.state === 'required') auth.require();
+    },
+    reset: () => {
+      if (state === 'closed') return;
+      disconnect('identity changed');
+      failures = 0;
+      connect();
+    },
+    close: () => {
+      if (state === 'closed') return;
+      disconnect('closed');
+      cancelTimer();
+      state = 'closed';
+      for (const subscription of [...subscriptions]) end(subscription, 'incomplete');
+      ports.onChange(connection);
+    },
+  };
+
+  // Connecting
+
+  function connect(): void {
+    cancelTimer();
+    state = 'connecting';
+    const mine = ++generation;
+    const current = (): boolean => mine === generation;
+    cancelTimer = clock.after(CONNECT_TIMEOUT_MS, () => fail('connect timed out'));
+    socket = ports.openSocket(url, {
+      onOpen: () => current() && opened(),
+      onMessage: (text) => current() && receive(text),
+      onPong: () => current() && heard(),
+      onClose: (reason) => current() && fail(reason),
+    });
+    ports.onChange(connection);
+  }
+
+  function opened(): void {
+    cancelTimer();
+    state = 'open';
+    heard();
+    cancelStable = clock.after(STABLE_CONNECTION_MS, () => {
+      failures = 0;
+    });
+    armPing();
+    for (const subscription of subscriptions) send(subscription);
+    ports.onChange(connection);
+  }
+
+  /** Everything that belonged to the socket goes with it. */
+  function disconnect(reason: string): void {
+    generation++;
+    socket?.close();
+    socket = undefined;
+    for (const cancel of [cancelTimer, cancelStable, cancelPing]) cancel();
+    auth.reset();
+    byId.clear();
+    for (const answer of answers.values()) answer.settle({ type: 'retry', reason });
+    answers.clear();
+    for (const subscription of [...subscriptions]) {
+      subscription.cancelTimer();
+      subscription.id = undefined;
+      subscription.waitsForAuth = false;
+      if (subscription.onEnd !== undefined) end(subscription, 'incomplete');
+    }
+  }
+
+  function fail(reason: string): void {
+    lastError = reason;
+    state = 'waiting';
+    disconnect(reason);
+    cancelTimer = clock.after(backoffMs(failures++, randomBytes), connect);
+    ports.onChange(connection);
+  }
+
+  // Finding a dead peer
+
+  function heard(): void {
+    lastHeard = clock.now();
+  }
+
+  function armPing(): void {
+    const dueAt = clock.now() + PING_INTERVAL_MS;
+    cancelPing = clock.after(PING_INTERVAL_MS, () => {
+      const now = clock.now();
+      // A timer that comes much too late has slept; what the clock says about silence is then worth nothing.
+      const slept = now > dueAt + PING_INTERVAL_MS;
+      if (slept) prove(SUSPECT_TIMEOUT_MS);
+      else if (now - lastHeard >= PING_INTERVAL_MS || now < lastHeard) prove(PONG_TIMEOUT_MS);
+      else armPing();
+    });
+  }
+
+  function prove(withinMs: number): void {
+    cancelPing();
+    const mine = generation;
+    lastHeard = -Infinity;
+    if (socket?.ping !== undefined) socket.ping();
+    // Any answer will do, also a CLOSED: an id that no event has, asked for once.
+    else connection.request([{ ids: ['0'.repeat(64)], limit: 1 }], 0, { onEvent: () => 'useless' }, nothing);
+    cancelPing = clock.after(withinMs, () => {
+      if (mine !== generation) return;
+      if (lastHeard === -Infinity) fail('no sign of life');
+      else armPing();
+    });
+  }
+
+  // Sending
+
+  function write(message: ClientMessage): boolean {
+    if (state !== 'open' || socket === undefined || socket.bufferedAmount > MAX_QUEUED_BYTES) return false;
+    socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  function publish(event: NostrEvent): Promise<Answer> {
+    return new Promise((resolve) => {
+      if (answers.has(event.id)) return resolve({ type: 'retry', reason: 'already on its way' });
+      if (!write(['EVENT', event])) return resolve({ type: 'retry', reason: state === 'open' ? 'congested' : 'not connected' });
+      const cancel = clock.after(OK_TIMEOUT_MS, () => settle({ type: 'retry', reason: 'no answer in time' }));
+      const settle = (answer: Answer): void => {
+        cancel();
+        answers.delete(event.id);
+        resolve(answer);
+      };
+      answers.set(event.id, { event, settle, sentAt: clock.now(), waitsForAuth: false });
+    });
+  }
+
+  // Requests
+
+  function add(
+    filters: readonly Filter[],
+    size: number,
+    handlers: RequestHandlers,
+    onEnd: Subscription['onEnd'],
+    onComplete: Subscription['onComplete'],
+  ): () => void {
+    const subscription: Subscription = {
+      filters,
+      handlers,
+      onEnd,
+      onComplete,
+      maxUseless: maxUselessEvents(size),
+      id: undefined,
+      sentAt: 0,
+      useless: 0,
+      attempts: 0,
+      waitsForAuth: false,
+      cancelTimer: nothing,
+    };
+    subscriptions.add(subscription);
+    if (state === 'open') send(subscription);
+    else if (onEnd !== undefined && state !== 'connecting') end(subscription, 'incomplete');
+    return () => end(subscription, undefined);
+  }
+
+  function send(subscription: Subscription): void {
+    subscription.id = String(nextId++);
+    subscription.useless = 0;
+    subscription.waitsForAuth = false;
+    subscription.sentAt = clock.now();
+    byId.set(subscription.id, subscription);
+    subscription.handlers.onSent?.();
+    const written = write(['REQ', subscription.id, ...subscription.filters]);
+    subscription.cancelTimer();
+    if (!written) return resend(subscription, 'congested');
+    if (subscription.onEnd === undefined) return;
+    subscription.cancelTimer = clock.after(EOSE_TIMEOUT_MS, () => {
+      lastError = 'no EOSE in time';
+      end(subscription, 'incomplete');
+    });
+  }
+
+  /** Ends the REQ on the wire, not the subscription. */
+  function unsend(subscription: Subscription): void {
+    if (subscription.id === undefined) return;
+    byId.delete(subscription.id);
+    write(['CLOSE', subscription.id]);
+    subscription.id = undefined;
+  }
+
+  function end(subscription: Subscription, how: RequestEnd | undefined): void {
+    if (!subscriptions.delete(subscription)) return;
+    subscription.cancelTimer();
+    unsend(subscription);
+    if (how !== undefined) subscription.onEnd?.(how);
+  }
+
+  /** A REQ that the relay closed or misused: over for a one-shot, asked again later for one that stays. */
+  function resend(subscription: Subscription, reason: string): void {
+    lastError = reason;
+    if (subscription.onEnd !== undefined) return end(subscription, 'incomplete');
+    unsend(subscription);
+    subscription.cancelTimer();
+    subscription.cancelTimer = clock.after(1_000 + backoffMs(subscription.attempts++, randomBytes), () => {
+      if (state === 'open' && subscriptions.has(subscription)) send(subscription);
+    });
+  }
+
+  // Receiving
+
+  function violation(kind: Violation): void {
+    violations[kind] = (violations[kind] ?? 0) + 1;
+    const now = clock.now();
+    if (Math.abs(now - violationWindow.startedAt) > 60_000) violationWindow = { startedAt: now, count: 0 };
+    if (++violationWindow.count > MAX_VIOLATIONS_PER_MINUTE) {
+      // Not a fresh start at the next connect: a relay that floods again waits longer each time.
+      violationWindow.count = 0;
+      fail('too many violations');
+    }
+  }
+
+  function receive(text: string): void {
+    heard();
+    if (text.length > MAX_FRAME_BYTES) {
+      violation('frame');
+      return fail('frame too large');
+    }
+    const message = parseRelayMessage(text);
+    if (message === undefined) return violation('frame');
+    switch (message.type) {
+      case 'EVENT': {
+        const subscription = subscriptionOf(message.subscription);
+        return subscription && receiveEvent(subscription, message.event);
+      }
+      case 'EOSE': {
+        const subscription = subscriptionOf(message.subscription);
+        if (subscription === undefined) return;
+        seen(subscription.sentAt);
+        subscription.attempts = 0;
+        subscription.useless = 0;
+        if (subscription.onEnd !== undefined) end(subscription, 'complete');
+        else subscription.onComplete?.();
+        return;
+      }
+      case 'CLOSED': {
+        const subscription = subscriptionOf(message.subscription);
+        if (subscription === undefined) return;
+        byId.delete(message.subscription);
+        subscription.id = undefined;
+        const wantsAuth = classifyAnswer(false, message.reason).type === 'auth-required';
+        // Closed for lack of AUTH although AUTH was accepted: asking again at once would be a loop.
+        if (!wantsAuth || auth.state === 'accepted') return resend(subscription, message.reason);
+        subscription.waitsForAuth = true;
+        return requireAuth(message.reason);
+      }
+      case 'OK':
+        return receiveOk(message.id, message.accepted, message.reason);
+      case 'AUTH':
+        return auth.challenged(message.challenge);
+      case 'NOTICE':
+        return;
+    }
+  }
+
+  function subscriptionOf(id: string): Subscription | undefined {
+    const subscription = byId.get(id);
+    // What still comes for a subscription that we have just closed is nobody's fault.
+    const wasOurs = /^\d{1,15}$/.test(id) && Number(id) < nextId;
+    if (subscription === undefined && !wasOurs) violation('subscription');
+    return subscription;
+  }
+
+  function seen(sentAt: number): void {
+    lastSeen = clock.now();
+    latencyMs = Math.max(0, lastSeen - sentAt);
+  }
+
+  function receiveEvent(subscription: Subscription, event: unknown): void {
+    const verdict = subscription.handlers.onEvent(event);
+    if (verdict === 'useful') {
+      lastSeen = clock.now();
+      return;
+    }
+    if (verdict !== 'useless') violation(verdict);
+    if (++subscription.useless > subscription.maxUseless && subscription.id !== undefined) {
+      violation('flood');
+      resend(subscription, 'too many events for one subscription');
+    }
+  }
+
+  function receiveOk(id: string, accepted: boolean, reason: string): void {
+    if (auth.answered(id, accepted)) {
+      if (!accepted) lastError = reason;
+      return;
+    }
+    const pending = answers.get(id);
+    if (pending === undefined) return violation('answer');
+    const answer = classifyAnswer(accepted, reason);
+    seen(pending.sentAt);
+    if (!accepted) lastError = reason;
+    if (answer.type !== 'auth-required') return pending.settle(answer);
+    // Refused again with AUTH accepted: the relay will not have it from us.
+    if (auth.state === 'accepted') return pending.settle({ type: 'retry', reason });
+    pending.waitsForAuth = true;
+    requireAuth(reason);
+  }
+
+  function requireAuth(reason: string): void {
+    lastError = reason;
+    auth.require();
+    ports.onChange(connection);
+  }
+
+  return connection;
+}

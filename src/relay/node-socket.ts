@@ -1,0 +1,45 @@
+/** Sockets on Node, by `ws`: Node 20's own WebSocket tells nothing of a connect that failed. */
+
+import { WebSocket } from 'ws';
+import { CONNECT_TIMEOUT_MS, MAX_FRAME_BYTES } from '../protocol/limits.ts';
+import type { OpenSocket } from './socket.ts';
+
+export const openNodeSocket: OpenSocket = (url, handlers) => {
+  const socket = new WebSocket(url, {
+    handshakeTimeout: CONNECT_TIMEOUT_MS,
+    maxPayload: MAX_FRAME_BYTES,
+    perMessageDeflate: false,
+    followRedirects: false,
+  });
+  let reason = '';
+  socket.on('open', handlers.onOpen);
+  socket.on('message', (data: Buffer, isBinary) => {
+    if (isBinary) socket.close(1003);
+    else handlers.onMessage(data.toString());
+  });
+  socket.on('pong', handlers.onPong);
+  // `close` always follows; without a listener an error would be thrown.
+  socket.on('error', (error: Error) => {
+    reason = error.message;
+  });
+  socket.on('close', (code, closeReason) => handlers.onClose(reason || closeReason.toString() || `closed with code ${code}`));
+  return {
+    send: (text) => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(text);
+    },
+    ping: () => {
+      if (socket.readyState === WebSocket.OPEN) socket.ping();
+    },
+    get bufferedAmount() {
+      return socket.bufferedAmount;
+    },
+    // The engine closes a socket that it is done with, or that does not answer: there is nothing to wait for.
+    close: () => {
+      socket.removeAllListeners('message');
+      if (socket.readyState === WebSocket.OPEN) socket.close();
+      const impatience = setTimeout(() => socket.terminate(), 1_000);
+      socket.once('close', () => clearTimeout(impatience));
+      if (socket.readyState === WebSocket.CONNECTING) socket.terminate();
+    },
+  };
+};

@@ -1,0 +1,65 @@
+/** A signer that is the browser extension, or anything else of the NIP-07 shape. */
+
+import { describe, NostrSyncError } from '../errors.ts';
+import type { Signer } from './signer.ts';
+
+/** A provider as far as it can be trusted: any part may be missing. */
+type Provider = Partial<Omit<Signer, 'nip44'>> & { readonly nip44?: Partial<Signer['nip44']> };
+
+function isProvider(value: unknown): value is Provider {
+  return typeof value === 'object' && value !== null;
+}
+
+/**
+ * A signer that asks `provider`, or without one whatever is `window.nostr` at the time of each call: extensions
+ * arrive late. Calls reject with `SIGNER_NOT_SET` where there is no provider, and where it lacks the method with
+ * the code of that method's failure. It holds no key, so there is nothing to wipe.
+ */
+export function nip07Signer(provider?: unknown): Signer {
+  if (provider !== undefined && !isProvider(provider)) {
+    throw new TypeError(
+      `Cannot create a signer: provider must be of the NIP-07 shape, got ${describe(provider)}`,
+    );
+  }
+
+  function current(): Provider {
+    const found = provider ?? (globalThis as { readonly nostr?: unknown }).nostr;
+    if (isProvider(found)) return found;
+    throw new NostrSyncError('SIGNER_NOT_SET', 'Cannot use NIP-07: no signer extension has set window.nostr');
+  }
+
+  // Each method is called on its own object: extensions keep their state in `this`.
+  return {
+    getPublicKey: async () => {
+      const nostr = current();
+      if (typeof nostr.getPublicKey === 'function') return nostr.getPublicKey();
+      throw new NostrSyncError('SIGNER_NOT_SET', 'Cannot use NIP-07: the provider has no getPublicKey');
+    },
+
+    signEvent: async (template) => {
+      const nostr = current();
+      if (typeof nostr.signEvent === 'function') return nostr.signEvent(template);
+      throw new NostrSyncError('SIGNING_FAILED', 'Cannot sign: the NIP-07 provider has no signEvent');
+    },
+
+    nip44: {
+      encrypt: async (peer, plaintext) => {
+        const { nip44 } = current();
+        if (typeof nip44?.encrypt === 'function') return nip44.encrypt(peer, plaintext);
+        throw new NostrSyncError(
+          'ENCRYPTION_FAILED',
+          'Cannot encrypt: the NIP-07 provider does not offer NIP-44',
+        );
+      },
+
+      decrypt: async (peer, ciphertext) => {
+        const { nip44 } = current();
+        if (typeof nip44?.decrypt === 'function') return nip44.decrypt(peer, ciphertext);
+        throw new NostrSyncError(
+          'DECRYPTION_FAILED',
+          'Cannot decrypt: the NIP-07 provider does not offer NIP-44',
+        );
+      },
+    },
+  };
+}

@@ -1,0 +1,124 @@
+/** Relays → replica: asks for heads, checks every event that comes, and notes which relay has what. */
+
+import { checkEvent, isExpired, type EventFault, type EventVerifier, type VerifiedEvent } from '../protocol/event.ts';
+import { MAX_VERIFIED_IDS } from '../protocol/limits.ts';
+import { categoryRequests } from '../protocol/message.ts';
+import { compareEvents } from '../protocol/order.ts';
+import type { RelayConnection, RequestEnd, RequestHandlers } from '../relay/connection.ts';
+import type { Clock } from '../clock.ts';
+import { deliveryOf } from './record.ts';
+import type { Replica } from './replica.ts';
+
+export interface Inbox {
+  /** Asks one relay for the heads of some categories; resolves when what it showed, or lacks, is in the replica. */
+  ask(relay: RelayConnection, dTags: readonly string[]): Promise<RequestEnd>;
+  /** Keeps a live subscription for these categories on a relay until the returned function is called. */
+  watch(relay: RelayConnection, dTags: readonly string[]): () => void;
+}
+
+/** One REQ from its sending to its EOSE. */
+interface Exchange {
+  readonly handlers: RequestHandlers;
+  /** After EOSE: resolves when the replica holds all of it. */
+  complete(): Promise<void>;
+}
+
+export function createInbox(ports: {
+  readonly clock: Clock;
+  readonly pubkey: string;
+  readonly verifier: EventVerifier;
+  readonly replica: Replica;
+}): Inbox {
+  const { replica, pubkey, verifier } = ports;
+  /** Lately verified, so that the copies of other relays cost no signature; the oldest goes first. */
+  const recent = new Map<string, VerifiedEvent>();
+
+  function remember(event: VerifiedEvent): void {
+    recent.set(event.id, event);
+    if (recent.size > MAX_VERIFIED_IDS) recent.delete(recent.keys().next().value!);
+  }
+
+  function exchange(relay: RelayConnection, dTags: readonly string[]): Exchange {
+    const asked = new Set(dTags);
+    const isHead = (id: string, dTag: string): boolean => replica.get(dTag)?.event?.id === id;
+    /** By d-tag, the newest id that the relay showed on this REQ. */
+    let shown = new Map<string, string>();
+    /** What EOSE waits for; `undefined` once it has come, and events are live. */
+    let applied: Promise<unknown>[] | undefined;
+    /** Heads that the relay should have had when it was asked. */
+    let expected = new Map<string, string>();
+
+    function onEvent(value: unknown): EventFault | 'useful' | 'useless' {
+      const check = checkEvent(value, {
+        pubkey,
+        isAsked: (dTag) => asked.has(dTag),
+        isVerified: (id, dTag) => recent.has(id) || isHead(id, dTag),
+        verifier,
+      });
+      if (check.type === 'rejected') return check.fault;
+      const { dTag } = check;
+      const record = replica.get(dTag);
+      const head = record?.event;
+      if (check.type === 'new') remember(check.event);
+      // A known id: our own copy stands for it, since this one's signature was not looked at.
+      const event = check.type === 'new' ? check.event : head?.id === check.id ? head : recent.get(check.id)!;
+      const order = head === undefined ? 1 : compareEvents(event, head);
+      const isRepeated = shown.get(dTag) === event.id;
+      if (order >= 0) shown.set(dTag, event.id);
+      if (check.type === 'known' && (order < 0 || isRepeated)) return 'useless';
+      const done = replica.apply(dTag, { type: 'shown', relay: relay.url, event });
+      applied?.push(done);
+      return order > 0 || deliveryOf(record!, relay.url) !== 'confirmed' ? 'useful' : 'useless';
+    }
+
+    return {
+      handlers: {
+        onEvent,
+        onSent: () => {
+          shown = new Map();
+          applied = [];
+          expected = new Map();
+          const now = Math.floor(ports.clock.now() / 1000);
+          for (const dTag of asked) {
+            const record = replica.get(dTag);
+            const event = record?.event;
+            if (event === undefined || isExpired(event, now) || deliveryOf(record!, relay.url) === 'pending') continue;
+            expected.set(dTag, event.id);
+          }
+        },
+      },
+      complete: async () => {
+        const [all, due] = [applied ?? [], expected];
+        applied = undefined;
+        expected = new Map();
+        await Promise.all(all);
+        const missing = [...due].filter(([dTag, id]) => shown.get(dTag) !== id && isHead(id, dTag));
+        await Promise.all(missing.map(([dTag, id]) => replica.apply(dTag, { type: 'lacking', relay: relay.url, id })));
+      },
+    };
+  }
+
+  function askOnce(relay: RelayConnection, request: ReturnType<typeof categoryRequests>[number]): Promise<RequestEnd> {
+    const { handlers, complete } = exchange(relay, request.dTags);
+    return new Promise((resolve) => {
+      relay.request(request.filters, request.dTags.length, handlers, (end) => {
+        if (end === 'incomplete') resolve(end);
+        else void complete().then(() => resolve(end));
+      });
+    });
+  }
+
+  return {
+    ask: async (relay, dTags) => {
+      const ends = await Promise.all(categoryRequests(pubkey, dTags).map((request) => askOnce(relay, request)));
+      return ends.every((end) => end === 'complete') ? 'complete' : 'incomplete';
+    },
+    watch: (relay, dTags) => {
+      const stops = categoryRequests(pubkey, dTags).map((request) => {
+        const { handlers, complete } = exchange(relay, request.dTags);
+        return relay.subscribe(request.filters, request.dTags.length, handlers, () => void complete());
+      });
+      return () => stops.forEach((stop) => stop());
+    },
+  };
+}

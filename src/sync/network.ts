@@ -1,0 +1,92 @@
+/** What a session asks of its relays. Implemented here over real connections, in `tabs.ts` by asking the leading tab. */
+
+import type { Clock } from '../clock.ts';
+import type { Answer } from '../protocol/answer.ts';
+import type { EventVerifier, NostrEvent, VerifiedEvent } from '../protocol/event.ts';
+import type { RandomBytes } from '../relay/backoff.ts';
+import type { RelayPool } from '../relay/pool.ts';
+import type { RelayConnection } from '../relay/connection.ts';
+import { createInbox } from './inbox.ts';
+import { createOutbox } from './outbox.ts';
+import type { Pacing } from './pacer.ts';
+import type { Replica } from './replica.ts';
+
+export interface Network {
+  /**
+   * Brings the replica up to date with the relays: RELIABILITY section 3. Resolves whether any relay answered completely;
+   * `onAnswer` is called at the first that did.
+   */
+  ask(dTags: readonly string[], onAnswer?: () => void): Promise<boolean>;
+  /** Keeps these categories, and only these, up to date by live subscriptions. */
+  watch(dTags: readonly string[]): void;
+  /** A record of the replica changed. */
+  recordChanged(dTag: string): void;
+  /** A relay was added, opened, closed or asked for AUTH. */
+  relayChanged(relay: RelayConnection): void;
+  relayRemoved(url: string): void;
+  /** A signer was set: what waited for AUTH goes on. */
+  retry(): void;
+  /** (category, relay) pairs that are not final. */
+  depth(): number;
+  /** See `Outbox.follow`. */
+  follow(dTag: string, tombstone: string, deletion: NostrEvent): void;
+  close(): void;
+}
+
+export function createNetwork(ports: {
+  readonly clock: Clock;
+  readonly randomBytes: RandomBytes;
+  readonly pubkey: string;
+  readonly verifier: EventVerifier;
+  readonly replica: Replica;
+  readonly pool: RelayPool;
+  readonly pacing: Pacing;
+  readonly onAnswer: (dTag: string, relay: string, event: VerifiedEvent, answer: Answer) => void;
+}): Network {
+  const { pool } = ports;
+  const inbox = createInbox(ports);
+  const outbox = createOutbox({ ...ports, ask: inbox.ask });
+  let watched: readonly string[] = [];
+  const watches = new Map<string, () => void>();
+
+  function watch(relay: RelayConnection): void {
+    watches.get(relay.url)?.();
+    watches.set(relay.url, inbox.watch(relay, watched));
+  }
+
+  const network: Network = {
+    ask: (dTags, onAnswer) =>
+      pool.gather(async (relay) => {
+        const end = await inbox.ask(relay, dTags);
+        if (end === 'complete') onAnswer?.();
+        return end;
+      }),
+    watch: (dTags) => {
+      watched = dTags;
+      for (const relay of pool.connections.values()) watch(relay);
+    },
+    recordChanged: outbox.recordChanged,
+    relayChanged: (relay) => {
+      if (!watches.has(relay.url)) watch(relay);
+      outbox.relayChanged(relay);
+    },
+    relayRemoved: (url) => {
+      watches.get(url)?.();
+      watches.delete(url);
+      outbox.relayRemoved(url);
+    },
+    retry: () => {
+      pool.retryAuth();
+      outbox.retry();
+    },
+    depth: outbox.depth,
+    follow: outbox.follow,
+    close: () => {
+      outbox.close();
+      for (const stop of watches.values()) stop();
+      watches.clear();
+    },
+  };
+  for (const relay of pool.connections.values()) network.relayChanged(relay);
+  return network;
+}

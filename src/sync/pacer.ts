@@ -1,0 +1,39 @@
+/** How fast new values of one category go out: a token bucket, so that a slider runs into no rate limit. */
+
+import type { Clock } from '../clock.ts';
+
+/** `burst` values at once, then one more every `intervalMs`. */
+export interface Pacing {
+  readonly burst: number;
+  readonly intervalMs: number;
+}
+
+interface Bucket {
+  tokens: number;
+  filledAt: number;
+  released: string;
+}
+
+export interface Pacer {
+  /** 0 where the value `id` may go out now (then to every relay, as often as it takes), else the ms to wait. */
+  waitMs(category: string, id: string): number;
+}
+
+export function createPacer(clock: Clock, { burst, intervalMs }: Pacing): Pacer {
+  const buckets = new Map<string, Bucket>();
+  return {
+    waitMs: (category, id) => {
+      const now = clock.now();
+      const bucket = buckets.get(category) ?? { tokens: burst, filledAt: now, released: '' };
+      buckets.set(category, bucket);
+      if (bucket.released === id) return 0;
+      // A clock that was set back fills nothing, and starts to count from where it is.
+      bucket.tokens = Math.min(burst, bucket.tokens + Math.max(0, now - bucket.filledAt) / intervalMs);
+      bucket.filledAt = now;
+      if (bucket.tokens < 1) return Math.ceil((1 - bucket.tokens) * intervalMs);
+      bucket.tokens -= 1;
+      bucket.released = id;
+      return 0;
+    },
+  };
+}

@@ -1,0 +1,229 @@
+/** Replica → app: fetch, syncAll, poll, subscribe, and the events about what other devices wrote. */
+
+import type { Clock } from '../clock.ts';
+import { isNostrSyncError, NostrSyncError } from '../errors.ts';
+import { categoryOf } from '../protocol/address.ts';
+import { deviceIdOf, formatOf, isExpired, isTombstone, type VerifiedEvent } from '../protocol/event.ts';
+import { MAX_PLAINTEXT_CACHE_CHARS } from '../protocol/limits.ts';
+import { decodePayload } from '../protocol/payload.ts';
+import { callListener, type Emitter, type FetchResult } from './events.ts';
+import type { Network } from './network.ts';
+import type { Change, Replica } from './replica.ts';
+import type { Hand } from './signing.ts';
+
+/** One `subscribe` call of the app. Lives as long as the engine, over every change of signer. */
+export interface Subscription {
+  readonly dTags: ReadonlySet<string>;
+  readonly listener: (result: FetchResult) => void;
+  /** By d-tag, the id that was handed over last. */
+  readonly delivered: Map<string, string>;
+}
+
+export interface Reader {
+  fetch(dTag: string): Promise<FetchResult | null>;
+  syncAll(dTags: readonly string[]): Promise<FetchResult[]>;
+  poll(dTags: readonly string[]): Promise<FetchResult[]>;
+  /** Hands over the current value of what a subscription has not had yet. */
+  present(subscription: Subscription): void;
+  changed(change: Change): void;
+  /** This process wrote the head `id`: no news to itself. */
+  wrote(dTag: string, id: string): void;
+  /** Drops every decrypted value. */
+  forget(): void;
+}
+
+type Source = FetchResult['source'];
+
+export function createReader(ports: {
+  readonly clock: Clock;
+  readonly replica: Replica;
+  readonly network: () => Network;
+  readonly hand: Hand;
+  readonly canRead: () => boolean;
+  readonly emitter: Emitter;
+  readonly subscriptions: ReadonlySet<Subscription>;
+}): Reader {
+  const { replica, hand, emitter } = ports;
+  /** Plaintexts by event id; the oldest goes first. */
+  const plaintexts = new Map<string, string>();
+  let plaintextChars = 0;
+  /** Ids of events found unreadable: each is reported once. */
+  const reported = new Set<string>();
+  /** poll's cursor: by d-tag, what was handed out in this process. */
+  const polled = new Map<string, string>();
+  /** By d-tag, the last id that `updated` told of. */
+  const announced = new Map<string, string>();
+  /** By d-tag, the last id that this process wrote. */
+  const written = new Map<string, string>();
+
+  // Decrypting
+
+  async function plaintextOf(event: VerifiedEvent): Promise<string> {
+    const known = plaintexts.get(event.id);
+    if (known !== undefined) return known;
+    const text = await hand.decrypt(event.content);
+    if (!ports.canRead()) throw new NostrSyncError('SIGNER_NOT_SET', 'Cannot read: the signer was cleared');
+    if (!plaintexts.has(event.id)) plaintextChars += text.length;
+    plaintexts.set(event.id, text);
+    for (const [id, old] of plaintexts) {
+      if (plaintextChars <= MAX_PLAINTEXT_CACHE_CHARS) break;
+      plaintexts.delete(id);
+      plaintextChars -= old.length;
+    }
+    return text;
+  }
+
+  /** The value of one event. Throws `UNDECODABLE`, or `SIGNER_NOT_SET`. */
+  async function decode(event: VerifiedEvent, dTag: string, source: Source): Promise<FetchResult> {
+    const category = categoryOf(dTag);
+    const about = {
+      category,
+      updatedAt: new Date(event.created_at * 1000).toISOString(),
+      deviceId: deviceIdOf(event),
+      eventId: event.id,
+      source,
+    };
+    if (isTombstone(event)) return { ...about, payload: null, deleted: true };
+    try {
+      const format = formatOf(event);
+      if (format !== undefined) throw new Error(`its format ${JSON.stringify(format.slice(0, 40))} is not known to this version`);
+      return { ...about, payload: decodePayload(await plaintextOf(event)) };
+    } catch (cause) {
+      if (isNostrSyncError(cause, 'SIGNER_NOT_SET')) throw cause;
+      const error = new NostrSyncError('UNDECODABLE', `Cannot read the newest value of ${JSON.stringify(category)}`, {
+        details: { category, eventId: event.id },
+        cause,
+      });
+      if (!reported.has(event.id)) emitter.emit('error', error);
+      reported.add(event.id);
+      void replica.apply(dTag, { type: 'unreadable', id: event.id });
+      throw error;
+    }
+  }
+
+  function isGone(event: VerifiedEvent): boolean {
+    return isTombstone(event) || isExpired(event, Math.floor(ports.clock.now() / 1000));
+  }
+
+  /**
+   * What the device shows for a category: the head, or while that cannot be read, the last good value.
+   * `null`: there is none. Throws `UNDECODABLE` where there is one and nothing of it can be read.
+   */
+  async function valueOf(dTag: string, source: Source): Promise<FetchResult | null> {
+    const record = replica.get(dTag);
+    if (record?.event === undefined || isGone(record.event)) return null;
+    try {
+      return await decode(record.event, dTag, source);
+    } catch (error) {
+      if (!isNostrSyncError(error, 'UNDECODABLE') || record.before === undefined || isGone(record.before)) throw error;
+      return decode(record.before, dTag, source).catch(() => {
+        throw error;
+      });
+    }
+  }
+
+  /** `undefined` for what cannot be read: one bad category never fails the rest. */
+  function unlessUndecodable(error: unknown): undefined {
+    if (!isNostrSyncError(error, 'UNDECODABLE')) throw error;
+  }
+
+  // Asking
+
+  /** Resolves with what the answers are worth. Rejects where nothing at all is known of any of the categories. */
+  async function refresh(dTags: readonly string[]): Promise<Source> {
+    if (dTags.length === 0) return 'local';
+    if (await ports.network().ask(dTags)) return 'relay';
+    if (dTags.some((dTag) => replica.get(dTag)?.event !== undefined)) return 'local';
+    throw new NostrSyncError('NO_RELAYS_REACHABLE', 'Cannot read: no relay answered, and this device holds no copy');
+  }
+
+  async function collect(dTags: readonly string[], source: Source): Promise<FetchResult[]> {
+    const values = await Promise.all(dTags.map((dTag) => valueOf(dTag, source).catch(unlessUndecodable)));
+    return values.filter((value) => value !== null && value !== undefined);
+  }
+
+  // Telling
+
+  /** Hands a new head to `updated` and to the subscriptions, unless it is not the head any more once it is decrypted. */
+  async function announce(dTag: string): Promise<void> {
+    const event = replica.get(dTag)?.event;
+    const listening = [...ports.subscriptions].filter((subscription) => subscription.dTags.has(dTag));
+    if (event === undefined || !ports.canRead() || (listening.length === 0 && !emitter.has('updated'))) return;
+    if (isExpired(event, Math.floor(ports.clock.now() / 1000))) return;
+    const result = await decode(event, dTag, 'relay').catch(() => undefined);
+    if (result === undefined || !ports.canRead() || replica.get(dTag)?.event?.id !== event.id) return;
+    if (written.get(dTag) !== event.id && announced.get(dTag) !== event.id) {
+      announced.set(dTag, event.id);
+      emitter.emit('updated', result);
+    }
+    for (const subscription of listening) deliver(subscription, dTag, result);
+  }
+
+  function deliver(subscription: Subscription, dTag: string, result: FetchResult): void {
+    if (!ports.subscriptions.has(subscription) || subscription.delivered.get(dTag) === result.eventId) return;
+    subscription.delivered.set(dTag, result.eventId);
+    callListener(subscription.listener, result);
+  }
+
+  async function tellConflict(dTag: string, mine: VerifiedEvent, theirs: VerifiedEvent): Promise<void> {
+    if (!emitter.has('conflict') || !ports.canRead()) return;
+    try {
+      const conflict = {
+        category: categoryOf(dTag),
+        mine: await decode(mine, dTag, 'local'),
+        theirs: await decode(theirs, dTag, 'relay'),
+      };
+      emitter.emit('conflict', conflict);
+    } catch {
+      // What cannot be read was reported as such; without the signer nobody may look.
+    }
+  }
+
+  return {
+    fetch: async (dTag) => valueOf(dTag, await refresh([dTag])),
+    syncAll: async (dTags) => collect(dTags, await refresh(dTags)),
+    poll: async (dTags) => {
+      const source = await refresh(dTags);
+      const news = dTags.filter((dTag) => {
+        const id = replica.get(dTag)?.event?.id;
+        return id !== undefined && polled.get(dTag) !== id;
+      });
+      const results: FetchResult[] = [];
+      for (const dTag of news) {
+        const event = replica.get(dTag)!.event;
+        if (event === undefined || isExpired(event, Math.floor(ports.clock.now() / 1000))) continue;
+        const result = await decode(event, dTag, source).catch(unlessUndecodable);
+        if (result === undefined) continue;
+        polled.set(dTag, event.id);
+        results.push(result);
+        void announce(dTag);
+      }
+      return results;
+    },
+    present: (subscription) => {
+      for (const dTag of subscription.dTags) {
+        void valueOf(dTag, 'local')
+          .then((result) => {
+            if (!result || !ports.canRead() || replica.get(dTag)?.event?.id !== result.eventId) return;
+            deliver(subscription, dTag, result);
+          })
+          .catch(() => undefined);
+      }
+    },
+    changed: ({ dTag, effects }) => {
+      for (const effect of effects) {
+        if (effect.type === 'advanced') void announce(dTag);
+        if (effect.type === 'conflict') void tellConflict(dTag, effect.mine, effect.theirs);
+      }
+    },
+    wrote: (dTag, id) => {
+      written.set(dTag, id);
+      polled.set(dTag, id);
+      for (const subscription of ports.subscriptions) if (subscription.dTags.has(dTag)) subscription.delivered.set(dTag, id);
+    },
+    forget: () => {
+      plaintexts.clear();
+      plaintextChars = 0;
+    },
+  };
+}

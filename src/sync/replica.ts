@@ -1,0 +1,273 @@
+/**
+ * What this device knows of one identity in one namespace: a cache of its records over the store, changed by
+ * `reconcile` alone. Inputs that come while a save is under way are saved together in the next one.
+ */
+
+import type { Clock } from '../clock.ts';
+import { NostrSyncError } from '../errors.ts';
+import type { EventVerifier, NostrEvent, VerifiedEvent } from '../protocol/event.ts';
+import { compareEvents } from '../protocol/order.ts';
+import type { Store } from '../store/store.ts';
+import { STORE_RETRY_MS } from '../protocol/limits.ts';
+import { reconcile, type Effect, type Input } from './reconcile.ts';
+import { parseRecord, serializeRecord, verifyRecord, type HeadRecord } from './record.ts';
+
+export interface Change {
+  readonly dTag: string;
+  readonly previous: HeadRecord | undefined;
+  readonly record: HeadRecord | undefined;
+  readonly effects: readonly Effect[];
+}
+
+export interface Replica {
+  /** The record of a category; its events are verified. */
+  get(dTag: string): HeadRecord | undefined;
+  /** The record by shape alone: enough to know what is owed to whom, without the cost of signatures. */
+  peek(dTag: string): HeadRecord<NostrEvent> | undefined;
+  /** Every category with a record. */
+  dTags(): Iterable<string>;
+  /**
+   * Decides and saves. Resolves with the effects after the save, and after `onChange` was told. A write that cannot be saved
+   * rejects with `STORE_FAILED` and has changed nothing; anything else then takes effect in memory and is saved later.
+   */
+  apply(dTag: string, input: Input): Promise<readonly Effect[]>;
+  /** The head to put on a socket, which from now on counts as carried; `undefined` while a write of the category is being saved. */
+  claim(dTag: string): VerifiedEvent | undefined;
+  /** Whether the head is a write of this process that no socket has carried: a newer one may take its stamp (R3). */
+  isUncarried(dTag: string): boolean;
+  /** Another tab has changed these categories in the store. */
+  reload(dTags: readonly string[]): Promise<void>;
+  /** Resolves when all that was applied is saved. Later inputs are ignored. */
+  close(): Promise<void>;
+}
+
+interface Entry {
+  raw: string | undefined;
+  /** Verified at first use. */
+  record: HeadRecord | undefined;
+  isVerified: boolean;
+}
+
+interface Job {
+  readonly dTag: string;
+  readonly input: Input;
+  readonly resolve: (effects: readonly Effect[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Decision {
+  readonly changes: ReadonlyMap<string, Change>;
+  /** Of each job, in order. */
+  readonly effects: readonly (readonly Effect[])[];
+}
+
+/** Whether a caller waits for this input to be on the medium, or else not to be at all. */
+function isOwn(input: Input): boolean {
+  return input.type === 'write' || input.type === 'withdraw';
+}
+
+export async function openReplica(ports: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly verifier: EventVerifier;
+  readonly pubkey: string;
+  readonly namespace: string;
+  readonly onChange: (change: Change) => void;
+  /** Something that no caller awaits went wrong. */
+  readonly onError: (error: NostrSyncError) => void;
+}): Promise<Replica> {
+  const { store, pubkey, verifier } = ports;
+  const prefix = `head/${pubkey}/`;
+  const keyOf = (dTag: string): string => prefix + dTag;
+
+  const entries = new Map<string, Entry>();
+  /** Records that are newer than the store, because it failed. */
+  const unsaved = new Map<string, HeadRecord | undefined>();
+  /** Own heads that no socket has carried. Of this process alone: after a restart nobody can know. */
+  const uncarried = new Map<string, string>();
+  let queue: Job[] = [];
+  let underway: Job[] = [];
+  let saving: Promise<void> | undefined;
+  let closed = false;
+  let cancelRetry = (): void => undefined;
+
+  for (const [key, raw] of await store.list(`${prefix}${ports.namespace}/`)) {
+    entries.set(key.slice(prefix.length), { raw, record: undefined, isVerified: false });
+  }
+
+  function read(dTag: string, raw: string | undefined): HeadRecord | undefined {
+    const known = entries.get(dTag);
+    if (known?.isVerified === true && known.raw === raw) return known.record;
+    const parsed = raw === undefined ? undefined : parseRecord(raw);
+    const record = parsed && verifyRecord(parsed, { pubkey, dTag, verifier });
+    if (raw !== undefined && record === undefined) {
+      ports.onError(new NostrSyncError('STORE_FAILED', `A stored record cannot be read and is set aside: ${keyOf(dTag)}`));
+    }
+    return record;
+  }
+
+  function get(dTag: string): HeadRecord | undefined {
+    const entry = entries.get(dTag);
+    if (entry !== undefined && !entry.isVerified) {
+      entry.record = read(dTag, entry.raw);
+      entry.isVerified = true;
+    }
+    return entry?.record;
+  }
+
+  /** What a decision starts from: the store, unless it failed to take something newer. */
+  function base(dTag: string, raw: string | undefined): HeadRecord | undefined {
+    const stored = read(dTag, raw);
+    if (!unsaved.has(dTag)) return stored;
+    const ours = unsaved.get(dTag);
+    const storeIsAhead = stored?.event !== undefined && (ours?.event === undefined || compareEvents(stored.event, ours.event) > 0);
+    return storeIsAhead ? stored : ours;
+  }
+
+  function decide(jobs: readonly Job[], baseOf: (dTag: string) => HeadRecord | undefined): Decision {
+    const changes = new Map<string, Change>();
+    const effects = jobs.map(({ dTag, input }) => {
+      const so = changes.get(dTag);
+      const previous = so === undefined ? baseOf(dTag) : so.previous;
+      const current = so === undefined ? previous : so.record;
+      const outcome = reconcile(current, input, uncarried.get(dTag));
+      changes.set(dTag, { dTag, previous, record: outcome.record, effects: [...(so?.effects ?? []), ...outcome.effects] });
+      return outcome.effects;
+    });
+    return { changes, effects };
+  }
+
+  function carryOut(jobs: readonly Job[], { changes, effects }: Decision): void {
+    for (const change of changes.values()) ports.onChange(change);
+    jobs.forEach((job, i) => job.resolve(effects[i]!));
+  }
+
+  async function save(jobs: readonly Job[]): Promise<void> {
+    const dTags = [...new Set(jobs.map((job) => job.dTag))];
+    let decision: Decision = { changes: new Map(), effects: [] };
+    const raws = new Map<string, string | undefined>();
+    try {
+      await store.update(dTags.map(keyOf), (current) => {
+        const writes = new Map<string, string | null>();
+        decision = decide(jobs, (dTag) => base(dTag, current.get(keyOf(dTag))));
+        for (const { dTag, previous, record } of decision.changes.values()) {
+          const raw = current.get(keyOf(dTag));
+          raws.set(dTag, raw);
+          if (record === previous && !unsaved.has(dTag)) continue;
+          if (record === undefined) continue;
+          const text = serializeRecord(record);
+          writes.set(keyOf(dTag), text);
+          raws.set(dTag, text);
+          // What could not be read is kept for whoever may be able to.
+          if (raw !== undefined && previous === undefined) writes.set(`unreadable/${keyOf(dTag)}`, raw);
+        }
+        return writes;
+      });
+    } catch (cause) {
+      underway = [];
+      return saveFailed(jobs, cause);
+    }
+    underway = [];
+    for (const { dTag, record } of decision.changes.values()) {
+      entries.set(dTag, { raw: raws.get(dTag), record, isVerified: true });
+      unsaved.delete(dTag);
+    }
+    for (const { dTag, input } of jobs) {
+      const isHead = input.type === 'write' && get(dTag)?.event?.id === input.event.id;
+      if (isHead) uncarried.set(dTag, input.event.id);
+    }
+    carryOut(jobs, decision);
+  }
+
+  function saveFailed(jobs: readonly Job[], cause: unknown): void {
+    const error =
+      cause instanceof NostrSyncError ? cause : new NostrSyncError('STORE_FAILED', 'Cannot save: the store failed', { cause });
+    const own = jobs.filter(({ input }) => isOwn(input));
+    const others = jobs.filter(({ input }) => !isOwn(input));
+    const decision = decide(others, get);
+    for (const { dTag, previous, record } of decision.changes.values()) {
+      if (record === previous) continue;
+      entries.set(dTag, { raw: entries.get(dTag)?.raw, record, isVerified: true });
+      unsaved.set(dTag, record);
+    }
+    for (const job of own) job.reject(error);
+    carryOut(others, decision);
+    // Whoever waits for a claim that a failed write had blocked tries again.
+    for (const { dTag } of own) {
+      const record = get(dTag);
+      ports.onChange({ dTag, previous: record, record, effects: [] });
+    }
+    if (unsaved.size === 0 || closed) return;
+    ports.onError(error);
+    cancelRetry();
+    cancelRetry = ports.clock.after(STORE_RETRY_MS, () => {
+      for (const dTag of unsaved.keys()) void apply(dTag, { type: 'resave' });
+    });
+  }
+
+  async function pump(): Promise<void> {
+    while (queue.length > 0) {
+      underway = queue;
+      queue = [];
+      await save(underway);
+    }
+    saving = undefined;
+  }
+
+  function apply(dTag: string, input: Input): Promise<readonly Effect[]> {
+    if (closed) return isOwn(input) ? Promise.reject(new NostrSyncError('CLOSED', 'Cannot save: closed')) : Promise.resolve([]);
+    const isQuiet = !isOwn(input) && input.type !== 'resave' && saving === undefined && !unsaved.has(dTag);
+    if (isQuiet) {
+      const record = get(dTag);
+      const outcome = reconcile(record, input, undefined);
+      // Most of what relays say is known already: no transaction for that.
+      if (outcome.record === record) return Promise.resolve(outcome.effects);
+    }
+    return new Promise((resolve, reject) => {
+      queue.push({ dTag, input, resolve, reject });
+      saving ??= Promise.resolve().then(pump);
+    });
+  }
+
+  async function reload(dTags: readonly string[]): Promise<void> {
+    for (const dTag of dTags) {
+      const raw = await store.get(keyOf(dTag));
+      const previous = get(dTag);
+      if (entries.get(dTag)?.raw === raw) continue;
+      const record = read(dTag, raw);
+      entries.set(dTag, { raw, record, isVerified: true });
+      const effects: Effect[] = [];
+      if (record?.event !== undefined && record.event.id !== previous?.event?.id) {
+        effects.push({ type: 'advanced', event: record.event });
+        if (record.own?.lost === true && previous?.own?.lost === false && previous.event !== undefined) {
+          effects.push({ type: 'conflict', mine: previous.event, theirs: record.event });
+        }
+      }
+      ports.onChange({ dTag, previous, record, effects });
+    }
+  }
+
+  return {
+    get,
+    peek: (dTag) => {
+      const entry = entries.get(dTag);
+      if (entry === undefined || entry.isVerified) return entry?.record;
+      return entry.raw === undefined ? undefined : parseRecord(entry.raw);
+    },
+    dTags: () => entries.keys(),
+    apply,
+    claim: (dTag) => {
+      const isWritten = (job: Job): boolean => job.dTag === dTag && job.input.type === 'write';
+      if (underway.some(isWritten) || queue.some(isWritten)) return undefined;
+      uncarried.delete(dTag);
+      return get(dTag)?.event;
+    },
+    isUncarried: (dTag) => uncarried.has(dTag) && uncarried.get(dTag) === get(dTag)?.event?.id,
+    reload,
+    close: async () => {
+      closed = true;
+      cancelRetry();
+      await saving;
+    },
+  };
+}

@@ -1,0 +1,296 @@
+/** App → replica: publish and remove. A write is encrypted, stamped, signed, saved; then whoever waits is told how far it came. */
+
+import type { Clock } from '../clock.ts';
+import { NostrSyncError } from '../errors.ts';
+import { categoryOf } from '../protocol/address.ts';
+import type { Answer } from '../protocol/answer.ts';
+import { seenBy, vectorTag, type VersionVector } from '../protocol/causality.ts';
+import type { VerifiedEvent } from '../protocol/event.ts';
+import { FIRST_WRITE_MS, KIND_APP_DATA, KIND_DELETION, MAX_AHEAD_SECONDS, PUBLISH_TIMEOUT_MS } from '../protocol/limits.ts';
+import { nextStamp } from '../protocol/order.ts';
+import type { DeliveryReport, Receipt } from './events.ts';
+import type { Network } from './network.ts';
+import { deliveryOf, isOwnHead, stageOf, type HeadRecord, type Stage } from './record.ts';
+import type { Change, Replica } from './replica.ts';
+import type { Hand } from './signing.ts';
+
+export interface Write {
+  /** JSON text. */
+  readonly text: string;
+  /** NIP-40, Unix time in s. */
+  readonly expiration: number | undefined;
+  readonly isRemoval: boolean;
+  readonly waitFor: Stage;
+  /** Stops the waiting, not a write that was saved. */
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface Writer {
+  publish(dTag: string, write: Write): Promise<Receipt>;
+  changed(change: Change): void;
+  /** A relay's answer to an own head: what it refuses for good, and why. */
+  answered(dTag: string, relay: string, event: VerifiedEvent, answer: Answer): void;
+  /** Relays came or went: what can no longer be delivered is not waited for. */
+  relaysChanged(): void;
+  report(dTag: string, record: HeadRecord): DeliveryReport | undefined;
+  close(): void;
+}
+
+/** A write that is not saved yet. Newer ones take its place, and settle those who wait for it. */
+interface Draft {
+  write: Write;
+  seen: VersionVector;
+  readonly settlers: { resolve(saved: Saved): void; reject(error: unknown): void }[];
+}
+
+interface Saved {
+  readonly event: VerifiedEvent;
+}
+
+interface Waiter {
+  readonly dTag: string;
+  readonly event: VerifiedEvent;
+  readonly waitFor: Stage;
+  readonly resolve: (receipt: Receipt) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const STAGES: readonly Stage[] = ['saved', 'delivered', 'replicated'];
+
+export function createWriter(ports: {
+  readonly clock: Clock;
+  readonly replica: Replica;
+  readonly network: () => Network;
+  readonly hand: Hand;
+  readonly deviceId: string;
+  /** `deviceHash` of it. */
+  readonly device: string;
+  /** Configured relays, and whether there is a hope that one of them answers soon. */
+  readonly relays: () => readonly string[];
+  readonly isReachable: () => boolean;
+  readonly onSaved: (dTag: string, id: string) => void;
+}): Writer {
+  const { clock, replica, hand, device } = ports;
+  const drafts = new Map<string, Draft>();
+  const running = new Set<string>();
+  const waiters = new Set<Waiter>();
+  /** Why relays refused an own head, by d-tag. */
+  const refusals = new Map<string, { readonly id: string; readonly reasons: Map<string, string> }>();
+  /** Categories that a relay has answered for, or that were waited for long enough. */
+  const explored = new Set<string>();
+  let closed = false;
+
+  // Saving
+
+  function draft(dTag: string, write: Write): Promise<Saved> {
+    // What the app can have seen when it made this value; whatever comes in while it is signed is not part of it.
+    const seen = seenBy(replica.get(dTag)?.event);
+    return new Promise((resolve, reject) => {
+      const settlers = [...(drafts.get(dTag)?.settlers ?? []), { resolve, reject }];
+      drafts.set(dTag, { write, seen, settlers });
+      if (!running.has(dTag)) void run(dTag);
+    });
+  }
+
+  /** One write of a category at a time: a signer may ask a person, and is not asked for what is outdated already. */
+  async function run(dTag: string): Promise<void> {
+    running.add(dTag);
+    for (let next = drafts.get(dTag); next !== undefined; next = drafts.get(dTag)) {
+      drafts.delete(dTag);
+      try {
+        const event = await save(dTag, next);
+        for (const settler of next.settlers) settler.resolve({ event });
+      } catch (error) {
+        for (const settler of next.settlers) settler.reject(error);
+      }
+    }
+    running.delete(dTag);
+  }
+
+  async function save(dTag: string, { write, seen }: Draft): Promise<VerifiedEvent> {
+    await explore(dTag);
+    const content = await hand.encrypt(write.text);
+    // Bounded by the number of newer writes that can come in; each lap has a higher stamp.
+    for (;;) {
+      const stamp = stampOf(dTag);
+      const event = await hand.sign({
+        kind: KIND_APP_DATA,
+        created_at: stamp,
+        tags: [
+          ['d', dTag],
+          ['device_id', ports.deviceId],
+          ...(write.expiration === undefined ? [] : [['expiration', String(write.expiration)]]),
+          ...(write.isRemoval ? [['deleted', '']] : []),
+          vectorTag(seen, device, stamp),
+        ],
+        content,
+      });
+      if (closed) throw new NostrSyncError('CLOSED', 'Cannot publish: the engine was closed');
+      const before = replica.get(dTag)?.event;
+      const effects = await replica.apply(dTag, { type: 'write', event, device });
+      if (effects.some((effect) => effect.type === 'stale')) continue;
+      ports.onSaved(dTag, event.id);
+      if (write.isRemoval) void requestDeletion(dTag, event, before);
+      return event;
+    }
+  }
+
+  /** A device that knows nothing of a category asks first, so that it does not write below what exists. */
+  async function explore(dTag: string): Promise<void> {
+    if (explored.has(dTag) || replica.get(dTag) !== undefined || !ports.isReachable()) return;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(FIRST_WRITE_MS, resolve);
+      const done = (): void => {
+        cancel();
+        resolve();
+      };
+      void ports.network().ask([dTag], done).then(done);
+    });
+    explored.add(dTag);
+  }
+
+  function stampOf(dTag: string): number {
+    const record = replica.get(dTag);
+    const now = Math.floor(clock.now() / 1000);
+    const head = record?.event?.created_at ?? -1;
+    const own = record?.own?.stamp ?? -1;
+    const isReplaceable = replica.isUncarried(dTag);
+    const stamp = isReplaceable ? Math.max(now, own) : nextStamp(now, head, own);
+    if (stamp - now > MAX_AHEAD_SECONDS) {
+      throw new NostrSyncError('CLOCK_SKEW', `Cannot publish: the newest value is stamped ${stamp - now} s ahead of this clock`, {
+        details: { aheadSeconds: stamp - now },
+      });
+    }
+    return stamp;
+  }
+
+  /** NIP-09, best effort. Below the tombstone, which must stay: it is what tells the other devices. */
+  async function requestDeletion(dTag: string, tombstone: VerifiedEvent, removed: VerifiedEvent | undefined): Promise<void> {
+    try {
+      const deletion = await hand.sign({
+        kind: KIND_DELETION,
+        created_at: tombstone.created_at - 1,
+        tags: [
+          ['a', `${KIND_APP_DATA}:${hand.pubkey}:${dTag}`],
+          ...(removed === undefined ? [] : [['e', removed.id]]),
+          ['k', String(KIND_APP_DATA)],
+        ],
+        content: '',
+      });
+      ports.network().follow(dTag, tombstone.id, deletion);
+    } catch {
+      // The tombstone is what removes the value; relays may forget the old ciphertext or not.
+    }
+  }
+
+  // Waiting
+
+  function report(dTag: string, record: HeadRecord): DeliveryReport | undefined {
+    if (record.event === undefined) return undefined;
+    const relays = ports.relays();
+    return {
+      category: categoryOf(dTag),
+      eventId: record.event.id,
+      updatedAt: new Date(record.event.created_at * 1000).toISOString(),
+      stage: stageOf(record, relays),
+      relays: Object.fromEntries(
+        relays.map((relay) => {
+          const delivery = deliveryOf(record, relay);
+          return [relay, delivery === 'unseen' ? 'pending' : delivery];
+        }),
+      ),
+    };
+  }
+
+  function receiptOf(waiter: Waiter): Receipt {
+    const record = replica.get(waiter.dTag)!;
+    const now = report(waiter.dTag, record)!;
+    if (now.eventId === waiter.event.id) return now;
+    const updatedAt = new Date(waiter.event.created_at * 1000).toISOString();
+    return { ...now, eventId: waiter.event.id, updatedAt, supersededBy: now.eventId };
+  }
+
+  function check(waiter: Waiter): void {
+    const record = replica.get(waiter.dTag);
+    if (record?.event === undefined) return reject(waiter, {});
+    const relays = ports.relays();
+    const stage = stageOf(record, relays);
+    if (STAGES.indexOf(stage) >= STAGES.indexOf(waiter.waitFor)) return resolve(waiter);
+    const areRefusals = isOwnHead(record) && relays.length > 0 && relays.every((relay) => deliveryOf(record, relay) === 'refused');
+    if (areRefusals) return void withdraw(waiter, record.event);
+    if (stage === 'saved' && !ports.isReachable()) resolve(waiter);
+  }
+
+  function resolve(waiter: Waiter): void {
+    if (waiters.delete(waiter)) waiter.resolve(receiptOf(waiter));
+  }
+
+  function reject(waiter: Waiter, reasons: Record<string, string>): void {
+    if (!waiters.delete(waiter)) return;
+    waiter.reject(new NostrSyncError('NO_RELAYS_ACCEPTED', 'Cannot publish: every relay refused it for good', { details: { reasons } }));
+  }
+
+  async function withdraw(waiter: Waiter, event: VerifiedEvent): Promise<void> {
+    const refused = refusals.get(waiter.dTag);
+    const reasons = Object.fromEntries(ports.relays().map((relay) => [relay, refused?.reasons.get(relay) ?? 'refused']));
+    waiters.delete(waiter);
+    try {
+      await replica.apply(waiter.dTag, { type: 'withdraw', id: event.id });
+      waiters.add(waiter);
+      reject(waiter, reasons);
+    } catch {
+      // It could not be taken back: it stays saved, and goes to whatever relay is added.
+      waiters.add(waiter);
+      resolve(waiter);
+    }
+  }
+
+  return {
+    publish: async (dTag, write) => {
+      write.signal?.throwIfAborted();
+      const { event } = await draft(dTag, write);
+      return new Promise((resolveReceipt, rejectReceipt) => {
+        const settled = (): void => {
+          cancel();
+          write.signal?.removeEventListener('abort', stop);
+        };
+        const waiter: Waiter = {
+          dTag,
+          event,
+          waitFor: write.waitFor,
+          resolve: (receipt) => {
+            settled();
+            resolveReceipt(receipt);
+          },
+          reject: (error) => {
+            settled();
+            rejectReceipt(error);
+          },
+        };
+        const stop = (): void => resolve(waiter);
+        const cancel = clock.after(PUBLISH_TIMEOUT_MS, stop);
+        write.signal?.addEventListener('abort', stop);
+        waiters.add(waiter);
+        check(waiter);
+        if (write.signal?.aborted === true) stop();
+      });
+    },
+    changed: ({ dTag }) => {
+      for (const waiter of [...waiters]) if (waiter.dTag === dTag) check(waiter);
+    },
+    answered: (dTag, relay, event, answer) => {
+      if (answer.type !== 'refused') return;
+      const known = refusals.get(dTag);
+      const reasons = known?.id === event.id ? known.reasons : new Map<string, string>();
+      refusals.set(dTag, { id: event.id, reasons: reasons.set(relay, answer.reason) });
+    },
+    relaysChanged: () => {
+      for (const waiter of [...waiters]) check(waiter);
+    },
+    report,
+    close: () => {
+      closed = true;
+      for (const waiter of [...waiters]) resolve(waiter);
+    },
+  };
+}

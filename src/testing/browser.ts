@@ -1,0 +1,21 @@
+/** `nostr-sync/testing` where there is no Node: everything but the relay on a loopback port. */
+
+export { createTestClock, type TestClock } from './clock.ts';
+export { connectTo } from './memory-transport.ts';
+export {
+  defaultRelayLimits,
+  type FrameAction,
+  type OutgoingFrame,
+  type RelayAuth,
+  type RelayConnection,
+  type RelayFaults,
+  type RelayFlavour,
+  type RelayLimits,
+  type RelayOptions,
+  type TieRule,
+  type WriteRate,
+} from './relay-options.ts';
+export type { RelayLink, RelayPeer, RelayPort } from './relay-port.ts';
+export { createRelay, type LoggedFrame, type Relay } from './relay.ts';
+export { signerConformance, type SignerConformanceCase } from './signer-conformance.ts';
+export { storeConformance, type StoreCheck, type StoreUnderTest } from './store-conformance.ts';

@@ -1,0 +1,112 @@
+/** What an embedded relay keeps: events, the newest of each address (NIP-01), and what was deleted (NIP-09). */
+
+import type { NostrEvent } from '../protocol/event.ts';
+import { byNewest } from './relay-filter.ts';
+import type { TieRule } from './relay-options.ts';
+
+/** `stale`: something newer has that address. `deleted`: its author asked for its deletion. */
+export type PutOutcome = 'stored' | 'duplicate' | 'stale' | 'deleted';
+
+export interface EventStorage {
+  /** Stores an event under the rules of NIP-01 and NIP-09. `now` in s. */
+  put(event: NostrEvent, tie: TieRule, now: number): PutOutcome;
+  /** Everything that has not expired at `now` (s), newest first. */
+  list(now: number): NostrEvent[];
+  /** Forgets everything and keeps exactly `events`, even two of one address. */
+  restore(events: readonly NostrEvent[]): void;
+}
+
+export function createEventStorage(): EventStorage {
+  const events = new Map<string, NostrEvent>();
+  const heads = new Map<string, NostrEvent>();
+  const deletedIds = new Set<string>();
+  const deletedAddresses = new Map<string, number>();
+
+  function remove(event: NostrEvent): void {
+    events.delete(event.id);
+    const address = addressOf(event);
+    if (address !== undefined && heads.get(address)?.id === event.id) heads.delete(address);
+  }
+
+  function isDeleted(event: NostrEvent): boolean {
+    if (deletedIds.has(`${event.pubkey}:${event.id}`)) return true;
+    const address = addressOf(event);
+    return address !== undefined && event.created_at <= (deletedAddresses.get(address) ?? -1);
+  }
+
+  function applyDeletion(request: NostrEvent): void {
+    for (const [name, value = ''] of request.tags) {
+      if (name === 'e') {
+        deletedIds.add(`${request.pubkey}:${value}`);
+      } else if (name === 'a' && value.split(':')[1] === request.pubkey) {
+        deletedAddresses.set(value, Math.max(request.created_at, deletedAddresses.get(value) ?? -1));
+      }
+    }
+    // NIP-09: a deletion request against a deletion request has no effect.
+    for (const event of [...events.values()]) if (event.kind !== 5 && isDeleted(event)) remove(event);
+  }
+
+  function add(event: NostrEvent): void {
+    events.set(event.id, event);
+    const address = addressOf(event);
+    if (address !== undefined) heads.set(address, event);
+    if (event.kind === 5) applyDeletion(event);
+  }
+
+  return {
+    put(event, tie, now) {
+      if (events.has(event.id)) return 'duplicate';
+      if (event.kind !== 5 && isDeleted(event)) return 'deleted';
+      const address = addressOf(event);
+      const head = address === undefined ? undefined : heads.get(address);
+      if (head !== undefined) {
+        if (!isExpired(head, now) && !wins(event, head, tie)) return 'stale';
+        remove(head);
+      }
+      add(event);
+      return 'stored';
+    },
+
+    list: (now) => [...events.values()].filter((event) => !isExpired(event, now)).sort(byNewest),
+
+    restore(kept) {
+      events.clear();
+      heads.clear();
+      deletedIds.clear();
+      deletedAddresses.clear();
+      // Oldest first, so that the newest of an address becomes its head.
+      for (const event of [...kept].sort(byNewest).reverse()) add(event);
+    },
+  };
+}
+
+/** Whether the event's `expiration` tag (NIP-40) has passed. `now` in s. */
+export function isExpired(event: NostrEvent, now: number): boolean {
+  const expiration = event.tags.find(([name]) => name === 'expiration')?.[1];
+  return expiration !== undefined && /^\d+$/.test(expiration) && Number(expiration) <= now;
+}
+
+/** Kinds that are sent to live subscribers and never stored (NIP-01). */
+export function isEphemeral(kind: number): boolean {
+  return kind >= 20_000 && kind < 30_000;
+}
+
+/** `kind:pubkey:d` of a replaceable or addressable event, as in `a` tags; `undefined` for the other kinds. */
+function addressOf(event: NostrEvent): string | undefined {
+  const { kind, pubkey } = event;
+  if (kind === 0 || kind === 3 || (kind >= 10_000 && kind < 20_000)) return `${kind}:${pubkey}:`;
+  if (kind < 30_000 || kind >= 40_000) return undefined;
+  return `${kind}:${pubkey}:${event.tags.find(([name]) => name === 'd')?.[1] ?? ''}`;
+}
+
+function wins(challenger: NostrEvent, head: NostrEvent, tie: TieRule): boolean {
+  if (challenger.created_at !== head.created_at) return challenger.created_at > head.created_at;
+  switch (tie) {
+    case 'lowest-id':
+      return challenger.id < head.id;
+    case 'first':
+      return false;
+    case 'last':
+      return true;
+  }
+}

@@ -1,0 +1,88 @@
+/** The documentation does what it says: every code block of README.md and every `ts` block of docs/ is run. */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startRelay } from 'nostr-sync/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { exampleTexts, kindOf, standsIn } from './support/docs/blocks.ts';
+import { type CodeBlock, extractBlocks } from './support/docs/markdown.ts';
+import { ROOT, type Surroundings } from './support/docs/processes.ts';
+import { compile, type CompiledScripts, execute, type Platform, toScripts } from './support/docs/scripts.ts';
+import { packageFacts, runShell } from './support/docs/shell.ts';
+
+const PLATFORMS: readonly Platform[] = ['node', 'browser'];
+
+const relays = new Map<string, ReturnType<typeof startRelay>>();
+
+/** One embedded relay per document and documented URL. */
+function surroundingsOf(file: string): Surroundings {
+  return {
+    relayFor: async (documented) => {
+      const key = `${file} ${documented}`;
+      const relay = relays.get(key) ?? startRelay();
+      relays.set(key, relay);
+      return (await relay).url;
+    },
+  };
+}
+
+afterAll(async () => {
+  for (const relay of relays.values()) await (await relay).close();
+});
+
+const docs = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'));
+const documents = ['README.md', ...docs.map((name) => `docs/${name}`)].map((file) => {
+  const blocks = extractBlocks(readFileSync(join(ROOT, file), 'utf8'));
+  return { file, blocks: file === 'README.md' ? blocks : blocks.filter(({ language }) => language === 'ts') };
+});
+const ofKind = (blocks: readonly CodeBlock[], kind: ReturnType<typeof kindOf>): CodeBlock[] =>
+  blocks.filter((block) => kindOf(block) === kind);
+
+it('README.md has code to run', () => {
+  const readme = documents.find(({ file }) => file === 'README.md');
+  expect(ofKind(readme?.blocks ?? [], 'script').length).toBeGreaterThan(0);
+});
+
+describe.each(PLATFORMS)('scripts for %s', (platform) => {
+  const scripts = documents.flatMap(({ file, blocks }) =>
+    toScripts(file, ofKind(blocks, 'script'))
+      .filter((script) => script.platform === platform)
+      .map((script) => ({ ...script, file })),
+  );
+  let compiled: CompiledScripts;
+  beforeAll(async () => {
+    compiled = await compile(platform, scripts);
+  }, 60_000);
+
+  it('compile', () => {
+    expect(compiled.errors).toBe('');
+  });
+
+  for (const [index, script] of scripts.entries()) {
+    it(`${script.name} runs and ends`, async () => {
+      const javascript = compiled.javascript[index];
+      if (javascript === undefined) expect.fail(compiled.errors);
+      const { exit, output } = await execute(platform, javascript, surroundingsOf(script.file));
+      expect(exit, output).toBe(0);
+    });
+  }
+});
+
+for (const { file, blocks } of documents) {
+  for (const block of ofKind(blocks, 'shell')) {
+    it(`${file}:${block.line} names commands that work`, { timeout: 60_000 }, async () => {
+      await expect(runShell(block.code, await packageFacts(), surroundingsOf(file))).resolves.toBeUndefined();
+    });
+  }
+  for (const block of ofKind(blocks, 'json')) {
+    it(`${file}:${block.line} is JSON`, () => {
+      expect(() => JSON.parse(block.code) as unknown).not.toThrow();
+    });
+  }
+  for (const block of ofKind(blocks, 'excerpt')) {
+    it(`${file}:${block.line} stands in an example that is compiled`, async () => {
+      const texts = await exampleTexts();
+      expect(texts.some((text) => standsIn(block.code, text))).toBe(true);
+    });
+  }
+}

@@ -1,0 +1,286 @@
+/** The file store against other processes: its lock, `kill -9` in mid-write, and a full disk. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fileStore } from '../../src/store/file.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'nostr-sync-processes-'));
+const storeModule = join(root, 'file-store.mjs');
+const children = new Set<ChildProcess>();
+
+// The children run the source under test, not what was built some time ago.
+beforeAll(() =>
+  build({
+    entryPoints: [new URL('../../src/store/file.ts', import.meta.url).pathname],
+    outfile: storeModule,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    logLevel: 'warning',
+  }),
+);
+afterAll(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  await rm(root, { recursive: true });
+});
+
+const newFolder = (): Promise<string> => mkdtemp(join(root, 'store-'));
+const lockOf = (folder: string): string => join(folder, 'lock');
+const STORE_FAILED = expect.objectContaining({ code: 'STORE_FAILED' });
+
+interface Child {
+  readonly pid: number;
+  /** The next line that it prints, or undefined when it has ended. */
+  line(): Promise<string | undefined>;
+  say(line: string): void;
+  /** Resolves when the process is gone. */
+  kill(): Promise<void>;
+  ended(): Promise<void>;
+}
+
+/** Runs `script` with `store` open on `folder`, `print(line)` and `heard()`, which awaits a line of ours. */
+function startChild(folder: string, script: string, limit = ''): Child {
+  const source = `
+    import { createInterface } from 'node:readline';
+    import { fileStore } from ${JSON.stringify(pathToFileURL(storeModule).href)};
+    const store = fileStore(${JSON.stringify(folder)});
+    const print = (line) => process.stdout.write(line + '\\n');
+    const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+    const heard = () => lines.next();
+    const put = (key, value) => store.update([], () => new Map([[key, value]]));
+    ${script}
+    process.exit();`;
+  const child = spawn(
+    'bash',
+    ['-c', `${limit} exec "$0" --input-type=module -e "$1"`, process.execPath, source],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
+  children.add(child);
+  const exited = once(child, 'exit').then(() => void children.delete(child));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    pid: child.pid ?? 0,
+    line: async () => {
+      const { value, done } = await lines.next();
+      return done ? undefined : value;
+    },
+    say: (line) => void child.stdin.write(`${line}\n`),
+    async kill() {
+      child.kill('SIGKILL');
+      await exited;
+    },
+    ended: () => exited,
+  };
+}
+
+/** A folder whose lock belongs to a process that was killed. */
+async function abandonedFolder(): Promise<string> {
+  const folder = await newFolder();
+  const holder = startChild(folder, `await put('from', 'the dead'); print('open'); await heard();`);
+  expect(await holder.line()).toBe('open');
+  await holder.kill();
+  expect(await readdir(folder)).toContain('lock');
+  return folder;
+}
+
+describe('the lock', () => {
+  test('refuses a second store in this process, naming folder and process, until the first is closed', async () => {
+    const folder = await newFolder();
+    const [first, second] = [fileStore(folder), fileStore(folder)];
+    await first.get('a');
+    const message = `Cannot open the store in ${JSON.stringify(folder)}: process ${process.pid} is using it`;
+    await expect(second.get('a')).rejects.toMatchObject({ code: 'STORE_FAILED', message });
+    await first.close();
+    expect(await second.get('a')).toBeUndefined();
+    await second.close();
+    expect(await readdir(folder)).toEqual(['entries.log']);
+  });
+
+  test('refuses another process, in both directions', async () => {
+    const folder = await newFolder();
+    const store = fileStore(folder);
+    await store.get('a');
+    const child = startChild(
+      folder,
+      `await store.get('a').catch((error) => print(error.code + ' ' + error.message));
+       await heard(); await store.get('a'); print('open'); await heard(); await store.close(); print('closed');`,
+    );
+    expect(await child.line()).toMatch(new RegExp(`^STORE_FAILED .*process ${process.pid} is using it`));
+    await store.close();
+    child.say('your turn');
+    expect(await child.line()).toBe('open');
+    const other = fileStore(folder);
+    await expect(other.get('a')).rejects.toThrow(`process ${child.pid} is using it`);
+    child.say('close');
+    expect(await child.line()).toBe('closed');
+    expect(await other.get('a')).toBeUndefined();
+    await other.close();
+    await child.ended();
+  });
+
+  test('of a killed process is taken over', async () => {
+    const folder = await abandonedFolder();
+    const store = fileStore(folder);
+    expect(await store.get('from')).toBe('the dead');
+    await store.close();
+    expect(await readdir(folder)).toEqual(['entries.log']);
+  });
+
+  test.skipIf(process.platform !== 'linux')(
+    'of a killed process is taken over when its pid is in use again',
+    async () => {
+      const folder = await abandonedFolder();
+      const lock = JSON.parse(await readFile(lockOf(folder), 'utf8'));
+      await writeFile(lockOf(folder), JSON.stringify({ ...lock, pid: process.pid }));
+      const store = fileStore(folder);
+      expect(await store.get('from')).toBe('the dead');
+      await store.close();
+    },
+  );
+
+  test.each([
+    '',
+    '{',
+    '{"pid":-1,"started":null,"token":"x"}',
+    '{"pid":1,"started":null,"token":"../../../etc/x"}',
+  ])('that a power cut left as %j is taken over', async (content) => {
+    const folder = await newFolder();
+    await writeFile(lockOf(folder), content);
+    const store = fileStore(folder);
+    expect(await store.get('a')).toBeUndefined();
+    await store.close();
+    expect(await readdir(folder)).toEqual(['entries.log']);
+  });
+
+  test('is taken over also where an earlier taker died in the middle', async () => {
+    const folder = await abandonedFolder();
+    const { token } = JSON.parse(await readFile(lockOf(folder), 'utf8'));
+    const dead = JSON.parse(await readFile(lockOf(await abandonedFolder()), 'utf8'));
+    await writeFile(`${lockOf(folder)}.${token}`, JSON.stringify(dead));
+    const store = fileStore(folder);
+    expect(await store.get('from')).toBe('the dead');
+    await store.close();
+    expect(await readdir(folder)).toEqual(['entries.log']);
+  });
+
+  test('of a dead holder goes to exactly one of eight processes that want it', async () => {
+    const folder = await abandonedFolder();
+    const takers = Array.from({ length: 8 }, () =>
+      startChild(
+        folder,
+        `print('ready'); await heard();
+         await put('taken', 'once').then(() => print('won'), (error) => print(error.code));
+         await heard();`,
+      ),
+    );
+    expect(await Promise.all(takers.map((taker) => taker.line()))).toEqual(Array(8).fill('ready'));
+    for (const taker of takers) taker.say('go');
+    const outcomes = await Promise.all(takers.map((taker) => taker.line()));
+    expect(outcomes.filter((outcome) => outcome === 'won')).toHaveLength(1);
+    expect(outcomes.filter((outcome) => outcome === 'STORE_FAILED')).toHaveLength(7);
+    await Promise.all(takers.map((taker) => taker.kill()));
+  });
+
+  test('of a dead holder goes to exactly one of 40 stores that want it', async () => {
+    for (let round = 0; round < 5; round++) {
+      const folder = await newFolder();
+      const dead = { pid: 2 ** 22 + 1, started: null, token: '00000000-0000-0000-0000-000000000000' };
+      await writeFile(lockOf(folder), JSON.stringify(dead));
+      const stores = Array.from({ length: 40 }, () => fileStore(folder));
+      const outcomes = await Promise.allSettled(stores.map((store) => store.get('a')));
+      expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      await Promise.all(stores.map((store) => store.close()));
+      expect(await readdir(folder)).toEqual(['entries.log']);
+    }
+  });
+
+  test('that someone took away stops the writing, not the reading', async () => {
+    const folder = await newFolder();
+    const store = fileStore(folder);
+    await store.update([], () => new Map([['a', '1']]));
+    await rm(lockOf(folder));
+    const thief = fileStore(folder);
+    await thief.update([], () => new Map([['b', '2']]));
+    await expect(store.update([], () => new Map([['a', '3']]))).rejects.toEqual(STORE_FAILED);
+    expect(await store.get('a')).toBe('1');
+    await store.close();
+    await thief.update([], () => new Map([['b', '4']]));
+    expect(Object.fromEntries(await thief.list(''))).toEqual({ a: '1', b: '4' });
+    await thief.close();
+  });
+});
+
+describe('kill -9', () => {
+  test('at any moment loses no acknowledged update and tears none, over 20 lives of a store', async () => {
+    const folder = await newFolder();
+    let acknowledged = 0;
+    for (let life = 0; life < 20; life++) {
+      // Many at a time and large, so that the kill meets writes, flushes and compactions.
+      const child = startChild(
+        folder,
+        `const filler = 'x'.repeat(20_000);
+         const step = () => {
+           let n;
+           return store.update(['n'], (current) => {
+             n = Number(current.get('n') ?? '0') + 1;
+             return new Map([['n', String(n)], ['twin', String(n)], ['filler ' + n % 10, filler]]);
+           }).then(() => print(String(n)));
+         };
+         for (;;) await Promise.all([step(), step(), step()]);`,
+      );
+      for (let seen = 0; seen < 2 + life; seen++)
+        acknowledged = Math.max(acknowledged, Number(await child.line()));
+      const killed = child.kill();
+      // What it had printed before it died counts as well.
+      for (let line = await child.line(); line !== undefined; line = await child.line()) {
+        if (/^\d+$/.test(line)) acknowledged = Math.max(acknowledged, Number(line));
+      }
+      await killed;
+
+      const store = fileStore(folder);
+      const entries = await store.list('');
+      await store.close();
+      expect(Number(entries.get('n'))).toBeGreaterThanOrEqual(acknowledged);
+      expect(entries.get('twin')).toBe(entries.get('n'));
+      expect(
+        [...entries.values()].filter((value) => value.length > 10).every((value) => value.length === 20_000),
+      ).toBe(true);
+    }
+    expect((await stat(join(folder, 'entries.log'))).size).toBeLessThan(1_400_000);
+  });
+});
+
+describe('a full disk', () => {
+  // A real limit on file size: the kernel writes up to it and then refuses, as a full disk does.
+  test('refuses the update that does not fit, keeps reading, and saves the next that fits', async () => {
+    const folder = await newFolder();
+    const child = startChild(
+      folder,
+      `const outcome = (update) => update.then(() => 'saved', (error) => error.code + ' ' + error.cause.code);
+       print(await outcome(put('a', 'x'.repeat(30_000))));
+       print(await outcome(put('b', 'x'.repeat(60_000))));
+       print(await store.get('b') + ' ' + (await store.get('a')).length);
+       print(await outcome(put('c', 'x'.repeat(10_000))));
+       await store.close();`,
+      `trap '' XFSZ; ulimit -f 64;`,
+    );
+    expect(await child.line()).toBe('saved');
+    expect(await child.line()).toBe('STORE_FAILED EFBIG');
+    expect(await child.line()).toBe('undefined 30000');
+    expect(await child.line()).toBe('saved');
+    await child.ended();
+    const store = fileStore(folder, { onRecovered: () => expect.unreachable() });
+    expect([...(await store.list('')).keys()].sort()).toEqual(['a', 'c']);
+    await store.close();
+  });
+});
