@@ -1,10 +1,10 @@
 /** Three lanes, one project each: `unit` is `npm test`; `browser` and `process` are long and need more than Node. */
 
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const LONG_LANES = ['test/browser/**', 'test/process/**'];
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     reporters: ['default', './test/support/closing-line-reporter.ts'],
     retry: 0,
@@ -44,3 +44,5 @@ export default defineConfig({
     ],
   },
 });
+
+export default config;

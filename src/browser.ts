@@ -9,6 +9,7 @@ import { openBrowserSocket } from './relay/browser-socket.ts';
 import { createSecretKeySigner } from './signer/secret-key.ts';
 import type { Signer } from './signer/signer.ts';
 import { indexedDbStore } from './store/indexeddb.ts';
+import { webTabs } from './tabs/web-tabs.ts';
 
 export * from './api.ts';
 export { indexedDbStore } from './store/indexeddb.ts';
@@ -42,6 +43,7 @@ export function createNostrSync<Categories extends object = Record<string, unkno
     verifier: createEventVerifier(noblePrimitives),
     store: (namespace) => indexedDbStore(`nostr-sync/${namespace}`),
     onWake,
+    tabs: webTabs(),
   });
 }
 

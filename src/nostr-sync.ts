@@ -98,8 +98,9 @@ export function createEngine<Categories extends object>(
   const settings = checkOptions(options);
   if (options.signer !== undefined) checkSigner(options.signer);
   const { namespace } = settings;
-  const { clock, randomBytes, openSocket, verifier, onWake } = { ...defaults, ...options };
+  const { clock, randomBytes, openSocket, verifier, onWake, tabs } = { ...defaults, ...options };
   const store = options.store ?? defaults.store(namespace);
+  const sharedTabs = store.sharedName === undefined ? undefined : tabs;
   const emitter = createEmitter();
   const subscriptions = new Set<Subscription>();
   const flushes = new Set<{ resolve: () => void; reject: (error: unknown) => void }>();
@@ -114,13 +115,15 @@ export function createEngine<Categories extends object>(
     clock,
     randomBytes,
     openSocket,
-    signAuth: async (template) => (session?.signer === undefined ? undefined : session.hand.sign(template).catch(() => undefined)),
+    signAuth: async (template) => session?.signAuth(template),
     onChange: (relay) => {
       emitter.emit('relay-status', relay.info());
       session?.relayChanged(relay);
     },
   });
   for (const url of settings.relays) pool.add(url);
+  // Where another tab may lead, it is for the session to say whether this one connects.
+  if (sharedTabs === undefined) pool.start();
   const stopWaking = onWake?.(pool.wake);
 
   // Lifecycle: one change at a time, in the order of the calls.
@@ -153,10 +156,11 @@ export function createEngine<Categories extends object>(
     session = undefined;
     if (former !== undefined) {
       await former.close();
-      pool.reset();
+      pool.stop();
     }
     session = await openSession({
       ...{ pubkey, namespace, deviceId: deviceId!, clock, randomBytes, verifier, store, pool, emitter, subscriptions },
+      tabs: sharedTabs,
       pacing: settings.pacing,
       onProgress: checkFlushes,
     });
@@ -204,6 +208,11 @@ export function createEngine<Categories extends object>(
       if (!isCurrent()) throw cleared();
       opening.signer = given;
     });
+  }
+
+  function relayInfos(): RelayInfo[] {
+    const led = new Map(session?.network.relays().map((info) => [info.url, info]));
+    return [...pool.connections.values()].map((relay) => led.get(relay.url) ?? relay.info());
   }
 
   /** Without waiting for anything: after this no call to the old signer is made. */
@@ -262,17 +271,19 @@ export function createEngine<Categories extends object>(
       if (pool.connections.has(canonical)) return;
       pool.add(canonical);
       session?.relayChanged(pool.connections.get(canonical)!);
+      session?.relayListChanged(canonical, true);
     },
     removeRelay: async (url) => {
       const canonical = canonicalRelayUrl(url, options.allowInsecureRelays);
       await opened();
       if (!pool.connections.has(canonical)) return;
       pool.remove(canonical);
+      session?.relayListChanged(canonical, false);
       await session?.relayRemoved(canonical);
     },
     getRelays: async () => {
       await opened();
-      return [...pool.connections.values()].map((relay) => relay.info());
+      return relayInfos();
     },
     getPubkey: async () => {
       await opened();
@@ -280,7 +291,7 @@ export function createEngine<Categories extends object>(
     },
     getStatus: async () => {
       await opened();
-      const relays = [...pool.connections.values()].map((relay) => relay.info());
+      const relays = relayInfos();
       const connectedRelayCount = relays.filter((relay) => relay.connected).length;
       return {
         ready: session?.signer !== undefined && connectedRelayCount > 0,

@@ -17,6 +17,7 @@ import type { OpenSocket } from './relay/socket.ts';
 import { canonicalRelayUrl } from './relay/url.ts';
 import type { Signer } from './signer/signer.ts';
 import type { Store } from './store/store.ts';
+import type { Tabs } from './tabs/tabs.ts';
 import type { Pacing } from './sync/pacer.ts';
 import type { Stage } from './sync/record.ts';
 import type { Write } from './sync/writer.ts';
@@ -31,6 +32,8 @@ export interface Platform {
   readonly verifier: EventVerifier;
   /** Calls back whenever connections may have died unnoticed (online again, visible again). Returns how to stop. */
   readonly onWake?: (wake: () => void) => () => void;
+  /** How engines on one store find each other, where several can have it open. */
+  readonly tabs?: Tabs | undefined;
 }
 
 export interface NostrSyncOptions extends Partial<Platform> {

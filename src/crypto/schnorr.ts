@@ -13,11 +13,11 @@ const SIGNATURE = /^[0-9a-f]{128}$/;
 const PUBLIC_KEY = /^[0-9a-f]{64}$/;
 const BYTES = /^(?:[0-9a-f]{2})*$/;
 
-/** As noble's own table of the base point. Each bit more saves 7 % of a verification and doubles the table's cost. */
+/** As noble's own table of the base point. Each bit more saves some 5 % of a verification and doubles the table's cost. */
 const WINDOW_BITS = 6;
 
 /**
- * Building an author's table costs as much as some 20 verifications. It waits until it will pay for itself,
+ * Building an author's table costs as much as some 16 verifications without one. It waits until it will pay for itself,
  * so that a few events stay cheap and a relay that varies the author gains nothing.
  */
 const VERIFICATIONS_BEFORE_TABLE = 16;
@@ -55,9 +55,9 @@ function liftX(publicKey: string): Point | undefined {
   }
 }
 
-/** A verifier that grows faster (about 3 times) as long as the author stays the same. Its state is only a cache. */
+/** A verifier that is twice as fast from the 16th event of one author in a row. Its state is only a cache. */
 export function createSchnorrVerifier(): SchnorrVerifier {
-  const { BASE, Fn, Fp } = schnorr.Point;
+  const { BASE, Fn } = schnorr.Point;
   let author: { readonly publicKey: string; readonly point: Point; verifications: number } | undefined;
 
   function pointOf(publicKey: string): Point | undefined {
@@ -72,10 +72,12 @@ export function createSchnorrVerifier(): SchnorrVerifier {
   }
 
   return (signature, message, publicKey) => {
-    if (!matches(SIGNATURE, signature) || !matches(BYTES, message) || !matches(PUBLIC_KEY, publicKey)) return false;
+    if (!matches(SIGNATURE, signature) || !matches(BYTES, message) || !matches(PUBLIC_KEY, publicKey))
+      return false;
     const r = BigInt(`0x${signature.slice(0, 64)}`);
     const s = BigInt(`0x${signature.slice(64)}`);
-    if (r >= Fp.ORDER || s >= Fn.ORDER) return false;
+    // BIP-340 also wants r below p: it is where it equals x, at the end.
+    if (s >= Fn.ORDER) return false;
     const point = pointOf(publicKey);
     if (point === undefined) return false;
 

@@ -61,6 +61,8 @@ export const SIGNER_TIMEOUT_MS = 300_000;
 export const PUBLISH_TIMEOUT_MS = 5_000;
 /** A device without local state asks the relays this long before its first write to a category. */
 export const FIRST_WRITE_MS = 3_000;
+/** How long a tab waits for the one that leads: a relay's own deadlines, and a little. */
+export const ASK_LEADER_MS = 15_000;
 /** Until a save that failed is tried again. */
 export const STORE_RETRY_MS = 10_000;
 /** From an acknowledgement to the read-back that proves it. */

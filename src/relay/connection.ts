@@ -75,8 +75,8 @@ export interface RelayConnection {
   wake(): void;
   /** A signer was set: asks again for what waited for AUTH. */
   retryAuth(): void;
-  /** Drops the socket and connects anew, as a stranger: the next identity must not be linked to this one. */
-  reset(): void;
+  /** Drops the socket, until `wake`: what connects then is a stranger to the relay. */
+  pause(): void;
   /** Idempotent. Every request ends `'incomplete'`. */
   close(): void;
 }
@@ -182,11 +182,12 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     retryAuth: () => {
       if (auth.state === 'required') auth.require();
     },
-    reset: () => {
+    pause: () => {
       if (state === 'closed') return;
-      disconnect('identity changed');
+      disconnect('paused');
       failures = 0;
-      connect();
+      state = 'waiting';
+      ports.onChange(connection);
     },
     close: () => {
       if (state === 'closed') return;

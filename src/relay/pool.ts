@@ -6,7 +6,7 @@ import { createConnection, type ConnectionPorts, type RelayConnection, type Requ
 
 export interface RelayPool {
   readonly connections: ReadonlyMap<string, RelayConnection>;
-  /** Adds a relay by canonical URL and connects. Idempotent. */
+  /** Adds a relay by canonical URL; connects it once the pool is started. Idempotent. */
   add(url: string): void;
   remove(url: string): void;
   /**
@@ -15,9 +15,13 @@ export interface RelayPool {
    * completely. A relay that was too slow once is not waited for again until it is quicker.
    */
   gather(ask: (relay: RelayConnection) => Promise<RequestEnd>): Promise<boolean>;
+  /** Connects all. */
+  start(): void;
+  /** Drops every connection until `start`: who connects then is not linked to who was connected. */
+  stop(): void;
+  /** Connections may have died without a word: they must prove themselves. */
   wake(): void;
   retryAuth(): void;
-  reset(): void;
   close(): void;
 }
 
@@ -28,6 +32,7 @@ export function createPool(ports: Omit<ConnectionPorts, 'onChange'> & {
 }): RelayPool {
   const connections = new Map<string, RelayConnection>();
   const slow = new Set<string>();
+  let isStarted = false;
   const settleMs = ports.settleMs ?? SETTLE_MS;
 
   function gather(ask: (relay: RelayConnection) => Promise<RequestEnd>): Promise<boolean> {
@@ -73,7 +78,7 @@ export function createPool(ports: Omit<ConnectionPorts, 'onChange'> & {
       if (connections.has(url)) return;
       const relay = createConnection(url, ports);
       connections.set(url, relay);
-      relay.wake();
+      if (isStarted) relay.wake();
     },
     remove: (url) => {
       const relay = connections.get(url);
@@ -82,9 +87,19 @@ export function createPool(ports: Omit<ConnectionPorts, 'onChange'> & {
       relay?.close();
     },
     gather,
-    wake: () => each((relay) => relay.wake()),
+    start: () => {
+      if (isStarted) return;
+      isStarted = true;
+      each((relay) => relay.wake());
+    },
+    stop: () => {
+      isStarted = false;
+      each((relay) => relay.pause());
+    },
+    wake: () => {
+      if (isStarted) each((relay) => relay.wake());
+    },
     retryAuth: () => each((relay) => relay.retryAuth()),
-    reset: () => each((relay) => relay.reset()),
     close: () => each((relay) => relay.close()),
   };
 }

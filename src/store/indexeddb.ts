@@ -59,6 +59,7 @@ export function indexedDbStore(name: string): Store {
   }
 
   return {
+    sharedName: name,
     get: (key) =>
       run(async () => {
         const transaction = await begin('readonly');
@@ -98,7 +99,7 @@ export function indexedDbStore(name: string): Store {
           if (isText(value)) current.set(key, value);
         }
         try {
-          for (const [key, value] of [...decide(current)]) {
+          for (const [key, value] of decide(current)) {
             // A failed request aborts the transaction, and `done` then tells why (quota, disk).
             (value === null ? entries.delete(key) : entries.put(value, key)).catch(ignore);
           }

@@ -32,7 +32,7 @@ export function memoryStore(): Store {
         const value = entries.get(key);
         if (value !== undefined) current.set(key, value);
       }
-      for (const [key, value] of [...decide(current)]) {
+      for (const [key, value] of decide(current)) {
         if (value === null) entries.delete(key);
         else entries.set(key, value);
       }

@@ -8,6 +8,8 @@ export type Changes = ReadonlyMap<string, string | null>;
  * Every method rejects with `STORE_FAILED` (with `cause`) when the medium fails, and with `CLOSED` after `close`.
  */
 export interface Store {
+  /** A name under which other tabs of this origin open the same store; absent where nobody else does. */
+  readonly sharedName?: string;
   /** The value of `key`, or `undefined`. */
   get(key: string): Promise<string | undefined>;
   /** Every entry whose key starts with `prefix`. A snapshot: later updates do not show in it. */

@@ -5,7 +5,7 @@ import type { Answer } from '../protocol/answer.ts';
 import type { EventVerifier, NostrEvent, VerifiedEvent } from '../protocol/event.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import type { RelayPool } from '../relay/pool.ts';
-import type { RelayConnection } from '../relay/connection.ts';
+import type { RelayConnection, RelayInfo } from '../relay/connection.ts';
 import { createInbox } from './inbox.ts';
 import { createOutbox } from './outbox.ts';
 import type { Pacing } from './pacer.ts';
@@ -26,6 +26,7 @@ export interface Network {
   relayRemoved(url: string): void;
   /** A signer was set: what waited for AUTH goes on. */
   retry(): void;
+  relays(): readonly RelayInfo[];
   /** (category, relay) pairs that are not final. */
   depth(): number;
   /** See `Outbox.follow`. */
@@ -79,6 +80,7 @@ export function createNetwork(ports: {
       pool.retryAuth();
       outbox.retry();
     },
+    relays: () => [...pool.connections.values()].map((relay) => relay.info()),
     depth: outbox.depth,
     follow: outbox.follow,
     close: () => {

@@ -8,6 +8,7 @@ import { MAX_PLAINTEXT_CACHE_CHARS } from '../protocol/limits.ts';
 import { decodePayload } from '../protocol/payload.ts';
 import { callListener, type Emitter, type FetchResult } from './events.ts';
 import type { Network } from './network.ts';
+import { isOwnHead } from './record.ts';
 import type { Change, Replica } from './replica.ts';
 import type { Hand } from './signing.ts';
 
@@ -150,7 +151,7 @@ export function createReader(ports: {
     const listening = [...ports.subscriptions].filter((subscription) => subscription.dTags.has(dTag));
     if (event === undefined || !ports.canRead() || (listening.length === 0 && !emitter.has('updated'))) return;
     if (isExpired(event, Math.floor(ports.clock.now() / 1000))) return;
-    const result = await decode(event, dTag, 'relay').catch(() => undefined);
+    const result = await decode(event, dTag, isOwnHead(replica.get(dTag)!) ? 'local' : 'relay').catch(() => undefined);
     if (result === undefined || !ports.canRead() || replica.get(dTag)?.event?.id !== event.id) return;
     if (written.get(dTag) !== event.id && announced.get(dTag) !== event.id) {
       announced.set(dTag, event.id);

@@ -17,6 +17,8 @@ export interface Change {
   readonly previous: HeadRecord | undefined;
   readonly record: HeadRecord | undefined;
   readonly effects: readonly Effect[];
+  /** `'elsewhere'`: another tab saved it. */
+  readonly origin: 'here' | 'elsewhere';
 }
 
 export interface Replica {
@@ -35,8 +37,8 @@ export interface Replica {
   claim(dTag: string): VerifiedEvent | undefined;
   /** Whether the head is a write of this process that no socket has carried: a newer one may take its stamp (R3). */
   isUncarried(dTag: string): boolean;
-  /** Another tab has changed these categories in the store. */
-  reload(dTags: readonly string[]): Promise<void>;
+  /** Another tab has changed these categories in the store, or any. */
+  reload(dTags?: readonly string[]): Promise<void>;
   /** Resolves when all that was applied is saved. Later inputs are ignored. */
   close(): Promise<void>;
 }
@@ -72,6 +74,8 @@ export async function openReplica(ports: {
   readonly verifier: EventVerifier;
   readonly pubkey: string;
   readonly namespace: string;
+  /** Whether this engine alone puts events on sockets, and so knows which of its own none has carried. */
+  readonly isSender: () => boolean;
   readonly onChange: (change: Change) => void;
   /** Something that no caller awaits went wrong. */
   readonly onError: (error: NostrSyncError) => void;
@@ -91,9 +95,7 @@ export async function openReplica(ports: {
   let closed = false;
   let cancelRetry = (): void => undefined;
 
-  for (const [key, raw] of await store.list(`${prefix}${ports.namespace}/`)) {
-    entries.set(key.slice(prefix.length), { raw, record: undefined, isVerified: false });
-  }
+  for (const [dTag, raw] of await list()) entries.set(dTag, { raw, record: undefined, isVerified: false });
 
   function read(dTag: string, raw: string | undefined): HeadRecord | undefined {
     const known = entries.get(dTag);
@@ -131,7 +133,7 @@ export async function openReplica(ports: {
       const previous = so === undefined ? baseOf(dTag) : so.previous;
       const current = so === undefined ? previous : so.record;
       const outcome = reconcile(current, input, uncarried.get(dTag));
-      changes.set(dTag, { dTag, previous, record: outcome.record, effects: [...(so?.effects ?? []), ...outcome.effects] });
+      changes.set(dTag, { dTag, previous, record: outcome.record, effects: [...(so?.effects ?? []), ...outcome.effects], origin: 'here' });
       return outcome.effects;
     });
     return { changes, effects };
@@ -174,7 +176,7 @@ export async function openReplica(ports: {
     }
     for (const { dTag, input } of jobs) {
       const isHead = input.type === 'write' && get(dTag)?.event?.id === input.event.id;
-      if (isHead) uncarried.set(dTag, input.event.id);
+      if (isHead && ports.isSender()) uncarried.set(dTag, input.event.id);
     }
     carryOut(jobs, decision);
   }
@@ -195,7 +197,7 @@ export async function openReplica(ports: {
     // Whoever waits for a claim that a failed write had blocked tries again.
     for (const { dTag } of own) {
       const record = get(dTag);
-      ports.onChange({ dTag, previous: record, record, effects: [] });
+      ports.onChange({ dTag, previous: record, record, effects: [], origin: 'here' });
     }
     if (unsaved.size === 0 || closed) return;
     ports.onError(error);
@@ -229,9 +231,15 @@ export async function openReplica(ports: {
     });
   }
 
-  async function reload(dTags: readonly string[]): Promise<void> {
-    for (const dTag of dTags) {
-      const raw = await store.get(keyOf(dTag));
+  async function list(): Promise<Map<string, string>> {
+    const stored = await store.list(`${prefix}${ports.namespace}/`);
+    return new Map([...stored].map(([key, raw]) => [key.slice(prefix.length), raw]));
+  }
+
+  async function reload(dTags?: readonly string[]): Promise<void> {
+    const raws = dTags === undefined ? await list() : new Map<string, string | undefined>();
+    for (const dTag of dTags ?? []) raws.set(dTag, await store.get(keyOf(dTag)));
+    for (const [dTag, raw] of raws) {
       const previous = get(dTag);
       if (entries.get(dTag)?.raw === raw) continue;
       const record = read(dTag, raw);
@@ -243,7 +251,7 @@ export async function openReplica(ports: {
           effects.push({ type: 'conflict', mine: previous.event, theirs: record.event });
         }
       }
-      ports.onChange({ dTag, previous, record, effects });
+      ports.onChange({ dTag, previous, record, effects, origin: 'elsewhere' });
     }
   }
 

@@ -4,13 +4,15 @@ import type { Clock } from '../clock.ts';
 import { NostrSyncError } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
 import { deviceHash } from '../protocol/causality.ts';
-import type { EventVerifier } from '../protocol/event.ts';
+import type { Answer } from '../protocol/answer.ts';
+import type { EventTemplate, EventVerifier, NostrEvent } from '../protocol/event.ts';
 import { SKEW_REPORT_SECONDS } from '../protocol/limits.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import type { RelayConnection } from '../relay/connection.ts';
 import type { RelayPool } from '../relay/pool.ts';
 import type { Signer } from '../signer/signer.ts';
 import type { Store } from '../store/store.ts';
+import type { Tabs } from '../tabs/tabs.ts';
 import type { Emitter } from './events.ts';
 import { createNetwork, type Network } from './network.ts';
 import type { Pacing } from './pacer.ts';
@@ -18,6 +20,7 @@ import { createReader, type Reader, type Subscription } from './reader.ts';
 import { isOwnHead } from './record.ts';
 import { openReplica, type Change } from './replica.ts';
 import { createHand, type Hand } from './signing.ts';
+import { createTabNetwork, type TabNetwork } from './tab-network.ts';
 import { createWriter, type Writer } from './writer.ts';
 
 export interface Session {
@@ -28,6 +31,10 @@ export interface Session {
   readonly network: Network;
   /** The signer that works for this identity, or none. */
   signer: Signer | undefined;
+  /** Signs AUTH (NIP-42) with the signer of this tab, or of another one. */
+  signAuth(template: EventTemplate): Promise<NostrEvent | undefined>;
+  /** The app added or removed a relay: the other tabs follow. */
+  relayListChanged(url: string, isAdded: boolean): void;
   /** The set of subscriptions changed. */
   rewatch(): void;
   relayChanged(relay: RelayConnection): void;
@@ -45,6 +52,8 @@ export async function openSession(ports: {
   readonly verifier: EventVerifier;
   readonly store: Store;
   readonly pool: RelayPool;
+  /** Where other engines may have this store open. */
+  readonly tabs: Tabs | undefined;
   readonly pacing: Pacing;
   readonly emitter: Emitter;
   readonly subscriptions: ReadonlySet<Subscription>;
@@ -57,6 +66,7 @@ export async function openSession(ports: {
 
   const replica = await openReplica({
     ...ports,
+    isSender: () => tabNetwork === undefined || tabNetwork.isLeading,
     onChange: (change) => changed(change),
     onError: (error) => emitter.emit('error', error),
   });
@@ -69,7 +79,7 @@ export async function openSession(ports: {
     device: deviceHash(ports.deviceId),
     network: () => network,
     relays,
-    isReachable: () => [...pool.connections.values()].some((relay) => ['open', 'connecting'].includes(relay.info().state)),
+    isReachable: () => network.relays().some((relay) => ['open', 'connecting'].includes(relay.state)),
     onSaved: (dTag, id) => reader.wrote(dTag, id),
   });
   const reader: Reader = createReader({
@@ -79,24 +89,56 @@ export async function openSession(ports: {
     network: () => network,
     canRead: () => signer !== undefined && !isClosed,
   });
-  const network: Network = createNetwork({
-    ...ports,
-    replica,
-    onAnswer: (dTag, relay, event, answer) => {
-      writer.answered(dTag, relay, event, answer);
-      if (answer.type !== 'clock') return;
-      const aheadSeconds = event.created_at - Math.floor(clock.now() / 1000);
-      emitter.emit(
-        'error',
-        new NostrSyncError('CLOCK_SKEW', `${relay} finds the write of ${JSON.stringify(categoryOf(dTag))} too far ahead: ${answer.reason}`, {
-          details: { aheadSeconds },
-        }),
-      );
-    },
-  });
+  const openNetwork = (): Network => {
+    pool.start();
+    return createNetwork({
+      ...ports,
+      replica,
+      onAnswer: (dTag, relay, event, answer) => {
+        answered(dTag, relay, event, answer);
+        tabNetwork?.answered(dTag, relay, event, answer);
+      },
+    });
+  };
+  const tabNetwork: TabNetwork | undefined =
+    ports.tabs &&
+    createTabNetwork({
+      tabs: ports.tabs,
+      name: `nostr-sync/${ports.store.sharedName}/${ports.namespace}/${pubkey}`,
+      self: ports.randomBytes(16).join('.'),
+      clock,
+      replica,
+      open: openNetwork,
+      urls: relays,
+      addRelay: pool.add,
+      removeRelay: (url) => {
+        pool.remove(url);
+        network.relayRemoved(url);
+      },
+      onRelays: (infos, former) => {
+        for (const info of infos) {
+          pool.add(info.url);
+          const before = former.find(({ url }) => url === info.url);
+          if (before?.state !== info.state || before.auth !== info.auth) emitter.emit('relay-status', info);
+        }
+        writer.relaysChanged();
+      },
+      onAnswer: answered,
+      signAuth: async (template) => (signer === undefined ? undefined : hand.sign(template).catch(() => undefined)),
+    });
+  const network: Network = tabNetwork ?? openNetwork();
+
+  function answered(dTag: string, relay: string, event: NostrEvent, answer: Answer): void {
+    writer.answered(dTag, relay, event, answer);
+    if (answer.type !== 'clock') return;
+    const aheadSeconds = event.created_at - Math.floor(clock.now() / 1000);
+    const message = `${relay} finds the write of ${JSON.stringify(categoryOf(dTag))} too far ahead: ${answer.reason}`;
+    emitter.emit('error', new NostrSyncError('CLOCK_SKEW', message, { details: { aheadSeconds } }));
+  }
 
   function changed(change: Change): void {
     const { dTag, previous, record, effects } = change;
+    if (change.origin === 'here' && record !== previous) tabNetwork?.saved(dTag);
     network.recordChanged(dTag);
     for (const effect of effects) if (effect.type === 'advanced') reportSkew(dTag, effect.event.created_at);
     reader.changed(change);
@@ -131,6 +173,11 @@ export async function openSession(ports: {
       network.retry();
       for (const subscription of ports.subscriptions) reader.present(subscription);
     },
+    signAuth: async (template) => {
+      if (signer === undefined) return tabNetwork?.signElsewhere(template);
+      return hand.sign(template).catch(() => undefined);
+    },
+    relayListChanged: (url, isAdded) => tabNetwork?.relayListChanged(url, isAdded),
     rewatch: () => network.watch([...new Set([...ports.subscriptions].flatMap((subscription) => [...subscription.dTags]))].toSorted()),
     relayChanged: (relay) => {
       network.relayChanged(relay);

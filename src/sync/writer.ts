@@ -5,7 +5,7 @@ import { NostrSyncError } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
 import type { Answer } from '../protocol/answer.ts';
 import { seenBy, vectorTag, type VersionVector } from '../protocol/causality.ts';
-import type { VerifiedEvent } from '../protocol/event.ts';
+import type { NostrEvent, VerifiedEvent } from '../protocol/event.ts';
 import { FIRST_WRITE_MS, KIND_APP_DATA, KIND_DELETION, MAX_AHEAD_SECONDS, PUBLISH_TIMEOUT_MS } from '../protocol/limits.ts';
 import { nextStamp } from '../protocol/order.ts';
 import type { DeliveryReport, Receipt } from './events.ts';
@@ -29,7 +29,7 @@ export interface Writer {
   publish(dTag: string, write: Write): Promise<Receipt>;
   changed(change: Change): void;
   /** A relay's answer to an own head: what it refuses for good, and why. */
-  answered(dTag: string, relay: string, event: VerifiedEvent, answer: Answer): void;
+  answered(dTag: string, relay: string, event: NostrEvent, answer: Answer): void;
   /** Relays came or went: what can no longer be delivered is not waited for. */
   relaysChanged(): void;
   report(dTag: string, record: HeadRecord): DeliveryReport | undefined;

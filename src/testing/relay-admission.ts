@@ -6,7 +6,7 @@ import type { RelayLimits, WriteRate } from './relay-options.ts';
 import { isExpired } from './relay-storage.ts';
 
 /** The kind of the event that answers an AUTH challenge (NIP-42). */
-export const AUTH_KIND = 22_242;
+const AUTH_KIND = 22_242;
 
 const AUTH_WINDOW_S = 600;
 const encoder = new TextEncoder();

@@ -83,8 +83,6 @@ export const storeConformance: readonly StoreCheck[] = [
       throw thrown;
     });
     assertEqual(await rejection(refused), thrown);
-    const half = store.update(['a'], () => new Map(twoThenThrow(thrown)));
-    assertEqual(await rejection(half), thrown);
     await assertEntries(store, '', { a: '1' });
     await put(store, { a: '2' });
     assertEqual(await store.get('a'), '2');
@@ -214,10 +212,15 @@ export const storeConformance: readonly StoreCheck[] = [
   check('a store that was never used can be closed', (store) => store.close()),
 
   check('close finishes the updates that were started', async (store, subject) => {
-    const started = Array.from({ length: 10 }, () => increment(store, 'n'));
-    await Promise.all([...started, store.close()]);
+    await increment(store, 'n');
+    let finished = 0;
+    const started = Array.from({ length: 10 }, () => increment(store, 'n').then(() => finished++));
+    // A store that gets this wrong fails the assertion, not the runner's watch for unhandled rejections.
+    void Promise.allSettled(started);
+    await store.close();
+    assertEqual(finished, 10);
     const again = await subject.reopen?.();
-    if (again) assertEqual(await again.get('n'), '10');
+    if (again) assertEqual(await again.get('n'), '11');
     await again?.close();
   }),
 
@@ -263,12 +266,6 @@ function valuesOf(keys: readonly string[]): Record<string, string> {
 
 function increment(store: Store, key: string): Promise<void> {
   return store.update([key], (current) => new Map([[key, String(Number(current.get(key) ?? '0') + 1)]]));
-}
-
-function* twoThenThrow(error: Error): Generator<[string, string]> {
-  yield ['a', '2'];
-  yield ['b', '3'];
-  throw error;
 }
 
 async function rejection(promise: Promise<unknown>): Promise<unknown> {

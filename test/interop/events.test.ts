@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { noblePrimitives } from '../../src/crypto/noble-primitives.ts';
 import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
+import { sign } from '../../src/crypto/schnorr.ts';
 import { createEventVerifier } from '../../src/protocol/event-verifier.ts';
 import type { EventTemplate, NostrEvent } from '../../src/protocol/event.ts';
 import { createSecretKeySigner } from '../../src/signer/secret-key.ts';
@@ -157,4 +158,8 @@ test('the verifier never throws and looks at the id as an id', async () => {
   for (const id of ['', genuine.id.toUpperCase(), `${genuine.id}\n`, undefined, [genuine.id]]) {
     expect(verifier.verifySignature({ ...genuine, id: id as string })).toBe(false);
   }
+  // BIP-340 signs messages of any length; an id is 32 bytes.
+  const id = 'ab'.repeat(33);
+  const sig = sign(id, secretKey, new Uint8Array(32));
+  expect(verifier.verifySignature({ ...genuine, id, sig })).toBe(false);
 });

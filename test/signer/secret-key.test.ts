@@ -1,7 +1,7 @@
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import { nip19 } from 'nostr-tools';
 import { inspect } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
 import { createEventVerifier } from '../../src/protocol/event-verifier.ts';
 import { createSecretKeySigner } from '../../src/signer/secret-key.ts';
@@ -158,11 +158,16 @@ describe('wipe', () => {
         return nodePrimitives.hmacSha256(key, ...parts);
       },
     };
+    const copying = vi.spyOn(Uint8Array, 'from');
     const signer = createSecretKeySigner(spying, countingBytes(), secretBytes);
+    const copy = copying.mock.results[0]?.value as Uint8Array;
+    copying.mockRestore();
     await signer.nip44.encrypt(peer, 'x');
-    const [conversation] = seen;
-    expect(conversation?.some((byte) => byte !== 0)).toBe(true);
+    const conversation = seen[0] ?? new Uint8Array();
+    expect(copy).toEqual(secretBytes);
+    expect(conversation.some((byte) => byte !== 0)).toBe(true);
     signer.wipe?.();
-    expect(conversation?.every((byte) => byte === 0)).toBe(true);
+    expect(copy).toEqual(new Uint8Array(32));
+    expect(conversation).toEqual(new Uint8Array(32));
   });
 });

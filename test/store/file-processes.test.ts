@@ -7,6 +7,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setImmediate } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -197,7 +198,13 @@ describe('the lock', () => {
       const dead = { pid: 2 ** 22 + 1, started: null, token: '00000000-0000-0000-0000-000000000000' };
       await writeFile(lockOf(folder), JSON.stringify(dead));
       const stores = Array.from({ length: 40 }, () => fileStore(folder));
-      const outcomes = await Promise.allSettled(stores.map((store) => store.get('a')));
+      // Some begin when others are in the middle: a late taker must not replace the lock of an early one.
+      const started: Promise<unknown>[] = [];
+      for (const [index, store] of stores.entries()) {
+        started.push(store.get('a'));
+        for (let turn = 0; turn < index % 7; turn++) await setImmediate();
+      }
+      const outcomes = await Promise.allSettled(started);
       expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
       await Promise.all(stores.map((store) => store.close()));
       expect(await readdir(folder)).toEqual(['entries.log']);

@@ -193,7 +193,7 @@ describe('a damaged log', () => {
   test.each([
     ['a length of 4 GB', Buffer.concat([u32(0xffffffff), u32(0), Buffer.from('[]')])],
     ['zeros, as a power cut leaves them', Buffer.alloc(4096)],
-    ['what is not UTF-8', record(Buffer.from([0x5b, 0x5d, 0xff]))],
+    ['what is not UTF-8', record(Buffer.from('[["d","\xff"]]', 'latin1'))],
     ['what is not JSON', record('[["a","1"]')],
     ['what is not a list', record('{"a":"1"}')],
     ['a value that is not a string', record('[["d","1"],["e",7]]')],
@@ -305,7 +305,8 @@ describe('a medium that fails', () => {
     const broken = (['sync', 'datasync', 'truncate'] as const).map((name) =>
       vi.spyOn(prototype, name).mockRejectedValue(new Error('EIO')),
     );
-    for (const value of ['2', '3']) {
+    // Longer than what is saved afterwards, so that a tail left behind would show.
+    for (const value of ['2'.repeat(100), '3'.repeat(100)]) {
       await expect(put(store, 'a', value)).rejects.toMatchObject({ code: 'STORE_FAILED' });
       expect(await store.get('a')).toBe('1');
     }
