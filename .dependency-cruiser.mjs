@@ -8,22 +8,46 @@ const ROOMS = {
   signer: { path: '^src/signer/', imports: ['protocol', 'crypto', 'ground'] },
   relay: { path: '^src/relay/', imports: ['protocol', 'crypto', 'ground'] },
   store: { path: '^src/store/', imports: ['protocol', 'crypto', 'ground'] },
-  sync: { path: '^src/sync/', imports: ['signer', 'relay', 'store', 'protocol', 'crypto', 'ground'] },
+  tabs: { path: '^src/tabs/', imports: ['protocol', 'crypto', 'ground'] },
+  sync: { path: '^src/sync/', imports: ['signer', 'relay', 'store', 'tabs', 'protocol', 'crypto', 'ground'] },
   assembly: {
     path: '^src/(nostr-sync|options)\\.ts$',
-    imports: ['sync', 'signer', 'relay', 'store', 'protocol', 'crypto', 'ground'],
+    imports: ['sync', 'signer', 'relay', 'store', 'tabs', 'protocol', 'crypto', 'ground'],
   },
   entries: {
     path: '^src/((node|browser|api)\\.ts$|browser/)',
-    imports: ['assembly', 'sync', 'signer', 'relay', 'store', 'protocol', 'crypto', 'ground'],
+    imports: ['assembly', 'sync', 'signer', 'relay', 'store', 'tabs', 'protocol', 'crypto', 'ground'],
   },
   adapters: {
     path: '^src/(tauri|react|svelte|vue|zustand)(\\.ts$|/)',
-    imports: ['entries', 'assembly', 'sync', 'signer', 'relay', 'store', 'protocol', 'crypto', 'ground'],
+    imports: [
+      'entries',
+      'assembly',
+      'sync',
+      'signer',
+      'relay',
+      'store',
+      'tabs',
+      'protocol',
+      'crypto',
+      'ground',
+    ],
   },
   cli: {
     path: '^src/cli/',
-    imports: ['entries', 'assembly', 'sync', 'signer', 'relay', 'store', 'protocol', 'crypto', 'ground'],
+    imports: [
+      'testing',
+      'entries',
+      'assembly',
+      'sync',
+      'signer',
+      'relay',
+      'store',
+      'tabs',
+      'protocol',
+      'crypto',
+      'ground',
+    ],
   },
   testing: {
     path: '^src/testing/',
@@ -34,7 +58,7 @@ const ROOMS = {
 
 /** Files that touch a platform. Only an entry, the command or the test kit picks one of them. */
 const PLATFORM_ADAPTERS =
-  '^src/(crypto/node-primitives|relay/(node|browser)-socket|signer/nip07|store/(file|indexeddb))\\.ts$';
+  '^src/(crypto/node-primitives|relay/(node|browser)-socket|signer/nip07|store/(file|indexeddb)|tabs/web-tabs)\\.ts$';
 
 const TYPE_ONLY = ['type-only'];
 
@@ -137,8 +161,8 @@ export default {
     onlyFrom('commander-only-in-cli', ['^src/cli/'], ['commander']),
     onlyFrom('ciphers-and-curves-only-in-crypto', ['^src/crypto/'], ['@noble/ciphers', '@noble/curves']),
     onlyFrom(
-      'hashes-and-codecs-only-in-crypto-protocol-signer',
-      ['^src/crypto/', '^src/protocol/', '^src/signer/'],
+      'hashes-and-codecs-not-in-the-engine',
+      ['^src/crypto/', '^src/protocol/', '^src/signer/', '^src/cli/', '^src/testing/'],
       ['@noble/hashes', '@scure/base'],
     ),
     {

@@ -1,28 +1,8 @@
 /** The main job over real sockets: what one device publishes, the other gets. */
 
-import { afterEach, expect, test } from 'vitest';
-import { startRelay, type RunningRelay } from '../../src/testing/relay-server.ts';
-import { createNostrSync, memoryStore, secretKeySigner, type FetchResult, type NostrSync, type NostrSyncOptions } from '../../src/node.ts';
-
-const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
-const cleanups: (() => Promise<void>)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-async function relay(options: Parameters<typeof startRelay>[0] = {}): Promise<RunningRelay> {
-  const running = await startRelay(options);
-  cleanups.push(() => running.close());
-  return running;
-}
-
-function device(relays: readonly string[], options: NostrSyncOptions = {}): NostrSync {
-  const sync = createNostrSync({ relays, signer: secretKeySigner(KEY), ...options });
-  sync.on('error', (error) => console.error(error));
-  cleanups.push(() => sync.close());
-  return sync;
-}
+import { expect, test } from 'vitest';
+import { memoryStore, type FetchResult } from '../../src/node.ts';
+import { device, relay } from './devices.ts';
 
 test('what one device publishes, the other fetches', async () => {
   const { url } = await relay();

@@ -1,0 +1,90 @@
+/** The engine as commands use it: opened from the options, closed whatever happens, given a moment to deliver what waits. */
+
+import type { Command } from 'commander';
+import { createNostrSync, fileStore, systemClock, type NostrSync, type RelayInfo, type Signer } from '../node.ts';
+import type { Output } from './output.ts';
+import { storeFolder, type GlobalOptions } from './settings.ts';
+
+/** How long a command that is done waits for the slower ones of the relays that are there. */
+const LINGER_MS = 2_000;
+
+/** Opens an engine, does the work and closes it. Without a signer what waits is delivered, and nothing can be read. */
+export async function withEngine<T>(
+  command: Command,
+  given: { readonly relays: readonly string[]; readonly signer: Signer | undefined; readonly output: Output },
+  work: (sync: NostrSync) => Promise<T>,
+): Promise<T> {
+  const options = command.optsWithGlobals<GlobalOptions>();
+  const sync = createNostrSync({
+    namespace: options.namespace,
+    relays: given.relays,
+    store: fileStore(storeFolder(options)),
+  });
+  sync.on('error', given.output.error);
+  try {
+    if (given.signer !== undefined) await sync.setSigner(given.signer);
+    return await work(sync);
+  } finally {
+    await sync.close();
+  }
+}
+
+/** Waits until every relay has all that this device has. `false`: not within `withinMs`, or `isHopeless` said so. */
+export async function deliver(
+  sync: NostrSync,
+  withinMs: number,
+  isHopeless: (relays: readonly RelayInfo[]) => boolean = () => false,
+): Promise<boolean> {
+  const giveUp = new AbortController();
+  const cancel = systemClock.after(withinMs, () => giveUp.abort());
+  const stop = await followRelays(sync, (relays) => {
+    if (isHopeless(relays)) giveUp.abort();
+  });
+  try {
+    await sync.flush({ signal: giveUp.signal });
+    return true;
+  } catch (error) {
+    if (giveUp.signal.aborted) return false;
+    throw error;
+  } finally {
+    cancel();
+    stop();
+  }
+}
+
+/** `publish` resolves at the first relay: this gives the others that are there a moment as well. */
+export async function linger(sync: NostrSync): Promise<boolean> {
+  return deliver(sync, LINGER_MS, (relays) => relays.every((relay) => relay.state === 'waiting'));
+}
+
+/** Resolves once every relay is connected or has failed to, at most after `withinMs`. */
+export async function connectionsTried(sync: NostrSync, withinMs: number): Promise<void> {
+  let resolve = (): void => undefined;
+  const tried = new Promise<void>((done) => {
+    resolve = done;
+  });
+  const cancel = systemClock.after(withinMs, resolve);
+  const stop = await followRelays(sync, (relays) => {
+    if (relays.every((relay) => relay.state !== 'connecting')) resolve();
+  });
+  await tried;
+  cancel();
+  stop();
+}
+
+/** Calls `look` with all relays now and at each change. Resolves with what ends it. */
+async function followRelays(sync: NostrSync, look: (relays: readonly RelayInfo[]) => void): Promise<() => void> {
+  const relays = new Map((await sync.getRelays()).map((relay) => [relay.url, relay]));
+  look([...relays.values()]);
+  return sync.on('relay-status', (relay) => {
+    relays.set(relay.url, relay);
+    look([...relays.values()]);
+  });
+}
+
+/** Resolves at Ctrl-C or `kill`; the next one ends the process the usual way. */
+export function interrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+}

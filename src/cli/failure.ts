@@ -1,0 +1,79 @@
+/** How the command ends when it does not succeed: the exit codes, and the error class for what only the command can say. */
+
+import { CommanderError } from 'commander';
+import { isNostrSyncError, type ErrorCode } from '../errors.ts';
+
+export const EXIT = { ok: 0, failed: 1, usage: 2, absent: 3, unreachable: 4 } as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+export const EXIT_CODES_HELP = `
+Exit codes:
+  0  done
+  1  failed
+  2  wrong usage: arguments, options, key or value
+  3  there is no value
+  4  no relay could be reached, or not every relay got everything`;
+
+/** A failure that the command itself found. Its message never holds a key or a payload. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  readonly code: string;
+  readonly exitCode: ExitCode;
+
+  constructor(code: string, exitCode: ExitCode, message: string) {
+    super(message);
+    this.code = code;
+    this.exitCode = exitCode;
+  }
+}
+
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly details?: unknown;
+  readonly exitCode: ExitCode;
+}
+
+const OWN_EXIT_CODES: Partial<Record<ErrorCode, ExitCode>> = {
+  INVALID_NAMESPACE: EXIT.usage,
+  INVALID_CATEGORY: EXIT.usage,
+  INVALID_PAYLOAD: EXIT.usage,
+  PAYLOAD_TOO_LARGE: EXIT.usage,
+  INVALID_EXPIRATION: EXIT.usage,
+  INVALID_RELAY_URL: EXIT.usage,
+  NO_RELAYS_REACHABLE: EXIT.unreachable,
+};
+
+// Somebody will try to give the key as an argument: messages about arguments quote them.
+const SECRETS = /nsec1[02-9a-z]+|(?<![0-9a-z])[0-9a-f]{64}(?![0-9a-z])/gi;
+
+/** What to tell of an error, whatever it is. */
+export function failureOf(error: unknown): Failure {
+  const failure = classify(error);
+  return { ...failure, message: failure.message.replace(SECRETS, '<redacted>') };
+}
+
+function classify(error: unknown): Failure {
+  if (error instanceof CommandError) {
+    return { code: error.code, message: error.message, exitCode: error.exitCode };
+  }
+  if (error instanceof CommanderError) {
+    return { code: 'USAGE', message: error.message.replace(/^error: /, ''), exitCode: EXIT.usage };
+  }
+  if (isNostrSyncError(error)) {
+    const { code, details } = error;
+    const exitCode = OWN_EXIT_CODES[code] ?? EXIT.failed;
+    return { code, message: messageOf(code, error.message), exitCode, ...(details !== undefined && { details }) };
+  }
+  return {
+    code: 'INTERNAL',
+    message: error instanceof Error ? error.message : String(error),
+    exitCode: EXIT.failed,
+  };
+}
+
+function messageOf(code: ErrorCode, message: string): string {
+  const isInUse = code === 'STORE_FAILED' && message.endsWith('is using it');
+  return isInUse ? `${message}; wait until it ends, or give this command its own store with --store` : message;
+}

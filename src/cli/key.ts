@@ -1,0 +1,88 @@
+/** Where the key comes from and where a new one goes: a file that nobody else can read, or the environment; never an argument. */
+
+import { open } from 'node:fs/promises';
+import { bech32 } from '@scure/base';
+import { secretKeySigner, type Signer } from '../node.ts';
+import { CommandError, EXIT } from './failure.ts';
+
+/** More than any form of a key with some space around it. */
+const MAX_KEY_FILE_BYTES = 1_024;
+
+export function encodeNsec(key: Uint8Array): string {
+  return bech32.encodeFromBytes('nsec', key);
+}
+
+/** A signer for the key written in `text`. `source` names where it came from; the key itself is never told. */
+export function signerOf(text: string, source: string): Signer {
+  try {
+    return secretKeySigner(text.trim());
+  } catch {
+    throw new CommandError('INVALID_KEY', EXIT.usage, `Cannot use the key in ${source}: expected an nsec or 64 hex digits`);
+  }
+}
+
+export async function readKeyFile(path: string): Promise<Signer> {
+  const quoted = JSON.stringify(path);
+  const text = await readPrivateFile(path).catch((error: unknown) => {
+    if (error instanceof CommandError) throw error;
+    throw new CommandError('KEY_FILE_FAILED', EXIT.usage, `Cannot read the key file ${quoted}: ${reasonOf(error)}`);
+  });
+  return signerOf(text, quoted);
+}
+
+async function readPrivateFile(path: string): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    // Of the open file, so that what is checked is what is read.
+    const { mode, size } = await file.stat();
+    // Windows has no such bits: there the folder's access list decides.
+    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
+      const found = (mode & 0o777).toString(8).padStart(4, '0');
+      const advice = `make it 0600 with chmod 600, and consider the key known to those who could read it`;
+      throw new CommandError(
+        'KEY_FILE_OPEN_TO_OTHERS',
+        EXIT.usage,
+        `Cannot use the key file ${JSON.stringify(path)}: others may use it (mode ${found}); ${advice}`,
+      );
+    }
+    if (size > MAX_KEY_FILE_BYTES) throw new Error(`it has ${size} bytes, which is no key`);
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+/** Writes a new key file, 0600. Never replaces anything: a key that is overwritten is lost. */
+export async function writeKeyFile(path: string, key: Uint8Array): Promise<void> {
+  try {
+    const file = await open(path, 'wx', 0o600);
+    try {
+      await file.writeFile(`${encodeNsec(key)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw new CommandError(
+      'KEY_FILE_FAILED',
+      EXIT.failed,
+      `Cannot write the key file ${JSON.stringify(path)}: ${reasonOf(error)}`,
+    );
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  switch (code) {
+    case 'EEXIST':
+      return 'it exists already, and a key is never overwritten';
+    case 'ENOENT':
+      return 'no such file or folder';
+    case 'EACCES':
+      return 'permission denied';
+    case 'EISDIR':
+      return 'it is a folder';
+    default:
+      return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -1,0 +1,156 @@
+/** `publish`, `fetch`, `sync` and `remove`: values in and out. */
+
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { MAX_PAYLOAD_BYTES } from '../protocol/limits.ts';
+import type { FetchResult, NostrSync, Receipt, Stage } from '../node.ts';
+import { linger, withEngine } from './engine.ts';
+import { CommandError, EXIT } from './failure.ts';
+import type { Output } from './output.ts';
+import { requiredRelays, requiredSigner } from './settings.ts';
+
+interface WriteOptions {
+  readonly wait: Stage;
+}
+
+export function addPublish(program: Command, output: Output): void {
+  program
+    .command('publish')
+    .argument('<category>')
+    .argument('[json]', 'the value; - or nothing: standard input')
+    .description('write a value; it is saved here and goes to every relay, now or at a later run')
+    .addOption(waitOption())
+    .option('--expiration <seconds>', 'when the value ends, Unix time in seconds (NIP-40)', toSeconds)
+    .action(async (category: string, json: string | undefined, options: WriteOptions & { expiration?: number }, command) => {
+      const payload = parseJson(json === undefined || json === '-' ? await readStandardInput() : json);
+      const { expiration, wait: waitFor } = options;
+      await write(command, output, async (sync) =>
+        sync.publish(category, payload, { waitFor, ...(expiration !== undefined && { expiration }) }),
+      );
+    });
+}
+
+export function addRemove(program: Command, output: Output): void {
+  program
+    .command('remove')
+    .argument('<category>')
+    .description('remove a value on all devices')
+    .addOption(waitOption())
+    .action(async (category: string, { wait: waitFor }: WriteOptions, command: Command) =>
+      write(command, output, async (sync) => sync.remove(category, { waitFor })),
+    );
+}
+
+export function addFetch(program: Command, output: Output): void {
+  program
+    .command('fetch')
+    .argument('<category>')
+    .description('print the newest value; exit code 3 where it is known that there is none')
+    .action(async (category: string, _options: object, command: Command) => {
+      const result = await withKey(command, output, async (sync) => sync.fetch(category));
+      if (result === null) {
+        if (output.isJson) output.result(null, '');
+        throw new CommandError('NO_VALUE', EXIT.absent, `There is no value in ${JSON.stringify(category)}`);
+      }
+      output.result(result, JSON.stringify(result.payload, null, 2));
+      noteSource(output, [result]);
+    });
+}
+
+export function addSync(program: Command, output: Output): void {
+  program
+    .command('sync')
+    .argument('<category...>')
+    .description('print the newest values of several categories, and deliver what waits')
+    .action(async (categories: string[], _options: object, command: Command) => {
+      let unreadable = 0;
+      const results = await withKey(command, output, async (sync) => {
+        sync.on('error', ({ code }) => {
+          if (code === 'UNDECODABLE') unreadable++;
+        });
+        const found = await sync.syncAll(categories);
+        await linger(sync);
+        return found;
+      });
+      if (output.isJson) output.result(results, '');
+      else for (const result of results) output.result(result, lineOf(result));
+      noteSource(output, results);
+      if (unreadable > 0) {
+        throw new CommandError('UNDECODABLE', EXIT.failed, `${unreadable} of ${categories.length} categories could not be read`);
+      }
+    });
+}
+
+/** One value on one line, for people. */
+export function lineOf({ category, payload, updatedAt, deviceId, deleted }: FetchResult): string {
+  return `${updatedAt}  ${category}  ${deleted === true ? '(removed)' : JSON.stringify(payload)}  from ${deviceId}`;
+}
+
+function waitOption(): Option {
+  return new Option('--wait <stage>', 'how far to wait, at most 5 s: on this device, at one relay, at every relay')
+    .choices(['saved', 'delivered', 'replicated'] satisfies Stage[])
+    .default('delivered');
+}
+
+async function withKey<T>(command: Command, output: Output, work: (sync: NostrSync) => Promise<T>): Promise<T> {
+  const relays = requiredRelays(command);
+  return withEngine(command, { relays, signer: await requiredSigner(command), output }, work);
+}
+
+async function write(command: Command, output: Output, work: (sync: NostrSync) => Promise<Receipt>): Promise<void> {
+  const receipt = await withKey(command, output, async (sync) => {
+    let latest = await work(sync);
+    sync.on('delivery', (report) => {
+      if (report.eventId === latest.eventId) latest = { ...latest, ...report };
+    });
+    await linger(sync);
+    return latest;
+  });
+  output.result(receipt, receiptText(receipt));
+}
+
+function receiptText({ category, stage, relays, supersededBy }: Receipt): string {
+  const states = Object.values(relays);
+  const taken = states.filter((state) => state === 'acknowledged' || state === 'confirmed').length;
+  if (supersededBy !== undefined) return `${category}: a newer value has taken its place`;
+  switch (stage) {
+    case 'saved':
+      return `${category}: saved on this device; no relay has it yet, the next run delivers it`;
+    case 'delivered':
+    case 'replicated':
+      return `${category}: ${stage} (${taken} of ${states.length} relays)`;
+  }
+}
+
+function noteSource(output: Output, results: readonly FetchResult[]): void {
+  if (results.some((result) => result.source === 'local')) {
+    output.note('nostr-sync: no relay answered; this is what this device knew');
+  }
+}
+
+function toSeconds(text: string): number {
+  if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError('Expected a Unix time in seconds.');
+  return Number(text);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The parser's own message quotes the value, which may be secret.
+    throw new CommandError('INVALID_JSON', EXIT.usage, 'Cannot publish: the value is not JSON (a text needs its quotes: \'"text"\')');
+  }
+}
+
+async function readStandardInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    // Space around a value does not count as its size: twice the limit leaves room for it.
+    if (size > 2 * MAX_PAYLOAD_BYTES) {
+      throw new CommandError('PAYLOAD_TOO_LARGE', EXIT.usage, `Cannot publish: more than ${2 * MAX_PAYLOAD_BYTES} bytes of input`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}

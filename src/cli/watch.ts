@@ -1,0 +1,29 @@
+/** `watch`: prints values as they change, until it is interrupted. */
+
+import type { Command } from 'commander';
+import { interrupted, withEngine } from './engine.ts';
+import type { Output } from './output.ts';
+import { requiredRelays, requiredSigner } from './settings.ts';
+import { lineOf } from './values.ts';
+
+export function addWatch(program: Command, output: Output): void {
+  program
+    .command('watch')
+    .argument('<category...>')
+    .description('print the newest values and each later one, a line each, until interrupted')
+    .action(async (categories: string[], _options: object, command: Command) => {
+      const relays = requiredRelays(command);
+      const stopped = interrupted();
+      await withEngine(command, { relays, signer: await requiredSigner(command), output }, async (sync) => {
+        const connected = new Map<string, boolean>();
+        sync.on('relay-status', (relay) => {
+          if ((connected.get(relay.url) ?? false) === relay.connected) return;
+          connected.set(relay.url, relay.connected);
+          output.note(relay.connected ? `connected to ${relay.url}` : `lost ${relay.url}, trying again`);
+        });
+        sync.subscribe(categories, (result) => output.result(result, lineOf(result)));
+        output.note(`watching ${categories.join(', ')}; Ctrl-C ends it`);
+        await stopped;
+      });
+    });
+}

@@ -1,0 +1,78 @@
+/** Namespaces and categories: what may stand in a d-tag, and that a d-tag leads back to its category. */
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { categoryOf, checkNamespace, toDTag } from '../../src/protocol/address.ts';
+
+const encoder = new TextEncoder();
+
+const BAD = [
+  ['no string', 7],
+  ['nothing', undefined],
+  ['null', null],
+  ['an object', { toString: () => 'app' }],
+  ['empty', ''],
+  ['a slash', 'a/b'],
+  ['a slash alone', '/'],
+  ['NUL', 'a\0b'],
+  ['a newline', 'a\nb'],
+  ['DEL', 'a\x7fb'],
+  ['a C1 control', 'a\x85b'],
+  ['a lone high surrogate', 'a\ud800'],
+  ['a lone low surrogate', '\udc00a'],
+] as const;
+
+describe('a namespace and a category', () => {
+  test.each(BAD)('that is %s is refused with its own code', (_, value) => {
+    expect(() => checkNamespace(value)).toThrow(expect.objectContaining({ code: 'INVALID_NAMESPACE' }));
+    expect(() => toDTag('app', value)).toThrow(expect.objectContaining({ code: 'INVALID_CATEGORY' }));
+  });
+
+  test.each(['a', 'ui-settings', '__proto__', 'wörter mit leerraum', '🦩👨‍👩‍👧‍👦', 'a:b', '..', '"', '\u2028', '%2F'])(
+    '%j is fine as both',
+    (name) => {
+      checkNamespace(name);
+      expect(toDTag(name, name)).toBe(`${name}/${name}/v1`);
+      expect(categoryOf(toDTag(name, name))).toBe(name);
+    },
+  );
+});
+
+describe('a d-tag', () => {
+  test('holds 180 bytes and not one more', () => {
+    const longest = 'c'.repeat(180 - 'app//v1'.length);
+    expect(encoder.encode(toDTag('app', longest))).toHaveLength(180);
+    expect(() => toDTag('app', `${longest}c`)).toThrow(expect.objectContaining({ code: 'INVALID_CATEGORY' }));
+  });
+
+  test('is measured in bytes of UTF-8, not in characters', () => {
+    const flamingos = '🦩'.repeat(43);
+    expect(encoder.encode(toDTag('a', flamingos))).toHaveLength(177);
+    expect(() => toDTag('a', `${flamingos}🦩`)).toThrow(expect.objectContaining({ code: 'INVALID_CATEGORY' }));
+  });
+
+  test('leaves a namespace room for one byte of category', () => {
+    const longest = 'n'.repeat(180 - '/c/v1'.length);
+    checkNamespace(longest);
+    expect(encoder.encode(toDTag(longest, 'c'))).toHaveLength(180);
+    expect(() => checkNamespace(`${longest}n`)).toThrow(expect.objectContaining({ code: 'INVALID_NAMESPACE' }));
+  });
+
+  test('leads back to its category, and two categories never share one', () => {
+    const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 30 }).filter((text) => {
+      try {
+        checkNamespace(text);
+        toDTag('a', text);
+        return encoder.encode(text).length < 80;
+      } catch {
+        return false;
+      }
+    });
+    fc.assert(
+      fc.property(name, name, name, name, (n1, c1, n2, c2) => {
+        expect(categoryOf(toDTag(n1, c1))).toBe(c1);
+        expect(toDTag(n1, c1) === toDTag(n2, c2)).toBe(n1 === n2 && c1 === c2);
+      }),
+    );
+  });
+});

@@ -1,0 +1,50 @@
+/** Every row of the answer table of docs/PROTOCOL.md, in the words of real relays. */
+
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { classifyAnswer, type Answer } from '../../src/protocol/answer.ts';
+
+test.each<[Answer['type'], boolean, string]>([
+  ['acknowledged', true, ''],
+  ['acknowledged', true, 'duplicate: already have this event'],
+  ['acknowledged', true, 'duplicate:'],
+  ['acknowledged', true, 'blocked: words of a relay that said yes'],
+  ['acknowledged', false, 'duplicate: already have this event'],
+  ['superseded', false, 'replaced: have newer event'],
+  ['superseded', false, 'invalid: newest event already in database'],
+  ['superseded', false, 'blocked: have newer version'],
+  ['superseded', false, 'error: a newer event is stored'],
+  ['clock', false, 'invalid: created_at too late'],
+  ['clock', false, 'invalid: event is too far in the future'],
+  ['clock', false, 'invalid: created_at is in the future'],
+  ['clock', false, 'invalid: event creation date is too far off from the current time. too far in the future'],
+  ['clock', false, 'The event created_at is out of the acceptable range (-30min, +30min) for this relay.'],
+  ['rate-limited', false, 'rate-limited: slow down'],
+  ['rate-limited', false, 'rate-limited:'],
+  ['auth-required', false, "auth-required: we can't serve unauthenticated users"],
+  ['refused', false, 'blocked: you are banned'],
+  ['refused', false, 'restricted: not on the list'],
+  ['refused', false, 'pow: difficulty 25 is less than 30'],
+  ['refused', false, 'invalid: created_at too early'],
+  ['refused', false, 'invalid: event too large: 66054 bytes'],
+  ['refused', false, 'invalid: bad signature'],
+  ['refused', false, 'deleted: its author asked for its deletion'],
+  ['retry', false, 'error: could not connect to the database'],
+  ['retry', false, 'error: event was replaced'],
+  ['retry', false, ''],
+  ['retry', false, 'mute: no one was listening'],
+  ['retry', false, 'no prefix at all'],
+  ['retry', false, '__proto__: x'],
+])('%s: OK %s %j', (type, accepted, reason) => {
+  expect(classifyAnswer(accepted, reason).type).toBe(type);
+});
+
+test('any text has a meaning, and only true or a duplicate is a yes', () => {
+  fc.assert(
+    fc.property(fc.string(), (reason) => {
+      expect(classifyAnswer(true, reason).type).toBe('acknowledged');
+      const isYes = classifyAnswer(false, reason).type === 'acknowledged';
+      expect(isYes).toBe(reason.startsWith('duplicate:'));
+    }),
+  );
+});

@@ -1,0 +1,92 @@
+/** Version vectors tell a write that had seen another from one that had not. */
+
+import fc from 'fast-check';
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { covers, deviceHash, seenBy, vectorOf, vectorTag, type VersionVector } from '../../src/protocol/causality.ts';
+import type { NostrEvent } from '../../src/protocol/event.ts';
+
+function eventWith(tags: readonly (readonly string[])[], created_at = 1_000): NostrEvent {
+  return { id: '0'.repeat(64), pubkey: 'f'.repeat(64), kind: 30078, created_at, tags, content: '', sig: '' };
+}
+const device = (n: number): string => n.toString(16).padStart(8, '0');
+
+test('a device is the first 8 hex digits of SHA-256 of its id', () => {
+  expect(deviceHash('läptop')).toBe(createHash('sha256').update('läptop').digest('hex').slice(0, 8));
+});
+
+describe('the vector of an event', () => {
+  test('is read from its vv tag', () => {
+    expect(vectorOf(eventWith([['vv', '0000000a:12', '0000000b:7']]))).toEqual(new Map([['0000000a', 12], ['0000000b', 7]]));
+    expect(vectorOf(eventWith([['vv']]))).toEqual(new Map());
+  });
+
+  test.each([
+    ['is missing', []],
+    ['has a bad device', [['vv', 'xyz:1']]],
+    ['has no stamp', [['vv', '0000000a:']]],
+    ['has a negative stamp', [['vv', '0000000a:-1']]],
+    ['has a stamp of 13 digits', [['vv', '0000000a:1000000000000']]],
+    ['has one bad entry among good ones', [['vv', '0000000a:1', 'bad']]],
+    ['has 17 entries', [['vv', ...Array.from({ length: 17 }, (_, i) => `${device(i)}:1`)]]],
+  ])('is none where it %s', (_, tags) => {
+    expect(vectorOf(eventWith(tags))).toBeUndefined();
+  });
+
+  test('of a writer that keeps none is known by its last write alone', () => {
+    expect(seenBy(eventWith([['device_id', 'phone']], 77))).toEqual(new Map([[deviceHash('phone'), 77]]));
+    expect(seenBy(eventWith([], 77))).toEqual(new Map([[deviceHash('f'.repeat(64)), 77]]));
+    expect(seenBy(undefined)).toEqual(new Map());
+  });
+});
+
+describe('the vv tag', () => {
+  const stamps = fc.integer({ min: 0, max: 1_000 });
+  const vector = fc
+    .array(fc.tuple(fc.nat(40), stamps), { maxLength: 16 })
+    .map((entries): VersionVector => new Map(entries.map(([d, s]) => [device(d), s])));
+
+  test('holds its writer, newest first, at most 16, and is read back', () => {
+    fc.assert(
+      fc.property(vector, fc.nat(40), (seen, me) => {
+        const stamp = 1 + Math.max(0, ...seen.values());
+        const tag = vectorTag(seen, device(me), stamp);
+        expect(tag[1]).toBe(`${device(me)}:${stamp}`);
+        expect(tag.length).toBeLessThanOrEqual(17);
+        const read = vectorOf(eventWith([tag]))!;
+        const order = [...read.values()];
+        expect(order).toEqual(order.toSorted((a, b) => b - a));
+        for (const [d, s] of read) expect(d === device(me) ? stamp : seen.get(d)).toBe(s);
+      }),
+    );
+  });
+
+  test('covers everything it was based on, however many devices there are', () => {
+    fc.assert(
+      fc.property(vector, fc.nat(40), (seen, me) => {
+        const stamp = 1 + Math.max(0, ...seen.values());
+        const written = vectorOf(eventWith([vectorTag(seen, device(me), stamp)]))!;
+        expect(covers(written, device(me), stamp)).toBe(true);
+        // One that was dropped with the same stamp as the last that was kept cannot be told.
+        const last = Math.min(...written.values());
+        for (const [d, s] of seen) if (d !== device(me) && s !== last) expect(covers(written, d, s)).toBe(true);
+      }),
+    );
+  });
+
+  test('does not cover what it was not based on', () => {
+    const written = vectorOf(eventWith([vectorTag(new Map([[device(1), 5]]), device(2), 9)]))!;
+    expect(covers(written, device(1), 5)).toBe(true);
+    expect(covers(written, device(1), 6)).toBe(false);
+    expect(covers(written, device(3), 1)).toBe(false);
+  });
+
+  test('drops the oldest of 17, and gives it the benefit of the doubt', () => {
+    const seen = new Map(Array.from({ length: 16 }, (_, i) => [device(i), 100 + i]));
+    const written = vectorOf(eventWith([vectorTag(seen, device(99), 500)]))!;
+    expect(written.size).toBe(16);
+    expect(written.has(device(0))).toBe(false);
+    expect(covers(written, device(0), 100)).toBe(true);
+    expect(covers(written, device(0), 102)).toBe(false);
+  });
+});

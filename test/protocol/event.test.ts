@@ -1,0 +1,150 @@
+/** Received events: every check, in its order, the costly ones last; and that a forgery never shadows the genuine event. */
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
+import { createEventVerifier } from '../../src/protocol/event-verifier.ts';
+import {
+  checkEvent,
+  deviceIdOf,
+  dTagOf,
+  isExpired,
+  isTombstone,
+  parseEvent,
+  type EventCheck,
+  type NostrEvent,
+} from '../../src/protocol/event.ts';
+import { OTHER_KEY, PUBKEY, written } from '../sync/devices.ts';
+
+const real = createEventVerifier(nodePrimitives);
+const genuine = written();
+
+/** Checks `value` and notes which of the costly checks it came to. */
+function check(value: unknown, known: readonly string[] = []): { outcome: EventCheck; steps: string[] } {
+  const steps: string[] = [];
+  const outcome = checkEvent(value, {
+    pubkey: PUBKEY,
+    isAsked: (dTag) => dTag === 'default/settings/v1',
+    isVerified: (id) => (steps.push('known?'), known.includes(id)),
+    verifier: {
+      hash: (event) => (steps.push('hash'), real.hash(event)),
+      verifySignature: (event) => (steps.push('signature'), real.verifySignature(event)),
+    },
+  });
+  return { outcome, steps };
+}
+
+const changed = (changes: Partial<Record<keyof NostrEvent, unknown>>): object => ({ ...genuine, ...changes });
+
+describe('a received event', () => {
+  test('that is genuine passes every check', () => {
+    const { outcome, steps } = check(genuine);
+    expect(outcome).toEqual({ type: 'new', event: genuine, dTag: 'default/settings/v1' });
+    expect(steps).toEqual(['hash', 'known?', 'signature']);
+  });
+
+  test.each([
+    ['no object', 'event'],
+    ['null', null],
+    ['an array', []],
+    ['an id in upper case', changed({ id: genuine.id.toUpperCase() })],
+    ['a short id', changed({ id: genuine.id.slice(1) })],
+    ['an id with a newline', changed({ id: `${genuine.id}\n` })],
+    ['a short signature', changed({ sig: genuine.sig.slice(2) })],
+    ['a numeric pubkey', changed({ pubkey: 7 })],
+    ['a fractional stamp', changed({ created_at: 1.5 })],
+    ['a negative stamp', changed({ created_at: -1 })],
+    ['a stamp beyond the year 9999', changed({ created_at: 253_402_300_800 })],
+    ['a stamp as text', changed({ created_at: '1' })],
+    ['a kind of 65,536', changed({ kind: 65_536 })],
+    ['tags that are no list', changed({ tags: { d: 'x' } })],
+    ['a tag that is no list', changed({ tags: ['d'] })],
+    ['a tag with a number', changed({ tags: [['d', 1]] })],
+    ['65 tags', changed({ tags: Array.from({ length: 65 }, () => ['t', '']) })],
+    ['a tag of 4,097 characters', changed({ tags: [['d', 'x'.repeat(4_097)]] })],
+    ['content that is no text', changed({ content: null })],
+    ['content of 131,073 characters', changed({ content: 'x'.repeat(131_073) })],
+  ])('with %s fails by its shape, at no cost', (_, value) => {
+    expect(check(value)).toEqual({ outcome: { type: 'rejected', fault: 'shape' }, steps: [] });
+  });
+
+  test.each([
+    ['author', written({ key: OTHER_KEY })],
+    ['kind', written({ kind: 30079 })],
+    ['kind', written({ kind: 1 })],
+    ['d-tag', written({ category: 'another' })],
+    ['d-tag', written({ dTags: [] })],
+    ['d-tag', written({ dTags: [['d']] })],
+    ['d-tag', written({ dTags: [['d', 'default/settings/v1'], ['d', 'default/settings/v1']] })],
+    ['d-tag', written({ dTags: [['d', 'default/settings/v1'], ['d', 'default/other/v1']] })],
+    ['d-tag', written({ dTags: [['d', 'default/settings/v1/']] })],
+  ])('of another %s fails before anything is hashed', (fault, event) => {
+    expect(check(event)).toEqual({ outcome: { type: 'rejected', fault }, steps: [] });
+  });
+
+  test.each([
+    ['content', changed({ content: written({ payload: 'else' }).content })],
+    ['stamp', changed({ created_at: genuine.created_at + 1 })],
+    ['tags', changed({ tags: [...genuine.tags, ['expiration', '1']] })],
+    ['id', changed({ id: written({ payload: 'else' }).id })],
+  ])('with another %s than it was signed with fails by its id, before the signature', (_, event) => {
+    expect(check(event)).toEqual({ outcome: { type: 'rejected', fault: 'id' }, steps: ['hash'] });
+  });
+
+  test.each([
+    ['another event', written({ payload: 'else' }).sig],
+    ['nothing', '0'.repeat(128)],
+    ['one flipped bit', genuine.sig.replace(/.$/, (c) => (Number.parseInt(c, 16) ^ 1).toString(16))],
+  ])('with the signature of %s fails', (_, sig) => {
+    expect(check(changed({ sig })).outcome).toEqual({ type: 'rejected', fault: 'signature' });
+  });
+
+  test('with a known id costs no signature, but its id must be its own', () => {
+    expect(check(changed({ sig: '0'.repeat(128) }), [genuine.id])).toEqual({
+      outcome: { type: 'known', id: genuine.id, dTag: 'default/settings/v1' },
+      steps: ['hash', 'known?'],
+    });
+    const disguised = { ...written({ payload: 'else' }), id: genuine.id };
+    expect(check(disguised, [genuine.id])).toEqual({ outcome: { type: 'rejected', fault: 'id' }, steps: ['hash'] });
+  });
+
+  test('loses the fields that NIP-01 does not know', () => {
+    expect(parseEvent({ ...genuine, verified: true, [Symbol('verified')]: true })).toEqual(genuine);
+  });
+
+  test('of any shape never throws, and passes only if it is the genuine one', () => {
+    const field = fc.constantFrom(...Object.keys(genuine));
+    fc.assert(
+      fc.property(field, fc.jsonValue(), (name, value) => {
+        const { outcome } = check({ ...genuine, [name]: value });
+        if (outcome.type !== 'rejected') expect(value).toEqual(genuine[name as keyof NostrEvent]);
+      }),
+    );
+  });
+});
+
+describe('the tags of an event', () => {
+  test('name one d-tag or none', () => {
+    expect(dTagOf(genuine)).toBe('default/settings/v1');
+    expect(dTagOf(written({ dTags: [['d', 'a'], ['d', 'a']] }))).toBeUndefined();
+  });
+
+  test('name the device, or the author stands for it', () => {
+    expect(deviceIdOf(genuine)).toBe('reference');
+    for (const tags of [[], [['device_id']], [['device_id', '']], [['device_id', 'x'.repeat(129)]]]) {
+      expect(deviceIdOf(written({ tags }))).toBe(PUBKEY);
+    }
+  });
+
+  test('tell when it expires, to the second, and nonsense never does', () => {
+    const until = (expiration: string): NostrEvent => written({ tags: [['expiration', expiration]] });
+    expect(isExpired(until('100'), 99)).toBe(false);
+    expect(isExpired(until('100'), 100)).toBe(true);
+    for (const nonsense of ['', 'soon', '-1', '1e3', ' 1']) expect(isExpired(until(nonsense), 2_000_000_000)).toBe(false);
+  });
+
+  test('tell a tombstone', () => {
+    expect(isTombstone(written({ tags: [['deleted', '']] }))).toBe(true);
+    expect(isTombstone(genuine)).toBe(false);
+  });
+});

@@ -1,0 +1,109 @@
+/** Frames of a relay: nothing throws, nothing half-right passes; and REQs that every relay can take. */
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { categoryRequests, parseRelayMessage } from '../../src/protocol/message.ts';
+
+describe('a frame', () => {
+  test.each([
+    ['["EVENT","1",{"id":7}]', { type: 'EVENT', subscription: '1', event: { id: 7 } }],
+    ['["EVENT","1"]', { type: 'EVENT', subscription: '1', event: undefined }],
+    ['["EOSE","1","and more"]', { type: 'EOSE', subscription: '1' }],
+    ['["CLOSED","1","error: x"]', { type: 'CLOSED', subscription: '1', reason: 'error: x' }],
+    ['["CLOSED","1"]', { type: 'CLOSED', subscription: '1', reason: '' }],
+    ['["OK","ab",true,""]', { type: 'OK', id: 'ab', accepted: true, reason: '' }],
+    ['["OK","ab",false]', { type: 'OK', id: 'ab', accepted: false, reason: '' }],
+    ['["OK","ab",false,{"no":"text"}]', { type: 'OK', id: 'ab', accepted: false, reason: '' }],
+    ['["AUTH","abc"]', { type: 'AUTH', challenge: 'abc' }],
+    ['["NOTICE","hello"]', { type: 'NOTICE' }],
+  ])('%s is understood', (text, message) => {
+    expect(parseRelayMessage(text)).toEqual(message);
+  });
+
+  test.each([
+    '',
+    'hello',
+    '{}',
+    '"EVENT"',
+    'null',
+    '[',
+    '[]',
+    '["EOSE"]',
+    '["EOSE",1]',
+    '["EOSE",null]',
+    '["OK","ab"]',
+    '["OK","ab","true",""]',
+    '["OK","ab",1,""]',
+    '["OK",7,true,""]',
+    '["AUTH",{"kind":22242}]',
+    '["COUNT","1",{"count":3}]',
+    '["__proto__","1"]',
+    '[["EOSE"],"1"]',
+    ' ["EOSE","1"]',
+  ])('%j is none', (text) => {
+    expect(parseRelayMessage(text)).toBeUndefined();
+  });
+
+  test('never throws, whatever it holds', () => {
+    fc.assert(fc.property(fc.string(), (text) => void parseRelayMessage(text)));
+    fc.assert(fc.property(fc.string(), (text) => void parseRelayMessage(`[${text}`)));
+    const type = fc.constantFrom('EVENT', 'EOSE', 'CLOSED', 'OK', 'AUTH', 'NOTICE');
+    fc.assert(
+      fc.property(type, fc.array(fc.jsonValue()), (first, rest) => {
+        const message = parseRelayMessage(JSON.stringify([first, ...rest]));
+        if (message !== undefined) expect(message.type).toBe(first);
+      }),
+    );
+  });
+
+  test('100,000 levels deep is survived', () => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    expect(parseRelayMessage(deep)).toBeUndefined();
+    expect(parseRelayMessage(`["EVENT","1",${deep}]`)).toMatchObject({ type: 'EVENT' });
+  });
+
+  test('shows people at most 200 characters of a reason, and no control characters', () => {
+    const message = parseRelayMessage(JSON.stringify(['CLOSED', '1', `\x1b[31m\n${'x'.repeat(10_000)}`]));
+    expect(message).toMatchObject({ reason: ` [31m ${'x'.repeat(194)}` });
+  });
+});
+
+describe('the requests for categories', () => {
+  const dTags = (n: number): string[] => Array.from({ length: n }, (_, i) => `app/category-${i}/v1`);
+
+  test('are one REQ with one filter for 100', () => {
+    expect(categoryRequests('me', dTags(100))).toEqual([
+      { dTags: dTags(100), filters: [{ authors: ['me'], kinds: [30078], '#d': dTags(100) }] },
+    ]);
+  });
+
+  test('ask for nothing where nothing is asked', () => {
+    expect(categoryRequests('me', [])).toEqual([]);
+  });
+
+  test('hold every category once, in filters and frames that every relay takes, without since and limit', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 5_000 }), (n) => {
+        const requests = categoryRequests('me', dTags(n));
+        expect(requests.flatMap((request) => request.dTags)).toEqual(dTags(n));
+        for (const { dTags: asked, filters } of requests) {
+          expect(filters.flatMap((filter) => filter['#d'])).toEqual(asked);
+          expect(filters.length).toBeLessThanOrEqual(10);
+          for (const filter of filters) {
+            expect(filter['#d']!.length).toBeLessThanOrEqual(200);
+            expect(Object.keys(filter)).toEqual(['authors', 'kinds', '#d']);
+          }
+          expect(JSON.stringify(['REQ', '1', ...filters]).length).toBeLessThan(65_536);
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test('of the longest names still fit a frame', () => {
+    const long = Array.from({ length: 1_000 }, (_, i) => `app/${String(i).padStart(4, '0')}${'🦩'.repeat(42)}/v1`);
+    for (const { filters } of categoryRequests('f'.repeat(64), long)) {
+      expect(new TextEncoder().encode(JSON.stringify(['REQ', '1', ...filters])).length).toBeLessThan(65_536);
+    }
+  });
+});
