@@ -8,8 +8,12 @@ import { CommandError, EXIT } from './failure.ts';
 import type { Output } from './output.ts';
 import { requiredRelays, requiredSigner } from './settings.ts';
 
-interface WriteOptions {
+interface WriteFlags {
   readonly wait: Stage;
+}
+
+interface PublishFlags extends WriteFlags {
+  readonly expiration?: number;
 }
 
 export function addPublish(program: Command, output: Output): void {
@@ -20,7 +24,7 @@ export function addPublish(program: Command, output: Output): void {
     .description('write a value; it is saved here and goes to every relay, now or at a later run')
     .addOption(waitOption())
     .option('--expiration <seconds>', 'when the value ends, Unix time in seconds (NIP-40)', toSeconds)
-    .action(async (category: string, json: string | undefined, options: WriteOptions & { expiration?: number }, command) => {
+    .action(async (category: string, json: string | undefined, options: PublishFlags, command: Command) => {
       const payload = parseJson(json === undefined || json === '-' ? await readStandardInput() : json);
       const { expiration, wait: waitFor } = options;
       await write(command, output, async (sync) =>
@@ -35,7 +39,7 @@ export function addRemove(program: Command, output: Output): void {
     .argument('<category>')
     .description('remove a value on all devices')
     .addOption(waitOption())
-    .action(async (category: string, { wait: waitFor }: WriteOptions, command: Command) =>
+    .action(async (category: string, { wait: waitFor }: WriteFlags, command: Command) =>
       write(command, output, async (sync) => sync.remove(category, { waitFor })),
     );
 }

@@ -21,5 +21,7 @@ export function canonicalRelayUrl(input: unknown, allowInsecure = false): string
     return fail('wss: (ws: is for loopback only; allowInsecureRelays changes that)');
   }
   if (url.protocol !== 'wss:' && url.protocol !== 'ws:') return fail('wss:');
+  // An empty query is none: this takes its question mark away.
+  if (url.search === '') url.search = '';
   return url.pathname === '/' && url.search === '' ? url.origin : url.href;
 }

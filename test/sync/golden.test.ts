@@ -20,7 +20,7 @@ test('the bytes of a write are those of version 1', async () => {
       ['d', 'default/settings/v1'],
       ['device_id', 'golden-device'],
       ['expiration', '1800000000'],
-      ['vv', 'GOLDEN_VV'],
+      ['vv', '528981df:1767225600'],
     ],
   });
   expect(event!.content).toBe('GOLDEN_CONTENT');

@@ -141,6 +141,7 @@ describe('shell', () => {
       'npm test',
       'nostr-sync publish  a',
     ]);
+    expect(shellLines('npm ci && npm test')).toEqual(['npm ci', 'npm test']);
   });
 
   it.each([
@@ -161,6 +162,11 @@ describe('shell', () => {
     'npm start',
   ])('refuses %s', (line) => {
     expect(npmProblem(line, facts)).toMatch(/^Cannot/);
+  });
+
+  it('keeps what is exported for the lines after it', async () => {
+    const lines = ['export KEY="a b"  # why', 'echo x | nostr-sync no-such-command "$KEY"'].join('\n');
+    await expect(runShell(lines, facts, surroundings)).rejects.toThrow('no-such-command');
   });
 
   it('refuses a command that it does not know', async () => {

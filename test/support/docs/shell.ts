@@ -25,11 +25,14 @@ export async function packageFacts(): Promise<PackageFacts> {
   };
 }
 
-/** The commands of a block: without prompts, empty lines and whole-line comments, continued lines joined. */
+/**
+ * The commands of a block: without prompts, empty lines and whole-line comments, continued lines
+ * joined, and `npm … && npm …` apart.
+ */
 export function shellLines(code: string): string[] {
   return code
     .replaceAll(/\\\n\s*/g, ' ')
-    .split('\n')
+    .split(/\n| && (?=npm\s)/)
     .map((line) => line.trim().replace(/^\$ /, ''))
     .filter((line) => line !== '' && !line.startsWith('#'));
 }
@@ -51,7 +54,7 @@ export function npmProblem(line: string, facts: PackageFacts): string | undefine
   return facts.scripts.has(script) ? undefined : `Cannot run "${line}": package.json has no such script`;
 }
 
-const EXPORT = /^export (\w+)=(["']?)(.*)\2$/;
+const EXPORT = /^export (\w+)=(["']?)(.*?)\2(?:\s+#.*)?$/;
 /** Optional environment, optionally something piped in, then the command. */
 const OURS = /^(?:\w+=\S+ +)*(?:(?:echo|printf|cat) [^|]*\| *)?(?:npx )?nostr-sync(?:\s|$)/;
 

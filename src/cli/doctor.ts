@@ -1,0 +1,103 @@
+/** `doctor`: what each relay can do for this app, as a table and in words. */
+
+import { randomBytes } from 'node:crypto';
+import type { Command } from 'commander';
+import { MAX_EVENT_PLAINTEXT_BYTES, SKEW_REPORT_SECONDS } from '../protocol/limits.ts';
+import { canonicalRelayUrl } from '../relay/url.ts';
+import { SECRET_KEY_SEED_BYTES, secretKeyFromSeed } from '../crypto/schnorr.ts';
+import { secretKeySigner } from '../node.ts';
+import { CommandError, EXIT } from './failure.ts';
+import { printable, table, type Output } from './output.ts';
+import { probeRelay, type RelayReport } from './probe.ts';
+import { requiredRelays, signerFrom } from './settings.ts';
+
+/** Slower than this is worth a word. */
+const SLOW_MS = 1_000;
+
+/** `limited`: it works, within limits that the advice names. */
+type Verdict = 'good' | 'limited' | 'unusable' | 'unreachable';
+
+interface Judgement {
+  readonly verdict: Verdict;
+  /** For people, the weightiest first. Never empty. */
+  readonly advice: readonly string[];
+}
+
+export function addDoctor(program: Command, output: Output): void {
+  program
+    .command('doctor')
+    .description('try each relay out: reachability, AUTH, event sizes, write and read, clock; then advice')
+    .addHelpText(
+      'after',
+      `
+It writes a few probes of growing size, reads them back and has them deleted; what is not deleted ends within 10 minutes.
+Without a key it uses one that it throws away: relays that let in only whom they know will then refuse it.
+Exit codes here: 0 every relay can be used, 1 some cannot, 4 none could be reached.`,
+    )
+    .action(async (_options: object, command: Command) => {
+      const urls = [...new Set(requiredRelays(command).map((url) => canonicalRelayUrl(url)))];
+      const given = await signerFrom(command);
+      const signer = given ?? secretKeySigner(secretKeyFromSeed(randomBytes(SECRET_KEY_SEED_BYTES)));
+      if (given === undefined) output.note('no key given: trying with one that is thrown away');
+      const reports = await Promise.all(urls.map((url) => probeRelay(url, { signer, randomBytes })));
+      signer.wipe?.();
+      const judged = reports.map((report) => ({ ...report, ...judge(report, given !== undefined) }));
+      output.result({ relays: judged }, [reportTable(judged), ...judged.map(adviceText)].join('\n\n'));
+      const bad = judged.filter(({ verdict }) => verdict === 'unusable' || verdict === 'unreachable');
+      if (judged.every(({ verdict }) => verdict === 'unreachable')) {
+        throw new CommandError('NO_RELAYS_REACHABLE', EXIT.unreachable, 'No relay could be reached');
+      }
+      if (bad.length > 0) {
+        throw new CommandError('RELAYS_UNUSABLE', EXIT.failed, `${bad.length} of ${judged.length} relays cannot be used`);
+      }
+    });
+}
+
+function judge(report: RelayReport, hasKey: boolean): Judgement {
+  if (!report.reachable) {
+    return { verdict: 'unreachable', advice: [`Cannot be reached: ${report.error}. Check the URL and the network.`] };
+  }
+  const { largest, refused, clockDifferenceSeconds: difference } = report;
+  const notes = [
+    ...(report.auth === 'required' ? ['It asks for AUTH (NIP-42) and did not accept ours.'] : []),
+    ...(report.auth === 'accepted' ? ['It asks for AUTH (NIP-42): it knows which key reads and writes.'] : []),
+    ...(difference !== null && Math.abs(difference) > SKEW_REPORT_SECONDS
+      ? [`Its clock and this one differ by ${Math.abs(difference)} s: relays refuse events from the future. Set the wrong one right.`]
+      : []),
+    ...((report.latencyMs ?? 0) > SLOW_MS ? [`It is slow: ${report.latencyMs} ms for an answer.`] : []),
+    ...(report.deletes === false ? ['It does not delete on request (NIP-09): old ciphertext may stay with it.'] : []),
+  ];
+  if (largest === null) {
+    const stranger = hasKey ? '' : ' It may let in only keys that it knows: try again with yours.';
+    return { verdict: 'unusable', advice: [`It does not keep what it is given: ${refused?.reason ?? 'no answer'}.${stranger}`, ...notes] };
+  }
+  if (!report.readable) return { verdict: 'unusable', advice: ['It takes events but answers no questions.', ...notes] };
+  const mostBytes = largest.payloadBytes ?? MAX_EVENT_PLAINTEXT_BYTES;
+  if (mostBytes < MAX_EVENT_PLAINTEXT_BYTES) {
+    const limit = `Values of ${mostBytes} bytes fit, ${refused?.payloadBytes} did not (${refused?.reason}).`;
+    return { verdict: 'limited', advice: [`${limit} Set maxPayloadSize to ${mostBytes} if all relays are to have every value.`, ...notes] };
+  }
+  const isLimited = report.auth === 'required' || report.deletes === false;
+  return { verdict: isLimited ? 'limited' : 'good', advice: ['It can be used for values of any size that an event can carry.', ...notes] };
+}
+
+function reportTable(reports: readonly (RelayReport & Judgement)[]): string {
+  const ms = (value: number | null): string => (value === null ? '-' : `${value} ms`);
+  const rows = reports.map((report) => [
+    report.url,
+    report.verdict,
+    ms(report.connectMs),
+    ms(report.latencyMs),
+    ms(report.writeAndReadMs),
+    report.reachable ? report.auth : '-',
+    report.largest === null ? '-' : `${report.largest.eventBytes} B`,
+    report.clockDifferenceSeconds === null ? '-' : `${report.clockDifferenceSeconds} s`,
+    [report.information?.name, report.information?.software, report.information?.version].filter(Boolean).join(', ') || '-',
+  ]);
+  const head = ['RELAY', 'VERDICT', 'CONNECT', 'LATENCY', 'WRITE+READ', 'AUTH', 'LARGEST EVENT', 'CLOCK', 'SAYS IT IS'];
+  return table([head, ...rows]);
+}
+
+function adviceText({ url, advice }: RelayReport & Judgement): string {
+  return [url, ...advice.map((line) => `  ${printable(line)}`)].join('\n');
+}

@@ -1,0 +1,270 @@
+/** Tries one relay out: connects, asks, writes events of growing size, reads each back, and cleans up behind itself. */
+
+import { systemClock, type EventTemplate, type NostrEvent, type RelayInfo, type Signer } from '../node.ts';
+import { KIND_APP_DATA, KIND_DELETION } from '../protocol/limits.ts';
+import type { Filter } from '../protocol/message.ts';
+import { encryptedLength } from '../protocol/payload.ts';
+import { createConnection, type RelayConnection } from '../relay/connection.ts';
+import { openNodeSocket } from '../relay/node-socket.ts';
+import { readRelayInformation, type RelayInformation } from './relay-information.ts';
+
+export interface Refusal {
+  readonly eventBytes: number;
+  /** JSON bytes of the value that makes an event of this size. */
+  readonly payloadBytes: number | null;
+  /** What the relay or the network said. For people. */
+  readonly reason: string;
+}
+
+/** What a relay was seen to do. */
+export interface RelayReport {
+  /** Canonical URL. */
+  readonly url: string;
+  readonly reachable: boolean;
+  /** Why it could not be reached. */
+  readonly error: string | null;
+  readonly connectMs: number | null;
+  /** From a question to its answer. */
+  readonly latencyMs: number | null;
+  /** Whether it asked for AUTH (NIP-42), and whether it accepted ours. */
+  readonly auth: RelayInfo['auth'];
+  /** It answered a question completely. */
+  readonly readable: boolean;
+  /** From sending the first probe until it was read back; `null` where that failed. */
+  readonly writeAndReadMs: number | null;
+  /** The largest probe that was accepted and came back as it was. */
+  readonly largest: Omit<Refusal, 'reason'> | null;
+  /** The first probe that was not: larger ones were not tried. */
+  readonly refused: Refusal | null;
+  /** It no longer hands out the probes after a request to delete them; `null` where there was nothing to delete. */
+  readonly deletes: boolean | null;
+  /** The relay's clock minus ours. */
+  readonly clockDifferenceSeconds: number | null;
+  /** NIP-11: what it says about itself. */
+  readonly information: RelayInformation | null;
+}
+
+export interface ProbePorts {
+  readonly signer: Signer;
+  readonly randomBytes: (length: number) => Uint8Array;
+}
+
+/** In ms. Each step is bounded, so that a relay that stops answering is reported and not waited for. */
+const STEP_TIMEOUT_MS = 8_000;
+/** In s. What cannot be deleted ends by itself (NIP-40). */
+const PROBE_LIFETIME_SECONDS = 600;
+/** JSON bytes of the probes' values; the last is the most that one event of ours can carry. */
+const PAYLOAD_SIZES = [1_024, 16_384, 40_960, 65_408];
+/** One step beyond: the largest frame that a strfry takes as it is installed. */
+const LARGEST_FRAME_BYTES = 131_072;
+
+type Probe = { readonly payloadBytes: number | null; readonly event: NostrEvent };
+
+export async function probeRelay(url: string, ports: ProbePorts): Promise<RelayReport> {
+  const line = openLine(url, ports);
+  try {
+    // By now `line` is connecting, so that both answers come within one timeout.
+    const [connectMs, answer] = await Promise.all([line.connect(), readRelayInformation(url, systemClock.now)]);
+    const seen = connectMs === null ? undefined : await tryOut(line, ports);
+    const info = line.info();
+    return {
+      url: info.url,
+      reachable: connectMs !== null,
+      error: connectMs === null ? (info.lastError ?? 'no answer') : null,
+      connectMs,
+      ...{ auth: line.auth(), latencyMs: null, readable: false, writeAndReadMs: null, largest: null, refused: null, deletes: null },
+      ...seen,
+      ...answer,
+    };
+  } finally {
+    line.close();
+  }
+}
+
+async function tryOut(line: Line, ports: ProbePorts): Promise<Partial<RelayReport>> {
+  const author = await ports.signer.getPublicKey();
+  const dTag = `nostr-sync-doctor/${hex(ports.randomBytes(8))}/v1`;
+  const address: Filter = { authors: [author], kinds: [KIND_APP_DATA], '#d': [dTag] };
+  const askedAt = systemClock.now();
+  const readable = (await line.ask(address)) !== undefined;
+  // Where AUTH came in between, this measured more than the way there and back.
+  const first = systemClock.now() - askedAt;
+  const latencyMs = readable && line.auth() === 'none' ? first : await line.roundTrip(address);
+
+  let largest: RelayReport['largest'] = null;
+  let refused: Refusal | null = null;
+  let writeAndReadMs: number | null = null;
+  const startedAt = Math.floor(systemClock.now() / 1_000);
+  const count = PAYLOAD_SIZES.length + 1;
+  const sent: NostrEvent[] = [];
+  for (let i = 0; i < count && refused === null; i++) {
+    // Each replaces the one before: its stamp must be greater, and none may lie in the future.
+    const { event, payloadBytes } = await makeProbe(i, { dTag, stamp: startedAt - count + i, ports });
+    const size = { eventBytes: byteLength(event), payloadBytes };
+    const writtenAt = systemClock.now();
+    sent.push(event);
+    const trouble = (await line.write(event)) ?? (await line.missing(event));
+    if (trouble !== undefined) refused = { ...size, reason: trouble };
+    else {
+      largest = size;
+      writeAndReadMs ??= systemClock.now() - writtenAt;
+    }
+  }
+  const deletes = largest === null ? null : await cleanUp(line, address, sent, ports.signer);
+  return { auth: line.auth(), latencyMs, readable, largest, refused, writeAndReadMs, deletes };
+}
+
+/** The content is noise of the length that NIP-44 would give it: relays cannot tell them apart. */
+async function makeProbe(
+  index: number,
+  { dTag, stamp, ports }: { readonly dTag: string; readonly stamp: number; readonly ports: ProbePorts },
+): Promise<Probe> {
+  const templateOf = (content: string): EventTemplate => ({
+    kind: KIND_APP_DATA,
+    created_at: stamp,
+    tags: [
+      ['d', dTag],
+      ['expiration', String(stamp + PROBE_LIFETIME_SECONDS)],
+    ],
+    content,
+  });
+  const noise = (chars: number): string =>
+    Buffer.from(ports.randomBytes(Math.ceil((chars * 3) / 4))).toString('base64').slice(0, chars);
+  const payloadBytes = PAYLOAD_SIZES[index] ?? null;
+  if (payloadBytes !== null) {
+    const content = noise(encryptedLength('x'.repeat(payloadBytes)));
+    return { payloadBytes, event: await ports.signer.signEvent(templateOf(content)) };
+  }
+  const empty = await ports.signer.signEvent(templateOf(''));
+  const content = noise(LARGEST_FRAME_BYTES - Buffer.byteLength(JSON.stringify(['EVENT', empty])));
+  return { payloadBytes, event: await ports.signer.signEvent(templateOf(content)) };
+}
+
+/** Asks the relay to delete the probes (NIP-09). Returns whether it did. */
+async function cleanUp(line: Line, address: Filter, sent: readonly NostrEvent[], signer: Signer): Promise<boolean> {
+  const last = sent.at(-1)!;
+  const deletion = await signer.signEvent({
+    kind: KIND_DELETION,
+    created_at: last.created_at + 1,
+    tags: [
+      ['a', `${KIND_APP_DATA}:${last.pubkey}:${address['#d']![0]!}`],
+      ...sent.map(({ id }) => ['e', id]),
+      ['k', String(KIND_APP_DATA)],
+    ],
+    content: '',
+  });
+  const trouble = await line.write(deletion);
+  return trouble === undefined && (await line.ask(address))?.length === 0;
+}
+
+/** A connection with waits that end. */
+interface Line {
+  /** How long it took in ms; `null`: it could not be opened. At once where it is open. */
+  connect(): Promise<number | null>;
+  /** What the relay has; `undefined` where it gave no complete answer. */
+  ask(filter: Filter): Promise<unknown[] | undefined>;
+  roundTrip(filter: Filter): Promise<number | null>;
+  /** Why the event was not taken, or `undefined` where it was. */
+  write(event: NostrEvent): Promise<string | undefined>;
+  /** Why the event could not be read back, or `undefined` where it was. */
+  missing(event: NostrEvent): Promise<string | undefined>;
+  info(): RelayInfo;
+  /** The most that AUTH came to, over all sockets of this line. */
+  auth(): RelayInfo['auth'];
+  close(): void;
+}
+
+function openLine(url: string, { signer, randomBytes }: ProbePorts): Line {
+  let auth: RelayInfo['auth'] = 'none';
+  let changed = (): void => undefined;
+  const connection: RelayConnection = createConnection(url, {
+    clock: systemClock,
+    randomBytes,
+    openSocket: openNodeSocket,
+    signAuth: async (template) => signer.signEvent(template),
+    onChange: (relay) => {
+      const now = relay.info().auth;
+      if (now === 'accepted' || auth === 'none') auth = now;
+      changed();
+    },
+  });
+
+  /** `undefined` where `step` does not call back in time. */
+  function within<T>(step: (done: (value: T | undefined) => void) => void): Promise<T | undefined> {
+    return new Promise((resolve) => {
+      const cancel = systemClock.after(STEP_TIMEOUT_MS, () => resolve(undefined));
+      step((value) => {
+        cancel();
+        resolve(value);
+      });
+    });
+  }
+
+  async function connect(): Promise<number | null> {
+    const startedAt = systemClock.now();
+    // Woken, an open connection would have to prove itself.
+    if (!connection.info().connected) connection.wake();
+    const isOpen = await within<boolean>((done) => {
+      changed = () => {
+        const { state } = connection.info();
+        if (state !== 'connecting') done(state === 'open');
+      };
+      changed();
+    });
+    return isOpen === true ? systemClock.now() - startedAt : null;
+  }
+
+  async function ask(filter: Filter): Promise<unknown[] | undefined> {
+    // A relay that was sent too much may have hung up.
+    if ((await connect()) === null) return undefined;
+    return within<unknown[]>((done) => {
+      const events: unknown[] = [];
+      const onEvent = (event: unknown): 'useless' => {
+        events.push(event);
+        // Of no use to an engine: so more than a few of them end the request.
+        return 'useless';
+      };
+      connection.request([filter], 1, { onEvent }, (end) => done(end === 'complete' ? events : undefined));
+    });
+  }
+
+  return {
+    connect,
+    ask,
+    roundTrip: async (filter) => {
+      const startedAt = systemClock.now();
+      return (await ask(filter)) === undefined ? null : systemClock.now() - startedAt;
+    },
+    write: async (event) => {
+      if ((await connect()) === null) return connection.info().lastError ?? 'not connected';
+      const answer = await within<string>((done) => {
+        void connection.publish(event).then((given) => {
+          const isTaken = given.type === 'acknowledged';
+          done(isTaken ? '' : 'reason' in given ? given.reason || given.type : given.type);
+        });
+      });
+      return answer === '' ? undefined : (answer ?? 'no answer in time');
+    },
+    missing: async (event) => {
+      const found = await ask({ ids: [event.id] });
+      if (found === undefined) return connection.info().lastError ?? 'accepted, but no answer when asked for it';
+      // The id alone would not tell a cut or altered copy.
+      const isBack = found.some((copy) => {
+        const { id, content, sig } = (copy ?? {}) as Partial<NostrEvent>;
+        return id === event.id && content === event.content && sig === event.sig;
+      });
+      return isBack ? undefined : 'accepted, but not handed out again';
+    },
+    info: connection.info,
+    auth: () => auth,
+    close: connection.close,
+  };
+}
+
+function byteLength(event: NostrEvent): number {
+  return Buffer.byteLength(JSON.stringify(event));
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
