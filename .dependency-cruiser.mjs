@@ -134,7 +134,7 @@ export default {
       comment: 'The browser entry must never reach a file for Node.',
       severity: 'error',
       from: { path: '^src/browser(\\.ts$|/)' },
-      to: { reachable: true, path: '^src/(node|crypto/node-primitives|relay/node-socket|store/file)\\.ts$' },
+      to: { reachable: true, path: '^src/(node|crypto/node-primitives|relay/node-socket|store/file(s|-lock|-log)?)\\.ts$' },
     },
     {
       name: 'node-only-in-node-adapters',
@@ -144,7 +144,7 @@ export default {
         pathNot: [
           '^src/node\\.ts$',
           '^src/crypto/node-primitives\\.ts$',
-          '^src/store/file\\.ts$',
+          '^src/store/file(s|-lock|-log)?\\.ts$',
           '^src/relay/node-socket\\.ts$',
           '^src/testing/relay-server\\.ts$',
           '^src/cli/',

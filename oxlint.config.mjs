@@ -50,7 +50,7 @@ const GRANTS = [
     files: [
       'src/node.ts',
       'src/crypto/node-primitives.ts',
-      'src/store/file.ts',
+      'src/store/file*.ts',
       'src/relay/node-socket.ts',
       'src/testing/relay-server.ts',
     ],

@@ -1,8 +1,8 @@
-/** Three lanes, one project each: `unit` is `npm test`; `browser` and `process` are long and need more than Node. */
+/** Four lanes, one project each: `unit` is `npm test`; the others are long, or need more than Node. */
 
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-const LONG_LANES = ['test/browser/**', 'test/process/**'];
+const LONG_LANES = ['test/browser/**', 'test/process/**', 'test/interop/nostr-relay/**'];
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -30,6 +30,10 @@ const config: ViteUserConfig = defineConfig({
           hookTimeout: 120_000,
           fileParallelism: false,
         },
+      },
+      {
+        extends: true,
+        test: { name: 'interop', include: ['test/interop/nostr-relay/*.test.ts'] },
       },
       {
         extends: true,

@@ -27,7 +27,9 @@ function runApart(name) {
     child.on('message', (message) => {
       rows = message;
     });
-    child.on('exit', (code) => (rows === undefined ? reject(new Error(`${name} failed with code ${code}`)) : resolve(rows)));
+    child.on('exit', (code) =>
+      rows === undefined ? reject(new Error(`${name} failed with code ${code}`)) : resolve(rows),
+    );
   });
 }
 
@@ -47,7 +49,13 @@ function print(rows) {
   ]);
   table.unshift(['name', 'what', 'ratio', 'target', '', 'medians']);
   const widths = table[0].map((_, column) => Math.max(...table.map((cells) => cells[column].length)));
-  for (const cells of table) console.log(cells.map((cell, i) => (i === 2 ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  ').trimEnd());
+  for (const cells of table)
+    console.log(
+      cells
+        .map((cell, i) => (i === 2 ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
+        .join('  ')
+        .trimEnd(),
+    );
 }
 
 async function main(names) {
@@ -70,7 +78,11 @@ async function main(names) {
   print(rows);
   // A part of a run does not replace a whole one.
   if (names.length === 0 && broken === 0) {
-    const results = rows.map((row) => ({ ...row, ratio: Number(row.ratio.toPrecision(3)), ...(row.target && { met: isMet(row) }) }));
+    const results = rows.map((row) => ({
+      ...row,
+      ratio: Number(row.ratio.toPrecision(3)),
+      ...(row.target && { met: isMet(row) }),
+    }));
     const content = { node: process.version, cpus: availableParallelism(), results };
     writeFileSync(join(import.meta.dirname, 'results.json'), `${JSON.stringify(content, null, 2)}\n`);
   }

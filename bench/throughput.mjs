@@ -11,7 +11,7 @@ import { createAuthor, dTagOf } from './support/events.mjs';
 import { assertEqual, interleave, randomKey, us } from './support/harness.mjs';
 
 const EVENTS = 1_000;
-const ROUNDS = 7;
+const ROUNDS = 5;
 
 /** @returns {Promise<import('./support/harness.mjs').Row[]>} */
 export async function run() {

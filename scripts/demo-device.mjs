@@ -3,7 +3,8 @@
 import { createNostrSync, fileStore, secretKeySigner } from 'nostr-sync';
 
 const [relay, folder, ...categories] = process.argv.slice(2);
-const tell = (message) => process.send(message);
+// While it closes there is nobody to tell any more.
+const tell = (message) => process.connected && process.send(message);
 
 const sync = createNostrSync({
   namespace: 'demo',
@@ -11,7 +12,11 @@ const sync = createNostrSync({
   store: fileStore(folder),
   signer: secretKeySigner(process.env.NOSTR_SYNC_KEY),
 });
-sync.on('relay-status', ({ connected }) => tell({ type: 'connection', connected }));
+let isConnected = false;
+sync.on('relay-status', ({ connected }) => {
+  if (connected !== isConnected) tell({ type: 'connection', connected });
+  isConnected = connected;
+});
 sync.on('delivery', (report) => tell({ type: 'delivery', ...report }));
 sync.on('error', ({ code, message }) => tell({ type: 'error', code, message }));
 sync.subscribe(categories, (result) => tell({ type: 'pushed', ...result }));

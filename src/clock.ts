@@ -16,3 +16,8 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** ISO 8601 of a Unix time in ms. */
+export function toIso(ms: number): string {
+  return new Date(ms).toISOString();
+}

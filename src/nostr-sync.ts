@@ -1,6 +1,6 @@
 /** `createNostrSync`: checks what it is given, wires the parts, and minds their lifecycle. Nothing is decided here. */
 
-import { NostrSyncError } from './errors.ts';
+import { isNostrSyncError, NostrSyncError } from './errors.ts';
 import { checkCategories, checkOptions, checkSigner, checkWrite, type NostrSyncOptions, type Platform, type PublishOptions } from './options.ts';
 import { toDTag } from './protocol/address.ts';
 import { isHex32 } from './protocol/event.ts';
@@ -124,7 +124,7 @@ export function createEngine<Categories extends object>(
   for (const url of settings.relays) pool.add(url);
   // Where another tab may lead, it is for the session to say whether this one connects.
   if (sharedTabs === undefined) pool.start();
-  const stopWaking = onWake?.(pool.wake);
+  const stopWaking = onWake?.(() => (session ?? pool).wake());
 
   // Lifecycle: one change at a time, in the order of the calls.
 
@@ -132,7 +132,7 @@ export function createEngine<Categories extends object>(
   lifecycle.catch(() => undefined);
   if (options.signer !== undefined) {
     setSigner(options.signer).catch((error: unknown) => {
-      if (error instanceof NostrSyncError) emitter.emit('error', error);
+      if (isNostrSyncError(error)) emitter.emit('error', error);
     });
   }
 
@@ -232,7 +232,7 @@ export function createEngine<Categories extends object>(
     return signedIn(isRemoval ? 'remove' : 'publish').then((to) => to.writer.publish(dTag, { ...wanted, isRemoval }));
   }
 
-  const sync: NostrSync<Record<string, unknown>> = {
+  const sync: NostrSync = {
     setSigner: async (given) => setSigner(given),
     clearSigner: async () => {
       const former = signer;
@@ -310,7 +310,7 @@ export function createEngine<Categories extends object>(
           signal?.removeEventListener('abort', abort);
           act();
         };
-        const flush = { resolve: () => settle(resolve), reject: (error: unknown) => settle(() => reject(error as Error)) };
+        const flush = { resolve: () => settle(resolve), reject: (error: unknown) => settle(() => reject(error)) };
         const abort = (): void => flush.reject(signal!.reason);
         flushes.add(flush);
         signal?.addEventListener('abort', abort);

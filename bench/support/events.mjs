@@ -66,7 +66,12 @@ export function createAuthor(secretKey) {
         ['device_id', '6f1c2a52-0b0e-4a5e-9b43-5b6f0c1d2e3f'],
         ['vv', `0a1b2c3d:${createdAt}`],
       ],
-      content: encrypt(nodePrimitives, JSON.stringify(smallPayload(i)), sharedKey, new Uint8Array(randomBytes(32))),
+      content: encrypt(
+        nodePrimitives,
+        JSON.stringify(smallPayload(i)),
+        sharedKey,
+        new Uint8Array(randomBytes(32)),
+      ),
       pubkey,
       ...changes,
     };

@@ -53,8 +53,11 @@ export function assertEqual(actual, expected, what) {
   if (actual !== expected) throw new Error(`${what}: expected ${expected}, got ${actual}`);
 }
 
-export const ms = (value) => `${value.toPrecision(3)} ms`;
-export const us = (valueMs) => `${(valueMs * 1_000).toPrecision(3)} µs`;
+/** Three digits that mean something. */
+const digits = (value) => (value >= 100 ? String(Math.round(value)) : value.toPrecision(3));
+
+export const ms = (value) => `${digits(value)} ms`;
+export const us = (valueMs) => `${digits(valueMs * 1_000)} µs`;
 
 /** Polls a condition that no event tells of. Never inside a measurement. */
 export async function until(isTrue, withinMs = 30_000) {

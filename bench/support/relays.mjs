@@ -6,7 +6,9 @@ import { WebSocket } from 'ws';
 
 /** `latencyMs`: one way. */
 export async function startRelays({ count = 1, latencyMs = 0, events = [] } = {}) {
-  const worker = new Worker(new URL('relay-worker.mjs', import.meta.url), { workerData: { count, latencyMs } });
+  const worker = new Worker(new URL('relay-worker.mjs', import.meta.url), {
+    workerData: { count, latencyMs },
+  });
   const [{ urls, echoUrl }] = await once(worker, 'message');
   worker.postMessage(events);
   await once(worker, 'message');

@@ -48,37 +48,63 @@ Exit codes here: 0 every relay can be used, 1 some cannot, 4 none could be reach
         throw new CommandError('NO_RELAYS_REACHABLE', EXIT.unreachable, 'No relay could be reached');
       }
       if (bad.length > 0) {
-        throw new CommandError('RELAYS_UNUSABLE', EXIT.failed, `${bad.length} of ${judged.length} relays cannot be used`);
+        throw new CommandError(
+          'RELAYS_UNUSABLE',
+          EXIT.failed,
+          `${bad.length} of ${judged.length} relays cannot be used`,
+        );
       }
     });
 }
 
 function judge(report: RelayReport, hasKey: boolean): Judgement {
   if (!report.reachable) {
-    return { verdict: 'unreachable', advice: [`Cannot be reached: ${report.error}. Check the URL and the network.`] };
+    return {
+      verdict: 'unreachable',
+      advice: [`Cannot be reached: ${report.error}. Check the URL and the network.`],
+    };
   }
   const { largest, refused, clockDifferenceSeconds: difference } = report;
   const notes = [
     ...(report.auth === 'required' ? ['It asks for AUTH (NIP-42) and did not accept ours.'] : []),
-    ...(report.auth === 'accepted' ? ['It asks for AUTH (NIP-42): it knows which key reads and writes.'] : []),
+    ...(report.auth === 'accepted'
+      ? ['It asks for AUTH (NIP-42): it knows which key reads and writes.']
+      : []),
     ...(difference !== null && Math.abs(difference) > SKEW_REPORT_SECONDS
-      ? [`Its clock and this one differ by ${Math.abs(difference)} s: relays refuse events from the future. Set the wrong one right.`]
+      ? [
+          `Its clock and this one differ by ${Math.abs(difference)} s: relays refuse events from the future. Set the wrong one right.`,
+        ]
       : []),
     ...((report.latencyMs ?? 0) > SLOW_MS ? [`It is slow: ${report.latencyMs} ms for an answer.`] : []),
-    ...(report.deletes === false ? ['It does not delete on request (NIP-09): old ciphertext may stay with it.'] : []),
+    ...(report.deletes === false
+      ? ['It does not delete on request (NIP-09): old ciphertext may stay with it.']
+      : []),
   ];
   if (largest === null) {
     const stranger = hasKey ? '' : ' It may let in only keys that it knows: try again with yours.';
-    return { verdict: 'unusable', advice: [`It does not keep what it is given: ${refused?.reason ?? 'no answer'}.${stranger}`, ...notes] };
+    return {
+      verdict: 'unusable',
+      advice: [`It does not keep what it is given: ${refused?.reason ?? 'no answer'}.${stranger}`, ...notes],
+    };
   }
-  if (!report.readable) return { verdict: 'unusable', advice: ['It takes events but answers no questions.', ...notes] };
+  if (!report.readable)
+    return { verdict: 'unusable', advice: ['It takes events but answers no questions.', ...notes] };
   const mostBytes = largest.payloadBytes ?? MAX_EVENT_PLAINTEXT_BYTES;
   if (mostBytes < MAX_EVENT_PLAINTEXT_BYTES) {
     const limit = `Values of ${mostBytes} bytes fit, ${refused?.payloadBytes} did not (${refused?.reason}).`;
-    return { verdict: 'limited', advice: [`${limit} Set maxPayloadSize to ${mostBytes} if all relays are to have every value.`, ...notes] };
+    return {
+      verdict: 'limited',
+      advice: [
+        `${limit} Set maxPayloadSize to ${mostBytes} if all relays are to have every value.`,
+        ...notes,
+      ],
+    };
   }
   const isLimited = report.auth === 'required' || report.deletes === false;
-  return { verdict: isLimited ? 'limited' : 'good', advice: ['It can be used for values of any size that an event can carry.', ...notes] };
+  return {
+    verdict: isLimited ? 'limited' : 'good',
+    advice: ['It can be used for values of any size that an event can carry.', ...notes],
+  };
 }
 
 function reportTable(reports: readonly (RelayReport & Judgement)[]): string {
@@ -92,9 +118,21 @@ function reportTable(reports: readonly (RelayReport & Judgement)[]): string {
     report.reachable ? report.auth : '-',
     report.largest === null ? '-' : `${report.largest.eventBytes} B`,
     report.clockDifferenceSeconds === null ? '-' : `${report.clockDifferenceSeconds} s`,
-    [report.information?.name, report.information?.software, report.information?.version].filter(Boolean).join(', ') || '-',
+    [report.information?.name, report.information?.software, report.information?.version]
+      .filter(Boolean)
+      .join(', ') || '-',
   ]);
-  const head = ['RELAY', 'VERDICT', 'CONNECT', 'LATENCY', 'WRITE+READ', 'AUTH', 'LARGEST EVENT', 'CLOCK', 'SAYS IT IS'];
+  const head = [
+    'RELAY',
+    'VERDICT',
+    'CONNECT',
+    'LATENCY',
+    'WRITE+READ',
+    'AUTH',
+    'LARGEST EVENT',
+    'CLOCK',
+    'SAYS IT IS',
+  ];
   return table([head, ...rows]);
 }
 

@@ -1,7 +1,14 @@
 /** The engine as commands use it: opened from the options, closed whatever happens, given a moment to deliver what waits. */
 
 import type { Command } from 'commander';
-import { createNostrSync, fileStore, systemClock, type NostrSync, type RelayInfo, type Signer } from '../node.ts';
+import {
+  createNostrSync,
+  fileStore,
+  systemClock,
+  type NostrSync,
+  type RelayInfo,
+  type Signer,
+} from '../node.ts';
 import type { Output } from './output.ts';
 import { storeFolder, type GlobalOptions } from './settings.ts';
 
@@ -73,7 +80,10 @@ export async function connectionsTried(sync: NostrSync, withinMs: number): Promi
 }
 
 /** Calls `look` with all relays now and at each change. Resolves with what ends it. */
-async function followRelays(sync: NostrSync, look: (relays: readonly RelayInfo[]) => void): Promise<() => void> {
+export async function followRelays(
+  sync: NostrSync,
+  look: (relays: readonly RelayInfo[]) => void,
+): Promise<() => void> {
   const relays = new Map((await sync.getRelays()).map((relay) => [relay.url, relay]));
   look([...relays.values()]);
   return sync.on('relay-status', (relay) => {

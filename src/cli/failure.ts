@@ -64,7 +64,12 @@ function classify(error: unknown): Failure {
   if (isNostrSyncError(error)) {
     const { code, details } = error;
     const exitCode = OWN_EXIT_CODES[code] ?? EXIT.failed;
-    return { code, message: messageOf(code, error.message), exitCode, ...(details !== undefined && { details }) };
+    return {
+      code,
+      message: messageOf(code, error.message),
+      exitCode,
+      ...(details !== undefined && { details }),
+    };
   }
   return {
     code: 'INTERNAL',
@@ -75,5 +80,7 @@ function classify(error: unknown): Failure {
 
 function messageOf(code: ErrorCode, message: string): string {
   const isInUse = code === 'STORE_FAILED' && message.endsWith('is using it');
-  return isInUse ? `${message}; wait until it ends, or give this command its own store with --store` : message;
+  return isInUse
+    ? `${message}; wait until it ends, or give this command its own store with --store`
+    : message;
 }

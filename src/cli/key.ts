@@ -17,7 +17,11 @@ export function signerOf(text: string, source: string): Signer {
   try {
     return secretKeySigner(text.trim());
   } catch {
-    throw new CommandError('INVALID_KEY', EXIT.usage, `Cannot use the key in ${source}: expected an nsec or 64 hex digits`);
+    throw new CommandError(
+      'INVALID_KEY',
+      EXIT.usage,
+      `Cannot use the key in ${source}: expected an nsec or 64 hex digits`,
+    );
   }
 }
 
@@ -25,7 +29,11 @@ export async function readKeyFile(path: string): Promise<Signer> {
   const quoted = JSON.stringify(path);
   const text = await readPrivateFile(path).catch((error: unknown) => {
     if (error instanceof CommandError) throw error;
-    throw new CommandError('KEY_FILE_FAILED', EXIT.usage, `Cannot read the key file ${quoted}: ${reasonOf(error)}`);
+    throw new CommandError(
+      'KEY_FILE_FAILED',
+      EXIT.usage,
+      `Cannot read the key file ${quoted}: ${reasonOf(error)}`,
+    );
   });
   return signerOf(text, quoted);
 }

@@ -21,8 +21,8 @@ Environment:
   NOSTR_SYNC_KEY_FILE   file with the key
   XDG_DATA_HOME         where values and outbox are kept (default: ~/.local/share)
 
-A value that is published while no relay can be reached is saved. publish, remove, sync, watch, status and flush
-deliver it as soon as they run again.`;
+A value that is published while no relay can be reached is saved on this device. The next publish, remove, sync, watch
+or flush delivers it; status tells how much waits.`;
 
 function version(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
@@ -63,5 +63,7 @@ async function run(args: readonly string[]): Promise<number> {
 }
 
 // `nostr-sync watch … | head -1` is no failure: nobody listens any more.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed));
+process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed),
+);
 process.exitCode = await run(process.argv.slice(2));

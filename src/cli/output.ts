@@ -28,7 +28,10 @@ export function createOutput(isJson: boolean): Output {
         if (told.has(error)) return exitCode;
         told.add(error);
       }
-      line(process.stderr, isJson ? JSON.stringify({ error: failure }) : `nostr-sync: ${printable(failure.message)}`);
+      line(
+        process.stderr,
+        isJson ? JSON.stringify({ error: failure }) : `nostr-sync: ${printable(failure.message)}`,
+      );
       return exitCode;
     },
   };
@@ -42,6 +45,15 @@ export function printable(text: string): string {
 /** Columns as wide as their widest cell. */
 export function table(rows: readonly (readonly string[])[]): string {
   const clean = rows.map((row) => row.map(printable));
-  const widths = (clean[0] ?? []).map((_, column) => Math.max(...clean.map((row) => row[column]?.length ?? 0)));
-  return clean.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd()).join('\n');
+  const widths = (clean[0] ?? []).map((_, column) =>
+    Math.max(...clean.map((row) => row[column]?.length ?? 0)),
+  );
+  return clean
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }

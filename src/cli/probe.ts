@@ -64,7 +64,10 @@ export async function probeRelay(url: string, ports: ProbePorts): Promise<RelayR
   const line = openLine(url, ports);
   try {
     // By now `line` is connecting, so that both answers come within one timeout.
-    const [connectMs, answer] = await Promise.all([line.connect(), readRelayInformation(url, systemClock.now)]);
+    const [connectMs, answer] = await Promise.all([
+      line.connect(),
+      readRelayInformation(url, systemClock.now),
+    ]);
     const seen = connectMs === null ? undefined : await tryOut(line, ports);
     const info = line.info();
     return {
@@ -72,7 +75,15 @@ export async function probeRelay(url: string, ports: ProbePorts): Promise<RelayR
       reachable: connectMs !== null,
       error: connectMs === null ? (info.lastError ?? 'no answer') : null,
       connectMs,
-      ...{ auth: line.auth(), latencyMs: null, readable: false, writeAndReadMs: null, largest: null, refused: null, deletes: null },
+      ...{
+        auth: line.auth(),
+        latencyMs: null,
+        readable: false,
+        writeAndReadMs: null,
+        largest: null,
+        refused: null,
+        deletes: null,
+      },
       ...seen,
       ...answer,
     };
@@ -129,7 +140,9 @@ async function makeProbe(
     content,
   });
   const noise = (chars: number): string =>
-    Buffer.from(ports.randomBytes(Math.ceil((chars * 3) / 4))).toString('base64').slice(0, chars);
+    Buffer.from(ports.randomBytes(Math.ceil((chars * 3) / 4)))
+      .toString('base64')
+      .slice(0, chars);
   const payloadBytes = PAYLOAD_SIZES[index] ?? null;
   if (payloadBytes !== null) {
     const content = noise(encryptedLength('x'.repeat(payloadBytes)));
@@ -141,7 +154,12 @@ async function makeProbe(
 }
 
 /** Asks the relay to delete the probes (NIP-09). Returns whether it did. */
-async function cleanUp(line: Line, address: Filter, sent: readonly NostrEvent[], signer: Signer): Promise<boolean> {
+async function cleanUp(
+  line: Line,
+  address: Filter,
+  sent: readonly NostrEvent[],
+  signer: Signer,
+): Promise<boolean> {
   const last = sent.at(-1)!;
   const deletion = await signer.signEvent({
     kind: KIND_DELETION,
@@ -247,7 +265,8 @@ function openLine(url: string, { signer, randomBytes }: ProbePorts): Line {
     },
     missing: async (event) => {
       const found = await ask({ ids: [event.id] });
-      if (found === undefined) return connection.info().lastError ?? 'accepted, but no answer when asked for it';
+      if (found === undefined)
+        return connection.info().lastError ?? 'accepted, but no answer when asked for it';
       // The id alone would not tell a cut or altered copy.
       const isBack = found.some((copy) => {
         const { id, content, sig } = (copy ?? {}) as Partial<NostrEvent>;

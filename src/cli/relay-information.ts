@@ -41,7 +41,11 @@ export async function readRelayInformation(relayUrl: string, now: () => number):
 
 function request(url: URL): Promise<IncomingMessage> {
   const get = url.protocol === 'https:' ? httpsGet : httpGet;
-  const options = { headers: { accept: 'application/nostr+json' }, signal: AbortSignal.timeout(TIMEOUT_MS), agent: false };
+  const options = {
+    headers: { accept: 'application/nostr+json' },
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+    agent: false,
+  };
   return new Promise((resolve, reject) => {
     get(url, options, resolve).on('error', reject);
   });
@@ -74,7 +78,12 @@ function parseInformation(text: string): RelayInformation | null {
   }
   if (typeof document !== 'object' || document === null) return null;
   const { name, software, version, limitation } = document as Record<string, unknown>;
-  return { name: textOf(name), software: textOf(software), version: textOf(version), limitation: limitationOf(limitation) };
+  return {
+    name: textOf(name),
+    software: textOf(software),
+    version: textOf(version),
+    limitation: limitationOf(limitation),
+  };
 }
 
 function textOf(value: unknown): string | null {

@@ -13,7 +13,9 @@ export function addRelay(program: Command, output: Output): void {
     .option('--port <number>', 'port to listen on (default: any free one)', toPort, 0)
     .addOption(
       // It has no defence against strangers: it is for this computer alone.
-      new Option('--host <address>', 'loopback address').choices(['127.0.0.1', '::1', 'localhost']).default('127.0.0.1'),
+      new Option('--host <address>', 'loopback address')
+        .choices(['127.0.0.1', '::1', 'localhost'])
+        .default('127.0.0.1'),
     )
     .action(async ({ port, host }: { readonly port: number; readonly host: string }) => {
       const stopped = interrupted();
@@ -30,6 +32,7 @@ export function addRelay(program: Command, output: Output): void {
 }
 
 function toPort(text: string): number {
-  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new InvalidArgumentError('Expected 0 to 65535.');
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535)
+    throw new InvalidArgumentError('Expected 0 to 65535.');
   return Number(text);
 }

@@ -31,9 +31,14 @@ export function addGlobalOptions(program: Command): void {
         .default('default'),
     )
     .addOption(
-      new Option('--key-file <path>', 'file with the key (nsec or hex), mode 0600').env('NOSTR_SYNC_KEY_FILE'),
+      new Option('--key-file <path>', 'file with the key (nsec or hex), mode 0600').env(
+        'NOSTR_SYNC_KEY_FILE',
+      ),
     )
-    .option('--store <folder>', "this device's values and outbox (default: nostr-sync/NAMESPACE in the XDG data folder)")
+    .option(
+      '--store <folder>',
+      "this device's values and outbox (default: nostr-sync/NAMESPACE in the XDG data folder)",
+    )
     .option('--json', 'print JSON: results on stdout, {"error":{code,message,details}} on stderr');
 }
 
@@ -42,7 +47,8 @@ export async function signerFrom(command: Command): Promise<Signer | undefined> 
   const { keyFile } = command.optsWithGlobals<GlobalOptions>();
   const inEnvironment = process.env['NOSTR_SYNC_KEY'];
   const isByOption = command.getOptionValueSourceWithGlobals('keyFile') === 'cli';
-  if (inEnvironment !== undefined && inEnvironment !== '' && !isByOption) return signerOf(inEnvironment, 'NOSTR_SYNC_KEY');
+  if (inEnvironment !== undefined && inEnvironment !== '' && !isByOption)
+    return signerOf(inEnvironment, 'NOSTR_SYNC_KEY');
   return keyFile === undefined || keyFile === '' ? undefined : readKeyFile(keyFile);
 }
 

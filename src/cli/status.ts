@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError, type Command } from 'commander';
 import type { RelayInfo } from '../node.ts';
-import { connectionsTried, deliver, linger, withEngine } from './engine.ts';
+import { connectionsTried, deliver, withEngine } from './engine.ts';
 import { CommandError, EXIT } from './failure.ts';
 import { table, type Output } from './output.ts';
 import { requiredRelays, signerFrom, storeFolder, type GlobalOptions } from './settings.ts';
@@ -19,8 +19,11 @@ export function addStatus(program: Command, output: Output): void {
       const signer = await signerFrom(command);
       const status = await withEngine(command, { relays, signer, output }, async (sync) => {
         await connectionsTried(sync, CONNECT_MS);
-        await linger(sync);
-        return { ...(await sync.getStatus()), pubkey: await sync.getPubkey(), relays: await sync.getRelays() };
+        return {
+          ...(await sync.getStatus()),
+          pubkey: await sync.getPubkey(),
+          relays: await sync.getRelays(),
+        };
       });
       const options = command.optsWithGlobals<GlobalOptions>();
       const shown = { namespace: options.namespace, store: storeFolder(options), ...status };
@@ -38,7 +41,9 @@ export function addStatus(program: Command, output: Output): void {
 export function addFlush(program: Command, output: Output): void {
   program
     .command('flush')
-    .description('deliver what waits to every relay; exit code 4 where something still waits. A key is not needed')
+    .description(
+      'deliver what waits to every relay; exit code 4 where something still waits. A key is not needed',
+    )
     .option('--timeout <seconds>', 'how long to try', toTimeout, 10)
     .action(async ({ timeout }: { readonly timeout: number }, command: Command) => {
       const relays = requiredRelays(command);
@@ -49,7 +54,11 @@ export function addFlush(program: Command, output: Output): void {
       });
       if (output.isJson || outboxDepth === 0) output.result({ outboxDepth }, 'every relay has everything');
       if (outboxDepth > 0) {
-        throw new CommandError('NOT_DELIVERED', EXIT.unreachable, `${outboxDepth} still to deliver after ${timeout} s`);
+        throw new CommandError(
+          'NOT_DELIVERED',
+          EXIT.unreachable,
+          `${outboxDepth} still to deliver after ${timeout} s`,
+        );
       }
     });
 }

@@ -79,7 +79,11 @@ export function addSync(program: Command, output: Output): void {
       else for (const result of results) output.result(result, lineOf(result));
       noteSource(output, results);
       if (unreadable > 0) {
-        throw new CommandError('UNDECODABLE', EXIT.failed, `${unreadable} of ${categories.length} categories could not be read`);
+        throw new CommandError(
+          'UNDECODABLE',
+          EXIT.failed,
+          `${unreadable} of ${categories.length} categories could not be read`,
+        );
       }
     });
 }
@@ -90,17 +94,28 @@ export function lineOf({ category, payload, updatedAt, deviceId, deleted }: Fetc
 }
 
 function waitOption(): Option {
-  return new Option('--wait <stage>', 'how far to wait, at most 5 s: on this device, at one relay, at every relay')
+  return new Option(
+    '--wait <stage>',
+    'how far to wait, at most 5 s: on this device, at one relay, at every relay',
+  )
     .choices(['saved', 'delivered', 'replicated'] satisfies Stage[])
     .default('delivered');
 }
 
-async function withKey<T>(command: Command, output: Output, work: (sync: NostrSync) => Promise<T>): Promise<T> {
+async function withKey<T>(
+  command: Command,
+  output: Output,
+  work: (sync: NostrSync) => Promise<T>,
+): Promise<T> {
   const relays = requiredRelays(command);
   return withEngine(command, { relays, signer: await requiredSigner(command), output }, work);
 }
 
-async function write(command: Command, output: Output, work: (sync: NostrSync) => Promise<Receipt>): Promise<void> {
+async function write(
+  command: Command,
+  output: Output,
+  work: (sync: NostrSync) => Promise<Receipt>,
+): Promise<void> {
   const receipt = await withKey(command, output, async (sync) => {
     let latest = await work(sync);
     sync.on('delivery', (report) => {
@@ -113,16 +128,14 @@ async function write(command: Command, output: Output, work: (sync: NostrSync) =
 }
 
 function receiptText({ category, stage, relays, supersededBy }: Receipt): string {
+  if (supersededBy !== undefined) return `${category}: a newer value has taken its place`;
+  if (stage === 'saved') {
+    return `${category}: saved on this device; no relay has it yet, the next run delivers it`;
+  }
   const states = Object.values(relays);
   const taken = states.filter((state) => state === 'acknowledged' || state === 'confirmed').length;
-  if (supersededBy !== undefined) return `${category}: a newer value has taken its place`;
-  switch (stage) {
-    case 'saved':
-      return `${category}: saved on this device; no relay has it yet, the next run delivers it`;
-    case 'delivered':
-    case 'replicated':
-      return `${category}: ${stage} (${taken} of ${states.length} relays)`;
-  }
+  const rest = states.includes('pending') ? '; the next run delivers the rest' : '';
+  return `${category}: ${stage} (${taken} of ${states.length} relays)${rest}`;
 }
 
 function noteSource(output: Output, results: readonly FetchResult[]): void {
@@ -141,7 +154,11 @@ function parseJson(text: string): unknown {
     return JSON.parse(text);
   } catch {
     // The parser's own message quotes the value, which may be secret.
-    throw new CommandError('INVALID_JSON', EXIT.usage, 'Cannot publish: the value is not JSON (a text needs its quotes: \'"text"\')');
+    throw new CommandError(
+      'INVALID_JSON',
+      EXIT.usage,
+      'Cannot publish: the value is not JSON (a text needs its quotes: \'"text"\')',
+    );
   }
 }
 
@@ -152,7 +169,11 @@ async function readStandardInput(): Promise<string> {
     size += chunk.length;
     // Space around a value does not count as its size: twice the limit leaves room for it.
     if (size > 2 * MAX_PAYLOAD_BYTES) {
-      throw new CommandError('PAYLOAD_TOO_LARGE', EXIT.usage, `Cannot publish: more than ${2 * MAX_PAYLOAD_BYTES} bytes of input`);
+      throw new CommandError(
+        'PAYLOAD_TOO_LARGE',
+        EXIT.usage,
+        `Cannot publish: more than ${2 * MAX_PAYLOAD_BYTES} bytes of input`,
+      );
     }
     chunks.push(chunk);
   }

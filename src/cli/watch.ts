@@ -1,7 +1,7 @@
 /** `watch`: prints values as they change, until it is interrupted. */
 
 import type { Command } from 'commander';
-import { interrupted, withEngine } from './engine.ts';
+import { followRelays, interrupted, withEngine } from './engine.ts';
 import type { Output } from './output.ts';
 import { requiredRelays, requiredSigner } from './settings.ts';
 import { lineOf } from './values.ts';
@@ -15,15 +15,19 @@ export function addWatch(program: Command, output: Output): void {
       const relays = requiredRelays(command);
       const stopped = interrupted();
       await withEngine(command, { relays, signer: await requiredSigner(command), output }, async (sync) => {
-        const connected = new Map<string, boolean>();
-        sync.on('relay-status', (relay) => {
-          if ((connected.get(relay.url) ?? false) === relay.connected) return;
-          connected.set(relay.url, relay.connected);
-          output.note(relay.connected ? `connected to ${relay.url}` : `lost ${relay.url}, trying again`);
+        const connected = new Set<string>();
+        const stopFollowing = await followRelays(sync, (relays) => {
+          for (const relay of relays) {
+            if (relay.connected === connected.has(relay.url)) continue;
+            if (relay.connected) connected.add(relay.url);
+            else connected.delete(relay.url);
+            output.note(relay.connected ? `connected to ${relay.url}` : `lost ${relay.url}, trying again`);
+          }
         });
         sync.subscribe(categories, (result) => output.result(result, lineOf(result)));
         output.note(`watching ${categories.join(', ')}; Ctrl-C ends it`);
         await stopped;
+        stopFollowing();
       });
     });
 }

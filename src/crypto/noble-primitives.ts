@@ -4,7 +4,7 @@ import { chacha20 } from '@noble/ciphers/chacha.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import { base64 } from '@scure/base';
+import { base64Decode, base64Encode } from './base64.ts';
 import type { Primitives } from './primitives.ts';
 
 export const noblePrimitives: Primitives = {
@@ -17,8 +17,6 @@ export const noblePrimitives: Primitives = {
   },
 
   chacha20: (key, nonce, data) => chacha20(key, nonce, data),
-
-  // @scure/base takes `Uint8Array.fromBase64` and `toBase64` where they exist and is as strict without them.
-  base64Encode: (bytes) => base64.encode(bytes),
-  base64Decode: (text) => base64.decode(text),
+  base64Encode,
+  base64Decode,
 };

@@ -39,6 +39,8 @@ export const MAX_AHEAD_SECONDS = 31_536_000;
 export const CONNECT_TIMEOUT_MS = 10_000;
 export const OK_TIMEOUT_MS = 15_000;
 export const EOSE_TIMEOUT_MS = 10_000;
+/** A live subscription without EOSE by then was never taken: some relays only say so in a NOTICE. */
+export const LIVE_EOSE_TIMEOUT_MS = 30_000;
 export const PING_INTERVAL_MS = 25_000;
 export const PONG_TIMEOUT_MS = 10_000;
 /** After sleep, `online` or a visible tab a socket must prove itself within this. */
@@ -63,6 +65,8 @@ export const PUBLISH_TIMEOUT_MS = 5_000;
 export const FIRST_WRITE_MS = 3_000;
 /** How long a tab waits for the one that leads: a relay's own deadlines, and a little. */
 export const ASK_LEADER_MS = 15_000;
+/** How long a tab that leads without a signer waits to hear of another that has one. */
+export const FIND_SIGNER_MS = 1_000;
 /** Until a save that failed is tried again. */
 export const STORE_RETRY_MS = 10_000;
 /** From an acknowledgement to the read-back that proves it. */
@@ -75,8 +79,8 @@ export const SPREAD_DELAY_MS = 30_000;
 /** Decrypted values kept, so that no value is decrypted, and no person asked, twice. Characters in all. */
 export const MAX_PLAINTEXT_CACHE_CHARS = 1_048_576;
 
-/** d-tags in one filter: relays cap the results of a filter at 250 to 500. */
-export const MAX_D_TAGS_PER_FILTER = 200;
+/** d-tags in one filter: relays cap the results of a filter without a limit at 250 to 500, @nostr-relay/core at 100. */
+export const MAX_D_TAGS_PER_FILTER = 100;
 /** nostream allows 10 filters a subscription. */
 export const MAX_FILTERS_PER_REQ = 10;
 export const MAX_REQ_BYTES = 60_000;

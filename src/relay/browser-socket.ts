@@ -3,7 +3,14 @@
 import type { OpenSocket } from './socket.ts';
 
 export const openBrowserSocket: OpenSocket = (url, handlers) => {
-  const socket = new WebSocket(url);
+  let socket: WebSocket;
+  try {
+    socket = new WebSocket(url);
+  } catch (error) {
+    // An insecure relay from a secure page.
+    queueMicrotask(() => handlers.onClose(String(error)));
+    return { bufferedAmount: 0, send: () => undefined, close: () => undefined };
+  }
   socket.onopen = () => handlers.onOpen();
   socket.onmessage = ({ data }) => {
     if (typeof data === 'string') handlers.onMessage(data);

@@ -9,12 +9,13 @@
  * unless a handler that verified it says so.
  */
 
-import type { Clock } from '../clock.ts';
+import { toIso, type Clock } from '../clock.ts';
 import { classifyAnswer, type Answer } from '../protocol/answer.ts';
 import type { EventFault, NostrEvent } from '../protocol/event.ts';
 import {
   CONNECT_TIMEOUT_MS,
   EOSE_TIMEOUT_MS,
+  LIVE_EOSE_TIMEOUT_MS,
   MAX_FRAME_BYTES,
   MAX_QUEUED_BYTES,
   MAX_VIOLATIONS_PER_MINUTE,
@@ -165,7 +166,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     info: () => ({
       url,
       connected: state === 'open',
-      lastSeen: lastSeen === undefined ? null : new Date(lastSeen).toISOString(),
+      lastSeen: lastSeen === undefined ? null : toIso(lastSeen),
       state,
       latencyMs,
       auth: auth.state,
@@ -346,11 +347,8 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     const written = write(['REQ', subscription.id, ...subscription.filters]);
     subscription.cancelTimer();
     if (!written) return resend(subscription, 'congested');
-    if (subscription.onEnd === undefined) return;
-    subscription.cancelTimer = clock.after(EOSE_TIMEOUT_MS, () => {
-      lastError = 'no EOSE in time';
-      end(subscription, 'incomplete');
-    });
+    const isLive = subscription.onEnd === undefined;
+    subscription.cancelTimer = clock.after(isLive ? LIVE_EOSE_TIMEOUT_MS : EOSE_TIMEOUT_MS, () => resend(subscription, 'no EOSE in time'));
   }
 
   /** Ends the REQ on the wire, not the subscription. */
@@ -409,6 +407,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
         const subscription = subscriptionOf(message.subscription);
         if (subscription === undefined) return;
         seen(subscription.sentAt);
+        subscription.cancelTimer();
         subscription.attempts = 0;
         subscription.useless = 0;
         if (subscription.onEnd !== undefined) end(subscription, 'complete');

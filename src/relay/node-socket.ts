@@ -1,6 +1,7 @@
 /** Sockets on Node, by `ws`: Node 20's own WebSocket tells nothing of a connect that failed. */
 
 import { WebSocket } from 'ws';
+import { systemClock } from '../clock.ts';
 import { CONNECT_TIMEOUT_MS, MAX_FRAME_BYTES } from '../protocol/limits.ts';
 import type { OpenSocket } from './socket.ts';
 
@@ -37,8 +38,7 @@ export const openNodeSocket: OpenSocket = (url, handlers) => {
     close: () => {
       socket.removeAllListeners('message');
       if (socket.readyState === WebSocket.OPEN) socket.close();
-      const impatience = setTimeout(() => socket.terminate(), 1_000);
-      socket.once('close', () => clearTimeout(impatience));
+      socket.once('close', systemClock.after(1_000, () => socket.terminate()));
       if (socket.readyState === WebSocket.CONNECTING) socket.terminate();
     },
   };

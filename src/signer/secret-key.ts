@@ -1,7 +1,7 @@
 /** A signer that holds the secret key itself. The key lives in a closure, so that no inspection can print it. */
 
 import { hexToBytes } from '@noble/hashes/utils.js';
-import { bech32 } from '@scure/base';
+import { decodeNsec } from '../crypto/bech32.ts';
 import { conversationKey, decrypt, encrypt } from '../crypto/nip44.ts';
 import type { Primitives } from '../crypto/primitives.ts';
 import { publicKeyOf, sign } from '../crypto/schnorr.ts';
@@ -24,16 +24,11 @@ interface Secrets {
 // The messages below tell types and lengths at most, and carry no cause: either could hold the key.
 
 function nsecToBytes(nsec: string): Uint8Array {
-  let decoded: { readonly prefix: string; readonly bytes: Uint8Array } | undefined;
-  try {
-    decoded = bech32.decodeToBytes(nsec);
-  } catch {
-    decoded = undefined;
-  }
-  if (decoded?.prefix !== 'nsec' || decoded.bytes.length !== KEY_BYTES) {
+  const bytes = decodeNsec(nsec);
+  if (bytes === undefined) {
     throw new RangeError(`Cannot create a signer: ${EXPECTED}, got a string of ${nsec.length} characters`);
   }
-  return decoded.bytes;
+  return bytes;
 }
 
 /** A copy of the key, in whatever form it came. */

@@ -28,6 +28,8 @@ export function createInbox(ports: {
   readonly pubkey: string;
   readonly verifier: EventVerifier;
   readonly replica: Replica;
+  /** All that are configured, by URL. */
+  readonly relays: () => readonly string[];
 }): Inbox {
   const { replica, pubkey, verifier } = ports;
   /** Lately verified, so that the copies of other relays cost no signature; the oldest goes first. */
@@ -66,7 +68,7 @@ export function createInbox(ports: {
       const isRepeated = shown.get(dTag) === event.id;
       if (order >= 0) shown.set(dTag, event.id);
       if (check.type === 'known' && (order < 0 || isRepeated)) return 'useless';
-      const done = replica.apply(dTag, { type: 'shown', relay: relay.url, event });
+      const done = replica.apply(dTag, { type: 'shown', relay: relay.url, event, relays: ports.relays() });
       applied?.push(done);
       return order > 0 || deliveryOf(record!, relay.url) !== 'confirmed' ? 'useful' : 'useless';
     }

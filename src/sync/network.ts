@@ -1,4 +1,4 @@
-/** What a session asks of its relays. Implemented here over real connections, in `tabs.ts` by asking the leading tab. */
+/** What a session asks of its relays. Implemented here over real connections, in `tab-network.ts` by asking the leading tab. */
 
 import type { Clock } from '../clock.ts';
 import type { Answer } from '../protocol/answer.ts';
@@ -45,7 +45,7 @@ export function createNetwork(ports: {
   readonly onAnswer: (dTag: string, relay: string, event: VerifiedEvent, answer: Answer) => void;
 }): Network {
   const { pool } = ports;
-  const inbox = createInbox(ports);
+  const inbox = createInbox({ ...ports, relays: () => [...pool.connections.keys()] });
   const outbox = createOutbox({ ...ports, ask: inbox.ask });
   let watched: readonly string[] = [];
   const watches = new Map<string, () => void>();

@@ -23,7 +23,7 @@ import {
 import { backoffMs, randomFraction, type RandomBytes } from '../relay/backoff.ts';
 import type { RelayConnection, RequestEnd } from '../relay/connection.ts';
 import { createPacer, type Pacing } from './pacer.ts';
-import { deliveryOf } from './record.ts';
+import { deliveryOf, isOwnHead } from './record.ts';
 import type { Replica } from './replica.ts';
 
 export interface Outbox {
@@ -63,7 +63,11 @@ interface Lane {
   isOpen: boolean;
   /** After `rate-limited:` a relay is left alone, then written to more slowly. In ms. */
   pauses: number;
+  /** Grows with each pause: what was sent before one began does not make it longer. */
+  pauseEpoch: number;
   nextSendAt: number;
+  /** How long that wait was meant to be. */
+  holdMs: number;
   intervalMs: number;
   cancelPause: () => void;
 }
@@ -82,7 +86,10 @@ export function createOutbox(ports: {
   const { clock, randomBytes, replica } = ports;
   const lanes = new Map<string, Lane>();
   const pacer = createPacer(clock, ports.pacing);
-  const deletions = new Map<string, { readonly tombstone: string; readonly deletion: NostrEvent }>();
+  const deletions = new Map<
+    string,
+    { readonly tombstone: string; readonly deletion: NostrEvent; readonly sentTo: Set<string> }
+  >();
 
   // What is owed
 
@@ -91,6 +98,7 @@ export function createOutbox(ports: {
     const delivery = record?.event === undefined ? 'confirmed' : deliveryOf(record, lane.relay.url);
     if (delivery === 'pending') {
       lane.pending.add(dTag);
+      if (isOffer(lane, dTag)) return audit(lane, dTag, 0);
       lane.audits.delete(dTag);
       const id = record!.event!.id;
       const attempts = lane.attempts.get(dTag);
@@ -110,6 +118,19 @@ export function createOutbox(ports: {
     }
   }
 
+  /** Whether another device's head is owed to a relay that was added since: it may well have it, so it is asked first. */
+  function isOffer(lane: Lane, dTag: string): boolean {
+    const record = replica.peek(dTag);
+    const isUnderWay =
+      lane.ready.has(dTag) || lane.delayed.has(dTag) || lane.attempts.get(dTag)?.id === record?.event?.id;
+    return (
+      record?.event !== undefined &&
+      !isOwnHead(record) &&
+      !record.deliveries.has(lane.relay.url) &&
+      !isUnderWay
+    );
+  }
+
   function retryMs(attempt: number): number {
     // Half of it is certain: a relay that accepts and forgets must not be asked at once again by chance.
     const halfMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** Math.min(attempt, 30)) / 2;
@@ -126,7 +147,10 @@ export function createOutbox(ports: {
     unschedule(lane, dTag);
     if (!lane.isOpen || !lane.pending.has(dTag)) return;
     if (delayMs > 0) {
-      lane.delayed.set(dTag, clock.after(delayMs, () => schedule(lane, dTag, 0)));
+      lane.delayed.set(
+        dTag,
+        clock.after(delayMs, () => schedule(lane, dTag, 0)),
+      );
       return;
     }
     lane.ready.add(dTag);
@@ -139,6 +163,8 @@ export function createOutbox(ports: {
     while (lane.isOpen && lane.inFlight.size < MAX_IN_FLIGHT) {
       const [dTag] = lane.ready;
       if (dTag === undefined) return;
+      // A clock that was set back makes no wait longer than it was meant to be.
+      lane.nextSendAt = Math.min(lane.nextSendAt, clock.now() + lane.holdMs);
       const waitMs = lane.nextSendAt - clock.now();
       if (waitMs > 0) {
         lane.cancelPause();
@@ -148,6 +174,11 @@ export function createOutbox(ports: {
       lane.ready.delete(dTag);
       void send(lane, dTag);
     }
+  }
+
+  function hold(lane: Lane, ms: number): void {
+    lane.holdMs = ms;
+    lane.nextSendAt = clock.now() + ms;
   }
 
   async function send(lane: Lane, dTag: string): Promise<void> {
@@ -161,23 +192,47 @@ export function createOutbox(ports: {
     const previous = lane.attempts.get(dTag);
     const count = previous?.id === event.id ? previous.count + 1 : 1;
     lane.attempts.set(dTag, { id: event.id, count });
-    lane.nextSendAt = clock.now() + lane.intervalMs;
+    hold(lane, lane.intervalMs);
     lane.inFlight.set(dTag, event.id);
+    const { pauseEpoch } = lane;
     const answer = await lane.relay.publish(event);
     if (lane.inFlight.get(dTag) === event.id) lane.inFlight.delete(dTag);
+    if (pauseEpoch === lane.pauseEpoch) pace(lane, answer);
     await receive(lane, dTag, event, answer, count);
     pump(lane);
   }
 
-  async function receive(lane: Lane, dTag: string, event: VerifiedEvent, answer: Answer, count: number): Promise<void> {
+  /** A relay that is asked too much of is left alone for a while, then written to more slowly. */
+  function pace(lane: Lane, answer: Answer): void {
+    if (answer.type === 'acknowledged' || answer.type === 'superseded') {
+      lane.intervalMs = lane.intervalMs < 1_000 ? 0 : lane.intervalMs * 0.9;
+      lane.pauses = 0;
+    } else if (answer.type === 'rate-limited') {
+      lane.intervalMs = Math.min(120_000, Math.max(5_000, lane.intervalMs * 2));
+      hold(lane, Math.min(RATE_LIMIT_PAUSE_CAP_MS, RATE_LIMIT_PAUSE_MS * 2 ** lane.pauses++));
+      lane.pauseEpoch++;
+    }
+  }
+
+  async function receive(
+    lane: Lane,
+    dTag: string,
+    event: VerifiedEvent,
+    answer: Answer,
+    count: number,
+  ): Promise<void> {
     const relay = lane.relay.url;
     ports.onAnswer(dTag, relay, event, answer);
     switch (answer.type) {
       case 'acknowledged':
       case 'superseded':
-        lane.intervalMs = lane.intervalMs < 1_000 ? 0 : lane.intervalMs * 0.9;
-        lane.pauses = 0;
-        await replica.apply(dTag, { type: 'answered', relay, id: event.id, delivery: 'acknowledged' });
+        await replica.apply(dTag, {
+          type: 'answered',
+          relay,
+          id: event.id,
+          delivery: 'acknowledged',
+          superseded: answer.type === 'superseded',
+        });
         if (answer.type === 'superseded') audit(lane, dTag, 0);
         else deleteOn(lane, dTag, event);
         return;
@@ -185,15 +240,21 @@ export function createOutbox(ports: {
         await replica.apply(dTag, { type: 'answered', relay, id: event.id, delivery: 'refused' });
         return;
       case 'rate-limited':
-        lane.intervalMs = Math.min(120_000, Math.max(5_000, lane.intervalMs * 2));
-        lane.nextSendAt = clock.now() + Math.min(RATE_LIMIT_PAUSE_CAP_MS, RATE_LIMIT_PAUSE_MS * 2 ** lane.pauses++);
         return scheduleHead(lane, dTag, event, 0);
       case 'clock':
-        return scheduleHead(lane, dTag, event, Math.max(retryMs(count + 2), event.created_at * 1000 - clock.now()));
+        return scheduleHead(
+          lane,
+          dTag,
+          event,
+          Math.max(retryMs(count + 2), event.created_at * 1000 - clock.now()),
+        );
       case 'auth-required':
         return scheduleHead(lane, dTag, event, RETRY_CAP_MS);
       case 'retry':
-        return scheduleHead(lane, dTag, event, retryMs(count - 1));
+        scheduleHead(lane, dTag, event, retryMs(count - 1));
+        // It may have got there, or be beaten by what the relay has: only a look tells.
+        if (lane.pending.has(dTag)) audit(lane, dTag, CONFIRM_DELAY_MS);
+        return;
     }
   }
 
@@ -204,7 +265,11 @@ export function createOutbox(ports: {
 
   function deleteOn(lane: Lane, dTag: string, event: VerifiedEvent): void {
     const following = deletions.get(dTag);
-    if (following?.tombstone === event.id && isTombstone(event)) void lane.relay.publish(following.deletion);
+    if (following?.tombstone !== event.id || !isTombstone(event) || following.sentTo.has(lane.relay.url))
+      return;
+    // Once: some relays delete the tombstone as well, get it again, and would delete it for ever.
+    following.sentTo.add(lane.relay.url);
+    void lane.relay.publish(following.deletion);
   }
 
   // Reading back
@@ -221,7 +286,9 @@ export function createOutbox(ports: {
     lane.auditAt = Infinity;
     if (!lane.isOpen || dueAt === Infinity) return;
     lane.auditAt = dueAt;
-    lane.cancelAudit = clock.after(Math.max(0, dueAt - clock.now()), () => void runAudit(lane));
+    // Bounded, so that a clock that was set back does not put it off for as long.
+    const delayMs = Math.min(Math.max(0, dueAt - clock.now()), RETRY_CAP_MS);
+    lane.cancelAudit = clock.after(delayMs, () => void runAudit(lane));
   }
 
   function firstAudit(lane: Lane): number {
@@ -232,7 +299,7 @@ export function createOutbox(ports: {
 
   async function runAudit(lane: Lane): Promise<void> {
     // What is due soon goes along: one REQ for many.
-    const until = clock.now() + CONFIRM_DELAY_MS / 2;
+    const until = Math.max(clock.now(), lane.auditAt) + CONFIRM_DELAY_MS / 2;
     const nowSeconds = Math.floor(clock.now() / 1000);
     const due: string[] = [];
     for (const [dTag, dueAt] of lane.audits) {
@@ -243,7 +310,9 @@ export function createOutbox(ports: {
     }
     armAudit(lane, firstAudit(lane));
     if (due.length === 0) return;
-    if ((await ports.ask(lane.relay, due)) === 'complete') {
+    const end = await ports.ask(lane.relay, due);
+    for (const dTag of due) if (isOffer(lane, dTag)) schedule(lane, dTag, 0);
+    if (end === 'complete') {
       lane.auditFailures = 0;
       return;
     }
@@ -291,7 +360,9 @@ export function createOutbox(ports: {
           inFlight: new Map(),
           isOpen: false,
           pauses: 0,
+          pauseEpoch: 0,
           nextSendAt: 0,
+          holdMs: 0,
           intervalMs: 0,
           cancelPause: nothing,
         };
@@ -316,7 +387,7 @@ export function createOutbox(ports: {
     },
     depth: () => [...lanes.values()].reduce((sum, lane) => sum + lane.pending.size, 0),
     follow: (dTag, tombstone, deletion) => {
-      deletions.set(dTag, { tombstone, deletion });
+      deletions.set(dTag, { tombstone, deletion, sentTo: new Set() });
       const record = replica.get(dTag);
       if (record?.event?.id !== tombstone) return;
       for (const lane of lanes.values()) {

@@ -1,6 +1,6 @@
 /** Replica → app: fetch, syncAll, poll, subscribe, and the events about what other devices wrote. */
 
-import type { Clock } from '../clock.ts';
+import { toIso, type Clock } from '../clock.ts';
 import { isNostrSyncError, NostrSyncError } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
 import { deviceIdOf, formatOf, isExpired, isTombstone, type VerifiedEvent } from '../protocol/event.ts';
@@ -79,7 +79,7 @@ export function createReader(ports: {
     const category = categoryOf(dTag);
     const about = {
       category,
-      updatedAt: new Date(event.created_at * 1000).toISOString(),
+      updatedAt: toIso(event.created_at * 1000),
       deviceId: deviceIdOf(event),
       eventId: event.id,
       source,

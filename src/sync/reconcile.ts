@@ -21,12 +21,18 @@ export type Input =
   | { readonly type: 'write'; readonly event: VerifiedEvent; readonly device: string }
   /** Nobody will hear of the write again: every relay refused it while its writer still waited. */
   | { readonly type: 'withdraw'; readonly id: string }
-  /** A relay showed this event. */
-  | { readonly type: 'shown'; readonly relay: string; readonly event: VerifiedEvent }
+  /** A relay showed this event. `relays`: all that are configured. */
+  | { readonly type: 'shown'; readonly relay: string; readonly event: VerifiedEvent; readonly relays: readonly string[] }
   /** A relay's complete answer did not contain the head `id`. */
   | { readonly type: 'lacking'; readonly relay: string; readonly id: string }
-  /** A relay answered to the head `id`. */
-  | { readonly type: 'answered'; readonly relay: string; readonly id: string; readonly delivery: 'acknowledged' | 'refused' }
+  /** A relay answered to the head `id`. `superseded`: it has something newer, and did not take this. */
+  | {
+      readonly type: 'answered';
+      readonly relay: string;
+      readonly id: string;
+      readonly delivery: 'acknowledged' | 'refused';
+      readonly superseded?: boolean;
+    }
   /** The relay was removed or its settings changed: what it said does not count any more. */
   | { readonly type: 'forget-relay'; readonly relay: string }
   /** The head `id` could not be decrypted or parsed. */
@@ -54,10 +60,13 @@ export function reconcile(record: HeadRecord | undefined, input: Input, uncarrie
     case 'write':
       return write(record, input.event, input.device, uncarried);
     case 'shown':
-      return shown(record, input.relay, input.event);
+      return shown(record, input.relay, input.event, input.relays);
     case 'withdraw':
       return change(record, input.id, (head) =>
-        isOwnHead(head) ? { ...head, event: head.before, before: undefined, deliveries: new Map(), unreadable: false } : head,
+        isOwnHead(head)
+          ? // Its stamp stays the floor, but nobody will ever have seen it: what comes next is no conflict with it.
+            { ...head, event: head.before, before: undefined, deliveries: new Map(), own: { ...head.own!, lost: true }, unreadable: false }
+          : head,
       );
     case 'lacking':
       return change(record, input.id, (head) =>
@@ -66,7 +75,7 @@ export function reconcile(record: HeadRecord | undefined, input: Input, uncarrie
     case 'answered':
       return change(record, input.id, (head) =>
         // A read-back says more than an OK that comes after it.
-        deliveryOf(head, input.relay) === 'confirmed' ? head : withDelivery(head, input.relay, input.delivery),
+        deliveryOf(head, input.relay) === 'confirmed' ? head : withDelivery(head, input.relay, input.delivery, input.superseded),
       );
     case 'resave':
       return { record, effects: [] };
@@ -86,10 +95,10 @@ function change(record: HeadRecord | undefined, id: string, apply: (head: HeadRe
   return { record: record?.event?.id === id ? apply(record) : record, effects: [] };
 }
 
-function withDelivery(record: HeadRecord, relay: string, delivery: Delivery): HeadRecord {
+function withDelivery(record: HeadRecord, relay: string, delivery: Delivery, superseded = false): HeadRecord {
   if (record.deliveries.get(relay) === delivery) return record;
   const next = { ...record, deliveries: new Map([...record.deliveries, [relay, delivery]]) };
-  const taken = delivery === 'acknowledged' || delivery === 'confirmed';
+  const taken = !superseded && (delivery === 'acknowledged' || delivery === 'confirmed');
   // A write of ours that a relay has taken can neither be withdrawn nor prove unreadable: nothing needs its `before`.
   return taken && isOwnHead(record) ? { ...next, before: undefined, own: { ...record.own!, acknowledged: true } } : next;
 }
@@ -108,7 +117,7 @@ function write(record: HeadRecord | undefined, event: VerifiedEvent, device: str
     record: {
       event,
       deliveries: new Map(),
-      before: replaces ? record!.before : readableOf(record),
+      before: readableOf(record),
       own: { device, id: event.id, stamp: event.created_at, acknowledged: false, lost: false },
       unreadable: false,
     },
@@ -116,7 +125,7 @@ function write(record: HeadRecord | undefined, event: VerifiedEvent, device: str
   };
 }
 
-function shown(record: HeadRecord | undefined, relay: string, event: VerifiedEvent): Outcome {
+function shown(record: HeadRecord | undefined, relay: string, event: VerifiedEvent, relays: readonly string[]): Outcome {
   const head = record?.event;
   const order = head === undefined ? 1 : compareEvents(event, head);
   if (order < 0) return { record, effects: [] };
@@ -126,7 +135,8 @@ function shown(record: HeadRecord | undefined, relay: string, event: VerifiedEve
   const overwritten = own !== undefined && !own.lost && overwrites(event, own);
   const advanced: HeadRecord = {
     event,
-    deliveries: new Map([[relay, 'confirmed']]),
+    // Its writer sends it to all of them: they are asked before they are sent it.
+    deliveries: new Map(relays.map((url) => [url, url === relay ? 'confirmed' : 'unseen'])),
     before: readableOf(record),
     own: overwritten ? { ...own, lost: true } : own,
     unreadable: false,

@@ -3,10 +3,10 @@
 import { checkEvent, parseEvent, type EventVerifier, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
 
 /**
- * What a relay has of the head. `pending`: to be sent. `acknowledged`: it said OK, not yet read back.
- * `confirmed`: it showed the head. `refused`: for good. The last three are final (RELIABILITY R4).
+ * What a relay has of the head. `pending`: owed to it. `unseen`: another relay showed it, this one may have it as well.
+ * `acknowledged`: it said OK, not yet read back. `confirmed`: it showed the head. `refused`: for good.
  */
-export type Delivery = 'pending' | 'acknowledged' | 'confirmed' | 'refused';
+export type Delivery = 'pending' | 'unseen' | 'acknowledged' | 'confirmed' | 'refused';
 
 /** This device's last write of the category. */
 export interface OwnWrite {
@@ -25,7 +25,7 @@ export interface OwnWrite {
 export interface HeadRecord<E extends NostrEvent = VerifiedEvent> {
   /** The head: the greatest verified event of the address. Absent only after the first write was withdrawn. */
   readonly event: E | undefined;
-  /** By canonical relay URL. An absent relay has shown nothing yet. */
+  /** By canonical relay URL. A relay that is absent was added since, and is owed the head. */
   readonly deliveries: ReadonlyMap<string, Delivery>;
   /** The newest readable value before the head: shown while the head cannot be read, restored when it is withdrawn. */
   readonly before: E | undefined;
@@ -36,7 +36,7 @@ export interface HeadRecord<E extends NostrEvent = VerifiedEvent> {
 
 /** The format of an entry. Raised when it changes; every older one stays readable. */
 const VERSION = 1;
-const DELIVERIES = new Set<unknown>(['pending', 'acknowledged', 'confirmed', 'refused'] satisfies Delivery[]);
+const DELIVERIES = new Set<unknown>(['pending', 'unseen', 'acknowledged', 'confirmed', 'refused'] satisfies Delivery[]);
 
 export function serializeRecord(record: HeadRecord): string {
   return JSON.stringify({ v: VERSION, ...record, deliveries: Object.fromEntries(record.deliveries) });
@@ -89,11 +89,8 @@ export function verifyRecord(
   return isGenuine(event) && isGenuine(before) ? { ...record, event, before } : undefined;
 }
 
-/** What a relay has of the head: where nothing is known, an own write is owed to it, another's is only looked for. */
-export function deliveryOf(record: HeadRecord<NostrEvent>, relay: string): Delivery | 'unseen' {
-  const known = record.deliveries.get(relay);
-  if (known !== undefined) return known;
-  return isOwnHead(record) ? 'pending' : 'unseen';
+export function deliveryOf(record: HeadRecord<NostrEvent>, relay: string): Delivery {
+  return record.deliveries.get(relay) ?? 'pending';
 }
 
 export function isOwnHead(record: HeadRecord<NostrEvent>): boolean {

@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from '../clock.ts';
-import { NostrSyncError } from '../errors.ts';
+import { isNostrSyncError, NostrSyncError } from '../errors.ts';
 import type { EventVerifier, NostrEvent, VerifiedEvent } from '../protocol/event.ts';
 import { compareEvents } from '../protocol/order.ts';
 import type { Store } from '../store/store.ts';
@@ -92,6 +92,8 @@ export async function openReplica(ports: {
   let queue: Job[] = [];
   let underway: Job[] = [];
   let saving: Promise<void> | undefined;
+  /** Saves and reloads, one at a time: an older value from the store must not overtake a newer one. */
+  let last: Promise<unknown> = Promise.resolve();
   let closed = false;
   let cancelRetry = (): void => undefined;
 
@@ -146,10 +148,14 @@ export async function openReplica(ports: {
 
   async function save(jobs: readonly Job[]): Promise<void> {
     const dTags = [...new Set(jobs.map((job) => job.dTag))];
+    // Whoever was not the sender when it began cannot know whether another was, and has sent it meanwhile.
+    const isSender = ports.isSender();
     let decision: Decision = { changes: new Map(), effects: [] };
     const raws = new Map<string, string | undefined>();
+    let found = raws as ReadonlyMap<string, string | undefined>;
     try {
       await store.update(dTags.map(keyOf), (current) => {
+        found = new Map(dTags.map((dTag) => [dTag, current.get(keyOf(dTag))]));
         const writes = new Map<string, string | null>();
         decision = decide(jobs, (dTag) => base(dTag, current.get(keyOf(dTag))));
         for (const { dTag, previous, record } of decision.changes.values()) {
@@ -169,6 +175,7 @@ export async function openReplica(ports: {
       underway = [];
       return saveFailed(jobs, cause);
     }
+    for (const { dTag, previous } of decision.changes.values()) learn(dTag, found.get(dTag), previous);
     underway = [];
     for (const { dTag, record } of decision.changes.values()) {
       entries.set(dTag, { raw: raws.get(dTag), record, isVerified: true });
@@ -176,14 +183,14 @@ export async function openReplica(ports: {
     }
     for (const { dTag, input } of jobs) {
       const isHead = input.type === 'write' && get(dTag)?.event?.id === input.event.id;
-      if (isHead && ports.isSender()) uncarried.set(dTag, input.event.id);
+      if (isHead && isSender) uncarried.set(dTag, input.event.id);
     }
     carryOut(jobs, decision);
   }
 
   function saveFailed(jobs: readonly Job[], cause: unknown): void {
     const error =
-      cause instanceof NostrSyncError ? cause : new NostrSyncError('STORE_FAILED', 'Cannot save: the store failed', { cause });
+      isNostrSyncError(cause) ? cause : new NostrSyncError('STORE_FAILED', 'Cannot save: the store failed', { cause });
     const own = jobs.filter(({ input }) => isOwn(input));
     const others = jobs.filter(({ input }) => !isOwn(input));
     const decision = decide(others, get);
@@ -207,11 +214,19 @@ export async function openReplica(ports: {
     });
   }
 
+  function exclusive(work: () => Promise<void>): Promise<void> {
+    const result = last.then(work);
+    last = result.catch(() => undefined);
+    return result;
+  }
+
   async function pump(): Promise<void> {
     while (queue.length > 0) {
-      underway = queue;
-      queue = [];
-      await save(underway);
+      await exclusive(() => {
+        underway = queue;
+        queue = [];
+        return save(underway);
+      });
     }
     saving = undefined;
   }
@@ -237,22 +252,27 @@ export async function openReplica(ports: {
   }
 
   async function reload(dTags?: readonly string[]): Promise<void> {
-    const raws = dTags === undefined ? await list() : new Map<string, string | undefined>();
-    for (const dTag of dTags ?? []) raws.set(dTag, await store.get(keyOf(dTag)));
-    for (const [dTag, raw] of raws) {
-      const previous = get(dTag);
-      if (entries.get(dTag)?.raw === raw) continue;
-      const record = read(dTag, raw);
-      entries.set(dTag, { raw, record, isVerified: true });
-      const effects: Effect[] = [];
-      if (record?.event !== undefined && record.event.id !== previous?.event?.id) {
-        effects.push({ type: 'advanced', event: record.event });
-        if (record.own?.lost === true && previous?.own?.lost === false && previous.event !== undefined) {
-          effects.push({ type: 'conflict', mine: previous.event, theirs: record.event });
-        }
+    if (closed) return;
+    const raws =
+      dTags === undefined
+        ? await list()
+        : await Promise.all(dTags.map(async (dTag) => [dTag, await store.get(keyOf(dTag))] as const));
+    for (const [dTag, raw] of raws) if (entries.get(dTag)?.raw !== raw) learn(dTag, raw, base(dTag, raw));
+  }
+
+  /** Takes over what another tab saved, unless it is known. */
+  function learn(dTag: string, raw: string | undefined, record: HeadRecord | undefined): void {
+    if (entries.get(dTag)?.raw === raw) return;
+    const previous = get(dTag);
+    entries.set(dTag, { raw, record, isVerified: true });
+    const effects: Effect[] = [];
+    if (record?.event !== undefined && record.event.id !== previous?.event?.id) {
+      effects.push({ type: 'advanced', event: record.event });
+      if (record.own?.lost === true && previous?.own?.lost === false && previous.event !== undefined) {
+        effects.push({ type: 'conflict', mine: previous.event, theirs: record.event });
       }
-      ports.onChange({ dTag, previous, record, effects, origin: 'elsewhere' });
     }
+    ports.onChange({ dTag, previous, record, effects, origin: 'elsewhere' });
   }
 
   return {
@@ -271,7 +291,7 @@ export async function openReplica(ports: {
       return get(dTag)?.event;
     },
     isUncarried: (dTag) => uncarried.has(dTag) && uncarried.get(dTag) === get(dTag)?.event?.id,
-    reload,
+    reload: (dTags) => exclusive(() => reload(dTags)),
     close: async () => {
       closed = true;
       cancelRetry();

@@ -35,6 +35,8 @@ export interface Session {
   signAuth(template: EventTemplate): Promise<NostrEvent | undefined>;
   /** The app added or removed a relay: the other tabs follow. */
   relayListChanged(url: string, isAdded: boolean): void;
+  /** Connections may have died without a word: where another tab leads, it looks. */
+  wake(): void;
   /** The set of subscriptions changed. */
   rewatch(): void;
   relayChanged(relay: RelayConnection): void;
@@ -66,7 +68,8 @@ export async function openSession(ports: {
 
   const replica = await openReplica({
     ...ports,
-    isSender: () => tabNetwork === undefined || tabNetwork.isLeading,
+    // Without leadership any tab on the store may put this one's writes on a socket.
+    isSender: () => tabNetwork?.isLeading ?? ports.store.sharedName === undefined,
     onChange: (change) => changed(change),
     onError: (error) => emitter.emit('error', error),
   });
@@ -79,7 +82,10 @@ export async function openSession(ports: {
     device: deviceHash(ports.deviceId),
     network: () => network,
     relays,
-    isReachable: () => network.relays().some((relay) => ['open', 'connecting'].includes(relay.state)),
+    isReachable: () =>
+      // Until a tab knows who leads it may hope.
+      tabNetwork?.isSettled === false ||
+      network.relays().some((relay) => ['open', 'connecting'].includes(relay.state)),
     onSaved: (dTag, id) => reader.wrote(dTag, id),
   });
   const reader: Reader = createReader({
@@ -114,16 +120,19 @@ export async function openSession(ports: {
       removeRelay: (url) => {
         pool.remove(url);
         network.relayRemoved(url);
+        relaysChanged();
       },
+      wake: pool.wake,
       onRelays: (infos, former) => {
         for (const info of infos) {
-          pool.add(info.url);
           const before = former.find(({ url }) => url === info.url);
           if (before?.state !== info.state || before.auth !== info.auth) emitter.emit('relay-status', info);
         }
-        writer.relaysChanged();
+        relaysChanged();
       },
+      onLead: relaysChanged,
       onAnswer: answered,
+      hasSigner: () => signer !== undefined,
       signAuth: async (template) => (signer === undefined ? undefined : hand.sign(template).catch(() => undefined)),
     });
   const network: Network = tabNetwork ?? openNetwork();
@@ -147,6 +156,12 @@ export async function openSession(ports: {
       if (report !== undefined) emitter.emit('delivery', report);
     }
     writer.changed(change);
+    ports.onProgress();
+  }
+
+  /** What can no longer be delivered is not waited for. */
+  function relaysChanged(): void {
+    writer.relaysChanged();
     ports.onProgress();
   }
 
@@ -178,24 +193,27 @@ export async function openSession(ports: {
       return hand.sign(template).catch(() => undefined);
     },
     relayListChanged: (url, isAdded) => tabNetwork?.relayListChanged(url, isAdded),
+    wake: () => {
+      pool.wake();
+      tabNetwork?.wake();
+    },
     rewatch: () => network.watch([...new Set([...ports.subscriptions].flatMap((subscription) => [...subscription.dTags]))].toSorted()),
     relayChanged: (relay) => {
       network.relayChanged(relay);
-      writer.relaysChanged();
-      ports.onProgress();
+      relaysChanged();
     },
     relayRemoved: async (url) => {
       network.relayRemoved(url);
       await Promise.all([...replica.dTags()].map((dTag) => replica.apply(dTag, { type: 'forget-relay', relay: url })));
-      writer.relaysChanged();
-      ports.onProgress();
+      relaysChanged();
     },
     close: async () => {
       writer.close();
       isClosed = true;
       reader.forget();
-      network.close();
+      // In this order: what is being saved is still told to the other tabs.
       await replica.close();
+      network.close();
     },
   };
   session.rewatch();

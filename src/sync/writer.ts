@@ -1,6 +1,6 @@
 /** App → replica: publish and remove. A write is encrypted, stamped, signed, saved; then whoever waits is told how far it came. */
 
-import type { Clock } from '../clock.ts';
+import { toIso, type Clock } from '../clock.ts';
 import { NostrSyncError } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
 import type { Answer } from '../protocol/answer.ts';
@@ -52,7 +52,7 @@ interface Waiter {
   readonly event: VerifiedEvent;
   readonly waitFor: Stage;
   readonly resolve: (receipt: Receipt) => void;
-  readonly reject: (error: unknown) => void;
+  readonly reject: (error: NostrSyncError) => void;
 }
 
 const STAGES: readonly Stage[] = ['saved', 'delivered', 'replicated'];
@@ -191,13 +191,10 @@ export function createWriter(ports: {
     return {
       category: categoryOf(dTag),
       eventId: record.event.id,
-      updatedAt: new Date(record.event.created_at * 1000).toISOString(),
+      updatedAt: toIso(record.event.created_at * 1000),
       stage: stageOf(record, relays),
       relays: Object.fromEntries(
-        relays.map((relay) => {
-          const delivery = deliveryOf(record, relay);
-          return [relay, delivery === 'unseen' ? 'pending' : delivery];
-        }),
+        relays.map((relay) => [relay, deliveryOf(record, relay)]),
       ),
     };
   }
@@ -206,7 +203,7 @@ export function createWriter(ports: {
     const record = replica.get(waiter.dTag)!;
     const now = report(waiter.dTag, record)!;
     if (now.eventId === waiter.event.id) return now;
-    const updatedAt = new Date(waiter.event.created_at * 1000).toISOString();
+    const updatedAt = toIso(waiter.event.created_at * 1000);
     return { ...now, eventId: waiter.event.id, updatedAt, supersededBy: now.eventId };
   }
 
@@ -217,7 +214,8 @@ export function createWriter(ports: {
     const stage = stageOf(record, relays);
     if (STAGES.indexOf(stage) >= STAGES.indexOf(waiter.waitFor)) return resolve(waiter);
     const areRefusals = isOwnHead(record) && relays.length > 0 && relays.every((relay) => deliveryOf(record, relay) === 'refused');
-    if (areRefusals) return void withdraw(waiter, record.event);
+    // An earlier write that it had replaced is the head again then, and goes on.
+    if (areRefusals && record.event.id === waiter.event.id) return void withdraw(waiter, record.event);
     if (stage === 'saved' && !ports.isReachable()) resolve(waiter);
   }
 
@@ -272,7 +270,7 @@ export function createWriter(ports: {
         write.signal?.addEventListener('abort', stop);
         waiters.add(waiter);
         check(waiter);
-        if (write.signal?.aborted === true) stop();
+        if (write.signal?.aborted === true || closed) stop();
       });
     },
     changed: ({ dTag }) => {

@@ -8,9 +8,9 @@ export interface Channel {
 
 export interface Tabs {
   /**
-   * Calls `onLead` once no other engine leads `name`; from then on this one does, until it calls the returned function
-   * or dies. Before that, the returned function gives up waiting.
+   * Waits for the lock `name`, and calls `onHeld`, later, once no other engine holds it. From then on this one does, until
+   * it calls the returned function or dies. Before that, the returned function gives up waiting.
    */
-  lead(name: string, onLead: () => void): () => void;
+  hold(name: string, onHeld: () => void): () => void;
   join(name: string, onMessage: (message: unknown) => void): Channel;
 }

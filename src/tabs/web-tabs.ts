@@ -7,7 +7,7 @@ export function webTabs(): Tabs | undefined {
   const locks = globalThis.navigator?.locks;
   if (locks === undefined || globalThis.BroadcastChannel === undefined) return undefined;
   return {
-    lead: (name, onLead) => {
+    hold: (name, onHeld) => {
       const giveUp = new AbortController();
       let release = (): void => undefined;
       const held = new Promise<void>((resolve) => {
@@ -16,12 +16,11 @@ export function webTabs(): Tabs | undefined {
       locks
         .request(name, { signal: giveUp.signal }, () => {
           if (giveUp.signal.aborted) return undefined;
-          onLead();
+          onHeld();
           return held;
         })
-        .catch((error: unknown) => {
-          if (!giveUp.signal.aborted) throw error;
-        });
+        // Given up, or the document has no storage or is being unloaded: then there is no store either.
+        .catch(() => undefined);
       return () => {
         giveUp.abort();
         release();

@@ -15,7 +15,7 @@ interface LongMessage {
   readonly payload_sha256: string;
 }
 
-interface Nip44Vectors {
+export interface Nip44Vectors {
   readonly valid: {
     readonly get_conversation_key: readonly { sec1: string; pub2: string; conversation_key: string }[];
     readonly get_message_keys: {

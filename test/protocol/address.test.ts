@@ -28,14 +28,22 @@ describe('a namespace and a category', () => {
     expect(() => toDTag('app', value)).toThrow(expect.objectContaining({ code: 'INVALID_CATEGORY' }));
   });
 
-  test.each(['a', 'ui-settings', '__proto__', 'wörter mit leerraum', '🦩👨‍👩‍👧‍👦', 'a:b', '..', '"', '\u2028', '%2F'])(
-    '%j is fine as both',
-    (name) => {
-      checkNamespace(name);
-      expect(toDTag(name, name)).toBe(`${name}/${name}/v1`);
-      expect(categoryOf(toDTag(name, name))).toBe(name);
-    },
-  );
+  test.each([
+    'a',
+    'ui-settings',
+    '__proto__',
+    'wörter mit leerraum',
+    '🦩👨‍👩‍👧‍👦',
+    'a:b',
+    '..',
+    '"',
+    '\u2028',
+    '%2F',
+  ])('%j is fine as both', (name) => {
+    checkNamespace(name);
+    expect(toDTag(name, name)).toBe(`${name}/${name}/v1`);
+    expect(categoryOf(toDTag(name, name))).toBe(name);
+  });
 });
 
 describe('a d-tag', () => {
@@ -48,14 +56,18 @@ describe('a d-tag', () => {
   test('is measured in bytes of UTF-8, not in characters', () => {
     const flamingos = '🦩'.repeat(43);
     expect(encoder.encode(toDTag('a', flamingos))).toHaveLength(177);
-    expect(() => toDTag('a', `${flamingos}🦩`)).toThrow(expect.objectContaining({ code: 'INVALID_CATEGORY' }));
+    expect(() => toDTag('a', `${flamingos}🦩`)).toThrow(
+      expect.objectContaining({ code: 'INVALID_CATEGORY' }),
+    );
   });
 
   test('leaves a namespace room for one byte of category', () => {
     const longest = 'n'.repeat(180 - '/c/v1'.length);
     checkNamespace(longest);
     expect(encoder.encode(toDTag(longest, 'c'))).toHaveLength(180);
-    expect(() => checkNamespace(`${longest}n`)).toThrow(expect.objectContaining({ code: 'INVALID_NAMESPACE' }));
+    expect(() => checkNamespace(`${longest}n`)).toThrow(
+      expect.objectContaining({ code: 'INVALID_NAMESPACE' }),
+    );
   });
 
   test('leads back to its category, and two categories never share one', () => {

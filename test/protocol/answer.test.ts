@@ -17,7 +17,11 @@ test.each<[Answer['type'], boolean, string]>([
   ['clock', false, 'invalid: created_at too late'],
   ['clock', false, 'invalid: event is too far in the future'],
   ['clock', false, 'invalid: created_at is in the future'],
-  ['clock', false, 'invalid: event creation date is too far off from the current time. too far in the future'],
+  [
+    'clock',
+    false,
+    'invalid: event creation date is too far off from the current time. too far in the future',
+  ],
   ['clock', false, 'The event created_at is out of the acceptable range (-30min, +30min) for this relay.'],
   ['rate-limited', false, 'rate-limited: slow down'],
   ['rate-limited', false, 'rate-limited:'],

@@ -3,7 +3,14 @@
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { covers, deviceHash, seenBy, vectorOf, vectorTag, type VersionVector } from '../../src/protocol/causality.ts';
+import {
+  covers,
+  deviceHash,
+  seenBy,
+  vectorOf,
+  vectorTag,
+  type VersionVector,
+} from '../../src/protocol/causality.ts';
 import type { NostrEvent } from '../../src/protocol/event.ts';
 
 function eventWith(tags: readonly (readonly string[])[], created_at = 1_000): NostrEvent {
@@ -17,7 +24,12 @@ test('a device is the first 8 hex digits of SHA-256 of its id', () => {
 
 describe('the vector of an event', () => {
   test('is read from its vv tag', () => {
-    expect(vectorOf(eventWith([['vv', '0000000a:12', '0000000b:7']]))).toEqual(new Map([['0000000a', 12], ['0000000b', 7]]));
+    expect(vectorOf(eventWith([['vv', '0000000a:12', '0000000b:7']]))).toEqual(
+      new Map([
+        ['0000000a', 12],
+        ['0000000b', 7],
+      ]),
+    );
     expect(vectorOf(eventWith([['vv']]))).toEqual(new Map());
   });
 
@@ -69,7 +81,8 @@ describe('the vv tag', () => {
         expect(covers(written, device(me), stamp)).toBe(true);
         // One that was dropped with the same stamp as the last that was kept cannot be told.
         const last = Math.min(...written.values());
-        for (const [d, s] of seen) if (d !== device(me) && s !== last) expect(covers(written, d, s)).toBe(true);
+        for (const [d, s] of seen)
+          if (d !== device(me) && s !== last) expect(covers(written, d, s)).toBe(true);
       }),
     );
   });

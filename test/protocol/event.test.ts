@@ -75,8 +75,24 @@ describe('a received event', () => {
     ['d-tag', written({ category: 'another' })],
     ['d-tag', written({ dTags: [] })],
     ['d-tag', written({ dTags: [['d']] })],
-    ['d-tag', written({ dTags: [['d', 'default/settings/v1'], ['d', 'default/settings/v1']] })],
-    ['d-tag', written({ dTags: [['d', 'default/settings/v1'], ['d', 'default/other/v1']] })],
+    [
+      'd-tag',
+      written({
+        dTags: [
+          ['d', 'default/settings/v1'],
+          ['d', 'default/settings/v1'],
+        ],
+      }),
+    ],
+    [
+      'd-tag',
+      written({
+        dTags: [
+          ['d', 'default/settings/v1'],
+          ['d', 'default/other/v1'],
+        ],
+      }),
+    ],
     ['d-tag', written({ dTags: [['d', 'default/settings/v1/']] })],
   ])('of another %s fails before anything is hashed', (fault, event) => {
     expect(check(event)).toEqual({ outcome: { type: 'rejected', fault }, steps: [] });
@@ -105,7 +121,10 @@ describe('a received event', () => {
       steps: ['hash', 'known?'],
     });
     const disguised = { ...written({ payload: 'else' }), id: genuine.id };
-    expect(check(disguised, [genuine.id])).toEqual({ outcome: { type: 'rejected', fault: 'id' }, steps: ['hash'] });
+    expect(check(disguised, [genuine.id])).toEqual({
+      outcome: { type: 'rejected', fault: 'id' },
+      steps: ['hash'],
+    });
   });
 
   test('loses the fields that NIP-01 does not know', () => {
@@ -126,7 +145,16 @@ describe('a received event', () => {
 describe('the tags of an event', () => {
   test('name one d-tag or none', () => {
     expect(dTagOf(genuine)).toBe('default/settings/v1');
-    expect(dTagOf(written({ dTags: [['d', 'a'], ['d', 'a']] }))).toBeUndefined();
+    expect(
+      dTagOf(
+        written({
+          dTags: [
+            ['d', 'a'],
+            ['d', 'a'],
+          ],
+        }),
+      ),
+    ).toBeUndefined();
   });
 
   test('name the device, or the author stands for it', () => {
@@ -140,7 +168,8 @@ describe('the tags of an event', () => {
     const until = (expiration: string): NostrEvent => written({ tags: [['expiration', expiration]] });
     expect(isExpired(until('100'), 99)).toBe(false);
     expect(isExpired(until('100'), 100)).toBe(true);
-    for (const nonsense of ['', 'soon', '-1', '1e3', ' 1']) expect(isExpired(until(nonsense), 2_000_000_000)).toBe(false);
+    for (const nonsense of ['', 'soon', '-1', '1e3', ' 1'])
+      expect(isExpired(until(nonsense), 2_000_000_000)).toBe(false);
   });
 
   test('tell a tombstone', () => {

@@ -101,7 +101,10 @@ describe('the requests for categories', () => {
   });
 
   test('of the longest names still fit a frame', () => {
-    const long = Array.from({ length: 1_000 }, (_, i) => `app/${String(i).padStart(4, '0')}${'🦩'.repeat(42)}/v1`);
+    const long = Array.from(
+      { length: 1_000 },
+      (_, i) => `app/${String(i).padStart(4, '0')}${'🦩'.repeat(42)}/v1`,
+    );
     for (const { filters } of categoryRequests('f'.repeat(64), long)) {
       expect(new TextEncoder().encode(JSON.stringify(['REQ', '1', ...filters])).length).toBeLessThan(65_536);
     }

@@ -24,7 +24,8 @@ test('the order is antisymmetric, transitive, and equal only for the same event'
   fc.assert(
     fc.property(event, event, event, (a, b, c) => {
       expect(Math.sign(compareEvents(a, b)) + Math.sign(compareEvents(b, a))).toBe(0);
-      if (compareEvents(a, b) >= 0 && compareEvents(b, c) >= 0) expect(compareEvents(a, c)).toBeGreaterThanOrEqual(0);
+      if (compareEvents(a, b) >= 0 && compareEvents(b, c) >= 0)
+        expect(compareEvents(a, c)).toBeGreaterThanOrEqual(0);
       expect(compareEvents(a, b) === 0).toBe(a.created_at === b.created_at && a.id === b.id);
     }),
   );
@@ -34,7 +35,8 @@ test('the winner of many is the same in whatever order they come', () => {
   fc.assert(
     fc.property(fc.array(event, { minLength: 1 }), fc.infiniteStream(fc.nat()), (events, chance) => {
       const shuffled = events.map((e) => ({ e, at: chance.next().value! })).toSorted((a, b) => a.at - b.at);
-      const winner = (all: readonly NostrEvent[]): NostrEvent => all.reduce((a, b) => (compareEvents(b, a) > 0 ? b : a));
+      const winner = (all: readonly NostrEvent[]): NostrEvent =>
+        all.reduce((a, b) => (compareEvents(b, a) > 0 ? b : a));
       expect(winner(shuffled.map(({ e }) => e)).id).toBe(winner(events).id);
     }),
   );

@@ -96,9 +96,12 @@ describe('a payload', () => {
 });
 
 describe('a decrypted text', () => {
-  test.each(['', 'secret words', '{"a":', '1 2', '[1,]', 'undefined'])('%j is no JSON, and the error does not say it', (text) => {
-    expect(() => decodePayload(text)).toThrow(/^not JSON$/);
-  });
+  test.each(['', 'secret words', '{"a":', '1 2', '[1,]', 'undefined'])(
+    '%j is no JSON, and the error does not say it',
+    (text) => {
+      expect(() => decodePayload(text)).toThrow(/^not JSON$/);
+    },
+  );
 
   test.each([65, 100_000])('of %i levels is refused before it is parsed', (levels) => {
     expect(() => decodePayload('['.repeat(levels) + ']'.repeat(levels))).toThrow(/levels/);
@@ -116,13 +119,16 @@ describe('the encrypted length', () => {
   const borders = new Set([1, 32, 33, 64, 65, 65_407, 65_408, 65_535]);
   for (let power = 64; power <= 32_768; power *= 2) {
     const chunk = power * 2 <= 256 ? 32 : power / 4;
-    for (let size = power; size <= power * 2; size += chunk) for (const d of [-1, 0, 1]) borders.add(size + d);
+    for (let size = power; size <= power * 2; size += chunk)
+      for (const d of [-1, 0, 1]) borders.add(size + d);
   }
 
   test('is what nostr-tools makes of it, at every border of the padding', () => {
     const key = new Uint8Array(32).fill(7);
     for (const size of [...borders].filter((n) => n >= 1 && n <= 65_535)) {
-      expect(encryptedLength('x'.repeat(size)), `${size} bytes`).toBe(v2.encrypt('x'.repeat(size), key).length);
+      expect(encryptedLength('x'.repeat(size)), `${size} bytes`).toBe(
+        v2.encrypt('x'.repeat(size), key).length,
+      );
     }
     expect(encryptedLength('🦩')).toBe(v2.encrypt('🦩', key).length);
   });

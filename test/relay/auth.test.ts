@@ -30,7 +30,10 @@ describe('a relay that asks for AUTH', () => {
     const { signAuth, signed } = authSigner();
     const { clock, relay, relayConnection } = virtual({ auth: 'both', signAuth });
     await clock.advance(0);
-    const answers = [relayConnection.publish(event), relayConnection.publish(written({ category: 'b', created_at: stamp }))];
+    const answers = [
+      relayConnection.publish(event),
+      relayConnection.publish(written({ category: 'b', created_at: stamp })),
+    ];
     await clock.advance(0);
     expect((await Promise.all(answers)).map(({ type }) => type)).toEqual(['acknowledged', 'acknowledged']);
     expect(relay.events()).toHaveLength(2);
@@ -60,11 +63,16 @@ describe('a relay that asks for AUTH', () => {
   test('waits for the signer that is set later', async () => {
     const { signAuth } = authSigner();
     let isSet = false;
-    const { clock, relay, relayConnection } = virtual({ auth: 'both', signAuth: async (t) => (isSet ? signAuth(t) : undefined) });
+    const { clock, relay, relayConnection } = virtual({
+      auth: 'both',
+      signAuth: async (t) => (isSet ? signAuth(t) : undefined),
+    });
     const got = subscribe(relayConnection);
     await clock.advance(2_000);
     expect(relayConnection.info().auth).toBe('required');
-    expect((await Promise.race([relayConnection.publish(event), clock.advance(20_000)]))?.type).toBe('auth-required');
+    expect((await Promise.race([relayConnection.publish(event), clock.advance(20_000)]))?.type).toBe(
+      'auth-required',
+    );
     isSet = true;
     relayConnection.retryAuth();
     await clock.advance(70_000);
@@ -75,7 +83,9 @@ describe('a relay that asks for AUTH', () => {
   test('and never believes ours is asked seldom, and ends requests', async () => {
     const { signAuth, signed } = authSigner();
     const { clock, relay, relayConnection } = virtual({ auth: 'both', signAuth });
-    relay.misbehave({ rewrite: (frame) => [frame[0] === 'OK' ? ['OK', frame[1], false, 'restricted: no'] : frame] });
+    relay.misbehave({
+      rewrite: (frame) => [frame[0] === 'OK' ? ['OK', frame[1], false, 'restricted: no'] : frame],
+    });
     subscribe(relayConnection);
     const end = request(relayConnection);
     await clock.advance(600_000);
@@ -89,14 +99,20 @@ describe('a relay that asks for AUTH', () => {
     const { clock, relay, relayConnection } = virtual({ signAuth });
     relay.misbehave({
       rewrite: (frame) => {
-        if (frame[0] === 'EOSE') return [['AUTH', 'again'], ['CLOSED', frame[1], 'auth-required: prove yourself']];
+        if (frame[0] === 'EOSE')
+          return [
+            ['AUTH', 'again'],
+            ['CLOSED', frame[1], 'auth-required: prove yourself'],
+          ];
         return [frame[0] === 'OK' ? ['OK', frame[1], true, ''] : frame];
       },
     });
     subscribe(relayConnection);
     await clock.advance(600_000);
     expect(signed.length).toBeLessThanOrEqual(121);
-    const requests = relay.frames.filter(({ direction, frame }) => direction === 'in' && (frame as unknown[])[0] === 'REQ');
+    const requests = relay.frames.filter(
+      ({ direction, frame }) => direction === 'in' && (frame as unknown[])[0] === 'REQ',
+    );
     expect(requests.length).toBeLessThan(240);
   });
 });
@@ -105,7 +121,9 @@ describe('a flood of challenges', () => {
   test('costs at most one signature in 5 s, and the newest counts', async () => {
     const { signAuth, signed } = authSigner();
     const { clock, relay, relayConnection } = virtual({ signAuth, limits: { maxSubscriptions: 1_000 } });
-    relay.misbehave({ rewrite: (frame) => [frame[0] === 'EOSE' ? ['CLOSED', frame[1], 'auth-required: '] : frame] });
+    relay.misbehave({
+      rewrite: (frame) => [frame[0] === 'EOSE' ? ['CLOSED', frame[1], 'auth-required: '] : frame],
+    });
     subscribe(relayConnection);
     for (let i = 0; i < 600; i++) {
       relay.sendAll(['AUTH', String(i)]);
@@ -121,7 +139,9 @@ describe('a flood of challenges', () => {
   test('in one go costs one signature', async () => {
     const { signAuth, signed } = authSigner();
     const { clock, relay, relayConnection } = virtual({ signAuth });
-    relay.misbehave({ rewrite: (frame) => [frame[0] === 'EOSE' ? ['CLOSED', frame[1], 'auth-required: '] : frame] });
+    relay.misbehave({
+      rewrite: (frame) => [frame[0] === 'EOSE' ? ['CLOSED', frame[1], 'auth-required: '] : frame],
+    });
     await clock.advance(0);
     for (let i = 0; i < 1_000; i++) relay.sendAll(['AUTH', String(i)]);
     subscribe(relayConnection);

@@ -12,7 +12,12 @@ const stamp = 1_767_225_600;
 
 test('over a real socket a live subscription survives a relay that went away and came back', async () => {
   const first = await startRelay();
-  const made = connection({ url: first.url, clock: systemClock, openSocket: openNodeSocket, chance: () => 0.02 });
+  const made = connection({
+    url: first.url,
+    clock: systemClock,
+    openSocket: openNodeSocket,
+    chance: () => 0.02,
+  });
   const got = subscribe(made);
   await vi.waitFor(() => expect(got.completions).toBe(1));
   await first.close();
@@ -30,7 +35,11 @@ describe('a connection', () => {
     await clock.advance(0);
     relay.disconnectAll('good night');
     await clock.advance(0);
-    expect(relayConnection.info()).toMatchObject({ connected: false, state: 'waiting', lastError: 'good night' });
+    expect(relayConnection.info()).toMatchObject({
+      connected: false,
+      state: 'waiting',
+      lastError: 'good night',
+    });
     await clock.advance(1_000);
     expect(relayConnection.info()).toMatchObject({ connected: true, state: 'open' });
     relay.inject(written({ created_at: stamp }));
@@ -55,7 +64,10 @@ describe('a connection', () => {
   test('to a peer that never answers the handshake is given up after 10 s', async () => {
     const clock = createTestClock();
     let closed = 0;
-    const made = connection({ clock, openSocket: () => ({ bufferedAmount: 0, send: () => {}, close: () => closed++ }) });
+    const made = connection({
+      clock,
+      openSocket: () => ({ bufferedAmount: 0, send: () => {}, close: () => closed++ }),
+    });
     await clock.advance(9_999);
     expect(made.info().state).toBe('connecting');
     await clock.advance(1);
@@ -128,11 +140,10 @@ describe('a connection', () => {
       expect(relayConnection.info().connected).toBe(true);
       relay.misbehave({ silent: true });
       await clock.advance(60_000);
-      expect(relayConnection.info().lastError).toBe('no sign of life');
+      expect(relayConnection.info().lastError).toMatch(/no sign of life|no EOSE in time/);
       relay.behave();
-      await clock.advance(60_000);
+      await clock.advance(120_000);
     }
-    console.log(relayConnection.info(), relay.subscriptions, relay.connections, relay.frames.slice(-5));
     relay.inject(written({ created_at: stamp }));
     await clock.advance(0);
     expect(got.events).toHaveLength(1);
@@ -164,7 +175,11 @@ describe('the backoff', () => {
     const at: number[] = [];
     const relay = createRelay({ clock });
     relay.misbehave({ refuseConnections: true });
-    connection({ clock, chance: () => chance, openSocket: (url, on) => (at.push(clock.now()), relay.openSocket(url, on)) });
+    connection({
+      clock,
+      chance: () => chance,
+      openSocket: (url, on) => (at.push(clock.now()), relay.openSocket(url, on)),
+    });
     await clock.advance(300_000);
     return at;
   }
@@ -227,7 +242,9 @@ describe('a request', () => {
 
   test('that the relay closes ends incomplete', async () => {
     const { clock, relay, relayConnection } = virtual();
-    relay.misbehave({ rewrite: (frame) => [frame[0] === 'EOSE' ? ['CLOSED', frame[1], 'error: shutting down'] : frame] });
+    relay.misbehave({
+      rewrite: (frame) => [frame[0] === 'EOSE' ? ['CLOSED', frame[1], 'error: shutting down'] : frame],
+    });
     const end = request(relayConnection);
     await clock.advance(0);
     expect(await end).toBe('incomplete');
@@ -238,10 +255,14 @@ describe('a request', () => {
 describe('a live subscription', () => {
   test('that the relay closes is asked for again, ever more seldom', async () => {
     const { clock, relay, relayConnection } = virtual({ limits: { maxSubscriptions: 1_000 } });
-    relay.misbehave({ rewrite: (frame) => [frame[0] === 'EOSE' ? ['CLOSED', frame[1], 'error: overloaded'] : frame] });
+    relay.misbehave({
+      rewrite: (frame) => [frame[0] === 'EOSE' ? ['CLOSED', frame[1], 'error: overloaded'] : frame],
+    });
     const got = subscribe(relayConnection);
     await clock.advance(600_000);
-    const asked = relay.frames.filter(({ direction, frame }) => direction === 'in' && (frame as unknown[])[0] === 'REQ').length;
+    const asked = relay.frames.filter(
+      ({ direction, frame }) => direction === 'in' && (frame as unknown[])[0] === 'REQ',
+    ).length;
     expect(asked).toBeGreaterThan(10);
     expect(asked).toBeLessThan(40);
     relay.behave();
@@ -250,6 +271,22 @@ describe('a live subscription', () => {
     relay.inject(written({ created_at: stamp }));
     await clock.advance(0);
     expect(got.events).toHaveLength(1);
+  });
+
+  test('that never gets its EOSE, as one too many on nostream, is asked for again', async () => {
+    const { clock, relay, relayConnection } = virtual({
+      flavour: 'nostream',
+      limits: { maxSubscriptions: 1 },
+    });
+    const [first, second] = [subscribe(relayConnection), subscribe(relayConnection)];
+    await clock.advance(60_000);
+    expect([first.completions, second.completions]).toEqual([1, 0]);
+    first.stop();
+    await clock.advance(120_000);
+    expect(second.completions).toBe(1);
+    relay.inject(written({ created_at: stamp }));
+    await clock.advance(0);
+    expect([first.events, second.events.length]).toEqual([[], 1]);
   });
 
   test('that is stopped leaves neither a subscription nor a timer', async () => {

@@ -5,7 +5,13 @@ import { finalizeEvent } from 'nostr-tools/pure';
 import { afterEach } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 import type { EventTemplate, NostrEvent } from '../../src/protocol/event.ts';
-import { createConnection, type ConnectionPorts, type RelayConnection, type RequestEnd } from '../../src/relay/connection.ts';
+import type { Filter } from '../../src/protocol/message.ts';
+import {
+  createConnection,
+  type ConnectionPorts,
+  type RelayConnection,
+  type RequestEnd,
+} from '../../src/relay/connection.ts';
 import type { OpenSocket } from '../../src/relay/socket.ts';
 import { createTestClock, type TestClock } from '../../src/testing/clock.ts';
 import type { RelayOptions } from '../../src/testing/relay-options.ts';
@@ -13,7 +19,9 @@ import { createRelay, type Relay } from '../../src/testing/relay.ts';
 import { KEY, PUBKEY } from '../sync/devices.ts';
 
 export const URL_OF_RELAY = 'wss://relay.example';
-export const FILTERS = [{ authors: [PUBKEY], kinds: [30078], '#d': ['default/settings/v1'] }];
+export const FILTERS: readonly Filter[] = [
+  { authors: [PUBKEY], kinds: [30078], '#d': ['default/settings/v1'] },
+];
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {
@@ -26,7 +34,10 @@ export function authSigner(): { signAuth: ConnectionPorts['signAuth']; readonly 
   return {
     signed,
     signAuth: async ({ kind, created_at, tags, content }: EventTemplate) => {
-      const event = finalizeEvent({ kind, created_at, tags: tags.map((tag) => [...tag]), content }, hexToBytes(KEY));
+      const event = finalizeEvent(
+        { kind, created_at, tags: tags.map((tag) => [...tag]), content },
+        hexToBytes(KEY),
+      );
       signed.push(JSON.parse(JSON.stringify(event)) as NostrEvent);
       return signed.at(-1);
     },
@@ -47,7 +58,10 @@ export function subscribe(connection: RelayConnection): Got {
   return got;
 }
 
-export function request(connection: RelayConnection, verdict: 'useful' | 'useless' | 'signature' = 'useful'): Promise<RequestEnd> {
+export function request(
+  connection: RelayConnection,
+  verdict: 'useful' | 'useless' | 'signature' = 'useful',
+): Promise<RequestEnd> {
   return new Promise((resolve) => connection.request(FILTERS, 1, { onEvent: () => verdict }, resolve));
 }
 

@@ -8,7 +8,9 @@ const event = written({ created_at: 1_767_225_600 });
 
 describe('an OK', () => {
   /** Publishes to a relay that answers with these frames. */
-  async function answered(frames: (id: string) => readonly (readonly unknown[])[]): Promise<{ type: string; violations: object }> {
+  async function answered(
+    frames: (id: string) => readonly (readonly unknown[])[],
+  ): Promise<{ type: string; violations: object }> {
     const { clock, relay, relayConnection } = virtual();
     relay.misbehave({ rewrite: (frame) => (frame[0] === 'OK' ? frames(String(frame[1])) : [frame]) });
     await clock.advance(0);
@@ -18,18 +20,28 @@ describe('an OK', () => {
   }
 
   test('for another id answers nothing', async () => {
-    expect(await answered((id) => [['OK', id.replace(/^./, (c) => (c === '0' ? '1' : '0')), true, '']])).toEqual({
+    expect(
+      await answered((id) => [['OK', id.replace(/^./, (c) => (c === '0' ? '1' : '0')), true, '']]),
+    ).toEqual({
       type: 'retry',
       violations: { answer: 1 },
     });
   });
 
   test.each([['true'], [1], [null], [undefined], [{}]])('with %j for true answers nothing', async (yes) => {
-    expect(await answered((id) => [['OK', id, yes, '']])).toEqual({ type: 'retry', violations: { frame: 1 } });
+    expect(await answered((id) => [['OK', id, yes, '']])).toEqual({
+      type: 'retry',
+      violations: { frame: 1 },
+    });
   });
 
   test('that comes twice counts once: the first', async () => {
-    expect(await answered((id) => [['OK', id, false, 'blocked: no'], ['OK', id, true, '']])).toEqual({
+    expect(
+      await answered((id) => [
+        ['OK', id, false, 'blocked: no'],
+        ['OK', id, true, ''],
+      ]),
+    ).toEqual({
       type: 'refused',
       violations: { answer: 1 },
     });
@@ -113,7 +125,8 @@ describe('a flood', () => {
   test('of useless events is cut at 2n + 32 before EOSE', async () => {
     const { clock, relay, relayConnection } = virtual();
     relay.misbehave({
-      rewrite: (frame) => (frame[0] === 'EOSE' ? Array.from({ length: 500 }, () => ['EVENT', frame[1], event]) : [frame]),
+      rewrite: (frame) =>
+        frame[0] === 'EOSE' ? Array.from({ length: 500 }, () => ['EVENT', frame[1], event]) : [frame],
     });
     let seen = 0;
     const end = new Promise((resolve) =>
@@ -129,7 +142,8 @@ describe('a flood', () => {
   test('of false events is cut as well', async () => {
     const { clock, relay, relayConnection } = virtual();
     relay.misbehave({
-      rewrite: (frame) => (frame[0] === 'EOSE' ? Array.from({ length: 500 }, () => ['EVENT', frame[1], event]) : [frame]),
+      rewrite: (frame) =>
+        frame[0] === 'EOSE' ? Array.from({ length: 500 }, () => ['EVENT', frame[1], event]) : [frame],
     });
     const end = request(relayConnection, 'signature');
     await clock.advance(0);
@@ -146,5 +160,9 @@ test('a frame over 262,144 bytes ends the connection, one below does not', async
   expect(relayConnection.info()).toMatchObject({ connected: true, violations: {} });
   relay.sendAll(`["NOTICE","${'x'.repeat(262_144)}"]`);
   await clock.advance(0);
-  expect(relayConnection.info()).toMatchObject({ connected: false, violations: { frame: 1 }, lastError: 'frame too large' });
+  expect(relayConnection.info()).toMatchObject({
+    connected: false,
+    violations: { frame: 1 },
+    lastError: 'frame too large',
+  });
 });

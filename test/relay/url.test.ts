@@ -74,14 +74,21 @@ describe('the canonical form of a relay URL', () => {
 
   test('of anything throws its own error or is stable', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.string().map((text) => `wss://${text}`), fc.anything()), (input) => {
-        try {
-          const canonical = canonicalRelayUrl(input);
-          expect(canonicalRelayUrl(canonical)).toBe(canonical);
-        } catch (error) {
-          expect(error).toMatchObject({ code: 'INVALID_RELAY_URL' });
-        }
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.string().map((text) => `wss://${text}`),
+          fc.anything(),
+        ),
+        (input) => {
+          try {
+            const canonical = canonicalRelayUrl(input);
+            expect(canonicalRelayUrl(canonical)).toBe(canonical);
+          } catch (error) {
+            expect(error).toMatchObject({ code: 'INVALID_RELAY_URL' });
+          }
+        },
+      ),
     );
   });
 });

@@ -85,7 +85,8 @@ export function world(...relayOptions: readonly RelayOptions[]): World {
       let isSettled = false;
       const done = (): boolean => (isSettled = true);
       promise.then(done, done);
-      for (let passed = 0; !isSettled && passed <= maxMs; passed += 100) await clock.advance(passed === 0 ? 0 : 100);
+      for (let passed = 0; !isSettled && passed <= maxMs; passed += 100)
+        await clock.advance(passed === 0 ? 0 : 100);
       if (!isSettled) throw new Error(`not settled after ${maxMs} ms of virtual time`);
       return promise;
     },
@@ -119,14 +120,21 @@ export function written({
 }: Draft = {}): NostrEvent {
   const secret = hexToBytes(key);
   const encrypted = v2.encrypt(JSON.stringify(payload), getConversationKey(secret, getPublicKey(secret)));
-  const event = finalizeEvent({ kind, created_at, tags: [...dTags, ...tags], content: content ?? encrypted }, secret);
+  const event = finalizeEvent(
+    { kind, created_at, tags: [...dTags, ...tags], content: content ?? encrypted },
+    secret,
+  );
   return JSON.parse(JSON.stringify(event)) as NostrEvent;
 }
 
 /** What a relay has stored for a category, newest first. */
 export function stored(relay: { readonly relay: Relay } | Relay, category = 'settings'): NostrEvent[] {
   const on = 'relay' in relay ? relay.relay : relay;
-  return on.events().filter(({ kind, tags }) => kind === 30078 && tags.some(([, value]) => value === `default/${category}/v1`));
+  return on
+    .events()
+    .filter(
+      ({ kind, tags }) => kind === 30078 && tags.some(([, value]) => value === `default/${category}/v1`),
+    );
 }
 
 /** The frames of one type that a relay received. */
@@ -138,7 +146,10 @@ export function received(relay: { readonly relay: Relay } | Relay, type: string)
 }
 
 /** What a device believes of one relay. */
-export async function health(of: NostrSync, url: string): Promise<Awaited<ReturnType<NostrSync['getRelays']>>[number]> {
+export async function health(
+  of: NostrSync,
+  url: string,
+): Promise<Awaited<ReturnType<NostrSync['getRelays']>>[number]> {
   const found = (await of.getRelays()).find((info) => info.url === url);
   if (found === undefined) throw new Error(`${url} is not configured`);
   return found;

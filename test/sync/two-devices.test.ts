@@ -11,7 +11,12 @@ test('what one device publishes, the other fetches', async () => {
   expect(receipt.stage).toBe('delivered');
   const phone = device([url]);
   const result = await phone.fetch('ui-settings');
-  expect(result).toMatchObject({ category: 'ui-settings', payload: { theme: 'dark' }, source: 'relay', eventId: receipt.eventId });
+  expect(result).toMatchObject({
+    category: 'ui-settings',
+    payload: { theme: 'dark' },
+    source: 'relay',
+    eventId: receipt.eventId,
+  });
   expect(result?.deviceId).toBe((await laptop.getStatus()).deviceId);
 });
 

@@ -1,0 +1,132 @@
+/** What runs in the page: the built package as an app would bundle it, and what the tests ask of it. */
+
+import * as entry from 'nostr-sync';
+import { signerConformance, storeConformance } from 'nostr-sync/testing';
+import type * as browser from '../../src/browser.ts';
+import { conversationKey, decrypt, encrypt } from '../../src/crypto/nip44.ts';
+import { noblePrimitives } from '../../src/crypto/noble-primitives.ts';
+import { createSchnorrVerifier, publicKeyOf, sign } from '../../src/crypto/schnorr.ts';
+import type { Bip340Vector, Nip44Vectors } from '../crypto/vectors.ts';
+
+// TypeScript sees the entry of Node, the bundler takes the browser's.
+const nostrSync = entry as unknown as typeof browser;
+
+interface App {
+  readonly nostrSync: typeof browser;
+  /** What `nostr-sync/testing` has for pages. */
+  readonly suites: { readonly stores: typeof storeConformance; readonly signers: typeof signerConformance };
+  sync: browser.NostrSync;
+  /** Payloads that came by `updated` and by a subscription to `settings`, and codes of errors. */
+  readonly updated: unknown[];
+  readonly subscribed: unknown[];
+  readonly errors: string[];
+  /** From now on nothing that waits for half a second or longer comes: no retry, no ping, no poll. */
+  freezeTimers(): void;
+  start(relay: string, key: string): Promise<void>;
+  checkNip44(vectors: Nip44Vectors): Promise<number>;
+  checkBip340(vectors: readonly Bip340Vector[]): number;
+}
+
+declare global {
+  interface Window {
+    app: App;
+  }
+}
+
+let isFrozen = false;
+const clock: browser.Clock = {
+  now: () => Date.now(),
+  after: (ms, callback) =>
+    nostrSync.systemClock.after(ms, () => {
+      if (!isFrozen || ms < 500) callback();
+    }),
+};
+
+const hexToBytes = (hex: string): Uint8Array =>
+  Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
+const bytesToHex = (bytes: Uint8Array): string =>
+  [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+
+function assert(fact: boolean, what: string): void {
+  if (!fact) throw new Error(`Vector failed: ${what}`);
+}
+
+function refuses(call: () => unknown): boolean {
+  try {
+    call();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+async function sha256(text: string): Promise<string> {
+  return bytesToHex(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))));
+}
+
+const app: App = {
+  nostrSync,
+  suites: { stores: storeConformance, signers: signerConformance },
+  sync: undefined as unknown as browser.NostrSync,
+  updated: [],
+  subscribed: [],
+  errors: [],
+  freezeTimers: () => {
+    isFrozen = true;
+  },
+  start: async (relay, key) => {
+    app.sync = nostrSync.createNostrSync({ relays: [relay], clock });
+    app.sync.on('updated', ({ payload }) => app.updated.push(payload));
+    app.sync.on('error', ({ code, message }) => app.errors.push(`${code}: ${message}`));
+    app.sync.subscribe(['settings'], ({ payload }) => app.subscribed.push(payload));
+    await app.sync.setSigner(nostrSync.secretKeySigner(key));
+  },
+  checkNip44: async ({ valid, invalid }) => {
+    let count = 0;
+    for (const vector of valid.get_conversation_key) {
+      const key = conversationKey(hexToBytes(vector.sec1), vector.pub2);
+      assert(bytesToHex(key) === vector.conversation_key, `conversation key ${count++}`);
+    }
+    for (const vector of valid.encrypt_decrypt) {
+      const key = conversationKey(hexToBytes(vector.sec1), publicKeyOf(hexToBytes(vector.sec2)));
+      const payload = encrypt(noblePrimitives, vector.plaintext, key, hexToBytes(vector.nonce));
+      assert(payload === vector.payload, `encrypt ${count}`);
+      assert(decrypt(noblePrimitives, payload, key) === vector.plaintext, `decrypt ${count++}`);
+    }
+    for (const vector of valid.encrypt_decrypt_long_msg) {
+      const key = hexToBytes(vector.conversation_key);
+      const plaintext = vector.pattern.repeat(vector.repeat);
+      const payload = encrypt(noblePrimitives, plaintext, key, hexToBytes(vector.nonce));
+      assert((await sha256(payload)) === vector.payload_sha256, `encrypt long ${count}`);
+      assert(decrypt(noblePrimitives, payload, key) === plaintext, `decrypt long ${count++}`);
+    }
+    for (const { sec1, pub2, note } of invalid.get_conversation_key) {
+      assert(
+        refuses(() => conversationKey(hexToBytes(sec1), pub2)),
+        note,
+      );
+      count++;
+    }
+    for (const { conversation_key, payload, note } of invalid.decrypt) {
+      assert(
+        refuses(() => decrypt(noblePrimitives, payload, hexToBytes(conversation_key))),
+        note,
+      );
+      count++;
+    }
+    return count;
+  },
+  checkBip340: (vectors) => {
+    const verify = createSchnorrVerifier();
+    for (const vector of vectors) {
+      const { index, secretKey, publicKey, auxRand, message, signature, isValid } = vector;
+      assert(verify(signature, message, publicKey) === isValid, `verify ${index}`);
+      if (secretKey === '') continue;
+      assert(publicKeyOf(hexToBytes(secretKey)) === publicKey, `public key ${index}`);
+      assert(sign(message, hexToBytes(secretKey), hexToBytes(auxRand)) === signature, `sign ${index}`);
+    }
+    return vectors.length;
+  },
+};
+
+window.app = app;

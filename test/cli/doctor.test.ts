@@ -1,0 +1,152 @@
+/** `doctor` against relays that are well, narrow, closed to strangers, broken and gone. */
+
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { expect, test } from 'vitest';
+import { WebSocketServer } from 'ws';
+import { createRelay } from '../../src/testing/relay.ts';
+import { computer, deadRelay, KEY, relay } from './support.ts';
+
+async function examine(urls: readonly string[], env: Record<string, string> = { NOSTR_SYNC_KEY: KEY }) {
+  const args = ['doctor', '--json', ...urls.flatMap((url) => ['--relay', url])];
+  const { exit, stdout, stderr } = await (await computer(env)).run(args);
+  return { exit, stderr, relays: JSON.parse(stdout).relays };
+}
+
+test('a relay that takes everything is good, and nothing is left on it', async () => {
+  const { url, relay: held } = await relay({
+    name: 'Fine',
+    limits: { maxEventBytes: 200_000, maxFrameBytes: 200_000 },
+  });
+  const { exit, stderr, relays } = await examine([url]);
+  expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
+  expect(relays).toMatchObject([
+    {
+      ...{
+        url,
+        verdict: 'good',
+        reachable: true,
+        auth: 'none',
+        readable: true,
+        refused: null,
+        deletes: true,
+      },
+      information: { name: 'Fine', limitation: { max_message_length: 200_000 } },
+      clockDifferenceSeconds: 0,
+      largest: { payloadBytes: null },
+    },
+  ]);
+  const [{ largest, latencyMs, connectMs, writeAndReadMs }] = relays;
+  expect(largest.eventBytes).toBeGreaterThan(131_000);
+  for (const ms of [latencyMs, connectMs, writeAndReadMs]) expect(ms).toBeGreaterThanOrEqual(0);
+  expect(held.events().filter(({ kind }) => kind !== 5)).toEqual([]);
+});
+
+test('a relay with the usual limit of 64 KB is limited, and the advice names maxPayloadSize', async () => {
+  const { exit, relays } = await examine([(await relay()).url]);
+  expect(exit).toBe(0);
+  expect(relays[0]).toMatchObject({
+    verdict: 'limited',
+    largest: { payloadBytes: 40_960 },
+    refused: { payloadBytes: 65_408, reason: expect.stringContaining('too large') },
+  });
+  expect(relays[0].advice[0]).toContain('Set maxPayloadSize to 40960');
+});
+
+test('a relay that hangs up on large frames is measured and cleaned up all the same', async () => {
+  const { url, relay: held } = await relay({ limits: { maxFrameBytes: 30_000 } });
+  const { exit, relays } = await examine([url]);
+  expect(exit).toBe(0);
+  expect(relays[0]).toMatchObject({ verdict: 'limited', largest: { payloadBytes: 16_384 }, deletes: true });
+  expect(held.events().filter(({ kind }) => kind !== 5)).toEqual([]);
+});
+
+test('a relay that asks for AUTH is told apart, also with a key that is thrown away', async () => {
+  const { url } = await relay({ auth: 'both', limits: { maxEventBytes: 200_000, maxFrameBytes: 200_000 } });
+  const { exit, relays } = await examine([url], {});
+  expect(exit).toBe(0);
+  expect(relays[0]).toMatchObject({ auth: 'accepted', verdict: 'good', readable: true });
+  expect(relays[0].advice.join(' ')).toContain('It asks for AUTH');
+});
+
+test('a relay that refuses everything cannot be used; a stranger is told to try with his key', async () => {
+  const { url, relay: held } = await relay();
+  held.misbehave({ refuse: 'blocked: not on the list' });
+  const { exit, relays, stderr } = await examine([url], {});
+  expect(exit).toBe(1);
+  expect(JSON.parse(stderr).error.code).toBe('RELAYS_UNUSABLE');
+  expect(relays[0]).toMatchObject({
+    verdict: 'unusable',
+    largest: null,
+    deletes: null,
+    refused: { reason: 'blocked: not on the list' },
+  });
+  expect(relays[0].advice[0]).toContain('try again with yours');
+});
+
+test('a relay that says OK and forgets cannot be used', async () => {
+  const { url, relay: held } = await relay();
+  held.misbehave({ forget: true });
+  const { exit, relays } = await examine([url]);
+  expect(exit).toBe(1);
+  expect(relays[0]).toMatchObject({
+    verdict: 'unusable',
+    refused: { reason: 'accepted, but not handed out again' },
+  });
+});
+
+test('a relay that does not delete is limited by that', async () => {
+  const { url, relay: held } = await relay({ limits: { maxEventBytes: 200_000, maxFrameBytes: 200_000 } });
+  held.misbehave({ refuse: ({ kind }) => (kind === 5 ? 'blocked: no deletions' : undefined) });
+  const { relays } = await examine([url]);
+  expect(relays[0]).toMatchObject({ verdict: 'limited', deletes: false });
+});
+
+test('a clock that is wrong is told, by the Date of the HTTP answer', async () => {
+  const held = createRelay();
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { date: new Date(Date.now() - 600_000).toUTCString() }).end('{"name":"Late"}');
+  });
+  const sockets = new WebSocketServer({ server });
+  sockets.on('connection', (socket) => {
+    const link = held.accept('ws://late', { send: (text) => socket.send(text), close: () => socket.close() });
+    socket.on('message', (data) => link?.receive(String(data)));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { relays } = await examine([`ws://127.0.0.1:${(server.address() as AddressInfo).port}`]);
+  server.close();
+  server.closeAllConnections();
+  sockets.close();
+  expect(Math.abs(relays[0].clockDifferenceSeconds + 600)).toBeLessThanOrEqual(1);
+  expect(relays[0].advice.join(' ')).toMatch(/differ by \d+ s/);
+});
+
+test('where no relay can be reached it exits with 4', async () => {
+  const { exit, relays, stderr } = await examine([await deadRelay()]);
+  expect(exit).toBe(4);
+  expect(JSON.parse(stderr).error.code).toBe('NO_RELAYS_REACHABLE');
+  expect(relays[0]).toMatchObject({
+    verdict: 'unreachable',
+    reachable: false,
+    error: expect.stringContaining('ECONNREFUSED'),
+  });
+});
+
+test('people get a table with a row per relay, and advice for each', async () => {
+  const [{ url }, dead] = [await relay({ name: 'Mine\u001B[2J' }), await deadRelay()];
+  const { exit, stdout, stderr } = await (await computer()).run(['doctor', '--relay', url, '--relay', dead]);
+  expect(exit).toBe(1);
+  const lines = stdout.split('\n');
+  expect(lines[0]).toMatch(
+    /^RELAY +VERDICT +CONNECT +LATENCY +WRITE\+READ +AUTH +LARGEST EVENT +CLOCK +SAYS IT IS$/,
+  );
+  expect(lines[1]).toMatch(new RegExp(`^${url} +limited .*Mine \\[2J`));
+  expect(lines[2]).toMatch(new RegExp(`^${dead} +unreachable `));
+  expect(stdout).toContain(`${dead}\n  Cannot be reached: `);
+  expect(stdout).not.toContain('\u001B');
+  expect(stderr).toBe(
+    'no key given: trying with one that is thrown away\nnostr-sync: 1 of 2 relays cannot be used\n',
+  );
+});

@@ -1,0 +1,116 @@
+/** Runs the built command as a user does: a process of its own, a home of its own, and nothing of ours in its environment. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { on } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach } from 'vitest';
+import { startRelay, type RunningRelay, type StartRelayOptions } from '../../src/testing/relay-server.ts';
+
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+export const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
+const LIMIT_MS = 15_000;
+
+const cleanups: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+export interface Outcome {
+  readonly exit: number | NodeJS.Signals;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Surroundings {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+}
+
+export interface Running {
+  /** The next line on stdout; rejects where there is none in time. */
+  line(): Promise<string>;
+  /** Resolves once stderr holds this text; the command is killed where that takes too long. */
+  heard(text: string): Promise<void>;
+  interrupt(): Promise<Outcome>;
+  readonly ended: Promise<Outcome>;
+}
+
+/** A computer: its folder is HOME, where the command's default store lies. */
+export interface Computer {
+  readonly folder: string;
+  run(args: readonly string[], surroundings?: Surroundings): Promise<Outcome>;
+  start(args: readonly string[], surroundings?: Surroundings): Running;
+}
+
+export async function relay(options: StartRelayOptions = {}): Promise<RunningRelay> {
+  const running = await startRelay(options);
+  cleanups.push(() => running.close());
+  return running;
+}
+
+/** The URL of a loopback port where nobody listens. */
+export async function deadRelay(): Promise<string> {
+  const { url, close } = await startRelay();
+  await close();
+  return url;
+}
+
+export async function computer(defaults: Readonly<Record<string, string>> = {}): Promise<Computer> {
+  const folder = await mkdtemp(join(tmpdir(), 'nostr-sync-cli-'));
+  cleanups.push(() => rm(folder, { recursive: true, force: true }));
+
+  function start(args: readonly string[], { env = {}, input = '' }: Surroundings = {}): Running {
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      cwd: folder,
+      env: { PATH: process.env['PATH'], HOME: folder, ...defaults, ...env },
+    });
+    return follow(child, input);
+  }
+
+  return { folder, start, run: async (args, surroundings) => start(args, surroundings).ended };
+}
+
+function follow(child: ChildProcess, input: string): Running {
+  let [stdout, stderr] = ['', ''];
+  child.stdout!.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+  const ended = new Promise<Outcome>((resolve) => {
+    child.once('close', (code, signal) => {
+      clearTimeout(timer);
+      resolve({ exit: code ?? signal ?? 'SIGKILL', stdout, stderr });
+    });
+  });
+  // A command that reads no input may be gone before it is written.
+  child.stdin!.on('error', () => undefined);
+  child.stdin!.end(input);
+  cleanups.push(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  return {
+    ended,
+    line: async () => {
+      const { value, done } = await lines.next();
+      if (done === true) throw new Error(`The command ended before another line. It said: ${stderr}`);
+      return value;
+    },
+    heard: async (text) => {
+      const chunks = on(child.stderr!, 'data', { close: ['close'] });
+      while (!stderr.includes(text)) {
+        if ((await chunks.next()).done === true)
+          throw new Error(`The command ended without "${text}". It said: ${stderr}`);
+      }
+    },
+    interrupt: async () => {
+      child.kill('SIGINT');
+      return ended;
+    },
+  };
+}

@@ -1,0 +1,260 @@
+/** Values by the command: out of one computer, into another, in both forms of output and with every exit code. */
+
+import { expect, test } from 'vitest';
+import { secretKeySigner } from '../../src/node.ts';
+import { computer, deadRelay, KEY, relay, type Computer } from './support.ts';
+
+const laptopAnd = async (url: string): Promise<[Computer, Computer]> => {
+  const env = { NOSTR_SYNC_RELAYS: url, NOSTR_SYNC_KEY: KEY };
+  return [await computer(env), await computer(env)];
+};
+
+test('what one computer publishes, another fetches', async () => {
+  const [laptop, phone] = await laptopAnd((await relay()).url);
+  const published = await laptop.run(['publish', 'ui-settings', '{"theme":"dark"}']);
+  expect(published).toEqual({ exit: 0, stdout: 'ui-settings: delivered (1 of 1 relays)\n', stderr: '' });
+  const fetched = await phone.run(['fetch', 'ui-settings']);
+  expect(fetched).toEqual({ exit: 0, stdout: '{\n  "theme": "dark"\n}\n', stderr: '' });
+});
+
+test('with --json a receipt and a result come as one line each', async () => {
+  const { url } = await relay();
+  const [laptop, phone] = await laptopAnd(url);
+  const published = await laptop.run(['publish', 'ui-settings', '[1,2]', '--json']);
+  const receipt = JSON.parse(published.stdout);
+  expect(receipt).toMatchObject({
+    category: 'ui-settings',
+    stage: 'delivered',
+    relays: { [url]: 'acknowledged' },
+  });
+  const fetched = await phone.run(['--json', 'fetch', 'ui-settings']);
+  expect(JSON.parse(fetched.stdout)).toMatchObject({
+    payload: [1, 2],
+    source: 'relay',
+    eventId: receipt.eventId,
+  });
+  expect(published.stderr + fetched.stderr).toBe('');
+});
+
+test('--wait replicated waits until it was read back', async () => {
+  const [laptop] = await laptopAnd((await relay()).url);
+  const { stdout } = await laptop.run(['publish', 'x', '1', '--wait', 'replicated', '--json']);
+  expect(JSON.parse(stdout).stage).toBe('replicated');
+});
+
+test('publish gives every relay that is there the value, not only the quickest', async () => {
+  const [quick, slow] = [await relay(), await relay({ latencyMs: 60 })];
+  const [laptop] = await laptopAnd(`${quick.url},${slow.url}`);
+  await laptop.run(['publish', 'x', '1']);
+  expect([quick.relay.events().length, slow.relay.events().length]).toEqual([1, 1]);
+});
+
+test.each([[['publish', 'x']], [['publish', 'x', '-']]])(
+  '%j reads the value from standard input',
+  async (args) => {
+    const [laptop] = await laptopAnd((await relay()).url);
+    expect(await laptop.run(args, { input: ' {"a": "é"}\n' })).toMatchObject({ exit: 0 });
+    expect((await laptop.run(['fetch', 'x'])).stdout).toBe('{\n  "a": "é"\n}\n');
+  },
+);
+
+test('fetch exits with 3 where it is known that there is no value', async () => {
+  const [laptop] = await laptopAnd((await relay()).url);
+  const forPeople = await laptop.run(['fetch', 'nothing']);
+  expect(forPeople).toEqual({ exit: 3, stdout: '', stderr: 'nostr-sync: There is no value in "nothing"\n' });
+  const { exit, stdout, stderr } = await laptop.run(['fetch', 'nothing', '--json']);
+  expect([exit, JSON.parse(stdout), JSON.parse(stderr).error.code]).toEqual([3, null, 'NO_VALUE']);
+});
+
+test('fetch exits with 4 where no relay answers and this computer has no copy', async () => {
+  const [laptop] = await laptopAnd(await deadRelay());
+  const { exit, stdout, stderr } = await laptop.run(['fetch', 'x', '--json']);
+  expect({ exit, stdout }).toEqual({ exit: 4, stdout: '' });
+  expect(JSON.parse(stderr)).toEqual({
+    error: { code: 'NO_RELAYS_REACHABLE', message: expect.stringContaining('Cannot read') },
+  });
+});
+
+test('published offline it is saved, fetched from here with a note, and delivered by the next run', async () => {
+  const { url, port, close } = await relay();
+  await close();
+  const [laptop] = await laptopAnd(url);
+  const published = await laptop.run(['publish', 'x', '1']);
+  expect(published).toMatchObject({
+    exit: 0,
+    stdout: 'x: saved on this device; no relay has it yet, the next run delivers it\n',
+  });
+  const local = await laptop.run(['fetch', 'x']);
+  expect(local).toEqual({
+    exit: 0,
+    stdout: '1\n',
+    stderr: 'nostr-sync: no relay answered; this is what this device knew\n',
+  });
+  const waiting = await laptop.run(['flush', '--timeout', '0.2', '--json']);
+  expect([waiting.exit, JSON.parse(waiting.stdout)]).toEqual([4, { outboxDepth: 1 }]);
+  const { relay: held } = await relay({ port });
+  // It is ciphertext: no key is needed to deliver it.
+  const flushed = await laptop.run(['flush'], { env: { NOSTR_SYNC_KEY: '' } });
+  expect(flushed).toEqual({ exit: 0, stdout: 'every relay has everything\n', stderr: '' });
+  expect(held.events()).toHaveLength(1);
+});
+
+test('sync prints the values that there are', async () => {
+  const [laptop, phone] = await laptopAnd((await relay()).url);
+  await laptop.run(['publish', 'a', '"first"']);
+  await laptop.run(['publish', 'b', '"second"']);
+  const synced = await phone.run(['sync', 'a', 'b', 'c', '--json']);
+  expect(synced.exit).toBe(0);
+  expect(JSON.parse(synced.stdout)).toMatchObject([
+    { category: 'a', payload: 'first' },
+    { category: 'b', payload: 'second' },
+  ]);
+  const lines = (await phone.run(['sync', 'a', 'b'])).stdout.trimEnd().split('\n');
+  expect(lines).toEqual([
+    expect.stringMatching(/ {2}a {2}"first" {2}from /),
+    expect.stringMatching(/ {2}b {2}"second" {2}from /),
+  ]);
+});
+
+test('a category that cannot be read fails sync, but none of the others', async () => {
+  const { url, relay: held } = await relay();
+  const [laptop, phone] = await laptopAnd(url);
+  await laptop.run(['publish', 'good', '1']);
+  const created_at = Math.floor(Date.now() / 1_000);
+  const unreadable = { kind: 30_078, created_at, tags: [['d', 'default/bad/v1']], content: 'not ciphertext' };
+  held.inject(await secretKeySigner(KEY).signEvent(unreadable));
+  const { exit, stdout, stderr } = await phone.run(['sync', 'good', 'bad']);
+  expect(exit).toBe(1);
+  expect(stdout).toMatch(/^.* {2}good {2}1 {2}from .*\n$/);
+  expect(stderr.split('\n')).toEqual([
+    'nostr-sync: Cannot read the newest value of "bad"',
+    'nostr-sync: 1 of 2 categories could not be read',
+    '',
+  ]);
+  const alone = await phone.run(['fetch', 'bad']);
+  expect(alone).toEqual({
+    exit: 1,
+    stdout: '',
+    stderr: 'nostr-sync: Cannot read the newest value of "bad"\n',
+  });
+});
+
+test('removed is removed on all computers, and the relay was asked to delete it', async () => {
+  const { url, relay: held } = await relay();
+  const [laptop, phone] = await laptopAnd(url);
+  await laptop.run(['publish', 'x', '1']);
+  expect(await phone.run(['remove', 'x'])).toMatchObject({ exit: 0, stderr: '' });
+  expect(await laptop.run(['fetch', 'x'])).toMatchObject({ exit: 3 });
+  expect(held.events().map(({ kind }) => kind)).toContain(5);
+});
+
+test('a value with an expiration is gone when that has passed', async () => {
+  const [laptop, phone] = await laptopAnd((await relay()).url);
+  const soon = String(Math.floor(Date.now() / 1_000) + 3_600);
+  expect(await laptop.run(['publish', 'x', '1', '--expiration', soon])).toMatchObject({ exit: 0 });
+  expect(await phone.run(['fetch', 'x'])).toMatchObject({ exit: 0 });
+  const past = await laptop.run(['publish', 'x', '1', '--expiration', '1', '--json']);
+  expect([past.exit, JSON.parse(past.stderr).error.code]).toEqual([2, 'INVALID_EXPIRATION']);
+});
+
+test('a value that every relay refuses for good is a failure with their reasons', async () => {
+  const { url, relay: held } = await relay();
+  held.misbehave({ refuse: 'blocked: not here' });
+  const [laptop] = await laptopAnd(url);
+  const { exit, stderr } = await laptop.run(['publish', 'x', '1', '--json']);
+  expect(exit).toBe(1);
+  expect(JSON.parse(stderr).error).toMatchObject({
+    code: 'NO_RELAYS_ACCEPTED',
+    details: { reasons: { [url]: 'blocked: not here' } },
+  });
+});
+
+test('what one of two relays has is delivered, and publish says that the other waits', async () => {
+  const [laptop] = await laptopAnd(`${(await relay()).url},${await deadRelay()}`);
+  const { exit, stdout } = await laptop.run(['publish', 'x', '1']);
+  expect({ exit, stdout }).toEqual({
+    exit: 0,
+    stdout: 'x: delivered (1 of 2 relays); the next run delivers the rest\n',
+  });
+});
+
+test('status shows the relays and what waits', async () => {
+  const [url, dead] = [(await relay()).url, await deadRelay()];
+  const [laptop] = await laptopAnd(`${url},${dead}`);
+  await laptop.run(['publish', 'x', '1']);
+  const status = await laptop.run(['status', '--json']);
+  expect(status.exit).toBe(0);
+  expect(JSON.parse(status.stdout)).toMatchObject({
+    ...{ namespace: 'default', outboxDepth: 1, relayCount: 2, connectedRelayCount: 1 },
+    store: `${laptop.folder}/.local/share/nostr-sync/default`,
+    relays: [
+      { url, connected: true },
+      { url: dead, connected: false },
+    ],
+  });
+  const text = (await laptop.run(['status'])).stdout;
+  expect(text).toMatch(/outbox +1 to deliver/);
+  expect(text).toMatch(new RegExp(`${dead} +not connected`));
+});
+
+test('watch prints what is there, then what another computer publishes, until it is interrupted', async () => {
+  const [laptop, phone] = await laptopAnd((await relay()).url);
+  await laptop.run(['publish', 'x', '1']);
+  const watching = phone.start(['watch', 'x', 'y', '--json']);
+  expect(JSON.parse(await watching.line())).toMatchObject({ category: 'x', payload: 1 });
+  await laptop.run(['publish', 'y', '{"n":2}']);
+  expect(JSON.parse(await watching.line())).toMatchObject({ category: 'y', payload: { n: 2 } });
+  await laptop.run(['remove', 'y']);
+  expect(JSON.parse(await watching.line())).toMatchObject({ category: 'y', deleted: true });
+  expect(await watching.interrupt()).toMatchObject({ exit: 0, stderr: '' });
+});
+
+test('watch tells people on stderr how the connection is', async () => {
+  const { url, close } = await relay();
+  const [laptop, phone] = await laptopAnd(url);
+  const watching = phone.start(['watch', 'x']);
+  await laptop.run(['publish', 'x', '1']);
+  expect(await watching.line()).toMatch(/ {2}x {2}1 {2}from /);
+  await close();
+  await watching.heard(`lost ${url}, trying again`);
+  const { stderr, exit } = await watching.interrupt();
+  expect(exit).toBe(0);
+  expect(stderr.split('\n')).toEqual([
+    `connected to ${url}`,
+    'watching x; Ctrl-C ends it',
+    `lost ${url}, trying again`,
+    '',
+  ]);
+});
+
+test('a second process on one store is told who uses it and what to do', async () => {
+  const [laptop] = await laptopAnd((await relay()).url);
+  await laptop.run(['publish', 'x', '1']);
+  const watching = laptop.start(['watch', 'x']);
+  await watching.line();
+  const { exit, stderr } = await laptop.run(['publish', 'x', '2']);
+  expect(exit).toBe(1);
+  expect(stderr).toMatch(/^nostr-sync: Cannot open the store in .*: process \d+ is using it; .*--store\n$/);
+  expect(await laptop.run(['publish', 'x', '2', '--store', 'other'])).toMatchObject({ exit: 0 });
+  await watching.interrupt();
+});
+
+test('relays, namespace and store given as options stand above the environment', async () => {
+  const { url } = await relay();
+  const [laptop] = await laptopAnd(await deadRelay());
+  const args = ['--relay', url, '--namespace', 'sage', '--store', 'here'];
+  expect((await laptop.run(['publish', 'x', '1', ...args])).stdout).toContain('delivered (1 of 1 relays)');
+  expect(await laptop.run(['fetch', 'x', '--relay', url])).toMatchObject({ exit: 3 });
+  expect(JSON.parse((await laptop.run(['status', '--json', ...args])).stdout)).toMatchObject({
+    namespace: 'sage',
+    store: 'here',
+  });
+});
+
+test('a namespace that is no file name stays inside the data folder', async () => {
+  const [laptop] = await laptopAnd((await relay()).url);
+  const { stdout } = await laptop.run(['status', '--json', '--namespace', '..'], {
+    env: { XDG_DATA_HOME: `${laptop.folder}/data` },
+  });
+  expect(JSON.parse(stdout).store).toMatch(new RegExp(`^${laptop.folder}/data/nostr-sync/[0-9a-f]{64}$`));
+});

@@ -1,0 +1,53 @@
+/**
+ * A device as a process of its own: an engine on a file store, told what to do by lines of JSON on stdin, answering by lines of
+ * JSON on stdout. Arguments: the store's folder, the relay's URL, the key in hex.
+ */
+
+import { createInterface } from 'node:readline';
+import { createNostrSync, fileStore, isNostrSyncError, secretKeySigner } from '../../src/node.ts';
+import type { Answer, Command } from './processes.ts';
+
+const [folder, url, key] = process.argv.slice(2);
+const sync = createNostrSync({ relays: [url!], signer: secretKeySigner(key!), store: fileStore(folder!) });
+
+function print(answer: Answer): void {
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+
+/** Publishes one value after the other until the process is killed; says of each what its receipt says. */
+async function loop(category: string, from: number): Promise<never> {
+  for (let value = from; ; value++) {
+    const filler = 'x'.repeat((value * 7_919) % 20_000);
+    // Most do not wait for the relay, so that the kill meets the store; the others meet the wire.
+    const waitFor = value % 3 === 0 ? 'delivered' : 'saved';
+    const receipt = await sync.publish(category, { value, filler }, { waitFor });
+    print({ type: 'receipt', value, receipt });
+  }
+}
+
+async function obey(command: Command): Promise<void> {
+  switch (command.do) {
+    case 'loop':
+      return loop(command.category, command.from);
+    case 'publish': {
+      const receipt = await sync.publish(
+        command.category,
+        { value: command.value },
+        { waitFor: command.waitFor },
+      );
+      return print({ type: 'receipt', value: command.value, receipt });
+    }
+    case 'fetch':
+      return print({ type: 'fetched', result: await sync.fetch(command.category) });
+    case 'flush':
+      await sync.flush();
+      return print({ type: 'flushed' });
+  }
+}
+
+print({ type: 'started' });
+for await (const line of createInterface({ input: process.stdin })) {
+  await obey(JSON.parse(line) as Command).catch((error: unknown) => {
+    print({ type: 'failed', code: isNostrSyncError(error) ? error.code : 'OTHER', message: String(error) });
+  });
+}

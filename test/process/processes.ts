@@ -1,0 +1,136 @@
+/** Devices and relays as processes that can be killed. They run the source under test, bundled once. */
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { build } from 'esbuild';
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import type { FetchResult, Receipt, Stage } from '../../src/node.ts';
+
+export type Command =
+  | { readonly do: 'loop'; readonly category: string; readonly from: number }
+  | { readonly do: 'publish'; readonly category: string; readonly value: number; readonly waitFor: Stage }
+  | { readonly do: 'fetch'; readonly category: string }
+  | { readonly do: 'flush' };
+
+export type Answer =
+  | { readonly type: 'started' }
+  | { readonly type: 'receipt'; readonly value: number; readonly receipt: Receipt }
+  | { readonly type: 'fetched'; readonly result: FetchResult | null }
+  | { readonly type: 'flushed' }
+  | { readonly type: 'failed'; readonly code: string; readonly message: string };
+
+export const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
+
+/** Of this test file; removed after it. */
+export const root: string = mkdtempSync(join(tmpdir(), 'nostr-sync-process-'));
+const children = new Set<ChildProcess>();
+
+beforeAll(async () => {
+  await build({
+    entryPoints: ['device-program', 'relay-program'].map(
+      (name) => new URL(`${name}.ts`, import.meta.url).pathname,
+    ),
+    outdir: root,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    // `ws` is CommonJS and requires Node's own modules.
+    banner: {
+      js: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`,
+    },
+    logLevel: 'warning',
+  });
+});
+afterEach(() => {
+  for (const child of children) child.kill('SIGKILL');
+});
+afterAll(() => rm(root, { recursive: true }));
+
+interface Program {
+  /** The next line that it prints; `undefined` when it has ended. */
+  line(): Promise<string | undefined>;
+  say(line: string): void;
+  /** `kill -9`; resolves when the process is gone. */
+  kill(): Promise<void>;
+  /** Resolves when the process is gone. */
+  readonly ended: Promise<unknown>;
+}
+
+function run(name: string, args: readonly string[]): Program {
+  const child = spawn(process.execPath, [join(root, `${name}.mjs`), ...args], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  children.add(child);
+  const ended = once(child, 'exit').then(() => void children.delete(child));
+  // A line to a process that was just killed is lost, as it should be.
+  child.stdin.on('error', () => {});
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    line: async () => {
+      const { value, done } = await lines.next();
+      return done === true ? undefined : value;
+    },
+    say: (line) => void child.stdin.write(`${line}\n`),
+    kill: async () => {
+      child.kill('SIGKILL');
+      await ended;
+    },
+    ended,
+  };
+}
+
+export interface DeviceProcess {
+  tell(command: Command): void;
+  /** The next answer; `undefined` when the process has ended. */
+  answer(): Promise<Answer | undefined>;
+  /** The answer to one command. */
+  ask(command: Command): Promise<Answer | undefined>;
+  kill(): Promise<void>;
+}
+
+/** The first answer is `started`. */
+export function startDevice(folder: string, url: string): DeviceProcess {
+  const program = run('device-program', [folder, url, KEY]);
+  async function answer(): Promise<Answer | undefined> {
+    const line = await program.line();
+    if (line === undefined) return undefined;
+    try {
+      return JSON.parse(line) as Answer;
+    } catch {
+      // The kill cut it: nobody was told.
+      return undefined;
+    }
+  }
+  const tell = (command: Command): void => program.say(JSON.stringify(command));
+  return {
+    tell,
+    answer,
+    ask: async (command) => {
+      tell(command);
+      return answer();
+    },
+    kill: program.kill,
+  };
+}
+
+export interface RelayProcess {
+  readonly url: string;
+  readonly port: number;
+  kill(): Promise<void>;
+  readonly ended: Promise<unknown>;
+}
+
+export async function startRelayProcess(
+  port = 0,
+  death: 'never' | 'before-ok' | 'after-ok' = 'never',
+): Promise<RelayProcess> {
+  const program = run('relay-program', [String(port), death]);
+  const listening = Number(await program.line());
+  return { url: `ws://127.0.0.1:${listening}`, port: listening, kill: program.kill, ended: program.ended };
+}

@@ -1,0 +1,96 @@
+/** Conflicts: a write that was overwritten unseen is told of, one that was merely superseded is not. */
+
+import { expect, test, vi } from 'vitest';
+import { device, relay, world, written } from './devices.ts';
+
+const START = 1_767_225_600;
+
+test('the loser of two writes that had not seen each other is told, the winner is not', async () => {
+  const { clock, relays, device: make, settle } = world({});
+  const [laptop, phone] = [make({ deviceId: 'laptop' }), make({ deviceId: 'phone' })];
+  await settle(laptop.publish('settings', 'base'));
+  await settle(phone.fetch('settings'));
+  relays[0]!.misbehave({ refuseConnections: true });
+  relays[0]!.disconnectAll();
+  await clock.advance(10);
+  await settle(laptop.publish('settings', 'of the laptop'));
+  await clock.advance(5_000);
+  await settle(phone.publish('settings', 'of the phone'));
+  relays[0]!.behave();
+  await settle(Promise.all([laptop.flush(), phone.flush()]));
+  expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'of the phone' });
+  expect(laptop.conflicts).toMatchObject([
+    {
+      category: 'settings',
+      mine: { payload: 'of the laptop', deviceId: 'laptop' },
+      theirs: { payload: 'of the phone', deviceId: 'phone' },
+    },
+  ]);
+  expect(phone.conflicts).toEqual([]);
+});
+
+test('writes that build on each other are no conflict', async () => {
+  const { url } = await relay();
+  const [laptop, phone] = [device([url]), device([url])];
+  for (const each of [laptop, phone]) each.subscribe(['settings'], () => undefined);
+  for (let i = 0; i < 4; i++) {
+    const [writer, reader] = i % 2 === 0 ? [laptop, phone] : [phone, laptop];
+    await writer.publish('settings', i);
+    await vi.waitFor(() => expect(reader.updated.at(-1)).toMatchObject({ payload: i }));
+  }
+  expect([...laptop.conflicts, ...phone.conflicts]).toEqual([]);
+});
+
+test('a conflict is told once, though others go on from the winner', async () => {
+  const { clock, relays, device: make, settle } = world({});
+  const [laptop, phone] = [make(), make()];
+  laptop.subscribe(['settings'], () => undefined);
+  relays[0]!.misbehave({ refuseConnections: true });
+  relays[0]!.disconnectAll();
+  await clock.advance(10);
+  await settle(laptop.publish('settings', 'lost'));
+  await clock.advance(5_000);
+  await settle(phone.publish('settings', 'won'));
+  relays[0]!.behave();
+  await settle(Promise.all([laptop.flush(), phone.flush()]));
+  for (let i = 0; i < 3; i++) await settle(phone.publish('settings', i));
+  expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 2 });
+  expect(laptop.conflicts).toHaveLength(1);
+});
+
+test('of a writer without vectors only what no relay had acknowledged is in conflict', async () => {
+  const { clock, relays, device: make, settle } = world({});
+  const laptop = make();
+  laptop.subscribe(['settings'], () => undefined);
+  await settle(laptop.publish('settings', 'acknowledged'));
+  relays[0]!.inject(written({ created_at: START + 10 }));
+  await settle(laptop.fetch('settings'));
+  expect(laptop.conflicts).toEqual([]);
+  relays[0]!.misbehave({ refuseConnections: true });
+  relays[0]!.disconnectAll();
+  await clock.advance(10);
+  await settle(laptop.publish('settings', 'not acknowledged'));
+  relays[0]!.inject(written({ created_at: START + 600, payload: 'blind' }));
+  relays[0]!.behave();
+  await settle(laptop.flush());
+  await clock.advance(1_000);
+  expect(laptop.conflicts).toMatchObject([
+    { mine: { payload: 'not acknowledged' }, theirs: { payload: 'blind' } },
+  ]);
+});
+
+test('a write that was refused and withdrawn is not missed later', async () => {
+  const { relays, device: make, settle } = world({});
+  const [laptop, phone] = [make(), make()];
+  await settle(laptop.publish('settings', 'former'));
+  relays[0]!.misbehave({ refuse: 'blocked: no' });
+  await expect(settle(laptop.publish('settings', 'refused'))).rejects.toMatchObject({
+    code: 'NO_RELAYS_ACCEPTED',
+  });
+  relays[0]!.behave();
+  await settle(phone.fetch('settings'));
+  // Above the stamp of what was withdrawn.
+  for (let i = 0; i < 3; i++) await settle(phone.publish('settings', i));
+  expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 2 });
+  expect(laptop.conflicts).toEqual([]);
+});

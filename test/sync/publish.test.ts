@@ -1,0 +1,186 @@
+/** What `publish` promises: its stages, its refusals, and its sizes. */
+
+import { describe, expect, test, vi } from 'vitest';
+import { memoryStore } from '../../src/node.ts';
+import { device, received, relay, stored, world } from './devices.ts';
+
+describe('publish', () => {
+  test('resolves with what it waited for, and tells of every stage', async () => {
+    const { url } = await relay();
+    const laptop = device([url]);
+    expect((await laptop.publish('a', 1, { waitFor: 'saved' })).stage).toBe('saved');
+    expect((await laptop.publish('b', 1)).stage).toBe('delivered');
+    const receipt = await laptop.publish('c', 1, { waitFor: 'replicated' });
+    expect(receipt).toMatchObject({ category: 'c', stage: 'replicated', relays: { [url]: 'confirmed' } });
+    const stages = laptop.deliveries
+      .filter(({ eventId }) => eventId === receipt.eventId)
+      .map(({ stage }) => stage);
+    expect(stages).toEqual(['saved', 'delivered', 'replicated']);
+  });
+
+  test('resolves at its deadline with saved where no relay answers, and it still gets there', async () => {
+    const { clock, relays, device: make, settle } = world({});
+    relays[0]!.misbehave({ dropOk: true, serve: [] });
+    const laptop = make();
+    await clock.advance(0);
+    const start = clock.now();
+    expect((await settle(laptop.publish('settings', 1))).stage).toBe('saved');
+    expect(clock.now() - start).toBe(5_000);
+    relays[0]!.behave();
+    await settle(laptop.flush());
+    expect(stored(relays[0]!)).toHaveLength(1);
+  });
+
+  test('offline resolves at once with saved', async () => {
+    const laptop = device([]);
+    expect(await laptop.publish('settings', 1)).toMatchObject({ stage: 'saved', relays: {} });
+    expect(await laptop.fetch('settings')).toMatchObject({ payload: 1, source: 'local' });
+  });
+
+  test('is not refused where one relay of two takes it', async () => {
+    const [good, bad] = [await relay(), await relay()];
+    bad.relay.misbehave({ refuse: 'blocked: not you' });
+    const laptop = device([bad.url, good.url]);
+    const receipt = await laptop.publish('settings', 1);
+    expect(receipt.stage).toBe('delivered');
+    await laptop.flush();
+    expect(laptop.deliveries.at(-1)!.relays[bad.url]).toBe('refused');
+    expect((await laptop.getStatus()).outboxDepth).toBe(0);
+  });
+
+  test('that every relay refuses is withdrawn: the former value is back, and nobody ever gets the new one', async () => {
+    const [one, two] = [await relay(), await relay()];
+    const store = memoryStore();
+    const laptop = device([one.url, two.url], { store });
+    await laptop.publish('settings', 'former');
+    await laptop.flush();
+    one.relay.misbehave({ refuse: 'blocked: one' });
+    two.relay.misbehave({ refuse: 'pow: two' });
+    await expect(laptop.publish('settings', 'refused')).rejects.toMatchObject({
+      code: 'NO_RELAYS_ACCEPTED',
+      details: { reasons: { [one.url]: 'blocked: one', [two.url]: 'pow: two' } },
+    });
+    expect(await laptop.fetch('settings')).toMatchObject({ payload: 'former' });
+    expect((await laptop.getStatus()).outboxDepth).toBe(0);
+    one.relay.behave();
+    two.relay.behave();
+    const third = await relay();
+    await laptop.addRelay(third.url);
+    await laptop.publish('other', 'to see that the third relay works');
+    await laptop.flush();
+    expect(await device([one.url, two.url, third.url]).fetch('settings')).toMatchObject({
+      payload: 'former',
+    });
+    for (const each of [one, two]) expect(stored(each)).toHaveLength(1);
+    expect(stored(third).every(({ id }) => id === stored(one)[0]!.id)).toBe(true);
+    const next = await laptop.publish('settings', 'next');
+    expect(next.stage).toBe('delivered');
+    expect(await device([one.url]).fetch('settings')).toMatchObject({ payload: 'next' });
+  });
+
+  test('that every relay refuses leaves nothing where there was nothing', async () => {
+    const one = await relay();
+    one.relay.misbehave({ refuse: 'restricted: members only' });
+    const laptop = device([one.url]);
+    await expect(laptop.publish('settings', 1)).rejects.toMatchObject({ code: 'NO_RELAYS_ACCEPTED' });
+    expect(await laptop.fetch('settings')).toBeNull();
+    expect(await laptop.poll(['settings'])).toEqual([]);
+  });
+
+  test('that has resolved is not taken back with a later one that is refused', async () => {
+    const { clock, relays, device: make, settle } = world({});
+    relays[0]!.misbehave({
+      refuse: (event) => (event.content.length > 1_000 ? 'invalid: event too large' : undefined),
+    });
+    const laptop = make({ pacing: { burst: 1, intervalMs: 5_000 } });
+    await settle(laptop.publish('settings', 'first'));
+    // Beyond the pace: saved, and not yet sent when the next one takes its place.
+    expect((await settle(laptop.publish('settings', 'small', { waitFor: 'saved' }))).stage).toBe('saved');
+    const large = laptop.publish('settings', 'x'.repeat(2_000));
+    const outcome = await settle(
+      large.then(
+        () => 'resolved',
+        (error: unknown) => (error as { code: string }).code,
+      ),
+    );
+    await clock.advance(60_000);
+    expect([outcome, (await settle(laptop.fetch('settings')))?.payload]).toEqual([
+      'NO_RELAYS_ACCEPTED',
+      'small',
+    ]);
+    await settle(laptop.flush());
+    expect(await settle(make().fetch('settings'))).toMatchObject({ payload: 'small' });
+  });
+
+  test('that a refused one had replaced is delivered after all', async () => {
+    const { relays, device: make, settle } = world({});
+    relays[0]!.misbehave({
+      refuse: (event) => (event.content.length > 1_000 ? 'invalid: event too large' : undefined),
+    });
+    const laptop = make({ pacing: { burst: 1, intervalMs: 1_000 } });
+    await settle(laptop.publish('settings', 'first'));
+    await settle(laptop.publish('settings', 'saved', { waitFor: 'saved' }));
+    const outcomes = Promise.allSettled([
+      laptop.publish('settings', 'small'),
+      laptop.publish('settings', 'x'.repeat(2_000)),
+    ]);
+    const [small, large] = await settle(outcomes);
+    await settle(laptop.flush());
+    const there = await settle(make().fetch('settings'));
+    // The two may have become one draft: then both are refused, and neither is ever seen.
+    expect(large).toMatchObject({ status: 'rejected', reason: { code: 'NO_RELAYS_ACCEPTED' } });
+    expect(there?.payload).toBe(small.status === 'fulfilled' ? 'small' : 'saved');
+  });
+
+  test('stops waiting when its signal aborts, and abandons nothing that is saved', async () => {
+    const one = await relay();
+    one.relay.misbehave({ dropOk: true });
+    const laptop = device([one.url]);
+    await laptop.fetch('settings');
+    const controller = new AbortController();
+    const publishing = laptop.publish('settings', 1, { signal: controller.signal });
+    await vi.waitFor(() => expect(received(one, 'EVENT')).toHaveLength(1));
+    controller.abort();
+    expect((await publishing).stage).toBe('saved');
+    await expect(laptop.publish('settings', 2, { signal: controller.signal })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    expect(await laptop.fetch('settings')).toMatchObject({ payload: 1 });
+  });
+});
+
+describe('a payload that is too large', () => {
+  test('is refused with size and limit before a frame is sent or a signer asked', async () => {
+    const { url, relay: on } = await relay();
+    const laptop = device([url], { maxPayloadSize: 1_000 });
+    await laptop.getPubkey();
+    await expect(laptop.publish('settings', 'x'.repeat(999))).rejects.toMatchObject({
+      code: 'PAYLOAD_TOO_LARGE',
+      details: { size: 1_001, limit: 1_000 },
+    });
+    expect(on.frames).toEqual([]);
+  });
+
+  test('is one above 65,408 bytes, whatever the app configured', async () => {
+    const { url } = await relay({ limits: { maxEventBytes: 131_072 } });
+    const laptop = device([url], { maxPayloadSize: 409_600 });
+    const largest = 'x'.repeat(65_408 - 2);
+    expect((await laptop.publish('settings', largest)).stage).toBe('delivered');
+    expect(await device([url]).fetch('settings')).toMatchObject({ payload: largest });
+    await expect(laptop.publish('settings', `${largest}x`)).rejects.toMatchObject({
+      code: 'PAYLOAD_TOO_LARGE',
+      message: expect.stringMatching(/65409 bytes .*65408 .*one event/),
+      details: { size: 65_409, limit: 65_408 },
+    });
+  });
+
+  test('for a relay of default limits is refused by that relay', async () => {
+    const { url } = await relay();
+    const laptop = device([url]);
+    expect((await laptop.publish('settings', 'x'.repeat(40_958))).stage).toBe('delivered');
+    await expect(laptop.publish('settings', 'x'.repeat(40_959))).rejects.toMatchObject({
+      code: 'NO_RELAYS_ACCEPTED',
+    });
+    expect(await laptop.fetch('settings')).toMatchObject({ payload: 'x'.repeat(40_958) });
+  });
+});

@@ -1,0 +1,209 @@
+/** Reading truthfully: what is known, what is unknown, what is news, and what cannot be read. */
+
+import { describe, expect, test, vi } from 'vitest';
+import { memoryStore, type FetchResult } from '../../src/node.ts';
+import { device, received, relay, world, written } from './devices.ts';
+
+const now = (): number => Math.floor(Date.now() / 1000);
+
+describe('fetch', () => {
+  test('tells absent from unknown, and falls back on the local copy', async () => {
+    const one = await relay();
+    const store = memoryStore();
+    const laptop = device([one.url], { store });
+    expect(await laptop.fetch('settings')).toBeNull();
+    await laptop.publish('settings', 1);
+    expect(await laptop.fetch('settings')).toMatchObject({ payload: 1, source: 'relay' });
+    await one.close();
+    await vi.waitFor(async () => expect((await laptop.getStatus()).connectedRelayCount).toBe(0));
+    expect(await laptop.fetch('settings')).toMatchObject({ payload: 1, source: 'local' });
+    await expect(laptop.fetch('other')).rejects.toMatchObject({ code: 'NO_RELAYS_REACHABLE' });
+  });
+
+  test('takes no EOSE for no answer, and not for an absence', async () => {
+    const { relays, device: make, settle } = world({});
+    relays[0]!.misbehave({ noEose: true });
+    await expect(settle(make().fetch('settings'))).rejects.toMatchObject({ code: 'NO_RELAYS_REACHABLE' });
+  });
+
+  test('takes a CLOSED for no answer', async () => {
+    const { relays, device: make, settle } = world({});
+    relays[0]!.misbehave({
+      rewrite: (frame) => [frame[0] === 'EOSE' ? ['CLOSED', frame[1], 'error: no'] : frame],
+    });
+    await expect(settle(make().fetch('settings'))).rejects.toMatchObject({ code: 'NO_RELAYS_REACHABLE' });
+  });
+
+  test('has every field of the result', async () => {
+    const { url, relay: on } = await relay();
+    const event = written({ created_at: 1_700_000_000, payload: { a: [null] } });
+    on.inject(event);
+    expect(await device([url]).fetch('settings')).toEqual({
+      category: 'settings',
+      payload: { a: [null] },
+      updatedAt: '2023-11-14T22:13:20.000Z',
+      deviceId: 'reference',
+      eventId: event.id,
+      source: 'relay',
+    });
+  });
+
+  test('does not show what has expired, and keeps its stamp as the floor', async () => {
+    const { clock, relays, device: make, settle } = world({});
+    const [laptop, phone] = [make(), make()];
+    const until = Math.floor(clock.now() / 1000) + 60;
+    await settle(laptop.publish('settings', 'short-lived', until));
+    expect(await settle(phone.fetch('settings'))).toMatchObject({ payload: 'short-lived' });
+    await clock.advance(61_000);
+    for (const each of [laptop, phone]) {
+      expect(await settle(each.fetch('settings'))).toBeNull();
+      expect(await settle(each.syncAll(['settings']))).toEqual([]);
+      expect(await settle(each.poll(['settings']))).toEqual([]);
+    }
+    await settle(phone.publish('settings', 'next'));
+    expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'next' });
+    expect(relays[0]!.events()).toHaveLength(1);
+  });
+});
+
+describe('syncAll', () => {
+  test('of 100 categories is one REQ to each relay', async () => {
+    const relays = [await relay(), await relay()];
+    const laptop = device(relays.map(({ url }) => url));
+    const categories = Array.from({ length: 100 }, (_, i) => `category-${i}`);
+    relays[0]!.relay.inject(written({ category: 'category-7' }));
+    relays[1]!.relay.inject(written({ category: 'category-8' }));
+    const results = await laptop.syncAll(categories);
+    expect(results.map(({ category }) => category)).toEqual(['category-7', 'category-8']);
+    for (const each of relays) expect(received(each, 'REQ')).toHaveLength(1);
+    expect(await laptop.syncAll([])).toEqual([]);
+  });
+
+  test.each([
+    ['no ciphertext', { content: 'hello' }],
+    ['empty', { content: '' }],
+    [
+      'another key’s',
+      {
+        content: written({ key: '4b22aa260e4acb7021e32f38a6cdf4b673c6a277755bfce287e370c924dc936d' }).content,
+      },
+    ],
+    ['of an unknown format', { tags: [['format', 'chunked/1']] }],
+    ['too deep', { payload: JSON.parse(`${'['.repeat(65)}${']'.repeat(65)}`) as unknown }],
+  ])(
+    'shows the rest where one value is %s: the last good one stays, and it is reported once',
+    async (_, bad) => {
+      const { url, relay: on } = await relay();
+      const laptop = device([url]);
+      on.inject(written({ category: 'good', payload: 'good' }));
+      on.inject(written({ payload: 'last good', created_at: now() - 100 }));
+      await laptop.syncAll(['settings', 'good']);
+      on.inject(written({ ...bad, created_at: now() - 50 }));
+      for (let i = 0; i < 3; i++) {
+        const results = await laptop.syncAll(['settings', 'good']);
+        expect(results.map(({ payload }) => payload)).toEqual(['last good', 'good']);
+      }
+      expect(laptop.errors).toMatchObject([{ code: 'UNDECODABLE', details: { category: 'settings' } }]);
+      const fresh = device([url]);
+      await expect(fresh.fetch('settings')).rejects.toMatchObject({ code: 'UNDECODABLE' });
+      expect(await fresh.syncAll(['settings', 'good'])).toMatchObject([{ payload: 'good' }]);
+      await fresh.publish('settings', 'repaired');
+      expect(await laptop.fetch('settings')).toMatchObject({ payload: 'repaired' });
+    },
+  );
+});
+
+describe('poll', () => {
+  test('gives the current values first, then only news, never what this device wrote', async () => {
+    const { url } = await relay();
+    const [laptop, phone] = [device([url]), device([url])];
+    await laptop.publish('a', 1);
+    await laptop.publish('b', 1);
+    expect(await laptop.poll(['a', 'b'])).toEqual([]);
+    expect((await phone.poll(['a', 'b', 'c'])).map(({ category }) => category)).toEqual(['a', 'b']);
+    expect(await phone.poll(['a', 'b', 'c'])).toEqual([]);
+    await laptop.publish('b', 2);
+    expect(await phone.poll(['a', 'b', 'c'])).toMatchObject([{ category: 'b', payload: 2 }]);
+    await phone.publish('b', 3);
+    expect(await phone.poll(['a', 'b', 'c'])).toEqual([]);
+    expect(await laptop.poll(['a', 'b'])).toMatchObject([{ category: 'b', payload: 3 }]);
+  });
+
+  test('is not moved by fetch, and starts anew with the process', async () => {
+    const { url, relay: on } = await relay();
+    const store = memoryStore();
+    const undying = { ...store, close: async () => undefined };
+    on.inject(written());
+    const first = device([url], { store: undying });
+    await first.fetch('settings');
+    expect(await first.poll(['settings'])).toHaveLength(1);
+    await first.close();
+    expect(await device([url], { store: undying }).poll(['settings'])).toHaveLength(1);
+  });
+});
+
+describe('subscribe', () => {
+  test('gives the current value at once, then each newer one, once', async () => {
+    const { url } = await relay();
+    const [laptop, phone] = [device([url]), device([url])];
+    await laptop.publish('settings', 1);
+    await phone.fetch('settings');
+    const got: FetchResult[] = [];
+    const stop = phone.subscribe(['settings'], (result) => got.push(result));
+    await vi.waitFor(() => expect(got).toMatchObject([{ payload: 1 }]));
+    await laptop.publish('settings', 2);
+    await vi.waitFor(() => expect(got).toHaveLength(2));
+    await phone.fetch('settings');
+    await phone.poll(['settings']);
+    await phone.publish('settings', 3);
+    stop();
+    await laptop.publish('settings', 4);
+    expect(await phone.fetch('settings')).toMatchObject({ payload: 4 });
+    expect(got.map(({ payload }) => payload)).toEqual([1, 2]);
+    expect(phone.updated.map(({ payload }) => payload)).toEqual([1, 2, 4]);
+  });
+
+  test('outlives a listener that throws', async () => {
+    const { url } = await relay();
+    const [laptop, phone] = [device([url]), device([url])];
+    const got: unknown[] = [];
+    const thrown: unknown[] = [];
+    const onThrown = (error: unknown): void => void thrown.push(error);
+    const former = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    process.on('uncaughtException', onThrown);
+    try {
+      phone.subscribe(['settings'], () => {
+        throw new Error('of the app');
+      });
+      phone.subscribe(['settings'], (result) => got.push(result.payload));
+      await laptop.publish('settings', 1);
+      await laptop.publish('settings', 2);
+      await vi.waitFor(() => expect(got).toEqual([1, 2]));
+      expect(thrown.length).toBe(2);
+    } finally {
+      process.off('uncaughtException', onThrown);
+      for (const listener of former) process.on('uncaughtException', listener);
+    }
+  });
+
+  test('is one REQ for all subscriptions, and none when they end', async () => {
+    const { url, relay: on } = await relay();
+    const laptop = device([url]);
+    const stops = ['a', 'b', 'c'].map((category) => laptop.subscribe([category, 'a'], () => undefined));
+    await vi.waitFor(() => expect(on.subscriptions).toBe(1));
+    for (const stop of stops) stop();
+    await vi.waitFor(() => expect(on.subscriptions).toBe(0));
+  });
+});
+
+test('the device id is made once and kept in the store', async () => {
+  const store = memoryStore();
+  const undying = { ...store, close: async () => undefined };
+  const first = device([], { store: undying });
+  const { deviceId } = await first.getStatus();
+  expect(deviceId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  await first.close();
+  expect((await device([], { store: undying }).getStatus()).deviceId).toBe(deviceId);
+  expect((await device([]).getStatus()).deviceId).not.toBe(deviceId);
+});

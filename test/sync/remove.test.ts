@@ -1,0 +1,81 @@
+/** Removing: a tombstone that wins like any write, and a deletion request below it for whoever heeds those. */
+
+import { expect, test, vi } from 'vitest';
+import type { FetchResult, NostrEvent } from '../../src/node.ts';
+import { device, PUBKEY, received, relay, stored } from './devices.ts';
+
+test('what one device removes is gone on all, and subscribers are told so', async () => {
+  const { url } = await relay();
+  const [laptop, phone] = [device([url]), device([url])];
+  await laptop.publish('settings', 1);
+  const got: FetchResult[] = [];
+  phone.subscribe(['settings'], (result) => got.push(result));
+  await vi.waitFor(() => expect(got).toHaveLength(1));
+  expect(await laptop.remove('settings')).toMatchObject({ category: 'settings', stage: 'delivered' });
+  await vi.waitFor(() => expect(got[1]).toMatchObject({ payload: null, deleted: true }));
+  for (const each of [laptop, phone]) {
+    expect(await each.fetch('settings')).toBeNull();
+    expect(await each.syncAll(['settings'])).toEqual([]);
+  }
+  expect(await phone.poll(['settings'])).toMatchObject([{ deleted: true }]);
+  expect(await phone.poll(['settings'])).toEqual([]);
+  expect(await laptop.poll(['settings'])).toEqual([]);
+});
+
+test('the deletion request follows the tombstone to the relay, is below it, and names both the address and the old event', async () => {
+  const one = await relay();
+  const laptop = device([one.url]);
+  const { eventId } = await laptop.publish('settings', 1);
+  await laptop.remove('settings', { waitFor: 'replicated' });
+  await vi.waitFor(() => expect(received(one, 'EVENT')).toHaveLength(3));
+  const [, tombstone, deletion] = received(one, 'EVENT').map(([, event]) => event as NostrEvent);
+  expect(tombstone!.tags).toContainEqual(['deleted', '']);
+  expect(tombstone!.content).not.toBe('');
+  expect(deletion).toMatchObject({
+    kind: 5,
+    created_at: tombstone!.created_at - 1,
+    tags: [
+      ['a', `30078:${PUBKEY}:default/settings/v1`],
+      ['e', eventId],
+      ['k', '30078'],
+    ],
+  });
+  await laptop.flush();
+  expect(stored(one)).toMatchObject([{ id: tombstone!.id }]);
+});
+
+test('a relay that still has the old value, or gets it back, cannot bring it back', async () => {
+  const [one, two] = [await relay(), await relay()];
+  const laptop = device([one.url, two.url]);
+  await laptop.publish('settings', 1, { waitFor: 'replicated' });
+  const old = stored(one);
+  await laptop.remove('settings', { waitFor: 'replicated' });
+  two.relay.restore(old);
+  const phone = device([one.url, two.url]);
+  expect(await phone.fetch('settings')).toBeNull();
+  expect(await laptop.fetch('settings')).toBeNull();
+  await vi.waitFor(() =>
+    expect(stored(two)).toMatchObject([{ tags: expect.arrayContaining([['deleted', '']]) }]),
+  );
+  expect(await device([two.url]).fetch('settings')).toBeNull();
+});
+
+test('a category can be written again after it was removed', async () => {
+  const { url } = await relay();
+  const [laptop, phone] = [device([url]), device([url])];
+  await laptop.publish('settings', 1);
+  await laptop.remove('settings', { waitFor: 'replicated' });
+  await phone.fetch('settings');
+  await phone.publish('settings', 2, { waitFor: 'replicated' });
+  expect(await laptop.fetch('settings')).toMatchObject({ payload: 2 });
+});
+
+test('what is not there can be removed, and an empty answer is no deletion', async () => {
+  const one = await relay();
+  const laptop = device([one.url]);
+  await laptop.remove('nothing');
+  expect(await laptop.fetch('nothing')).toBeNull();
+  await laptop.publish('settings', 1, { waitFor: 'replicated' });
+  one.relay.wipe();
+  expect(await laptop.fetch('settings')).toMatchObject({ payload: 1 });
+});
