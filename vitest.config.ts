@@ -2,7 +2,7 @@
 
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-const LONG_LANES = ['test/browser/**', 'test/process/**', 'test/interop/nostr-relay/**'];
+const LONG_LANES = ['test/browser/**', 'test/process/**', 'test/cli/**', 'test/interop/nostr-relay/**'];
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -39,7 +39,7 @@ const config: ViteUserConfig = defineConfig({
         extends: true,
         test: {
           name: 'process',
-          include: ['test/process/**/*.test.ts'],
+          include: ['test/process/**/*.test.ts', 'test/cli/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,

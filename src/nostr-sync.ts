@@ -109,6 +109,8 @@ export function createEngine<Categories extends object>(
   let session: Session | undefined;
   /** The signer that was set last, also while its session is being opened. */
   let signer: Signer | undefined;
+  /** The signer with which signing in has failed, perhaps by a store that is well again: the next call tries once more. */
+  let failedSigner: Signer | undefined;
   let closing: Promise<void> | undefined;
 
   const pool = createPool({
@@ -189,6 +191,8 @@ export function createEngine<Categories extends object>(
 
   async function signedIn(what: string): Promise<Session> {
     await opened();
+    const failed = failedSigner;
+    if (failed !== undefined && failed === signer) await next(() => signIn(failed));
     if (session?.signer === undefined) throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: no signer is set`);
     return session;
   }
@@ -197,17 +201,28 @@ export function createEngine<Categories extends object>(
     checkSigner(given);
     dropSigner();
     signer = given;
-    return next(async () => {
-      const isCurrent = (): boolean => signer === given;
-      const cleared = (): NostrSyncError => new NostrSyncError('SIGNER_NOT_SET', 'Cannot set the signer: it was cleared or replaced meanwhile');
-      if (!isCurrent()) throw cleared();
-      const pubkey = await publicKeyOf(given, clock);
-      if (!isCurrent()) throw cleared();
-      const opening = await openIdentity(pubkey);
-      await store.update([], () => new Map([[`identity/${namespace}`, pubkey]]));
-      if (!isCurrent()) throw cleared();
-      opening.signer = given;
+    const signingIn = next(() => signIn(given));
+    signingIn.catch(() => {
+      if (signer === given) failedSigner = given;
     });
+    return signingIn;
+  }
+
+  async function signIn(given: Signer): Promise<void> {
+    const stillWanted = (): void => {
+      if (signer === given) return;
+      throw new NostrSyncError('SIGNER_NOT_SET', 'Cannot set the signer: it was cleared or replaced meanwhile');
+    };
+    stillWanted();
+    if (session?.signer === given) return;
+    const pubkey = await publicKeyOf(given, clock);
+    stillWanted();
+    const opening = await openIdentity(pubkey);
+    const key = `identity/${namespace}`;
+    await store.update([key], (current) => (current.get(key) === pubkey ? new Map() : new Map([[key, pubkey]])));
+    stillWanted();
+    opening.signer = given;
+    failedSigner = undefined;
   }
 
   function relayInfos(): RelayInfo[] {

@@ -48,8 +48,9 @@ export const SUSPECT_TIMEOUT_MS = 5_000;
 export const STABLE_CONNECTION_MS = 30_000;
 export const BACKOFF_BASE_MS = 1_000;
 export const BACKOFF_CAP_MS = 60_000;
-/** Between two signatures of AUTH for one relay. */
+/** Between the first two signatures of AUTH for one connection; doubled after each. */
 export const AUTH_INTERVAL_MS = 5_000;
+export const AUTH_INTERVAL_CAP_MS = 300_000;
 export const RATE_LIMIT_PAUSE_MS = 60_000;
 export const RATE_LIMIT_PAUSE_CAP_MS = 600_000;
 /** A retry to a relay that answers, but not with yes. */

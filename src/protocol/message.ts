@@ -27,7 +27,7 @@ export type RelayMessage =
   | { readonly type: 'NOTICE' };
 
 /** Text of a relay made fit to show: bounded, no control characters. */
-function forPeople(text: unknown): string {
+export function forPeople(text: unknown): string {
   return typeof text === 'string' ? text.slice(0, MAX_REASON_CHARS).replace(/\p{Cc}/gu, ' ') : '';
 }
 

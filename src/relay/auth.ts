@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
-import { AUTH_INTERVAL_MS, KIND_AUTH } from '../protocol/limits.ts';
+import { AUTH_INTERVAL_CAP_MS, AUTH_INTERVAL_MS, KIND_AUTH } from '../protocol/limits.ts';
 
 /** Signs AUTH; `undefined` where no signer is set or it refuses. */
 export type SignAuth = (template: EventTemplate) => Promise<NostrEvent | undefined>;
@@ -35,6 +35,8 @@ export function createAuthExchange(ports: {
   let eventId: string | undefined;
   let signing = false;
   let signedAt = -Infinity;
+  /** Grows with each signature: a relay that is never content must not have a person asked for ever. */
+  let intervalMs = AUTH_INTERVAL_MS;
   let generation = 0;
   let cancelTimer = (): void => undefined;
 
@@ -42,11 +44,12 @@ export function createAuthExchange(ports: {
     cancelTimer();
     if (signing || challenge === undefined || state !== 'required') return;
     const now = clock.now();
-    const waitMs = signedAt + AUTH_INTERVAL_MS - now;
-    if (waitMs > 0 && waitMs <= AUTH_INTERVAL_MS) {
+    const waitMs = signedAt + intervalMs - now;
+    if (waitMs > 0 && waitMs <= intervalMs) {
       cancelTimer = clock.after(waitMs, () => void authenticate());
       return;
     }
+    if (signedAt !== -Infinity) intervalMs = Math.min(intervalMs * 2, AUTH_INTERVAL_CAP_MS);
     const mine = generation;
     const answering = challenge;
     signing = true;
@@ -92,6 +95,7 @@ export function createAuthExchange(ports: {
     },
     reset: () => {
       generation++;
+      intervalMs = AUTH_INTERVAL_MS;
       cancelTimer();
       state = 'none';
       challenge = undefined;

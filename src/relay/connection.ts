@@ -26,7 +26,7 @@ import {
   STABLE_CONNECTION_MS,
   SUSPECT_TIMEOUT_MS,
 } from '../protocol/limits.ts';
-import { parseRelayMessage, type ClientMessage, type Filter } from '../protocol/message.ts';
+import { forPeople, parseRelayMessage, type ClientMessage, type Filter } from '../protocol/message.ts';
 import { createAuthExchange, type SignAuth } from './auth.ts';
 import { backoffMs, type RandomBytes } from './backoff.ts';
 import type { OpenSocket, Socket } from './socket.ts';
@@ -178,7 +178,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     publish,
     wake: () => {
       if (state === 'waiting') connect();
-      else if (state === 'open') prove(SUSPECT_TIMEOUT_MS);
+      else if (state === 'open' && lastHeard !== -Infinity) prove(SUSPECT_TIMEOUT_MS);
     },
     retryAuth: () => {
       if (auth.state === 'required') auth.require();
@@ -248,7 +248,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
   }
 
   function fail(reason: string): void {
-    lastError = reason;
+    lastError = forPeople(reason);
     state = 'waiting';
     disconnect(reason);
     cancelTimer = clock.after(backoffMs(failures++, randomBytes), connect);

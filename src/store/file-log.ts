@@ -14,7 +14,7 @@ import type { Changes } from './store.ts';
 export const FORMAT_VERSION = 1;
 const MAGIC = Buffer.from('nostr-sync\r\n', 'latin1');
 const VERSION_AT = MAGIC.length;
-export const HEADER_BYTES = MAGIC.length + 8;
+export const HEADER_BYTES: number = MAGIC.length + 8;
 const RECORD_HEAD_BYTES = 8;
 /** The Castagnoli polynomial, reflected (RFC 3720, appendix B.4). */
 const CRC32C_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {

@@ -194,7 +194,7 @@ export function createReader(ports: {
         const event = replica.get(dTag)!.event;
         if (event === undefined || isExpired(event, Math.floor(ports.clock.now() / 1000))) continue;
         const result = await decode(event, dTag, source).catch(unlessUndecodable);
-        if (result === undefined) continue;
+        if (result === undefined || polled.get(dTag) === event.id) continue;
         polled.set(dTag, event.id);
         results.push(result);
         void announce(dTag);

@@ -107,7 +107,7 @@ export function createWriter(ports: {
     running.delete(dTag);
   }
 
-  async function save(dTag: string, { write, seen }: Draft): Promise<VerifiedEvent> {
+  async function save(dTag: string, { write, seen, settlers }: Draft): Promise<VerifiedEvent> {
     await explore(dTag);
     const content = await hand.encrypt(write.text);
     // Bounded by the number of newer writes that can come in; each lap has a higher stamp.
@@ -125,6 +125,8 @@ export function createWriter(ports: {
         ],
         content,
       });
+      // Others wait for this write as well once it has replaced theirs: then it is not one caller's to abandon.
+      if (settlers.length === 1) write.signal?.throwIfAborted();
       if (closed) throw new NostrSyncError('CLOSED', 'Cannot publish: the engine was closed');
       const before = replica.get(dTag)?.event;
       const effects = await replica.apply(dTag, { type: 'write', event, device });

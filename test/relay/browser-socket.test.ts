@@ -6,14 +6,9 @@ import { openBrowserSocket } from '../../src/relay/browser-socket.ts';
 afterEach(() => void vi.unstubAllGlobals());
 
 test('a WebSocket that the platform refuses to make is one that closed, and nothing throws', async () => {
-  vi.stubGlobal(
-    'WebSocket',
-    class {
-      constructor() {
-        throw new DOMException('insecure from a secure page', 'SecurityError');
-      }
-    },
-  );
+  vi.stubGlobal('WebSocket', function refuse() {
+    throw new DOMException('insecure from a secure page', 'SecurityError');
+  });
   let isOpening = true;
   const reason = await new Promise<string>((onClose) => {
     const socket = openBrowserSocket('ws://relay.test', {

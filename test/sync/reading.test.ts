@@ -157,6 +157,7 @@ describe('subscribe', () => {
     await phone.poll(['settings']);
     await phone.publish('settings', 3);
     stop();
+    await laptop.fetch('settings');
     await laptop.publish('settings', 4);
     expect(await phone.fetch('settings')).toMatchObject({ payload: 4 });
     expect(got.map(({ payload }) => payload)).toEqual([1, 2]);

@@ -282,6 +282,13 @@ test('a relay added or removed in one tab is added or removed in all, and holds 
   await vi.waitFor(() => expect(b.events()).toHaveLength(1));
   b.misbehave({ silent: true });
   await tabs[2]!.sync.publish('x', 2);
+  // From here on nothing changes by itself.
+  await vi.waitFor(
+    () => {
+      for (const { events } of tabs) expect(events.delivery.at(-1)!.relays[URL_A]).toBe('confirmed');
+    },
+    { timeout: 5_000 },
+  );
   const flushed = Promise.all(tabs.map(({ sync }) => sync.flush()));
   await vi.waitFor(async () => {
     for (const { sync } of tabs) expect((await sync.getStatus()).outboxDepth).toBe(1);
@@ -444,11 +451,9 @@ test('what a leader saved and could not tell before it died is delivered by the 
   expect(relay.connections).toBe(1);
 });
 
-test('a tab that closes while it saves still tells the others', async () => {
+test('a leader that closes while it saves leaves nothing behind that the next does not know', async () => {
   const relay = createRelay();
   const { tab, browser } = setUp({ [URL_A]: relay });
-  const [leader] = [tab()];
-  await connected(leader);
   const { kill: _, store, ...platform } = browser.open();
   let begun = (): void => undefined;
   let finish = (): void => undefined;
@@ -468,9 +473,11 @@ test('a tab that closes while it saves still tells the others', async () => {
     },
   });
   await vi.waitFor(async () => expect((await closing.getStatus()).ready).toBe(true));
+  await connected(tab());
   const published = closing.publish('x', 'last words');
   await isBegun;
   const closed = closing.close();
+  await quiet(browser);
   finish();
   expect((await published).stage).toBe('saved');
   await closed;
@@ -517,12 +524,7 @@ test('news is not lost when a tab learns of it only from the store, in the midst
 test('AUTH is signed by the signer of a follower while the leader has none', async () => {
   const relay = createRelay({ auth: 'both' });
   const { tab } = setUp({ [URL_A]: relay });
-  // Two signatures of AUTH are 5 s apart.
-  const start = Date.now();
-  const clock: Clock = {
-    now: () => start + (Date.now() - start) * 20,
-    after: (ms, callback) => afterRealMs(ms / 20, callback),
-  };
+  const clock = quickClock();
   const leader = tab({ clock });
   await leader.sync.publish('x', 1);
   const calls = [0, 0];
@@ -549,6 +551,33 @@ test('AUTH is signed by the signer of a follower while the leader has none', asy
   relay.disconnectAll();
   await vi.waitFor(() => expect(calls).toEqual([1, 1]), { timeout: 8_000 });
   expect(await second.sync.fetch('x')).toMatchObject({ payload: 2, source: 'relay' });
+});
+
+/** Twenty times as fast: two signatures of AUTH are 5 s apart. */
+function quickClock(): Clock {
+  const start = Date.now();
+  return {
+    now: () => start + (Date.now() - start) * 20,
+    after: (ms, callback) => afterRealMs(ms / 20, callback),
+  };
+}
+
+test('what waits for AUTH goes out as soon as any tab gets a signer', async () => {
+  const relay = createRelay({ auth: 'both' });
+  const { tab, browser } = setUp({ [URL_A]: relay });
+  const clock = quickClock();
+  const [leader, follower] = await tabsInOrder(() => tab({ clock }), 2);
+  await leader.sync.clearSigner();
+  relay.disconnectAll();
+  await follower.sync.publish('x', 1, { waitFor: 'saved' });
+  await follower.sync.clearSigner();
+  await vi.waitFor(async () => expect((await follower.sync.getRelays())[0]!.auth).toBe('required'), {
+    timeout: 5_000,
+  });
+  await quiet(browser);
+  expect(relay.events()).toEqual([]);
+  await follower.sync.setSigner(secretKeySigner(KEY));
+  await vi.waitFor(() => expect(relay.events()).toHaveLength(1), { timeout: 5_000 });
 });
 
 test('a signer that is asked for AUTH and takes its time holds up nothing else in its tab', async () => {
