@@ -13,9 +13,10 @@ test('a store that another engine holds fails each call with STORE_FAILED, and w
   const folder = await mkdtemp(join(tmpdir(), 'nostr-sync-'));
   const relay = await startRelay();
   const open = () => createNostrSync({ relays: [relay.url], signer: secretKeySigner(KEY), store: fileStore(folder) });
-  const [first, second] = [open(), open()];
+  const first = open();
+  await first.publish('settings', 1);
+  const second = open();
   try {
-    await first.publish('settings', 1);
     await expect(second.publish('settings', 2)).rejects.toMatchObject({ code: 'STORE_FAILED' });
     await expect(second.fetch('settings')).rejects.toMatchObject({ code: 'STORE_FAILED' });
     await first.close();
