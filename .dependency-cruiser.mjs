@@ -134,7 +134,10 @@ export default {
       comment: 'The browser entry must never reach a file for Node.',
       severity: 'error',
       from: { path: '^src/browser(\\.ts$|/)' },
-      to: { reachable: true, path: '^src/(node|crypto/node-primitives|relay/node-socket|store/file(s|-lock|-log)?)\\.ts$' },
+      to: {
+        reachable: true,
+        path: '^src/(node|crypto/node-primitives|relay/node-socket|store/file(s|-lock|-log)?)\\.ts$',
+      },
     },
     {
       name: 'node-only-in-node-adapters',

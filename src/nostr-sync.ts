@@ -1,7 +1,15 @@
 /** `createNostrSync`: checks what it is given, wires the parts, and minds their lifecycle. Nothing is decided here. */
 
 import { isNostrSyncError, NostrSyncError } from './errors.ts';
-import { checkCategories, checkOptions, checkSigner, checkWrite, type NostrSyncOptions, type Platform, type PublishOptions } from './options.ts';
+import {
+  checkCategories,
+  checkOptions,
+  checkSigner,
+  checkWrite,
+  type NostrSyncOptions,
+  type Platform,
+  type PublishOptions,
+} from './options.ts';
 import { toDTag } from './protocol/address.ts';
 import { isHex32 } from './protocol/event.ts';
 import type { RandomBytes } from './relay/backoff.ts';
@@ -59,7 +67,9 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
    * cannot be read are reported by `error`. Results with `source: 'local'` mean that no relay answered: what is then
    * left out is unknown, not absent. Rejects with `NO_RELAYS_REACHABLE` where nothing at all is known.
    */
-  syncAll<C extends keyof Categories & string>(categories: readonly C[]): Promise<FetchResult<Categories[C]>[]>;
+  syncAll<C extends keyof Categories & string>(
+    categories: readonly C[],
+  ): Promise<FetchResult<Categories[C]>[]>;
   /** Like `syncAll`, but only what this process has neither written nor been given by `poll` before. */
   poll<C extends keyof Categories & string>(categories: readonly C[]): Promise<FetchResult<Categories[C]>[]>;
   /**
@@ -103,7 +113,7 @@ export function createEngine<Categories extends object>(
   const sharedTabs = store.sharedName === undefined ? undefined : tabs;
   const emitter = createEmitter();
   const subscriptions = new Set<Subscription>();
-  const flushes = new Set<{ resolve: () => void; reject: (error: unknown) => void }>();
+  const flushes = new Set<{ resolve: () => void; reject: (error: Error) => void }>();
 
   let deviceId = options.deviceId;
   let session: Session | undefined;
@@ -161,7 +171,18 @@ export function createEngine<Categories extends object>(
       pool.stop();
     }
     session = await openSession({
-      ...{ pubkey, namespace, deviceId: deviceId!, clock, randomBytes, verifier, store, pool, emitter, subscriptions },
+      ...{
+        pubkey,
+        namespace,
+        deviceId: deviceId!,
+        clock,
+        randomBytes,
+        verifier,
+        store,
+        pool,
+        emitter,
+        subscriptions,
+      },
       tabs: sharedTabs,
       pacing: settings.pacing,
       onProgress: checkFlushes,
@@ -193,7 +214,8 @@ export function createEngine<Categories extends object>(
     await opened();
     const failed = failedSigner;
     if (failed !== undefined && failed === signer) await next(() => signIn(failed));
-    if (session?.signer === undefined) throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: no signer is set`);
+    if (session?.signer === undefined)
+      throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: no signer is set`);
     return session;
   }
 
@@ -211,7 +233,10 @@ export function createEngine<Categories extends object>(
   async function signIn(given: Signer): Promise<void> {
     const stillWanted = (): void => {
       if (signer === given) return;
-      throw new NostrSyncError('SIGNER_NOT_SET', 'Cannot set the signer: it was cleared or replaced meanwhile');
+      throw new NostrSyncError(
+        'SIGNER_NOT_SET',
+        'Cannot set the signer: it was cleared or replaced meanwhile',
+      );
     };
     stillWanted();
     if (session?.signer === given) return;
@@ -219,7 +244,9 @@ export function createEngine<Categories extends object>(
     stillWanted();
     const opening = await openIdentity(pubkey);
     const key = `identity/${namespace}`;
-    await store.update([key], (current) => (current.get(key) === pubkey ? new Map() : new Map([[key, pubkey]])));
+    await store.update([key], (current) =>
+      current.get(key) === pubkey ? new Map() : new Map([[key, pubkey]]),
+    );
     stillWanted();
     opening.signer = given;
     failedSigner = undefined;
@@ -244,7 +271,9 @@ export function createEngine<Categories extends object>(
   function write(category: unknown, payload: unknown, third: unknown, isRemoval: boolean): Promise<Receipt> {
     const dTag = toDTag(namespace, category);
     const wanted = checkWrite(payload, third, settings, Math.floor(clock.now() / 1000));
-    return signedIn(isRemoval ? 'remove' : 'publish').then((to) => to.writer.publish(dTag, { ...wanted, isRemoval }));
+    return signedIn(isRemoval ? 'remove' : 'publish').then((to) =>
+      to.writer.publish(dTag, { ...wanted, isRemoval }),
+    );
   }
 
   const sync: NostrSync = {
@@ -270,7 +299,8 @@ export function createEngine<Categories extends object>(
     },
     subscribe: (categories, listener) => {
       const dTags = new Set(checkCategories(namespace, categories));
-      if (typeof listener !== 'function') throw new TypeError(`Invalid listener: expected a function, got ${typeof listener}`);
+      if (typeof listener !== 'function')
+        throw new TypeError(`Invalid listener: expected a function, got ${typeof listener}`);
       const subscription: Subscription = { dTags, listener, delivered: new Map() };
       subscriptions.add(subscription);
       session?.rewatch();
@@ -325,8 +355,11 @@ export function createEngine<Categories extends object>(
           signal?.removeEventListener('abort', abort);
           act();
         };
-        const flush = { resolve: () => settle(resolve), reject: (error: unknown) => settle(() => reject(error)) };
-        const abort = (): void => flush.reject(signal!.reason);
+        const flush = {
+          resolve: () => settle(resolve),
+          reject: (error: Error) => settle(() => reject(error)),
+        };
+        const abort = (): void => flush.reject(signal!.reason as Error);
         flushes.add(flush);
         signal?.addEventListener('abort', abort);
         checkFlushes();
@@ -342,7 +375,8 @@ export function createEngine<Categories extends object>(
         session = undefined;
         pool.close();
         subscriptions.clear();
-        for (const flush of [...flushes]) flush.reject(new NostrSyncError('CLOSED', 'Cannot flush: the engine was closed'));
+        for (const flush of [...flushes])
+          flush.reject(new NostrSyncError('CLOSED', 'Cannot flush: the engine was closed'));
         await store.close();
       })();
       return closing;

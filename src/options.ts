@@ -85,8 +85,12 @@ export function checkOptions(options: NostrSyncOptions): Settings {
     pacing = { burst: 5, intervalMs: 1_000 },
   } = options;
   checkNamespace(namespace);
-  if (!Array.isArray(relays)) throw new TypeError(`Invalid relays: expected an array of URLs, got ${describe(relays)}`);
-  const isIdOk = typeof deviceId === 'string' && deviceId.length <= MAX_DEVICE_ID_CHARS && /^[^\p{Cc}\p{Surrogate}]+$/u.test(deviceId);
+  if (!Array.isArray(relays))
+    throw new TypeError(`Invalid relays: expected an array of URLs, got ${describe(relays)}`);
+  const isIdOk =
+    typeof deviceId === 'string' &&
+    deviceId.length <= MAX_DEVICE_ID_CHARS &&
+    /^[^\p{Cc}\p{Surrogate}]+$/u.test(deviceId);
   if (deviceId !== undefined && !isIdOk) {
     throw new TypeError(
       `Invalid deviceId: expected 1 to ${MAX_DEVICE_ID_CHARS} characters without control characters, got ${describe(deviceId)}`,
@@ -101,7 +105,15 @@ export function checkOptions(options: NostrSyncOptions): Settings {
   }
   const { burst, intervalMs } = pacing;
   // A larger burst would run the stamps so far ahead of the clock that relays refuse them.
-  if (!(Number.isSafeInteger(burst) && burst >= 1 && burst <= 60 && Number.isFinite(intervalMs) && intervalMs >= 100)) {
+  if (
+    !(
+      Number.isSafeInteger(burst) &&
+      burst >= 1 &&
+      burst <= 60 &&
+      Number.isFinite(intervalMs) &&
+      intervalMs >= 100
+    )
+  ) {
     throw new RangeError(
       `Invalid pacing: expected a burst of 1 to 60 and an intervalMs of at least 100, got ${describe(burst)} and ${describe(intervalMs)}`,
     );
@@ -135,7 +147,11 @@ export function checkCategories(namespace: string, categories: unknown): string[
 /** What `publish` is asked to write. `third` is NIP-40's expiration in s, as in the seed, or options. */
 export function checkWrite(payload: unknown, third: unknown, settings: Settings, nowSeconds: number): Write {
   const isOptions = typeof third === 'object' && third !== null;
-  const { expiration, waitFor = 'delivered', signal }: PublishOptions = isOptions
+  const {
+    expiration,
+    waitFor = 'delivered',
+    signal,
+  }: PublishOptions = isOptions
     ? third
     : third === undefined || third === null
       ? {}
@@ -150,7 +166,9 @@ export function checkWrite(payload: unknown, third: unknown, settings: Settings,
     }
   }
   if (!STAGES.has(waitFor)) {
-    throw new TypeError(`Invalid waitFor: expected 'saved', 'delivered' or 'replicated', got ${describe(waitFor)}`);
+    throw new TypeError(
+      `Invalid waitFor: expected 'saved', 'delivered' or 'replicated', got ${describe(waitFor)}`,
+    );
   }
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new TypeError(`Invalid signal: expected an AbortSignal, got ${describe(signal)}`);
@@ -158,6 +176,9 @@ export function checkWrite(payload: unknown, third: unknown, settings: Settings,
   const limit =
     settings.maxPayloadBytes <= MAX_EVENT_PLAINTEXT_BYTES
       ? { bytes: settings.maxPayloadBytes, why: 'maxPayloadSize' }
-      : { bytes: MAX_EVENT_PLAINTEXT_BYTES, why: 'the most that one event can carry, whatever maxPayloadSize says' };
+      : {
+          bytes: MAX_EVENT_PLAINTEXT_BYTES,
+          why: 'the most that one event can carry, whatever maxPayloadSize says',
+        };
   return { text: encodePayload(payload, limit), expiration, isRemoval: false, waitFor, signal };
 }

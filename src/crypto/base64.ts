@@ -13,7 +13,8 @@ const CHUNK = 8_192;
 export function base64Encode(bytes: Uint8Array): string {
   if (native.prototype.toBase64 !== undefined) return native.prototype.toBase64.call(bytes);
   let binary = '';
-  for (let i = 0; i < bytes.length; i += CHUNK) binary += String.fromCharCode(...bytes.subarray(i, i + CHUNK));
+  for (let i = 0; i < bytes.length; i += CHUNK)
+    binary += String.fromCharCode(...bytes.subarray(i, i + CHUNK));
   return btoa(binary);
 }
 

@@ -14,12 +14,16 @@ function checkPart(
   room: number,
 ): asserts value is string {
   const fail = (expected: string): never => {
-    throw new NostrSyncError(code satisfies ErrorCode, `Invalid ${name}: expected ${expected}, got ${describe(value)}`);
+    throw new NostrSyncError(
+      code satisfies ErrorCode,
+      `Invalid ${name}: expected ${expected}, got ${describe(value)}`,
+    );
   };
   if (typeof value !== 'string') fail('a string');
   else if (value === '') fail('a non-empty string');
   else if (FORBIDDEN.test(value)) fail('no "/", no control characters and well-formed Unicode');
-  else if (encoder.encode(value).length > room) fail(`at most ${room} bytes of UTF-8 here (the whole d-tag: ${MAX_D_TAG_BYTES})`);
+  else if (encoder.encode(value).length > room)
+    fail(`at most ${room} bytes of UTF-8 here (the whole d-tag: ${MAX_D_TAG_BYTES})`);
 }
 
 /** Throws `INVALID_NAMESPACE` unless it can stand in a d-tag with at least one byte of category. */

@@ -56,7 +56,11 @@ function isInteger(value: unknown, max: number): value is number {
 }
 
 function isTag(tag: unknown): tag is readonly string[] {
-  return Array.isArray(tag) && tag.length <= MAX_TAGS && tag.every((v) => typeof v === 'string' && v.length <= MAX_TAG_CHARS);
+  return (
+    Array.isArray(tag) &&
+    tag.length <= MAX_TAGS &&
+    tag.every((v) => typeof v === 'string' && v.length <= MAX_TAG_CHARS)
+  );
 }
 
 /** An event by shape alone, or `undefined`: types, lengths and ranges; fields that NIP-01 does not know are dropped. */

@@ -84,6 +84,8 @@ export const MAX_PLAINTEXT_CACHE_CHARS = 1_048_576;
 export const MAX_D_TAGS_PER_FILTER = 100;
 /** nostream allows 10 filters a subscription. */
 export const MAX_FILTERS_PER_REQ = 10;
+/** Of one question to one relay, leaving room for the live ones: nostream allows 10 subscriptions. */
+export const MAX_REQS_AT_ONCE = 4;
 export const MAX_REQ_BYTES = 60_000;
 /** Bytes queued to one relay. */
 export const MAX_QUEUED_BYTES = 1_048_576;

@@ -1,7 +1,13 @@
 /** Messages between client and relay (NIP-01, NIP-42): unknown text → a typed message, and back. */
 
 import type { NostrEvent } from './event.ts';
-import { KIND_APP_DATA, MAX_D_TAGS_PER_FILTER, MAX_FILTERS_PER_REQ, MAX_REASON_CHARS, MAX_REQ_BYTES } from './limits.ts';
+import {
+  KIND_APP_DATA,
+  MAX_D_TAGS_PER_FILTER,
+  MAX_FILTERS_PER_REQ,
+  MAX_REASON_CHARS,
+  MAX_REQ_BYTES,
+} from './limits.ts';
 
 export interface Filter {
   readonly authors?: readonly string[];
@@ -51,7 +57,9 @@ export function parseRelayMessage(text: string): RelayMessage | undefined {
     case 'CLOSED':
       return { type, subscription: first, reason: forPeople(second) };
     case 'OK':
-      return typeof second === 'boolean' ? { type, id: first, accepted: second, reason: forPeople(third) } : undefined;
+      return typeof second === 'boolean'
+        ? { type, id: first, accepted: second, reason: forPeople(third) }
+        : undefined;
     case 'AUTH':
       return { type, challenge: first };
     case 'NOTICE':
@@ -62,13 +70,19 @@ export function parseRelayMessage(text: string): RelayMessage | undefined {
 }
 
 /** The filters for some categories of one author, split over as many REQs as relays' limits on size and results ask for. */
-export function categoryRequests(pubkey: string, dTags: readonly string[]): { dTags: string[]; filters: Filter[] }[] {
+export function categoryRequests(
+  pubkey: string,
+  dTags: readonly string[],
+): { dTags: string[]; filters: Filter[] }[] {
   const requests: { dTags: string[]; filters: Filter[] }[] = [];
   let bytes = Infinity;
   let groups: string[][] = [];
   for (const dTag of dTags) {
     const size = JSON.stringify(dTag).length * 3 + 1;
-    if (bytes + size > MAX_REQ_BYTES || (groups.length === MAX_FILTERS_PER_REQ && groups.at(-1)!.length === MAX_D_TAGS_PER_FILTER)) {
+    if (
+      bytes + size > MAX_REQ_BYTES ||
+      (groups.length === MAX_FILTERS_PER_REQ && groups.at(-1)!.length === MAX_D_TAGS_PER_FILTER)
+    ) {
       groups = [];
       requests.push({ dTags: [], filters: [] });
       bytes = 0;

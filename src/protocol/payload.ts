@@ -7,7 +7,10 @@ const encoder = new TextEncoder();
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 function invalid(path: string, what: string): NostrSyncError {
-  return new NostrSyncError('INVALID_PAYLOAD', `Invalid payload: expected a JSON value, got ${what} at ${path}`);
+  return new NostrSyncError(
+    'INVALID_PAYLOAD',
+    `Invalid payload: expected a JSON value, got ${what} at ${path}`,
+  );
 }
 
 function isPlainObject(value: object): value is Record<string, unknown> {
@@ -25,7 +28,8 @@ function checkJson(value: unknown, path: string, depth: number, within: readonly
     if (!Number.isFinite(value)) throw invalid(path, String(value));
     return;
   }
-  if (typeof value !== 'object') throw invalid(path, typeof value === 'bigint' ? 'a BigInt' : describe(value));
+  if (typeof value !== 'object')
+    throw invalid(path, typeof value === 'bigint' ? 'a BigInt' : describe(value));
   if (within.includes(value)) throw invalid(path, 'a cycle');
   if (depth === MAX_PAYLOAD_DEPTH) throw invalid(path, `more than ${MAX_PAYLOAD_DEPTH} levels of nesting`);
   const inside = [...within, value];
@@ -45,7 +49,10 @@ function checkJson(value: unknown, path: string, depth: number, within: readonly
  * The JSON text of a payload. Throws `INVALID_PAYLOAD` for what JSON cannot hold (no silent change: `undefined` is
  * allowed only as a property, where it means absence), `PAYLOAD_TOO_LARGE` above `limit` bytes of UTF-8.
  */
-export function encodePayload(payload: unknown, limit: { readonly bytes: number; readonly why: string }): string {
+export function encodePayload(
+  payload: unknown,
+  limit: { readonly bytes: number; readonly why: string },
+): string {
   checkJson(payload, 'payload', 0, []);
   const text = JSON.stringify(payload);
   const size = encoder.encode(text).length;

@@ -13,7 +13,10 @@ export function randomFraction(randomBytes: RandomBytes): number {
 export function backoffMs(
   attempt: number,
   randomBytes: RandomBytes,
-  { baseMs = BACKOFF_BASE_MS, capMs = BACKOFF_CAP_MS }: { readonly baseMs?: number; readonly capMs?: number } = {},
+  {
+    baseMs = BACKOFF_BASE_MS,
+    capMs = BACKOFF_CAP_MS,
+  }: { readonly baseMs?: number; readonly capMs?: number } = {},
 ): number {
   return randomFraction(randomBytes) * Math.min(capMs, baseMs * 2 ** Math.min(attempt, 30));
 }

@@ -67,9 +67,19 @@ export interface RelayConnection {
   readonly url: string;
   info(): RelayInfo;
   /** One REQ until EOSE. Waits for a connection that is being made, not for a later one. Always calls `onEnd`, once. */
-  request(filters: readonly Filter[], size: number, handlers: RequestHandlers, onEnd: (end: RequestEnd) => void): () => void;
+  request(
+    filters: readonly Filter[],
+    size: number,
+    handlers: RequestHandlers,
+    onEnd: (end: RequestEnd) => void,
+  ): () => void;
   /** A REQ that stays, over all reconnects. `onComplete` at every EOSE. Returns the function that ends it. */
-  subscribe(filters: readonly Filter[], size: number, handlers: RequestHandlers, onComplete: () => void): () => void;
+  subscribe(
+    filters: readonly Filter[],
+    size: number,
+    handlers: RequestHandlers,
+    onComplete: () => void,
+  ): () => void;
   /** Sends an event on the open connection. Always settles; no answer is `retry`. */
   publish(event: NostrEvent): Promise<Answer>;
   /** Connects at once if waiting; if open, the relay must prove within 5 s that it is there. */
@@ -156,7 +166,8 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
       ports.onChange(connection);
     },
     onRefused: () => {
-      for (const answer of waiting(answers.values())) answer.settle({ type: 'auth-required', reason: 'AUTH not possible' });
+      for (const answer of waiting(answers.values()))
+        answer.settle({ type: 'auth-required', reason: 'AUTH not possible' });
       for (const subscription of waiting(subscriptions)) resend(subscription, 'AUTH not possible');
     },
   });
@@ -298,7 +309,8 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
   function publish(event: NostrEvent): Promise<Answer> {
     return new Promise((resolve) => {
       if (answers.has(event.id)) return resolve({ type: 'retry', reason: 'already on its way' });
-      if (!write(['EVENT', event])) return resolve({ type: 'retry', reason: state === 'open' ? 'congested' : 'not connected' });
+      if (!write(['EVENT', event]))
+        return resolve({ type: 'retry', reason: state === 'open' ? 'congested' : 'not connected' });
       const cancel = clock.after(OK_TIMEOUT_MS, () => settle({ type: 'retry', reason: 'no answer in time' }));
       const settle = (answer: Answer): void => {
         cancel();
@@ -348,7 +360,9 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     subscription.cancelTimer();
     if (!written) return resend(subscription, 'congested');
     const isLive = subscription.onEnd === undefined;
-    subscription.cancelTimer = clock.after(isLive ? LIVE_EOSE_TIMEOUT_MS : EOSE_TIMEOUT_MS, () => resend(subscription, 'no EOSE in time'));
+    subscription.cancelTimer = clock.after(isLive ? LIVE_EOSE_TIMEOUT_MS : EOSE_TIMEOUT_MS, () =>
+      resend(subscription, 'no EOSE in time'),
+    );
   }
 
   /** Ends the REQ on the wire, not the subscription. */

@@ -23,7 +23,9 @@ export const openNodeSocket: OpenSocket = (url, handlers) => {
   socket.on('error', (error: Error) => {
     reason = error.message;
   });
-  socket.on('close', (code, closeReason) => handlers.onClose(reason || closeReason.toString() || `closed with code ${code}`));
+  socket.on('close', (code, closeReason) =>
+    handlers.onClose(reason || closeReason.toString() || `closed with code ${code}`),
+  );
   return {
     send: (text) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(text);
@@ -38,7 +40,10 @@ export const openNodeSocket: OpenSocket = (url, handlers) => {
     close: () => {
       socket.removeAllListeners('message');
       if (socket.readyState === WebSocket.OPEN) socket.close();
-      socket.once('close', systemClock.after(1_000, () => socket.terminate()));
+      socket.once(
+        'close',
+        systemClock.after(1_000, () => socket.terminate()),
+      );
       if (socket.readyState === WebSocket.CONNECTING) socket.terminate();
     },
   };

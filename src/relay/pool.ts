@@ -2,7 +2,12 @@
 
 import type { Clock } from '../clock.ts';
 import { SETTLE_MS } from '../protocol/limits.ts';
-import { createConnection, type ConnectionPorts, type RelayConnection, type RequestEnd } from './connection.ts';
+import {
+  createConnection,
+  type ConnectionPorts,
+  type RelayConnection,
+  type RequestEnd,
+} from './connection.ts';
 
 export interface RelayPool {
   readonly connections: ReadonlyMap<string, RelayConnection>;
@@ -25,18 +30,22 @@ export interface RelayPool {
   close(): void;
 }
 
-export function createPool(ports: Omit<ConnectionPorts, 'onChange'> & {
-  readonly clock: Clock;
-  readonly settleMs?: number;
-  readonly onChange: (relay: RelayConnection) => void;
-}): RelayPool {
+export function createPool(
+  ports: Omit<ConnectionPorts, 'onChange'> & {
+    readonly clock: Clock;
+    readonly settleMs?: number;
+    readonly onChange: (relay: RelayConnection) => void;
+  },
+): RelayPool {
   const connections = new Map<string, RelayConnection>();
   const slow = new Set<string>();
   let isStarted = false;
   const settleMs = ports.settleMs ?? SETTLE_MS;
 
   function gather(ask: (relay: RelayConnection) => Promise<RequestEnd>): Promise<boolean> {
-    const asked = [...connections.values()].filter((relay) => ['open', 'connecting'].includes(relay.info().state));
+    const asked = [...connections.values()].filter((relay) =>
+      ['open', 'connecting'].includes(relay.info().state),
+    );
     return new Promise((resolve) => {
       const open = new Set(asked.map((relay) => relay.url));
       const startedAt = ports.clock.now();

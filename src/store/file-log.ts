@@ -11,7 +11,7 @@ import type { Changes } from './store.ts';
 // A record is one atomic batch. Every later version keeps the header's shape, so that a library can always tell a
 // log that is newer than itself, which it must not touch, from a damaged one.
 
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 const MAGIC = Buffer.from('nostr-sync\r\n', 'latin1');
 const VERSION_AT = MAGIC.length;
 export const HEADER_BYTES: number = MAGIC.length + 8;
@@ -46,7 +46,10 @@ export function encodeRecord(changes: Changes): Buffer {
 }
 
 /** Reads up to the first byte that is not as it was written. Throws only where the log is from a newer library. */
-export function decodeLog(bytes: Buffer): { readonly entries: Map<string, string>; readonly goodBytes: number } {
+export function decodeLog(bytes: Buffer): {
+  readonly entries: Map<string, string>;
+  readonly goodBytes: number;
+} {
   const entries = new Map<string, string>();
   const hasHeader =
     bytes.length >= HEADER_BYTES &&

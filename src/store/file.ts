@@ -5,7 +5,16 @@ import { join, resolve as resolvePath } from 'node:path';
 import { describe, NostrSyncError } from '../errors.ts';
 import { acquireLock, type Lock } from './file-lock.ts';
 import { applyChanges, decodeLog, encodeHeader, encodeRecord, HEADER_BYTES, isChange } from './file-log.ts';
-import { createFolder, cutBack, flushFolder, quote, readIfPresent, storeFailed, writeAt, writeFlushed } from './files.ts';
+import {
+  createFolder,
+  cutBack,
+  flushFolder,
+  quote,
+  readIfPresent,
+  storeFailed,
+  writeAt,
+  writeFlushed,
+} from './files.ts';
 import type { Changes, Store } from './store.ts';
 
 /** What opening found when the end of the log was torn or damaged. The updates before it are all there. */

@@ -74,22 +74,35 @@ export function callListener<T>(listener: (event: T) => void, event: T): void {
   }
 }
 
-const EVENT_TYPES = ['updated', 'relay-status', 'error', 'delivery', 'conflict'] as const satisfies (keyof SyncEvents)[];
+const EVENT_TYPES = [
+  'updated',
+  'relay-status',
+  'error',
+  'delivery',
+  'conflict',
+] as const satisfies (keyof SyncEvents)[];
 
 export function createEmitter(): Emitter {
-  const listeners = new Map<string, Set<(event: never) => void>>(EVENT_TYPES.map((type) => [type, new Set()]));
+  const listeners = new Map<string, Set<(event: never) => void>>(
+    EVENT_TYPES.map((type) => [type, new Set()]),
+  );
   return {
     on: (type, listener) => {
       const set = listeners.get(type);
-      if (set === undefined) throw new TypeError(`Unknown event: expected one of ${EVENT_TYPES.join(', ')}, got ${describe(type)}`);
-      if (typeof listener !== 'function') throw new TypeError(`Invalid listener: expected a function, got ${describe(listener)}`);
+      if (set === undefined)
+        throw new TypeError(
+          `Unknown event: expected one of ${EVENT_TYPES.join(', ')}, got ${describe(type)}`,
+        );
+      if (typeof listener !== 'function')
+        throw new TypeError(`Invalid listener: expected a function, got ${describe(listener)}`);
       // Its own function each time, so that the same listener can be added twice and taken away once.
       const added = (event: never): void => (listener as (event: never) => void)(event);
       set.add(added);
       return () => void set.delete(added);
     },
     emit: (type, event) => {
-      for (const listener of [...listeners.get(type)!]) callListener(listener as (event: unknown) => void, event);
+      for (const listener of [...listeners.get(type)!])
+        callListener(listener as (event: unknown) => void, event);
     },
     has: (type) => listeners.get(type)!.size > 0,
   };

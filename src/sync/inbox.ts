@@ -1,7 +1,13 @@
 /** Relays → replica: asks for heads, checks every event that comes, and notes which relay has what. */
 
-import { checkEvent, isExpired, type EventFault, type EventVerifier, type VerifiedEvent } from '../protocol/event.ts';
-import { MAX_VERIFIED_IDS } from '../protocol/limits.ts';
+import {
+  checkEvent,
+  isExpired,
+  type EventFault,
+  type EventVerifier,
+  type VerifiedEvent,
+} from '../protocol/event.ts';
+import { MAX_REQS_AT_ONCE, MAX_VERIFIED_IDS } from '../protocol/limits.ts';
 import { categoryRequests } from '../protocol/message.ts';
 import { compareEvents } from '../protocol/order.ts';
 import type { RelayConnection, RequestEnd, RequestHandlers } from '../relay/connection.ts';
@@ -84,7 +90,8 @@ export function createInbox(ports: {
           for (const dTag of asked) {
             const record = replica.get(dTag);
             const event = record?.event;
-            if (event === undefined || isExpired(event, now) || deliveryOf(record!, relay.url) === 'pending') continue;
+            if (event === undefined || isExpired(event, now) || deliveryOf(record!, relay.url) === 'pending')
+              continue;
             expected.set(dTag, event.id);
           }
         },
@@ -95,12 +102,17 @@ export function createInbox(ports: {
         expected = new Map();
         await Promise.all(all);
         const missing = [...due].filter(([dTag, id]) => shown.get(dTag) !== id && isHead(id, dTag));
-        await Promise.all(missing.map(([dTag, id]) => replica.apply(dTag, { type: 'lacking', relay: relay.url, id })));
+        await Promise.all(
+          missing.map(([dTag, id]) => replica.apply(dTag, { type: 'lacking', relay: relay.url, id })),
+        );
       },
     };
   }
 
-  function askOnce(relay: RelayConnection, request: ReturnType<typeof categoryRequests>[number]): Promise<RequestEnd> {
+  function askOnce(
+    relay: RelayConnection,
+    request: ReturnType<typeof categoryRequests>[number],
+  ): Promise<RequestEnd> {
     const { handlers, complete } = exchange(relay, request.dTags);
     return new Promise((resolve) => {
       relay.request(request.filters, request.dTags.length, handlers, (end) => {
@@ -112,8 +124,13 @@ export function createInbox(ports: {
 
   return {
     ask: async (relay, dTags) => {
-      const ends = await Promise.all(categoryRequests(pubkey, dTags).map((request) => askOnce(relay, request)));
-      return ends.every((end) => end === 'complete') ? 'complete' : 'incomplete';
+      const requests = categoryRequests(pubkey, dTags);
+      for (let next = 0; next < requests.length; next += MAX_REQS_AT_ONCE) {
+        const some = requests.slice(next, next + MAX_REQS_AT_ONCE);
+        const ends = await Promise.all(some.map((request) => askOnce(relay, request)));
+        if (ends.includes('incomplete')) return 'incomplete';
+      }
+      return 'complete';
     },
     watch: (relay, dTags) => {
       const stops = categoryRequests(pubkey, dTags).map((request) => {

@@ -87,14 +87,19 @@ export function createReader(ports: {
     if (isTombstone(event)) return { ...about, payload: null, deleted: true };
     try {
       const format = formatOf(event);
-      if (format !== undefined) throw new Error(`its format ${JSON.stringify(format.slice(0, 40))} is not known to this version`);
+      if (format !== undefined)
+        throw new Error(`its format ${JSON.stringify(format.slice(0, 40))} is not known to this version`);
       return { ...about, payload: decodePayload(await plaintextOf(event)) };
     } catch (cause) {
       if (isNostrSyncError(cause, 'SIGNER_NOT_SET')) throw cause;
-      const error = new NostrSyncError('UNDECODABLE', `Cannot read the newest value of ${JSON.stringify(category)}`, {
-        details: { category, eventId: event.id },
-        cause,
-      });
+      const error = new NostrSyncError(
+        'UNDECODABLE',
+        `Cannot read the newest value of ${JSON.stringify(category)}`,
+        {
+          details: { category, eventId: event.id },
+          cause,
+        },
+      );
       if (!reported.has(event.id)) emitter.emit('error', error);
       reported.add(event.id);
       void replica.apply(dTag, { type: 'unreadable', id: event.id });
@@ -116,7 +121,8 @@ export function createReader(ports: {
     try {
       return await decode(record.event, dTag, source);
     } catch (error) {
-      if (!isNostrSyncError(error, 'UNDECODABLE') || record.before === undefined || isGone(record.before)) throw error;
+      if (!isNostrSyncError(error, 'UNDECODABLE') || record.before === undefined || isGone(record.before))
+        throw error;
       return decode(record.before, dTag, source).catch(() => {
         throw error;
       });
@@ -135,7 +141,10 @@ export function createReader(ports: {
     if (dTags.length === 0) return 'local';
     if (await ports.network().ask(dTags)) return 'relay';
     if (dTags.some((dTag) => replica.get(dTag)?.event !== undefined)) return 'local';
-    throw new NostrSyncError('NO_RELAYS_REACHABLE', 'Cannot read: no relay answered, and this device holds no copy');
+    throw new NostrSyncError(
+      'NO_RELAYS_REACHABLE',
+      'Cannot read: no relay answered, and this device holds no copy',
+    );
   }
 
   async function collect(dTags: readonly string[], source: Source): Promise<FetchResult[]> {
@@ -149,9 +158,12 @@ export function createReader(ports: {
   async function announce(dTag: string): Promise<void> {
     const event = replica.get(dTag)?.event;
     const listening = [...ports.subscriptions].filter((subscription) => subscription.dTags.has(dTag));
-    if (event === undefined || !ports.canRead() || (listening.length === 0 && !emitter.has('updated'))) return;
+    if (event === undefined || !ports.canRead() || (listening.length === 0 && !emitter.has('updated')))
+      return;
     if (isExpired(event, Math.floor(ports.clock.now() / 1000))) return;
-    const result = await decode(event, dTag, isOwnHead(replica.get(dTag)!) ? 'local' : 'relay').catch(() => undefined);
+    const result = await decode(event, dTag, isOwnHead(replica.get(dTag)!) ? 'local' : 'relay').catch(
+      () => undefined,
+    );
     if (result === undefined || !ports.canRead() || replica.get(dTag)?.event?.id !== event.id) return;
     if (written.get(dTag) !== event.id && announced.get(dTag) !== event.id) {
       announced.set(dTag, event.id);
@@ -220,7 +232,8 @@ export function createReader(ports: {
     wrote: (dTag, id) => {
       written.set(dTag, id);
       polled.set(dTag, id);
-      for (const subscription of ports.subscriptions) if (subscription.dTags.has(dTag)) subscription.delivered.set(dTag, id);
+      for (const subscription of ports.subscriptions)
+        if (subscription.dTags.has(dTag)) subscription.delivered.set(dTag, id);
     },
     forget: () => {
       plaintexts.clear();

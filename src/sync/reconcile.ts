@@ -22,7 +22,12 @@ export type Input =
   /** Nobody will hear of the write again: every relay refused it while its writer still waited. */
   | { readonly type: 'withdraw'; readonly id: string }
   /** A relay showed this event. `relays`: all that are configured. */
-  | { readonly type: 'shown'; readonly relay: string; readonly event: VerifiedEvent; readonly relays: readonly string[] }
+  | {
+      readonly type: 'shown';
+      readonly relay: string;
+      readonly event: VerifiedEvent;
+      readonly relays: readonly string[];
+    }
   /** A relay's complete answer did not contain the head `id`. */
   | { readonly type: 'lacking'; readonly relay: string; readonly id: string }
   /** A relay answered to the head `id`. `superseded`: it has something newer, and did not take this. */
@@ -55,7 +60,11 @@ export interface Outcome {
 }
 
 /** `uncarried`: the id of an own write that no socket has carried yet; a newer one may take its stamp (R3). */
-export function reconcile(record: HeadRecord | undefined, input: Input, uncarried: string | undefined): Outcome {
+export function reconcile(
+  record: HeadRecord | undefined,
+  input: Input,
+  uncarried: string | undefined,
+): Outcome {
   switch (input.type) {
     case 'write':
       return write(record, input.event, input.device, uncarried);
@@ -65,7 +74,14 @@ export function reconcile(record: HeadRecord | undefined, input: Input, uncarrie
       return change(record, input.id, (head) =>
         isOwnHead(head)
           ? // Its stamp stays the floor, but nobody will ever have seen it: what comes next is no conflict with it.
-            { ...head, event: head.before, before: undefined, deliveries: new Map(), own: { ...head.own!, lost: true }, unreadable: false }
+            {
+              ...head,
+              event: head.before,
+              before: undefined,
+              deliveries: new Map(),
+              own: { ...head.own!, lost: true },
+              unreadable: false,
+            }
           : head,
       );
     case 'lacking':
@@ -75,7 +91,9 @@ export function reconcile(record: HeadRecord | undefined, input: Input, uncarrie
     case 'answered':
       return change(record, input.id, (head) =>
         // A read-back says more than an OK that comes after it.
-        deliveryOf(head, input.relay) === 'confirmed' ? head : withDelivery(head, input.relay, input.delivery, input.superseded),
+        deliveryOf(head, input.relay) === 'confirmed'
+          ? head
+          : withDelivery(head, input.relay, input.delivery, input.superseded),
       );
     case 'resave':
       return { record, effects: [] };
@@ -91,7 +109,11 @@ export function reconcile(record: HeadRecord | undefined, input: Input, uncarrie
 }
 
 /** A change that is about the head with this id, and nothing where that is not the head any more. */
-function change(record: HeadRecord | undefined, id: string, apply: (head: HeadRecord) => HeadRecord): Outcome {
+function change(
+  record: HeadRecord | undefined,
+  id: string,
+  apply: (head: HeadRecord) => HeadRecord,
+): Outcome {
   return { record: record?.event?.id === id ? apply(record) : record, effects: [] };
 }
 
@@ -100,7 +122,9 @@ function withDelivery(record: HeadRecord, relay: string, delivery: Delivery, sup
   const next = { ...record, deliveries: new Map([...record.deliveries, [relay, delivery]]) };
   const taken = !superseded && (delivery === 'acknowledged' || delivery === 'confirmed');
   // A write of ours that a relay has taken can neither be withdrawn nor prove unreadable: nothing needs its `before`.
-  return taken && isOwnHead(record) ? { ...next, before: undefined, own: { ...record.own!, acknowledged: true } } : next;
+  return taken && isOwnHead(record)
+    ? { ...next, before: undefined, own: { ...record.own!, acknowledged: true } }
+    : next;
 }
 
 /** The newest value that can be read once `record`'s head is replaced. */
@@ -108,11 +132,17 @@ function readableOf(record: HeadRecord | undefined): VerifiedEvent | undefined {
   return record?.unreadable === true ? record.before : record?.event;
 }
 
-function write(record: HeadRecord | undefined, event: VerifiedEvent, device: string, uncarried: string | undefined): Outcome {
+function write(
+  record: HeadRecord | undefined,
+  event: VerifiedEvent,
+  device: string,
+  uncarried: string | undefined,
+): Outcome {
   const head = record?.event;
   const replaces = head !== undefined && head.id === uncarried && isOwnHead(record!);
   const floor = Math.max(record?.own?.stamp ?? -1, head?.created_at ?? -1);
-  if (event.created_at < floor || (event.created_at === floor && !replaces)) return { record, effects: [{ type: 'stale' }] };
+  if (event.created_at < floor || (event.created_at === floor && !replaces))
+    return { record, effects: [{ type: 'stale' }] };
   return {
     record: {
       event,
@@ -125,7 +155,12 @@ function write(record: HeadRecord | undefined, event: VerifiedEvent, device: str
   };
 }
 
-function shown(record: HeadRecord | undefined, relay: string, event: VerifiedEvent, relays: readonly string[]): Outcome {
+function shown(
+  record: HeadRecord | undefined,
+  relay: string,
+  event: VerifiedEvent,
+  relays: readonly string[],
+): Outcome {
   const head = record?.event;
   const order = head === undefined ? 1 : compareEvents(event, head);
   if (order < 0) return { record, effects: [] };

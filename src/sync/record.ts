@@ -1,6 +1,12 @@
 /** What a device keeps of one category: its head and what each relay is known to have of it. One store entry. */
 
-import { checkEvent, parseEvent, type EventVerifier, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
+import {
+  checkEvent,
+  parseEvent,
+  type EventVerifier,
+  type NostrEvent,
+  type VerifiedEvent,
+} from '../protocol/event.ts';
 
 /**
  * What a relay has of the head. `pending`: owed to it. `unseen`: another relay showed it, this one may have it as well.
@@ -36,7 +42,13 @@ export interface HeadRecord<E extends NostrEvent = VerifiedEvent> {
 
 /** The format of an entry. Raised when it changes; every older one stays readable. */
 const VERSION = 1;
-const DELIVERIES = new Set<unknown>(['pending', 'unseen', 'acknowledged', 'confirmed', 'refused'] satisfies Delivery[]);
+const DELIVERIES = new Set<unknown>([
+  'pending',
+  'unseen',
+  'acknowledged',
+  'confirmed',
+  'refused',
+] satisfies Delivery[]);
 
 export function serializeRecord(record: HeadRecord): string {
   return JSON.stringify({ v: VERSION, ...record, deliveries: Object.fromEntries(record.deliveries) });
@@ -83,7 +95,10 @@ export function verifyRecord(
 ): HeadRecord | undefined {
   const isGenuine = (event: NostrEvent | undefined): event is VerifiedEvent | undefined => {
     const isAsked = (dTag: string): boolean => dTag === expected.dTag;
-    return event === undefined || checkEvent(event, { ...expected, isAsked, isVerified: () => false }).type === 'new';
+    return (
+      event === undefined ||
+      checkEvent(event, { ...expected, isAsked, isVerified: () => false }).type === 'new'
+    );
   };
   const { event, before } = record;
   return isGenuine(event) && isGenuine(before) ? { ...record, event, before } : undefined;
@@ -103,5 +118,7 @@ export type Stage = 'saved' | 'delivered' | 'replicated';
 export function stageOf(record: HeadRecord, relays: Iterable<string>): Stage {
   const deliveries = [...relays].map((relay) => deliveryOf(record, relay));
   if (deliveries.length > 0 && deliveries.every((delivery) => delivery === 'confirmed')) return 'replicated';
-  return deliveries.some((delivery) => delivery === 'acknowledged' || delivery === 'confirmed') ? 'delivered' : 'saved';
+  return deliveries.some((delivery) => delivery === 'acknowledged' || delivery === 'confirmed')
+    ? 'delivered'
+    : 'saved';
 }

@@ -105,7 +105,9 @@ export async function openReplica(ports: {
     const parsed = raw === undefined ? undefined : parseRecord(raw);
     const record = parsed && verifyRecord(parsed, { pubkey, dTag, verifier });
     if (raw !== undefined && record === undefined) {
-      ports.onError(new NostrSyncError('STORE_FAILED', `A stored record cannot be read and is set aside: ${keyOf(dTag)}`));
+      ports.onError(
+        new NostrSyncError('STORE_FAILED', `A stored record cannot be read and is set aside: ${keyOf(dTag)}`),
+      );
     }
     return record;
   }
@@ -124,7 +126,9 @@ export async function openReplica(ports: {
     const stored = read(dTag, raw);
     if (!unsaved.has(dTag)) return stored;
     const ours = unsaved.get(dTag);
-    const storeIsAhead = stored?.event !== undefined && (ours?.event === undefined || compareEvents(stored.event, ours.event) > 0);
+    const storeIsAhead =
+      stored?.event !== undefined &&
+      (ours?.event === undefined || compareEvents(stored.event, ours.event) > 0);
     return storeIsAhead ? stored : ours;
   }
 
@@ -135,7 +139,13 @@ export async function openReplica(ports: {
       const previous = so === undefined ? baseOf(dTag) : so.previous;
       const current = so === undefined ? previous : so.record;
       const outcome = reconcile(current, input, uncarried.get(dTag));
-      changes.set(dTag, { dTag, previous, record: outcome.record, effects: [...(so?.effects ?? []), ...outcome.effects], origin: 'here' });
+      changes.set(dTag, {
+        dTag,
+        previous,
+        record: outcome.record,
+        effects: [...(so?.effects ?? []), ...outcome.effects],
+        origin: 'here',
+      });
       return outcome.effects;
     });
     return { changes, effects };
@@ -189,8 +199,9 @@ export async function openReplica(ports: {
   }
 
   function saveFailed(jobs: readonly Job[], cause: unknown): void {
-    const error =
-      isNostrSyncError(cause) ? cause : new NostrSyncError('STORE_FAILED', 'Cannot save: the store failed', { cause });
+    const error = isNostrSyncError(cause)
+      ? cause
+      : new NostrSyncError('STORE_FAILED', 'Cannot save: the store failed', { cause });
     const own = jobs.filter(({ input }) => isOwn(input));
     const others = jobs.filter(({ input }) => !isOwn(input));
     const decision = decide(others, get);
@@ -232,7 +243,10 @@ export async function openReplica(ports: {
   }
 
   function apply(dTag: string, input: Input): Promise<readonly Effect[]> {
-    if (closed) return isOwn(input) ? Promise.reject(new NostrSyncError('CLOSED', 'Cannot save: closed')) : Promise.resolve([]);
+    if (closed)
+      return isOwn(input)
+        ? Promise.reject(new NostrSyncError('CLOSED', 'Cannot save: closed'))
+        : Promise.resolve([]);
     const isQuiet = !isOwn(input) && input.type !== 'resave' && saving === undefined && !unsaved.has(dTag);
     if (isQuiet) {
       const record = get(dTag);

@@ -73,7 +73,12 @@ export async function openSession(ports: {
     onChange: (change) => changed(change),
     onError: (error) => emitter.emit('error', error),
   });
-  const hand = createHand({ pubkey, current: () => (isClosed ? undefined : signer), verifier: ports.verifier, clock });
+  const hand = createHand({
+    pubkey,
+    current: () => (isClosed ? undefined : signer),
+    verifier: ports.verifier,
+    clock,
+  });
   const relays = (): string[] => [...pool.connections.keys()];
   const writer: Writer = createWriter({
     ...ports,
@@ -133,7 +138,8 @@ export async function openSession(ports: {
       onLead: relaysChanged,
       onAnswer: answered,
       hasSigner: () => signer !== undefined,
-      signAuth: async (template) => (signer === undefined ? undefined : hand.sign(template).catch(() => undefined)),
+      signAuth: async (template) =>
+        signer === undefined ? undefined : hand.sign(template).catch(() => undefined),
     });
   const network: Network = tabNetwork ?? openNetwork();
 
@@ -197,14 +203,19 @@ export async function openSession(ports: {
       pool.wake();
       tabNetwork?.wake();
     },
-    rewatch: () => network.watch([...new Set([...ports.subscriptions].flatMap((subscription) => [...subscription.dTags]))].toSorted()),
+    rewatch: () =>
+      network.watch(
+        [...new Set([...ports.subscriptions].flatMap((subscription) => [...subscription.dTags]))].toSorted(),
+      ),
     relayChanged: (relay) => {
       network.relayChanged(relay);
       relaysChanged();
     },
     relayRemoved: async (url) => {
       network.relayRemoved(url);
-      await Promise.all([...replica.dTags()].map((dTag) => replica.apply(dTag, { type: 'forget-relay', relay: url })));
+      await Promise.all(
+        [...replica.dTags()].map((dTag) => replica.apply(dTag, { type: 'forget-relay', relay: url })),
+      );
       relaysChanged();
     },
     close: async () => {

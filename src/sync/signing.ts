@@ -2,7 +2,13 @@
 
 import type { Clock } from '../clock.ts';
 import { NostrSyncError } from '../errors.ts';
-import { isHex32, parseEvent, type EventTemplate, type EventVerifier, type VerifiedEvent } from '../protocol/event.ts';
+import {
+  isHex32,
+  parseEvent,
+  type EventTemplate,
+  type EventVerifier,
+  type VerifiedEvent,
+} from '../protocol/event.ts';
 import { SIGNER_TIMEOUT_MS } from '../protocol/limits.ts';
 import { encryptedLength } from '../protocol/payload.ts';
 import type { Signer } from '../signer/signer.ts';
@@ -36,7 +42,10 @@ export async function publicKeyOf(signer: Signer, clock: Clock): Promise<string>
     throw new NostrSyncError('SIGNING_FAILED', 'Cannot use the signer: it gave no public key', { cause });
   }
   if (!isHex32(pubkey)) {
-    throw new NostrSyncError('SIGNING_FAILED', 'Cannot use the signer: its public key is not 64 lower-case hex digits');
+    throw new NostrSyncError(
+      'SIGNING_FAILED',
+      'Cannot use the signer: its public key is not 64 lower-case hex digits',
+    );
   }
   return pubkey;
 }
@@ -53,17 +62,23 @@ export function createHand(ports: {
 }): Hand {
   const { pubkey, clock, verifier } = ports;
 
-  async function use<T>(what: string, code: 'SIGNING_FAILED' | 'ENCRYPTION_FAILED' | 'DECRYPTION_FAILED', call: (signer: Signer) => Promise<T>): Promise<T> {
+  async function use<T>(
+    what: string,
+    code: 'SIGNING_FAILED' | 'ENCRYPTION_FAILED' | 'DECRYPTION_FAILED',
+    call: (signer: Signer) => Promise<T>,
+  ): Promise<T> {
     const signer = ports.current();
     if (signer === undefined) throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: no signer is set`);
     let result: T;
     try {
       result = await bounded(clock, what, () => call(signer));
     } catch (cause) {
-      if (ports.current() !== signer) throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: the signer was cleared`);
+      if (ports.current() !== signer)
+        throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: the signer was cleared`);
       throw new NostrSyncError(code, `Cannot ${what}: the signer failed`, { cause });
     }
-    if (ports.current() !== signer) throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: the signer was cleared`);
+    if (ports.current() !== signer)
+      throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: the signer was cleared`);
     return result;
   }
 
@@ -79,21 +94,36 @@ export function createHand(ports: {
         verifier.hash(event) === event.id &&
         verifier.verifySignature(event);
       if (!isOurs) {
-        throw new NostrSyncError('SIGNING_FAILED', 'Cannot sign: the signer returned another event, another key or a bad signature');
+        throw new NostrSyncError(
+          'SIGNING_FAILED',
+          'Cannot sign: the signer returned another event, another key or a bad signature',
+        );
       }
       return event as VerifiedEvent;
     },
     encrypt: async (plaintext) => {
-      const ciphertext: unknown = await use('encrypt', 'ENCRYPTION_FAILED', (signer) => signer.nip44.encrypt(pubkey, plaintext));
+      const ciphertext: unknown = await use('encrypt', 'ENCRYPTION_FAILED', (signer) =>
+        signer.nip44.encrypt(pubkey, plaintext),
+      );
       // A signer that hands the text back would have us publish it.
-      if (typeof ciphertext !== 'string' || ciphertext.length !== encryptedLength(plaintext) || !/^A[g-v][A-Za-z0-9+/]+=*$/.test(ciphertext)) {
-        throw new NostrSyncError('ENCRYPTION_FAILED', 'Cannot encrypt: what the signer returned is not NIP-44 version 2');
+      if (
+        typeof ciphertext !== 'string' ||
+        ciphertext.length !== encryptedLength(plaintext) ||
+        !/^A[g-v][A-Za-z0-9+/]+=*$/.test(ciphertext)
+      ) {
+        throw new NostrSyncError(
+          'ENCRYPTION_FAILED',
+          'Cannot encrypt: what the signer returned is not NIP-44 version 2',
+        );
       }
       return ciphertext;
     },
     decrypt: async (ciphertext) => {
-      const plaintext: unknown = await use('decrypt', 'DECRYPTION_FAILED', (signer) => signer.nip44.decrypt(pubkey, ciphertext));
-      if (typeof plaintext !== 'string') throw new NostrSyncError('DECRYPTION_FAILED', 'Cannot decrypt: the signer returned no text');
+      const plaintext: unknown = await use('decrypt', 'DECRYPTION_FAILED', (signer) =>
+        signer.nip44.decrypt(pubkey, ciphertext),
+      );
+      if (typeof plaintext !== 'string')
+        throw new NostrSyncError('DECRYPTION_FAILED', 'Cannot decrypt: the signer returned no text');
       return plaintext;
     },
   };

@@ -6,7 +6,13 @@ import { categoryOf } from '../protocol/address.ts';
 import type { Answer } from '../protocol/answer.ts';
 import { seenBy, vectorTag, type VersionVector } from '../protocol/causality.ts';
 import type { NostrEvent, VerifiedEvent } from '../protocol/event.ts';
-import { FIRST_WRITE_MS, KIND_APP_DATA, KIND_DELETION, MAX_AHEAD_SECONDS, PUBLISH_TIMEOUT_MS } from '../protocol/limits.ts';
+import {
+  FIRST_WRITE_MS,
+  KIND_APP_DATA,
+  KIND_DELETION,
+  MAX_AHEAD_SECONDS,
+  PUBLISH_TIMEOUT_MS,
+} from '../protocol/limits.ts';
 import { nextStamp } from '../protocol/order.ts';
 import type { DeliveryReport, Receipt } from './events.ts';
 import type { Network } from './network.ts';
@@ -159,15 +165,23 @@ export function createWriter(ports: {
     const isReplaceable = replica.isUncarried(dTag);
     const stamp = isReplaceable ? Math.max(now, own) : nextStamp(now, head, own);
     if (stamp - now > MAX_AHEAD_SECONDS) {
-      throw new NostrSyncError('CLOCK_SKEW', `Cannot publish: the newest value is stamped ${stamp - now} s ahead of this clock`, {
-        details: { aheadSeconds: stamp - now },
-      });
+      throw new NostrSyncError(
+        'CLOCK_SKEW',
+        `Cannot publish: the newest value is stamped ${stamp - now} s ahead of this clock`,
+        {
+          details: { aheadSeconds: stamp - now },
+        },
+      );
     }
     return stamp;
   }
 
   /** NIP-09, best effort. Below the tombstone, which must stay: it is what tells the other devices. */
-  async function requestDeletion(dTag: string, tombstone: VerifiedEvent, removed: VerifiedEvent | undefined): Promise<void> {
+  async function requestDeletion(
+    dTag: string,
+    tombstone: VerifiedEvent,
+    removed: VerifiedEvent | undefined,
+  ): Promise<void> {
     try {
       const deletion = await hand.sign({
         kind: KIND_DELETION,
@@ -195,9 +209,7 @@ export function createWriter(ports: {
       eventId: record.event.id,
       updatedAt: toIso(record.event.created_at * 1000),
       stage: stageOf(record, relays),
-      relays: Object.fromEntries(
-        relays.map((relay) => [relay, deliveryOf(record, relay)]),
-      ),
+      relays: Object.fromEntries(relays.map((relay) => [relay, deliveryOf(record, relay)])),
     };
   }
 
@@ -215,7 +227,10 @@ export function createWriter(ports: {
     const relays = ports.relays();
     const stage = stageOf(record, relays);
     if (STAGES.indexOf(stage) >= STAGES.indexOf(waiter.waitFor)) return resolve(waiter);
-    const areRefusals = isOwnHead(record) && relays.length > 0 && relays.every((relay) => deliveryOf(record, relay) === 'refused');
+    const areRefusals =
+      isOwnHead(record) &&
+      relays.length > 0 &&
+      relays.every((relay) => deliveryOf(record, relay) === 'refused');
     // An earlier write that it had replaced is the head again then, and goes on.
     if (areRefusals && record.event.id === waiter.event.id) return void withdraw(waiter, record.event);
     if (stage === 'saved' && !ports.isReachable()) resolve(waiter);
@@ -227,12 +242,18 @@ export function createWriter(ports: {
 
   function reject(waiter: Waiter, reasons: Record<string, string>): void {
     if (!waiters.delete(waiter)) return;
-    waiter.reject(new NostrSyncError('NO_RELAYS_ACCEPTED', 'Cannot publish: every relay refused it for good', { details: { reasons } }));
+    waiter.reject(
+      new NostrSyncError('NO_RELAYS_ACCEPTED', 'Cannot publish: every relay refused it for good', {
+        details: { reasons },
+      }),
+    );
   }
 
   async function withdraw(waiter: Waiter, event: VerifiedEvent): Promise<void> {
     const refused = refusals.get(waiter.dTag);
-    const reasons = Object.fromEntries(ports.relays().map((relay) => [relay, refused?.reasons.get(relay) ?? 'refused']));
+    const reasons = Object.fromEntries(
+      ports.relays().map((relay) => [relay, refused?.reasons.get(relay) ?? 'refused']),
+    );
     waiters.delete(waiter);
     try {
       await replica.apply(waiter.dTag, { type: 'withdraw', id: event.id });

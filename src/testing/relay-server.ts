@@ -77,7 +77,12 @@ export async function startRelay(options: StartRelayOptions = {}): Promise<Runni
     await stopped;
   }
 
-  return { url: `ws://${host.includes(':') ? `[${host}]` : host}:${port}`, port, relay, close: () => (closed ??= close()) };
+  return {
+    url: `ws://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    port,
+    relay,
+    close: () => (closed ??= close()),
+  };
 }
 
 function attach(relay: Relay, socket: WebSocket, url: string, transit: (task: () => void) => void): void {

@@ -14,11 +14,15 @@ function reference(text: string): Uint8Array | undefined {
   }
 }
 
-const nsecs = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => bech32.encodeFromBytes('nsec', bytes));
+const nsecs = fc
+  .uint8Array({ minLength: 32, maxLength: 32 })
+  .map((bytes) => bech32.encodeFromBytes('nsec', bytes));
 
 test("NIP-19's own example", () => {
   const bytes = decodeNsec('nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5');
-  expect(Buffer.from(bytes!).toString('hex')).toBe('67dea2ed018072d675f5415ecfaed7d2597555e202d85b3d65ea4e58d2d92ffa');
+  expect(Buffer.from(bytes!).toString('hex')).toBe(
+    '67dea2ed018072d675f5415ecfaed7d2597555e202d85b3d65ea4e58d2d92ffa',
+  );
 });
 
 test('every nsec is read, in lower and in upper case', () => {

@@ -19,9 +19,7 @@ import { createRelay, type Relay } from '../../src/testing/relay.ts';
 import { KEY, PUBKEY } from '../sync/devices.ts';
 
 export const URL_OF_RELAY = 'wss://relay.example';
-export const FILTERS: readonly Filter[] = [
-  { authors: [PUBKEY], kinds: [30078], '#d': ['default/settings/v1'] },
-];
+const FILTERS: readonly Filter[] = [{ authors: [PUBKEY], kinds: [30078], '#d': ['default/settings/v1'] }];
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {

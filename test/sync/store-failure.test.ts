@@ -12,7 +12,8 @@ const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
 test('a store that another engine holds fails each call with STORE_FAILED, and works once it is free', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'nostr-sync-'));
   const relay = await startRelay();
-  const open = () => createNostrSync({ relays: [relay.url], signer: secretKeySigner(KEY), store: fileStore(folder) });
+  const open = () =>
+    createNostrSync({ relays: [relay.url], signer: secretKeySigner(KEY), store: fileStore(folder) });
   const first = open();
   await first.publish('settings', 1);
   const second = open();
