@@ -1,5 +1,5 @@
 /**
- * `npm run bench [NAME...]`: every benchmark, or those named, each in a process of its own. Prints one table, keeps the
+ * `npm run bench -- [--report] [NAME...]`: every benchmark, or those named, each in a process of its own. Prints one table, keeps the
  * whole run in `bench/results.json`, and fails when a target is missed. Only ratios mean anything: both sides of each are
  * measured in turn, in one run, on one machine.
  */
@@ -58,7 +58,10 @@ function print(rows) {
     );
 }
 
-async function main(names) {
+async function main(args) {
+  // On a machine with other work, as in CI, a missed target is shown, but no fault of the code's.
+  const isReport = args.includes('--report');
+  const names = args.filter((arg) => arg !== '--report');
   const unknown = names.filter((name) => !BENCHMARKS.includes(name));
   if (unknown.length > 0) {
     console.error(`Unknown benchmark ${unknown.join(', ')}: expected ${BENCHMARKS.join(', ')}`);
@@ -88,7 +91,7 @@ async function main(names) {
   }
   const missed = rows.filter((row) => !isMet(row));
   if (missed.length > 0) console.error(`Missed: ${missed.map((row) => row.name).join('; ')}`);
-  return missed.length > 0 || broken > 0 ? 1 : 0;
+  return broken > 0 || (missed.length > 0 && !isReport) ? 1 : 0;
 }
 
 if (process.argv[2] === '--child') await runHere(process.argv[3]);
