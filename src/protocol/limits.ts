@@ -77,8 +77,13 @@ export const SPREAD_DELAY_MS = 30_000;
 
 // Counts.
 
-/** Decrypted values kept, so that no value is decrypted, and no person asked, twice. Characters in all. */
-export const MAX_PLAINTEXT_CACHE_CHARS = 1_048_576;
+/**
+ * Characters of events verified lately (so that copies from other relays cost no signature), and of values decrypted lately
+ * (so that no person is asked twice): each.
+ */
+export const MAX_RECENT_CHARS = 2_097_152;
+/** What an event takes besides its content. */
+export const EVENT_OVERHEAD_CHARS = 512;
 
 /** d-tags in one filter: relays cap the results of a filter without a limit at 250 to 500, @nostr-relay/core at 100. */
 export const MAX_D_TAGS_PER_FILTER = 100;
@@ -93,8 +98,6 @@ export const MAX_QUEUED_BYTES = 1_048_576;
 export const MAX_IN_FLIGHT = 32;
 /** Violations a minute after which a relay is hung up on. */
 export const MAX_VIOLATIONS_PER_MINUTE = 10_000;
-/** Ids of verified events that are not heads, kept so that their signature is not checked again. */
-export const MAX_VERIFIED_IDS = 4_096;
 
 /** The most events that add nothing which one REQ for `n` d-tags may bring before it is closed. */
 export function maxUselessEvents(n: number): number {

@@ -7,11 +7,12 @@ import {
   type EventVerifier,
   type VerifiedEvent,
 } from '../protocol/event.ts';
-import { MAX_REQS_AT_ONCE, MAX_VERIFIED_IDS } from '../protocol/limits.ts';
+import { EVENT_OVERHEAD_CHARS, MAX_RECENT_CHARS, MAX_REQS_AT_ONCE } from '../protocol/limits.ts';
 import { categoryRequests } from '../protocol/message.ts';
 import { compareEvents } from '../protocol/order.ts';
 import type { RelayConnection, RequestEnd, RequestHandlers } from '../relay/connection.ts';
 import type { Clock } from '../clock.ts';
+import { createRecent } from './recent.ts';
 import { deliveryOf } from './record.ts';
 import type { Replica } from './replica.ts';
 
@@ -39,12 +40,10 @@ export function createInbox(ports: {
 }): Inbox {
   const { replica, pubkey, verifier } = ports;
   /** Lately verified, so that the copies of other relays cost no signature; the oldest goes first. */
-  const recent = new Map<string, VerifiedEvent>();
-
-  function remember(event: VerifiedEvent): void {
-    recent.set(event.id, event);
-    if (recent.size > MAX_VERIFIED_IDS) recent.delete(recent.keys().next().value!);
-  }
+  const recent = createRecent<VerifiedEvent>(
+    MAX_RECENT_CHARS,
+    (event) => event.content.length + EVENT_OVERHEAD_CHARS,
+  );
 
   function exchange(relay: RelayConnection, dTags: readonly string[]): Exchange {
     const asked = new Set(dTags);
@@ -60,14 +59,14 @@ export function createInbox(ports: {
       const check = checkEvent(value, {
         pubkey,
         isAsked: (dTag) => asked.has(dTag),
-        isVerified: (id, dTag) => recent.has(id) || isHead(id, dTag),
+        isVerified: (id, dTag) => recent.get(id) !== undefined || isHead(id, dTag),
         verifier,
       });
       if (check.type === 'rejected') return check.fault;
       const { dTag } = check;
       const record = replica.get(dTag);
       const head = record?.event;
-      if (check.type === 'new') remember(check.event);
+      if (check.type === 'new') recent.set(check.event.id, check.event);
       // A known id: our own copy stands for it, since this one's signature was not looked at.
       const event = check.type === 'new' ? check.event : head?.id === check.id ? head : recent.get(check.id)!;
       const order = head === undefined ? 1 : compareEvents(event, head);

@@ -4,10 +4,11 @@ import { toIso, type Clock } from '../clock.ts';
 import { isNostrSyncError, NostrSyncError } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
 import { deviceIdOf, formatOf, isExpired, isTombstone, type VerifiedEvent } from '../protocol/event.ts';
-import { MAX_PLAINTEXT_CACHE_CHARS } from '../protocol/limits.ts';
+import { EVENT_OVERHEAD_CHARS, MAX_RECENT_CHARS } from '../protocol/limits.ts';
 import { decodePayload } from '../protocol/payload.ts';
 import { callListener, type Emitter, type FetchResult } from './events.ts';
 import type { Network } from './network.ts';
+import { createRecent } from './recent.ts';
 import { isOwnHead } from './record.ts';
 import type { Change, Replica } from './replica.ts';
 import type { Hand } from './signing.ts';
@@ -45,9 +46,8 @@ export function createReader(ports: {
   readonly subscriptions: ReadonlySet<Subscription>;
 }): Reader {
   const { replica, hand, emitter } = ports;
-  /** Plaintexts by event id; the oldest goes first. */
-  const plaintexts = new Map<string, string>();
-  let plaintextChars = 0;
+  /** Plaintexts by event id. */
+  const plaintexts = createRecent<string>(MAX_RECENT_CHARS, (text) => text.length + EVENT_OVERHEAD_CHARS);
   /** Ids of events found unreadable: each is reported once. */
   const reported = new Set<string>();
   /** poll's cursor: by d-tag, what was handed out in this process. */
@@ -64,13 +64,7 @@ export function createReader(ports: {
     if (known !== undefined) return known;
     const text = await hand.decrypt(event.content);
     if (!ports.canRead()) throw new NostrSyncError('SIGNER_NOT_SET', 'Cannot read: the signer was cleared');
-    if (!plaintexts.has(event.id)) plaintextChars += text.length;
     plaintexts.set(event.id, text);
-    for (const [id, old] of plaintexts) {
-      if (plaintextChars <= MAX_PLAINTEXT_CACHE_CHARS) break;
-      plaintexts.delete(id);
-      plaintextChars -= old.length;
-    }
     return text;
   }
 
@@ -235,9 +229,6 @@ export function createReader(ports: {
       for (const subscription of ports.subscriptions)
         if (subscription.dTags.has(dTag)) subscription.delivered.set(dTag, id);
     },
-    forget: () => {
-      plaintexts.clear();
-      plaintextChars = 0;
-    },
+    forget: plaintexts.clear,
   };
 }
