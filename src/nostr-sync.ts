@@ -18,6 +18,7 @@ import { createPool } from './relay/pool.ts';
 import { canonicalRelayUrl } from './relay/url.ts';
 import type { Signer } from './signer/signer.ts';
 import type { Store } from './store/store.ts';
+import { createRelayLimits } from './sync/relay-limits.ts';
 import { createEmitter, type FetchResult, type Receipt, type SyncEvents } from './sync/events.ts';
 import type { Subscription } from './sync/reader.ts';
 import { openSession, type Session } from './sync/session.ts';
@@ -108,7 +109,7 @@ export function createEngine<Categories extends object>(
   const settings = checkOptions(options);
   if (options.signer !== undefined) checkSigner(options.signer);
   const { namespace } = settings;
-  const { clock, randomBytes, openSocket, verifier, onWake, tabs } = { ...defaults, ...options };
+  const { clock, randomBytes, openSocket, verifier, compression, onWake, tabs } = { ...defaults, ...options };
   const store = options.store ?? defaults.store(namespace);
   const sharedTabs = store.sharedName === undefined ? undefined : tabs;
   const emitter = createEmitter();
@@ -123,10 +124,12 @@ export function createEngine<Categories extends object>(
   let failedSigner: Signer | undefined;
   let closing: Promise<void> | undefined;
 
+  const limits = createRelayLimits({ store, clock });
   const pool = createPool({
     clock,
     randomBytes,
     openSocket,
+    limits,
     signAuth: async (template) => session?.signAuth(template),
     onChange: (relay) => {
       emitter.emit('relay-status', relay.info());
@@ -158,6 +161,7 @@ export function createEngine<Categories extends object>(
         return new Map([['device-id', deviceId]]);
       });
     }
+    await limits.load();
     const pubkey = await store.get(`identity/${namespace}`);
     if (isHex32(pubkey)) await openIdentity(pubkey);
   }
@@ -178,6 +182,7 @@ export function createEngine<Categories extends object>(
         clock,
         randomBytes,
         verifier,
+        compression,
         store,
         pool,
         emitter,
