@@ -85,7 +85,11 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   const disk = createDisk({
     chance: createChance(world.seed, name, 'disk'),
     flushMs: config.flushMs,
-    after: (delayMs, task) => void schedule.after(delayMs, task),
+    after: (delayMs, task) =>
+      void schedule.after(delayMs, () => {
+        if (machine.isAsleep) machine.backlog.push(task);
+        else task();
+      }),
     onFlushed: (changes) => {
       world.trace(name, 'flushed', ...[...changes].map(([key, value]) => `${key}=${value}`));
       oracle.onFlush(name, changes);
@@ -124,9 +128,9 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     for (const { process } of tabs.splice(0)) process.kill();
     machine.isAsleep = false;
     machine.backlog.length = 0;
-    const lost = disk.losePower(mode);
+    const isLost = disk.losePower(mode);
     count(`crash: power lost, ${mode}`);
-    if (lost > 0) count('sometimes: unflushed batch lost');
+    if (isLost) count(`sometimes: unflushed batch lost, ${mode}`);
   }
 
   const isRunning = (): boolean => tabs.length > 0;
@@ -545,11 +549,13 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         await tab.sync.close().catch((error: unknown) => {
           if (!isNostrSyncError(error)) oracle.violate('I10', `${name}: close rejected with ${String(error)}`);
         });
+        // What `close` has settled cancels its own timers.
+        await schedule.settle();
         const sockets = world.network.socketsOf(tab.process);
         const { timers } = tab.process;
         if (tab.process.isAlive && sockets > 0) oracle.violate('I10', `${name}: ${sockets} sockets after close`);
-        if (tab.process.isAlive && timers > 0 && !hadFaults.signer)
-          oracle.violate('I10', `${name}: ${timers} timers after close`);
+        if (tab.process.isAlive && timers.length > 0 && !hadFaults.signer)
+          oracle.violate('I10', `${name}: timers after close: ${timers.join(', ')} ms`);
         tab.process.kill();
       }),
     );
@@ -625,8 +631,8 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         const sockets = world.network.socketsOf(process);
         const pairs = world.urls.length * (world.categories.length + 2);
         if (sockets > world.urls.length) oracle.violate('I10', `${name}: ${sockets} sockets at once`);
-        if (process.timers > 10 + MAX_TIMERS_PER_PAIR * (pairs + calls))
-          oracle.violate('I10', `${name}: ${process.timers} timers at once`);
+        if (process.timers.length > 10 + MAX_TIMERS_PER_PAIR * (pairs + calls))
+          oracle.violate('I10', `${name}: ${process.timers.length} timers at once`);
       }
     },
   };

@@ -1,6 +1,6 @@
 /**
- * A model of a device's store, apart from the engine's own: batches are decided in order, reach the medium later, and a
- * loss of power keeps, drops or tears what was not flushed by then.
+ * A model of a device's store, apart from the engine's own: one transaction at a time, which reaches the medium later. A loss
+ * of power keeps, drops or tears the one that was not flushed by then; a torn one fails its checksum and is dropped.
  */
 
 import { NostrSyncError } from '../../src/errors.ts';
@@ -8,7 +8,7 @@ import type { Changes, Store } from '../../src/store/store.ts';
 import type { Chance } from './chance.ts';
 import { never, type Process } from './machine.ts';
 
-/** What a loss of power leaves of batches that were not flushed: all, none, or the first few. */
+/** What a loss of power leaves of the batch that was not flushed. */
 export type CrashMode = 'keep' | 'drop' | 'tear';
 
 export interface Disk {
@@ -20,8 +20,8 @@ export interface Disk {
   readonly isBusy: boolean;
   /** How likely an update, and a read, fails. */
   failing: { updates: number; reads: number };
-  /** Returns how many batches were lost. */
-  losePower(mode: CrashMode): number;
+  /** Returns whether a batch was lost. */
+  losePower(mode: CrashMode): boolean;
   copy(): Map<string, string>;
   restore(entries: ReadonlyMap<string, string>): void;
 }
@@ -39,8 +39,10 @@ export interface DiskPorts {
   readonly count: (what: string) => void;
 }
 
-interface Batch {
-  readonly changes: Changes;
+interface Job {
+  readonly process: Process;
+  readonly keys: readonly string[];
+  readonly decide: (current: ReadonlyMap<string, string>) => Changes;
   readonly settle: (error?: Error) => void;
 }
 
@@ -54,96 +56,104 @@ function apply(entries: Map<string, string>, changes: Changes): void {
 export function createDisk(ports: DiskPorts): Disk {
   const { chance } = ports;
   const durable = new Map<string, string>();
-  let view = new Map<string, string>();
-  let unflushed: Batch[] = [];
-  let updates = 0;
+  /** One transaction at a time: none sees what another has not flushed. */
+  let queue: Job[] = [];
+  let isRunning = false;
+  let unflushed: Changes | undefined;
+  /** Grows with each loss of power: what began before comes to no end. */
+  let generation = 0;
 
   const failed = (what: string): NostrSyncError =>
     new NostrSyncError('STORE_FAILED', `Cannot ${what}: the disk fails`);
+  const latency = (maxMs: number): number => (chance.bool(0.5) ? 0 : chance.int(0, maxMs));
 
-  function commit(batches: readonly Batch[]): void {
-    for (const { changes } of batches) {
-      apply(durable, changes);
-      ports.onFlushed(changes);
-    }
+  function later(delayMs: number, task: () => void): void {
+    const mine = generation;
+    ports.after(delayMs, () => {
+      if (mine === generation) task();
+    });
   }
 
-  function flush(batch: Batch): void {
-    const end = unflushed.indexOf(batch) + 1;
-    if (end === 0) return;
-    if (chance.bool(disk.failing.updates / 2)) {
-      // Nobody can know what else is damaged: all that was under way fails, and is taken back.
-      ports.count('fault: flush failed');
-      const lost = unflushed;
-      unflushed = [];
-      view = new Map(durable);
-      for (const { settle } of lost) settle(failed('flush'));
-      return;
+  function next(): void {
+    const job = queue.shift();
+    isRunning = job !== undefined;
+    if (job === undefined) return;
+    later(latency(3), () => {
+      if (job.process.isAlive) begin(job);
+      else next();
+    });
+  }
+
+  function finish({ process, settle }: Job, error?: Error): void {
+    ports.onPoint('flushed', process);
+    if (process.isAlive) settle(error);
+    next();
+  }
+
+  function begin(job: Job): void {
+    if (chance.bool(disk.failing.updates)) {
+      ports.count('fault: update failed');
+      return finish(job, failed('update'));
     }
-    const done = unflushed.slice(0, end);
-    unflushed = unflushed.slice(end);
-    commit(done);
-    for (const { settle } of done) settle();
+    const current = new Map<string, string>();
+    for (const key of job.keys) if (durable.has(key)) current.set(key, durable.get(key)!);
+    let changes: Changes;
+    try {
+      if (chance.bool(0.05)) job.decide(new Map(current));
+      changes = new Map(job.decide(current));
+    } catch (error) {
+      return finish(job, error as Error);
+    }
+    if (changes.size === 0) return finish(job);
+    unflushed = changes;
+    later(latency(ports.flushMs), () => {
+      unflushed = undefined;
+      if (chance.bool(disk.failing.updates / 2)) {
+        ports.count('fault: flush failed');
+        return finish(job, failed('flush'));
+      }
+      commit(changes);
+      finish(job);
+    });
+    ports.onPoint('decided', job.process);
+  }
+
+  function commit(changes: Changes): void {
+    apply(durable, changes);
+    ports.onFlushed(changes);
   }
 
   function open(process: Process, isShared: boolean): Store {
     let isClosed = false;
-    const latency = (maxMs: number): number => (chance.bool(0.5) ? 0 : chance.int(0, maxMs));
-    const later = <T>(work: () => T): Promise<T> => {
+    const closed = (): Promise<never> =>
+      Promise.reject(new NostrSyncError('CLOSED', 'Cannot use the store: it is closed'));
+    const read = <T>(work: () => T): Promise<T> => {
       if (!process.isAlive) return never;
-      if (isClosed)
-        return Promise.reject(new NostrSyncError('CLOSED', 'Cannot use the store: it is closed'));
+      if (isClosed) return closed();
       return new Promise((resolve, reject) => {
         process.after(latency(3), () => {
-          if (chance.bool(disk.failing.reads)) {
-            ports.count('fault: read failed');
-            return reject(failed('read'));
-          }
-          resolve(work());
+          if (!chance.bool(disk.failing.reads)) return resolve(work());
+          ports.count('fault: read failed');
+          reject(failed('read'));
         });
       });
     };
     return {
       ...(isShared && { sharedName: 'shared' }),
-      get: (key) => later(() => view.get(key)),
-      list: (prefix) => later(() => new Map([...view].filter(([key]) => key.startsWith(prefix)))),
+      get: (key) => read(() => durable.get(key)),
+      list: (prefix) => read(() => new Map([...durable].filter(([key]) => key.startsWith(prefix)))),
       update: (keys, decide) => {
         ports.onPoint('update', process);
         if (!process.isAlive) return never;
-        if (isClosed)
-          return Promise.reject(new NostrSyncError('CLOSED', 'Cannot use the store: it is closed'));
-        updates++;
-        return new Promise<void>((resolve, reject) => {
-          process.after(latency(3), () => {
-            if (chance.bool(disk.failing.updates)) {
-              ports.count('fault: update failed');
-              return reject(failed('update'));
-            }
-            const current = new Map<string, string>();
-            for (const key of keys) if (view.has(key)) current.set(key, view.get(key)!);
-            let changes: Changes;
-            try {
-              if (chance.bool(0.05)) decide(new Map(current));
-              changes = decide(current);
-            } catch (error) {
-              return reject(error as Error);
-            }
-            if (changes.size === 0) return resolve();
-            apply(view, changes);
-            const batch: Batch = {
-              changes: new Map(changes),
-              settle: process.guard((error?: Error) => {
-                ports.onPoint('flushed', process);
-                if (!process.isAlive) return;
-                if (error === undefined) resolve();
-                else reject(error);
-              }),
-            };
-            unflushed.push(batch);
-            ports.after(latency(ports.flushMs), () => flush(batch));
-            ports.onPoint('decided', process);
-          });
-        }).finally(() => updates--);
+        if (isClosed) return closed();
+        return new Promise((resolve, reject) => {
+          const settle = (error?: Error): void => {
+            if (error === undefined) resolve();
+            else reject(error);
+          };
+          queue.push({ process, keys, decide, settle });
+          if (!isRunning) next();
+        });
       },
       close: async () => {
         isClosed = true;
@@ -155,24 +165,23 @@ export function createDisk(ports: DiskPorts): Disk {
     open,
     durable,
     get isBusy() {
-      return updates > 0;
+      return isRunning;
     },
     failing: { updates: 0, reads: 0 },
     losePower: (mode) => {
-      const { length } = unflushed;
-      const kept = mode === 'keep' ? length : mode === 'drop' ? 0 : chance.int(0, length);
-      commit(unflushed.slice(0, kept));
-      unflushed = [];
-      updates = 0;
-      view = new Map(durable);
-      return length - kept;
+      generation++;
+      queue = [];
+      isRunning = false;
+      const pending = unflushed;
+      unflushed = undefined;
+      if (pending === undefined) return false;
+      if (mode === 'keep') commit(pending);
+      return mode !== 'keep';
     },
     copy: () => new Map(durable),
     restore: (entries) => {
       durable.clear();
       for (const [key, value] of entries) durable.set(key, value);
-      unflushed = [];
-      view = new Map(durable);
     },
   };
   return disk;

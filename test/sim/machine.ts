@@ -18,8 +18,8 @@ export interface Process {
   readonly machine: Machine;
   readonly clock: Clock;
   readonly isAlive: boolean;
-  /** Timers of the engine that are armed now. */
-  readonly timers: number;
+  /** Timers of the engine that are armed now: each by how long it was meant to wait, in ms. */
+  readonly timers: readonly number[];
   /** `callback`, unless the process is dead by then; after waking where the machine sleeps. */
   guard<A extends unknown[]>(callback: (...args: A) => void): (...args: A) => void;
   /** Schedules something that the outside does to this process. */
@@ -40,7 +40,7 @@ export function wakeUp(machine: Machine): void {
 
 export function startProcess(machine: Machine, schedule: Schedule): Process {
   let isAlive = true;
-  let timers = 0;
+  const timers = new Set<{ readonly delayMs: number }>();
   const ends: (() => void)[] = [];
 
   const run = (callback: () => void): void => {
@@ -56,19 +56,13 @@ export function startProcess(machine: Machine, schedule: Schedule): Process {
     clock: {
       now: () => schedule.now() + machine.skewMs,
       after: (delayMs, callback) => {
-        let isArmed = true;
-        timers++;
-        const disarm = (): void => {
-          if (isArmed) timers--;
-          isArmed = false;
-        };
+        const timer = { delayMs };
+        timers.add(timer);
         const cancel = after(delayMs, () => {
-          if (!isArmed) return;
-          disarm();
-          callback();
+          if (timers.delete(timer)) callback();
         });
         return () => {
-          disarm();
+          timers.delete(timer);
           cancel();
         };
       },
@@ -77,7 +71,7 @@ export function startProcess(machine: Machine, schedule: Schedule): Process {
       return isAlive;
     },
     get timers() {
-      return timers;
+      return [...timers].map(({ delayMs }) => delayMs);
     },
     guard:
       (callback) =>
