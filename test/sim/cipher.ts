@@ -2,7 +2,12 @@
 
 import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
 import { createEventVerifier } from '../../src/protocol/event-verifier.ts';
-import { serializeEvent, type EventTemplate, type EventVerifier, type NostrEvent } from '../../src/protocol/event.ts';
+import {
+  serializeEvent,
+  type EventTemplate,
+  type EventVerifier,
+  type NostrEvent,
+} from '../../src/protocol/event.ts';
 import { encryptedLength } from '../../src/protocol/payload.ts';
 import { createSecretKeySigner } from '../../src/signer/secret-key.ts';
 import type { Chance } from './chance.ts';

@@ -363,7 +363,9 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         if (lastEoseAt < calledAt && before === undefined)
           oracle.violate('I17', `${name}: fetch of ${category} said "absent" and no relay had answered`);
         const head = oracle.headOn(name, category);
-        const isGone = (head?.event.tags ?? []).some(([first]) => first === 'deleted' || first === 'expiration');
+        const isGone = (head?.event.tags ?? []).some(
+          ([first]) => first === 'deleted' || first === 'expiration',
+        );
         if (!isUnsure && !isGone)
           oracle.violate('I17', `${name}: fetch of ${category} said "absent" and the device has a value`);
       },
@@ -547,13 +549,15 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         tab.isClosed = true;
         if (tab.signer !== undefined) tab.signer.isCleared = true;
         await tab.sync.close().catch((error: unknown) => {
-          if (!isNostrSyncError(error)) oracle.violate('I10', `${name}: close rejected with ${String(error)}`);
+          if (!isNostrSyncError(error))
+            oracle.violate('I10', `${name}: close rejected with ${String(error)}`);
         });
         // What `close` has settled cancels its own timers.
         await schedule.settle();
         const sockets = world.network.socketsOf(tab.process);
         const { timers } = tab.process;
-        if (tab.process.isAlive && sockets > 0) oracle.violate('I10', `${name}: ${sockets} sockets after close`);
+        if (tab.process.isAlive && sockets > 0)
+          oracle.violate('I10', `${name}: ${sockets} sockets after close`);
         if (tab.process.isAlive && timers.length > 0 && !hadFaults.signer)
           oracle.violate('I10', `${name}: timers after close: ${timers.join(', ')} ms`);
         tab.process.kill();
@@ -608,7 +612,9 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     },
     readLocally: (category) => {
       const head = oracle.headOn(name, category);
-      const isGone = (head?.event.tags ?? []).some(([first]) => first === 'deleted' || first === 'expiration');
+      const isGone = (head?.event.tags ?? []).some(
+        ([first]) => first === 'deleted' || first === 'expiration',
+      );
       const tab = tabs[0]!;
       follow(
         tab,

@@ -178,7 +178,11 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
         if (site.config.isHostile) return;
         count(`fault: relay ${op.fault}`);
         site.relay.misbehave(FAULTS[op.fault]);
-        schedule.after(op.forMs, () => site.relay.behave());
+        schedule.after(op.forMs, () => {
+          site.relay.behave();
+          // What it did not answer is lost to its connections, as no frame is on one that lives.
+          if (op.fault === 'silent') network.restart(site.url);
+        });
         return;
       case 'misbehave':
         if (site.config.isHostile) misbehaveAt(site, op.what);
@@ -219,7 +223,9 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     for (const { url, relay, config } of honest) {
       const held = relay
         .events()
-        .find(({ kind, tags }) => kind === 30_078 && tags.some(([, value]) => value === `default/${category}/v1`));
+        .find(
+          ({ kind, tags }) => kind === 30_078 && tags.some(([, value]) => value === `default/${category}/v1`),
+        );
       // A relay that keeps the first or the last of a second keeps it whatever comes.
       const isTie =
         held?.created_at === first.event.created_at &&
@@ -232,8 +238,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   }
 
   async function agree(): Promise<void> {
-    const free = exempt();
-    const watched = categories.filter((category) => !free.has(category));
+    let watched: string[] = [];
     const latest = Math.max(0, ...[...oracle.signed.values()].map(({ event }) => event.created_at * 1000));
     const deadline = Math.max(schedule.now(), latest) + PATIENCE_MS;
     let lookAt = 0;
@@ -246,6 +251,8 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       await schedule.advance(STEP_MS);
       for (const device of devices) device.checkBounds();
       why = undefined;
+      const free = exempt();
+      watched = categories.filter((category) => !free.has(category));
       for (const category of watched) why ??= disagreement(category);
       if (why === undefined && lookAt - schedule.now() < LOOK_MS - 2 * STEP_MS) break;
     }

@@ -65,7 +65,8 @@ function beforeEvents(extra: (subscription: string, event: NostrEvent) => Outgoi
 
 /** Puts `extra` frames before each EOSE. */
 function beforeEose(extra: (subscription: string) => OutgoingFrame[]): Rewrite {
-  return (frames) => frames.flatMap((frame) => (isFrame(frame, 'EOSE') ? [...extra(frame[1]), frame] : [frame]));
+  return (frames) =>
+    frames.flatMap((frame) => (isFrame(frame, 'EOSE') ? [...extra(frame[1]), frame] : [frame]));
 }
 
 /** The faults of all these misbehaviours together. */
@@ -115,10 +116,12 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
         break;
       }
       case 'replay':
-        rewrites.push(beforeEvents((subscription, event) => [
-          ['EVENT', subscription, event],
-          ...withSome((other) => [['EVENT', subscription, other]]),
-        ]));
+        rewrites.push(
+          beforeEvents((subscription, event) => [
+            ['EVENT', subscription, event],
+            ...withSome((other) => [['EVENT', subscription, other]]),
+          ]),
+        );
         rewrites.push(beforeEose((subscription) => withSome((event) => [['EVENT', subscription, event]])));
         break;
       case 'reorder': {
@@ -136,7 +139,11 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
           beforeEvents((subscription, event) => {
             count('sometimes: forged before genuine');
             return [
-              ['EVENT', subscription, { ...event, content: `${event.content.slice(0, -8)}AAAAAAAA`, sig: hex(chance, 128) }],
+              [
+                'EVENT',
+                subscription,
+                { ...event, content: `${event.content.slice(0, -8)}AAAAAAAA`, sig: hex(chance, 128) },
+              ],
               ['EVENT', subscription, { ...event, sig: hex(chance, 128) }],
             ];
           }),
@@ -166,7 +173,11 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
         rewrites.push(
           beforeEose((subscription) =>
             withSome((event) => [
-              ['EVENT', subscription, sealed(event, { tags: [...event.tags, ['d', 'default/category-0/v1']] })],
+              [
+                'EVENT',
+                subscription,
+                sealed(event, { tags: [...event.tags, ['d', 'default/category-0/v1']] }),
+              ],
             ]),
           ),
         );
@@ -221,7 +232,13 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
         rewrites.push((frames) =>
           frames.flatMap((frame): OutgoingFrame[] =>
             isFrame(frame, 'EOSE') && chance.bool(0.7)
-              ? [['CLOSED', frame[1], chance.pick(['error: shutting down', 'auth-required: who', 'rate-limited:'])]]
+              ? [
+                  [
+                    'CLOSED',
+                    frame[1],
+                    chance.pick(['error: shutting down', 'auth-required: who', 'rate-limited:']),
+                  ],
+                ]
               : [frame],
           ),
         );
@@ -234,7 +251,9 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
         floods.push(() => ['CLOSED', String(chance.int(0, 40)), 'error: closed']);
         break;
       case 'flood-junk':
-        floods.push(() => chance.pick(['', '[', '[]', 'null', '{}', '["EVENT"]', '["OK",1]', '["EVENT","0",{"id":7}]']));
+        floods.push(() =>
+          chance.pick(['', '[', '[]', 'null', '{}', '["EVENT"]', '["OK",1]', '["EVENT","0",{"id":7}]']),
+        );
         break;
       case 'oversize':
         floods.push(() => (chance.bool(0.05) ? `["NOTICE","${'x'.repeat(300_000)}"]` : '["NOTICE",""]'));
@@ -258,7 +277,8 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
   return {
     ...faults,
     ...(rewrites.length > 0 && {
-      rewrite: (frame) => rewrites.reduce<readonly OutgoingFrame[]>((frames, rewrite) => rewrite(frames), [frame]),
+      rewrite: (frame) =>
+        rewrites.reduce<readonly OutgoingFrame[]>((frames, rewrite) => rewrite(frames), [frame]),
     }),
     ...(receives.length > 0 && {
       receive: (frame) => {

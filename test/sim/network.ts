@@ -160,7 +160,8 @@ export function createNetwork(ports: NetworkPorts): Network {
     setLine: (device, url, state) => {
       states.set(`${device} ${url}`, state);
       if (state !== 'cut') return;
-      for (const line of open) if (line.url === url && line.process.machine.name === device) line.cut('reset');
+      for (const line of open)
+        if (line.url === url && line.process.machine.name === device) line.cut('reset');
     },
     restart: (url) => {
       for (const line of open) if (line.url === url) line.cut('relay restarts');

@@ -186,20 +186,30 @@ export function createOracle(ports: {
       state.heads.set(category, after);
       state.flushed.add(after.event.id);
     }
-    if (before !== undefined && (after === undefined || order(after.event, before.event) <= 0)) {
-      const isOwn = before.device === device && before.lineage === state.lineage;
-      const isReplaced =
-        after?.device === device && !before.isCarried && after.event.created_at === before.event.created_at;
-      if (isOwn && isReplaced) {
-        count('sometimes: stamp reused');
-        before.isVoid = true;
-      } else if (isOwn && !before.isAcknowledged) {
+    const isOwn = before?.device === device && before.lineage === state.lineage;
+    const isReplaced =
+      isOwn &&
+      after?.device === device &&
+      !before.isCarried &&
+      after.event.created_at === before.event.created_at;
+    if (isReplaced) {
+      count('sometimes: stamp reused');
+      before.isVoid = true;
+    } else if (before !== undefined && (after === undefined || order(after.event, before.event) <= 0)) {
+      if (isOwn && !before.isAcknowledged) {
         count('sometimes: write withdrawn');
         before.isVoid = true;
       } else
-        violate('I3', `${device}: the head of ${category} went from ${describe(before)} to ${after ? describe(after) : 'nothing'}`);
+        violate(
+          'I3',
+          `${device}: the head of ${category} went from ${describe(before)} to ${after ? describe(after) : 'nothing'}`,
+        );
     }
-    if (after?.device === device && after.lineage === state.lineage && !state.flushed.has(`own ${after.event.id}`)) {
+    if (
+      after?.device === device &&
+      after.lineage === state.lineage &&
+      !state.flushed.has(`own ${after.event.id}`)
+    ) {
       state.flushed.add(`own ${after.event.id}`);
       const last = state.own.get(category);
       const { created_at } = after.event;
@@ -215,7 +225,10 @@ export function createOracle(ports: {
     for (const promised of state.owed.get(category) ?? []) {
       if (promised.isVoid) continue;
       if (after === undefined || order(after.event, promised.event) < 0)
-        violate('I1', `${device}: ${describe(promised)} was promised, and the head of ${category} is ${after ? describe(after) : 'nothing'}`);
+        violate(
+          'I1',
+          `${device}: ${describe(promised)} was promised, and the head of ${category} is ${after ? describe(after) : 'nothing'}`,
+        );
     }
   }
 
@@ -314,8 +327,14 @@ export function createOracle(ports: {
       const entry = signed.get(receipt.eventId);
       if (entry === undefined || entry.category !== call.category)
         return violate('I1', `${call.device}: a receipt for an event that nobody made`);
-      if (!state.flushed.has(receipt.eventId))
-        return violate('I1', `${call.device}: publish resolved with ${describe(entry)}, which is not on the medium`);
+      // Something greater may have come in the same transaction.
+      const now = state.heads.get(call.category);
+      const isBeaten = now !== undefined && order(now.event, entry.event) > 0;
+      if (!state.flushed.has(receipt.eventId) && !isBeaten)
+        return violate(
+          'I1',
+          `${call.device}: publish resolved with ${describe(entry)}, which is not on the medium`,
+        );
       const { base } = call;
       const isBelow = base !== undefined && !base.isVoid && order(entry.event, base.event) <= 0;
       const isReused =
@@ -328,7 +347,10 @@ export function createOracle(ports: {
       owed.add(entry);
       const head = state.heads.get(call.category);
       if (!entry.isVoid && (head === undefined || order(head.event, entry.event) < 0))
-        violate('I1', `${call.device}: publish resolved with ${describe(entry)}, and the head is ${head ? describe(head) : 'nothing'}`);
+        violate(
+          'I1',
+          `${call.device}: publish resolved with ${describe(entry)}, and the head is ${head ? describe(head) : 'nothing'}`,
+        );
     },
     rejected: (call, code) => {
       call.state = 'rejected';

@@ -55,7 +55,12 @@ export type Op = { readonly at: number } & (
   | { readonly type: 'syncAll' | 'poll' | 'subscribe' | 'unsubscribe' | 'status'; readonly device: number }
   | { readonly type: 'addRelay' | 'removeRelay'; readonly device: number; readonly relay: number }
   | { readonly type: 'setSigner' | 'clearSigner' | 'wake'; readonly device: number }
-  | { readonly type: 'signerFault'; readonly device: number; readonly fault: SignerFault; readonly forMs: number }
+  | {
+      readonly type: 'signerFault';
+      readonly device: number;
+      readonly fault: SignerFault;
+      readonly forMs: number;
+    }
   | { readonly type: 'jumpClock'; readonly device: number; readonly byMs: number }
   | { readonly type: 'sleep'; readonly device: number; readonly forMs: number }
   | {
@@ -85,7 +90,12 @@ export type Op = { readonly at: number } & (
     }
   | { readonly type: 'relayDown'; readonly relay: number; readonly forMs: number }
   | { readonly type: 'relayRestart' | 'wipe' | 'snapshot' | 'rollback' | 'challenge'; readonly relay: number }
-  | { readonly type: 'relayFault'; readonly relay: number; readonly fault: RelayFault; readonly forMs: number }
+  | {
+      readonly type: 'relayFault';
+      readonly relay: number;
+      readonly fault: RelayFault;
+      readonly forMs: number;
+    }
   | { readonly type: 'misbehave'; readonly relay: number; readonly what: readonly Misbehaviour[] }
 );
 
@@ -202,7 +212,9 @@ export function createScenario(seed: number): Scenario {
   const chance = createChance(seed, 'scenario');
   const relayCount = chance.pick([1, 2, 2, 2, 3, 3, 4, 5]);
   const hostileCount = chance.bool(0.4) ? 0 : chance.int(0, relayCount - 1);
-  const relays = Array.from({ length: relayCount }, (_, i) => relayConfig(chance, i >= relayCount - hostileCount));
+  const relays = Array.from({ length: relayCount }, (_, i) =>
+    relayConfig(chance, i >= relayCount - hostileCount),
+  );
   const devices = Array.from({ length: chance.pick([2, 2, 2, 3, 3, 4, 5]) }, () => deviceConfig(chance));
   if (devices.length > 2 && chance.bool(0.4)) devices.push({ ...devices.pop()!, kind: 'reference', tabs: 1 });
   const chaosMs = chance.pick([4_000, 10_000, 20_000, 20_000, 40_000, 120_000]);
