@@ -189,6 +189,7 @@ export async function openSession(ports: {
     },
     set signer(next) {
       signer = next;
+      hand.drop();
       reader.forget();
       if (next === undefined) return;
       network.retry();
