@@ -81,6 +81,9 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   let lastEoseAt = -1;
   let runs = 0;
   let payloads = 0;
+  let subscriptions = 0;
+  /** Engines that are being closed. */
+  const closing = new Set<Tab>();
 
   const disk = createDisk({
     chance: createChance(world.seed, name, 'disk'),
@@ -125,7 +128,8 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
 
   function crash(mode: CrashMode): void {
     armed = undefined;
-    for (const { process } of tabs.splice(0)) process.kill();
+    for (const { process } of [...tabs.splice(0), ...closing]) process.kill();
+    closing.clear();
     machine.isAsleep = false;
     machine.backlog.length = 0;
     const isLost = disk.losePower(mode);
@@ -138,7 +142,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   // Processes
 
   function start(): void {
-    if (isRunning() || isDestroyed) return;
+    if (isRunning() || isDestroyed || closing.size > 0) return;
     tabSet = createTabSet(chance);
     for (let i = 0; i < config.tabs; i++) openTab();
   }
@@ -352,7 +356,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       'fetch',
       tab.sync.fetch(category),
       (result) => {
-        const isUnsure = hadFaults.signer || before === undefined || before.isVoid;
+        const isUnsure = hadFaults.signer || hadFaults.store || before === undefined || before.isVoid;
         if (result !== null) {
           const entry = oracle.told(tab.told, 'fetch', result, false);
           if (entry !== undefined && !isUnsure && entry.event.created_at < before.event.created_at)
@@ -393,7 +397,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
 
   function subscribe(tab: Tab): void {
     count('call: subscribe');
-    const via = `subscription ${tab.stopListening.length}`;
+    const via = `subscription ${++subscriptions}`;
     tab.stopListening.push(
       tab.sync.subscribe(world.categories, (result) => {
         count('told: subscription');
@@ -505,7 +509,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         return;
       case 'close':
         count('call: close');
-        void close().then(() => schedule.after(op.restartMs, start));
+        void close().then(() => void schedule.after(op.restartMs, start));
         return;
     }
   }
@@ -542,11 +546,11 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   }
 
   async function close(): Promise<void> {
-    const closing = tabs.splice(0);
     armed = undefined;
     await Promise.all(
-      closing.map(async (tab) => {
+      tabs.splice(0).map(async (tab) => {
         tab.isClosed = true;
+        closing.add(tab);
         if (tab.signer !== undefined) tab.signer.isCleared = true;
         await tab.sync.close().catch((error: unknown) => {
           if (!isNostrSyncError(error))
@@ -560,6 +564,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
           oracle.violate('I10', `${name}: ${sockets} sockets after close`);
         if (tab.process.isAlive && timers.length > 0 && !hadFaults.signer)
           oracle.violate('I10', `${name}: timers after close: ${timers.join(', ')} ms`);
+        closing.delete(tab);
         tab.process.kill();
       }),
     );
@@ -590,11 +595,12 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       disk.failing = { updates: 0, reads: 0 };
       machine.skewMs = 0;
       if (machine.isAsleep) wakeUp(machine);
+      if (closing.size > 0) crash('keep');
       start();
       while (tabs.length < config.tabs) openTab();
       for (const tab of tabs) {
         setSigner(tab);
-        for (const url of world.urls) if (!tab.relays.has(url)) changeRelay(tab, 'addRelay', url);
+        for (const url of world.urls) changeRelay(tab, 'addRelay', url);
         tab.wake();
       }
     },

@@ -39,7 +39,14 @@ export interface DiskPorts {
   readonly count: (what: string) => void;
 }
 
+/** A transaction. */
 interface Job {
+  readonly process: Process;
+  /** Does it, and calls `next` when it is over. */
+  readonly begin: () => void;
+}
+
+interface Update {
   readonly process: Process;
   readonly keys: readonly string[];
   readonly decide: (current: ReadonlyMap<string, string>) => Changes;
@@ -56,7 +63,7 @@ function apply(entries: Map<string, string>, changes: Changes): void {
 export function createDisk(ports: DiskPorts): Disk {
   const { chance } = ports;
   const durable = new Map<string, string>();
-  /** One transaction at a time: none sees what another has not flushed. */
+  /** One transaction at a time, reading or writing: none sees what another has not flushed. */
   let queue: Job[] = [];
   let isRunning = false;
   let unflushed: Changes | undefined;
@@ -79,18 +86,23 @@ export function createDisk(ports: DiskPorts): Disk {
     isRunning = job !== undefined;
     if (job === undefined) return;
     later(latency(3), () => {
-      if (job.process.isAlive) begin(job);
+      if (job.process.isAlive) job.begin();
       else next();
     });
   }
 
-  function finish({ process, settle }: Job, error?: Error): void {
+  function enqueue(job: Job): void {
+    queue.push(job);
+    if (!isRunning) next();
+  }
+
+  function finish({ process, settle }: Update, error?: Error): void {
     ports.onPoint('flushed', process);
     if (process.isAlive) settle(error);
     next();
   }
 
-  function begin(job: Job): void {
+  function update(job: Update): void {
     if (chance.bool(disk.failing.updates)) {
       ports.count('fault: update failed');
       return finish(job, failed('update'));
@@ -131,11 +143,14 @@ export function createDisk(ports: DiskPorts): Disk {
       if (!process.isAlive) return never;
       if (isClosed) return closed();
       return new Promise((resolve, reject) => {
-        process.after(latency(3), () => {
-          if (!chance.bool(disk.failing.reads)) return resolve(work());
-          ports.count('fault: read failed');
-          reject(failed('read'));
-        });
+        const begin = (): void => {
+          if (chance.bool(disk.failing.reads)) {
+            ports.count('fault: read failed');
+            reject(failed('read'));
+          } else resolve(work());
+          next();
+        };
+        enqueue({ process, begin });
       });
     };
     return {
@@ -151,8 +166,7 @@ export function createDisk(ports: DiskPorts): Disk {
             if (error === undefined) resolve();
             else reject(error);
           };
-          queue.push({ process, keys, decide, settle });
-          if (!isRunning) next();
+          enqueue({ process, begin: () => update({ process, keys, decide, settle }) });
         });
       },
       close: async () => {
