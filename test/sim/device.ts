@@ -75,7 +75,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   let tabs: Tab[] = [];
   let isDestroyed = false;
   let signerFault: SignerFault | 'none' = 'none';
-  let hadFaults = { signer: false, store: false };
+  const hadFaults = { signer: false, store: false };
   let armed: Extract<Op, { readonly type: 'crash' }> | undefined;
   let backup: Map<string, string> | undefined;
   let lastEoseAt = -1;
@@ -295,7 +295,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       (error: unknown) =>
         settled(() => {
           const isKnown = isNostrSyncError(error) || (error instanceof Error && error.name === 'AbortError');
-          const code = isNostrSyncError(error) ? error.code : String((error as Error).name);
+          const code = isNostrSyncError(error) ? error.code : (error as Error).name;
           world.trace(name, what, code);
           count(`${what}: ${code}`);
           if (!isKnown) oracle.violate('I7', `${name}: ${what} rejected with ${String(error)}`);
@@ -562,7 +562,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         const { timers } = tab.process;
         if (tab.process.isAlive && sockets > 0)
           oracle.violate('I10', `${name}: ${sockets} sockets after close`);
-        if (tab.process.isAlive && timers.length > 0 && !hadFaults.signer)
+        if (tab.process.isAlive && timers.length > 0)
           oracle.violate('I10', `${name}: timers after close: ${timers.join(', ')} ms`);
         closing.delete(tab);
         tab.process.kill();

@@ -28,9 +28,8 @@ export function createReferenceDevice(name: string, config: DeviceConfig, world:
 
   function connect(here: Process, url: string): void {
     const open = world.network.openSocket(here);
-    let socket: Socket | undefined;
-    socket = open(url, {
-      onOpen: () => void sockets.set(url, socket!),
+    const socket: Socket = open(url, {
+      onOpen: () => void sockets.set(url, socket),
       // It does not answer AUTH, and does not look at what it is told: it asks when the app does.
       onMessage: () => undefined,
       onPong: () => undefined,
