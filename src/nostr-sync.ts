@@ -122,6 +122,8 @@ export function createEngine<Categories extends object>(
   let signer: Signer | undefined;
   /** The signer with which signing in has failed, perhaps by a store that is well again: the next call tries once more. */
   let failedSigner: Signer | undefined;
+  /** Aborts when the signer that was set last is dropped. */
+  let dropping = new AbortController();
   let closing: Promise<void> | undefined;
 
   const limits = createRelayLimits({ store, clock });
@@ -245,7 +247,7 @@ export function createEngine<Categories extends object>(
     };
     stillWanted();
     if (session?.signer === given) return;
-    const pubkey = await publicKeyOf(given, clock);
+    const pubkey = await publicKeyOf(given, clock, dropping.signal);
     stillWanted();
     const opening = await openIdentity(pubkey);
     const key = `identity/${namespace}`;
@@ -265,6 +267,8 @@ export function createEngine<Categories extends object>(
   /** Without waiting for anything: after this no call to the old signer is made. */
   function dropSigner(): void {
     signer = undefined;
+    dropping.abort();
+    dropping = new AbortController();
     if (session !== undefined) session.signer = undefined;
   }
 

@@ -207,6 +207,7 @@ export async function openSession(ports: {
     },
     set signer(next) {
       signer = next;
+      hand.drop();
       content.forget();
       if (next === undefined) return;
       network.retry();

@@ -186,6 +186,7 @@ export function createTabNetwork(ports: {
   const signings = new Map<number, Signing>();
   let isTelling = false;
 
+  let cancelReload = (): void => undefined;
   /** Saved and not yet told: one message for all that is saved at once. */
   const unsaid = new Set<string>();
   /** Messages and changes of leadership, one after the other: a change is in the replica before what speaks of it. */
@@ -219,7 +220,8 @@ export function createTabNetwork(ports: {
       await replica.reload(dTags);
     } catch {
       // What another engine saved must not be missed because the store failed once.
-      if (!isClosed) clock.after(STORE_RETRY_MS, () => inOrder(() => reload(dTags)));
+      cancelReload();
+      if (!isClosed) cancelReload = clock.after(STORE_RETRY_MS, () => inOrder(() => reload()));
     }
   }
 
@@ -506,6 +508,7 @@ export function createTabNetwork(ports: {
       if (isClosed) return;
       sayChanged();
       isClosed = true;
+      cancelReload();
       local?.close();
       giveUp();
       leave();

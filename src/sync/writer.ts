@@ -73,6 +73,8 @@ interface Waiter {
   readonly dTag: string;
   event: VerifiedEvent;
   readonly waitFor: Stage;
+  /** Relays that were configured at any time since: one that was removed may have it. */
+  readonly asked: Set<string>;
   readonly resolve: (receipt: Receipt) => void;
   readonly reject: (error: NostrSyncError) => void;
 }
@@ -310,10 +312,12 @@ export function createWriter(ports: {
     const relays = ports.relays();
     const stage = stageOf(record, relays);
     if (STAGES.indexOf(stage) >= STAGES.indexOf(waiter.waitFor)) return resolve(waiter);
+    for (const relay of relays) waiter.asked.add(relay);
     const areRefusals =
       isOwnHead(record) &&
+      !record.own!.acknowledged &&
       relays.length > 0 &&
-      relays.every((relay) => deliveryOf(record, relay) === 'refused');
+      [...waiter.asked].every((relay) => deliveryOf(record, relay) === 'refused');
     // An earlier write that it had replaced is the head again then, and goes on.
     if (areRefusals && record.event.id === waiter.event.id) return void withdraw(waiter, record.event);
     if (stage === 'saved' && !ports.isReachable()) resolve(waiter);
@@ -363,6 +367,7 @@ export function createWriter(ports: {
           dTag,
           event,
           waitFor: write.waitFor,
+          asked: new Set(),
           resolve: (receipt) => {
             settled();
             resolveReceipt(receipt);

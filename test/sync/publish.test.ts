@@ -48,6 +48,18 @@ describe('publish', () => {
     expect((await laptop.getStatus()).outboxDepth).toBe(0);
   });
 
+  test('that a relay has taken is not withdrawn where that relay is removed and all others refuse it', async () => {
+    const { clock, relays, urls, device: make, settle } = world({}, {});
+    relays[1]!.misbehave({ refuse: 'blocked: not you' });
+    const laptop = make();
+    await clock.advance(0);
+    const publishing = laptop.publish('settings', 1, { waitFor: 'replicated' });
+    await clock.advance(500);
+    await laptop.removeRelay(urls[0]!);
+    expect(await settle(publishing)).toMatchObject({ stage: 'saved' });
+    expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 1 });
+  });
+
   test('that every relay refuses is withdrawn: the former value is back, and nobody ever gets the new one', async () => {
     const [one, two] = [await relay(), await relay()];
     const store = memoryStore();
