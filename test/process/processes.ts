@@ -42,7 +42,7 @@ const children = new Set<ChildProcess>();
 
 beforeAll(async () => {
   await build({
-    entryPoints: ['device-program', 'relay-program'].map(
+    entryPoints: ['device-program', 'relay-program', 'worker-program'].map(
       (name) => new URL(`${name}.ts`, import.meta.url).pathname,
     ),
     outdir: root,
@@ -74,6 +74,7 @@ const killGroup = (child: ChildProcess): boolean => signalGroup(child, 'SIGKILL'
 const isGroupAlive = (child: ChildProcess): boolean => signalGroup(child, 0);
 
 interface Program {
+  readonly pid: number;
   /** The next line that it prints; `undefined` when it has ended. */
   line(): Promise<string | undefined>;
   say(line: string): void;
@@ -108,6 +109,7 @@ function run(name: string, args: readonly string[], { under = [], env = {} }: Su
   child.stdin.on('error', () => {});
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
+    pid: child.pid!,
     line: async () => {
       const { value, done } = await lines.next();
       return done === true ? undefined : value;
@@ -122,6 +124,7 @@ function run(name: string, args: readonly string[], { under = [], env = {} }: Su
 }
 
 export interface DeviceProcess {
+  readonly pid: number;
   tell(command: Command): void;
   /** The next answer; `undefined` when the process has ended. */
   answer(): Promise<Answer | undefined>;
@@ -147,6 +150,7 @@ export function startDevice(folder: string, url: string, surroundings?: Surround
   }
   const tell = (command: Command): void => program.say(JSON.stringify(command));
   return {
+    pid: program.pid,
     tell,
     answer,
     ask: async (command) => {
