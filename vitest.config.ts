@@ -1,4 +1,4 @@
-/** Five lanes, one project each: `unit` is `npm test`; the others are long, or need more than Node. */
+/** Six lanes, one project each: `unit` is `npm test`; the others are long, or need more than Node. */
 
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
@@ -41,6 +41,16 @@ const config: ViteUserConfig = defineConfig({
         extends: true,
         // Each test says how long it may take for the number of inputs it is given.
         test: { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'], fileParallelism: false },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'soak',
+          include: ['test/soak/**/*.test.ts'],
+          // Memory is measured after a collection.
+          pool: 'forks',
+          execArgv: ['--expose-gc'],
+        },
       },
       {
         extends: true,
