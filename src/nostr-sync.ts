@@ -6,6 +6,7 @@ import {
   checkOptions,
   checkSigner,
   checkWrite,
+  isDeviceId,
   type NostrSyncOptions,
   type Platform,
   type PublishOptions,
@@ -155,12 +156,16 @@ export function createEngine<Categories extends object>(
 
   /** The device id, and the last identity: its outbox goes on before anyone signs in. */
   async function open(): Promise<void> {
-    deviceId ??= await store.get('device-id');
+    if (deviceId === undefined) {
+      const stored = await store.get('device-id');
+      if (isDeviceId(stored)) deviceId = stored;
+    }
     if (deviceId === undefined) {
       deviceId = uuid(randomBytes);
       await store.update(['device-id'], (current) => {
-        deviceId = current.get('device-id') ?? deviceId!;
-        return new Map([['device-id', deviceId]]);
+        const other = current.get('device-id');
+        if (isDeviceId(other)) deviceId = other;
+        return new Map([['device-id', deviceId!]]);
       });
     }
     await limits.load();

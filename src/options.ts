@@ -87,6 +87,15 @@ export interface Settings {
 
 const STAGES = new Set<unknown>(['saved', 'delivered', 'replicated'] satisfies Stage[]);
 
+/** Also of what the store says: a device with an id that no event can carry could never write again. */
+export function isDeviceId(value: unknown): value is string {
+  return (
+    typeof value === 'string' &&
+    value.length <= MAX_DEVICE_ID_CHARS &&
+    /^[^\p{Cc}\p{Surrogate}]+$/u.test(value)
+  );
+}
+
 export function checkOptions(options: NostrSyncOptions): Settings {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(`Invalid options: expected an object, got ${describe(options)}`);
@@ -102,11 +111,7 @@ export function checkOptions(options: NostrSyncOptions): Settings {
   checkNamespace(namespace);
   if (!Array.isArray(relays))
     throw new TypeError(`Invalid relays: expected an array of URLs, got ${describe(relays)}`);
-  const isIdOk =
-    typeof deviceId === 'string' &&
-    deviceId.length <= MAX_DEVICE_ID_CHARS &&
-    /^[^\p{Cc}\p{Surrogate}]+$/u.test(deviceId);
-  if (deviceId !== undefined && !isIdOk) {
+  if (deviceId !== undefined && !isDeviceId(deviceId)) {
     throw new TypeError(
       `Invalid deviceId: expected 1 to ${MAX_DEVICE_ID_CHARS} characters without control characters, got ${describe(deviceId)}`,
     );
