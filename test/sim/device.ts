@@ -315,8 +315,8 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     const start = op.isSame ? `${MARKER} same` : `${MARKER} ${name} ${++payloads}`;
     const payload = start.padEnd(op.size - 2, '.');
     const call = oracle.call(tab.told, category, JSON.stringify(payload));
-    const aborting = new AbortController();
-    if (op.abortMs !== undefined) tab.process.after(op.abortMs, () => aborting.abort());
+    const aborting = op.abortMs === undefined ? undefined : new AbortController();
+    if (op.abortMs !== undefined) tab.process.after(op.abortMs, () => aborting?.abort());
     const expiration =
       op.expirationS === undefined ? undefined : Math.floor(tab.process.clock.now() / 1000) + op.expirationS;
     if (op.size > 30_000) count('write: large');
@@ -326,7 +326,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       call,
       tab.sync.publish(category, payload, {
         waitFor: op.waitFor,
-        signal: aborting.signal,
+        ...(aborting !== undefined && { signal: aborting.signal }),
         ...(expiration !== undefined && { expiration }),
       }),
     );

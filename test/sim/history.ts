@@ -128,7 +128,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     onReceive: (process, url, frame) => {
       const { name } = process.machine;
       trace(name, '<', url, frame);
-      oracle.onReceive(frame, isHonest.get(url)!);
+      oracle.onReceive(name, url, frame, isHonest.get(url)!);
       devices.find((device) => device.name === name)?.onReceive(process, frame);
     },
   });

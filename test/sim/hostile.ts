@@ -259,7 +259,9 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
         floods.push(() => (chance.bool(0.05) ? `["NOTICE","${'x'.repeat(300_000)}"]` : '["NOTICE",""]'));
         break;
       case 'deep-json':
-        floods.push(() => `["EVENT","0",${'['.repeat(5_000)}${']'.repeat(5_000)}]`);
+        floods.push(() =>
+          chance.bool(0.05) ? `["EVENT","0",${'['.repeat(5_000)}${']'.repeat(5_000)}]` : '[[[]]]',
+        );
         break;
       case 'late-tie':
         faults = { ...faults, tie: 'last' };
@@ -289,7 +291,7 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
       },
     }),
     ...(floods.length > 0 && {
-      flood: { everyMs: chance.pick([50, 500]), frames: () => floods.map((make) => make()) },
+      flood: { everyMs: chance.pick([200, 2_000]), frames: () => floods.map((make) => make()) },
     }),
   };
 }

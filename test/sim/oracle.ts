@@ -84,6 +84,8 @@ export function owedTo(raw: string, urls: readonly string[]): string[] {
   return urls.filter((url) => (record.deliveries[url] ?? 'pending') === 'pending');
 }
 
+const HEX_64 = /[0-9a-f]{64}/;
+
 const tag = (event: NostrEvent, name: string): string | undefined =>
   event.tags.find(([first]) => first === name)?.[1];
 
@@ -104,7 +106,7 @@ export interface Oracle {
   onFlush(device: string, changes: Changes): void;
   /** A process hands a frame to a socket, or gets one. */
   onSend(device: string, frame: string): void;
-  onReceive(frame: string, isHonest: boolean): void;
+  onReceive(device: string, url: string, frame: string, isHonest: boolean): void;
   call(told: Told, category: string, text: string): Call;
   resolved(call: Call, receipt: Receipt): void;
   rejected(call: Call, code: string): void;
@@ -133,6 +135,8 @@ export function createOracle(ports: {
   const devices = new Map<string, DeviceState>();
   /** By category and text: the calls that asked for it. */
   const calls = new Map<string, Call[]>();
+  /** Which device heard from which relay of which event, in an answer or as an event. */
+  const heard = new Set<string>();
   const headPrefix = `head/${pubkey}/default/`;
 
   function violate(invariant: string, message: string): void {
@@ -300,11 +304,14 @@ export function createOracle(ports: {
       if (isRejected(entry.category, entry.text))
         violate('I6', `${device}: ${describe(entry)} was rejected, and goes out`);
     },
-    onReceive: (frame, isHonest) => {
-      if (!isHonest || !frame.startsWith('["OK"')) return;
-      const [, id, isAccepted] = JSON.parse(frame) as [string, string, boolean];
-      const entry = signed.get(id);
-      if (entry !== undefined && isAccepted) entry.isAcknowledged = true;
+    onReceive: (device, url, frame, isHonest) => {
+      const isAnswer = frame.startsWith('["OK"');
+      if (!isAnswer && !frame.startsWith('["EVENT"')) return;
+      const id = HEX_64.exec(frame)?.[0];
+      const entry = id === undefined ? undefined : signed.get(id);
+      if (entry === undefined) return;
+      heard.add(`${device} ${url} ${entry.event.id}`);
+      if (isAnswer && isHonest && frame.includes(',true,')) entry.isAcknowledged = true;
     },
     call: (told, category, text) => {
       const call: Call = {
@@ -335,6 +342,15 @@ export function createOracle(ports: {
           'I1',
           `${call.device}: publish resolved with ${describe(entry)}, which is not on the medium`,
         );
+      for (const [url, delivery] of Object.entries(receipt.relays)) {
+        const id = receipt.supersededBy ?? receipt.eventId;
+        if (delivery !== 'acknowledged' && delivery !== 'confirmed') continue;
+        if (!heard.has(`${call.device} ${url} ${id}`))
+          violate(
+            'I12',
+            `${call.device}: the receipt says that ${url} has ${id.slice(0, 8)}, of which it said nothing`,
+          );
+      }
       const { base } = call;
       const isBelow = base !== undefined && !base.isVoid && order(entry.event, base.event) <= 0;
       const isReused =
