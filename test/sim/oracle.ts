@@ -73,7 +73,7 @@ export function order(a: NostrEvent, b: NostrEvent): number {
 }
 
 /** The head in a stored record, whatever else is in it. */
-export function headOf(raw: string): NostrEvent | undefined {
+function headOf(raw: string): NostrEvent | undefined {
   return (JSON.parse(raw) as { event?: NostrEvent }).event;
 }
 

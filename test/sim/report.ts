@@ -30,7 +30,7 @@ export function addReport(sum: Report, more: Report): void {
 }
 
 /** A run that never met one of these is blind to whatever goes wrong there. */
-export const MUST_HAPPEN: readonly string[] = [
+const MUST_HAPPEN: readonly string[] = [
   ...['now', 'update', 'decided', 'flushed', 'send', 'receive', 'sign'].map((point) => `crash: ${point}`),
   'crash: a tab',
   'sometimes: unflushed batch lost, drop',
