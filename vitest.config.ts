@@ -1,8 +1,14 @@
-/** Four lanes, one project each: `unit` is `npm test`; the others are long, or need more than Node. */
+/** Six lanes, one project each: `unit` is `npm test`; the others are long, or need more than Node. */
 
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-const LONG_LANES = ['test/browser/**', 'test/process/**', 'test/cli/**', 'test/interop/nostr-relay/**'];
+const LONG_LANES = [
+  'test/browser/**',
+  'test/fuzz/**',
+  'test/process/**',
+  'test/cli/**',
+  'test/interop/nostr-relay/**',
+];
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -29,6 +35,21 @@ const config: ViteUserConfig = defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        // Each test says how long it may take for the number of inputs it is given.
+        test: { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'], fileParallelism: false },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'soak',
+          include: ['test/soak/**/*.test.ts'],
+          // Memory is measured after a collection.
+          pool: 'forks',
+          execArgv: ['--expose-gc'],
         },
       },
       {

@@ -16,6 +16,10 @@ import type { Signer } from '../signer/signer.ts';
 /** One identity's key at work: the signer that is set now, and nothing where none is. */
 export interface Hand {
   readonly pubkey: string;
+  /** See `Signer.isRemote`. */
+  readonly isRemote: boolean;
+  /** Whether a signer is set. */
+  readonly isSet: boolean;
   sign(template: EventTemplate): Promise<VerifiedEvent>;
   encrypt(plaintext: string): Promise<string>;
   decrypt(ciphertext: string): Promise<string>;
@@ -101,6 +105,12 @@ export function createHand(ports: {
 
   return {
     pubkey,
+    get isSet() {
+      return ports.current() !== undefined;
+    },
+    get isRemote() {
+      return ports.current()?.isRemote === true;
+    },
     drop: () => {
       dropping.abort();
       dropping = new AbortController();

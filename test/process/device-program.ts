@@ -9,6 +9,8 @@ import type { Answer, Command } from './processes.ts';
 
 const [folder, url, key] = process.argv.slice(2);
 const sync = createNostrSync({ relays: [url!], signer: secretKeySigner(key!), store: fileStore(folder!) });
+const errors: string[] = [];
+sync.on('error', ({ code }) => errors.push(code));
 
 function print(answer: Answer): void {
   process.stdout.write(`${JSON.stringify(answer)}\n`);
@@ -30,15 +32,15 @@ async function obey(command: Command): Promise<void> {
     case 'loop':
       return loop(command.category, command.from);
     case 'publish': {
-      const receipt = await sync.publish(
-        command.category,
-        { value: command.value },
-        { waitFor: command.waitFor },
-      );
-      return print({ type: 'receipt', value: command.value, receipt });
+      const { category, value, waitFor } = command;
+      const filler = 'x'.repeat(command.filler ?? 0);
+      const payload = filler === '' ? { value } : { value, filler };
+      return print({ type: 'receipt', value, receipt: await sync.publish(category, payload, { waitFor }) });
     }
     case 'fetch':
       return print({ type: 'fetched', result: await sync.fetch(command.category) });
+    case 'status':
+      return print({ type: 'status', relays: await sync.getRelays(), errors });
     case 'flush':
       await sync.flush();
       return print({ type: 'flushed' });
