@@ -12,6 +12,7 @@ export const MISBEHAVIOURS = [
   'no-eose',
   'delay',
   'withhold',
+  'withhold-pieces',
   'serve-old',
   'replay',
   'reorder',
@@ -109,6 +110,15 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
         break;
       case 'withhold':
         faults = { ...faults, serve: [] };
+        break;
+      case 'withhold-pieces':
+        rewrites.push((frames) =>
+          frames.filter(
+            (frame) =>
+              !isFrame(frame, 'EVENT') ||
+              !(frame[2] as NostrEvent).tags.some(([name, value]) => name === 'd' && value?.includes('/c/')),
+          ),
+        );
         break;
       case 'serve-old': {
         const known = ports.known();

@@ -3,6 +3,8 @@
  * the medium, and what went over the wire. None of the engine's own code decides here. I1 to I16: docs/RELIABILITY.md.
  */
 
+import { createHash } from 'node:crypto';
+import { inflateRawSync } from 'node:zlib';
 import type { NostrEvent } from '../../src/protocol/event.ts';
 import type { Changes } from '../../src/store/store.ts';
 import type { FetchResult, Receipt } from '../../src/sync/events.ts';
@@ -86,6 +88,12 @@ export function owedTo(raw: string, urls: readonly string[]): string[] {
 
 const HEX_64 = /[0-9a-f]{64}/;
 
+const PIECE = /\/c\/[0-9a-f]{32}$/;
+/** Texts below this are never in pieces. */
+const SMALL_CHARS = 20_000;
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
 const tag = (event: NostrEvent, name: string): string | undefined =>
   event.tags.find(([first]) => first === name)?.[1];
 
@@ -99,6 +107,8 @@ const sameEvent = (a: NostrEvent, b: NostrEvent): boolean =>
 export interface Oracle {
   readonly violations: Violation[];
   readonly signed: ReadonlyMap<string, Signed>;
+  /** Events that hold a piece of a large value, by id. */
+  readonly pieces: ReadonlyMap<string, NostrEvent>;
   violate(invariant: string, message: string): void;
   /** The signer was asked to encrypt, or to sign an event. */
   onEncrypt(text: string, content: string): void;
@@ -132,6 +142,9 @@ export function createOracle(ports: {
   const violations: Violation[] = [];
   const signed = new Map<string, Signed>();
   const plaintexts = new Map<string, string>();
+  /** By their hash, as a manifest names them. */
+  const large = new Map<string, string>();
+  const pieces = new Map<string, NostrEvent>();
   const devices = new Map<string, DeviceState>();
   /** By category and text: the calls that asked for it. */
   const calls = new Map<string, Call[]>();
@@ -236,11 +249,28 @@ export function createOracle(ports: {
     }
   }
 
+  /** What the app published, from what was encrypted. */
+  function textOf(event: NostrEvent, plaintext: string): string {
+    switch (tag(event, 'format')) {
+      case undefined:
+        return plaintext;
+      case 'deflate/1':
+        return inflateRawSync(Buffer.from(JSON.parse(plaintext) as string, 'base64')).toString();
+      default: {
+        count('write: in pieces');
+        const text = large.get((JSON.parse(plaintext) as { sha256: string }).sha256);
+        if (text === undefined)
+          violate('I5', `${event.id.slice(0, 8)} is a manifest of what nobody published`);
+        return text ?? '';
+      }
+    }
+  }
+
   function checkShape(entry: Signed): void {
     // I16, as far as it can be said without bytes: kind, one d-tag, its device, and a vector that ends in itself.
     const { event, category } = entry;
     const names = event.tags.map(([name]) => name);
-    const allowed = new Set(['d', 'device_id', 'expiration', 'deleted', 'vv']);
+    const allowed = new Set(['d', 'device_id', 'expiration', 'deleted', 'format', 'vv']);
     const isRight =
       event.kind === 30_078 &&
       tag(event, 'd') === `default/${category}/v1` &&
@@ -261,13 +291,16 @@ export function createOracle(ports: {
   return {
     violations,
     signed,
+    pieces,
     violate,
     onEncrypt: (text, content) => void plaintexts.set(content, text),
     onSign: (device, event) => {
       if (event.kind !== 30_078) return;
       const dTag = tag(event, 'd') ?? '';
-      const text = plaintexts.get(event.content);
-      if (text === undefined) return violate('I13', `${device}: signs content that was not encrypted`);
+      const plaintext = plaintexts.get(event.content);
+      if (plaintext === undefined) return violate('I13', `${device}: signs content that was not encrypted`);
+      if (PIECE.test(dTag)) return void pieces.set(event.id, event);
+      const text = textOf(event, plaintext);
       const entry: Signed = {
         event,
         category: dTag.slice('default/'.length, -'/v1'.length),
@@ -284,6 +317,10 @@ export function createOracle(ports: {
     onFlush: (device, changes) => {
       for (const [key, value] of changes) {
         if (value?.includes(MARKER)) violate('I13', `${device}: plaintext on the medium`);
+        if (key.startsWith('piece/') && value !== null) {
+          const id = HEX_64.exec(value)?.[0];
+          if (id !== undefined) stateOf(device).flushed.add(id);
+        }
         if (!key.startsWith(headPrefix)) continue;
         const category = key.slice(headPrefix.length, -'/v1'.length);
         headChanged(device, category, value === null ? undefined : headOf(value));
@@ -294,6 +331,15 @@ export function createOracle(ports: {
       if (!frame.startsWith('["EVENT"')) return;
       const [, event] = JSON.parse(frame) as [string, NostrEvent];
       if (event.kind !== 30_078) return;
+      const piece = pieces.get(event.id);
+      if (piece !== undefined) {
+        const isTombstone = tag(event, 'deleted') !== undefined;
+        count(isTombstone ? 'sometimes: piece collected' : 'sometimes: piece sent');
+        if (!sameEvent(piece, event)) violate('I7', `${device}, on the wire: an altered piece`);
+        if (!isTombstone && !stateOf(device).flushed.has(event.id))
+          violate('I1', `${device}: a piece went out before it was on the medium`);
+        return;
+      }
       const entry = genuine(event, `${device}, on the wire`);
       if (entry === undefined) return;
       entry.isCarried = true;
@@ -322,6 +368,7 @@ export function createOracle(ports: {
         base: known(told, category),
         state: 'open',
       };
+      if (text.length > SMALL_CHARS) large.set(sha256(text), text);
       const key = `${category} ${text}`;
       const all = calls.get(key) ?? [];
       calls.set(key, all);

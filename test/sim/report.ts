@@ -62,6 +62,8 @@ const MUST_HAPPEN: readonly string[] = [
     'close',
   ].map((call) => `call: ${call}`),
   'write: large',
+  'write: in pieces',
+  'sometimes: piece sent',
   ...['saved', 'delivered', 'replicated'].map((stage) => `receipt: ${stage}`),
   ...['AbortError', 'STORE_FAILED', 'NO_RELAYS_ACCEPTED', 'SIGNER_NOT_SET', 'ENCRYPTION_FAILED'].map(
     (code) => `publish: ${code}`,
