@@ -222,6 +222,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     });
     sync.on('error', (error) => {
       count(`told: error ${error.code}`);
+      world.trace(name, 'error', error.code, error.message);
       if (`${error.message}${JSON.stringify(error.details)}`.includes(MARKER))
         oracle.violate('I13', `${name}: an error quotes a payload`);
     });
