@@ -37,8 +37,8 @@ const MUTANTS = [
     patches: [
       [
         'sync/outbox.ts',
-        'scheduleHead(lane, dTag, event, retryMs(count - 1));',
-        "if (count >= 3) return void replica.apply(dTag, { type: 'answered', relay, id: event.id, delivery: 'refused' });\n        scheduleHead(lane, dTag, event, retryMs(count - 1));",
+        '        scheduleAgain(lane, dTag, event.id, againMs(event, answer, count));',
+        "        if (count >= 3) return void replica.apply(dTag, { type: 'answered', relay, id: event.id, delivery: 'refused' });\n        scheduleAgain(lane, dTag, event.id, againMs(event, answer, count));",
       ],
     ],
   },
@@ -47,8 +47,8 @@ const MUTANTS = [
     patches: [
       [
         'sync/writer.ts',
-        "const effects = await replica.apply(dTag, { type: 'write', event, device });",
-        "const effects = await Promise.race([replica.apply(dTag, { type: 'write', event, device }), new Promise<never[]>((r) => clock.after(0, () => r([])))]);",
+        "const effects = await replica.apply(dTag, { type: 'write', event, device, isRenewal, ...pieces });",
+        "const effects = await Promise.race([replica.apply(dTag, { type: 'write', event, device, isRenewal, ...pieces }), new Promise<never[]>((r) => clock.after(0, () => r([])))]);",
       ],
     ],
   },
@@ -75,8 +75,8 @@ const MUTANTS = [
     patches: [
       [
         'sync/outbox.ts',
-        "if (delivery === 'pending') {",
-        "if (delivery === 'pending' && record!.own?.acknowledged !== true) {",
+        '    if (isOwed(record, url)) {',
+        '    if (isOwed(record, url) && record!.own?.acknowledged !== true) {',
       ],
     ],
   },
@@ -91,8 +91,8 @@ const MUTANTS = [
     patches: [
       [
         'sync/inbox.ts',
-        '      const check = checkEvent(value, {',
-        "      const unverified = (value as { id?: string } | null)?.id ?? '';\n      if (early.has(unverified)) return 'useless';\n      early.add(unverified);\n      const check = checkEvent(value, {",
+        '      const check = checkEvent(value, {\n        pubkey,\n        isAsked: (dTag) => asked.has(dTag),',
+        "      const unverified = (value as { id?: string } | null)?.id ?? '';\n      if (early.has(unverified)) return 'useless';\n      early.add(unverified);\n      const check = checkEvent(value, {\n        pubkey,\n        isAsked: (dTag) => asked.has(dTag),",
       ],
       [
         'sync/inbox.ts',
@@ -106,8 +106,8 @@ const MUTANTS = [
     patches: [
       [
         'sync/inbox.ts',
-        '      const check = checkEvent(value, {',
-        '      since = Math.max(since, Number((value as { created_at?: number } | null)?.created_at) || 0);\n      const check = checkEvent(value, {',
+        '      const check = checkEvent(value, {\n        pubkey,\n        isAsked: (dTag) => asked.has(dTag),',
+        '      since = Math.max(since, Number((value as { created_at?: number } | null)?.created_at) || 0);\n      const check = checkEvent(value, {\n        pubkey,\n        isAsked: (dTag) => asked.has(dTag),',
       ],
       [
         'sync/inbox.ts',
@@ -435,6 +435,8 @@ async function byTests(sources, tests, folder) {
 
 const chosen = MUTANTS.filter(({ name }) => values.only === undefined || name === values.only);
 if (chosen.length === 0) throw new Error('no mutant has this name');
+// All of them first: an hour into the run is no time to learn that the code has moved on.
+for (const mutant of chosen) await patched(mutant);
 let survivors = 0;
 for (const mutant of chosen) {
   const folder = await mkdtemp(join(root, 'node_modules/.mutant-'));
