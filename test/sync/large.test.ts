@@ -539,7 +539,7 @@ describe('pieces of former values', () => {
     }
     const { total } = (await settle(laptop.publish('settings', value))).pieces!;
     await clock.advance(HOUR);
-    expect(pieces(relays[0]!).length).toBeLessThanOrEqual(total + 64);
+    expect(pieces(relays[0]!).length).toBeLessThanOrEqual(total + 94);
     await clock.advance(8 * DAY);
     expect(pieces(relays[0]!)).toHaveLength(total);
     expect((await settle(make(LARGE).fetch('settings')))?.payload).toEqual(value);
