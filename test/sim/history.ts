@@ -107,9 +107,10 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
 
   /** What relays hold or held: events that were only ever refused are known to nobody. */
   function knownEvents(): NostrEvent[] {
-    return [...oracle.signed.values()]
-      .filter(({ isCarried, isAcknowledged }) => isCarried && isAcknowledged)
-      .map(({ event }) => event);
+    const heads = [...oracle.signed.values()].filter(
+      ({ isCarried, isAcknowledged }) => isCarried && isAcknowledged,
+    );
+    return [...heads.map(({ event }) => event), ...oracle.pieces.values()];
   }
 
   // Devices
@@ -128,7 +129,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     onReceive: (process, url, frame) => {
       const { name } = process.machine;
       trace(name, '<', url, frame);
-      oracle.onReceive(frame, isHonest.get(url)!);
+      oracle.onReceive(name, url, frame, isHonest.get(url)!);
       devices.find((device) => device.name === name)?.onReceive(process, frame);
     },
   });
@@ -260,7 +261,9 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       if (why === undefined && lookAt - schedule.now() < LOOK_MS - 2 * STEP_MS) break;
     }
     count(watched.length === categories.length ? 'agreement: whole' : 'agreement: in part');
-    if (why !== undefined) oracle.violate('I4', why);
+    if (why !== undefined) return oracle.violate('I4', why);
+    for (const device of existing()) for (const category of watched) device.read(category);
+    await schedule.advance(60_000);
   }
 
   async function run(): Promise<void> {
