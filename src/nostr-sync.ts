@@ -19,6 +19,7 @@ import { createPool } from './relay/pool.ts';
 import { canonicalRelayUrl } from './relay/url.ts';
 import type { Signer } from './signer/signer.ts';
 import type { Store } from './store/store.ts';
+import { createRelayLimits } from './sync/relay-limits.ts';
 import { createEmitter, type FetchResult, type Receipt, type SyncEvents } from './sync/events.ts';
 import type { Subscription } from './sync/reader.ts';
 import { openSession, type Session } from './sync/session.ts';
@@ -109,7 +110,7 @@ export function createEngine<Categories extends object>(
   const settings = checkOptions(options);
   if (options.signer !== undefined) checkSigner(options.signer);
   const { namespace } = settings;
-  const { clock, randomBytes, openSocket, verifier, onWake, tabs } = { ...defaults, ...options };
+  const { clock, randomBytes, openSocket, verifier, compression, onWake, tabs } = { ...defaults, ...options };
   const store = options.store ?? defaults.store(namespace);
   const sharedTabs = store.sharedName === undefined ? undefined : tabs;
   const emitter = createEmitter();
@@ -122,12 +123,16 @@ export function createEngine<Categories extends object>(
   let signer: Signer | undefined;
   /** The signer with which signing in has failed, perhaps by a store that is well again: the next call tries once more. */
   let failedSigner: Signer | undefined;
+  /** Aborts when the signer that was set last is dropped. */
+  let dropping = new AbortController();
   let closing: Promise<void> | undefined;
 
+  const limits = createRelayLimits({ store, clock });
   const pool = createPool({
     clock,
     randomBytes,
     openSocket,
+    limits,
     signAuth: async (template) => session?.signAuth(template),
     onChange: (relay) => {
       emitter.emit('relay-status', relay.info());
@@ -163,6 +168,7 @@ export function createEngine<Categories extends object>(
         return new Map([['device-id', deviceId!]]);
       });
     }
+    await limits.load();
     const pubkey = await store.get(`identity/${namespace}`);
     if (isHex32(pubkey)) await openIdentity(pubkey);
   }
@@ -183,6 +189,7 @@ export function createEngine<Categories extends object>(
         clock,
         randomBytes,
         verifier,
+        compression,
         store,
         pool,
         emitter,
@@ -245,7 +252,7 @@ export function createEngine<Categories extends object>(
     };
     stillWanted();
     if (session?.signer === given) return;
-    const pubkey = await publicKeyOf(given, clock);
+    const pubkey = await publicKeyOf(given, clock, dropping.signal);
     stillWanted();
     const opening = await openIdentity(pubkey);
     const key = `identity/${namespace}`;
@@ -265,6 +272,8 @@ export function createEngine<Categories extends object>(
   /** Without waiting for anything: after this no call to the old signer is made. */
   function dropSigner(): void {
     signer = undefined;
+    dropping.abort();
+    dropping = new AbortController();
     if (session !== undefined) session.signer = undefined;
   }
 

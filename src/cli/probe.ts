@@ -4,7 +4,7 @@ import { systemClock, type EventTemplate, type NostrEvent, type RelayInfo, type 
 import { KIND_APP_DATA, KIND_DELETION } from '../protocol/limits.ts';
 import type { Filter } from '../protocol/message.ts';
 import { encryptedLength } from '../protocol/payload.ts';
-import { createConnection, type RelayConnection } from '../relay/connection.ts';
+import { createConnection, UNKNOWN_LIMITS, type RelayConnection } from '../relay/connection.ts';
 import { openNodeSocket } from '../relay/node-socket.ts';
 import { readRelayInformation, type RelayInformation } from './relay-information.ts';
 
@@ -199,6 +199,8 @@ function openLine(url: string, { signer, randomBytes }: ProbePorts): Line {
     clock: systemClock,
     randomBytes,
     openSocket: openNodeSocket,
+    // It is asked for its limits anew each time.
+    limits: { get: () => UNKNOWN_LIMITS, set: () => undefined },
     signAuth: async (template) => signer.signEvent(template),
     onChange: (relay) => {
       const now = relay.info().auth;

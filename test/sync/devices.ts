@@ -20,6 +20,7 @@ import { connectTo } from '../../src/testing/memory-transport.ts';
 import type { RelayOptions } from '../../src/testing/relay-options.ts';
 import { startRelay, type RunningRelay, type StartRelayOptions } from '../../src/testing/relay-server.ts';
 import { createRelay, type Relay } from '../../src/testing/relay.ts';
+import { zlibCompression } from '../support/zlib-compression.ts';
 
 export const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
 export const OTHER_KEY = '4b22aa260e4acb7021e32f38a6cdf4b673c6a277755bfce287e370c924dc936d';
@@ -80,7 +81,8 @@ export function world(...relayOptions: readonly RelayOptions[]): World {
     clock,
     urls,
     relays,
-    device: (options = {}) => device(options.relays ?? urls, { clock, openSocket, ...options }),
+    device: (options = {}) =>
+      device(options.relays ?? urls, { clock, openSocket, compression: zlibCompression, ...options }),
     settle: async (promise, maxMs = 600_000) => {
       let isSettled = false;
       const done = (): boolean => (isSettled = true);
