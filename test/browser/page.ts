@@ -28,6 +28,8 @@ interface App {
   emptyStorage(): Promise<void>;
   /** Deletes every database of the site. */
   clearStorage(): Promise<void>;
+  /** Every key and value of every database of the site. */
+  dumpStorage(): Promise<string>;
   checkNip44(vectors: Nip44Vectors): Promise<number>;
   checkBip340(vectors: readonly Bip340Vector[]): number;
 }
@@ -130,6 +132,18 @@ const app: App = {
   emptyStorage: async () => void (await settled(indexedDB.deleteDatabase('ballast'))),
   clearStorage: async () => {
     for (const { name } of await indexedDB.databases()) await settled(indexedDB.deleteDatabase(name!));
+  },
+  dumpStorage: async () => {
+    const found: unknown[] = [];
+    for (const { name } of await indexedDB.databases()) {
+      const database = await settled(indexedDB.open(name!));
+      for (const store of database.objectStoreNames) {
+        const entries = database.transaction(store).objectStore(store);
+        found.push(await settled(entries.getAllKeys()), await settled(entries.getAll()));
+      }
+      database.close();
+    }
+    return JSON.stringify(found);
   },
   checkNip44: async ({ valid, invalid }) => {
     let count = 0;

@@ -6,9 +6,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { NostrSync } from '../../src/browser.ts';
 import { startRelay, type RunningRelay } from '../../src/testing/relay-server.ts';
+import { tracesOf } from '../support/traces.ts';
 import { startSite, type BrowserProfile, type Site, type Tab } from '../support/browser.ts';
 
 const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
+const SECRETS = tracesOf({ keys: [KEY], texts: ['last words', 'of the frozen one', 'x'.repeat(16)] });
 const WAIT = { timeout: 40_000, interval: 50 };
 const DELIVERED = /^(delivered|replicated)$/;
 
@@ -24,6 +26,7 @@ beforeEach(async () => {
   relay = await startRelay();
 });
 afterEach(async () => {
+  expect(SECRETS.exec(JSON.stringify(relay.relay.frames))?.[0]).toBeUndefined();
   await Promise.all(open.splice(0).map((profile) => profile.close()));
   await relay.close();
 });
@@ -121,6 +124,9 @@ describe.each(['chromium', 'firefox'] as const)('two tabs of %s', (browser) => {
     const again = await start(device);
     await flush(again);
     expect(await fetched(again)).toEqual(['last words', 'relay']);
+    const kept = await again.evaluate(() => window.app.dumpStorage());
+    expect(kept).toContain('settings/v1');
+    expect(SECRETS.exec(kept)?.[0]).toBeUndefined();
   });
 
   test('the storage is full: writes are refused, reading goes on, and what fits again is saved', async () => {
