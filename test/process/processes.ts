@@ -14,7 +14,13 @@ import { tracesOf } from '../support/traces.ts';
 import type { FetchResult, Receipt, RelayInfo, Stage } from '../../src/node.ts';
 
 export type Command =
-  | { readonly do: 'loop'; readonly category: string; readonly from: number }
+  | {
+      readonly do: 'loop';
+      readonly category: string;
+      readonly from: number;
+      /** Length of what goes with each value, which then hardly deflates. Default: some thousands, different each time. */
+      readonly filler?: number;
+    }
   | {
       readonly do: 'publish';
       readonly category: string;

@@ -12,6 +12,7 @@ import type { Network } from './network.ts';
 import { MARKER, owedTo, type Call, type Oracle, type Told } from './oracle.ts';
 import type { CrashPoint, DeviceConfig, Op, SignerFault } from './scenario.ts';
 import type { Schedule } from './schedule.ts';
+import { zlibCompression } from '../support/zlib-compression.ts';
 import { createTabSet } from './tabs.ts';
 
 export interface World {
@@ -160,6 +161,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       randomBytes: (length) => entropy.bytes(length),
       openSocket: world.network.openSocket(process),
       verifier: cipher.verifier,
+      compression: zlibCompression,
       tabs: tabSet.open(process),
       onWake: (callback) => {
         wake = process.guard(callback);
