@@ -31,7 +31,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
-          globalSetup: ['./test/support/chromium.ts'],
+          globalSetup: ['./test/support/chromium.ts', './test/support/firefox.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,

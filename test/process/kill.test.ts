@@ -15,6 +15,7 @@ import {
 } from '../../src/node.ts';
 import { startRelay, type RunningRelay } from '../../src/testing/relay-server.ts';
 import { createRandom, numberFrom } from '../support/random.ts';
+import { tracesOf } from '../support/traces.ts';
 import { KEY, root, startDevice, type Answer } from './processes.ts';
 
 const ROUNDS = numberFrom('ROUNDS', 200);
@@ -118,6 +119,9 @@ test(
       await Promise.all([last.close(), fresh.close()]);
       await stopRelay();
     }
+
+    const secrets = tracesOf({ keys: [KEY], texts: ['"value":', 'x'.repeat(16)] });
+    expect(secrets.exec(JSON.stringify(relay.relay.frames))?.[0]).toBeUndefined();
 
     // What sockets carried.
     const carried = new Map<string, NostrEvent>();

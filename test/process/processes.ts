@@ -3,13 +3,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { build } from 'esbuild';
-import { afterAll, afterEach, beforeAll } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { tracesOf } from '../support/traces.ts';
 import type { FetchResult, Receipt, RelayInfo, Stage } from '../../src/node.ts';
 
 export type Command =
@@ -66,7 +67,20 @@ beforeAll(async () => {
 afterEach(() => {
   for (const child of children) killGroup(child);
 });
-afterAll(() => rm(root, { recursive: true }));
+afterAll(async () => {
+  // What devices have left on the disk: nothing there is the key, or what they published (`filler`).
+  const secrets = tracesOf({ keys: [KEY], texts: ['"value":', 'x'.repeat(16)] });
+  try {
+    for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+      // Programs, and what strace says of system calls, is not written by devices.
+      if (!entry.isFile() || /\.(mjs|pem|strace)$/.test(entry.name)) continue;
+      const bytes = await readFile(join(entry.parentPath, entry.name), 'latin1');
+      expect(secrets.exec(bytes)?.[0], entry.name).toBeUndefined();
+    }
+  } finally {
+    await rm(root, { recursive: true });
+  }
+});
 
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals | 0): boolean {
   try {
