@@ -6,6 +6,9 @@ import type { Ipc } from './ipc.ts';
 
 const MAX_LAPS = 100;
 
+const entriesOf = (answer: unknown): Map<string, string> =>
+  new Map(Object.entries(answer as Record<string, string>));
+
 /**
  * Only the hosting window has it open. Updates run one after the other; Rust compares what was read with what it has when
  * it writes, so even a window that hosts no longer, and does not know it yet, cannot write over its successor.
@@ -41,12 +44,8 @@ export function rustStore(ipc: Ipc): Store {
     keys: readonly string[],
     decide: Parameters<Store['update']>[1],
   ): Promise<'done' | 'changed'> {
-    const values = keys.length === 0 ? [] : ((await call('store_read', { keys })) as (string | null)[]);
-    const current = new Map<string, string>();
-    for (const [index, key] of keys.entries()) {
-      const value = values[index];
-      if (typeof value === 'string') current.set(key, value);
-    }
+    const current =
+      keys.length === 0 ? new Map<string, string>() : entriesOf(await call('store_read', { keys }));
     const changes = decide(current);
     if (changes.size === 0) return 'done';
     const isDone = await call('store_update', {
@@ -61,8 +60,7 @@ export function rustStore(ipc: Ipc): Store {
       const value = await read('store_get', { key });
       return typeof value === 'string' ? value : undefined;
     },
-    list: async (prefix) =>
-      new Map(Object.entries((await read('store_list', { prefix })) as Record<string, string>)),
+    list: async (prefix) => entriesOf(await read('store_list', { prefix })),
     update: async (keys, decide) => {
       assertOpen();
       const updating = last.then(async () => {

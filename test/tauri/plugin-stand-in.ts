@@ -120,7 +120,10 @@ export function pluginStandIn(options: {
       return null;
     },
     store_get: (_, { key }) => store.get(key) ?? null,
-    store_read: (_, { keys }) => keys.map((key: string) => store.get(key) ?? null),
+    store_read: (_, { keys }) =>
+      Object.fromEntries(
+        keys.filter((key: string) => store.has(key)).map((key: string) => [key, store.get(key)]),
+      ),
     store_list: (_, { prefix }) => Object.fromEntries([...store].filter(([key]) => key.startsWith(prefix))),
     store_update: (_, { expected, changes }) => {
       for (const [key, value] of Object.entries(expected))
