@@ -33,6 +33,8 @@ export interface ErrorDetails {
   readonly ENGINE_NOT_RUNNING: undefined;
   /** Tauri: the window that hosted the engine went away in the middle of a call that cannot be repeated. */
   readonly ENGINE_GONE: undefined;
+  /** Tauri: too many calls wait for the engine. */
+  readonly ENGINE_BUSY: undefined;
   /** Tauri: the Rust half signs, encrypts and decrypts nothing but this plugin's own. */
   readonly SIGNER_REFUSED: undefined;
   /** Tauri: no capability allows this window the command. */

@@ -53,7 +53,8 @@ export function createCalls(ipc: Ipc): Calls {
       const known = new Map<string, string>();
       let isStopped = false;
       const unlisten = await ipc.listen(VALUE_EVENT, (event) => {
-        const { from, result } = event as ValueEvent;
+        const { from, result: text } = event as ValueEvent;
+        const result = JSON.parse(text) as FetchResult;
         if (isStopped || !wanted.has(result.category) || known.get(result.category) === result.eventId)
           return;
         known.set(result.category, result.eventId);

@@ -1,9 +1,10 @@
 /**
  * The window that hosts the app's one engine: carries out what Rust passes on from all windows and from Rust code.
  *
- *     waiting for the lock ──held──▶ attaching ──granted──▶ hosting ──detached──▶ over
- *                                      │  ▲ fails, later again
- *                                      └──not permitted──▶ over: this window only calls
+ *     waiting for the lock ──held──▶ attaching ──granted──▶ hosting
+ *                                     │  ▲ ▲               │
+ *                                     │  └─┴─fails─ later ◀─┘ detached and still here
+ *                                     └──not permitted──▶ over: this window only calls
  *
  * A window may die at any moment. Rust repeats what it had not answered to the next host, with the same ids. Repeating is
  * harmless but for a write: its value may have been replaced meanwhile. So a write leaves a note in the store as soon as
@@ -14,7 +15,7 @@
 import type { Clock } from '../clock.ts';
 import { isNostrSyncError, NostrSyncError } from '../errors.ts';
 import type { NostrSync } from '../nostr-sync.ts';
-import type { NostrSyncOptions, PublishOptions } from '../options.ts';
+import type { NostrSyncOptions } from '../options.ts';
 import { STORE_RETRY_MS } from '../protocol/limits.ts';
 import type { Store } from '../store/store.ts';
 import type { FetchResult, Receipt, SyncEvents } from '../sync/events.ts';
@@ -22,9 +23,11 @@ import type { Tabs } from '../tabs/tabs.ts';
 import { toWire, type Ipc } from './ipc.ts';
 import { rustSigner } from './rust-signer.ts';
 import { rustStore } from './rust-store.ts';
-import type { Grant, HostMessage, Request, ValueEvent } from './wire.ts';
+import type { Args, Grant, HostMessage, Request, ValueEvent } from './wire.ts';
 
 const HOST_LOCK = 'nostr-sync/host';
+/** Until it is attached again; doubled each time, up to what a failed store waits. */
+const FIRST_RETRY_MS = 1_000;
 const NOTE_PREFIX = 'tauri/request/';
 const FORWARDED = [
   'updated',
@@ -47,6 +50,7 @@ export function startHost(ports: HostPorts): () => Promise<void> {
   const { ipc, clock } = ports;
   let isOver = false;
   let hosting: Hosting | undefined;
+  let delayMs = FIRST_RETRY_MS;
   let cancelRetry = (): void => undefined;
   let release = (): void => undefined;
 
@@ -60,14 +64,27 @@ export function startHost(ports: HostPorts): () => Promise<void> {
       const store = rustStore(ipc);
       const notes = await store.list(NOTE_PREFIX);
       if (isOver) return;
-      hosting = createHosting(ports, grant, store, notes, stop);
+      hosting = createHosting(ports, grant, store, notes, () => void detached());
       receive = hosting.receive;
       for (const message of early) receive(message);
     } catch (error) {
       // Asked again and again: a second process may be about to end, a disk about to be free.
       if (isNostrSyncError(error, 'NOT_PERMITTED')) await stop();
-      else cancelRetry = clock.after(STORE_RETRY_MS, () => void attach());
+      else later();
     }
+  }
+
+  function later(): void {
+    cancelRetry = clock.after(delayMs, () => void attach());
+    delayMs = Math.min(2 * delayMs, STORE_RETRY_MS);
+  }
+
+  /** A page that is left is not here any more to attach again. One that stays, after a download, is. */
+  async function detached(): Promise<void> {
+    const former = hosting;
+    hosting = undefined;
+    await former?.close();
+    if (!isOver) later();
   }
 
   async function stop(): Promise<void> {
@@ -87,18 +104,12 @@ interface Hosting {
   close(): Promise<void>;
 }
 
-interface WriteArgs {
-  readonly category: string;
-  readonly payload?: unknown;
-  readonly options?: number | PublishOptions | null;
-}
-
 function createHosting(
   { ipc, createEngine }: HostPorts,
   grant: Grant,
   store: Store,
   notes: Map<string, string>,
-  onDetached: () => Promise<void>,
+  onDetached: () => void,
 ): Hosting {
   const { generation } = grant;
   const engine = createEngine({
@@ -114,6 +125,8 @@ function createHosting(
   const unsaid = new Map<string, { readonly from: string | null; readonly result: FetchResult }>();
   /** One after the other, so that no window hears an older value after a newer one. */
   let emitting: Promise<unknown> = Promise.resolve();
+  /** By id, how to tell a call that nobody waits for it. */
+  const cancels = new Map<string, AbortController>();
   let deviceId: string | undefined;
 
   function emit(event: string, payload: () => unknown): void {
@@ -123,7 +136,10 @@ function createHosting(
       .catch(() => undefined);
   }
 
-  const emitValue = (value: ValueEvent): void => emit('value', () => value);
+  const valueEvent = (from: string | null, result: FetchResult): ValueEvent => ({
+    from,
+    result: JSON.stringify(result),
+  });
 
   for (const type of FORWARDED) {
     engine.on(type, (event: SyncEvents[typeof type]) =>
@@ -134,7 +150,7 @@ function createHosting(
   /** Anew also where it is subscribed to: whoever has just come gets the current value, and the others know it by its id. */
   function subscribe(categories: readonly string[]): void {
     for (const category of new Set(categories)) {
-      const stop = engine.subscribe([category], (result) => emitValue({ from: null, result }));
+      const stop = engine.subscribe([category], (result) => emit('value', () => valueEvent(null, result)));
       watched.get(category)?.();
       watched.set(category, stop);
     }
@@ -149,11 +165,11 @@ function createHosting(
     subscribe([...watched.keys()]);
   }
 
-  async function write(request: Request, isRemoval: boolean): Promise<unknown> {
-    const key = NOTE_PREFIX + request.id;
+  async function write(id: string, args: Args, signal: AbortSignal, isRemoval: boolean): Promise<unknown> {
+    const key = NOTE_PREFIX + id;
     const note = notes.get(key);
     if (note !== undefined) return JSON.parse(note) as Receipt;
-    const { category, payload, options } = request.args as unknown as WriteArgs;
+    const { category, payload, options } = args;
     let noted: Promise<void> = Promise.resolve();
     let wasSaved = false;
     const onSaved = (saved: Receipt): void => {
@@ -162,15 +178,15 @@ function createHosting(
       const { eventId, updatedAt } = saved;
       const about = { category, updatedAt, deviceId: deviceId ?? '', eventId, source: 'local' as const };
       tellOthers(
-        request.from,
+        args.from ?? null,
         isRemoval ? { ...about, payload: null, deleted: true } : { ...about, payload },
       );
     };
     const wanted = typeof options === 'number' ? { expiration: options } : (options ?? {});
     try {
       return isRemoval
-        ? await engine.remove(category, { ...wanted, onSaved })
-        : await engine.publish(category, payload, { ...wanted, onSaved });
+        ? await engine.remove(category, { signal, ...wanted, onSaved })
+        : await engine.publish(category, payload, { signal, ...wanted, onSaved });
     } catch (error) {
       // Withdrawn: repeated, it would have to be written again, to be refused again.
       if (wasSaved) noted = forget(key);
@@ -190,23 +206,19 @@ function createHosting(
     unsaid.set(result.category, { from, result });
     if (isTold) return;
     emit('value', () => {
-      const value = unsaid.get(result.category);
+      const last = unsaid.get(result.category)!;
       unsaid.delete(result.category);
-      return value;
+      return valueEvent(last.from, last.result);
     });
   }
 
-  function carryOut(request: Request): Promise<unknown> {
-    const args = request.args as unknown as {
-      readonly category: string;
-      readonly categories: readonly string[];
-      readonly url: string;
-    };
-    switch (request.method) {
+  function carryOut({ id, method, ...request }: Request, signal: AbortSignal): Promise<unknown> {
+    const args = JSON.parse(request.args) as Args;
+    switch (method) {
       case 'publish':
-        return write(request, false);
+        return write(id, args, signal, false);
       case 'remove':
-        return write(request, true);
+        return write(id, args, signal, true);
       case 'fetch':
         return engine.fetch(args.category);
       case 'sync_all':
@@ -226,21 +238,25 @@ function createHosting(
       case 'get_status':
         return engine.getStatus();
       case 'flush':
-        return engine.flush();
+        return engine.flush({ signal });
       default:
-        throw new TypeError(`Unknown method: ${JSON.stringify(request.method)}`);
+        throw new TypeError(`Unknown method: ${JSON.stringify(method)}`);
     }
   }
 
   async function answer(request: Request): Promise<void> {
     const { id } = request;
+    const cancel = new AbortController();
+    cancels.set(id, cancel);
     let reply: Readonly<Record<string, unknown>>;
     try {
-      reply = { ok: (await carryOut(request)) ?? null };
+      reply = { ok: (await carryOut(request, cancel.signal)) ?? null };
     } catch (error) {
       // Not this call failed but this host: the next one carries it out.
       if (isNostrSyncError(error, 'CLOSED')) return;
       reply = { error: toWire(error) };
+    } finally {
+      cancels.delete(id);
     }
     await ipc.invoke('engine_reply', { generation, id, ...reply });
     const key = NOTE_PREFIX + id;
@@ -270,11 +286,14 @@ function createHosting(
           // What cannot be replied is asked again of the next host, or has nobody who waits.
           answer(message).catch(() => undefined);
           return;
+        case 'cancel':
+          cancels.get(message.id)?.abort();
+          return;
         case 'signer':
           setSigner(message.pubkey);
           return;
         case 'detached':
-          void onDetached();
+          onDetached();
           return;
         default:
           message satisfies never;

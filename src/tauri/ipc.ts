@@ -15,7 +15,7 @@ export interface Ipc {
 
 /** An error as it crosses between windows and Rust. */
 export interface WireError {
-  /** Of `NostrSyncError`, or `INVALID_ARGUMENT` for misuse, or `INTERNAL`. */
+  /** Of `NostrSyncError`, or `INVALID_ARGUMENT` for misuse, or `UNKNOWN`. */
   readonly code: string;
   readonly message: string;
   readonly details?: unknown;
@@ -28,7 +28,7 @@ export function toWire(error: unknown): WireError {
   }
   const message = error instanceof Error ? error.message : 'The engine failed';
   const isMisuse = error instanceof TypeError || error instanceof RangeError;
-  return { code: isMisuse ? 'INVALID_ARGUMENT' : 'INTERNAL', message };
+  return { code: isMisuse ? 'INVALID_ARGUMENT' : 'UNKNOWN', message };
 }
 
 export function fromWire(error: unknown): Error {
@@ -40,7 +40,7 @@ export function fromWire(error: unknown): Error {
     return error.startsWith('invalid args') ? new TypeError(error) : new Error(error);
   }
   const { code, message, details } = (error ?? {}) as Partial<WireError>;
-  if (typeof code !== 'string' || code === 'INTERNAL')
+  if (typeof code !== 'string' || code === 'UNKNOWN')
     return new Error(message ?? 'The plugin failed without a word');
   if (code === 'INVALID_ARGUMENT') return new TypeError(message);
   // Which details belong to which code was checked where the error was made.

@@ -1,6 +1,6 @@
 /** What the hosting window and Rust say to each other, and what every window hears. */
 
-import type { FetchResult } from '../sync/events.ts';
+import type { PublishOptions } from '../options.ts';
 
 /** What `engine_attach` answers. */
 export interface Grant {
@@ -22,23 +22,36 @@ export interface Request {
   readonly type: 'request';
   /** Stays the same when the call is repeated to a new host; unique over restarts of the app. */
   readonly id: string;
-  /** The label of the calling webview; `null` for Rust code. */
-  readonly from: string | null;
   readonly method: string;
-  readonly args: Readonly<Record<string, unknown>>;
+  /** JSON text of `Args`: as part of the message a key `__proto__` would be lost on the way. */
+  readonly args: string;
+}
+
+/** What the methods take, each what is its own. Unchecked: a window has sent it. */
+export interface Args {
+  /** The label of the calling webview; absent for Rust code. */
+  readonly from?: string;
+  readonly category: string;
+  readonly categories: readonly string[];
+  readonly payload: unknown;
+  readonly options?: number | PublishOptions | null;
+  readonly url: string;
 }
 
 export type HostMessage =
   | Request
+  /** The caller went away: nobody waits for the answer. */
+  | { readonly type: 'cancel'; readonly id: string }
   | { readonly type: 'signer'; readonly pubkey: string | null }
-  /** Another attachment took over. */
+  /** Another window attached, or this page was to be left. */
   | { readonly type: 'detached' };
 
 /** `nostr-sync://value`: the value of a watched category, for `subscribe`. */
 export interface ValueEvent {
   /** The webview whose call wrote it; `null`: another device, or Rust code. */
   readonly from: string | null;
-  readonly result: FetchResult;
+  /** JSON text of a `FetchResult`, for the same reason. */
+  readonly result: string;
 }
 
 /** Name of the event that carries a `ValueEvent`. */

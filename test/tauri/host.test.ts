@@ -295,7 +295,7 @@ describe('a hand-over', () => {
     expect(hosts(app).filter((label) => label === 'caller')).toHaveLength(1);
   });
 
-  test('to a window that attached without the lock stops the former engine', async () => {
+  test('to a window that attached without the lock stops the former engine, until that is gone', async () => {
     const { app, relay } = setUp();
     const main = app.window('main');
     await main.calls.getStatus();

@@ -70,8 +70,17 @@ export function pluginStandIn(options: {
     generation += 1;
   }
 
-  function request(from: string | null, method: string, args: Request['args']): Promise<unknown> {
-    const message: Request = { type: 'request', id: randomUUID(), from, method, args: copy(args) };
+  function request(
+    from: string | null,
+    method: string,
+    args: Readonly<Record<string, unknown>>,
+  ): Promise<unknown> {
+    const message: Request = {
+      type: 'request',
+      id: randomUUID(),
+      method,
+      args: JSON.stringify(from === null ? args : { ...args, from }),
+    };
     if (method === 'subscribe')
       for (const category of args.categories as string[]) subscriptions.add(category);
     return new Promise((resolve, reject) => {
