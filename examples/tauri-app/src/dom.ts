@@ -7,9 +7,9 @@ export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
 }
 
 /** Runs what a form or button asks for; shows the failure beside it, and lets nobody ask twice meanwhile. */
-export async function attempt(at: HTMLElement, action: () => Promise<unknown>): Promise<void> {
-  const problem = at.querySelector('.error') ?? byId('problem');
-  const button = at instanceof HTMLButtonElement ? at : at.querySelector('button');
+export async function attempt(action: () => Promise<unknown>, at?: HTMLElement): Promise<void> {
+  const problem = at?.querySelector('.error') ?? byId('problem');
+  const button = at instanceof HTMLButtonElement ? at : at?.querySelector('button');
   problem.textContent = '';
   if (button) button.disabled = true;
   try {

@@ -18,11 +18,11 @@ function onSubmit(id: string, command: string): void {
   const form = byId<HTMLFormElement>(id);
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    void attempt(form, async () => {
+    void attempt(async () => {
       await invoke(command, Object.fromEntries(new FormData(form)));
       form.reset();
       await showScreen();
-    });
+    }, form);
   });
 }
 
@@ -32,21 +32,21 @@ export function startLock(): void {
   onSubmit('unlock', 'unlock');
   const lock = byId('lock');
   lock.addEventListener('click', () => {
-    void attempt(lock, async () => {
+    void attempt(async () => {
       hideCode();
       await invoke('lock');
       await showScreen();
-    });
+    }, lock);
   });
   const show = byId('show-code');
   show.addEventListener('click', () => {
     if (!byId('code').hidden) return hideCode();
-    void attempt(show, async () => {
+    void attempt(async () => {
       byId('code').textContent = await invoke<string>('device_code');
       byId('code').hidden = false;
       show.setAttribute('aria-expanded', 'true');
       show.textContent = 'Hide the code';
-    });
+    }, show);
   });
 }
 

@@ -1,13 +1,13 @@
 /** Desk: the same settings on two devices. */
 
 import { listen } from '@tauri-apps/api/event';
-import { attempt, byId } from './dom.ts';
+import { attempt } from './dom.ts';
 import { showScreen, startLock } from './lock.ts';
 import { startNetwork } from './network.ts';
 import { hideValues, startValues } from './values.ts';
 
 startLock();
-void attempt(byId('app'), async () => {
+void attempt(async () => {
   // Another window may lock or unlock as well: whoever did, the log says so.
   await listen('activity', () => {
     void showScreen().then(() => {

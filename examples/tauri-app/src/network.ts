@@ -46,11 +46,11 @@ function relayItem({ url, connected, lastError }: RelayInfo): HTMLLIElement {
   remove.textContent = 'Remove';
   remove.ariaLabel = `Remove ${url}`;
   remove.addEventListener('click', () => {
-    void attempt(remove, async () => {
+    void attempt(async () => {
       await removeRelay(url);
       localStorage.setItem(SAVED, JSON.stringify(savedRelays().filter((saved) => saved !== url)));
       await refresh();
-    });
+    }, remove);
   });
   item.append(name, state, remove);
   return item;
@@ -87,16 +87,16 @@ export async function startNetwork(): Promise<void> {
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     const url = String(new FormData(form).get('url'));
-    void attempt(form, async () => {
+    void attempt(async () => {
       await addRelay(url);
       localStorage.setItem(SAVED, JSON.stringify([...new Set([...savedRelays(), url])]));
       form.reset();
       await refresh();
-    });
+    }, form);
   });
   for (const label of ['second', 'about'])
     byId(label).addEventListener('click', () => {
-      void attempt(byId(label), () => invoke('open_window', { label }));
+      void attempt(() => invoke('open_window', { label }), byId(label));
     });
 
   const refreshSoon = (): void => void refresh().catch(() => undefined);

@@ -40,7 +40,7 @@ function applySettings(next: Settings): void {
 
 function changeSettings(change: Partial<Settings>): void {
   applySettings({ ...settings, ...change });
-  void attempt(byId('app'), () => publish('settings', settings));
+  void attempt(() => publish('settings', settings));
 }
 
 async function applyNote({ payload, deviceId, updatedAt }: FetchResult): Promise<void> {
@@ -63,9 +63,7 @@ function publishNote(): void {
   clearTimeout(pause);
   pause = undefined;
   byId('note-origin').textContent = 'Written just now on this device';
-  void attempt(byId('app'), () =>
-    publish('note', { text: byId<HTMLTextAreaElement>('note').value } satisfies Note),
-  );
+  void attempt(() => publish('note', { text: byId<HTMLTextAreaElement>('note').value } satisfies Note));
 }
 
 /** What was unlocked is nobody's business any more. */
@@ -85,7 +83,7 @@ export async function startValues(): Promise<void> {
     changeSettings({ fontSize: (event.target as HTMLInputElement).valueAsNumber });
   });
   byId('reset').addEventListener('click', () => {
-    void attempt(byId('reset'), () => invoke('reset_settings'));
+    void attempt(() => invoke('reset_settings'), byId('reset'));
   });
   byId('note').addEventListener('input', () => {
     clearTimeout(pause);

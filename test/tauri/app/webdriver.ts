@@ -109,10 +109,10 @@ export async function launch(binary: string, env: Readonly<Record<string, string
       pid,
       run: async (body, ...args) => {
         const script = `
-          const [args, done] = [[...arguments].slice(0, -1), arguments[arguments.length - 1]];
-          (async (...args) => { ${body} })(...args).then(
+          const done = arguments[arguments.length - 1];
+          (async function () { ${body} }).apply(null, [...arguments].slice(0, -1)).then(
             (value) => done({ value }),
-            (error) => done({ error: error?.stack ?? String(error) }),
+            (error) => done({ error: error?.stack ?? JSON.stringify(error) }),
           );`;
         const { value, error } = await at('/execute/async', { script, args });
         if (error !== undefined) throw new Error(`in the page: ${error}`);
