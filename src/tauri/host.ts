@@ -58,20 +58,27 @@ export function startHost(ports: HostPorts): () => Promise<void> {
     if (isOver) return;
     const early: HostMessage[] = [];
     let receive = (message: HostMessage): void => void early.push(message);
+    let generation: number | undefined;
     try {
       const channel = ipc.channel((message) => receive(message as HostMessage));
       const grant = (await ipc.invoke('engine_attach', { channel })) as Grant;
+      generation = grant.generation;
       const store = rustStore(ipc);
       const notes = await store.list(NOTE_PREFIX);
       if (isOver) return;
       hosting = createHosting(ports, grant, store, notes, () => void detached());
       receive = hosting.receive;
-      for (const message of early) receive(message);
     } catch (error) {
-      // Asked again and again: a second process may be about to end, a disk about to be free.
-      if (isNostrSyncError(error, 'NOT_PERMITTED')) await stop();
-      else later();
+      if (isNostrSyncError(error, 'NOT_PERMITTED')) return stop();
+      // Tried again and again: a second process may be about to end, a disk about to be free. Callers need not wait for that.
+      later();
+      const refusal = { generation, error: toWire(error) };
+      receive = (message) => {
+        if (message.type !== 'request') return;
+        ipc.invoke('engine_reply', { ...refusal, id: message.id }).catch(() => undefined);
+      };
     }
+    for (const message of early) receive(message);
   }
 
   function later(): void {

@@ -1,6 +1,7 @@
 /** Desk: the same settings on two devices. */
 
 import { listen } from '@tauri-apps/api/event';
+import { getCurrentWindow } from '@tauri-apps/api/window';
 import { attempt } from './dom.ts';
 import { showScreen, startLock } from './lock.ts';
 import { startNetwork } from './network.ts';
@@ -16,4 +17,8 @@ void attempt(async () => {
   });
   await showScreen();
   await Promise.all([startNetwork(), startValues()]);
+});
+
+document.addEventListener('keydown', (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key === 'w') void getCurrentWindow().close();
 });
