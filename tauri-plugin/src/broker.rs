@@ -294,3 +294,6 @@ fn timeout_of(method: &str) -> Duration {
         _ => SIGNER_CALL_TIMEOUT,
     }
 }
+
+#[cfg(test)]
+mod tests;

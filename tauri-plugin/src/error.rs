@@ -229,3 +229,6 @@ impl From<Value> for Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

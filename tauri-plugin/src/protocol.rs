@@ -274,3 +274,6 @@ fn is_ciphertext(content: &str) -> bool {
         && matches!(body.as_bytes(), [b'A', b'g'..=b'v', ..])
         && body.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
 }
+
+#[cfg(test)]
+mod tests;

@@ -218,3 +218,6 @@ impl SignerSlot {
         slot.turn
     }
 }
+
+#[cfg(test)]
+mod tests;
