@@ -1,5 +1,6 @@
 /** The page's elements, and what a failed action shows. */
 
+// eslint-disable-next-line typescript/no-unnecessary-type-parameters -- as `querySelector` has it: the page is ours
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const element = document.getElementById(id);
   if (element === null) throw new Error(`The page has no #${id}`);

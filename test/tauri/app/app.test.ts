@@ -39,6 +39,11 @@ function median(values: readonly number[]): number {
 
 /** Written into the repository where `UPDATE_SCREENSHOTS` is set; taken and looked at in any case. */
 async function screenshot(device: Device, name: string): Promise<void> {
+  // What is on the screen is painted a moment after it is in the page.
+  await device.at.run(`
+    window.scrollTo(0, 0);
+    document.activeElement?.blur();
+    for (let frame = 0; frame < 20; frame++) await new Promise(requestAnimationFrame);`);
   const image = await device.at.screenshot();
   expect(image.subarray(1, 4).toString()).toBe('PNG');
   expect(image.length).toBeGreaterThan(5_000);
