@@ -448,7 +448,9 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         let owed = 0;
         for (const category of world.categories) {
           const raw = disk.durable.get(`head/${cipher.user.pubkey}/default/${category}/v1`);
-          if (raw !== undefined) owed += owedTo(raw, urls).length;
+          const pairs = raw === undefined ? 0 : owedTo(raw, urls);
+          if (pairs === undefined) return;
+          owed += pairs;
         }
         count('sometimes: depth compared');
         if (owed !== outboxDepth)

@@ -151,6 +151,17 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
 
   // Chaos
 
+  function fail(site: Site, fault: RelayFault, forMs: number): void {
+    if (site.config.isHostile) return;
+    count(`fault: relay ${fault}`);
+    site.relay.misbehave(FAULTS[fault]);
+    schedule.after(forMs, () => {
+      site.relay.behave();
+      // What it did not answer is lost to its connections, as no frame is on one that lives.
+      if (fault === 'silent') network.restart(site.url);
+    });
+  }
+
   function perform(op: Op): void {
     trace('op', JSON.stringify(op));
     if ('device' in op) return actors[op.device]!.perform(op);
@@ -177,14 +188,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       case 'challenge':
         return site.relay.challengeAll();
       case 'relayFault':
-        if (site.config.isHostile) return;
-        count(`fault: relay ${op.fault}`);
-        site.relay.misbehave(FAULTS[op.fault]);
-        schedule.after(op.forMs, () => {
-          site.relay.behave();
-          // What it did not answer is lost to its connections, as no frame is on one that lives.
-          if (op.fault === 'silent') network.restart(site.url);
-        });
+        for (const one of op.isEverywhere ? honest : [site]) fail(one, op.fault, op.forMs);
         return;
       case 'misbehave':
         if (site.config.isHostile) misbehaveAt(site, op.what);

@@ -15,7 +15,7 @@ import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Each patch is `[file, old text, new text]`; the old text must stand there exactly once. `tests`: who else is asked. */
+/** Each patch is `[file, old text, new text]`; the old text must stand there exactly once. `kept`: a regression that is tried first; `tests`: who is asked before the simulator. */
 const MUTANTS = [
   {
     name: 'the stamp is the time',
@@ -218,10 +218,12 @@ const MUTANTS = [
   },
   {
     name: 'a hanging signer is waited for after it was dropped',
-    patches: [['sync/signing.ts', "dropped.addEventListener('abort', drop);", 'void drop;']],
+    kept: 'signer-hangs-at-close',
+    patches: [['sync/signing.ts', 'drops.add(drop);', 'void drop;']],
   },
   {
     name: 'an AUTH without an answer is never tried again',
+    kept: 'auth-unanswered',
     patches: [
       [
         'relay/auth.ts',
@@ -232,6 +234,7 @@ const MUTANTS = [
   },
   {
     name: 'withdraws what a removed relay has',
+    kept: 'removed-relay-has-it',
     patches: [
       ['sync/writer.ts', '      !record.own!.acknowledged &&\n', ''],
       ['sync/writer.ts', '[...waiter.asked].every(', 'relays.every('],
@@ -315,6 +318,7 @@ const MUTANTS = [
   },
   {
     name: 'a tab leaves its wait to reload behind',
+    kept: 'tab-closed-before-reload',
     patches: [
       ['sync/tab-network.ts', '      isClosed = true;\n      cancelReload();', '      isClosed = true;'],
     ],
@@ -391,7 +395,7 @@ function run(command, args, cwd) {
   });
 }
 
-async function bySimulator(sources, folder) {
+async function bySimulator(sources, kept, folder) {
   const outfile = join(folder, 'main.mjs');
   await build({
     entryPoints: [join(root, 'test/sim/main.ts')],
@@ -411,6 +415,14 @@ async function bySimulator(sources, folder) {
       },
     ],
   });
+  if (kept !== undefined) {
+    const replay = await run(
+      process.execPath,
+      [outfile, '--replay', `test/sim/regressions/${kept}.json`],
+      root,
+    );
+    if (replay.code !== 0) return `${/^ {2}(\S+) at \d+ ms/m.exec(replay.output)?.[1]}, regression ${kept}`;
+  }
   const args = [outfile, '--first', '--seeds', values.seeds, '--workers', values.workers];
   const { code, output } = await run(process.execPath, args, root);
   if (code === 0) return undefined;
@@ -446,7 +458,7 @@ for (const mutant of chosen) {
     // The named tests are quicker, and there because the simulator may well see nothing.
     const caughtBy =
       (mutant.tests && (await byTests(sources, mutant.tests, folder))) ??
-      (await bySimulator(sources, folder));
+      (await bySimulator(sources, mutant.kept, folder));
     if (caughtBy === undefined) survivors++;
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
     process.stdout.write(`| ${mutant.name} | ${caughtBy ?? 'SURVIVES'} | ${seconds} s |\n`);

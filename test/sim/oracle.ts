@@ -79,11 +79,12 @@ function headOf(raw: string): NostrEvent | undefined {
   return (JSON.parse(raw) as { event?: NostrEvent }).event;
 }
 
-/** The relays to which a stored record still owes its head. */
-export function owedTo(raw: string, urls: readonly string[]): string[] {
+/** To how many relays a stored record still owes its head; `undefined` for one in pieces, which is more than a look. */
+export function owedTo(raw: string, urls: readonly string[]): number | undefined {
   const record = JSON.parse(raw) as { event?: NostrEvent; deliveries: Record<string, string> };
-  if (record.event === undefined) return [];
-  return urls.filter((url) => (record.deliveries[url] ?? 'pending') === 'pending');
+  if (record.event === undefined) return 0;
+  if (tag(record.event, 'format') === 'chunked/1') return undefined;
+  return urls.filter((url) => (record.deliveries[url] ?? 'pending') === 'pending').length;
 }
 
 const HEX_64 = /[0-9a-f]{64}/;

@@ -93,6 +93,8 @@ export type Op = { readonly at: number } & (
   | {
       readonly type: 'relayFault';
       readonly relay: number;
+      /** All honest relays at once. */
+      readonly isEverywhere: boolean;
       readonly fault: RelayFault;
       readonly forMs: number;
     }
@@ -178,7 +180,7 @@ const WEIGHTS: readonly (readonly [Op['type'], number])[] = [
   ['snapshot', 1],
   ['rollback', 1],
   ['challenge', 0.5],
-  ['relayFault', 3],
+  ['relayFault', 5],
   ['misbehave', 6],
 ];
 
@@ -290,7 +292,7 @@ export function createScenario(seed: number): Scenario {
         return { at, type, relay, forMs };
       case 'relayFault':
         return {
-          ...{ at, type, relay, forMs },
+          ...{ at, type, relay, forMs, isEverywhere: chance.bool(0.3) },
           fault: chance.pick(['silent', 'slow', 'drop-ok', 'error', 'rate-limited', 'blocked']),
         };
       case 'relayRestart':
