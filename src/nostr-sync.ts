@@ -61,7 +61,7 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
   remove(category: keyof Categories & string, options?: Omit<PublishOptions, 'expiration'>): Promise<Receipt>;
   /**
    * The newest value that the relays or this device know. `null` only where it is known that there is none.
-   * Rejects with `NO_RELAYS_REACHABLE` (unknown), `UNDECODABLE`, `SIGNER_NOT_SET`, `INVALID_CATEGORY`, `CLOSED`.
+   * Rejects with `NO_RELAYS_REACHABLE` (unknown), `UNDECODABLE`, `INCOMPLETE`, `STORE_FAILED`, `SIGNER_NOT_SET`, `INVALID_CATEGORY`, `CLOSED`.
    */
   fetch<C extends keyof Categories & string>(category: C): Promise<FetchResult<Categories[C]> | null>;
   /**

@@ -8,9 +8,9 @@ export interface Compression {
 
 /**
  * Bytes that go in at a time. Deflate makes at most 1,032 bytes of one, and an engine may put all that come of one write
- * in memory: so a bomb costs half a megabyte at most before it is noticed.
+ * in memory: so a bomb costs four megabytes at most before it is noticed.
  */
-const SLICE_BYTES = 512;
+const SLICE_BYTES = 4_096;
 
 async function pipe(
   bytes: Uint8Array,

@@ -125,7 +125,7 @@ export function createReader(ports: {
   }
 
   /** `undefined` for what cannot be read: one bad category never fails the rest. */
-  function unlessUndecodable(error: unknown): undefined {
+  function unlessUnreadable(error: unknown): undefined {
     if (!isNostrSyncError(error, 'UNDECODABLE') && !isNostrSyncError(error, 'INCOMPLETE')) throw error;
   }
 
@@ -143,7 +143,7 @@ export function createReader(ports: {
   }
 
   async function collect(dTags: readonly string[], source: Source): Promise<FetchResult[]> {
-    const values = await Promise.all(dTags.map((dTag) => valueOf(dTag, source).catch(unlessUndecodable)));
+    const values = await Promise.all(dTags.map((dTag) => valueOf(dTag, source).catch(unlessUnreadable)));
     return values.filter((value) => value !== null && value !== undefined);
   }
 
@@ -202,7 +202,7 @@ export function createReader(ports: {
       for (const dTag of news) {
         const event = replica.get(dTag)!.event;
         if (event === undefined || isExpired(event, Math.floor(ports.clock.now() / 1000))) continue;
-        const result = await decode(event, dTag, source).catch(unlessUndecodable);
+        const result = await decode(event, dTag, source).catch(unlessUnreadable);
         if (result === undefined || polled.get(dTag) === event.id) continue;
         polled.set(dTag, event.id);
         results.push(result);
