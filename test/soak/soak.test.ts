@@ -211,7 +211,7 @@ test(
     const rows: { heap: number; timers: number; handles: number }[] = [];
     const until = performance.now() + MINUTES * 60_000;
     while (performance.now() < until || rows.length < WARM_UP + 2) {
-      await storm(rows.length < WARM_UP ? 60_000 : 2_000);
+      await storm(rows.length < WARM_UP ? 40_000 : 2_000);
       await calm();
       await sleep(1_500);
       rows.push({ heap: heap(), timers: clock.armed(), handles: handles(hostile) });
