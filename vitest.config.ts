@@ -1,4 +1,4 @@
-/** Six lanes, one project each: `unit` is `npm test`; the others are long, or need more than Node. */
+/** Seven lanes, one project each: `unit` is `npm test`; the others are long, or need more than Node. */
 
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
@@ -6,8 +6,10 @@ const LONG_LANES = [
   'test/browser/**',
   'test/fuzz/**',
   'test/process/**',
+  'test/soak/**',
   'test/cli/**',
   'test/interop/nostr-relay/**',
+  'test/tauri/app/**',
 ];
 
 const config: ViteUserConfig = defineConfig({
@@ -55,6 +57,17 @@ const config: ViteUserConfig = defineConfig({
       {
         extends: true,
         test: { name: 'interop', include: ['test/interop/nostr-relay/*.test.ts'] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'tauri',
+          include: ['test/tauri/app/**/*.test.ts'],
+          globalSetup: ['./test/tauri/app/display.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
       },
       {
         extends: true,

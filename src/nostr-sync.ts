@@ -123,8 +123,8 @@ export function createEngine<Categories extends object>(
   let signer: Signer | undefined;
   /** The signer with which signing in has failed, perhaps by a store that is well again: the next call tries once more. */
   let failedSigner: Signer | undefined;
-  /** Aborts when the signer that was set last is dropped. */
-  let dropping = new AbortController();
+  /** What ends the waiting for a signer that is dropped before it has told its public key. */
+  const drops = new Set<() => void>();
   let closing: Promise<void> | undefined;
 
   const limits = createRelayLimits({ store, clock });
@@ -252,7 +252,7 @@ export function createEngine<Categories extends object>(
     };
     stillWanted();
     if (session?.signer === given) return;
-    const pubkey = await publicKeyOf(given, clock, dropping.signal);
+    const pubkey = await publicKeyOf(given, clock, drops);
     stillWanted();
     const opening = await openIdentity(pubkey);
     const key = `identity/${namespace}`;
@@ -272,8 +272,7 @@ export function createEngine<Categories extends object>(
   /** Without waiting for anything: after this no call to the old signer is made. */
   function dropSigner(): void {
     signer = undefined;
-    dropping.abort();
-    dropping = new AbortController();
+    for (const drop of [...drops]) drop();
     if (session !== undefined) session.signer = undefined;
   }
 

@@ -106,10 +106,10 @@ export const RELAY_LIMITS_MS = 604_800_000;
 
 // Counts.
 
-/** Pieces of former values that may wait for the end of `ORPHAN_MS`, per category. */
+/** Pieces of former values that may wait for the end of `ORPHAN_MS`, per category, and as many as are collected at once. */
 export const MAX_OLD_ORPHANS = 64;
-/** Pieces collected before the relays are asked again what they have: one deletion request names them all. */
-export const MAX_COLLECTED_AT_ONCE = 16;
+/** Pieces collected before the relays are asked again what they have: one deletion request, of 64 tags at most, names them all. */
+export const MAX_COLLECTED_AT_ONCE = 30;
 /** Hang-ups of a relay on the same large event, one after the other, until that is taken for its answer. */
 export const MAX_HANG_UPS = 4;
 /** Times in a row that a value is written again because a relay has destroyed a piece of it, or takes smaller ones only. */

@@ -40,7 +40,9 @@ const MAX_TIMER_MS = 3_600_000;
 function dueTimes(record: HeadRecord): { readonly name: string; readonly at: number }[] {
   const factor = isOwnHead(record) ? 1 : 2;
   const isRemoved = record.event !== undefined && isTombstone(record.event);
-  const surplus = isRemoved ? Infinity : record.orphans.length - MAX_OLD_ORPHANS;
+  // Many at once: each deletion request stays on the relay for a while.
+  const isFull = record.orphans.length >= MAX_OLD_ORPHANS + MAX_COLLECTED_AT_ONCE;
+  const surplus = isRemoved ? Infinity : isFull ? record.orphans.length - MAX_OLD_ORPHANS : 0;
   return record.orphans.map(({ name, since = Infinity }, i) => ({
     name,
     at: since + factor * (i < surplus ? MIN_ORPHAN_MS : ORPHAN_MS),

@@ -27,10 +27,10 @@ export interface Hand {
   drop(): void;
 }
 
-/** The call, unless it takes too long or the signer is dropped meanwhile: whoever waits then need not wait any longer. */
+/** The call, unless it takes too long or is ended by the function that it adds to `drops`, because the signer was dropped. */
 async function bounded<T>(
   clock: Clock,
-  dropped: AbortSignal,
+  drops: Set<() => void>,
   what: string,
   call: () => Promise<T>,
 ): Promise<T> {
@@ -40,10 +40,10 @@ async function bounded<T>(
     const cancel = clock.after(SIGNER_TIMEOUT_MS, () =>
       reject(new Error(`the signer did not ${what} in time`)),
     );
-    dropped.addEventListener('abort', drop);
+    drops.add(drop);
     stop = (): void => {
       cancel();
-      dropped.removeEventListener('abort', drop);
+      drops.delete(drop);
     };
   });
   try {
@@ -53,11 +53,11 @@ async function bounded<T>(
   }
 }
 
-/** The public key of a signer. Rejects with `SIGNING_FAILED` where it gives none, or when `dropped` aborts. */
-export async function publicKeyOf(signer: Signer, clock: Clock, dropped: AbortSignal): Promise<string> {
+/** The public key of a signer. Rejects with `SIGNING_FAILED` where it gives none, or is dropped: see `bounded`. */
+export async function publicKeyOf(signer: Signer, clock: Clock, drops: Set<() => void>): Promise<string> {
   let pubkey: unknown;
   try {
-    pubkey = await bounded(clock, dropped, 'tell its public key', () => signer.getPublicKey());
+    pubkey = await bounded(clock, drops, 'tell its public key', () => signer.getPublicKey());
   } catch (cause) {
     throw new NostrSyncError('SIGNING_FAILED', 'Cannot use the signer: it gave no public key', { cause });
   }
@@ -81,7 +81,7 @@ export function createHand(ports: {
   readonly clock: Clock;
 }): Hand {
   const { pubkey, clock, verifier } = ports;
-  let dropping = new AbortController();
+  const drops = new Set<() => void>();
 
   async function use<T>(
     what: string,
@@ -92,7 +92,7 @@ export function createHand(ports: {
     if (signer === undefined) throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: no signer is set`);
     let result: T;
     try {
-      result = await bounded(clock, dropping.signal, what, () => call(signer));
+      result = await bounded(clock, drops, what, () => call(signer));
     } catch (cause) {
       if (ports.current() !== signer)
         throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: the signer was cleared`);
@@ -112,8 +112,7 @@ export function createHand(ports: {
       return ports.current()?.isRemote === true;
     },
     drop: () => {
-      dropping.abort();
-      dropping = new AbortController();
+      for (const drop of [...drops]) drop();
     },
     sign: async (template) => {
       const returned: unknown = await use('sign', 'SIGNING_FAILED', (signer) => signer.signEvent(template));

@@ -18,7 +18,7 @@ import {
 } from '../protocol/limits.ts';
 import { nextStamp } from '../protocol/order.ts';
 import type { Content } from './content.ts';
-import type { DeliveryReport, Receipt } from './events.ts';
+import { callListener, type DeliveryReport, type Receipt } from './events.ts';
 import type { Network } from './network.ts';
 import {
   deliveryOf,
@@ -41,6 +41,8 @@ export interface Write {
   readonly waitFor: Stage;
   /** Stops the waiting, not a write that was saved. */
   readonly signal: AbortSignal | undefined;
+  /** Told as soon as the write is saved. */
+  readonly onSaved: ((receipt: Receipt) => void) | undefined;
 }
 
 export interface Writer {
@@ -207,7 +209,14 @@ export function createWriter(ports: {
       if (replica.get(dTag)?.event?.id !== event.id || drafts.has(dTag)) return;
       const ends = tagValues(event, 'expiration')?.[0];
       const expiration = ends === undefined ? undefined : Number(ends);
-      const write: Write = { text, expiration, isRemoval: false, waitFor: 'saved', signal: undefined };
+      const write: Write = {
+        text,
+        expiration,
+        isRemoval: false,
+        waitFor: 'saved',
+        signal: undefined,
+        onSaved: undefined,
+      };
       const renewed = await draft(dTag, write, true);
       for (const waiter of [...waiters]) {
         if (waiter.event.id !== event.id) continue;
@@ -381,6 +390,7 @@ export function createWriter(ports: {
         const cancel = clock.after(PUBLISH_TIMEOUT_MS, stop);
         write.signal?.addEventListener('abort', stop);
         waiters.add(waiter);
+        if (write.onSaved !== undefined) callListener(write.onSaved, receiptOf(waiter));
         check(waiter);
         if (write.signal?.aborted === true || closed) stop();
       });

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock, type FetchResult, type NostrEvent } from '../../src/node.ts';
 import { device, KEY, PUBKEY, written } from '../sync/devices.ts';
 import { referenceDevice, type ReferenceDevice, type ReferenceOptions } from './reference-device.ts';
+import { valueOf } from '../sync/values.ts';
 
 const PAYLOADS: readonly unknown[] = [
   { theme: 'dark', fontSize: 14 },
@@ -160,6 +161,23 @@ export function sharesStateWithTheReference(
       const largest = payloadOf(65_408);
       await reference.publish('theirs', largest);
       expect(await ours.fetch('theirs')).toMatchObject({ payload: largest });
+    });
+
+    test.each([
+      ['deflated', 'x'.repeat(60_000)],
+      ['in pieces', valueOf(150_000, 1, true)],
+    ])('above 40,960 bytes (%s) leaves its other categories as they are', async (_, large) => {
+      const { url } = await startRelay();
+      const [reference, ours] = [await theirs(url), device([url], { maxPayloadSize: 409_600 })];
+      await ours.publish('large', large, { waitFor: 'replicated' });
+      await ours.publish('ui-settings', { theme: 'dark' });
+      const got = await reference.syncAll(['large', 'ui-settings']);
+      expect(got.find(({ category }) => category === 'ui-settings')).toMatchObject({
+        payload: { theme: 'dark' },
+      });
+      expect(await reference.poll(['ui-settings', 'large'])).not.toHaveLength(0);
+      await reference.publish('large', 'small again');
+      expect(await ours.fetch('large')).toMatchObject({ payload: 'small again' });
     });
 
     test('as a removal is `null` to the reference, and stays', async () => {

@@ -1,5 +1,6 @@
 /** A device of the user: its disk, its processes, and the app that calls the engine and checks what it is told. */
 
+import { createHash } from 'node:crypto';
 import { isNostrSyncError } from '../../src/errors.ts';
 import { createNostrSync, type NostrSync } from '../../src/node.ts';
 import type { EventTemplate, NostrEvent } from '../../src/protocol/event.ts';
@@ -10,7 +11,13 @@ import { createDisk, type CrashMode, type Disk } from './disk.ts';
 import { never, startProcess, wakeUp, type Machine, type Process } from './machine.ts';
 import type { Network } from './network.ts';
 import { MARKER, owedTo, type Call, type Oracle, type Told } from './oracle.ts';
-import type { CrashPoint, DeviceConfig, Op, SignerFault } from './scenario.ts';
+import {
+  LARGEST_PAYLOAD_BYTES,
+  type CrashPoint,
+  type DeviceConfig,
+  type Op,
+  type SignerFault,
+} from './scenario.ts';
 import type { Schedule } from './schedule.ts';
 import { zlibCompression } from '../support/zlib-compression.ts';
 import { createTabSet } from './tabs.ts';
@@ -59,11 +66,31 @@ export interface Device {
   look(): void;
   /** Pairs of category and relay that are not final, by the engine's own count; `undefined` while it does not say. */
   depth(): Promise<number | undefined>;
-  /** Reads a category of a device that reaches no relay. */
+  /** Reads a category in every tab: it must be the head. */
+  read(category: string): void;
+  /** The same on a device that reaches no relay. */
   readLocally(category: string): void;
   /** Closes every engine, and checks that nothing of it is left. */
   close(): Promise<void>;
   checkBounds(): void;
+}
+
+/** Text that hardly compresses: made once, and cut at few places, so that values share most of their pieces. */
+let noise = '';
+
+function filler(chars: number, chance: Chance): string {
+  if (chars <= 0) return '';
+  if (noise === '') {
+    let digest = Buffer.from('noise');
+    const parts: string[] = [];
+    for (let i = 0; i < LARGEST_PAYLOAD_BYTES / 40; i++) {
+      digest = createHash('sha256').update(digest).digest();
+      parts.push(digest.toString('base64url'));
+    }
+    noise = parts.join('');
+  }
+  const at = chance.bool(0.7) ? 0 : chance.int(0, 3) * 5_000;
+  return noise.slice(at).concat(noise.slice(0, at)).slice(0, chars);
 }
 
 const MAX_TIMERS_PER_PAIR = 6;
@@ -162,6 +189,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       openSocket: world.network.openSocket(process),
       verifier: cipher.verifier,
       compression: zlibCompression,
+      maxPayloadSize: LARGEST_PAYLOAD_BYTES,
       tabs: tabSet.open(process),
       onWake: (callback) => {
         wake = process.guard(callback);
@@ -194,6 +222,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     });
     sync.on('error', (error) => {
       count(`told: error ${error.code}`);
+      world.trace(name, 'error', error.code, error.message);
       if (`${error.message}${JSON.stringify(error.details)}`.includes(MARKER))
         oracle.violate('I13', `${name}: an error quotes a payload`);
     });
@@ -315,10 +344,10 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
 
   function publish(tab: Tab, category: string, op: Extract<Op, { readonly type: 'publish' }>): void {
     const start = op.isSame ? `${MARKER} same` : `${MARKER} ${name} ${++payloads}`;
-    const payload = start.padEnd(op.size - 2, '.');
+    const payload = `${start} ${filler(op.size - start.length - 3, chance)}`;
     const call = oracle.call(tab.told, category, JSON.stringify(payload));
-    const aborting = new AbortController();
-    if (op.abortMs !== undefined) tab.process.after(op.abortMs, () => aborting.abort());
+    const aborting = op.abortMs === undefined ? undefined : new AbortController();
+    if (op.abortMs !== undefined) tab.process.after(op.abortMs, () => aborting?.abort());
     const expiration =
       op.expirationS === undefined ? undefined : Math.floor(tab.process.clock.now() / 1000) + op.expirationS;
     if (op.size > 30_000) count('write: large');
@@ -328,7 +357,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       call,
       tab.sync.publish(category, payload, {
         waitFor: op.waitFor,
-        signal: aborting.signal,
+        ...(aborting !== undefined && { signal: aborting.signal }),
         ...(expiration !== undefined && { expiration }),
       }),
     );
@@ -419,7 +448,9 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         let owed = 0;
         for (const category of world.categories) {
           const raw = disk.durable.get(`head/${cipher.user.pubkey}/default/${category}/v1`);
-          if (raw !== undefined) owed += owedTo(raw, urls).length;
+          const pairs = raw === undefined ? 0 : owedTo(raw, urls);
+          if (pairs === undefined) return;
+          owed += pairs;
         }
         count('sometimes: depth compared');
         if (owed !== outboxDepth)
@@ -617,6 +648,26 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         tabs.map(async ({ sync }) => sync.getStatus().catch(() => undefined)),
       );
       return statuses[0]?.outboxDepth;
+    },
+    read: (category) => {
+      const head = oracle.headOn(name, category);
+      for (const tab of tabs) {
+        follow(
+          tab,
+          'last fetch',
+          tab.sync.fetch(category),
+          (result) => {
+            if (result === null) return;
+            oracle.told(tab.told, 'last fetch', result, false);
+            if (result.eventId !== head?.event.id)
+              oracle.violate(
+                'I4',
+                `${name}: ${category} reads as ${result.eventId.slice(0, 8)}, and the head is another`,
+              );
+          },
+          (code) => oracle.violate('I4', `${name}: ${category} cannot be read: ${code}`),
+        );
+      }
     },
     readLocally: (category) => {
       const head = oracle.headOn(name, category);

@@ -107,9 +107,10 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
 
   /** What relays hold or held: events that were only ever refused are known to nobody. */
   function knownEvents(): NostrEvent[] {
-    return [...oracle.signed.values()]
-      .filter(({ isCarried, isAcknowledged }) => isCarried && isAcknowledged)
-      .map(({ event }) => event);
+    const heads = [...oracle.signed.values()].filter(
+      ({ isCarried, isAcknowledged }) => isCarried && isAcknowledged,
+    );
+    return [...heads.map(({ event }) => event), ...oracle.pieces.values()];
   }
 
   // Devices
@@ -128,7 +129,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     onReceive: (process, url, frame) => {
       const { name } = process.machine;
       trace(name, '<', url, frame);
-      oracle.onReceive(frame, isHonest.get(url)!);
+      oracle.onReceive(name, url, frame, isHonest.get(url)!);
       devices.find((device) => device.name === name)?.onReceive(process, frame);
     },
   });
@@ -149,6 +150,17 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   });
 
   // Chaos
+
+  function fail(site: Site, fault: RelayFault, forMs: number): void {
+    if (site.config.isHostile) return;
+    count(`fault: relay ${fault}`);
+    site.relay.misbehave(FAULTS[fault]);
+    schedule.after(forMs, () => {
+      site.relay.behave();
+      // What it did not answer is lost to its connections, as no frame is on one that lives.
+      if (fault === 'silent') network.restart(site.url);
+    });
+  }
 
   function perform(op: Op): void {
     trace('op', JSON.stringify(op));
@@ -176,14 +188,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       case 'challenge':
         return site.relay.challengeAll();
       case 'relayFault':
-        if (site.config.isHostile) return;
-        count(`fault: relay ${op.fault}`);
-        site.relay.misbehave(FAULTS[op.fault]);
-        schedule.after(op.forMs, () => {
-          site.relay.behave();
-          // What it did not answer is lost to its connections, as no frame is on one that lives.
-          if (op.fault === 'silent') network.restart(site.url);
-        });
+        for (const one of op.isEverywhere ? honest : [site]) fail(one, op.fault, op.forMs);
         return;
       case 'misbehave':
         if (site.config.isHostile) misbehaveAt(site, op.what);
@@ -260,7 +265,9 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       if (why === undefined && lookAt - schedule.now() < LOOK_MS - 2 * STEP_MS) break;
     }
     count(watched.length === categories.length ? 'agreement: whole' : 'agreement: in part');
-    if (why !== undefined) oracle.violate('I4', why);
+    if (why !== undefined) return oracle.violate('I4', why);
+    for (const device of existing()) for (const category of watched) device.read(category);
+    await schedule.advance(60_000);
   }
 
   async function run(): Promise<void> {

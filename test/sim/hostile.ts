@@ -12,6 +12,7 @@ export const MISBEHAVIOURS = [
   'no-eose',
   'delay',
   'withhold',
+  'withhold-pieces',
   'serve-old',
   'replay',
   'reorder',
@@ -109,6 +110,15 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
         break;
       case 'withhold':
         faults = { ...faults, serve: [] };
+        break;
+      case 'withhold-pieces':
+        rewrites.push((frames) =>
+          frames.filter(
+            (frame) =>
+              !isFrame(frame, 'EVENT') ||
+              !(frame[2] as NostrEvent).tags.some(([name, value]) => name === 'd' && value?.includes('/c/')),
+          ),
+        );
         break;
       case 'serve-old': {
         const known = ports.known();
@@ -259,7 +269,9 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
         floods.push(() => (chance.bool(0.05) ? `["NOTICE","${'x'.repeat(300_000)}"]` : '["NOTICE",""]'));
         break;
       case 'deep-json':
-        floods.push(() => `["EVENT","0",${'['.repeat(5_000)}${']'.repeat(5_000)}]`);
+        floods.push(() =>
+          chance.bool(0.05) ? `["EVENT","0",${'['.repeat(5_000)}${']'.repeat(5_000)}]` : '[[[]]]',
+        );
         break;
       case 'late-tie':
         faults = { ...faults, tie: 'last' };
@@ -289,7 +301,7 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
       },
     }),
     ...(floods.length > 0 && {
-      flood: { everyMs: chance.pick([50, 500]), frames: () => floods.map((make) => make()) },
+      flood: { everyMs: chance.pick([200, 2_000]), frames: () => floods.map((make) => make()) },
     }),
   };
 }

@@ -58,7 +58,8 @@ export function startProcess(machine: Machine, schedule: Schedule): Process {
       after: (delayMs, callback) => {
         const timer = { delayMs };
         timers.add(timer);
-        const cancel = after(delayMs, () => {
+        // Node's timers wait for one millisecond at least.
+        const cancel = after(Math.max(1, delayMs), () => {
           if (timers.delete(timer)) callback();
         });
         return () => {

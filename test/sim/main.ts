@@ -2,6 +2,7 @@
  * `npm run sim`: histories by seed, on several threads, or one again.
  *
  *     --seeds N      how many (1000), from seed `--from` (1), on `--workers` threads (as many as there are cores)
+ *     --first        stops each thread at its first failure
  *     --seed S       this one, with its trace
  *     --replay FILE  a scenario that was kept
  *     --keep FILE    with `--seed`: shrinks the history if it fails, and keeps the scenario there
@@ -29,6 +30,7 @@ interface Share {
   readonly from: number;
   readonly to: number;
   readonly step: number;
+  readonly maxFailures: number;
 }
 
 /** How often a thread tells how far it is, in histories. */
@@ -36,11 +38,11 @@ const TELL_EVERY = 50;
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
-async function many(from: number, seeds: number, workers: number): Promise<void> {
+async function many(from: number, seeds: number, workers: number, maxFailures: number): Promise<void> {
   const startedAt = performance.now();
   const sums = new Map<number, Report>();
   const threads = Array.from({ length: workers }, async (_, i) => {
-    const share: Share = { from: from + i, to: from + seeds, step: workers };
+    const share: Share = { from: from + i, to: from + seeds, step: workers, maxFailures };
     const worker = new Worker(new URL(import.meta.url), { workerData: share });
     await new Promise<void>((resolve, reject) => {
       let shown = 0;
@@ -59,7 +61,7 @@ async function many(from: number, seeds: number, workers: number): Promise<void>
   const total = emptyReport();
   for (const sum of sums.values()) addReport(total, sum);
   print(describeReport(total, (performance.now() - startedAt) / 1000));
-  const never = seeds < ENOUGH_HISTORIES ? [] : missing(total);
+  const never = total.histories < ENOUGH_HISTORIES ? [] : missing(total);
   for (const what of never) print(`never happened: ${what}`);
   print(`${total.histories - total.failures.length} passed, ${total.failures.length + never.length} failed`);
   process.exitCode = total.failures.length + never.length === 0 ? 0 : 1;
@@ -88,6 +90,7 @@ if (isMainThread) {
       seeds: { type: 'string', default: '1000' },
       from: { type: 'string', default: '1' },
       workers: { type: 'string', default: String(availableParallelism()) },
+      first: { type: 'boolean', default: false },
       seed: { type: 'string' },
       replay: { type: 'string' },
       keep: { type: 'string' },
@@ -96,7 +99,13 @@ if (isMainThread) {
   const kept = values.replay === undefined ? undefined : await readFile(values.replay, 'utf8');
   if (kept !== undefined) await one(JSON.parse(kept) as Scenario, values.keep);
   else if (values.seed !== undefined) await one(createScenario(Number(values.seed)), values.keep);
-  else await many(Number(values.from), Number(values.seeds), Number(values.workers));
+  else
+    await many(
+      Number(values.from),
+      Number(values.seeds),
+      Number(values.workers),
+      values.first ? 1 : Infinity,
+    );
 } else {
   const share = workerData as Share;
   let told = 0;

@@ -3,6 +3,8 @@
  * the medium, and what went over the wire. None of the engine's own code decides here. I1 to I16: docs/RELIABILITY.md.
  */
 
+import { createHash } from 'node:crypto';
+import { inflateRawSync } from 'node:zlib';
 import type { NostrEvent } from '../../src/protocol/event.ts';
 import type { Changes } from '../../src/store/store.ts';
 import type { FetchResult, Receipt } from '../../src/sync/events.ts';
@@ -73,16 +75,25 @@ export function order(a: NostrEvent, b: NostrEvent): number {
 }
 
 /** The head in a stored record, whatever else is in it. */
-export function headOf(raw: string): NostrEvent | undefined {
+function headOf(raw: string): NostrEvent | undefined {
   return (JSON.parse(raw) as { event?: NostrEvent }).event;
 }
 
-/** The relays to which a stored record still owes its head. */
-export function owedTo(raw: string, urls: readonly string[]): string[] {
+/** To how many relays a stored record still owes its head; `undefined` for one in pieces, which is more than a look. */
+export function owedTo(raw: string, urls: readonly string[]): number | undefined {
   const record = JSON.parse(raw) as { event?: NostrEvent; deliveries: Record<string, string> };
-  if (record.event === undefined) return [];
-  return urls.filter((url) => (record.deliveries[url] ?? 'pending') === 'pending');
+  if (record.event === undefined) return 0;
+  if (tag(record.event, 'format') === 'chunked/1') return undefined;
+  return urls.filter((url) => (record.deliveries[url] ?? 'pending') === 'pending').length;
 }
+
+const HEX_64 = /[0-9a-f]{64}/;
+
+const PIECE = /\/c\/[0-9a-f]{32}$/;
+/** Texts below this are never in pieces. */
+const SMALL_CHARS = 20_000;
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 const tag = (event: NostrEvent, name: string): string | undefined =>
   event.tags.find(([first]) => first === name)?.[1];
@@ -97,6 +108,8 @@ const sameEvent = (a: NostrEvent, b: NostrEvent): boolean =>
 export interface Oracle {
   readonly violations: Violation[];
   readonly signed: ReadonlyMap<string, Signed>;
+  /** Events that hold a piece of a large value, by id. */
+  readonly pieces: ReadonlyMap<string, NostrEvent>;
   violate(invariant: string, message: string): void;
   /** The signer was asked to encrypt, or to sign an event. */
   onEncrypt(text: string, content: string): void;
@@ -104,7 +117,7 @@ export interface Oracle {
   onFlush(device: string, changes: Changes): void;
   /** A process hands a frame to a socket, or gets one. */
   onSend(device: string, frame: string): void;
-  onReceive(frame: string, isHonest: boolean): void;
+  onReceive(device: string, url: string, frame: string, isHonest: boolean): void;
   call(told: Told, category: string, text: string): Call;
   resolved(call: Call, receipt: Receipt): void;
   rejected(call: Call, code: string): void;
@@ -130,9 +143,14 @@ export function createOracle(ports: {
   const violations: Violation[] = [];
   const signed = new Map<string, Signed>();
   const plaintexts = new Map<string, string>();
+  /** By their hash, as a manifest names them. */
+  const large = new Map<string, string>();
+  const pieces = new Map<string, NostrEvent>();
   const devices = new Map<string, DeviceState>();
   /** By category and text: the calls that asked for it. */
   const calls = new Map<string, Call[]>();
+  /** Which device heard from which relay of which event, in an answer or as an event. */
+  const heard = new Set<string>();
   const headPrefix = `head/${pubkey}/default/`;
 
   function violate(invariant: string, message: string): void {
@@ -232,11 +250,28 @@ export function createOracle(ports: {
     }
   }
 
+  /** What the app published, from what was encrypted. */
+  function textOf(event: NostrEvent, plaintext: string): string {
+    switch (tag(event, 'format')) {
+      case undefined:
+        return plaintext;
+      case 'deflate/1':
+        return inflateRawSync(Buffer.from(JSON.parse(plaintext) as string, 'base64')).toString();
+      default: {
+        count('write: in pieces');
+        const text = large.get((JSON.parse(plaintext) as { sha256: string }).sha256);
+        if (text === undefined)
+          violate('I5', `${event.id.slice(0, 8)} is a manifest of what nobody published`);
+        return text ?? '';
+      }
+    }
+  }
+
   function checkShape(entry: Signed): void {
     // I16, as far as it can be said without bytes: kind, one d-tag, its device, and a vector that ends in itself.
     const { event, category } = entry;
     const names = event.tags.map(([name]) => name);
-    const allowed = new Set(['d', 'device_id', 'expiration', 'deleted', 'vv']);
+    const allowed = new Set(['d', 'device_id', 'expiration', 'deleted', 'format', 'vv']);
     const isRight =
       event.kind === 30_078 &&
       tag(event, 'd') === `default/${category}/v1` &&
@@ -257,13 +292,16 @@ export function createOracle(ports: {
   return {
     violations,
     signed,
+    pieces,
     violate,
     onEncrypt: (text, content) => void plaintexts.set(content, text),
     onSign: (device, event) => {
       if (event.kind !== 30_078) return;
       const dTag = tag(event, 'd') ?? '';
-      const text = plaintexts.get(event.content);
-      if (text === undefined) return violate('I13', `${device}: signs content that was not encrypted`);
+      const plaintext = plaintexts.get(event.content);
+      if (plaintext === undefined) return violate('I13', `${device}: signs content that was not encrypted`);
+      if (PIECE.test(dTag)) return void pieces.set(event.id, event);
+      const text = textOf(event, plaintext);
       const entry: Signed = {
         event,
         category: dTag.slice('default/'.length, -'/v1'.length),
@@ -280,6 +318,10 @@ export function createOracle(ports: {
     onFlush: (device, changes) => {
       for (const [key, value] of changes) {
         if (value?.includes(MARKER)) violate('I13', `${device}: plaintext on the medium`);
+        if (key.startsWith('piece/') && value !== null) {
+          const id = HEX_64.exec(value)?.[0];
+          if (id !== undefined) stateOf(device).flushed.add(id);
+        }
         if (!key.startsWith(headPrefix)) continue;
         const category = key.slice(headPrefix.length, -'/v1'.length);
         headChanged(device, category, value === null ? undefined : headOf(value));
@@ -290,6 +332,15 @@ export function createOracle(ports: {
       if (!frame.startsWith('["EVENT"')) return;
       const [, event] = JSON.parse(frame) as [string, NostrEvent];
       if (event.kind !== 30_078) return;
+      const piece = pieces.get(event.id);
+      if (piece !== undefined) {
+        const isTombstone = tag(event, 'deleted') !== undefined;
+        count(isTombstone ? 'sometimes: piece collected' : 'sometimes: piece sent');
+        if (!sameEvent(piece, event)) violate('I7', `${device}, on the wire: an altered piece`);
+        if (!isTombstone && !stateOf(device).flushed.has(event.id))
+          violate('I1', `${device}: a piece went out before it was on the medium`);
+        return;
+      }
       const entry = genuine(event, `${device}, on the wire`);
       if (entry === undefined) return;
       entry.isCarried = true;
@@ -300,11 +351,14 @@ export function createOracle(ports: {
       if (isRejected(entry.category, entry.text))
         violate('I6', `${device}: ${describe(entry)} was rejected, and goes out`);
     },
-    onReceive: (frame, isHonest) => {
-      if (!isHonest || !frame.startsWith('["OK"')) return;
-      const [, id, isAccepted] = JSON.parse(frame) as [string, string, boolean];
-      const entry = signed.get(id);
-      if (entry !== undefined && isAccepted) entry.isAcknowledged = true;
+    onReceive: (device, url, frame, isHonest) => {
+      const isAnswer = frame.startsWith('["OK"');
+      if (!isAnswer && !frame.startsWith('["EVENT"')) return;
+      const id = HEX_64.exec(frame)?.[0];
+      const entry = id === undefined ? undefined : signed.get(id);
+      if (entry === undefined) return;
+      heard.add(`${device} ${url} ${entry.event.id}`);
+      if (isAnswer && isHonest && frame.includes(',true,')) entry.isAcknowledged = true;
     },
     call: (told, category, text) => {
       const call: Call = {
@@ -315,6 +369,7 @@ export function createOracle(ports: {
         base: known(told, category),
         state: 'open',
       };
+      if (text.length > SMALL_CHARS) large.set(sha256(text), text);
       const key = `${category} ${text}`;
       const all = calls.get(key) ?? [];
       calls.set(key, all);
@@ -335,6 +390,15 @@ export function createOracle(ports: {
           'I1',
           `${call.device}: publish resolved with ${describe(entry)}, which is not on the medium`,
         );
+      for (const [url, delivery] of Object.entries(receipt.relays)) {
+        const id = receipt.supersededBy ?? receipt.eventId;
+        if (delivery !== 'acknowledged' && delivery !== 'confirmed') continue;
+        if (!heard.has(`${call.device} ${url} ${id}`))
+          violate(
+            'I12',
+            `${call.device}: the receipt says that ${url} has ${id.slice(0, 8)}, of which it said nothing`,
+          );
+      }
       const { base } = call;
       const isBelow = base !== undefined && !base.isVoid && order(entry.event, base.event) <= 0;
       const isReused =

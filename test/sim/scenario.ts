@@ -7,9 +7,9 @@ import { MISBEHAVIOURS, type Misbehaviour } from './hostile.ts';
 import type { LineState } from './network.ts';
 
 /** The most that one publish may carry, in bytes of JSON. */
-const LARGEST_PAYLOAD_BYTES = 65_408;
-/** The most that a relay with the limits of a default strfry takes. */
-const LARGEST_DEFAULT_PAYLOAD_BYTES = 40_960;
+export const LARGEST_PAYLOAD_BYTES = 409_600;
+/** The most that is one event with nothing done to it. */
+const LARGEST_BARE_PAYLOAD_BYTES = 40_960;
 
 export interface DeviceConfig {
   /** `reference`: writes as the Rust plugin does, with the time as stamp and no version vector. */
@@ -93,6 +93,8 @@ export type Op = { readonly at: number } & (
   | {
       readonly type: 'relayFault';
       readonly relay: number;
+      /** All honest relays at once. */
+      readonly isEverywhere: boolean;
       readonly fault: RelayFault;
       readonly forMs: number;
     }
@@ -178,7 +180,7 @@ const WEIGHTS: readonly (readonly [Op['type'], number])[] = [
   ['snapshot', 1],
   ['rollback', 1],
   ['challenge', 0.5],
-  ['relayFault', 3],
+  ['relayFault', 5],
   ['misbehave', 6],
 ];
 
@@ -201,9 +203,10 @@ function duration(chance: Chance): number {
 function size(chance: Chance, hasLarge: boolean): number {
   if (!hasLarge || chance.bool(0.8)) return chance.bool(0.8) ? 0 : chance.int(1, 2_000);
   return chance.pick([
-    LARGEST_DEFAULT_PAYLOAD_BYTES,
-    LARGEST_DEFAULT_PAYLOAD_BYTES + 1,
+    LARGEST_BARE_PAYLOAD_BYTES,
+    LARGEST_BARE_PAYLOAD_BYTES + 1,
     LARGEST_PAYLOAD_BYTES,
+    chance.int(20_000, 120_000),
     chance.int(20_000, LARGEST_PAYLOAD_BYTES),
   ]);
 }
@@ -247,14 +250,16 @@ export function createScenario(seed: number): Scenario {
     const category = chance.int(0, categories - 1);
     const forMs = duration(chance);
     switch (type) {
-      case 'publish':
+      case 'publish': {
+        const bytes = size(chance, hasLarge);
         return {
-          ...{ at, type, device, category, size: size(chance, hasLarge), isSame: chance.bool(0.1) },
+          ...{ at, type, device, category, size: bytes, isSame: chance.bool(0.1) },
           waitFor: chance.pick(['saved', 'delivered', 'delivered', 'replicated']),
           ...(chance.bool(0.03) && { expirationS: chance.int(5, 100) }),
           ...(chance.bool(0.04) && { abortMs: chance.pick([0, 1, 10, 200]) }),
-          times: chance.bool(0.2) ? chance.int(2, 12) : 1,
+          times: chance.bool(0.2) ? chance.int(2, bytes > 20_000 ? 3 : 12) : 1,
         };
+      }
       case 'remove':
       case 'fetch':
         return { at, type, device, category };
@@ -287,7 +292,7 @@ export function createScenario(seed: number): Scenario {
         return { at, type, relay, forMs };
       case 'relayFault':
         return {
-          ...{ at, type, relay, forMs },
+          ...{ at, type, relay, forMs, isEverywhere: chance.bool(0.3) },
           fault: chance.pick(['silent', 'slow', 'drop-ok', 'error', 'rate-limited', 'blocked']),
         };
       case 'relayRestart':

@@ -64,7 +64,8 @@ export function createSchedule(startMs: number, maxSteps: number): Schedule {
   return {
     now: () => now,
     after: (delayMs, task) => {
-      const entry: Entry = { due: now + Math.max(0, delayMs), order: order++, task };
+      // Clocks of platforms tell, and wait for, whole milliseconds.
+      const entry: Entry = { due: now + Math.max(0, Math.floor(delayMs)), order: order++, task };
       push(entry);
       return () => {
         entry.task = undefined;

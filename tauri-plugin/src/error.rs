@@ -1,0 +1,234 @@
+//! What can fail, with the codes of the TypeScript engine, so that an error is the same on both sides of the IPC.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Value, json};
+
+/// The result of every call of this plugin.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can fail. A window receives it as `{ code, message, details? }`. No message holds a key or a payload.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A call needs a signer and none is set, or it was cleared meanwhile.
+    #[error("No signer is set: call set_signer first")]
+    SignerNotSet,
+    /// The payload's JSON is larger than the limit, both in bytes. Nothing was sent.
+    #[error("The payload is too large: {size} bytes, the limit is {limit}")]
+    PayloadTooLarge {
+        /// Bytes of the payload's JSON.
+        size: u64,
+        /// The limit that holds, in bytes.
+        limit: u64,
+    },
+    /// The configured limit of the payload's size is out of range, both in bytes.
+    #[error("Invalid max_payload_size: expected 1 to {max} bytes, got {requested}")]
+    InvalidPayloadLimit {
+        /// What was configured.
+        requested: u64,
+        /// The most that can be.
+        max: u64,
+    },
+    /// The namespace is empty, too long, or holds `/` or control characters.
+    #[error("{0}")]
+    InvalidNamespace(String),
+    /// The category is empty, too long, or holds `/` or control characters.
+    #[error("{0}")]
+    InvalidCategory(String),
+    /// The payload is not a JSON value, or nested too deep.
+    #[error("{0}")]
+    InvalidPayload(String),
+    /// The expiration is not a Unix time in seconds, or past.
+    #[error("{0}")]
+    InvalidExpiration(String),
+    /// The relay's URL is not `wss:` (or `ws:` to loopback), or has credentials or a fragment.
+    #[error("{0}")]
+    InvalidRelayUrl(String),
+    /// Every relay refused the write for good; it was withdrawn.
+    #[error("{message}")]
+    NoRelaysAccepted {
+        /// For people.
+        message: String,
+        /// What each relay said, by URL.
+        reasons: BTreeMap<String, String>,
+    },
+    /// No relay answered and this device holds no copy: the value is unknown, not absent.
+    #[error("{0}")]
+    NoRelaysReachable(String),
+    /// The signer could not encrypt.
+    #[error("{0}")]
+    EncryptionFailed(String),
+    /// The signer could not decrypt.
+    #[error("{0}")]
+    DecryptionFailed(String),
+    /// The signer could not sign, or returned something else than was asked for.
+    #[error("{0}")]
+    SigningFailed(String),
+    /// The store could not read or save; nothing was changed.
+    #[error("{0}")]
+    StoreFailed(String),
+    /// The newest value of a category cannot be read.
+    #[error("{message}")]
+    Undecodable {
+        /// For people.
+        message: String,
+        /// Whose value it is.
+        category: String,
+        /// The event that cannot be read.
+        event_id: String,
+    },
+    /// A value is stamped far ahead of this device's clock.
+    #[error("{message}")]
+    ClockSkew {
+        /// For people.
+        message: String,
+        /// How far, in seconds.
+        ahead_seconds: f64,
+    },
+    /// The engine was closed.
+    #[error("{0}")]
+    Closed(String),
+    /// No window hosts the engine, and none came in time. The call was not made.
+    #[error("{0}")]
+    EngineNotRunning(String),
+    /// The window that hosted the engine went away or did not answer. Whether a write was saved is unknown.
+    #[error("{0}")]
+    EngineGone(String),
+    /// Too many calls are waiting for the engine. The call was not made.
+    #[error("{0}")]
+    EngineBusy(String),
+    /// A window asked the signer for something that is not this plugin's own.
+    #[error("{0}")]
+    SignerRefused(String),
+    /// The engine reported an error that this version does not know.
+    #[error("{message}")]
+    Other {
+        /// The code, as the engine gave it.
+        code: String,
+        /// For people.
+        message: String,
+    },
+}
+
+impl Error {
+    /// The stable code, the same as in TypeScript.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::SignerNotSet => "SIGNER_NOT_SET",
+            Self::PayloadTooLarge { .. } => "PAYLOAD_TOO_LARGE",
+            Self::InvalidPayloadLimit { .. } => "INVALID_PAYLOAD_LIMIT",
+            Self::InvalidNamespace(_) => "INVALID_NAMESPACE",
+            Self::InvalidCategory(_) => "INVALID_CATEGORY",
+            Self::InvalidPayload(_) => "INVALID_PAYLOAD",
+            Self::InvalidExpiration(_) => "INVALID_EXPIRATION",
+            Self::InvalidRelayUrl(_) => "INVALID_RELAY_URL",
+            Self::NoRelaysAccepted { .. } => "NO_RELAYS_ACCEPTED",
+            Self::NoRelaysReachable(_) => "NO_RELAYS_REACHABLE",
+            Self::EncryptionFailed(_) => "ENCRYPTION_FAILED",
+            Self::DecryptionFailed(_) => "DECRYPTION_FAILED",
+            Self::SigningFailed(_) => "SIGNING_FAILED",
+            Self::StoreFailed(_) => "STORE_FAILED",
+            Self::Undecodable { .. } => "UNDECODABLE",
+            Self::ClockSkew { .. } => "CLOCK_SKEW",
+            Self::Closed(_) => "CLOSED",
+            Self::EngineNotRunning(_) => "ENGINE_NOT_RUNNING",
+            Self::EngineGone(_) => "ENGINE_GONE",
+            Self::EngineBusy(_) => "ENGINE_BUSY",
+            Self::SignerRefused(_) => "SIGNER_REFUSED",
+            Self::Other { code, .. } => code,
+        }
+    }
+
+    fn details(&self) -> Option<Value> {
+        match self {
+            Self::PayloadTooLarge { size, limit } => Some(json!({ "size": size, "limit": limit })),
+            Self::InvalidPayloadLimit { requested, max } => {
+                Some(json!({ "requested": requested, "max": max }))
+            }
+            Self::NoRelaysAccepted { reasons, .. } => Some(json!({ "reasons": reasons })),
+            Self::Undecodable { category, event_id, .. } => {
+                Some(json!({ "category": category, "eventId": event_id }))
+            }
+            Self::ClockSkew { ahead_seconds, .. } => Some(json!({ "aheadSeconds": ahead_seconds })),
+            _ => None,
+        }
+    }
+}
+
+/// An error as it crosses the IPC.
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    code: String,
+    message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    details: Option<Value>,
+}
+
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        Wire { code: self.code().to_owned(), message: self.to_string(), details: self.details() }
+            .serialize(serializer)
+    }
+}
+
+impl From<Value> for Error {
+    /// An error as the engine reports it; whatever is missing or misshapen in it becomes `Other`.
+    fn from(value: Value) -> Self {
+        let Ok(Wire { code, message, details }) = serde_json::from_value(value) else {
+            return Self::Other {
+                code: "UNKNOWN".into(),
+                message: "The engine failed without saying how".into(),
+            };
+        };
+        let details = details.unwrap_or_default();
+        let number = |name: &str| details.get(name).and_then(Value::as_u64);
+        let text = |name: &str| details.get(name).and_then(Value::as_str).map(str::to_owned);
+        match code.as_str() {
+            "SIGNER_NOT_SET" => Self::SignerNotSet,
+            "PAYLOAD_TOO_LARGE" => match (number("size"), number("limit")) {
+                (Some(size), Some(limit)) => Self::PayloadTooLarge { size, limit },
+                _ => Self::Other { code, message },
+            },
+            "INVALID_PAYLOAD_LIMIT" => match (number("requested"), number("max")) {
+                (Some(requested), Some(max)) => Self::InvalidPayloadLimit { requested, max },
+                _ => Self::Other { code, message },
+            },
+            "INVALID_NAMESPACE" => Self::InvalidNamespace(message),
+            "INVALID_CATEGORY" => Self::InvalidCategory(message),
+            "INVALID_PAYLOAD" => Self::InvalidPayload(message),
+            "INVALID_EXPIRATION" => Self::InvalidExpiration(message),
+            "INVALID_RELAY_URL" => Self::InvalidRelayUrl(message),
+            "NO_RELAYS_ACCEPTED" => {
+                let reasons = details.get("reasons").cloned().unwrap_or_default();
+                Self::NoRelaysAccepted {
+                    message,
+                    reasons: serde_json::from_value(reasons).unwrap_or_default(),
+                }
+            }
+            "NO_RELAYS_REACHABLE" => Self::NoRelaysReachable(message),
+            "ENCRYPTION_FAILED" => Self::EncryptionFailed(message),
+            "DECRYPTION_FAILED" => Self::DecryptionFailed(message),
+            "SIGNING_FAILED" => Self::SigningFailed(message),
+            "STORE_FAILED" => Self::StoreFailed(message),
+            "UNDECODABLE" => match (text("category"), text("eventId")) {
+                (Some(category), Some(event_id)) => Self::Undecodable { message, category, event_id },
+                _ => Self::Other { code, message },
+            },
+            "CLOCK_SKEW" => match details.get("aheadSeconds").and_then(Value::as_f64) {
+                Some(ahead_seconds) => Self::ClockSkew { message, ahead_seconds },
+                None => Self::Other { code, message },
+            },
+            "CLOSED" => Self::Closed(message),
+            "ENGINE_NOT_RUNNING" => Self::EngineNotRunning(message),
+            "ENGINE_GONE" => Self::EngineGone(message),
+            "ENGINE_BUSY" => Self::EngineBusy(message),
+            "SIGNER_REFUSED" => Self::SignerRefused(message),
+            _ => Self::Other { code, message },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

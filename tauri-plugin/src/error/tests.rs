@@ -1,0 +1,72 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::store::arbitrary_json;
+
+fn round_trip(wire: Value) -> Value {
+    serde_json::to_value(Error::from(wire)).unwrap()
+}
+
+#[test]
+fn every_code_of_the_engine_comes_through_with_its_details() {
+    let codes = [
+        ("PAYLOAD_TOO_LARGE", json!({ "size": 2, "limit": 1 })),
+        ("INVALID_PAYLOAD_LIMIT", json!({ "requested": 500_000, "max": 409_600 })),
+        ("NO_RELAYS_ACCEPTED", json!({ "reasons": { "wss://relay.example.com": "blocked: no" } })),
+        ("UNDECODABLE", json!({ "category": "notes", "eventId": "ab" })),
+        ("CLOCK_SKEW", json!({ "aheadSeconds": 130.5 })),
+    ];
+    for (code, details) in codes {
+        let error = round_trip(json!({ "code": code, "message": "m", "details": details }));
+        assert_eq!((&error["code"], &error["details"]), (&json!(code), &details));
+    }
+    let plain = [
+        "SIGNER_NOT_SET",
+        "INVALID_NAMESPACE",
+        "INVALID_CATEGORY",
+        "INVALID_PAYLOAD",
+        "INVALID_EXPIRATION",
+        "INVALID_RELAY_URL",
+        "NO_RELAYS_REACHABLE",
+        "ENCRYPTION_FAILED",
+        "DECRYPTION_FAILED",
+        "SIGNING_FAILED",
+        "STORE_FAILED",
+        "CLOSED",
+        "ENGINE_NOT_RUNNING",
+        "ENGINE_GONE",
+        "ENGINE_BUSY",
+        "SIGNER_REFUSED",
+    ];
+    for code in plain {
+        let error = Error::from(json!({ "code": code, "message": "m" }));
+        assert_eq!(error.code(), code);
+        assert!(!matches!(error, Error::Other { .. }), "{code} has no variant");
+        assert!(round_trip(json!({ "code": code, "message": "m" })).get("details").is_none());
+    }
+}
+
+#[test]
+fn a_code_that_is_not_known_keeps_its_text() {
+    let error = Error::from(json!({ "code": "NEW_ONE", "message": "something else" }));
+    assert_eq!(error, Error::Other { code: "NEW_ONE".into(), message: "something else".into() });
+}
+
+#[test]
+fn details_that_are_missing_lose_only_themselves() {
+    for code in ["PAYLOAD_TOO_LARGE", "INVALID_PAYLOAD_LIMIT", "UNDECODABLE", "CLOCK_SKEW"] {
+        assert_eq!(
+            round_trip(json!({ "code": code, "message": "m" })),
+            json!({ "code": code, "message": "m" })
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_an_engine_reports_panics(value in arbitrary_json(), code in "[A-Z_]{0,24}") {
+        let _ = Error::from(value.clone());
+        let _ = Error::from(json!({ "code": code, "message": "", "details": value }));
+    }
+}

@@ -1,0 +1,469 @@
+//! End-to-end encrypted state sync for Tauri apps over Nostr relays.
+//!
+//! The engine is TypeScript and runs in one of the app's windows. This plugin holds the key and the durable store, and
+//! carries the calls of every window, and of Rust, to the engine. See `docs/TAURI.md` of the project.
+//!
+//! ```no_run
+//! use tauri_plugin_nostr_sync::{Builder, TauriPluginNostrSyncExt};
+//!
+//! # fn run<R: tauri::Runtime>(builder: tauri::Builder<R>) -> tauri::Builder<R> {
+//! builder.plugin(Builder::new().app_namespace("my-app").relays(["wss://relay.example.com"]).build())
+//! # }
+//! # async fn use_it<R: tauri::Runtime>(app: tauri::AppHandle<R>) -> Result<(), Box<dyn std::error::Error>> {
+//! // On unlock: a key that is used for syncing this app and for nothing else.
+//! app.nostr_sync().set_signer(nostr::Keys::parse("nsec1...")?).await?;
+//! app.nostr_sync().publish("ui-settings", &serde_json::json!({ "theme": "dark" }), None).await?;
+//! // On lock: the signer is dropped, and with it the key wiped.
+//! app.nostr_sync().clear_signer().await;
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tauri::ipc::{Channel, InvokeResponseBody};
+use tauri::plugin::TauriPlugin;
+use tauri::webview::PageLoadEvent;
+use tauri::{AppHandle, Emitter, Manager, RunEvent, Runtime, Webview, WindowEvent};
+
+mod broker;
+mod commands;
+mod error;
+mod models;
+mod protocol;
+mod signer;
+mod store;
+
+pub use error::{Error, Result};
+pub use models::{
+    EventTemplate, FetchResult, PublishOptions, Receipt, RelayInfo, SignedEvent, Source, Stage, SyncStatus,
+};
+pub use nostr::{self, PublicKey};
+pub use signer::{Signer, SignerError, SignerFuture};
+
+use broker::{Broker, Host};
+use commands::EngineEvent;
+use protocol::SigningPolicy;
+use signer::SignerSlot;
+use store::Store;
+
+/// `plugins.nostr-sync` in `tauri.conf.json`. What the Rust builder says wins over it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Config {
+    /// Relay URLs: `wss:`, or `ws:` to loopback.
+    pub relays: Option<Vec<String>>,
+    /// Prefix of what is stored on relays, so that apps can share a key.
+    pub app_namespace: Option<String>,
+    /// Tells this device from the user's others.
+    pub device_id: Option<String>,
+    /// Bytes of a payload's JSON, at most 409,600.
+    pub max_payload_size: Option<u64>,
+}
+
+/// Configures the plugin.
+#[derive(Debug, Clone, Default)]
+#[must_use]
+pub struct Builder {
+    config: Config,
+    data_dir: Option<PathBuf>,
+}
+
+impl Builder {
+    /// The defaults: namespace `default`, no relays, 65,536 bytes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Relay URLs: `wss:`, or `ws:` to loopback. Another one fails the app's setup.
+    pub fn relays(mut self, urls: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.config.relays = Some(urls.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Prefix of what is stored on relays, so that apps can share a key. Default `default`.
+    pub fn app_namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.config.app_namespace = Some(namespace.into());
+        self
+    }
+
+    /// Tells this device from the user's others; relays see it. Default: a UUID, made once and kept in the store.
+    pub fn device_id(mut self, id: impl Into<String>) -> Self {
+        self.config.device_id = Some(id.into());
+        self
+    }
+
+    /// The largest payload, in bytes of JSON. Default 65,536; over 409,600 the app's setup fails.
+    pub fn max_payload_size(mut self, bytes: usize) -> Self {
+        self.config.max_payload_size = Some(bytes as u64);
+        self
+    }
+
+    /// Where the store is kept. Default: `nostr-sync` in the app's data folder.
+    pub fn data_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.data_dir = Some(folder.into());
+        self
+    }
+
+    /// The plugin. A setting that cannot be fails the app's setup, with [`Error`] as its cause.
+    pub fn build<R: Runtime>(self) -> TauriPlugin<R, Option<Config>> {
+        tauri::plugin::Builder::<R, Option<Config>>::new("nostr-sync")
+            .invoke_handler(tauri::generate_handler![
+                commands::publish,
+                commands::remove,
+                commands::fetch,
+                commands::sync_all,
+                commands::poll,
+                commands::subscribe,
+                commands::add_relay,
+                commands::remove_relay,
+                commands::get_relays,
+                commands::get_pubkey,
+                commands::get_status,
+                commands::flush,
+                commands::engine_attach,
+                commands::engine_detach,
+                commands::engine_reply,
+                commands::engine_emit,
+                commands::sign_event,
+                commands::nip44_encrypt,
+                commands::nip44_decrypt,
+                commands::store_get,
+                commands::store_read,
+                commands::store_list,
+                commands::store_update,
+            ])
+            .setup(move |app, api| {
+                let settings = Settings::new(self.config, api.config().clone().unwrap_or_default())?;
+                let data_dir = match self.data_dir {
+                    Some(folder) => folder,
+                    None => app.path().app_data_dir()?.join("nostr-sync"),
+                };
+                app.manage(NostrSync::new(app.clone(), settings, data_dir));
+                Ok(())
+            })
+            .on_page_load(|webview, load| {
+                // The page that hosted the engine is about to be another one.
+                if load.event() == PageLoadEvent::Started {
+                    webview.nostr_sync().broker.detach(|_, host| host.webview == webview.label());
+                }
+            })
+            .on_event(|app, event| {
+                if let RunEvent::WindowEvent { label, event: WindowEvent::Destroyed, .. } = event {
+                    app.nostr_sync().broker.detach(|_, host| host.window == *label);
+                }
+            })
+            .build()
+    }
+}
+
+/// The plugin with its defaults and what `tauri.conf.json` says.
+pub fn init<R: Runtime>() -> TauriPlugin<R, Option<Config>> {
+    Builder::new().build()
+}
+
+struct Settings {
+    namespace: String,
+    relays: BTreeSet<String>,
+    device_id: Option<String>,
+    max_payload_size: u64,
+}
+
+impl Settings {
+    fn new(rust: Config, file: Config) -> Result<Self> {
+        let namespace = rust.app_namespace.or(file.app_namespace).unwrap_or_else(|| "default".into());
+        protocol::check_namespace(&namespace)?;
+        let relays = rust.relays.or(file.relays).unwrap_or_default();
+        let relays = relays.iter().map(|url| protocol::canonical_relay_url(url)).collect::<Result<_>>()?;
+        let device_id = rust.device_id.or(file.device_id);
+        if let Some(id) = &device_id {
+            protocol::check_device_id(id)?;
+        }
+        let max_payload_size =
+            rust.max_payload_size.or(file.max_payload_size).unwrap_or(protocol::DEFAULT_PAYLOAD_BYTES);
+        protocol::check_payload_limit(max_payload_size)?;
+        Ok(Self { namespace, relays, device_id, max_payload_size })
+    }
+}
+
+/// Gives an app, its handle and its windows the plugin's Rust API.
+pub trait TauriPluginNostrSyncExt<R: Runtime> {
+    /// The plugin's Rust API. Panics where the plugin was not added to the app.
+    fn nostr_sync(&self) -> &NostrSync<R>;
+}
+
+impl<R: Runtime, T: Manager<R>> TauriPluginNostrSyncExt<R> for T {
+    fn nostr_sync(&self) -> &NostrSync<R> {
+        self.state::<NostrSync<R>>().inner()
+    }
+}
+
+/// What the hosting window learns when it attaches.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Attachment {
+    generation: u64,
+    namespace: String,
+    relays: Vec<String>,
+    device_id: Option<String>,
+    max_payload_size: u64,
+    pubkey: Option<String>,
+    subscriptions: Vec<String>,
+}
+
+/// The Rust API of the plugin: the same calls as in TypeScript, carried to the same engine.
+///
+/// Calls wait up to 10 s for a window that hosts the engine, then fail with [`Error::EngineNotRunning`]. A call whose
+/// future is dropped is taken back if it can be.
+pub struct NostrSync<R: Runtime> {
+    app: AppHandle<R>,
+    namespace: String,
+    device_id: Option<String>,
+    max_payload_size: u64,
+    /// Configured and added, less those removed: what a new host connects to, and the signer answers AUTH for.
+    relays: Mutex<BTreeSet<String>>,
+    signer: SignerSlot,
+    broker: Broker,
+    store: Arc<Mutex<Store>>,
+}
+
+impl<R: Runtime> NostrSync<R> {
+    fn new(app: AppHandle<R>, settings: Settings, data_dir: PathBuf) -> Self {
+        let Settings { namespace, relays, device_id, max_payload_size } = settings;
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        Self {
+            app,
+            namespace,
+            device_id,
+            max_payload_size,
+            relays: Mutex::new(relays),
+            signer: SignerSlot::default(),
+            broker: Broker::new(format!("{started:x}.{:x}", std::process::id())),
+            store: Arc::new(Mutex::new(Store::new(data_dir))),
+        }
+    }
+
+    /// Sets who signs: a [`nostr::Keys`], any other [`nostr::NostrSigner`], or a [`Signer`] of your own.
+    ///
+    /// Give it a key that was derived for syncing this app, never a wallet's root key. The key stays in Rust; the engine
+    /// can only have this app's own values signed, and only encrypt to itself. Fails with [`Error::SigningFailed`] where the
+    /// signer gives no public key, and with [`Error::SignerNotSet`] where it was cleared or replaced meanwhile.
+    pub async fn set_signer(&self, signer: impl Signer) -> Result<()> {
+        let changed = |pubkey: &str| self.broker.notify(&json!({ "type": "signer", "pubkey": pubkey }));
+        self.signer.set(Box::new(signer), changed).await
+    }
+
+    /// Drops the signer. When this returns, no call to it is under way and its key is wiped.
+    pub async fn clear_signer(&self) {
+        self.signer.clear(|| self.broker.notify(&json!({ "type": "signer", "pubkey": null }))).await;
+    }
+
+    /// The sync public key, while a signer is set.
+    pub async fn pubkey(&self) -> Option<PublicKey> {
+        self.signer.pubkey()
+    }
+
+    /// The state of the engine.
+    pub async fn status(&self) -> Result<SyncStatus> {
+        self.call("get_status", json!({})).await
+    }
+
+    /// Adds a relay, for as long as the app runs; it gets every value that this device has. Idempotent.
+    pub async fn add_relay(&self, url: &str) -> Result<()> {
+        self.call("add_relay", json!({ "url": url })).await
+    }
+
+    /// Removes a relay, for as long as the app runs.
+    pub async fn remove_relay(&self, url: &str) -> Result<()> {
+        self.call("remove_relay", json!({ "url": url })).await
+    }
+
+    /// The relays and their state.
+    pub async fn relays(&self) -> Result<Vec<RelayInfo>> {
+        self.call("get_relays", json!({})).await
+    }
+
+    /// Writes the value of a category. When this returns `Ok`, the value is encrypted, signed and saved on this device, and
+    /// goes to every relay, over crashes and restarts. Waits up to 5 s for a relay to take it; being offline is no error.
+    ///
+    /// `options`: `None`, `Some(seconds)` for an expiration (NIP-40, Unix time), or [`PublishOptions`].
+    pub async fn publish(
+        &self,
+        category: &str,
+        payload: &Value,
+        options: impl Into<PublishOptions>,
+    ) -> Result<Receipt> {
+        self.call("publish", json!({ "category": category, "payload": payload, "options": options.into() }))
+            .await
+    }
+
+    /// Removes the value of a category on all devices: a write like any other, that holds nothing.
+    pub async fn remove(&self, category: &str) -> Result<Receipt> {
+        self.call("remove", json!({ "category": category })).await
+    }
+
+    /// The newest value that the relays or this device know; `None` only where it is known that there is none.
+    pub async fn fetch(&self, category: &str) -> Result<Option<FetchResult>> {
+        self.call("fetch", json!({ "category": category })).await
+    }
+
+    /// The newest values of several categories; those without a value are left out.
+    pub async fn sync_all(&self, categories: &[impl AsRef<str>]) -> Result<Vec<FetchResult>> {
+        self.call("sync_all", json!({ "categories": texts(categories) })).await
+    }
+
+    /// Like `sync_all`, but only what the engine has neither written nor been asked for by `poll` before.
+    pub async fn poll(&self, categories: &[impl AsRef<str>]) -> Result<Vec<FetchResult>> {
+        self.call("poll", json!({ "categories": texts(categories) })).await
+    }
+
+    /// Has the engine hold a live subscription to these categories, for as long as the app runs. Values then come as
+    /// `nostr-sync://updated` events, whose payload is a [`FetchResult`].
+    pub async fn subscribe(&self, categories: &[impl AsRef<str>]) -> Result<()> {
+        self.call("subscribe", json!({ "categories": texts(categories) })).await
+    }
+
+    /// Returns when every relay has, or has refused, all that this device has. Bound it with a timeout of your own.
+    pub async fn flush(&self) -> Result<()> {
+        self.call("flush", json!({})).await
+    }
+
+    async fn call<T: DeserializeOwned>(&self, method: &'static str, args: Value) -> Result<T> {
+        let answer = self.forward(method, args).await?;
+        serde_json::from_value(answer).map_err(|error| Error::Other {
+            code: "UNKNOWN".into(),
+            message: format!("Cannot read what the engine returned for {method}: {error}"),
+        })
+    }
+
+    /// Carries a call to the engine, and keeps what every later host must know as well.
+    async fn forward(&self, method: &'static str, args: Value) -> Result<Value> {
+        match method {
+            "add_relay" | "remove_relay" => self.forward_relay(method, &args).await,
+            "subscribe" => {
+                // What is no list of texts is for the engine to refuse.
+                if let Ok(categories) = Vec::<String>::deserialize(&args["categories"]) {
+                    for category in &categories {
+                        protocol::check_category(&self.namespace, category)?;
+                    }
+                    self.broker.subscribe(categories)?;
+                    if !self.broker.is_hosted() {
+                        return Ok(Value::Null);
+                    }
+                }
+                self.broker.call(method, &args).await
+            }
+            _ => self.broker.call(method, &args).await,
+        }
+    }
+
+    async fn forward_relay(&self, method: &'static str, args: &Value) -> Result<Value> {
+        let Some(url) = args["url"].as_str() else {
+            return Err(Error::InvalidRelayUrl("Invalid relay URL: expected a string".into()));
+        };
+        let url = protocol::canonical_relay_url(url)?;
+        if method == "remove_relay" {
+            let answer = self.broker.call(method, args).await?;
+            self.relay_set().remove(&url);
+            return Ok(answer);
+        }
+        // Before the engine connects: the relay may ask for AUTH at once.
+        let is_new = self.relay_set().insert(url.clone());
+        let answer = self.broker.call(method, args).await;
+        if answer.is_err() && is_new {
+            self.relay_set().remove(&url);
+        }
+        answer
+    }
+
+    fn relay_set(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.relays.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn attach(&self, webview: &Webview<R>, channel: Channel<InvokeResponseBody>) -> Attachment {
+        let host = Host {
+            webview: webview.label().to_owned(),
+            window: webview.window().label().to_owned(),
+            send: Box::new(move |message| channel.send(InvokeResponseBody::Json(message)).map_err(drop)),
+        };
+        // In one step, so that every later change of the signer is a message to this host.
+        self.signer.with_pubkey(|pubkey| {
+            self.broker.attach(host, |generation, subscriptions| Attachment {
+                generation,
+                namespace: self.namespace.clone(),
+                relays: self.relay_set().iter().cloned().collect(),
+                device_id: self.device_id.clone(),
+                max_payload_size: self.max_payload_size,
+                pubkey: pubkey.map(str::to_owned),
+                subscriptions,
+            })
+        })
+    }
+
+    fn emit(&self, generation: u64, webview: &str, event: EngineEvent, payload: Value) -> Result<()> {
+        if !self.broker.is_current(generation, webview) {
+            return Ok(());
+        }
+        let name = match event {
+            EngineEvent::Updated => "nostr-sync://updated",
+            EngineEvent::RelayStatus => "nostr-sync://relay-status",
+            EngineEvent::Error => "nostr-sync://error",
+            EngineEvent::Delivery => "nostr-sync://delivery",
+            EngineEvent::Conflict => "nostr-sync://conflict",
+            EngineEvent::Value => "nostr-sync://value",
+        };
+        self.app
+            .emit(name, payload)
+            .map_err(|error| Error::Other { code: "UNKNOWN".into(), message: error.to_string() })
+    }
+
+    async fn sign(&self, webview: &str, template: EventTemplate) -> Result<SignedEvent> {
+        self.broker.check_host(webview)?;
+        let held = self.signer.held()?;
+        SigningPolicy { namespace: &self.namespace, pubkey: &held.pubkey_hex, relays: &self.relay_set() }
+            .check(&template)?;
+        held.sign(template).await
+    }
+
+    async fn encrypt(&self, webview: &str, peer: &str, plaintext: &str) -> Result<String> {
+        self.broker.check_host(webview)?;
+        let held = self.signer.held()?;
+        protocol::check_encryption(&held.pubkey_hex, peer, plaintext)?;
+        held.encrypt(plaintext).await
+    }
+
+    async fn decrypt(&self, webview: &str, peer: &str, ciphertext: &str) -> Result<String> {
+        self.broker.check_host(webview)?;
+        let held = self.signer.held()?;
+        protocol::check_decryption(&held.pubkey_hex, peer, ciphertext)?;
+        held.decrypt(ciphertext).await
+    }
+
+    /// Works on the store where blocking hurts nobody.
+    async fn store<T: Send + 'static>(
+        &self,
+        webview: &str,
+        work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.broker.check_host(webview)?;
+        let store = Arc::clone(&self.store);
+        tauri::async_runtime::spawn_blocking(move || {
+            work(&mut store.lock().unwrap_or_else(PoisonError::into_inner))
+        })
+        .await
+        .unwrap_or_else(|_| Err(Error::StoreFailed("The store failed unexpectedly".into())))
+    }
+}
+
+fn texts(categories: &[impl AsRef<str>]) -> Vec<&str> {
+    categories.iter().map(AsRef::as_ref).collect()
+}

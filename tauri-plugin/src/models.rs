@@ -1,0 +1,175 @@
+//! The shapes that calls take and return: those of the TypeScript engine.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A value, as it was read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FetchResult {
+    /// Which value it is.
+    pub category: String,
+    /// The value; `null` where it was removed.
+    pub payload: Value,
+    /// When it was written, by the writer's clock, ISO 8601.
+    pub updated_at: String,
+    /// The device that wrote it; the sync public key where it did not say.
+    pub device_id: String,
+    /// Id of the Nostr event, 64 hex digits.
+    pub event_id: String,
+    /// Whether a relay answered.
+    pub source: Source,
+    /// The value was removed. Only from `poll` and events.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// At least one relay answered completely.
+    Relay,
+    /// None did: this is what the device knew.
+    Local,
+}
+
+/// How far a write has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// On this device; it goes out by itself.
+    Saved,
+    /// A relay said OK.
+    Delivered,
+    /// Read back from every relay.
+    Replicated,
+}
+
+/// What `publish` and `remove` return.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Receipt {
+    /// What was written.
+    pub category: String,
+    /// Id of the Nostr event, 64 hex digits.
+    pub event_id: String,
+    /// When it was stamped, ISO 8601.
+    pub updated_at: String,
+    /// How far it has come.
+    pub stage: Stage,
+    /// What each relay has of it, by URL: `pending`, `unseen`, `acknowledged`, `confirmed` or `refused`.
+    pub relays: BTreeMap<String, String>,
+    /// The write that took this one's place before it was delivered; stage and relays are then that one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<String>,
+}
+
+/// How `publish` and `remove` write.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct PublishOptions {
+    /// When the value ends (NIP-40), Unix time in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiration: Option<u64>,
+    /// What to wait for, at most 5 s. Default: delivered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_for: Option<Stage>,
+}
+
+impl PublishOptions {
+    /// Waits for this stage, at most 5 s.
+    #[must_use]
+    pub fn wait_for(mut self, stage: Stage) -> Self {
+        self.wait_for = Some(stage);
+        self
+    }
+
+    /// Ends the value at this time (NIP-40), Unix time in seconds.
+    #[must_use]
+    pub fn expiration(mut self, seconds: u64) -> Self {
+        self.expiration = Some(seconds);
+        self
+    }
+}
+
+impl From<Option<u64>> for PublishOptions {
+    fn from(expiration: Option<u64>) -> Self {
+        Self { expiration, wait_for: None }
+    }
+}
+
+/// A relay and its state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RelayInfo {
+    /// Canonical URL.
+    pub url: String,
+    /// Whether the connection is open.
+    pub connected: bool,
+    /// When it last sent something valid, ISO 8601.
+    pub last_seen: Option<String>,
+    /// `waiting` (the next attempt is scheduled), `connecting`, `open` or `closed`.
+    pub state: String,
+    /// Round trip of the last answered request, in ms.
+    pub latency_ms: Option<f64>,
+    /// Whether it asked for AUTH (NIP-42): `none`, `required` or `accepted`.
+    pub auth: String,
+    /// What the relay or the network last said against us. For people.
+    pub last_error: Option<String>,
+    /// Frames of it that failed a check, by kind of fault.
+    #[serde(default)]
+    pub violations: BTreeMap<String, u64>,
+}
+
+/// The state of the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncStatus {
+    /// A signer is set and at least one relay is connected.
+    pub ready: bool,
+    /// Relays that are configured.
+    pub relay_count: usize,
+    /// Of them, connected now.
+    pub connected_relay_count: usize,
+    /// This device's id.
+    pub device_id: String,
+    /// (category, relay) pairs for which the relay has not yet got, nor refused, what this device has.
+    pub outbox_depth: usize,
+}
+
+/// What is to be signed (NIP-01).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventTemplate {
+    /// kind of the event.
+    pub kind: u16,
+    /// Unix time in seconds.
+    pub created_at: u64,
+    /// The tags, in their order.
+    pub tags: Vec<Vec<String>>,
+    /// The content, in our case ciphertext.
+    pub content: String,
+}
+
+/// A signed Nostr event (NIP-01).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedEvent {
+    /// SHA-256 of the serialised event, lower-case hex.
+    pub id: String,
+    /// 32 bytes, lower-case hex.
+    pub pubkey: String,
+    /// Unix time in seconds.
+    pub created_at: u64,
+    /// kind of the event.
+    pub kind: u16,
+    /// The tags, in their order.
+    pub tags: Vec<Vec<String>>,
+    /// The content.
+    pub content: String,
+    /// BIP-340 signature, 64 bytes, lower-case hex.
+    pub sig: String,
+}
