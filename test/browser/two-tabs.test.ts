@@ -6,11 +6,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { NostrSync } from '../../src/browser.ts';
 import { startRelay, type RunningRelay } from '../../src/testing/relay-server.ts';
+import { filler, FILLER } from '../support/random.ts';
 import { tracesOf } from '../support/traces.ts';
 import { startSite, type BrowserProfile, type Site, type Tab } from '../support/browser.ts';
 
 const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
-const SECRETS = tracesOf({ keys: [KEY], texts: ['last words', 'of the frozen one', 'x'.repeat(16)] });
+const SECRETS = tracesOf({ keys: [KEY], texts: ['last words', 'of the frozen one', FILLER] });
 const WAIT = { timeout: 40_000, interval: 50 };
 const DELIVERED = /^(delivered|replicated)$/;
 
@@ -134,10 +135,10 @@ describe.each(['chromium', 'firefox'] as const)('two tabs of %s', (browser) => {
     await publish(first, 'before', 'replicated');
     await device.limitStorage(first, 3_000_000);
     await first.evaluate(() => window.app.fillStorage());
-    const filler = 'x'.repeat(60_000);
+    const text = filler(50_000);
     await expect
       // How much still fits is the browser's to say.
-      .poll(() => publish(second, { filler, at: Math.random() }, 'saved'), { ...WAIT, timeout: 90_000 })
+      .poll(() => publish(second, { text, at: Math.random() }, 'saved'), { ...WAIT, timeout: 90_000 })
       .toEqual({ code: 'STORE_FAILED' });
     const [newest] = (await fetched(first)) as [unknown];
     expect(await fetched(second)).toEqual([newest, 'relay']);

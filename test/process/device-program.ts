@@ -6,6 +6,7 @@
 import { createInterface } from 'node:readline';
 import { createNostrSync, fileStore, isNostrSyncError, secretKeySigner } from '../../src/node.ts';
 import { fillerOf } from './filler.ts';
+import { filler } from '../support/random.ts';
 import type { Answer, Command } from './processes.ts';
 
 const [folder, url, key] = process.argv.slice(2);
@@ -25,10 +26,13 @@ function print(answer: Answer): void {
 /** Publishes one value after the other until the process is killed; says of each what its receipt says. */
 async function loop(category: string, from: number, bytes?: number): Promise<never> {
   for (let value = from; ; value++) {
-    const filler = bytes === undefined ? 'x'.repeat((value * 7_919) % 20_000) : fillerOf(value, bytes);
+    const payload =
+      bytes === undefined
+        ? { value, text: filler((value * 7_919) % 20_000) }
+        : { value, filler: fillerOf(value, bytes) };
     // Most do not wait for the relay, so that the kill meets the store; the others meet the wire.
     const waitFor = value % 3 === 0 ? 'delivered' : 'saved';
-    const receipt = await sync.publish(category, { value, filler }, { waitFor });
+    const receipt = await sync.publish(category, payload, { waitFor });
     print({ type: 'receipt', value, receipt });
   }
 }
@@ -39,8 +43,7 @@ async function obey(command: Command): Promise<void> {
       return loop(command.category, command.from, command.filler);
     case 'publish': {
       const { category, value, waitFor } = command;
-      const filler = 'x'.repeat(command.filler ?? 0);
-      const payload = filler === '' ? { value } : { value, filler };
+      const payload = { value, ...(command.filler && { text: filler(command.filler) }) };
       return print({ type: 'receipt', value, receipt: await sync.publish(category, payload, { waitFor }) });
     }
     case 'fetch':

@@ -14,7 +14,7 @@ import {
   type Receipt,
 } from '../../src/node.ts';
 import { startRelay, type RunningRelay } from '../../src/testing/relay-server.ts';
-import { createRandom, numberFrom } from '../support/random.ts';
+import { createRandom, FILLER, numberFrom } from '../support/random.ts';
 import { tracesOf } from '../support/traces.ts';
 import { KEY, root, startDevice, type Answer } from './processes.ts';
 
@@ -120,7 +120,7 @@ test(
       await stopRelay();
     }
 
-    const secrets = tracesOf({ keys: [KEY], texts: ['"value":', 'x'.repeat(16)] });
+    const secrets = tracesOf({ keys: [KEY], texts: [FILLER] });
     expect(secrets.exec(JSON.stringify(relay.relay.frames))?.[0]).toBeUndefined();
 
     // What sockets carried.

@@ -5,6 +5,7 @@ import { createServer as createTcpServer, type Server as TcpServer } from 'node:
 import { afterEach, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { startRelay, type RunningRelay } from '../../src/testing/relay-server.ts';
+import { filler } from '../support/random.ts';
 import { fastClock } from '../support/fast-clock.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { device, health, relay, stored } from '../sync/devices.ts';
@@ -62,7 +63,7 @@ test('connections that are reset again and again in mid-publish lose nothing', a
   const { running, proxy, url } = await remoteRelay();
   const laptop = device([url], { clock: fastClock(SPEED) });
   for (let value = 1; value <= 40; value++) {
-    const receipt = laptop.publish('settings', { value, filler: 'x'.repeat(5_000) }, { waitFor: 'saved' });
+    const receipt = laptop.publish('settings', { value, text: filler(5_000) }, { waitFor: 'saved' });
     if (value % 4 === 0) proxy.reset();
     await receipt;
   }
@@ -92,7 +93,7 @@ test('a line that carries little is slow, and neither a stalled relay nor a reas
   const { running, proxy, url } = await remoteRelay();
   proxy.change({ type: 'slow', bytesPerSecond: 40_000 });
   const laptop = device([url]);
-  const payload = 'x'.repeat(30_000);
+  const payload = filler(30_000);
   for (const category of ['a', 'b', 'c']) await laptop.publish(category, payload, { waitFor: 'saved' });
   await laptop.flush({ signal: AbortSignal.timeout(30_000) });
   const sent = running.relay.frames.filter(

@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { FILLER } from '../support/random.ts';
 import { tracesOf } from '../support/traces.ts';
 import type { FetchResult, Receipt, RelayInfo, Stage } from '../../src/node.ts';
 
@@ -69,7 +70,7 @@ afterEach(() => {
 });
 afterAll(async () => {
   // What devices have left on the disk: nothing there is the key, or what they published (`filler`).
-  const secrets = tracesOf({ keys: [KEY], texts: ['"value":', 'x'.repeat(16)] });
+  const secrets = tracesOf({ keys: [KEY], texts: [FILLER] });
   try {
     for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
       // Programs, and what strace says of system calls, is not written by devices.

@@ -8,18 +8,19 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createNostrSync, fileStore, secretKeySigner } from '../../src/node.ts';
 import { startRelay } from '../../src/testing/relay-server.ts';
+import { filler } from '../support/random.ts';
 import { KEY, root, startDevice, type Command, type Surroundings } from './processes.ts';
 
 const newFolder = (name: string): Promise<string> => mkdtemp(join(root, `${name}-`));
 /** Runs end after as many points as there are: far fewer than these. */
 const MOST_POINTS = 100;
 
-const publish = (value: number, waitFor: 'saved' | 'replicated', filler = 0): Command => ({
+const publish = (value: number, waitFor: 'saved' | 'replicated', fillerLength = 0): Command => ({
   do: 'publish',
   category: 'settings',
   value,
   waitFor,
-  filler,
+  filler: fillerLength,
 });
 /** The third makes the log longer than it may be, so that it is rewritten. */
 const STEPS = [
@@ -36,9 +37,9 @@ beforeAll(async () => {
   const sync = createNostrSync({ store: fileStore(template), signer: secretKeySigner(KEY) });
   const log = join(template, 'entries.log');
   const limit = 1024 * 1024;
-  for (let value = 1, size = 0; size < limit - 120_000; value++) {
-    const filler = 'x'.repeat(Math.min(60_000, Math.max(100, (limit - 110_000 - size) / 3)));
-    await sync.publish('settings', { value: Math.min(value, 10), filler }, { waitFor: 'saved' });
+  for (let value = 1, size = 0; size < limit - 130_000; value++) {
+    const text = filler(Math.min(40_000, Math.max(100, Math.floor((limit - 110_000 - size) / 4))));
+    await sync.publish('settings', { value: Math.min(value, 10), text }, { waitFor: 'saved' });
     size = (await stat(log)).size;
   }
   await sync.close();

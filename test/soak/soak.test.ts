@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { fileStore, systemClock, type Clock, type NostrEvent, type Receipt } from '../../src/node.ts';
-import { startRelay, type RunningRelay } from '../../src/testing/relay-server.ts';
+import { startRelay, type RunningRelay, type StartRelayOptions } from '../../src/testing/relay-server.ts';
 import type { RelayFaults } from '../../src/testing/relay-options.ts';
-import { createRandom, numberFrom, type Random } from '../support/random.ts';
+import { createRandom, filler, numberFrom, type Random } from '../support/random.ts';
 import { device, stored, written, type Device } from '../sync/devices.ts';
 
 const MINUTES = numberFrom('MINUTES', 10);
@@ -21,10 +21,13 @@ const DEVICES = 3;
 const CATEGORIES = ['a', 'b', 'c', 'd', 'e'] as const;
 const STORM_MS = 15_000;
 const GROWTH_LIMIT_BYTES = 10 * 1024 * 1024;
-/** The two calms in which caches, code and tables get their size. */
+/** Storms of large values, in which the memories of verified events and of plaintexts are filled to their bounds. */
 const WARM_UP = 2;
 /** Frames that relays keep are no growth of the engine. */
-const FRAME_LOG = 100;
+const OPTIONS: StartRelayOptions = {
+  frameLogSize: 10,
+  limits: { maxEventBytes: 131_072, maxFrameBytes: 200_000 },
+};
 
 const folders: string[] = [];
 afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))));
@@ -105,9 +108,8 @@ test(
   async () => {
     const random = createRandom(SEED);
     const relays: Flapping[] = [];
-    for (let i = 0; i < RELAYS; i++)
-      relays.push({ running: await startRelay({ frameLogSize: FRAME_LOG }), isUp: true });
-    const hostile = await startRelay({ frameLogSize: FRAME_LOG });
+    for (let i = 0; i < RELAYS; i++) relays.push({ running: await startRelay(OPTIONS), isUp: true });
+    const hostile = await startRelay(OPTIONS);
     hostile.relay.misbehave(hostility(random));
     const clock = countingClock();
     const urls = [...relays.map(({ running }) => running.url), hostile.url];
@@ -151,13 +153,13 @@ test(
       else flapping.running.relay.wipe();
     }
 
-    async function storm(): Promise<void> {
+    async function storm(fillerChars: number): Promise<void> {
       const until = performance.now() + STORM_MS;
       while (performance.now() < until) {
         if (random.chance(0.3)) await flap(random.pick(relays));
         const from = random.pick(devices);
         const category = random.pick(CATEGORIES);
-        const payload = { n: counts.published, filler: 'x'.repeat(random.below(2_000)) };
+        const payload = { n: counts.published, text: filler(random.below(fillerChars)) };
         // Nobody waits for it here: the next one comes whether it has got anywhere or not.
         const receipt = from.publish(category, payload, { waitFor: random.pick(['saved', 'delivered']) });
         receipt.then(
@@ -209,7 +211,7 @@ test(
     const rows: { heap: number; timers: number; handles: number }[] = [];
     const until = performance.now() + MINUTES * 60_000;
     while (performance.now() < until || rows.length < WARM_UP + 2) {
-      await storm();
+      await storm(rows.length < WARM_UP ? 40_000 : 2_000);
       await calm();
       await sleep(1_500);
       rows.push({ heap: heap(), timers: clock.armed(), handles: handles(hostile) });

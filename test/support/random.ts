@@ -1,5 +1,7 @@
 /** Chance from a seed: the same draws in every run. */
 
+import { randomBytes } from 'node:crypto';
+
 export interface Random {
   /** From 0 up to, not including, 1. */
   next(): number;
@@ -28,6 +30,19 @@ export function createRandom(seed: number): Random {
     chance: (probability) => next() < probability,
     bytes: (length) => Uint8Array.from({ length }, () => below(256)),
   };
+}
+
+/** What stands before a filler, so that no file and no frame holds it in the clear. */
+export const FILLER = 'filler-in-the-clear-';
+
+/** A text of this length that deflating makes no smaller, behind `FILLER`. */
+export function filler(length: number): string {
+  return (
+    FILLER +
+    randomBytes(Math.ceil((length * 3) / 4))
+      .toString('base64')
+      .slice(0, length)
+  );
 }
 
 /** The number in the environment variable `name`, which the arguments of a long lane become; else `fallback`. */
