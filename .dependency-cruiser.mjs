@@ -58,7 +58,7 @@ const ROOMS = {
 
 /** Files that touch a platform. Only an entry, the command or the test kit picks one of them. */
 const PLATFORM_ADAPTERS =
-  '^src/(crypto/node-primitives|relay/(node|browser)-socket|signer/nip07|store/(file|indexeddb)|tabs/web-tabs)\\.ts$';
+  '^src/(crypto/node-primitives|relay/(node|browser)-socket|signer/nip07|store/(file|indexeddb)|tabs/web-tabs|tauri/tauri-ipc)\\.ts$';
 
 const TYPE_ONLY = ['type-only'];
 
@@ -131,9 +131,9 @@ export default {
     },
     {
       name: 'platform-neutral-entry',
-      comment: 'The browser entry must never reach a file for Node.',
+      comment: 'What runs in pages must never reach a file for Node.',
       severity: 'error',
-      from: { path: '^src/browser(\\.ts$|/)' },
+      from: { path: '^src/(browser|tauri)(\\.ts$|/)' },
       to: {
         reachable: true,
         path: '^src/(node|crypto/node-primitives|relay/node-socket|store/file(s|-lock|-log)?)\\.ts$',
@@ -161,6 +161,7 @@ export default {
       ['ws'],
     ),
     onlyFrom('idb-only-in-indexeddb', ['^src/store/indexeddb\\.ts$'], ['idb']),
+    onlyFrom('tauri-only-in-its-adapter', ['^src/tauri/tauri-ipc\\.ts$'], ['@tauri-apps/api']),
     onlyFrom('commander-only-in-cli', ['^src/cli/'], ['commander']),
     onlyFrom('ciphers-and-curves-only-in-crypto', ['^src/crypto/'], ['@noble/ciphers', '@noble/curves']),
     onlyFrom(

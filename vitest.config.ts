@@ -1,8 +1,14 @@
-/** Four lanes, one project each: `unit` is `npm test`; the others are long, or need more than Node. */
+/** Five lanes, one project each: `unit` is `npm test`; the others are long, or need more than Node. */
 
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-const LONG_LANES = ['test/browser/**', 'test/process/**', 'test/cli/**', 'test/interop/nostr-relay/**'];
+const LONG_LANES = [
+  'test/browser/**',
+  'test/process/**',
+  'test/cli/**',
+  'test/interop/nostr-relay/**',
+  'test/tauri/app/**',
+];
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -34,6 +40,17 @@ const config: ViteUserConfig = defineConfig({
       {
         extends: true,
         test: { name: 'interop', include: ['test/interop/nostr-relay/*.test.ts'] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'tauri',
+          include: ['test/tauri/app/**/*.test.ts'],
+          globalSetup: ['./test/tauri/app/display.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
       },
       {
         extends: true,

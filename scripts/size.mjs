@@ -15,16 +15,21 @@ import { build } from 'esbuild';
 
 const ROOT = resolve(process.argv[2] ?? join(import.meta.dirname, '..'));
 // The aim is 35 KB in all and 14 KB beyond the crypto. Not reached yet: until then the bundle must not grow.
-const LIMITS = { total: 39_000, beyondCrypto: 22_800 };
+const LIMITS = { total: 39_000, beyondCrypto: 22_800, tauri: 44_000 };
 const CONSUMER = `
   import { createNostrSync, secretKeySigner, indexedDbStore } from 'nostr-sync';
   globalThis.app = { createNostrSync, secretKeySigner, indexedDbStore };
+`;
+/** A window of a Tauri app: the engine, the bindings, and what they take of Tauri's own API. */
+const TAURI_CONSUMER = `
+  import * as sync from 'nostr-sync/tauri';
+  globalThis.app = sync;
 `;
 
 const CRYPTO = /node_modules[\\/]@(noble|scure)[\\/]|[\\/]dist[\\/]crypto[\\/]/;
 const FORBIDDEN = new RegExp(`^(node:.*|ws|commander|(${builtinModules.join('|')})(/.*)?)$`);
 
-async function bundle({ withoutCrypto }) {
+async function bundle({ withoutCrypto = false, consumer = CONSUMER }) {
   const found = new Set();
   const inspect = {
     name: 'inspect',
@@ -42,7 +47,7 @@ async function bundle({ withoutCrypto }) {
     },
   };
   const { outputFiles } = await build({
-    stdin: { contents: CONSUMER, resolveDir: ROOT, sourcefile: 'consumer.js' },
+    stdin: { contents: consumer, resolveDir: ROOT, sourcefile: 'consumer.js' },
     bundle: true,
     write: false,
     minify: true,
@@ -63,15 +68,17 @@ if (!existsSync(join(ROOT, 'dist/browser.js'))) {
   process.exit(1);
 }
 
-const [whole, engine] = await Promise.all([
-  bundle({ withoutCrypto: false }),
+const [whole, engine, tauri] = await Promise.all([
+  bundle({}),
   bundle({ withoutCrypto: true }),
+  bundle({ consumer: TAURI_CONSUMER }),
 ]);
 const kb = (bytes) => (bytes / 1_000).toFixed(1).padStart(9);
 const rows = [
   ['total', whole.raw, whole.compressed, LIMITS.total],
   ['beyond crypto', engine.raw, engine.compressed, LIMITS.beyondCrypto],
   ['crypto', whole.raw - engine.raw, whole.compressed - engine.compressed, undefined],
+  ['nostr-sync/tauri', tauri.raw, tauri.compressed, LIMITS.tauri],
 ];
 
 console.log(
@@ -83,7 +90,7 @@ for (const [name, raw, compressed, limit] of rows) {
 }
 
 let failed = rows.some(([, , compressed, limit]) => limit !== undefined && compressed > limit);
-for (const module of whole.found) {
+for (const module of [...whole.found, ...tauri.found]) {
   console.error(`Forbidden in a browser bundle: ${module}`);
   failed = true;
 }

@@ -1,5 +1,6 @@
 /** The entry point in browsers, webviews and workers. */
 
+import { onWake } from './browser/wake.ts';
 import { systemClock } from './clock.ts';
 import { noblePrimitives } from './crypto/noble-primitives.ts';
 import { createEventVerifier } from './protocol/event-verifier.ts';
@@ -15,19 +16,6 @@ export * from './api.ts';
 export { indexedDbStore } from './store/indexeddb.ts';
 
 const randomBytes = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
-
-/** Back from sleep, online again or visible again: connections may have died without a word. */
-function onWake(wake: () => void): () => void {
-  const onVisible = (): void => {
-    if (globalThis.document?.visibilityState === 'visible') wake();
-  };
-  globalThis.addEventListener?.('online', wake);
-  globalThis.document?.addEventListener('visibilitychange', onVisible);
-  return () => {
-    globalThis.removeEventListener?.('online', wake);
-    globalThis.document?.removeEventListener('visibilitychange', onVisible);
-  };
-}
 
 /**
  * Starts an engine. Without a `store` it keeps its state in IndexedDB, in a database named after the namespace.

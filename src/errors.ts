@@ -29,6 +29,16 @@ export interface ErrorDetails {
   readonly CLOCK_SKEW: { readonly aheadSeconds: number };
   /** The engine, store or connection was closed. */
   readonly CLOSED: undefined;
+  /** Tauri: no window hosts the engine, and none came in time. */
+  readonly ENGINE_NOT_RUNNING: undefined;
+  /** Tauri: the window that hosted the engine went away in the middle of a call that cannot be repeated. */
+  readonly ENGINE_GONE: undefined;
+  /** Tauri: too many calls wait for the engine. */
+  readonly ENGINE_BUSY: undefined;
+  /** Tauri: the Rust half signs, encrypts and decrypts nothing but this plugin's own. */
+  readonly SIGNER_REFUSED: undefined;
+  /** Tauri: no capability allows this window the command. */
+  readonly NOT_PERMITTED: undefined;
 }
 
 export type ErrorCode = keyof ErrorDetails;

@@ -18,6 +18,7 @@ import { canonicalRelayUrl } from './relay/url.ts';
 import type { Signer } from './signer/signer.ts';
 import type { Store } from './store/store.ts';
 import type { Tabs } from './tabs/tabs.ts';
+import type { Receipt } from './sync/events.ts';
 import type { Pacing } from './sync/pacer.ts';
 import type { Stage } from './sync/record.ts';
 import type { Write } from './sync/writer.ts';
@@ -62,6 +63,11 @@ export interface PublishOptions {
   readonly waitFor?: Stage;
   /** Before the write is saved: abandons it. After that: stops waiting, and `publish` resolves with what is. */
   readonly signal?: AbortSignal;
+  /**
+   * Called once, as soon as the write is saved on this device: from here on it survives a crash. `publish` resolves later,
+   * at `waitFor`, or rejects where every relay refused the write for good.
+   */
+  readonly onSaved?: (receipt: Receipt) => void;
 }
 
 export interface Settings {
@@ -151,6 +157,7 @@ export function checkWrite(payload: unknown, third: unknown, settings: Settings,
     expiration,
     waitFor = 'delivered',
     signal,
+    onSaved,
   }: PublishOptions = isOptions
     ? third
     : third === undefined || third === null
@@ -173,6 +180,9 @@ export function checkWrite(payload: unknown, third: unknown, settings: Settings,
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new TypeError(`Invalid signal: expected an AbortSignal, got ${describe(signal)}`);
   }
+  if (onSaved !== undefined && typeof onSaved !== 'function') {
+    throw new TypeError(`Invalid onSaved: expected a function, got ${describe(onSaved)}`);
+  }
   const limit =
     settings.maxPayloadBytes <= MAX_EVENT_PLAINTEXT_BYTES
       ? { bytes: settings.maxPayloadBytes, why: 'maxPayloadSize' }
@@ -180,5 +190,5 @@ export function checkWrite(payload: unknown, third: unknown, settings: Settings,
           bytes: MAX_EVENT_PLAINTEXT_BYTES,
           why: 'the most that one event can carry, whatever maxPayloadSize says',
         };
-  return { text: encodePayload(payload, limit), expiration, isRemoval: false, waitFor, signal };
+  return { text: encodePayload(payload, limit), expiration, isRemoval: false, waitFor, signal, onSaved };
 }

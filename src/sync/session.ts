@@ -65,6 +65,8 @@ export async function openSession(ports: {
   const { emitter, pool, clock, pubkey } = ports;
   let signer: Signer | undefined;
   let isClosed = false;
+  /** What the network was last told to watch, as text. */
+  let watched: string | undefined;
 
   const replica = await openReplica({
     ...ports,
@@ -203,10 +205,15 @@ export async function openSession(ports: {
       pool.wake();
       tabNetwork?.wake();
     },
-    rewatch: () =>
-      network.watch(
-        [...new Set([...ports.subscriptions].flatMap((subscription) => [...subscription.dTags]))].toSorted(),
-      ),
+    rewatch: () => {
+      const wanted = new Set([...ports.subscriptions].flatMap((subscription) => [...subscription.dTags]));
+      const dTags = [...wanted].toSorted();
+      const text = JSON.stringify(dTags);
+      // A second subscription to what is watched already costs the relays nothing.
+      if (text === watched) return;
+      watched = text;
+      network.watch(dTags);
+    },
     relayChanged: (relay) => {
       network.relayChanged(relay);
       relaysChanged();

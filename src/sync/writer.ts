@@ -14,7 +14,7 @@ import {
   PUBLISH_TIMEOUT_MS,
 } from '../protocol/limits.ts';
 import { nextStamp } from '../protocol/order.ts';
-import type { DeliveryReport, Receipt } from './events.ts';
+import { callListener, type DeliveryReport, type Receipt } from './events.ts';
 import type { Network } from './network.ts';
 import { deliveryOf, isOwnHead, stageOf, type HeadRecord, type Stage } from './record.ts';
 import type { Change, Replica } from './replica.ts';
@@ -29,6 +29,8 @@ export interface Write {
   readonly waitFor: Stage;
   /** Stops the waiting, not a write that was saved. */
   readonly signal: AbortSignal | undefined;
+  /** Told as soon as the write is saved. */
+  readonly onSaved: ((receipt: Receipt) => void) | undefined;
 }
 
 export interface Writer {
@@ -292,6 +294,7 @@ export function createWriter(ports: {
         const cancel = clock.after(PUBLISH_TIMEOUT_MS, stop);
         write.signal?.addEventListener('abort', stop);
         waiters.add(waiter);
+        if (write.onSaved !== undefined) callListener(write.onSaved, receiptOf(waiter));
         check(waiter);
         if (write.signal?.aborted === true || closed) stop();
       });

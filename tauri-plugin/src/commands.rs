@@ -27,8 +27,15 @@ fn arguments(request: &Request<'_>, names: &[&str]) -> Value {
 macro_rules! forward {
     ($($method:ident($($argument:literal),*);)*) => {
         $(#[command]
-        pub(crate) async fn $method<R: Runtime>(app: AppHandle<R>, request: Request<'_>) -> Result<Value> {
-            app.nostr_sync().forward(stringify!($method), arguments(&request, &[$($argument),*])).await
+        pub(crate) async fn $method<R: Runtime>(
+            app: AppHandle<R>,
+            webview: Webview<R>,
+            request: Request<'_>,
+        ) -> Result<Value> {
+            let mut args = arguments(&request, &[$($argument),*]);
+            // Who writes needs not be told what it wrote.
+            args["from"] = webview.label().into();
+            app.nostr_sync().forward(stringify!($method), args).await
         })*
     };
 }
@@ -102,6 +109,8 @@ pub(crate) enum EngineEvent {
     Error,
     Delivery,
     Conflict,
+    /// The current value of a category that is subscribed to: for the bindings' `subscribe`.
+    Value,
 }
 
 #[derive(Deserialize)]

@@ -419,6 +419,7 @@ impl<R: Runtime> NostrSync<R> {
             EngineEvent::Error => "nostr-sync://error",
             EngineEvent::Delivery => "nostr-sync://delivery",
             EngineEvent::Conflict => "nostr-sync://conflict",
+            EngineEvent::Value => "nostr-sync://value",
         };
         self.app
             .emit(name, payload)

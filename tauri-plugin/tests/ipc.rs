@@ -247,13 +247,20 @@ fn a_call_of_another_window_reaches_the_host_as_it_was_made() {
     let call = || invoke(&test.viewer, "publish", body.clone());
     let (request, answer) = test.answered(json!({ "ok": { "z": 1, "a": 5e-324 } }), call);
     assert_eq!((&request["method"], &request["attempt"]), (&json!("publish"), &json!(1)));
-    assert_eq!(request["args"].as_str().unwrap(), body.to_string());
+    assert_eq!(request["args"].as_str().unwrap(), from_viewer(&body));
     assert!(body.to_string().starts_with(text.split_at(40).0));
     assert_eq!(answer.unwrap().to_string(), r#"{"z":1,"a":5e-324}"#);
 
     let call = || invoke(&test.viewer, "publish", json!({ "category": "notes", "more": 1 }));
     let (request, _) = test.answered(json!({}), call);
-    assert_eq!(request["args"], r#"{"category":"notes"}"#);
+    assert_eq!(request["args"], r#"{"category":"notes","from":"viewer"}"#);
+}
+
+/// The arguments of a call as the host gets them: with the label of the window that made it.
+fn from_viewer(arguments: &Value) -> String {
+    let mut arguments = arguments.clone();
+    arguments["from"] = json!("viewer");
+    arguments.to_string()
 }
 
 #[test]
@@ -275,7 +282,10 @@ fn every_app_command_is_carried_with_its_arguments() {
     for (command, arguments) in calls {
         let call = || invoke(&test.viewer, command, arguments.clone());
         let (request, answer) = test.answered(json!({ "ok": command }), call);
-        assert_eq!((&request["method"], &request["args"]), (&json!(command), &json!(arguments.to_string())));
+        assert_eq!(
+            (&request["method"], &request["args"]),
+            (&json!(command), &json!(from_viewer(&arguments)))
+        );
         assert_eq!(answer, Ok(json!(command)));
     }
 }

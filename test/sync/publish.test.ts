@@ -31,6 +31,26 @@ describe('publish', () => {
     expect(stored(relays[0]!)).toHaveLength(1);
   });
 
+  test('tells once when the write is saved, before any relay has it', async () => {
+    const { clock, relays, device: make, settle } = world({});
+    relays[0]!.misbehave({ dropOk: true });
+    const laptop = make();
+    await clock.advance(0);
+    const told: unknown[] = [];
+    const start = clock.now();
+    const publishing = laptop.publish('settings', 1, {
+      onSaved: (saved) => told.push([saved.stage, saved.eventId, clock.now() - start < 5_000]),
+    });
+    const { eventId } = await settle(publishing);
+    expect(told).toEqual([['saved', eventId, true]]);
+    relays[0]!.behave();
+    relays[0]!.misbehave({ refuse: 'blocked: not you' });
+    await expect(settle(make().publish('other', 1, { onSaved: () => told.push('other') }))).rejects.toThrow();
+    expect(told).toHaveLength(2);
+    // @ts-expect-error -- what JavaScript may pass
+    await expect(laptop.publish('settings', 1, { onSaved: 1 })).rejects.toThrow(TypeError);
+  });
+
   test('offline resolves at once with saved', async () => {
     const laptop = device([]);
     expect(await laptop.publish('settings', 1)).toMatchObject({ stage: 'saved', relays: {} });

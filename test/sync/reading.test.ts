@@ -143,6 +143,22 @@ describe('poll', () => {
 });
 
 describe('subscribe', () => {
+  test('to what is watched already asks the relays for nothing more', async () => {
+    const one = await relay();
+    const laptop = device([one.url]);
+    laptop.subscribe(['settings'], () => undefined);
+    await laptop.publish('settings', 1);
+    await laptop.flush();
+    const asked = received(one, 'REQ').length;
+    const got: unknown[] = [];
+    const stop = laptop.subscribe(['settings'], (result) => got.push(result.payload));
+    await vi.waitFor(() => expect(got).toEqual([1]));
+    stop();
+    // What follows on the same connection shows that nothing was sent before it.
+    await laptop.fetch('settings');
+    expect(received(one, 'REQ')).toHaveLength(asked + 1);
+  });
+
   test('gives the current value at once, then each newer one, once', async () => {
     const { url } = await relay();
     const [laptop, phone] = [device([url]), device([url])];

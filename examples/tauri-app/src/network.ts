@@ -1,0 +1,109 @@
+/** Relays, what waits for them, and what happened. */
+
+import { invoke } from '@tauri-apps/api/core';
+import { listen } from '@tauri-apps/api/event';
+import {
+  addRelay,
+  getRelays,
+  getStatus,
+  removeRelay,
+  type RelayInfo,
+  type SyncStatus,
+} from 'nostr-sync/tauri';
+import { attempt, byId } from './dom.ts';
+
+interface Line {
+  /** Unix time in ms. */
+  readonly at: number;
+  readonly text: string;
+}
+
+/** The relays that the user added here. They are this device's own business. */
+const SAVED = 'relays';
+const savedRelays = (): string[] => JSON.parse(localStorage.getItem(SAVED) ?? '[]') as string[];
+
+function stateOf({ connectedRelayCount, relayCount, outboxDepth }: SyncStatus): readonly [string, string] {
+  const changes = outboxDepth === 1 ? '1 change' : `${outboxDepth} changes`;
+  if (relayCount === 0) return ['offline', 'No relay yet. Changes stay on this device'];
+  if (connectedRelayCount === 0)
+    return outboxDepth === 0
+      ? ['offline', 'Offline. All changes were sent']
+      : ['offline', `Offline. ${changes} saved here, to be sent`];
+  return outboxDepth === 0 ? ['synced', 'Up to date'] : ['sending', `Sending ${changes}`];
+}
+
+function relayItem({ url, connected, lastError }: RelayInfo): HTMLLIElement {
+  const item = document.createElement('li');
+  item.dataset.state = connected ? 'connected' : 'away';
+  const name = document.createElement('span');
+  name.textContent = url.replace(/^wss?:\/\//, '').replace(/\/$/, '');
+  const state = document.createElement('small');
+  state.textContent = connected ? 'connected' : 'not connected';
+  state.title = connected ? '' : (lastError ?? '');
+  const remove = document.createElement('button');
+  remove.type = 'button';
+  remove.className = 'quiet';
+  remove.textContent = 'Remove';
+  remove.ariaLabel = `Remove ${url}`;
+  remove.addEventListener('click', () => {
+    void attempt(async () => {
+      await removeRelay(url);
+      localStorage.setItem(SAVED, JSON.stringify(savedRelays().filter((saved) => saved !== url)));
+      await refresh();
+    }, remove);
+  });
+  item.append(name, state, remove);
+  return item;
+}
+
+let shown = '';
+
+async function refresh(): Promise<void> {
+  const [status, relays] = await Promise.all([getStatus(), getRelays()]);
+  const [state, text] = stateOf(status);
+  byId('status').dataset.state = state;
+  byId('status').textContent = text;
+  // Only what changed is drawn anew: a button that has the focus keeps it.
+  const now = JSON.stringify(relays.map(({ url, connected, lastError }) => [url, connected, lastError]));
+  if (now === shown) return;
+  shown = now;
+  byId('relays').replaceChildren(...relays.map(relayItem));
+}
+
+function addLine({ at, text }: Line): void {
+  const item = document.createElement('li');
+  const time = document.createElement('time');
+  time.textContent = new Date(at).toLocaleTimeString([], {
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+  });
+  item.append(time, ` ${text}`);
+  byId('activity').prepend(item);
+}
+
+export async function startNetwork(): Promise<void> {
+  const form = byId<HTMLFormElement>('add-relay');
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    const url = String(new FormData(form).get('url'));
+    void attempt(async () => {
+      await addRelay(url);
+      localStorage.setItem(SAVED, JSON.stringify([...new Set([...savedRelays(), url])]));
+      form.reset();
+      await refresh();
+    }, form);
+  });
+  for (const label of ['second', 'about'])
+    byId(label).addEventListener('click', () => {
+      void attempt(() => invoke('open_window', { label }), byId(label));
+    });
+
+  const refreshSoon = (): void => void refresh().catch(() => undefined);
+  await listen('nostr-sync://relay-status', refreshSoon);
+  await listen('nostr-sync://delivery', refreshSoon);
+  await listen<Line>('activity', ({ payload }) => addLine(payload));
+  for (const line of await invoke<Line[]>('activity')) addLine(line);
+  await Promise.all(savedRelays().map((url) => addRelay(url).catch(() => undefined)));
+  await refresh();
+}

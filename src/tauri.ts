@@ -1,0 +1,152 @@
+/**
+ * `nostr-sync/tauri`: the engine as functions, for windows of a Tauri app. With the plugin `tauri-plugin-nostr-sync` the key
+ * and the store are in Rust, and one engine serves all windows and Rust code; the first call of a window that is
+ * permitted to makes it a candidate for hosting that engine. Without the plugin, `configure` starts an engine in this page.
+ */
+
+import { createNostrSync } from './browser.ts';
+import { onWake } from './browser/wake.ts';
+import { systemClock } from './clock.ts';
+import type { NostrSync, SyncStatus } from './nostr-sync.ts';
+import type { NostrSyncOptions } from './options.ts';
+import type { RelayInfo } from './relay/connection.ts';
+import type { FetchResult, Receipt } from './sync/events.ts';
+import { webTabs } from './tabs/web-tabs.ts';
+import { createCalls, type Calls, type WindowPublishOptions } from './tauri/calls.ts';
+import { startHost } from './tauri/host.ts';
+import type { Ipc } from './tauri/ipc.ts';
+import { tauriIpc } from './tauri/tauri-ipc.ts';
+
+export { isNostrSyncError, NostrSyncError, type ErrorCode, type ErrorDetails } from './errors.ts';
+export type { NostrSync, SyncStatus } from './nostr-sync.ts';
+export type { NostrSyncOptions } from './options.ts';
+export type { RelayInfo } from './relay/connection.ts';
+export { deriveSyncKey } from './signer/derive.ts';
+export { secretKeySigner } from './browser.ts';
+export type { Signer } from './signer/signer.ts';
+export type { Conflict, DeliveryReport, FetchResult, Receipt } from './sync/events.ts';
+export type { WindowPublishOptions } from './tauri/calls.ts';
+
+/** One page has one engine, or one way to it: the functions below are the seed's, which name none. */
+let current: Calls | undefined;
+
+function calls(): Calls {
+  if (current !== undefined) return current;
+  const ipc = tauriIpc();
+  if (ipc === undefined)
+    throw new Error('Cannot sync: this page does not run in Tauri. Call configure() first.');
+  current = createCalls(ipc);
+  startHost({
+    ipc,
+    clock: systemClock,
+    tabs: webTabs(),
+    createEngine: (options) => createNostrSync({ onWake: onWakeOf(ipc), ...options }),
+  });
+  return current;
+}
+
+/** The hosting window may be hidden while the user comes back to another one. */
+function onWakeOf(ipc: Ipc): typeof onWake {
+  return (wake) => {
+    const stop = onWake(wake);
+    const listening = ipc.listen('tauri://focus', wake);
+    // Without the permission to listen, the page's own events remain.
+    listening.catch(() => undefined);
+    return () => {
+      stop();
+      listening.then((unlisten) => unlisten()).catch(() => undefined);
+    };
+  };
+}
+
+/**
+ * Starts an engine in this page, for apps without the Rust plugin: the key is then in JavaScript, the store in IndexedDB, and
+ * several windows find each other as tabs do. To be called once, before any other function of this module, which then
+ * work on that engine. Returns it; its events come by `on`, not as `nostr-sync://` events.
+ * Throws as `createNostrSync`, and `TypeError` where an engine was chosen before.
+ */
+export function configure<Categories extends object = Record<string, unknown>>(
+  options: NostrSyncOptions,
+): NostrSync<Categories> {
+  if (current !== undefined) throw new TypeError('Cannot configure: an engine is in use already');
+  const engine: NostrSync = createNostrSync(options);
+  current = {
+    ...engine,
+    subscribe: async (categories, listener) => engine.subscribe(categories, listener),
+    flush: async () => engine.flush(),
+  };
+  return engine as unknown as NostrSync<Categories>;
+}
+
+/**
+ * Writes the value of a category. When it resolves, the value is encrypted, signed and saved on this device, and goes to
+ * every relay, over crashes and restarts. `third` is NIP-40's expiration in Unix seconds, or options.
+ */
+export async function publish(
+  category: string,
+  payload: unknown,
+  third?: number | WindowPublishOptions,
+): Promise<Receipt> {
+  return calls().publish(category, payload, third);
+}
+
+/** Removes the value of a category on all devices. */
+export async function remove(
+  category: string,
+  options?: Omit<WindowPublishOptions, 'expiration'>,
+): Promise<Receipt> {
+  return calls().remove(category, options);
+}
+
+/** The newest value that the relays or this device know; `null` only where it is known that there is none. */
+export async function fetch<T = unknown>(category: string): Promise<FetchResult<T> | null> {
+  return (await calls().fetch(category)) as FetchResult<T> | null;
+}
+
+/** The newest values of several categories with one request per relay; leaves out what is absent or unreadable. */
+export async function syncAll<T = unknown>(categories: readonly string[]): Promise<FetchResult<T>[]> {
+  return (await calls().syncAll(categories)) as FetchResult<T>[];
+}
+
+/** Like `syncAll`, but only what `poll` has not returned since the engine started, nor this device written. */
+export async function poll<T = unknown>(categories: readonly string[]): Promise<FetchResult<T>[]> {
+  return (await calls().poll(categories)) as FetchResult<T>[];
+}
+
+/**
+ * Calls `listener` with the current value of each category as soon as one is known, and with each newer one from another
+ * device, another window or Rust code; never with what this window publishes. Resolves with how to stop.
+ */
+export async function subscribe<T = unknown>(
+  categories: readonly string[],
+  listener: (result: FetchResult<T>) => void,
+): Promise<() => void> {
+  return calls().subscribe(categories, listener as (result: FetchResult) => void);
+}
+
+/** Adds a relay; it gets every value that this device has. */
+export async function addRelay(url: string): Promise<void> {
+  return calls().addRelay(url);
+}
+
+export async function removeRelay(url: string): Promise<void> {
+  return calls().removeRelay(url);
+}
+
+export async function getRelays(): Promise<RelayInfo[]> {
+  return calls().getRelays();
+}
+
+/** The sync public key in hex; `null` while no signer is set. */
+export async function getPubkey(): Promise<string | null> {
+  return calls().getPubkey();
+}
+
+export async function getStatus(): Promise<SyncStatus> {
+  return calls().getStatus();
+}
+
+/** Resolves when every relay has, or has refused, all that this device has. */
+export async function flush(): Promise<void> {
+  return calls().flush();
+}

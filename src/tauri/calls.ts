@@ -1,0 +1,91 @@
+/** The calls of a window: all of them, also those of the hosting one, go to the engine through Rust. */
+
+import { describe, NostrSyncError } from '../errors.ts';
+import type { SyncStatus } from '../nostr-sync.ts';
+import type { PublishOptions } from '../options.ts';
+import { MAX_PAYLOAD_BYTES } from '../protocol/limits.ts';
+import { encodePayload } from '../protocol/payload.ts';
+import type { RelayInfo } from '../relay/connection.ts';
+import { callListener, type FetchResult, type Receipt } from '../sync/events.ts';
+import type { Ipc } from './ipc.ts';
+import { VALUE_EVENT, type ValueEvent } from './wire.ts';
+
+/** What can be said between windows of a write: no signal and no callback. */
+export type WindowPublishOptions = Omit<PublishOptions, 'signal' | 'onSaved'>;
+
+export interface Calls {
+  publish(category: string, payload: unknown, third?: number | WindowPublishOptions): Promise<Receipt>;
+  remove(category: string, options?: Omit<WindowPublishOptions, 'expiration'>): Promise<Receipt>;
+  fetch(category: string): Promise<FetchResult | null>;
+  syncAll(categories: readonly string[]): Promise<FetchResult[]>;
+  poll(categories: readonly string[]): Promise<FetchResult[]>;
+  subscribe(categories: readonly string[], listener: (result: FetchResult) => void): Promise<() => void>;
+  addRelay(url: string): Promise<void>;
+  removeRelay(url: string): Promise<void>;
+  getRelays(): Promise<RelayInfo[]>;
+  getPubkey(): Promise<string | null>;
+  getStatus(): Promise<SyncStatus>;
+  flush(): Promise<void>;
+}
+
+export function createCalls(ipc: Ipc): Calls {
+  const call = <T>(method: string, args: Readonly<Record<string, unknown>> = {}): Promise<T> =>
+    ipc.invoke(method, args) as Promise<T>;
+
+  return {
+    publish: async (category, payload, third) => {
+      // JSON would carry these as something else; sizes are for the engine, which knows the app's limit.
+      encodePayload(payload, { bytes: MAX_PAYLOAD_BYTES, why: 'the most that maxPayloadSize allows' });
+      checkFinite(typeof third === 'object' ? third?.expiration : third);
+      return call('publish', { category, payload, options: third ?? null });
+    },
+    remove: async (category, options) => call('remove', { category, options: options ?? null }),
+    fetch: async (category) => call('fetch', { category }),
+    syncAll: async (categories) => call('sync_all', { categories }),
+    poll: async (categories) => call('poll', { categories }),
+    subscribe: async (categories, listener) => {
+      if (!Array.isArray(categories))
+        throw new TypeError(`Invalid categories: expected an array of strings, got ${describe(categories)}`);
+      if (typeof listener !== 'function')
+        throw new TypeError(`Invalid listener: expected a function, got ${describe(listener)}`);
+      const wanted = new Set<string>(categories);
+      /** By category, the id of the newest value that this window knows. */
+      const known = new Map<string, string>();
+      let isStopped = false;
+      const unlisten = await ipc.listen(VALUE_EVENT, (event) => {
+        const { from, result: text } = event as ValueEvent;
+        const result = JSON.parse(text) as FetchResult;
+        if (isStopped || !wanted.has(result.category) || known.get(result.category) === result.eventId)
+          return;
+        known.set(result.category, result.eventId);
+        if (from !== ipc.label) callListener(listener, result);
+      });
+      const stop = (): void => {
+        isStopped = true;
+        unlisten();
+      };
+      try {
+        await call('subscribe', { categories });
+      } catch (error) {
+        stop();
+        throw error;
+      }
+      return stop;
+    },
+    addRelay: async (url) => void (await call('add_relay', { url })),
+    removeRelay: async (url) => void (await call('remove_relay', { url })),
+    getRelays: async () => call('get_relays'),
+    getPubkey: async () => call('get_pubkey'),
+    getStatus: async () => call('get_status'),
+    flush: async () => void (await call('flush')),
+  };
+}
+
+/** JSON has no NaN: it would arrive as "no expiration". */
+function checkFinite(expiration: unknown): void {
+  if (typeof expiration !== 'number' || Number.isFinite(expiration)) return;
+  throw new NostrSyncError(
+    'INVALID_EXPIRATION',
+    `Invalid expiration: expected a Unix time in seconds that is still to come, got ${describe(expiration)}`,
+  );
+}

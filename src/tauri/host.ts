@@ -1,0 +1,313 @@
+/**
+ * The window that hosts the app's one engine: carries out what Rust passes on from all windows and from Rust code.
+ *
+ *     waiting for the lock ──held──▶ attaching ──granted──▶ hosting
+ *                                     │  ▲ ▲               │
+ *                                     │  └─┴─fails─ later ◀─┘ detached and still here
+ *                                     └──not permitted──▶ over: this window only calls
+ *
+ * A window may die at any moment. Rust repeats what it had not answered to the next host, with the same ids. Repeating is
+ * harmless but for a write: its value may have been replaced meanwhile. So a write leaves a note in the store as soon as
+ * it is saved, and who finds the note answers and writes nothing. Notes are written in the order of the writes and before
+ * the answers: what was answered is never overwritten by something older that is repeated.
+ */
+
+import type { Clock } from '../clock.ts';
+import { describe, isNostrSyncError, NostrSyncError } from '../errors.ts';
+import type { NostrSync } from '../nostr-sync.ts';
+import type { NostrSyncOptions } from '../options.ts';
+import { STORE_RETRY_MS } from '../protocol/limits.ts';
+import type { Store } from '../store/store.ts';
+import type { FetchResult, Receipt, SyncEvents } from '../sync/events.ts';
+import type { Tabs } from '../tabs/tabs.ts';
+import { toWire, type Ipc } from './ipc.ts';
+import { rustSigner } from './rust-signer.ts';
+import { rustStore } from './rust-store.ts';
+import type { Args, Grant, HostMessage, Request, ValueEvent } from './wire.ts';
+
+const HOST_LOCK = 'nostr-sync/host';
+/** Until it is attached again; doubled each time, up to what a failed store waits. */
+const FIRST_RETRY_MS = 1_000;
+const NOTE_PREFIX = 'tauri/request/';
+const FORWARDED = [
+  'updated',
+  'relay-status',
+  'error',
+  'delivery',
+  'conflict',
+] as const satisfies (keyof SyncEvents)[];
+
+export interface HostPorts {
+  readonly ipc: Ipc;
+  readonly clock: Clock;
+  /** `undefined` where the platform has no locks: then the last window that attaches hosts. */
+  readonly tabs: Pick<Tabs, 'hold'> | undefined;
+  readonly createEngine: (options: NostrSyncOptions) => NostrSync;
+}
+
+/** Competes for hosting. Returns how to stop, which the end of the window does as well. */
+export function startHost(ports: HostPorts): () => Promise<void> {
+  const { ipc, clock } = ports;
+  let isOver = false;
+  let hosting: Hosting | undefined;
+  let delayMs = FIRST_RETRY_MS;
+  let cancelRetry = (): void => undefined;
+  let release = (): void => undefined;
+
+  async function attach(): Promise<void> {
+    if (isOver) return;
+    const early: HostMessage[] = [];
+    let receive = (message: HostMessage): void => void early.push(message);
+    let generation: number | undefined;
+    try {
+      const channel = ipc.channel((message) => receive(message as HostMessage));
+      const grant = (await ipc.invoke('engine_attach', { channel })) as Grant;
+      generation = grant.generation;
+      const store = rustStore(ipc);
+      const notes = await store.list(NOTE_PREFIX);
+      if (isOver) return;
+      hosting = createHosting(ports, grant, store, notes, () => void detached());
+      receive = hosting.receive;
+    } catch (error) {
+      if (isNostrSyncError(error, 'NOT_PERMITTED')) return stop();
+      // Tried again and again: a second process may be about to end, a disk about to be free. Callers need not wait for that.
+      later();
+      const refusal = { generation, error: toWire(error) };
+      receive = (message) => {
+        if (message.type !== 'request') return;
+        ipc.invoke('engine_reply', { ...refusal, id: message.id }).catch(() => undefined);
+      };
+    }
+    for (const message of early) receive(message);
+  }
+
+  function later(): void {
+    cancelRetry = clock.after(delayMs, () => void attach());
+    delayMs = Math.min(2 * delayMs, STORE_RETRY_MS);
+  }
+
+  /** A page that is left is not here any more to attach again. One that stays, after a download, is. */
+  async function detached(): Promise<void> {
+    const former = hosting;
+    hosting = undefined;
+    await former?.close();
+    if (!isOver) later();
+  }
+
+  async function stop(): Promise<void> {
+    isOver = true;
+    cancelRetry();
+    await hosting?.close();
+    release();
+  }
+
+  if (ports.tabs === undefined) void attach();
+  else release = ports.tabs.hold(HOST_LOCK, () => void attach());
+  return stop;
+}
+
+interface Hosting {
+  readonly receive: (message: HostMessage) => void;
+  close(): Promise<void>;
+}
+
+function createHosting(
+  { ipc, createEngine }: HostPorts,
+  grant: Grant,
+  store: Store,
+  notes: Map<string, string>,
+  onDetached: () => void,
+): Hosting {
+  const { generation } = grant;
+  const engine = createEngine({
+    namespace: grant.namespace,
+    relays: grant.relays,
+    maxPayloadSize: grant.maxPayloadSize,
+    store,
+    ...(grant.deviceId === null ? {} : { deviceId: grant.deviceId }),
+  });
+  /** By category, how to end the engine's subscription. */
+  const watched = new Map<string, () => void>();
+  /** Values that this engine saved and that the other windows have not been told of: by category, the last one. */
+  const unsaid = new Map<string, { readonly from: string | null; readonly result: FetchResult }>();
+  /** One after the other, so that no window hears an older value after a newer one. */
+  let emitting: Promise<unknown> = Promise.resolve();
+  /** By id, how to tell a call that nobody waits for it. */
+  const cancels = new Map<string, AbortController>();
+  let deviceId: string | undefined;
+
+  function emit(event: string, payload: () => unknown): void {
+    emitting = emitting
+      .then(() => ipc.invoke('engine_emit', { generation, event, payload: payload() }))
+      // Rust is gone, and so is everybody who listens.
+      .catch(() => undefined);
+  }
+
+  const valueEvent = (from: string | null, result: FetchResult): ValueEvent => ({
+    from,
+    result: JSON.stringify(result),
+  });
+
+  for (const type of FORWARDED) {
+    engine.on(type, (event: SyncEvents[typeof type]) =>
+      emit(type, () => (event instanceof NostrSyncError ? toWire(event) : event)),
+    );
+  }
+
+  /** Anew also where it is subscribed to: whoever has just come gets the current value, and the others know it by its id. */
+  function subscribe(categories: readonly string[]): void {
+    if (!Array.isArray(categories))
+      throw new TypeError(`Invalid categories: expected an array of strings, got ${describe(categories)}`);
+    for (const category of new Set<string>(categories)) {
+      const stop = engine.subscribe([category], (result) => emit('value', () => valueEvent(null, result)));
+      watched.get(category)?.();
+      watched.set(category, stop);
+    }
+  }
+
+  function setSigner(pubkey: string | null): void {
+    if (pubkey === null) return void engine.clearSigner();
+    engine.setSigner(rustSigner(ipc, pubkey)).catch((error: unknown) => {
+      emit('error', () => toWire(error));
+    });
+    // Windows that came while it was locked have had no value yet.
+    subscribe([...watched.keys()]);
+  }
+
+  async function write(id: string, args: Args, signal: AbortSignal, isRemoval: boolean): Promise<unknown> {
+    const key = NOTE_PREFIX + id;
+    const note = notes.get(key);
+    if (note !== undefined) return JSON.parse(note) as Receipt;
+    const { category, payload, options } = args;
+    let noted: Promise<void> = Promise.resolve();
+    let wasSaved = false;
+    const onSaved = (saved: Receipt): void => {
+      wasSaved = true;
+      noted = store.update([], () => new Map([[key, JSON.stringify(saved)]])).catch(() => undefined);
+      const { eventId, updatedAt } = saved;
+      const about = { category, updatedAt, deviceId: deviceId ?? '', eventId, source: 'local' as const };
+      tellOthers(
+        args.from ?? null,
+        isRemoval ? { ...about, payload: null, deleted: true } : { ...about, payload },
+      );
+    };
+    const wanted = typeof options === 'number' ? { expiration: options } : (options ?? {});
+    try {
+      return isRemoval
+        ? await engine.remove(category, { signal, ...wanted, onSaved })
+        : await engine.publish(category, payload, { signal, ...wanted, onSaved });
+    } catch (error) {
+      // Withdrawn: repeated, it would have to be written again, to be refused again.
+      if (wasSaved) noted = forget(key);
+      throw error;
+    } finally {
+      await noted;
+    }
+  }
+
+  const forget = (key: string): Promise<void> =>
+    store.update([], () => new Map([[key, null]])).catch(() => undefined);
+
+  /** Several writes of a category can be saved as one event, of which the last one's value is in it. */
+  function tellOthers(from: string | null, result: FetchResult): void {
+    if (!watched.has(result.category)) return;
+    const isTold = unsaid.has(result.category);
+    unsaid.set(result.category, { from, result });
+    if (isTold) return;
+    emit('value', () => {
+      const last = unsaid.get(result.category)!;
+      unsaid.delete(result.category);
+      return valueEvent(last.from, last.result);
+    });
+  }
+
+  function carryOut({ id, method, ...request }: Request, signal: AbortSignal): Promise<unknown> {
+    const args = JSON.parse(request.args) as Args;
+    switch (method) {
+      case 'publish':
+        return write(id, args, signal, false);
+      case 'remove':
+        return write(id, args, signal, true);
+      case 'fetch':
+        return engine.fetch(args.category);
+      case 'sync_all':
+        return engine.syncAll(args.categories);
+      case 'poll':
+        return engine.poll(args.categories);
+      case 'subscribe':
+        return Promise.resolve(subscribe(args.categories));
+      case 'add_relay':
+        return engine.addRelay(args.url);
+      case 'remove_relay':
+        return engine.removeRelay(args.url);
+      case 'get_relays':
+        return engine.getRelays();
+      case 'get_pubkey':
+        return engine.getPubkey();
+      case 'get_status':
+        return engine.getStatus();
+      case 'flush':
+        return engine.flush({ signal });
+      default:
+        throw new TypeError(`Unknown method: ${JSON.stringify(method)}`);
+    }
+  }
+
+  async function answer(request: Request): Promise<void> {
+    const { id } = request;
+    const cancel = new AbortController();
+    cancels.set(id, cancel);
+    let reply: Readonly<Record<string, unknown>>;
+    try {
+      reply = { ok: (await carryOut(request, cancel.signal)) ?? null };
+    } catch (error) {
+      // Not this call failed but this host: the next one carries it out.
+      if (isNostrSyncError(error, 'CLOSED')) return;
+      reply = { error: toWire(error) };
+    } finally {
+      cancels.delete(id);
+    }
+    await ipc.invoke('engine_reply', { generation, id, ...reply });
+    const key = NOTE_PREFIX + id;
+    if (request.method !== 'publish' && request.method !== 'remove') return;
+    // The answer was taken: nobody will ask again.
+    notes.delete(key);
+    await forget(key);
+  }
+
+  void engine.getStatus().then(
+    (status) => {
+      deviceId = status.deviceId;
+    },
+    () => undefined,
+  );
+  try {
+    subscribe(grant.subscriptions);
+  } catch (error) {
+    emit('error', () => toWire(error));
+  }
+  if (grant.pubkey !== null) setSigner(grant.pubkey);
+
+  return {
+    receive: (message) => {
+      switch (message.type) {
+        case 'request':
+          // What cannot be replied is asked again of the next host, or has nobody who waits.
+          answer(message).catch(() => undefined);
+          return;
+        case 'cancel':
+          cancels.get(message.id)?.abort();
+          return;
+        case 'signer':
+          setSigner(message.pubkey);
+          return;
+        case 'detached':
+          onDetached();
+          return;
+        default:
+          message satisfies never;
+      }
+    },
+    close: () => engine.close(),
+  };
+}

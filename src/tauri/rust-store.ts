@@ -1,0 +1,79 @@
+/** Store in the app's data folder, kept by the Rust half: durable, and locked against a second process. */
+
+import { isNostrSyncError, NostrSyncError } from '../errors.ts';
+import type { Store } from '../store/store.ts';
+import type { Ipc } from './ipc.ts';
+
+const MAX_LAPS = 100;
+
+const entriesOf = (answer: unknown): Map<string, string> =>
+  new Map(Object.entries(answer as Record<string, string>));
+
+/**
+ * Only the hosting window has it open. Updates run one after the other; Rust compares what was read with what it has when
+ * it writes, so even a window that hosts no longer, and does not know it yet, cannot write over its successor.
+ */
+export function rustStore(ipc: Ipc): Store {
+  let last: Promise<unknown> = Promise.resolve();
+  const reads = new Set<Promise<unknown>>();
+  let isClosed = false;
+
+  async function call(command: string, args: Readonly<Record<string, unknown>>): Promise<unknown> {
+    try {
+      return await ipc.invoke(command, args);
+    } catch (cause) {
+      if (isNostrSyncError(cause, 'STORE_FAILED')) throw cause;
+      const reason = cause instanceof Error ? cause.message : 'no reason given';
+      throw new NostrSyncError('STORE_FAILED', `Cannot use the store: ${reason}`, { cause });
+    }
+  }
+
+  function assertOpen(): void {
+    if (isClosed) throw new NostrSyncError('CLOSED', 'Cannot use the store: it is closed');
+  }
+
+  function read(command: string, args: Readonly<Record<string, unknown>>): Promise<unknown> {
+    assertOpen();
+    const reading = call(command, args);
+    const settled: Promise<unknown> = reading.catch(() => undefined).then(() => reads.delete(settled));
+    reads.add(settled);
+    return reading;
+  }
+
+  async function attempt(
+    keys: readonly string[],
+    decide: Parameters<Store['update']>[1],
+  ): Promise<'done' | 'changed'> {
+    const current =
+      keys.length === 0 ? new Map<string, string>() : entriesOf(await call('store_read', { keys }));
+    const changes = decide(current);
+    if (changes.size === 0) return 'done';
+    const isDone = await call('store_update', {
+      expected: Object.fromEntries(keys.map((key) => [key, current.get(key) ?? null])),
+      changes: Object.fromEntries(changes),
+    });
+    return isDone === true ? 'done' : 'changed';
+  }
+
+  return {
+    get: async (key) => {
+      const value = await read('store_get', { key });
+      return typeof value === 'string' ? value : undefined;
+    },
+    list: async (prefix) => entriesOf(await read('store_list', { prefix })),
+    update: async (keys, decide) => {
+      assertOpen();
+      const updating = last.then(async () => {
+        // Only in a hand-over are there two that write; whoever has to read again so often is not heard.
+        for (let lap = 0; lap < MAX_LAPS; lap++) if ((await attempt(keys, decide)) === 'done') return;
+        throw new NostrSyncError('STORE_FAILED', 'Cannot use the store: its entries change all the time');
+      });
+      last = updating.catch(() => undefined);
+      return updating;
+    },
+    close: async () => {
+      isClosed = true;
+      await Promise.all([last, ...reads]);
+    },
+  };
+}

@@ -1,0 +1,58 @@
+/** What the hosting window and Rust say to each other, and what every window hears. */
+
+import type { PublishOptions } from '../options.ts';
+
+/** What `engine_attach` answers. */
+export interface Grant {
+  /** Counts the attachments of this process; a reply of a former one is ignored. */
+  readonly generation: number;
+  readonly namespace: string;
+  readonly relays: readonly string[];
+  readonly deviceId: string | null;
+  /** Bytes of JSON. */
+  readonly maxPayloadSize: number;
+  /** Of the signer that is set in Rust. */
+  readonly pubkey: string | null;
+  /** Categories that windows have subscribed to. */
+  readonly subscriptions: readonly string[];
+}
+
+/** A call of some window, or of Rust code. */
+export interface Request {
+  readonly type: 'request';
+  /** Stays the same when the call is repeated to a new host; unique over restarts of the app. */
+  readonly id: string;
+  readonly method: string;
+  /** JSON text of `Args`: as part of the message a key `__proto__` would be lost on the way. */
+  readonly args: string;
+}
+
+/** What the methods take, each what is its own. Unchecked: a window has sent it. */
+export interface Args {
+  /** The label of the calling webview; absent for Rust code. */
+  readonly from?: string;
+  readonly category: string;
+  readonly categories: readonly string[];
+  readonly payload: unknown;
+  readonly options?: number | PublishOptions | null;
+  readonly url: string;
+}
+
+export type HostMessage =
+  | Request
+  /** The caller went away: nobody waits for the answer. */
+  | { readonly type: 'cancel'; readonly id: string }
+  | { readonly type: 'signer'; readonly pubkey: string | null }
+  /** Another window attached, or this page was to be left. */
+  | { readonly type: 'detached' };
+
+/** `nostr-sync://value`: the value of a watched category, for `subscribe`. */
+export interface ValueEvent {
+  /** The webview whose call wrote it; `null`: another device, or Rust code. */
+  readonly from: string | null;
+  /** JSON text of a `FetchResult`, for the same reason. */
+  readonly result: string;
+}
+
+/** Name of the event that carries a `ValueEvent`. */
+export const VALUE_EVENT = 'nostr-sync://value';

@@ -1,0 +1,2 @@
+/** Where the built app is. */
+export const BINARY: string;

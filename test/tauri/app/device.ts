@@ -1,0 +1,152 @@
+/** A device of the user: the built app on a data folder of its own, and what its user does and sees. */
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect } from 'vitest';
+import { BINARY } from './build.mjs';
+import { launch, type Browser } from './webdriver.ts';
+
+export const PASSPHRASE = 'correct horse battery staple';
+export const WAIT = { timeout: 20_000, interval: 50 };
+
+const devices = new Set<Device>();
+
+afterEach(async () => {
+  for (const device of devices) {
+    await device.page?.kill();
+    rmSync(device.home, { recursive: true, force: true });
+  }
+  devices.clear();
+});
+
+export class Device {
+  readonly home: string = mkdtempSync(join(tmpdir(), 'desk-'));
+  page: Browser | undefined;
+  readonly #relays: readonly string[];
+
+  constructor(relays: readonly string[]) {
+    this.#relays = relays;
+    devices.add(this);
+  }
+
+  get at(): Browser {
+    if (this.page === undefined) throw new Error('the app is not open');
+    return this.page;
+  }
+
+  async open(): Promise<void> {
+    this.page = await launch(BINARY, {
+      HOME: this.home,
+      XDG_DATA_HOME: join(this.home, 'data'),
+      XDG_CACHE_HOME: join(this.home, 'cache'),
+      XDG_CONFIG_HOME: join(this.home, 'config'),
+      GDK_BACKEND: 'x11',
+      DESK_RELAYS: this.#relays.join(' '),
+    });
+    await expect.poll(() => this.screen(), WAIT).not.toBe('loading');
+  }
+
+  async close(): Promise<void> {
+    await this.at.close();
+    this.page = undefined;
+  }
+
+  /** Without a word, as a power cut. */
+  async kill(): Promise<void> {
+    await this.at.kill();
+    this.page = undefined;
+  }
+
+  screen(): Promise<string> {
+    return this.at.run('return document.body.dataset.screen');
+  }
+
+  async submit(form: string, fields: Readonly<Record<string, string>>): Promise<void> {
+    for (const [name, text] of Object.entries(fields)) await this.at.type(`#${form} [name=${name}]`, text);
+    await this.at.click(`#${form} button`);
+    await expect.poll(() => this.screen(), WAIT).toBe('app');
+  }
+
+  /** Makes the user's key. Resolves with the code for other devices. */
+  async create(): Promise<string> {
+    await this.submit('create', { passphrase: PASSPHRASE });
+    await this.at.click('#show-code');
+    await expect.poll(() => this.at.text('#code'), WAIT).toMatch(/^ncryptsec1/);
+    const code = await this.at.text('#code');
+    await this.at.click('#show-code');
+    return code;
+  }
+
+  link(code: string): Promise<void> {
+    return this.submit('link', { code, passphrase: PASSPHRASE });
+  }
+
+  unlock(): Promise<void> {
+    return this.submit('unlock', { passphrase: PASSPHRASE });
+  }
+
+  setTheme(theme: string): Promise<void> {
+    return this.at.run('document.querySelector(`#theme [value=${arguments[0]}]`).click()', theme);
+  }
+
+  theme(): Promise<string> {
+    return this.at.run('return document.documentElement.dataset.theme');
+  }
+
+  write(note: string): Promise<void> {
+    return this.at.type('#note', note);
+  }
+
+  note(): Promise<string> {
+    return this.at.run('return document.querySelector("#note").value');
+  }
+
+  status(): Promise<string> {
+    return this.at.run('return document.querySelector("#status").textContent');
+  }
+
+  activity(): Promise<string[]> {
+    return this.at.run(
+      'return [...document.querySelectorAll("#activity li")].map((line) => line.textContent)',
+    );
+  }
+
+  /** A command of the plugin, as the bindings call it. Resolves with what it answers, or with `code` or text of the refusal. */
+  invoke(command: string, args: Readonly<Record<string, unknown>> = {}): Promise<any> {
+    return this.at.run(
+      `const [command, args] = arguments;
+       return window.__TAURI_INTERNALS__.invoke('plugin:nostr-sync|' + command, args)
+         .catch((error) => ({ refused: error.code ?? String(error) }));`,
+      command,
+      args,
+    );
+  }
+
+  /** Opens the app's second window or its window about itself; the page of WebDriver is that one from then on. */
+  async openWindow(id: 'second' | 'about'): Promise<void> {
+    const before = await this.at.handles();
+    await this.at.click(`#${id}`);
+    await expect.poll(() => this.at.handles(), WAIT).toHaveLength(before.length + 1);
+    const handle = (await this.at.handles()).find((one) => !before.includes(one))!;
+    await this.at.switchTo(handle);
+    await expect.poll(() => this.screen(), WAIT).toBe(id === 'about' ? 'about' : 'app');
+  }
+
+  /** Goes to the window of this label. */
+  async goTo(label: string): Promise<void> {
+    for (const handle of await this.at.handles()) {
+      await this.at.switchTo(handle);
+      const found = await this.at.run('return window.__TAURI_INTERNALS__.metadata.currentWebview.label');
+      if (found === label) return;
+    }
+    throw new Error(`no window ${label}`);
+  }
+
+  /** Every file that the app has written anywhere. */
+  files(): Map<string, Buffer> {
+    const names = readdirSync(this.home, { recursive: true, withFileTypes: true });
+    const files = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    return new Map(files.map((file) => [file, readFileSync(file)]));
+  }
+}

@@ -1,0 +1,91 @@
+/** `nostr-sync/tauri` as an app imports it: outside of Tauri, configured, and over Tauri's own API. */
+
+import { mockIPC, mockWindows, clearMocks } from '@tauri-apps/api/mocks';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { memoryStore, secretKeySigner } from '../../src/node.ts';
+import { connectTo } from '../../src/testing/memory-transport.ts';
+import type * as Tauri from '../../src/tauri.ts';
+import { createRelay } from '../../src/testing/relay.ts';
+
+const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
+const URL = 'wss://relay.test';
+
+let tauri: typeof Tauri;
+
+beforeEach(async () => {
+  vi.resetModules();
+  tauri = await import('../../src/tauri.ts');
+});
+afterEach(() => vi.unstubAllGlobals());
+
+test('outside of Tauri says what to do', async () => {
+  await expect(tauri.getStatus()).rejects.toThrow(/configure/);
+});
+
+test('configured, works on an engine of this page, key and all', async () => {
+  const relay = createRelay({});
+  const sync = tauri.configure({
+    namespace: 'app',
+    relays: [URL],
+    signer: secretKeySigner(KEY),
+    store: memoryStore(),
+    openSocket: connectTo({ [URL]: relay }),
+  });
+  try {
+    const got: unknown[] = [];
+    const stop = await tauri.subscribe(['settings'], ({ payload }) => got.push(payload));
+    expect(await tauri.publish('settings', 1)).toMatchObject({
+      stage: expect.stringMatching(/delivered|replicated/),
+    });
+    expect(await tauri.fetch<number>('settings')).toMatchObject({ payload: 1 });
+    expect(await tauri.syncAll(['settings'])).toHaveLength(1);
+    expect(await tauri.poll(['settings'])).toEqual([]);
+    expect(await tauri.getPubkey()).toBe(await sync.getPubkey());
+    await tauri.addRelay('wss://other.test');
+    await tauri.removeRelay('wss://other.test');
+    expect(await tauri.getRelays()).toHaveLength(1);
+    expect(await tauri.getStatus()).toMatchObject({ ready: true });
+    await tauri.flush();
+    await tauri.remove('settings');
+    expect(await tauri.fetch('settings')).toBeNull();
+    expect(got).toEqual([]);
+    stop();
+    expect(() => tauri.configure({})).toThrow(TypeError);
+  } finally {
+    await sync.close();
+  }
+});
+
+test('in Tauri calls the commands of the plugin by their names, and attaches with a channel', async () => {
+  vi.stubGlobal('window', globalThis);
+  vi.stubGlobal('isTauri', true);
+  // As where no locks are: the window attaches at once.
+  vi.stubGlobal('BroadcastChannel', undefined);
+  mockWindows('main');
+  const invoked: [string, any][] = [];
+  mockIPC((command, args) => {
+    invoked.push([command, args]);
+    // eslint-disable-next-line typescript/only-throw-error -- as Rust's errors and refusals come
+    if (command.endsWith('|engine_attach')) throw 'nostr-sync.engine_attach not allowed by ACL';
+    if (command.endsWith('|fetch')) return null;
+    // eslint-disable-next-line typescript/only-throw-error
+    throw { code: 'PAYLOAD_TOO_LARGE', message: 'too large', details: { size: 2, limit: 1 } };
+  });
+  try {
+    expect(await tauri.fetch('settings')).toBeNull();
+    const error: unknown = await tauri.publish('settings', 1, 5).catch((thrown: unknown) => thrown);
+    expect(tauri.isNostrSyncError(error, 'PAYLOAD_TOO_LARGE') && error.details).toEqual({
+      size: 2,
+      limit: 1,
+    });
+    expect(invoked.map(([command]) => command)).toEqual([
+      'plugin:nostr-sync|engine_attach',
+      'plugin:nostr-sync|fetch',
+      'plugin:nostr-sync|publish',
+    ]);
+    expect(JSON.stringify(invoked[0]![1].channel)).toMatch(/__CHANNEL__/);
+    expect(invoked[2]![1]).toEqual({ category: 'settings', payload: 1, options: 5 });
+  } finally {
+    clearMocks();
+  }
+});

@@ -1,0 +1,249 @@
+/**
+ * A stand-in for the Rust half of the plugin and for Tauri's IPC, in memory: broker with generations, store, signer,
+ * events, permissions. The real one is tested in `tauri-plugin/`, and both together in real windows in `test/tauri/app`.
+ */
+
+import { randomUUID } from 'node:crypto';
+import { hexToBytes } from '@noble/hashes/utils.js';
+import { getPublicKey } from 'nostr-tools/pure';
+import { createNostrSync, secretKeySigner, type OpenSocket, type Signer } from '../../src/node.ts';
+import { createCalls, type Calls } from '../../src/tauri/calls.ts';
+import { startHost } from '../../src/tauri/host.ts';
+import { fromWire, type Ipc, type WireError } from '../../src/tauri/ipc.ts';
+import type { Grant, HostMessage, Request } from '../../src/tauri/wire.ts';
+import { createMemoryTabs } from '../support/memory-tabs.ts';
+
+const HOST_COMMANDS = /^(engine_|store_|sign_event|nip44_)/;
+
+interface Pending {
+  readonly request: Request;
+  readonly settle: (reply: { readonly ok?: unknown; readonly error?: WireError }) => void;
+}
+
+export interface AppWindow {
+  readonly label: string;
+  readonly ipc: Ipc;
+  readonly calls: Calls;
+  /** The page is gone without a word, as in a reload or a crash; Rust sees that. */
+  kill(): void;
+}
+
+export interface PluginStandIn {
+  /** Opens a window. `mayHost` and `mayCall` are its permissions; both by default. */
+  window(label: string, permissions?: { readonly mayHost?: boolean; readonly mayCall?: boolean }): AppWindow;
+  /** What a window reaches Rust by, without anything that uses it. */
+  ipc(label: string): Ipc;
+  /** A call of Rust code. */
+  call(method: string, args?: Readonly<Record<string, unknown>>): Promise<unknown>;
+  setSigner(secretKey: string | null): void;
+  readonly store: Map<string, string>;
+  /** What windows and Rust listeners heard, in order. */
+  readonly heard: readonly { readonly event: string; readonly payload: any }[];
+  readonly generation: number;
+  /** Commands that windows called. */
+  readonly invoked: readonly { readonly label: string; readonly command: string }[];
+  /** Called before a command is carried out; what it throws is the answer. */
+  onInvoke: (label: string, command: string, args: any) => void;
+}
+
+const copy = <T>(value: T): T => (value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T));
+
+export function pluginStandIn(options: {
+  readonly relays: readonly string[];
+  readonly openSocket: OpenSocket;
+  readonly namespace?: string;
+}): PluginStandIn {
+  const browser = createMemoryTabs(options.openSocket);
+  const store = new Map<string, string>();
+  const listeners = new Set<{ readonly event: string; readonly onEvent: (payload: unknown) => void }>();
+  const heard: { event: string; payload: unknown }[] = [];
+  const invoked: { label: string; command: string }[] = [];
+  const pending = new Map<string, Pending>();
+  const subscriptions = new Set<string>();
+  let signer: { readonly pubkey: string; readonly of: Signer } | undefined;
+  let generation = 0;
+  let host: { readonly label: string; readonly send: (message: HostMessage) => void } | undefined;
+
+  function detach(): void {
+    host?.send({ type: 'detached' });
+    host = undefined;
+    generation += 1;
+  }
+
+  function request(
+    from: string | null,
+    method: string,
+    args: Readonly<Record<string, unknown>>,
+  ): Promise<unknown> {
+    const message: Request = {
+      type: 'request',
+      id: randomUUID(),
+      method,
+      args: JSON.stringify(from === null ? args : { ...args, from }),
+    };
+    if (method === 'subscribe')
+      for (const category of args.categories as string[]) subscriptions.add(category);
+    return new Promise((resolve, reject) => {
+      pending.set(message.id, {
+        request: message,
+        settle: ({ ok, error }) => {
+          // Errors are values of the wire until a window's own adapter makes them errors again.
+          if (error === undefined) resolve(copy(ok));
+          // eslint-disable-next-line typescript/prefer-promise-reject-errors -- as Rust's errors come
+          else reject(error);
+        },
+      });
+      host?.send(message);
+    });
+  }
+
+  const commands: Record<string, (label: string, args: any) => unknown> = {
+    engine_attach: (label, { channel }) => {
+      detach();
+      const send = (message: HostMessage): void => void setImmediate(() => channel(copy(message)));
+      host = { label, send };
+      for (const { request } of pending.values()) send(request);
+      return {
+        generation,
+        namespace: options.namespace ?? 'default',
+        relays: options.relays,
+        deviceId: null,
+        maxPayloadSize: 65_536,
+        pubkey: signer?.pubkey ?? null,
+        subscriptions: [...subscriptions],
+      } satisfies Grant;
+    },
+    engine_reply: (_, { generation: of, id, ok, error }) => {
+      if (of !== generation) return null;
+      const waiting = pending.get(id);
+      pending.delete(id);
+      waiting?.settle({ ok, error });
+      return null;
+    },
+    engine_emit: (_, { generation: of, event, payload }) => {
+      if (of !== generation) return null;
+      heard.push({ event, payload });
+      for (const listener of listeners)
+        if (listener.event === `nostr-sync://${event}`)
+          setImmediate(() => listeners.has(listener) && listener.onEvent(copy(payload)));
+      return null;
+    },
+    store_get: (_, { key }) => store.get(key) ?? null,
+    store_read: (_, { keys }) =>
+      Object.fromEntries(
+        keys.filter((key: string) => store.has(key)).map((key: string) => [key, store.get(key)]),
+      ),
+    store_list: (_, { prefix }) => Object.fromEntries([...store].filter(([key]) => key.startsWith(prefix))),
+    store_update: (_, { expected, changes }) => {
+      for (const [key, value] of Object.entries(expected))
+        if ((store.get(key) ?? null) !== value) return false;
+      for (const [key, value] of Object.entries(changes))
+        if (value === null) store.delete(key);
+        else store.set(key, value as string);
+      return true;
+    },
+    sign_event: (_, { template }) => signerOrRefuse().signEvent(template),
+    nip44_encrypt: (_, { peer, plaintext }) => signerOrRefuse().nip44.encrypt(peer, plaintext),
+    nip44_decrypt: (_, { peer, ciphertext }) => signerOrRefuse().nip44.decrypt(peer, ciphertext),
+  };
+
+  function signerOrRefuse(): Signer {
+    // eslint-disable-next-line typescript/only-throw-error -- as Rust's errors come
+    if (signer === undefined) throw { code: 'SIGNER_NOT_SET', message: 'No signer is set' };
+    return signer.of;
+  }
+
+  function connect(
+    label: string,
+    { mayHost, mayCall }: { readonly mayHost: boolean; readonly mayCall: boolean },
+  ): { readonly ipc: Ipc; readonly cut: () => void } {
+    let isAlive = true;
+    const own = new Set<{ readonly event: string; readonly onEvent: (payload: unknown) => void }>();
+    const never = new Promise<never>(() => undefined);
+    const ipc: Ipc = {
+      label,
+      invoke: async (command, args = {}) => {
+        if (!isAlive) return never;
+        const passed = 'channel' in args ? args : copy(args);
+        await new Promise(setImmediate);
+        // What was sent is carried out, also when the window dies right after it.
+        invoked.push({ label, command });
+        try {
+          standIn.onInvoke(label, command, passed);
+          const isHostCommand = HOST_COMMANDS.test(command);
+          // eslint-disable-next-line typescript/only-throw-error -- as Tauri's refusals come
+          if (!(isHostCommand ? mayHost : mayCall)) throw `nostr-sync.${command} not allowed by ACL`;
+          const carryOut = commands[command];
+          const result = await (isHostCommand ? carryOut!(label, passed) : request(label, command, passed));
+          return isAlive ? copy(result) : await never;
+        } catch (error) {
+          if (!isAlive) return never;
+          throw fromWire(error);
+        }
+      },
+      listen: async (event, onEvent) => {
+        const listener = { event, onEvent: (payload: unknown) => (isAlive ? onEvent(payload) : undefined) };
+        listeners.add(listener);
+        own.add(listener);
+        return () => void listeners.delete(listener);
+      },
+      channel: (onMessage) => (message: unknown) => (isAlive ? onMessage(message) : undefined),
+    };
+    const cut = (): void => {
+      isAlive = false;
+      for (const listener of own) listeners.delete(listener);
+    };
+    return { ipc, cut };
+  }
+
+  const standIn: PluginStandIn = {
+    store,
+    heard,
+    invoked,
+    onInvoke: () => undefined,
+    get generation() {
+      return generation;
+    },
+    ipc: (label) => connect(label, { mayHost: true, mayCall: true }).ipc,
+    call: (method, args = {}) => request(null, method, args),
+    setSigner: (secretKey) => {
+      signer =
+        secretKey === null
+          ? undefined
+          : { pubkey: getPublicKey(hexToBytes(secretKey)), of: secretKeySigner(secretKey) };
+      host?.send({ type: 'signer', pubkey: signer?.pubkey ?? null });
+    },
+    window: (label, { mayHost = true, mayCall = true } = {}) => {
+      const tab = browser.open();
+      const { ipc, cut } = connect(label, { mayHost, mayCall });
+      let isAlive = true;
+      const stop = startHost({
+        ipc,
+        clock: tab.clock,
+        tabs: tab.tabs,
+        createEngine: (engineOptions) =>
+          createNostrSync({ ...engineOptions, openSocket: tab.openSocket, clock: tab.clock }),
+      });
+      stops.push(async () => (isAlive ? stop() : undefined));
+      return {
+        label,
+        ipc,
+        calls: createCalls(ipc),
+        kill: () => {
+          isAlive = false;
+          cut();
+          if (host?.label === label) detach();
+          tab.kill();
+        },
+      };
+    },
+  };
+  return standIn;
+}
+
+/** How to stop what the windows of a test have started. */
+const stops: (() => Promise<void>)[] = [];
+
+export async function closeWindows(): Promise<void> {
+  await Promise.all(stops.splice(0).map((stop) => stop()));
+}
