@@ -1,14 +1,8 @@
 /** A device that runs the published reference plugin, in a process of its own: what `src/main.rs` answers, with types. */
 
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-
-/** Where cargo put the program: `npm run test:reference` builds it first. */
-const PROGRAM = join(
-  process.env['CARGO_TARGET_DIR'] ?? join(import.meta.dirname, 'target'),
-  'debug/reference-peer',
-);
+import { PROGRAM } from './build.mjs';
 
 export interface ReferenceResult {
   readonly category: string;

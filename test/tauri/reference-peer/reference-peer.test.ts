@@ -80,7 +80,7 @@ describe('the two', () => {
   });
 
   test('share state over a relay that asks both for AUTH', async () => {
-    const { url } = await relay({ auth: { read: true, write: true } });
+    const { url } = await relay({ auth: 'both' });
     const [peer, device] = [theirs(url), ours(url)];
     await device.publish('ours', 1);
     await expect.poll(() => peer.fetch('ours').catch(() => null), { timeout: 15_000 }).not.toBeNull();
