@@ -35,6 +35,11 @@ use tauri::plugin::TauriPlugin;
 use tauri::webview::PageLoadEvent;
 use tauri::{AppHandle, Emitter, Manager, RunEvent, Runtime, Webview, WindowEvent};
 
+/// The examples of the documentation are compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/TAURI.md")]
+struct Documentation;
+
 mod broker;
 mod commands;
 mod error;
