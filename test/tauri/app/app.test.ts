@@ -242,6 +242,12 @@ test('a window without the permission is refused, whatever it asks', async () =>
     ['engine_reply', { generation: 1, id: '1' }],
   ] as const)
     expect(await laptop.invoke(command, args)).toEqual({ refused: expect.stringMatching(/not allowed/) });
+  // Nor does it hear of anything.
+  const listening = await laptop.at.run<string>(`
+    return window.__TAURI_INTERNALS__
+      .invoke('plugin:event|listen', { event: 'nostr-sync://updated', target: { kind: 'Any' }, handler: 1 })
+      .then(() => 'listens', String);`);
+  expect(listening).toMatch(/not allowed/);
   // Nor may the window that hosts sign what is not the plugin's own.
   await laptop.goTo('main');
   const refusals = [
@@ -263,6 +269,51 @@ test('a window without the permission is refused, whatever it asks', async () =>
   expect(await laptop.invoke('nip44_encrypt', { peer: stranger, plaintext: 'x' })).toEqual({
     refused: 'SIGNER_REFUSED',
   });
+});
+
+test('a second process on the same data says so, and the first goes on', async () => {
+  const laptop = new Device([relay.url]);
+  await laptop.open();
+  await laptop.create();
+  await expect.poll(() => laptop.status(), WAIT).toBe('Up to date');
+  const double = new Device([relay.url], laptop.home);
+  await double.open();
+  expect(await double.screen()).toBe('locked');
+  expect(await double.invoke('get_status')).toEqual({ refused: 'STORE_FAILED' });
+  await laptop.setTheme('dark');
+  await expect.poll(() => laptop.status(), WAIT).toBe('Up to date');
+  await laptop.close();
+  // It tries again by itself.
+  const status = (): Promise<unknown> => double.invoke('get_status');
+  await expect.poll(status, WAIT).toMatchObject({ relayCount: 1, connectedRelayCount: 1 });
+  await double.unlock();
+  await expect.poll(() => double.theme(), WAIT).toBe('dark');
+});
+
+test('every JSON value comes through both ways as it is', async () => {
+  const { laptop, phone } = await pair();
+  await phone.at.run(`
+    window.heard = [];
+    const { invoke, transformCallback } = window.__TAURI_INTERNALS__;
+    const handler = transformCallback(({ payload }) => window.heard.push(JSON.parse(payload.result).payload));
+    await invoke('plugin:event|listen', { event: 'nostr-sync://value', target: { kind: 'Any' }, handler });
+    await invoke('plugin:nostr-sync|subscribe', { categories: ['json'] });`);
+  const text = String.raw`{"__proto__":{"x":null},"z":[1e300,5e-324,-0.5,9007199254740991],"a":{"":"\u2028 🦩"},"constructor":true}`;
+  const payload: unknown = JSON.parse(text);
+  await laptop.at.run(
+    `await window.__TAURI_INTERNALS__.invoke('plugin:nostr-sync|publish', { category: 'json', payload: JSON.parse(arguments[0]) })`,
+    text,
+  );
+  // As text: WebDriver would lose the key of the prototype on its own way.
+  const heard = async (): Promise<unknown[]> =>
+    (await phone.at.run<string[]>('return window.heard.map((value) => JSON.stringify(value))')).map(
+      (value) => JSON.parse(value) as unknown,
+    );
+  await expect.poll(heard, WAIT).toEqual([payload]);
+  const fetched = await laptop.at.run<string>(
+    `return JSON.stringify((await window.__TAURI_INTERNALS__.invoke('plugin:nostr-sync|fetch', { category: 'json' })).payload)`,
+  );
+  expect(fetched).toBe(JSON.stringify(payload));
 });
 
 test('neither plaintext nor key nor passphrase is in what the relay has, or in any file of the app', async () => {

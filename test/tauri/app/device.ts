@@ -21,12 +21,14 @@ afterEach(async () => {
 });
 
 export class Device {
-  readonly home: string = mkdtempSync(join(tmpdir(), 'desk-'));
+  readonly home: string;
   page: Browser | undefined;
   readonly #relays: readonly string[];
 
-  constructor(relays: readonly string[]) {
+  /** `home`: the folder of another device, for a second process on the same data. */
+  constructor(relays: readonly string[], home: string = mkdtempSync(join(tmpdir(), 'desk-'))) {
     this.#relays = relays;
+    this.home = home;
     devices.add(this);
   }
 
