@@ -34,12 +34,24 @@ const DOM = [
 const NODE = ['process', 'Buffer', 'require', '__dirname', '__filename'];
 const LOG = ['console', 'alert', 'confirm', 'prompt'];
 const NIP07 = ['nostr'];
+const COMPRESSION = ['CompressionStream', 'DecompressionStream'];
 
-const FORBIDDEN = [...TIME, ...NETWORK, ...CHANCE, ...INDEXED_DB, ...DOM, ...NODE, ...LOG, ...NIP07];
+const FORBIDDEN = [
+  ...TIME,
+  ...NETWORK,
+  ...CHANCE,
+  ...INDEXED_DB,
+  ...DOM,
+  ...NODE,
+  ...LOG,
+  ...NIP07,
+  ...COMPRESSION,
+];
 
 /** Which adapter may use which platform names. A file stands in one row only: the last matching row wins. */
 const GRANTS = [
   { files: ['src/clock.ts', 'src/testing/clock.ts'], names: TIME },
+  { files: ['src/protocol/compression.ts'], names: COMPRESSION },
   { files: ['src/testing/relay.ts'], names: CHANCE },
   { files: ['src/browser.ts', 'src/browser/**/*.ts'], names: [...NETWORK, ...CHANCE, ...DOM] },
   { files: ['src/relay/browser-socket.ts'], names: [...NETWORK, ...DOM] },

@@ -1,10 +1,12 @@
-/** Six lanes, one project each: `unit` is `npm test`; the others are long, or need more than Node. */
+/** Eight lanes, one project each: `unit` is `npm test`; the others are long, or need more than Node. */
 
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const LONG_LANES = [
   'test/browser/**',
+  'test/fuzz/**',
   'test/process/**',
+  'test/soak/**',
   'test/cli/**',
   'test/interop/nostr-relay/**',
   'test/tauri/app/**',
@@ -32,10 +34,25 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
-          globalSetup: ['./test/support/chromium.ts'],
+          globalSetup: ['./test/support/chromium.ts', './test/support/firefox.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        // Each test says how long it may take for the number of inputs it is given.
+        test: { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'], fileParallelism: false },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'soak',
+          include: ['test/soak/**/*.test.ts'],
+          // Memory is measured after a collection.
+          pool: 'forks',
+          execArgv: ['--expose-gc'],
         },
       },
       {

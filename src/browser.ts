@@ -3,6 +3,7 @@
 import { onWake } from './browser/wake.ts';
 import { systemClock } from './clock.ts';
 import { noblePrimitives } from './crypto/noble-primitives.ts';
+import { streamCompression } from './protocol/compression.ts';
 import { createEventVerifier } from './protocol/event-verifier.ts';
 import { createEngine, type NostrSync } from './nostr-sync.ts';
 import type { NostrSyncOptions } from './options.ts';
@@ -28,6 +29,7 @@ export function createNostrSync<Categories extends object = Record<string, unkno
     openSocket: openBrowserSocket,
     clock: systemClock,
     randomBytes,
+    compression: streamCompression,
     verifier: createEventVerifier(noblePrimitives),
     store: (namespace) => indexedDbStore(`nostr-sync/${namespace}`),
     onWake,

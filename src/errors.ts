@@ -25,6 +25,14 @@ export interface ErrorDetails {
   readonly STORE_FAILED: undefined;
   /** The newest event of a category cannot be decrypted or parsed. */
   readonly UNDECODABLE: { readonly category: string; readonly eventId: string };
+  /** The newest value of a category is larger than one event, and not all of its pieces were found yet. */
+  readonly INCOMPLETE: {
+    readonly category: string;
+    readonly eventId: string;
+    /** Pieces that are here, of `total`. */
+    readonly have: number;
+    readonly total: number;
+  };
   /** A stamp is further ahead of this device's clock than allowed. `aheadSeconds` in s. */
   readonly CLOCK_SKEW: { readonly aheadSeconds: number };
   /** The engine, store or connection was closed. */

@@ -3,6 +3,7 @@
 import { randomBytes as nodeRandomBytes } from 'node:crypto';
 import { systemClock } from './clock.ts';
 import { nodePrimitives } from './crypto/node-primitives.ts';
+import { streamCompression } from './protocol/compression.ts';
 import { createEventVerifier } from './protocol/event-verifier.ts';
 import { createEngine, type NostrSync } from './nostr-sync.ts';
 import type { NostrSyncOptions } from './options.ts';
@@ -27,6 +28,7 @@ export function createNostrSync<Categories extends object = Record<string, unkno
     openSocket: openNodeSocket,
     clock: systemClock,
     randomBytes,
+    compression: streamCompression,
     verifier: createEventVerifier(nodePrimitives),
     store: memoryStore,
   });

@@ -6,6 +6,7 @@ import {
   checkOptions,
   checkSigner,
   checkWrite,
+  isDeviceId,
   type NostrSyncOptions,
   type Platform,
   type PublishOptions,
@@ -18,6 +19,7 @@ import { createPool } from './relay/pool.ts';
 import { canonicalRelayUrl } from './relay/url.ts';
 import type { Signer } from './signer/signer.ts';
 import type { Store } from './store/store.ts';
+import { createRelayLimits } from './sync/relay-limits.ts';
 import { createEmitter, type FetchResult, type Receipt, type SyncEvents } from './sync/events.ts';
 import type { Subscription } from './sync/reader.ts';
 import { openSession, type Session } from './sync/session.ts';
@@ -108,7 +110,7 @@ export function createEngine<Categories extends object>(
   const settings = checkOptions(options);
   if (options.signer !== undefined) checkSigner(options.signer);
   const { namespace } = settings;
-  const { clock, randomBytes, openSocket, verifier, onWake, tabs } = { ...defaults, ...options };
+  const { clock, randomBytes, openSocket, verifier, compression, onWake, tabs } = { ...defaults, ...options };
   const store = options.store ?? defaults.store(namespace);
   const sharedTabs = store.sharedName === undefined ? undefined : tabs;
   const emitter = createEmitter();
@@ -121,12 +123,16 @@ export function createEngine<Categories extends object>(
   let signer: Signer | undefined;
   /** The signer with which signing in has failed, perhaps by a store that is well again: the next call tries once more. */
   let failedSigner: Signer | undefined;
+  /** Aborts when the signer that was set last is dropped. */
+  let dropping = new AbortController();
   let closing: Promise<void> | undefined;
 
+  const limits = createRelayLimits({ store, clock });
   const pool = createPool({
     clock,
     randomBytes,
     openSocket,
+    limits,
     signAuth: async (template) => session?.signAuth(template),
     onChange: (relay) => {
       emitter.emit('relay-status', relay.info());
@@ -150,14 +156,19 @@ export function createEngine<Categories extends object>(
 
   /** The device id, and the last identity: its outbox goes on before anyone signs in. */
   async function open(): Promise<void> {
-    deviceId ??= await store.get('device-id');
+    if (deviceId === undefined) {
+      const stored = await store.get('device-id');
+      if (isDeviceId(stored)) deviceId = stored;
+    }
     if (deviceId === undefined) {
       deviceId = uuid(randomBytes);
       await store.update(['device-id'], (current) => {
-        deviceId = current.get('device-id') ?? deviceId!;
-        return new Map([['device-id', deviceId]]);
+        const other = current.get('device-id');
+        if (isDeviceId(other)) deviceId = other;
+        return new Map([['device-id', deviceId!]]);
       });
     }
+    await limits.load();
     const pubkey = await store.get(`identity/${namespace}`);
     if (isHex32(pubkey)) await openIdentity(pubkey);
   }
@@ -178,6 +189,7 @@ export function createEngine<Categories extends object>(
         clock,
         randomBytes,
         verifier,
+        compression,
         store,
         pool,
         emitter,
@@ -240,7 +252,7 @@ export function createEngine<Categories extends object>(
     };
     stillWanted();
     if (session?.signer === given) return;
-    const pubkey = await publicKeyOf(given, clock);
+    const pubkey = await publicKeyOf(given, clock, dropping.signal);
     stillWanted();
     const opening = await openIdentity(pubkey);
     const key = `identity/${namespace}`;
@@ -260,6 +272,8 @@ export function createEngine<Categories extends object>(
   /** Without waiting for anything: after this no call to the old signer is made. */
   function dropSigner(): void {
     signer = undefined;
+    dropping.abort();
+    dropping = new AbortController();
     if (session !== undefined) session.signer = undefined;
   }
 

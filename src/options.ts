@@ -3,13 +3,14 @@
 import type { Clock } from './clock.ts';
 import { describe, NostrSyncError } from './errors.ts';
 import { checkNamespace, toDTag } from './protocol/address.ts';
+import type { Compression } from './protocol/compression.ts';
 import type { EventVerifier } from './protocol/event.ts';
 import {
   DEFAULT_MAX_PAYLOAD_BYTES,
   MAX_DEVICE_ID_CHARS,
-  MAX_EVENT_PLAINTEXT_BYTES,
   MAX_PAYLOAD_BYTES,
   MAX_STAMP,
+  MAX_TEXT_BYTES,
 } from './protocol/limits.ts';
 import { encodePayload } from './protocol/payload.ts';
 import type { RandomBytes } from './relay/backoff.ts';
@@ -31,6 +32,8 @@ export interface Platform {
   readonly randomBytes: RandomBytes;
   /** Id and signature checks of events. */
   readonly verifier: EventVerifier;
+  /** Raw deflate, for values larger than one event. */
+  readonly compression: Compression;
   /** Calls back whenever connections may have died unnoticed (online again, visible again). Returns how to stop. */
   readonly onWake?: (wake: () => void) => () => void;
   /** How engines on one store find each other, where several can have it open. */
@@ -48,6 +51,11 @@ export interface NostrSyncOptions extends Partial<Platform> {
   readonly deviceId?: string;
   /** The largest payload, in bytes of JSON. Default 65,536, at most 409,600. */
   readonly maxPayloadSize?: number;
+  /**
+   * `'strict'`: payloads above 40,960 bytes, which `tauri-plugin-nostr-sync` 0.1 could not read, are `PAYLOAD_TOO_LARGE`.
+   * Default `'own'`.
+   */
+  readonly interop?: Interop;
   /** Where heads and outbox are kept. Default: IndexedDB in a browser; memory on Node, which a restart empties. */
   readonly store?: Store;
   /** How fast new values of one category are sent. Default `{ burst: 5, intervalMs: 1000 }`; burst at most 60. */
@@ -56,11 +64,16 @@ export interface NostrSyncOptions extends Partial<Platform> {
   readonly allowInsecureRelays?: boolean;
 }
 
+/** `'strict'`: nothing is written that `tauri-plugin-nostr-sync` 0.1 cannot read. `'own'`: this library is enough. */
+export type Interop = 'strict' | 'own';
+
 export interface PublishOptions {
   /** When the value ends (NIP-40), Unix time in s. Whether a relay honours it is up to the relay; our devices do. */
   readonly expiration?: number;
   /** What to wait for, at most 5 s. Default `'delivered'`. */
   readonly waitFor?: Stage;
+  /** `'strict'`: see the option of the engine; this write alone. */
+  readonly interop?: Interop;
   /** Before the write is saved: abandons it. After that: stops waiting, and `publish` resolves with what is. */
   readonly signal?: AbortSignal;
   /**
@@ -74,10 +87,20 @@ export interface Settings {
   readonly namespace: string;
   readonly relays: readonly string[];
   readonly maxPayloadBytes: number;
+  readonly interop: Interop;
   readonly pacing: Pacing;
 }
 
 const STAGES = new Set<unknown>(['saved', 'delivered', 'replicated'] satisfies Stage[]);
+
+/** Also of what the store says: a device with an id that no event can carry could never write again. */
+export function isDeviceId(value: unknown): value is string {
+  return (
+    typeof value === 'string' &&
+    value.length <= MAX_DEVICE_ID_CHARS &&
+    /^[^\p{Cc}\p{Surrogate}]+$/u.test(value)
+  );
+}
 
 export function checkOptions(options: NostrSyncOptions): Settings {
   if (typeof options !== 'object' || options === null) {
@@ -88,16 +111,13 @@ export function checkOptions(options: NostrSyncOptions): Settings {
     relays = [],
     deviceId,
     maxPayloadSize = DEFAULT_MAX_PAYLOAD_BYTES,
+    interop = 'own',
     pacing = { burst: 5, intervalMs: 1_000 },
   } = options;
   checkNamespace(namespace);
   if (!Array.isArray(relays))
     throw new TypeError(`Invalid relays: expected an array of URLs, got ${describe(relays)}`);
-  const isIdOk =
-    typeof deviceId === 'string' &&
-    deviceId.length <= MAX_DEVICE_ID_CHARS &&
-    /^[^\p{Cc}\p{Surrogate}]+$/u.test(deviceId);
-  if (deviceId !== undefined && !isIdOk) {
+  if (deviceId !== undefined && !isDeviceId(deviceId)) {
     throw new TypeError(
       `Invalid deviceId: expected 1 to ${MAX_DEVICE_ID_CHARS} characters without control characters, got ${describe(deviceId)}`,
     );
@@ -109,6 +129,7 @@ export function checkOptions(options: NostrSyncOptions): Settings {
       { details: { requested: maxPayloadSize, max: MAX_PAYLOAD_BYTES } },
     );
   }
+  checkInterop(interop);
   const { burst, intervalMs } = pacing;
   // A larger burst would run the stamps so far ahead of the clock that relays refuse them.
   if (
@@ -125,7 +146,12 @@ export function checkOptions(options: NostrSyncOptions): Settings {
     );
   }
   const urls = relays.map((url) => canonicalRelayUrl(url, options.allowInsecureRelays));
-  return { namespace, relays: [...new Set(urls)], maxPayloadBytes: maxPayloadSize, pacing };
+  return { namespace, relays: [...new Set(urls)], maxPayloadBytes: maxPayloadSize, interop, pacing };
+}
+
+function checkInterop(interop: unknown): void {
+  if (interop !== 'strict' && interop !== 'own')
+    throw new TypeError(`Invalid interop: expected 'strict' or 'own', got ${describe(interop)}`);
 }
 
 export function checkSigner(signer: unknown): asserts signer is Signer {
@@ -156,6 +182,7 @@ export function checkWrite(payload: unknown, third: unknown, settings: Settings,
   const {
     expiration,
     waitFor = 'delivered',
+    interop = settings.interop,
     signal,
     onSaved,
   }: PublishOptions = isOptions
@@ -177,6 +204,7 @@ export function checkWrite(payload: unknown, third: unknown, settings: Settings,
       `Invalid waitFor: expected 'saved', 'delivered' or 'replicated', got ${describe(waitFor)}`,
     );
   }
+  checkInterop(interop);
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new TypeError(`Invalid signal: expected an AbortSignal, got ${describe(signal)}`);
   }
@@ -184,11 +212,8 @@ export function checkWrite(payload: unknown, third: unknown, settings: Settings,
     throw new TypeError(`Invalid onSaved: expected a function, got ${describe(onSaved)}`);
   }
   const limit =
-    settings.maxPayloadBytes <= MAX_EVENT_PLAINTEXT_BYTES
-      ? { bytes: settings.maxPayloadBytes, why: 'maxPayloadSize' }
-      : {
-          bytes: MAX_EVENT_PLAINTEXT_BYTES,
-          why: 'the most that one event can carry, whatever maxPayloadSize says',
-        };
+    interop === 'strict' && settings.maxPayloadBytes > MAX_TEXT_BYTES
+      ? { bytes: MAX_TEXT_BYTES, why: "interop: 'strict'" }
+      : { bytes: settings.maxPayloadBytes, why: 'maxPayloadSize' };
   return { text: encodePayload(payload, limit), expiration, isRemoval: false, waitFor, signal, onSaved };
 }

@@ -2,11 +2,12 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
-import { MAX_EVENT_PLAINTEXT_BYTES, SKEW_REPORT_SECONDS } from '../protocol/limits.ts';
+import { MAX_EVENT_PLAINTEXT_BYTES, MAX_TEXT_BYTES, SKEW_REPORT_SECONDS } from '../protocol/limits.ts';
 import { canonicalRelayUrl } from '../relay/url.ts';
 import { SECRET_KEY_SEED_BYTES, secretKeyFromSeed } from '../crypto/schnorr.ts';
 import { secretKeySigner } from '../node.ts';
 import { CommandError, EXIT } from './failure.ts';
+import { largestValueBytes } from './largest-value.ts';
 import { printable, table, type Output } from './output.ts';
 import { probeRelay, type RelayReport } from './probe.ts';
 import { requiredRelays, signerFrom } from './settings.ts';
@@ -90,21 +91,17 @@ function judge(report: RelayReport, hasKey: boolean): Judgement {
   if (!report.readable)
     return { verdict: 'unusable', advice: ['It takes events but answers no questions.', ...notes] };
   const mostBytes = largest.payloadBytes ?? MAX_EVENT_PLAINTEXT_BYTES;
-  if (mostBytes < MAX_EVENT_PLAINTEXT_BYTES) {
-    const limit = `Values of ${mostBytes} bytes fit, ${refused?.payloadBytes} did not (${refused?.reason}).`;
-    return {
-      verdict: 'limited',
-      advice: [
-        `${limit} Set maxPayloadSize to ${mostBytes} if all relays are to have every value.`,
-        ...notes,
-      ],
-    };
+  if (mostBytes < MAX_TEXT_BYTES) {
+    const limit = `Events with ${mostBytes} bytes fit, with ${refused?.payloadBytes} they did not (${refused?.reason}).`;
+    const isInPieces = largestValueBytes(mostBytes) > mostBytes;
+    const consequence = isInPieces
+      ? `Values above ${MAX_TEXT_BYTES} bytes go to it in small pieces; those between the two do not reach it.`
+      : `Set maxPayloadSize to ${mostBytes} if all relays are to have every value.`;
+    return { verdict: 'limited', advice: [`${limit} ${consequence}`, ...notes] };
   }
   const isLimited = report.auth === 'required' || report.deletes === false;
-  return {
-    verdict: isLimited ? 'limited' : 'good',
-    advice: ['It can be used for values of any size that an event can carry.', ...notes],
-  };
+  const advice = `It can be used for values of every size, up to ${largestValueBytes(mostBytes)} bytes.`;
+  return { verdict: isLimited ? 'limited' : 'good', advice: [advice, ...notes] };
 }
 
 function reportTable(reports: readonly (RelayReport & Judgement)[]): string {
@@ -117,6 +114,7 @@ function reportTable(reports: readonly (RelayReport & Judgement)[]): string {
     ms(report.writeAndReadMs),
     report.reachable ? report.auth : '-',
     report.largest === null ? '-' : `${report.largest.eventBytes} B`,
+    report.largestValueBytes === null ? '-' : `${report.largestValueBytes} B`,
     report.clockDifferenceSeconds === null ? '-' : `${report.clockDifferenceSeconds} s`,
     [report.information?.name, report.information?.software, report.information?.version]
       .filter(Boolean)
@@ -130,6 +128,7 @@ function reportTable(reports: readonly (RelayReport & Judgement)[]): string {
     'WRITE+READ',
     'AUTH',
     'LARGEST EVENT',
+    'LARGEST VALUE',
     'CLOCK',
     'SAYS IT IS',
   ];

@@ -9,11 +9,14 @@ import {
   type RelayInfo,
   type Signer,
 } from '../node.ts';
+import { MAX_PAYLOAD_BYTES } from '../protocol/limits.ts';
 import type { Output } from './output.ts';
 import { storeFolder, type GlobalOptions } from './settings.ts';
 
 /** How long a command that is done waits for the slower ones of the relays that are there. */
 const LINGER_MS = 2_000;
+/** The same while a person watches many pieces go to relays that may take some a minute. */
+const WATCHED_MS = 1_800_000;
 
 /** Opens an engine, does the work and closes it. Without a signer what waits is delivered, and nothing can be read. */
 export async function withEngine<T>(
@@ -26,8 +29,16 @@ export async function withEngine<T>(
     namespace: options.namespace,
     relays: given.relays,
     store: fileStore(storeFolder(options)),
+    maxPayloadSize: MAX_PAYLOAD_BYTES,
   });
   sync.on('error', given.output.error);
+  sync.on('delivery', ({ category, pieces, relays }) => {
+    if (pieces === undefined) return;
+    // A relay that has refused it gets no more.
+    const open = Object.entries(pieces.done).filter(([url]) => relays[url] !== 'refused');
+    const done = open.reduce((sum, [, count]) => sum + count, 0) / (pieces.total * open.length);
+    given.output.progress(category, open.length === 0 ? 1 : done);
+  });
   try {
     if (given.signer !== undefined) await sync.setSigner(given.signer);
     return await work(sync);
@@ -60,8 +71,10 @@ export async function deliver(
 }
 
 /** `publish` resolves at the first relay: this gives the others that are there a moment as well. */
-export async function linger(sync: NostrSync): Promise<boolean> {
-  return deliver(sync, LINGER_MS, (relays) => relays.every((relay) => relay.state === 'waiting'));
+export async function linger(sync: NostrSync, isWatched = false): Promise<boolean> {
+  return deliver(sync, isWatched ? WATCHED_MS : LINGER_MS, (relays) =>
+    relays.every((relay) => relay.state === 'waiting'),
+  );
 }
 
 /** Resolves once every relay is connected or has failed to, at most after `withinMs`. */

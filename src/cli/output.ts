@@ -8,6 +8,10 @@ export interface Output {
   result(value: unknown, text: string): void;
   /** For people only: what is going on. */
   note(text: string): void;
+  /** Whether a person is looking at what goes on. */
+  readonly isWatched: boolean;
+  /** How far something is, from 0 to 1, in place of what it said before; for people at a terminal only. */
+  progress(what: string, done: number): void;
   /** Tells of an error, each one once. Returns the exit code that it stands for. */
   error(error: unknown): ExitCode;
 }
@@ -15,11 +19,28 @@ export interface Output {
 export function createOutput(isJson: boolean): Output {
   const told = new WeakSet<object>();
   const line = (stream: NodeJS.WriteStream, text: string): void => void stream.write(`${text}\n`);
+  const isWatched = !isJson && process.stderr.isTTY;
+  let hasBar = false;
+  const clear = (): void => {
+    if (hasBar) process.stderr.write('\r\x1b[K');
+    hasBar = false;
+  };
   return {
     isJson,
-    result: (value, text) => line(process.stdout, isJson ? JSON.stringify(value) : text),
+    isWatched,
+    result: (value, text) => {
+      clear();
+      line(process.stdout, isJson ? JSON.stringify(value) : text);
+    },
     note: (text) => {
+      clear();
       if (!isJson) line(process.stderr, text);
+    },
+    progress: (what, done) => {
+      if (!isWatched) return;
+      clear();
+      process.stderr.write(bar(what, done));
+      hasBar = true;
     },
     error: (error) => {
       const { exitCode, ...failure } = failureOf(error);
@@ -28,6 +49,7 @@ export function createOutput(isJson: boolean): Output {
         if (told.has(error)) return exitCode;
         told.add(error);
       }
+      clear();
       line(
         process.stderr,
         isJson ? JSON.stringify({ error: failure }) : `nostr-sync: ${printable(failure.message)}`,
@@ -35,6 +57,13 @@ export function createOutput(isJson: boolean): Output {
       return exitCode;
     },
   };
+}
+
+const BAR_CHARS = 30;
+
+function bar(what: string, done: number): string {
+  const full = Math.floor(done * BAR_CHARS);
+  return `${printable(what)} [${'#'.repeat(full)}${'.'.repeat(BAR_CHARS - full)}] ${Math.floor(done * 100)} %`;
 }
 
 /** Text that came from a relay, without what a terminal would obey. */

@@ -1,11 +1,17 @@
 /** Tries one relay out: connects, asks, writes events of growing size, reads each back, and cleans up behind itself. */
 
 import { systemClock, type EventTemplate, type NostrEvent, type RelayInfo, type Signer } from '../node.ts';
-import { KIND_APP_DATA, KIND_DELETION } from '../protocol/limits.ts';
+import {
+  KIND_APP_DATA,
+  KIND_DELETION,
+  MAX_EVENT_PLAINTEXT_BYTES,
+  MAX_TEXT_BYTES,
+} from '../protocol/limits.ts';
 import type { Filter } from '../protocol/message.ts';
 import { encryptedLength } from '../protocol/payload.ts';
-import { createConnection, type RelayConnection } from '../relay/connection.ts';
+import { createConnection, UNKNOWN_LIMITS, type RelayConnection } from '../relay/connection.ts';
 import { openNodeSocket } from '../relay/node-socket.ts';
+import { largestValueBytes, SMALL_TEXT_BYTES } from './largest-value.ts';
 import { readRelayInformation, type RelayInformation } from './relay-information.ts';
 
 export interface Refusal {
@@ -34,6 +40,8 @@ export interface RelayReport {
   readonly writeAndReadMs: number | null;
   /** The largest probe that was accepted and came back as it was. */
   readonly largest: Omit<Refusal, 'reason'> | null;
+  /** The largest value that goes over this relay, in pieces where it must, in bytes of JSON; `null` where none does. */
+  readonly largestValueBytes: number | null;
   /** The first probe that was not: larger ones were not tried. */
   readonly refused: Refusal | null;
   /** It no longer hands out the probes after a request to delete them; `null` where there was nothing to delete. */
@@ -54,7 +62,7 @@ const STEP_TIMEOUT_MS = 8_000;
 /** In s. What cannot be deleted ends by itself (NIP-40). */
 const PROBE_LIFETIME_SECONDS = 600;
 /** JSON bytes of the probes' values; the last is the most that one event of ours can carry. */
-const PAYLOAD_SIZES = [1_024, 16_384, 40_960, 65_408];
+const PAYLOAD_SIZES = [1_024, SMALL_TEXT_BYTES, MAX_TEXT_BYTES, MAX_EVENT_PLAINTEXT_BYTES];
 /** One step beyond: the largest frame that a strfry takes as it is installed. */
 const LARGEST_FRAME_BYTES = 131_072;
 
@@ -81,6 +89,7 @@ export async function probeRelay(url: string, ports: ProbePorts): Promise<RelayR
         readable: false,
         writeAndReadMs: null,
         largest: null,
+        largestValueBytes: null,
         refused: null,
         deletes: null,
       },
@@ -122,7 +131,17 @@ async function tryOut(line: Line, ports: ProbePorts): Promise<Partial<RelayRepor
     }
   }
   const deletes = largest === null ? null : await cleanUp(line, address, sent, ports.signer);
-  return { auth: line.auth(), latencyMs, readable, largest, refused, writeAndReadMs, deletes };
+  const largestValue = largest && largestValueBytes(largest.payloadBytes ?? MAX_EVENT_PLAINTEXT_BYTES);
+  return {
+    auth: line.auth(),
+    latencyMs,
+    readable,
+    largest,
+    largestValueBytes: largestValue,
+    refused,
+    writeAndReadMs,
+    deletes,
+  };
 }
 
 /** The content is noise of the length that NIP-44 would give it: relays cannot tell them apart. */
@@ -199,6 +218,8 @@ function openLine(url: string, { signer, randomBytes }: ProbePorts): Line {
     clock: systemClock,
     randomBytes,
     openSocket: openNodeSocket,
+    // It is asked for its limits anew each time.
+    limits: { get: () => UNKNOWN_LIMITS, set: () => undefined },
     signAuth: async (template) => signer.signEvent(template),
     onChange: (relay) => {
       const now = relay.info().auth;

@@ -4,6 +4,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import type { RelayInfo } from '../node.ts';
 import { connectionsTried, deliver, withEngine } from './engine.ts';
 import { CommandError, EXIT } from './failure.ts';
+import { largestValueSeen } from './largest-value.ts';
 import { table, type Output } from './output.ts';
 import { requiredRelays, signerFrom, storeFolder, type GlobalOptions } from './settings.ts';
 
@@ -64,14 +65,15 @@ export function addFlush(program: Command, output: Output): void {
 }
 
 function relayTable(relays: readonly RelayInfo[]): string {
-  const rows = relays.map(({ url, connected, latencyMs, auth, lastError }) => [
-    url,
-    connected ? 'connected' : 'not connected',
-    latencyMs === null ? '-' : `${latencyMs} ms`,
-    auth,
-    lastError ?? '-',
+  const rows = relays.map((relay) => [
+    relay.url,
+    relay.connected ? 'connected' : 'not connected',
+    relay.latencyMs === null ? '-' : `${relay.latencyMs} ms`,
+    relay.auth,
+    largestValueSeen(relay),
+    relay.lastError ?? '-',
   ]);
-  return table([['RELAY', 'STATE', 'LATENCY', 'AUTH', 'LAST ERROR'], ...rows]);
+  return table([['RELAY', 'STATE', 'LATENCY', 'AUTH', 'LARGEST VALUE', 'LAST ERROR'], ...rows]);
 }
 
 function toTimeout(text: string): number {

@@ -69,7 +69,7 @@ export function addSync(program: Command, output: Output): void {
       let unreadable = 0;
       const results = await withKey(command, output, async (sync) => {
         sync.on('error', ({ code }) => {
-          if (code === 'UNDECODABLE') unreadable++;
+          if (code === 'UNDECODABLE' || code === 'INCOMPLETE') unreadable++;
         });
         const found = await sync.syncAll(categories);
         await linger(sync);
@@ -121,7 +121,7 @@ async function write(
     sync.on('delivery', (report) => {
       if (report.eventId === latest.eventId) latest = { ...latest, ...report };
     });
-    await linger(sync);
+    await linger(sync, output.isWatched && latest.pieces !== undefined);
     return latest;
   });
   output.result(receipt, receiptText(receipt));

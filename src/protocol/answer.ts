@@ -9,6 +9,8 @@ export type Answer =
   | { readonly type: 'clock'; readonly reason: string }
   | { readonly type: 'rate-limited'; readonly reason: string }
   | { readonly type: 'auth-required'; readonly reason: string }
+  /** The event is larger than the relay takes. */
+  | { readonly type: 'too-large'; readonly reason: string }
   /** Refused for good, until relay settings change or a newer value replaces it. */
   | { readonly type: 'refused'; readonly reason: string }
   /** No yes and no clear no: try again. */
@@ -16,10 +18,15 @@ export type Answer =
 
 const NEWER = /^replaced:|have newer|newest event|newer event/i;
 const TOO_LATE = /created_at too late|(too far|in) (in )?the future|too new|out of the acceptable range/i;
+const TOO_LARGE =
+  /too (large|big|long)|(size|length|bytes).*(limit|exceed|max)|(exceed|max).*(size|length|bytes)/i;
 const FINAL = new Set(['blocked', 'restricted', 'pow', 'invalid', 'deleted', 'rejected']);
 
-/** Classifies an OK by the table of docs/PROTOCOL.md. Words are looked at only where relays disagree on the prefix. */
-export function classifyAnswer(accepted: boolean, reason: string): Answer {
+/**
+ * Classifies an OK by the table of docs/PROTOCOL.md. Words are looked at only where relays disagree on the prefix.
+ * `isLarge`: whether the event is one that a relay may find too large.
+ */
+export function classifyAnswer(accepted: boolean, reason: string, isLarge = false): Answer {
   if (accepted) return { type: 'acknowledged' };
   if (NEWER.test(reason)) return { type: 'superseded' };
   const prefix = /^([a-z-]+):/.exec(reason)?.[1] ?? '';
@@ -30,6 +37,7 @@ export function classifyAnswer(accepted: boolean, reason: string): Answer {
     case 'auth-required':
       return { type: prefix, reason };
     default:
+      if (isLarge && TOO_LARGE.test(reason)) return { type: 'too-large', reason };
       if (TOO_LATE.test(reason)) return { type: 'clock', reason };
       return { type: FINAL.has(prefix) ? 'refused' : 'retry', reason };
   }

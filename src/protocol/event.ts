@@ -58,6 +58,8 @@ function isInteger(value: unknown, max: number): value is number {
 function isTag(tag: unknown): tag is readonly string[] {
   return (
     Array.isArray(tag) &&
+    // NIP-01: one or more strings. The Rust SDK refuses the whole event where one is empty.
+    tag.length > 0 &&
     tag.length <= MAX_TAGS &&
     tag.every((v) => typeof v === 'string' && v.length <= MAX_TAG_CHARS)
   );

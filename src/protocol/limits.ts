@@ -16,6 +16,24 @@ export const DEFAULT_MAX_PAYLOAD_BYTES = 65_536;
 export const MAX_PAYLOAD_BYTES = 409_600;
 /** The most plaintext in one event: what the Rust NIP-44 can still encrypt, and every NIP-44 v2 can read. */
 export const MAX_EVENT_PLAINTEXT_BYTES = 65_408;
+/** The most plaintext in one event that a strfry as it is installed takes (events of 65,536 bytes). */
+export const MAX_TEXT_BYTES = 40_960;
+/** The same behind a remote signer (NIP-46), which encrypts the ciphertext a second time. */
+export const MAX_REMOTE_TEXT_BYTES = 28_672;
+/** The most bytes of JSON in a piece: what its text can hold in base64 where deflate gains nothing. */
+export const MAX_PIECE_BYTES = 30_720;
+/** The same behind a remote signer. */
+export const MAX_REMOTE_PIECE_BYTES = 21_504;
+/** And where a relay refuses such events: pieces that one takes which allows 20,000 bytes an event. */
+export const MAX_SMALL_PIECE_BYTES = 9_216;
+/** Pieces in one REQ. */
+export const MAX_PIECES_PER_REQ = 16;
+/** Pieces sent to one relay and not yet answered. */
+export const MAX_PIECES_IN_FLIGHT = 8;
+/** Pieces of one value: the largest value in the smallest pieces has 112. */
+export const MAX_PARTS = 128;
+/** Pieces of former values that are remembered until they are collected, per category. */
+export const MAX_ORPHANS = 1_024;
 /** Nesting of arrays and objects in a payload. */
 export const MAX_PAYLOAD_DEPTH = 64;
 /** Characters of an event's content that we take, a little over the longest that we write. */
@@ -74,8 +92,30 @@ export const STORE_RETRY_MS = 10_000;
 export const CONFIRM_DELAY_MS = 1_000;
 /** From a value that one relay showed to the question whether the others have it. */
 export const SPREAD_DELAY_MS = 30_000;
+/** How long a relay's word that it has a value is enough to leave its unchanged pieces out of the next. */
+export const PROOF_MS = 300_000;
+/** How long pieces of former values stay on the relays. */
+export const ORPHAN_MS = 604_800_000;
+/** And how long at least, where there are more than `MAX_OLD_ORPHANS`, or the value was removed. Above `PROOF_MS`. */
+export const MIN_ORPHAN_MS = 600_000;
+/** Tombstones of pieces, and the requests to delete them, end after this. In s. */
+export const TOMBSTONE_SECONDS = 604_800;
+
+/** How long it is remembered which events a relay takes. */
+export const RELAY_LIMITS_MS = 604_800_000;
 
 // Counts.
+
+/** Pieces of former values that may wait for the end of `ORPHAN_MS`, per category, and as many as are collected at once. */
+export const MAX_OLD_ORPHANS = 64;
+/** Pieces collected before the relays are asked again what they have: one deletion request, of 64 tags at most, names them all. */
+export const MAX_COLLECTED_AT_ONCE = 30;
+/** Hang-ups of a relay on the same large event, one after the other, until that is taken for its answer. */
+export const MAX_HANG_UPS = 4;
+/** Times in a row that a value is written again because a relay has destroyed a piece of it, or takes smaller ones only. */
+export const MAX_RENEWALS = 3;
+/** Bytes of an event that a relay may find too large. */
+export const LARGE_EVENT_BYTES = 8_192;
 
 /**
  * Characters of events verified lately (so that copies from other relays cost no signature), and of values decrypted lately

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
-import { AUTH_INTERVAL_CAP_MS, AUTH_INTERVAL_MS, KIND_AUTH } from '../protocol/limits.ts';
+import { AUTH_INTERVAL_CAP_MS, AUTH_INTERVAL_MS, KIND_AUTH, OK_TIMEOUT_MS } from '../protocol/limits.ts';
 
 /** Signs AUTH; `undefined` where no signer is set or it refuses. */
 export type SignAuth = (template: EventTemplate) => Promise<NostrEvent | undefined>;
@@ -68,6 +68,11 @@ export function createAuthExchange(ports: {
     if (event === undefined) return ports.onRefused();
     eventId = event.id;
     ports.send(event);
+    // An answer that never comes must not keep us from asking again.
+    cancelTimer = clock.after(OK_TIMEOUT_MS, () => {
+      eventId = undefined;
+      ports.onRefused();
+    });
   }
 
   return {
@@ -86,6 +91,7 @@ export function createAuthExchange(ports: {
     },
     answered: (id, accepted) => {
       if (id !== eventId) return false;
+      cancelTimer();
       eventId = undefined;
       if (accepted) {
         state = 'accepted';

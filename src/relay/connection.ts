@@ -15,8 +15,10 @@ import type { EventFault, NostrEvent } from '../protocol/event.ts';
 import {
   CONNECT_TIMEOUT_MS,
   EOSE_TIMEOUT_MS,
+  LARGE_EVENT_BYTES,
   LIVE_EOSE_TIMEOUT_MS,
   MAX_FRAME_BYTES,
+  MAX_HANG_UPS,
   MAX_QUEUED_BYTES,
   MAX_VIOLATIONS_PER_MINUTE,
   maxUselessEvents,
@@ -49,6 +51,10 @@ export interface RelayInfo {
   readonly auth: 'none' | 'required' | 'accepted';
   /** What the relay or the network last said against us. For people. */
   readonly lastError: string | null;
+  /** The largest event that the relay has taken, in bytes of JSON; `null` before the first. */
+  readonly acceptedBytes: number | null;
+  /** The smallest event that the relay has refused for its size; `null` while it has not. */
+  readonly refusedBytes: number | null;
   /** Frames of this relay that failed a check, by kind of fault. */
   readonly violations: Readonly<Partial<Record<Violation, number>>>;
 }
@@ -92,11 +98,21 @@ export interface RelayConnection {
   close(): void;
 }
 
+/** What a relay is known to take, in bytes of an event. */
+export type EventLimits = Pick<RelayInfo, 'acceptedBytes' | 'refusedBytes'>;
+
+export const UNKNOWN_LIMITS: EventLimits = { acceptedBytes: null, refusedBytes: null };
+
 export interface ConnectionPorts {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly openSocket: OpenSocket;
   readonly signAuth: SignAuth;
+  /** What the relay is known to take; learned here. */
+  readonly limits: {
+    get(url: string): EventLimits;
+    set(url: string, limits: EventLimits): void;
+  };
   /** `connected`, `auth` or the kind of trouble changed. */
   readonly onChange: (relay: RelayConnection) => void;
 }
@@ -118,12 +134,14 @@ interface Subscription {
 
 interface PendingAnswer {
   readonly event: NostrEvent;
+  readonly bytes: number;
   readonly settle: (answer: Answer) => void;
   readonly sentAt: number;
   waitsForAuth: boolean;
 }
 
 const nothing = (): void => undefined;
+const encoder = new TextEncoder();
 
 function waiting<T extends { readonly waitsForAuth: boolean }>(all: Iterable<T>): T[] {
   return [...all].filter((one) => one.waitsForAuth);
@@ -144,6 +162,8 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
   let lastSeen: number | undefined;
   let latencyMs: number | null = null;
   let lastError: string | null = null;
+  /** How often in a row the relay hung up on an event of at least so many bytes. */
+  let hangUps = { bytes: 0, count: 0 };
   const violations: Partial<Record<Violation, number>> = {};
   let violationWindow = { startedAt: 0, count: 0 };
 
@@ -182,6 +202,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
       latencyMs,
       auth: auth.state,
       lastError,
+      ...ports.limits.get(url),
       violations: { ...violations },
     }),
     request: (filters, size, handlers, onEnd) => add(filters, size, handlers, onEnd, undefined),
@@ -223,7 +244,11 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
       onOpen: () => current() && opened(),
       onMessage: (text) => current() && receive(text),
       onPong: () => current() && heard(),
-      onClose: (reason) => current() && fail(reason),
+      onClose: (reason) => {
+        if (!current()) return;
+        hungUp();
+        fail(reason);
+      },
     });
     ports.onChange(connection);
   }
@@ -248,8 +273,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     for (const cancel of [cancelTimer, cancelStable, cancelPing]) cancel();
     auth.reset();
     byId.clear();
-    for (const answer of answers.values()) answer.settle({ type: 'retry', reason });
-    answers.clear();
+    for (const answer of [...answers.values()]) answer.settle({ type: 'retry', reason });
     for (const subscription of [...subscriptions]) {
       subscription.cancelTimer();
       subscription.id = undefined;
@@ -264,6 +288,36 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     disconnect(reason);
     cancelTimer = clock.after(backoffMs(failures++, randomBytes), connect);
     ports.onChange(connection);
+  }
+
+  /** Some relays have no other answer to an event that is too large. */
+  function hungUp(): void {
+    const largest = [...answers.values()].toSorted((a, b) => b.bytes - a.bytes)[0];
+    if (largest === undefined || largest.bytes < LARGE_EVENT_BYTES) return;
+    const isAgain = hangUps.count > 0 && largest.bytes >= hangUps.bytes;
+    hangUps = isAgain ? { ...hangUps, count: hangUps.count + 1 } : { bytes: largest.bytes, count: 1 };
+    if (hangUps.count < MAX_HANG_UPS) return;
+    const { bytes } = hangUps;
+    hangUps = { bytes: 0, count: 0 };
+    tooLarge(bytes);
+    largest.settle({ type: 'too-large', reason: `hung up ${MAX_HANG_UPS} times on events of this size` });
+  }
+
+  function tooLarge(bytes: number): void {
+    const { acceptedBytes, refusedBytes } = ports.limits.get(url);
+    // One of this size was taken once: then it was not the size.
+    if (bytes > (acceptedBytes ?? 0) && bytes < (refusedBytes ?? Infinity))
+      ports.limits.set(url, { acceptedBytes, refusedBytes: bytes });
+  }
+
+  function taken(bytes: number): void {
+    const { acceptedBytes, refusedBytes } = ports.limits.get(url);
+    if (bytes >= hangUps.bytes) hangUps = { bytes: 0, count: 0 };
+    if (bytes > (acceptedBytes ?? 0))
+      ports.limits.set(url, {
+        acceptedBytes: bytes,
+        refusedBytes: bytes >= (refusedBytes ?? Infinity) ? null : refusedBytes,
+      });
   }
 
   // Finding a dead peer
@@ -309,6 +363,9 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
   function publish(event: NostrEvent): Promise<Answer> {
     return new Promise((resolve) => {
       if (answers.has(event.id)) return resolve({ type: 'retry', reason: 'already on its way' });
+      const bytes = encoder.encode(JSON.stringify(event)).length;
+      if (bytes >= (ports.limits.get(url).refusedBytes ?? Infinity))
+        return resolve({ type: 'too-large', reason: 'the relay takes no events of this size' });
       if (!write(['EVENT', event]))
         return resolve({ type: 'retry', reason: state === 'open' ? 'congested' : 'not connected' });
       const cancel = clock.after(OK_TIMEOUT_MS, () => settle({ type: 'retry', reason: 'no answer in time' }));
@@ -317,7 +374,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
         answers.delete(event.id);
         resolve(answer);
       };
-      answers.set(event.id, { event, settle, sentAt: clock.now(), waitsForAuth: false });
+      answers.set(event.id, { event, bytes, settle, sentAt: clock.now(), waitsForAuth: false });
     });
   }
 
@@ -481,7 +538,10 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     }
     const pending = answers.get(id);
     if (pending === undefined) return violation('answer');
-    const answer = classifyAnswer(accepted, reason);
+    const { bytes } = pending;
+    const answer = classifyAnswer(accepted, reason, bytes >= LARGE_EVENT_BYTES);
+    if (answer.type === 'too-large') tooLarge(bytes);
+    if (accepted) taken(bytes);
     seen(pending.sentAt);
     if (!accepted) lastError = reason;
     if (answer.type !== 'auth-required') return pending.settle(answer);

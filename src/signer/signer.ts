@@ -16,6 +16,11 @@ export interface Signer {
     encrypt(peer: string, plaintext: string): Promise<string>;
     decrypt(peer: string, ciphertext: string): Promise<string>;
   };
+  /**
+   * Whether what it is given travels in events itself (a NIP-46 bunker): a text is then encrypted twice, and must be
+   * smaller to fit.
+   */
+  readonly isRemote?: boolean;
   /** Wipes what key material this signer holds; every later call rejects. Signers without one have nothing to wipe. */
   wipe?(): void;
 }

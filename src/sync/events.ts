@@ -29,6 +29,8 @@ export interface DeliveryReport {
   readonly stage: Stage;
   /** By relay URL. */
   readonly relays: Readonly<Record<string, Delivery>>;
+  /** Of a value larger than one event: how many pieces each relay has, by relay URL, of how many in all. */
+  readonly pieces?: { readonly total: number; readonly done: Readonly<Record<string, number>> };
 }
 
 /** What `publish` resolves with. */

@@ -7,7 +7,12 @@ import {
   type EventVerifier,
   type VerifiedEvent,
 } from '../protocol/event.ts';
-import { EVENT_OVERHEAD_CHARS, MAX_RECENT_CHARS, MAX_REQS_AT_ONCE } from '../protocol/limits.ts';
+import {
+  EVENT_OVERHEAD_CHARS,
+  MAX_PIECES_PER_REQ,
+  MAX_RECENT_CHARS,
+  MAX_REQS_AT_ONCE,
+} from '../protocol/limits.ts';
 import { categoryRequests } from '../protocol/message.ts';
 import { compareEvents } from '../protocol/order.ts';
 import type { RelayConnection, RequestEnd, RequestHandlers } from '../relay/connection.ts';
@@ -16,9 +21,19 @@ import { createRecent } from './recent.ts';
 import { deliveryOf } from './record.ts';
 import type { Replica } from './replica.ts';
 
+/** What one relay has of some pieces. */
+export interface Collected {
+  /** Whether it answered completely: then what is absent is not there. */
+  readonly isComplete: boolean;
+  /** By d-tag: genuine events, pieces or tombstones of these. */
+  readonly events: ReadonlyMap<string, VerifiedEvent>;
+}
+
 export interface Inbox {
   /** Asks one relay for the heads of some categories; resolves when what it showed, or lacks, is in the replica. */
   ask(relay: RelayConnection, dTags: readonly string[]): Promise<RequestEnd>;
+  /** Asks one relay for pieces, by their d-tags. */
+  collect(relay: RelayConnection, dTags: readonly string[]): Promise<Collected>;
   /** Keeps a live subscription for these categories on a relay until the returned function is called. */
   watch(relay: RelayConnection, dTags: readonly string[]): () => void;
 }
@@ -37,6 +52,8 @@ export function createInbox(ports: {
   readonly replica: Replica;
   /** All that are configured, by URL. */
   readonly relays: () => readonly string[];
+  /** What a relay has of a category, by its own word just now: the id, or nothing. */
+  readonly onShown: (relay: string, dTag: string, id: string | undefined) => void;
 }): Inbox {
   const { replica, pubkey, verifier } = ports;
   /** Lately verified, so that the copies of other relays cost no signature; the oldest goes first. */
@@ -50,6 +67,8 @@ export function createInbox(ports: {
     const isHead = (id: string, dTag: string): boolean => replica.get(dTag)?.event?.id === id;
     /** By d-tag, the newest id that the relay showed on this REQ. */
     let shown = new Map<string, string>();
+    /** d-tags that it showed anything for. */
+    let came = new Set<string>();
     /** What EOSE waits for; `undefined` once it has come, and events are live. */
     let applied: Promise<unknown>[] | undefined;
     /** Heads that the relay should have had when it was asked. */
@@ -64,6 +83,8 @@ export function createInbox(ports: {
       });
       if (check.type === 'rejected') return check.fault;
       const { dTag } = check;
+      came.add(dTag);
+      ports.onShown(relay.url, dTag, check.type === 'new' ? check.event.id : check.id);
       const record = replica.get(dTag);
       const head = record?.event;
       if (check.type === 'new') recent.set(check.event.id, check.event);
@@ -83,6 +104,7 @@ export function createInbox(ports: {
         onEvent,
         onSent: () => {
           shown = new Map();
+          came = new Set();
           applied = [];
           expected = new Map();
           const now = Math.floor(ports.clock.now() / 1000);
@@ -97,6 +119,8 @@ export function createInbox(ports: {
       },
       complete: async () => {
         const [all, due] = [applied ?? [], expected];
+        if (applied !== undefined)
+          for (const dTag of asked) if (!came.has(dTag)) ports.onShown(relay.url, dTag, undefined);
         applied = undefined;
         expected = new Map();
         await Promise.all(all);
@@ -121,6 +145,25 @@ export function createInbox(ports: {
     });
   }
 
+  function collectOnce(
+    relay: RelayConnection,
+    dTags: readonly string[],
+    onPiece: (dTag: string, event: VerifiedEvent) => void,
+  ): Promise<RequestEnd> {
+    const asked = new Set(dTags);
+    const isAsked = (dTag: string): boolean => asked.has(dTag);
+    const onEvent = (value: unknown): EventFault | 'useful' | 'useless' => {
+      const check = checkEvent(value, { pubkey, isAsked, isVerified: () => false, verifier });
+      if (check.type === 'rejected') return check.fault;
+      if (check.type === 'new') onPiece(check.dTag, check.event);
+      return 'useless';
+    };
+    const [request] = categoryRequests(pubkey, dTags);
+    return new Promise((resolve) => {
+      relay.request(request!.filters, dTags.length, { onEvent }, resolve);
+    });
+  }
+
   return {
     ask: async (relay, dTags) => {
       const requests = categoryRequests(pubkey, dTags);
@@ -130,6 +173,22 @@ export function createInbox(ports: {
         if (ends.includes('incomplete')) return 'incomplete';
       }
       return 'complete';
+    },
+    collect: async (relay, dTags) => {
+      const events = new Map<string, VerifiedEvent>();
+      const starts = Array.from(
+        { length: Math.ceil(dTags.length / MAX_PIECES_PER_REQ) },
+        (_, i) => i * MAX_PIECES_PER_REQ,
+      );
+      const ends = await Promise.all(
+        starts.map((start) =>
+          collectOnce(relay, dTags.slice(start, start + MAX_PIECES_PER_REQ), (dTag, event) => {
+            const known = events.get(dTag);
+            if (known === undefined || compareEvents(event, known) > 0) events.set(dTag, event);
+          }),
+        ),
+      );
+      return { isComplete: !ends.includes('incomplete'), events };
     },
     watch: (relay, dTags) => {
       const stops = categoryRequests(pubkey, dTags).map((request) => {

@@ -6,7 +6,7 @@ import type { EventVerifier, NostrEvent, VerifiedEvent } from '../protocol/event
 import type { RandomBytes } from '../relay/backoff.ts';
 import type { RelayPool } from '../relay/pool.ts';
 import type { RelayConnection, RelayInfo } from '../relay/connection.ts';
-import { createInbox } from './inbox.ts';
+import { createInbox, type Collected } from './inbox.ts';
 import { createOutbox } from './outbox.ts';
 import type { Pacing } from './pacer.ts';
 import type { Replica } from './replica.ts';
@@ -17,6 +17,8 @@ export interface Network {
    * `onAnswer` is called at the first that did.
    */
   ask(dTags: readonly string[], onAnswer?: () => void): Promise<boolean>;
+  /** Asks one relay, by URL, for pieces, by their d-tags. Of an unknown relay: nothing, incompletely. */
+  collect(relay: string, dTags: readonly string[]): Promise<Collected>;
   /** Keeps these categories, and only these, up to date by live subscriptions. */
   watch(dTags: readonly string[]): void;
   /** A record of the replica changed. */
@@ -45,8 +47,12 @@ export function createNetwork(ports: {
   readonly onAnswer: (dTag: string, relay: string, event: VerifiedEvent, answer: Answer) => void;
 }): Network {
   const { pool } = ports;
-  const inbox = createInbox({ ...ports, relays: () => [...pool.connections.keys()] });
-  const outbox = createOutbox({ ...ports, ask: inbox.ask });
+  const inbox = createInbox({
+    ...ports,
+    relays: () => [...pool.connections.keys()],
+    onShown: (relay, dTag, id) => outbox.shown(relay, dTag, id),
+  });
+  const outbox = createOutbox({ ...ports, ask: inbox.ask, collect: inbox.collect });
   let watched: readonly string[] = [];
   const watches = new Map<string, () => void>();
 
@@ -62,6 +68,10 @@ export function createNetwork(ports: {
         if (end === 'complete') onAnswer?.();
         return end;
       }),
+    collect: async (url, dTags) => {
+      const relay = pool.connections.get(url);
+      return relay === undefined ? { isComplete: false, events: new Map() } : inbox.collect(relay, dTags);
+    },
     watch: (dTags) => {
       watched = dTags;
       for (const relay of pool.connections.values()) watch(relay);

@@ -15,14 +15,17 @@ interface Bucket {
 }
 
 export interface Pacer {
-  /** 0 where the value `id` may go out now (then to every relay, as often as it takes), else the ms to wait. */
-  waitMs(category: string, id: string): number;
+  /**
+   * 0 where the value `id` may go out now (then to every relay, as often as it takes), else the ms to wait. `events`: how
+   * many it consists of.
+   */
+  waitMs(category: string, id: string, events: number): number;
 }
 
 export function createPacer(clock: Clock, { burst, intervalMs }: Pacing): Pacer {
   const buckets = new Map<string, Bucket>();
   return {
-    waitMs: (category, id) => {
+    waitMs: (category, id, events) => {
       const now = clock.now();
       const bucket = buckets.get(category) ?? { tokens: burst, filledAt: now, released: '' };
       buckets.set(category, bucket);
@@ -31,7 +34,7 @@ export function createPacer(clock: Clock, { burst, intervalMs }: Pacing): Pacer 
       bucket.tokens = Math.min(burst, bucket.tokens + Math.max(0, now - bucket.filledAt) / intervalMs);
       bucket.filledAt = now;
       if (bucket.tokens < 1) return Math.ceil((1 - bucket.tokens) * intervalMs);
-      bucket.tokens -= 1;
+      bucket.tokens = Math.max(0, bucket.tokens - events);
       bucket.released = id;
       return 0;
     },

@@ -1,17 +1,15 @@
 /** Replica → app: fetch, syncAll, poll, subscribe, and the events about what other devices wrote. */
 
 import { toIso, type Clock } from '../clock.ts';
-import { isNostrSyncError, NostrSyncError } from '../errors.ts';
+import { isNostrSyncError, NostrSyncError, type ErrorCode } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
-import { deviceIdOf, formatOf, isExpired, isTombstone, type VerifiedEvent } from '../protocol/event.ts';
-import { EVENT_OVERHEAD_CHARS, MAX_RECENT_CHARS } from '../protocol/limits.ts';
+import { deviceIdOf, isExpired, isTombstone, type VerifiedEvent } from '../protocol/event.ts';
 import { decodePayload } from '../protocol/payload.ts';
+import type { Content } from './content.ts';
 import { callListener, type Emitter, type FetchResult } from './events.ts';
 import type { Network } from './network.ts';
-import { createRecent } from './recent.ts';
 import { isOwnHead } from './record.ts';
 import type { Change, Replica } from './replica.ts';
-import type { Hand } from './signing.ts';
 
 /** One `subscribe` call of the app. Lives as long as the engine, over every change of signer. */
 export interface Subscription {
@@ -30,45 +28,47 @@ export interface Reader {
   changed(change: Change): void;
   /** This process wrote the head `id`: no news to itself. */
   wrote(dTag: string, id: string): void;
-  /** Drops every decrypted value. */
-  forget(): void;
 }
 
 type Source = FetchResult['source'];
+
+/** Two heads of which the second's writer had not seen the first. */
+interface Overwrite {
+  readonly mine: VerifiedEvent;
+  readonly theirs: VerifiedEvent;
+}
+
+/** What says nothing about the value itself. */
+function isPassing(error: unknown): boolean {
+  return ['SIGNER_NOT_SET', 'INCOMPLETE', 'STORE_FAILED', 'CLOSED'].some((code) =>
+    isNostrSyncError(error, code as ErrorCode),
+  );
+}
 
 export function createReader(ports: {
   readonly clock: Clock;
   readonly replica: Replica;
   readonly network: () => Network;
-  readonly hand: Hand;
+  readonly content: Content;
   readonly canRead: () => boolean;
   readonly emitter: Emitter;
   readonly subscriptions: ReadonlySet<Subscription>;
 }): Reader {
-  const { replica, hand, emitter } = ports;
-  /** Plaintexts by event id. */
-  const plaintexts = createRecent<string>(MAX_RECENT_CHARS, (text) => text.length + EVENT_OVERHEAD_CHARS);
+  const { replica, emitter } = ports;
   /** Ids of events found unreadable: each is reported once. */
   const reported = new Set<string>();
   /** poll's cursor: by d-tag, what was handed out in this process. */
   const polled = new Map<string, string>();
   /** By d-tag, the last id that `updated` told of. */
   const announced = new Map<string, string>();
+  /** By d-tag, a conflict whose newer side is not complete yet. */
+  const conflicts = new Map<string, Overwrite>();
   /** By d-tag, the last id that this process wrote. */
   const written = new Map<string, string>();
 
   // Decrypting
 
-  async function plaintextOf(event: VerifiedEvent): Promise<string> {
-    const known = plaintexts.get(event.id);
-    if (known !== undefined) return known;
-    const text = await hand.decrypt(event.content);
-    if (!ports.canRead()) throw new NostrSyncError('SIGNER_NOT_SET', 'Cannot read: the signer was cleared');
-    plaintexts.set(event.id, text);
-    return text;
-  }
-
-  /** The value of one event. Throws `UNDECODABLE`, or `SIGNER_NOT_SET`. */
+  /** The value of one event. Throws `UNDECODABLE`, `INCOMPLETE`, `STORE_FAILED` or `SIGNER_NOT_SET`. */
   async function decode(event: VerifiedEvent, dTag: string, source: Source): Promise<FetchResult> {
     const category = categoryOf(dTag);
     const about = {
@@ -80,12 +80,13 @@ export function createReader(ports: {
     };
     if (isTombstone(event)) return { ...about, payload: null, deleted: true };
     try {
-      const format = formatOf(event);
-      if (format !== undefined)
-        throw new Error(`its format ${JSON.stringify(format.slice(0, 40))} is not known to this version`);
-      return { ...about, payload: decodePayload(await plaintextOf(event)) };
+      return { ...about, payload: decodePayload(await ports.content.textOf(event, dTag)) };
     } catch (cause) {
-      if (isNostrSyncError(cause, 'SIGNER_NOT_SET')) throw cause;
+      if (isNostrSyncError(cause, 'INCOMPLETE') && !reported.has(event.id)) {
+        reported.add(event.id);
+        emitter.emit('error', cause);
+      }
+      if (isPassing(cause)) throw cause;
       const error = new NostrSyncError(
         'UNDECODABLE',
         `Cannot read the newest value of ${JSON.stringify(category)}`,
@@ -115,8 +116,8 @@ export function createReader(ports: {
     try {
       return await decode(record.event, dTag, source);
     } catch (error) {
-      if (!isNostrSyncError(error, 'UNDECODABLE') || record.before === undefined || isGone(record.before))
-        throw error;
+      const isUnreadable = isNostrSyncError(error, 'UNDECODABLE') || isNostrSyncError(error, 'INCOMPLETE');
+      if (!isUnreadable || record.before === undefined || isGone(record.before)) throw error;
       return decode(record.before, dTag, source).catch(() => {
         throw error;
       });
@@ -125,7 +126,7 @@ export function createReader(ports: {
 
   /** `undefined` for what cannot be read: one bad category never fails the rest. */
   function unlessUndecodable(error: unknown): undefined {
-    if (!isNostrSyncError(error, 'UNDECODABLE')) throw error;
+    if (!isNostrSyncError(error, 'UNDECODABLE') && !isNostrSyncError(error, 'INCOMPLETE')) throw error;
   }
 
   // Asking
@@ -172,7 +173,8 @@ export function createReader(ports: {
     callListener(subscription.listener, result);
   }
 
-  async function tellConflict(dTag: string, mine: VerifiedEvent, theirs: VerifiedEvent): Promise<void> {
+  async function tellConflict(dTag: string, { mine, theirs }: Overwrite): Promise<void> {
+    conflicts.delete(dTag);
     if (!emitter.has('conflict') || !ports.canRead()) return;
     try {
       const conflict = {
@@ -181,8 +183,9 @@ export function createReader(ports: {
         theirs: await decode(theirs, dTag, 'relay'),
       };
       emitter.emit('conflict', conflict);
-    } catch {
+    } catch (error) {
       // What cannot be read was reported as such; without the signer nobody may look.
+      if (isNostrSyncError(error, 'INCOMPLETE')) conflicts.set(dTag, { mine, theirs });
     }
   }
 
@@ -217,10 +220,11 @@ export function createReader(ports: {
           .catch(() => undefined);
       }
     },
-    changed: ({ dTag, effects }) => {
+    changed: ({ dTag, record, effects }) => {
       for (const effect of effects) {
         if (effect.type === 'advanced') void announce(dTag);
-        if (effect.type === 'conflict') void tellConflict(dTag, effect.mine, effect.theirs);
+        const told = effect.type === 'conflict' ? effect : conflicts.get(dTag);
+        if (told?.theirs.id === record?.event?.id && told !== undefined) void tellConflict(dTag, told);
       }
     },
     wrote: (dTag, id) => {
@@ -229,6 +233,5 @@ export function createReader(ports: {
       for (const subscription of ports.subscriptions)
         if (subscription.dTags.has(dTag)) subscription.delivered.set(dTag, id);
     },
-    forget: plaintexts.clear,
   };
 }

@@ -9,16 +9,65 @@
  *  I9  Every input again is a no-op: it returns the same record object and no effects.
  *  I11 `own.stamp` never decreases, and a write below it, or equal to one that was carried, is `stale`.
  *  I12 A relay's delivery leaves `pending` only by that relay's own word about this very head.
+ *
+ * Of values in pieces (docs/PROTOCOL.md section 6):
+ *  P1  A relay that has a head has all pieces of it: pieces are sent before the head, and collected only when no relay's
+ *      head refers to them. So a relay that shows a head in pieces is taken to have these.
+ *  P2  A head whose pieces are not all in the store is not shown, not sent, and not built upon.
  */
 
 import { covers, vectorOf } from '../protocol/causality.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { compareEvents } from '../protocol/order.ts';
-import { deliveryOf, isOwnHead, type Delivery, type HeadRecord } from './record.ts';
+import { MAX_ORPHANS } from '../protocol/limits.ts';
+import {
+  deliveryOf,
+  EMPTY_RECORD,
+  isInPieces,
+  isOwnHead,
+  isWhole,
+  readableOf,
+  readablePiecesOf,
+  type Delivery,
+  type HeadRecord,
+  type Orphan,
+  type Piece,
+} from './record.ts';
 
 export type Input =
   /** A write of this device. */
-  | { readonly type: 'write'; readonly event: VerifiedEvent; readonly device: string }
+  | {
+      readonly type: 'write';
+      readonly event: VerifiedEvent;
+      readonly device: string;
+      /** Of one in pieces: those that were made for it, by name, and the names of all. */
+      readonly made?: ReadonlyMap<string, VerifiedEvent>;
+      readonly names?: readonly string[];
+      /** The same value as that of the own head, with all pieces made anew. */
+      readonly isRenewal?: boolean;
+    }
+  /** The head `id` is whole: these are its pieces. `lacking`: relays that did not show some of them when asked. */
+  | {
+      readonly type: 'assembled';
+      readonly id: string;
+      readonly made: ReadonlyMap<string, VerifiedEvent>;
+      readonly lacking: ReadonlyMap<string, ReadonlySet<string>>;
+    }
+  /** What a relay has of a piece of the head; `undefined`: nothing. */
+  | {
+      readonly type: 'piece';
+      readonly relay: string;
+      readonly name: string;
+      readonly delivery: 'acknowledged' | 'confirmed' | undefined;
+    }
+  /** What a relay had of the pieces of the head `id` does not count any more. */
+  | { readonly type: 'forget-pieces'; readonly relay: string; readonly id: string }
+  /** A relay has destroyed or refused a piece of the own head `id` in the form that it has. */
+  | { readonly type: 'broken'; readonly id: string }
+  /** Every relay has the head `id`: what is not part of it is an orphan since `at` (ms). */
+  | { readonly type: 'replicated'; readonly id: string; readonly at: number }
+  /** These orphans were collected. */
+  | { readonly type: 'collected'; readonly names: ReadonlySet<string> }
   /** Nobody will hear of the write again: every relay refused it while its writer still waited. */
   | { readonly type: 'withdraw'; readonly id: string }
   /** A relay showed this event. `relays`: all that are configured. */
@@ -48,7 +97,7 @@ export type Input =
 export type Effect =
   /** The write came too late: the head, or an own write, is not below it. Stamp again. */
   | { readonly type: 'stale' }
-  /** The head changed by another's write. */
+  /** The head changed by another's write, or has become whole. */
   | { readonly type: 'advanced'; readonly event: VerifiedEvent }
   /** A write of this device (held in `mine`) was replaced by one that had not seen it. */
   | { readonly type: 'conflict'; readonly mine: VerifiedEvent; readonly theirs: VerifiedEvent };
@@ -67,9 +116,11 @@ export function reconcile(
 ): Outcome {
   switch (input.type) {
     case 'write':
-      return write(record, input.event, input.device, uncarried);
+      return write(record, input, uncarried);
     case 'shown':
       return shown(record, input.relay, input.event, input.relays);
+    case 'assembled':
+      return assembled(record, input);
     case 'withdraw':
       return change(record, input.id, (head) =>
         isOwnHead(head)
@@ -81,20 +132,46 @@ export function reconcile(
               deliveries: new Map(),
               own: { ...head.own!, lost: true },
               unreadable: false,
+              pieces: head.piecesBefore,
+              piecesBefore: undefined,
+              orphans: orphansOf(head, head.piecesBefore),
+              isBroken: false,
             }
           : head,
       );
     case 'lacking':
       return change(record, input.id, (head) =>
-        deliveryOf(head, input.relay) === 'refused' ? head : withDelivery(head, input.relay, 'pending'),
+        deliveryOf(head, input.relay) === 'refused'
+          ? head
+          : withoutPieces(withDelivery(head, input.relay, 'pending'), input.relay),
       );
     case 'answered':
       return change(record, input.id, (head) =>
         // A read-back says more than an OK that comes after it.
-        deliveryOf(head, input.relay) === 'confirmed'
+        head.deliveries.get(input.relay) === 'confirmed' && input.delivery === 'acknowledged'
           ? head
           : withDelivery(head, input.relay, input.delivery, input.superseded),
       );
+    case 'piece':
+      return { record: record && withPiece(record, input.relay, input.name, input.delivery), effects: [] };
+    case 'forget-pieces':
+      return change(record, input.id, (head) => withoutPieces(head, input.relay));
+    case 'broken':
+      return change(record, input.id, (head) =>
+        head.isBroken || !isOwnHead(head) ? head : { ...head, isBroken: true },
+      );
+    case 'replicated':
+      return change(record, input.id, (head) =>
+        head.orphans.every((orphan) => orphan.since !== undefined)
+          ? head
+          : { ...head, orphans: head.orphans.map(({ name, since = input.at }) => ({ name, since })) },
+      );
+    case 'collected': {
+      if (record === undefined || !record.orphans.some(({ name }) => input.names.has(name)))
+        return { record, effects: [] };
+      const orphans = record.orphans.filter(({ name }) => !input.names.has(name));
+      return { record: { ...record, orphans }, effects: [] };
+    }
     case 'resave':
       return { record, effects: [] };
     case 'unreadable':
@@ -103,7 +180,7 @@ export function reconcile(
       if (record === undefined || !record.deliveries.has(input.relay)) return { record, effects: [] };
       const deliveries = new Map(record.deliveries);
       deliveries.delete(input.relay);
-      return { record: { ...record, deliveries }, effects: [] };
+      return { record: withoutPieces({ ...record, deliveries }, input.relay), effects: [] };
     }
   }
 }
@@ -121,37 +198,146 @@ function withDelivery(record: HeadRecord, relay: string, delivery: Delivery, sup
   if (record.deliveries.get(relay) === delivery) return record;
   const next = { ...record, deliveries: new Map([...record.deliveries, [relay, delivery]]) };
   const taken = !superseded && (delivery === 'acknowledged' || delivery === 'confirmed');
+  if (!taken) return next;
+  const held = delivery === 'confirmed' ? withPieces(next, relay) : next;
+  const proven =
+    record.pieces === undefined ? record.proven : new Map([...record.proven, [relay, record.event!.id]]);
   // A write of ours that a relay has taken can neither be withdrawn nor prove unreadable: nothing needs its `before`.
-  return taken && isOwnHead(record)
-    ? { ...next, before: undefined, own: { ...record.own!, acknowledged: true } }
-    : next;
+  return isOwnHead(record)
+    ? {
+        ...held,
+        proven,
+        before: undefined,
+        piecesBefore: undefined,
+        own: { ...record.own!, acknowledged: true },
+      }
+    : { ...held, proven };
 }
 
-/** The newest value that can be read once `record`'s head is replaced. */
-function readableOf(record: HeadRecord | undefined): VerifiedEvent | undefined {
-  return record?.unreadable === true ? record.before : record?.event;
+// Pieces
+
+/** The relay shows the head: P1. Of what this device has sent itself, it is still asked to show the pieces. */
+function withPieces(record: HeadRecord, relay: string): HeadRecord {
+  if (record.pieces?.every((piece) => piece.deliveries.has(relay)) !== false) return record;
+  const delivery = isOwnHead(record) ? 'acknowledged' : 'confirmed';
+  const pieces = record.pieces.map((piece) =>
+    piece.deliveries.has(relay)
+      ? piece
+      : { ...piece, deliveries: new Map([...piece.deliveries, [relay, delivery] as const]) },
+  );
+  return { ...record, pieces };
 }
+
+function withPiece(
+  record: HeadRecord,
+  relay: string,
+  name: string,
+  delivery: 'acknowledged' | 'confirmed' | undefined,
+): HeadRecord {
+  const known = record.pieces?.find((piece) => piece.name === name);
+  if (known === undefined || known.deliveries.get(relay) === delivery) return record;
+  if (delivery === 'acknowledged' && known.deliveries.has(relay)) return record;
+  const deliveries = new Map(known.deliveries);
+  if (delivery === undefined) deliveries.delete(relay);
+  else deliveries.set(relay, delivery);
+  return {
+    ...record,
+    pieces: record.pieces!.map((piece) => (piece === known ? { ...piece, deliveries } : piece)),
+  };
+}
+
+function withoutPieces(record: HeadRecord, relay: string): HeadRecord {
+  const proven = new Map(record.proven);
+  proven.delete(relay);
+  const pieces = record.pieces?.map((piece) => {
+    const deliveries = new Map(piece.deliveries);
+    return deliveries.delete(relay) ? { ...piece, deliveries } : piece;
+  });
+  const isSame =
+    proven.size === record.proven.size && (pieces?.every((piece, i) => piece === record.pieces![i]) ?? true);
+  return isSame ? record : { ...record, proven, pieces };
+}
+
+/** What is left behind where the head that follows `record` consists of `kept`. The oldest are forgotten first. */
+function orphansOf(record: HeadRecord | undefined, kept: readonly Piece[] = []): readonly Orphan[] {
+  if (record === undefined) return [];
+  const all = new Map(record.orphans.map((orphan) => [orphan.name, orphan]));
+  for (const { name } of [...(record.piecesBefore ?? []), ...(record.pieces ?? [])])
+    if (!all.has(name)) all.set(name, { name, since: undefined });
+  for (const { name } of kept) all.delete(name);
+  return all.size === 0 ? [] : [...all.values()].slice(-MAX_ORPHANS);
+}
+
+// Heads
 
 function write(
   record: HeadRecord | undefined,
-  event: VerifiedEvent,
-  device: string,
+  { event, device, made, names, isRenewal }: Extract<Input, { readonly type: 'write' }>,
   uncarried: string | undefined,
 ): Outcome {
   const head = record?.event;
   const replaces = head !== undefined && head.id === uncarried && isOwnHead(record!);
   const floor = Math.max(record?.own?.stamp ?? -1, head?.created_at ?? -1);
-  if (event.created_at < floor || (event.created_at === floor && !replaces))
-    return { record, effects: [{ type: 'stale' }] };
+  const stale: Outcome = { record, effects: [{ type: 'stale' }] };
+  if (event.created_at < floor || (event.created_at === floor && !replaces)) return stale;
+  const pieces = piecesOf(record, new Set(names), made);
+  // The pieces that it was to share are gone from the store meanwhile.
+  if (pieces === undefined) return stale;
   return {
     record: {
       event,
       deliveries: new Map(),
-      before: readableOf(record),
+      // What is renewed may have been taken by no relay: then it is withdrawn with its renewal.
+      before: isRenewal === true ? record?.before : readableOf(record),
       own: { device, id: event.id, stamp: event.created_at, acknowledged: false, lost: false },
       unreadable: false,
+      pieces: names && pieces,
+      piecesBefore: isRenewal === true ? record?.piecesBefore : readablePiecesOf(record),
+      proven: record?.proven ?? EMPTY_RECORD.proven,
+      orphans: orphansOf(record, pieces),
+      isBroken: false,
     },
     effects: [],
+  };
+}
+
+/** New ones, and those of the record that go on with what relays have of them. `undefined` where one is missing. */
+function piecesOf(
+  record: HeadRecord | undefined,
+  names: ReadonlySet<string>,
+  made: ReadonlyMap<string, VerifiedEvent> = new Map(),
+): Piece[] | undefined {
+  const known = new Map(
+    [...(record?.piecesBefore ?? []), ...(record?.pieces ?? [])].map((piece) => [piece.name, piece]),
+  );
+  const pieces: Piece[] = [];
+  for (const name of names) {
+    const event = made.get(name);
+    const piece =
+      event === undefined ? known.get(name) : { name, stamp: event.created_at, deliveries: new Map() };
+    if (piece === undefined) return undefined;
+    pieces.push(piece);
+  }
+  return pieces;
+}
+
+function assembled(
+  record: HeadRecord | undefined,
+  { id, made, lacking }: Extract<Input, { readonly type: 'assembled' }>,
+): Outcome {
+  if (record?.event?.id !== id || isWhole(record)) return { record, effects: [] };
+  const holders = [...record.deliveries].filter(([, delivery]) => delivery === 'confirmed');
+  const pieces = [...made].map(([name, event]) => ({
+    name,
+    stamp: event.created_at,
+    deliveries: new Map(
+      holders.filter(([relay]) => lacking.get(relay)?.has(name) !== true) as [string, 'confirmed'][],
+    ),
+  }));
+  const proven = new Map([...record.proven, ...holders.map(([relay]) => [relay, id] as const)]);
+  return {
+    record: { ...record, pieces, proven, orphans: orphansOf(record, pieces) },
+    effects: [{ type: 'advanced', event: record.event }],
   };
 }
 
@@ -175,6 +361,12 @@ function shown(
     before: readableOf(record),
     own: overwritten ? { ...own, lost: true } : own,
     unreadable: false,
+    pieces: undefined,
+    piecesBefore: readablePiecesOf(record),
+    proven: record?.proven ?? EMPTY_RECORD.proven,
+    // Which pieces a head in pieces shares with the former is known once it is whole.
+    orphans: isInPieces(event) ? (record?.orphans ?? []) : orphansOf(record),
+    isBroken: false,
   };
   const effects: Effect[] = [{ type: 'advanced', event }];
   if (overwritten && head !== undefined) effects.push({ type: 'conflict', mine: head, theirs: event });

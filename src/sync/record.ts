@@ -1,7 +1,10 @@
 /** What a device keeps of one category: its head and what each relay is known to have of it. One store entry. */
 
+import { CHUNKED, isPieceName } from '../protocol/chunks.ts';
 import {
   checkEvent,
+  formatOf,
+  isHex32,
   parseEvent,
   type EventVerifier,
   type NostrEvent,
@@ -27,6 +30,23 @@ export interface OwnWrite {
   readonly lost: boolean;
 }
 
+/** A piece of a value larger than one event: an event of its own in the store, under `piece/`. */
+export interface Piece {
+  /** What `pieceDTag` takes. */
+  readonly name: string;
+  /** created_at in s. */
+  readonly stamp: number;
+  /** By relay: `acknowledged` it said OK, `confirmed` it showed the piece, or a value that the piece is part of. */
+  readonly deliveries: ReadonlyMap<string, 'acknowledged' | 'confirmed'>;
+}
+
+/** A piece of a former value, still on the relays. */
+export interface Orphan {
+  readonly name: string;
+  /** Since when every relay has what came after it, in ms; `undefined` while one may not. */
+  readonly since: number | undefined;
+}
+
 /** `E`: whether its events were verified since they were read from the store. */
 export interface HeadRecord<E extends NostrEvent = VerifiedEvent> {
   /** The head: the greatest verified event of the address. Absent only after the first write was withdrawn. */
@@ -38,10 +58,56 @@ export interface HeadRecord<E extends NostrEvent = VerifiedEvent> {
   readonly own: OwnWrite | undefined;
   /** The head could not be decrypted or parsed. */
   readonly unreadable: boolean;
+  /** The pieces of a head in pieces, once all of them are in the store; of any other head none. */
+  readonly pieces: readonly Piece[] | undefined;
+  /** Those of `before`. */
+  readonly piecesBefore: readonly Piece[] | undefined;
+  /** By relay, the id of the last head in pieces that it was known to have, and so all of that head's pieces. */
+  readonly proven: ReadonlyMap<string, string>;
+  /** Oldest first. */
+  readonly orphans: readonly Orphan[];
+  /** The pieces of this device's own head must be made anew, because a relay has destroyed or refused one. */
+  readonly isBroken: boolean;
 }
 
-/** The format of an entry. Raised when it changes; every older one stays readable. */
+/** What a record starts from. */
+export const EMPTY_RECORD: HeadRecord<never> = {
+  event: undefined,
+  deliveries: new Map(),
+  before: undefined,
+  own: undefined,
+  unreadable: false,
+  pieces: undefined,
+  piecesBefore: undefined,
+  proven: new Map(),
+  orphans: [],
+  isBroken: false,
+};
+
+export function isInPieces(event: NostrEvent): boolean {
+  return formatOf(event) === CHUNKED;
+}
+
+/** Whether the head and, where it is in pieces, all of these are here. */
+export function isWhole(record: HeadRecord<NostrEvent>): boolean {
+  return record.event !== undefined && (record.pieces !== undefined || !isInPieces(record.event));
+}
+
+/** The newest event that the device can show: the head, or what was before it while that is unreadable or not whole. */
+export function readableOf<E extends NostrEvent>(record: HeadRecord<E> | undefined): E | undefined {
+  if (record?.event === undefined) return undefined;
+  return record.unreadable || !isWhole(record) ? record.before : record.event;
+}
+
+/** The pieces of `readableOf`. */
+export function readablePiecesOf(record: HeadRecord<NostrEvent> | undefined): readonly Piece[] | undefined {
+  if (record?.event === undefined) return undefined;
+  return record.unreadable || !isWhole(record) ? record.piecesBefore : record.pieces;
+}
+
+/** The formats of an entry. The second has what the first lacks about pieces, and is written only where there is some. */
 const VERSION = 1;
+const VERSION_WITH_PIECES = 2;
 const DELIVERIES = new Set<unknown>([
   'pending',
   'unseen',
@@ -50,8 +116,26 @@ const DELIVERIES = new Set<unknown>([
   'refused',
 ] satisfies Delivery[]);
 
+/** A store entry's form of a map. */
+type Listed<T> = Readonly<Record<string, T>>;
+
+const toPieces = (pieces: readonly Piece[] | undefined): unknown =>
+  pieces?.map((piece) => ({ ...piece, deliveries: Object.fromEntries(piece.deliveries) }));
+
 export function serializeRecord(record: HeadRecord): string {
-  return JSON.stringify({ v: VERSION, ...record, deliveries: Object.fromEntries(record.deliveries) });
+  const { pieces, piecesBefore, proven, orphans, isBroken, ...plain } = record;
+  const first = { ...plain, deliveries: Object.fromEntries(record.deliveries) };
+  if (pieces === undefined && piecesBefore === undefined && orphans.length === 0)
+    return JSON.stringify({ v: VERSION, ...first });
+  return JSON.stringify({
+    v: VERSION_WITH_PIECES,
+    ...first,
+    pieces: toPieces(pieces),
+    piecesBefore: toPieces(piecesBefore),
+    proven: Object.fromEntries(proven),
+    orphans,
+    isBroken,
+  });
 }
 
 function parseOwn(value: unknown): OwnWrite | undefined {
@@ -67,11 +151,35 @@ function parseOwn(value: unknown): OwnWrite | undefined {
   return fits ? own : undefined;
 }
 
+/** Throws where it is damaged. */
+function parsePieces(value: unknown): readonly Piece[] | undefined {
+  type Stored = Omit<Piece, 'deliveries'> & { readonly deliveries: Listed<'acknowledged'> };
+  return (value as readonly Stored[] | undefined)?.map(({ name, stamp, deliveries }) => {
+    const on = Object.entries(deliveries);
+    const fits =
+      isPieceName(name) &&
+      Number.isSafeInteger(stamp) &&
+      on.every(([, delivery]) => ['acknowledged', 'confirmed'].includes(delivery));
+    if (!fits) throw new Error('damaged');
+    return { name, stamp, deliveries: new Map(on) };
+  });
+}
+
+/** Throws where it is damaged. */
+function parseOrphans(value: unknown): readonly Orphan[] {
+  return (value as Orphan[]).map(({ name, since }) => {
+    if (!isPieceName(name) || (since !== undefined && !Number.isSafeInteger(since)))
+      throw new Error('damaged');
+    return { name, since };
+  });
+}
+
 /** A record from the store by shape alone; `undefined` where it is unusable. Its bytes are as hostile as a relay's. */
 export function parseRecord(text: string): HeadRecord<NostrEvent> | undefined {
   try {
     const stored = JSON.parse(text) as Record<string, unknown>;
-    if (stored['v'] !== VERSION) return undefined;
+    const hasPieces = stored['v'] === VERSION_WITH_PIECES;
+    if (stored['v'] !== VERSION && !hasPieces) return undefined;
     const event = parseEvent(stored['event']);
     const before = parseEvent(stored['before']);
     const own = parseOwn(stored['own']);
@@ -80,9 +188,23 @@ export function parseRecord(text: string): HeadRecord<NostrEvent> | undefined {
       (stored['before'] !== undefined && before === undefined) ||
       (stored['own'] !== undefined && own === undefined);
     if (damaged || (event === undefined && own === undefined)) return undefined;
-    const deliveries = Object.entries(stored['deliveries'] as Record<string, Delivery>);
+    const deliveries = Object.entries(stored['deliveries'] as Listed<Delivery>);
     if (!deliveries.every(([, delivery]) => DELIVERIES.has(delivery))) return undefined;
-    return { event, deliveries: new Map(deliveries), before, own, unreadable: stored['unreadable'] === true };
+    const first = {
+      ...EMPTY_RECORD,
+      ...{ event, deliveries: new Map(deliveries), before, own, unreadable: stored['unreadable'] === true },
+    };
+    if (!hasPieces) return first;
+    const proven = Object.entries(stored['proven'] as Listed<string>);
+    if (!proven.every(([, id]) => isHex32(id))) return undefined;
+    return {
+      ...first,
+      pieces: parsePieces(stored['pieces']),
+      piecesBefore: parsePieces(stored['piecesBefore']),
+      proven: new Map(proven),
+      orphans: parseOrphans(stored['orphans']),
+      isBroken: stored['isBroken'] === true,
+    };
   } catch {
     return undefined;
   }
@@ -104,8 +226,24 @@ export function verifyRecord(
   return isGenuine(event) && isGenuine(before) ? { ...record, event, before } : undefined;
 }
 
+/** What a relay has of the head: of one in pieces, what it has of the whole. */
 export function deliveryOf(record: HeadRecord<NostrEvent>, relay: string): Delivery {
-  return record.deliveries.get(relay) ?? 'pending';
+  const delivery = record.deliveries.get(relay) ?? 'pending';
+  if (record.pieces === undefined || (delivery !== 'acknowledged' && delivery !== 'confirmed'))
+    return delivery;
+  const states = record.pieces.map((piece) => piece.deliveries.get(relay));
+  if (states.includes(undefined)) return 'pending';
+  return states.includes('acknowledged') ? 'acknowledged' : delivery;
+}
+
+/** Whether a relay is to be sent the head. What is not whole here can be sent by others alone. */
+export function isOwed(record: HeadRecord<NostrEvent> | undefined, relay: string): boolean {
+  return record !== undefined && isWhole(record) && deliveryOf(record, relay) === 'pending';
+}
+
+/** How many pieces were made for this head, rather than for one before it. */
+export function newPiecesOf(record: HeadRecord<NostrEvent>): number {
+  return (record.pieces ?? []).filter((piece) => piece.stamp === record.event?.created_at).length;
 }
 
 export function isOwnHead(record: HeadRecord<NostrEvent>): boolean {

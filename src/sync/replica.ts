@@ -5,7 +5,8 @@
 
 import type { Clock } from '../clock.ts';
 import { isNostrSyncError, NostrSyncError } from '../errors.ts';
-import type { EventVerifier, NostrEvent, VerifiedEvent } from '../protocol/event.ts';
+import { pieceDTag } from '../protocol/chunks.ts';
+import { checkEvent, type EventVerifier, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
 import { compareEvents } from '../protocol/order.ts';
 import type { Store } from '../store/store.ts';
 import { STORE_RETRY_MS } from '../protocol/limits.ts';
@@ -28,6 +29,8 @@ export interface Replica {
   peek(dTag: string): HeadRecord<NostrEvent> | undefined;
   /** Every category with a record. */
   dTags(): Iterable<string>;
+  /** A piece from the store, verified; `undefined` where it is not there or not genuine. Rejects where the store fails. */
+  piece(dTag: string, name: string): Promise<VerifiedEvent | undefined>;
   /**
    * Decides and saves. Resolves with the effects after the save, and after `onChange` was told. A write that cannot be saved
    * rejects with `STORE_FAILED` and has changed nothing; anything else then takes effect in memory and is saved later.
@@ -65,7 +68,11 @@ interface Decision {
 
 /** Whether a caller waits for this input to be on the medium, or else not to be at all. */
 function isOwn(input: Input): boolean {
-  return input.type === 'write' || input.type === 'withdraw';
+  return ['write', 'withdraw', 'assembled'].includes(input.type);
+}
+
+function pieceNames(record: HeadRecord | undefined): string[] {
+  return [...(record?.pieces ?? []), ...(record?.piecesBefore ?? [])].map(({ name }) => name);
 }
 
 export async function openReplica(ports: {
@@ -83,6 +90,7 @@ export async function openReplica(ports: {
   const { store, pubkey, verifier } = ports;
   const prefix = `head/${pubkey}/`;
   const keyOf = (dTag: string): string => prefix + dTag;
+  const pieceKeyOf = (dTag: string, name: string): string => `piece/${pubkey}/${pieceDTag(dTag, name)}`;
 
   const entries = new Map<string, Entry>();
   /** Records that are newer than the store, because it failed. */
@@ -132,6 +140,12 @@ export async function openReplica(ports: {
     return storeIsAhead ? stored : ours;
   }
 
+  /** Whether `event` is what the record means by `name`: another may have been made for a write that came too late. */
+  function isPieceOf(record: HeadRecord, name: string, event: VerifiedEvent): boolean {
+    const piece = [...(record.pieces ?? []), ...(record.piecesBefore ?? [])].find((one) => one.name === name);
+    return piece?.stamp === event.created_at;
+  }
+
   function decide(jobs: readonly Job[], baseOf: (dTag: string) => HeadRecord | undefined): Decision {
     const changes = new Map<string, Change>();
     const effects = jobs.map(({ dTag, input }) => {
@@ -176,6 +190,14 @@ export async function openReplica(ports: {
           const text = serializeRecord(record);
           writes.set(keyOf(dTag), text);
           raws.set(dTag, text);
+          const kept = new Set(pieceNames(record));
+          for (const name of pieceNames(read(dTag, raw)))
+            if (!kept.has(name)) writes.set(pieceKeyOf(dTag, name), null);
+          for (const job of jobs) {
+            if (job.dTag !== dTag || !('made' in job.input)) continue;
+            for (const [name, event] of job.input.made ?? [])
+              if (isPieceOf(record, name, event)) writes.set(pieceKeyOf(dTag, name), JSON.stringify(event));
+          }
           // What could not be read is kept for whoever may be able to.
           if (raw !== undefined && previous === undefined) writes.set(`unreadable/${keyOf(dTag)}`, raw);
         }
@@ -297,6 +319,17 @@ export async function openReplica(ports: {
       return entry.raw === undefined ? undefined : parseRecord(entry.raw);
     },
     dTags: () => entries.keys(),
+    piece: async (dTag, name) => {
+      const text = await store.get(pieceKeyOf(dTag, name));
+      if (text === undefined) return undefined;
+      try {
+        const isAsked = (address: string): boolean => address === pieceDTag(dTag, name);
+        const check = checkEvent(JSON.parse(text), { pubkey, isAsked, isVerified: () => false, verifier });
+        return check.type === 'new' ? check.event : undefined;
+      } catch {
+        return undefined;
+      }
+    },
     apply,
     claim: (dTag) => {
       const isWritten = (job: Job): boolean => job.dTag === dTag && job.input.type === 'write';

@@ -5,6 +5,7 @@ import { NostrSyncError } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
 import { deviceHash } from '../protocol/causality.ts';
 import type { Answer } from '../protocol/answer.ts';
+import type { Compression } from '../protocol/compression.ts';
 import type { EventTemplate, EventVerifier, NostrEvent } from '../protocol/event.ts';
 import { SKEW_REPORT_SECONDS } from '../protocol/limits.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
@@ -13,8 +14,10 @@ import type { RelayPool } from '../relay/pool.ts';
 import type { Signer } from '../signer/signer.ts';
 import type { Store } from '../store/store.ts';
 import type { Tabs } from '../tabs/tabs.ts';
+import { createContent } from './content.ts';
 import type { Emitter } from './events.ts';
 import { createNetwork, type Network } from './network.ts';
+import { createGarbage } from './garbage.ts';
 import type { Pacing } from './pacer.ts';
 import { createReader, type Reader, type Subscription } from './reader.ts';
 import { isOwnHead } from './record.ts';
@@ -52,6 +55,7 @@ export async function openSession(ports: {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly verifier: EventVerifier;
+  readonly compression: Compression;
   readonly store: Store;
   readonly pool: RelayPool;
   /** Where other engines may have this store open. */
@@ -81,11 +85,14 @@ export async function openSession(ports: {
     verifier: ports.verifier,
     clock,
   });
+  const canRead = (): boolean => signer !== undefined && !isClosed;
+  const content = createContent({ ...ports, replica, hand, canRead, network: () => network });
   const relays = (): string[] => [...pool.connections.keys()];
   const writer: Writer = createWriter({
     ...ports,
     replica,
     hand,
+    content,
     device: deviceHash(ports.deviceId),
     network: () => network,
     relays,
@@ -98,9 +105,9 @@ export async function openSession(ports: {
   const reader: Reader = createReader({
     ...ports,
     replica,
-    hand,
+    content,
     network: () => network,
-    canRead: () => signer !== undefined && !isClosed,
+    canRead,
   });
   const openNetwork = (): Network => {
     pool.start();
@@ -145,6 +152,16 @@ export async function openSession(ports: {
     });
   const network: Network = tabNetwork ?? openNetwork();
 
+  const garbage = createGarbage({
+    clock,
+    replica,
+    hand,
+    relays,
+    network: () => network,
+    isSender: () => tabNetwork?.isLeading !== false,
+    send: (event) => Promise.all([...pool.connections.values()].map((relay) => relay.publish(event))),
+  });
+
   function answered(dTag: string, relay: string, event: NostrEvent, answer: Answer): void {
     writer.answered(dTag, relay, event, answer);
     if (answer.type !== 'clock') return;
@@ -164,6 +181,7 @@ export async function openSession(ports: {
       if (report !== undefined) emitter.emit('delivery', report);
     }
     writer.changed(change);
+    garbage.changed(dTag);
     ports.onProgress();
   }
 
@@ -191,9 +209,13 @@ export async function openSession(ports: {
     },
     set signer(next) {
       signer = next;
-      reader.forget();
+      hand.drop();
+      content.forget();
       if (next === undefined) return;
       network.retry();
+      content.retry();
+      writer.retry();
+      garbage.retry();
       for (const subscription of ports.subscriptions) reader.present(subscription);
     },
     signAuth: async (template) => {
@@ -216,6 +238,7 @@ export async function openSession(ports: {
     },
     relayChanged: (relay) => {
       network.relayChanged(relay);
+      if (relay.info().connected) content.retry();
       relaysChanged();
     },
     relayRemoved: async (url) => {
@@ -227,8 +250,10 @@ export async function openSession(ports: {
     },
     close: async () => {
       writer.close();
+      garbage.close();
       isClosed = true;
-      reader.forget();
+      content.forget();
+      content.close();
       // In this order: what is being saved is still told to the other tabs.
       await replica.close();
       network.close();

@@ -16,28 +16,48 @@ import type { Signer } from '../signer/signer.ts';
 /** One identity's key at work: the signer that is set now, and nothing where none is. */
 export interface Hand {
   readonly pubkey: string;
+  /** See `Signer.isRemote`. */
+  readonly isRemote: boolean;
+  /** Whether a signer is set. */
+  readonly isSet: boolean;
   sign(template: EventTemplate): Promise<VerifiedEvent>;
   encrypt(plaintext: string): Promise<string>;
   decrypt(ciphertext: string): Promise<string>;
+  /** The signer was dropped: ends what still waits for it. */
+  drop(): void;
 }
 
-async function bounded<T>(clock: Clock, what: string, call: () => Promise<T>): Promise<T> {
-  let cancel = (): void => undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    cancel = clock.after(SIGNER_TIMEOUT_MS, () => reject(new Error(`the signer did not ${what} in time`)));
+/** The call, unless it takes too long or the signer is dropped meanwhile: whoever waits then need not wait any longer. */
+async function bounded<T>(
+  clock: Clock,
+  dropped: AbortSignal,
+  what: string,
+  call: () => Promise<T>,
+): Promise<T> {
+  let stop = (): void => undefined;
+  const end = new Promise<never>((_, reject) => {
+    const drop = (): void => reject(new Error('the signer was dropped'));
+    const cancel = clock.after(SIGNER_TIMEOUT_MS, () =>
+      reject(new Error(`the signer did not ${what} in time`)),
+    );
+    dropped.addEventListener('abort', drop);
+    stop = (): void => {
+      cancel();
+      dropped.removeEventListener('abort', drop);
+    };
   });
   try {
-    return await Promise.race([call(), timeout]);
+    return await Promise.race([call(), end]);
   } finally {
-    cancel();
+    stop();
   }
 }
 
-/** The public key of a signer. Rejects with `SIGNING_FAILED` where it gives none. */
-export async function publicKeyOf(signer: Signer, clock: Clock): Promise<string> {
+/** The public key of a signer. Rejects with `SIGNING_FAILED` where it gives none, or when `dropped` aborts. */
+export async function publicKeyOf(signer: Signer, clock: Clock, dropped: AbortSignal): Promise<string> {
   let pubkey: unknown;
   try {
-    pubkey = await bounded(clock, 'tell its public key', () => signer.getPublicKey());
+    pubkey = await bounded(clock, dropped, 'tell its public key', () => signer.getPublicKey());
   } catch (cause) {
     throw new NostrSyncError('SIGNING_FAILED', 'Cannot use the signer: it gave no public key', { cause });
   }
@@ -61,6 +81,7 @@ export function createHand(ports: {
   readonly clock: Clock;
 }): Hand {
   const { pubkey, clock, verifier } = ports;
+  let dropping = new AbortController();
 
   async function use<T>(
     what: string,
@@ -71,7 +92,7 @@ export function createHand(ports: {
     if (signer === undefined) throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: no signer is set`);
     let result: T;
     try {
-      result = await bounded(clock, what, () => call(signer));
+      result = await bounded(clock, dropping.signal, what, () => call(signer));
     } catch (cause) {
       if (ports.current() !== signer)
         throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: the signer was cleared`);
@@ -84,6 +105,16 @@ export function createHand(ports: {
 
   return {
     pubkey,
+    get isSet() {
+      return ports.current() !== undefined;
+    },
+    get isRemote() {
+      return ports.current()?.isRemote === true;
+    },
+    drop: () => {
+      dropping.abort();
+      dropping = new AbortController();
+    },
     sign: async (template) => {
       const returned: unknown = await use('sign', 'SIGNING_FAILED', (signer) => signer.signEvent(template));
       const event = parseEvent(returned);

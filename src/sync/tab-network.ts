@@ -21,8 +21,9 @@ import {
 } from '../protocol/limits.ts';
 import type { RelayInfo } from '../relay/connection.ts';
 import type { Tabs } from '../tabs/tabs.ts';
+import type { Collected } from './inbox.ts';
 import type { Network } from './network.ts';
-import { deliveryOf } from './record.ts';
+import { isOwed } from './record.ts';
 import type { Replica } from './replica.ts';
 
 /** To the leader: what a follower needs of it. Sent whenever that changes, and again to whoever begins to lead. */
@@ -68,6 +69,14 @@ type Message =
       readonly isDone: boolean;
       readonly isAnswered: boolean;
     }
+  | {
+      readonly type: 'collect';
+      readonly from: string;
+      readonly id: number;
+      readonly relay: string;
+      readonly dTags: readonly string[];
+    }
+  | { readonly type: 'collected'; readonly to: string; readonly id: number; readonly collected: Collected }
   /** A leader without a signer to one that has it, and back. */
   | {
       readonly type: 'sign';
@@ -126,8 +135,7 @@ function pendingPairs(replica: Replica, urls: readonly string[]): number {
   let pairs = 0;
   for (const dTag of replica.dTags()) {
     const record = replica.peek(dTag);
-    if (record?.event === undefined) continue;
-    pairs += urls.filter((url) => deliveryOf(record, url) === 'pending').length;
+    pairs += urls.filter((url) => isOwed(record, url)).length;
   }
   return pairs;
 }
@@ -164,6 +172,7 @@ export function createTabNetwork(ports: {
   /** What the relays were last told to watch for all engines, as text. */
   let watchedByAll: string | undefined;
   const asks = new Map<number, Ask>();
+  const collects = new Map<number, (collected: Collected) => void>();
 
   // As a follower
   /** The relays by the leader's word. */
@@ -177,6 +186,7 @@ export function createTabNetwork(ports: {
   const signings = new Map<number, Signing>();
   let isTelling = false;
 
+  let cancelReload = (): void => undefined;
   /** Saved and not yet told: one message for all that is saved at once. */
   const unsaid = new Set<string>();
   /** Messages and changes of leadership, one after the other: a change is in the replica before what speaks of it. */
@@ -210,7 +220,8 @@ export function createTabNetwork(ports: {
       await replica.reload(dTags);
     } catch {
       // What another engine saved must not be missed because the store failed once.
-      if (!isClosed) clock.after(STORE_RETRY_MS, () => inOrder(() => reload(dTags)));
+      cancelReload();
+      if (!isClosed) cancelReload = clock.after(STORE_RETRY_MS, () => inOrder(() => reload()));
     }
   }
 
@@ -291,6 +302,8 @@ export function createTabNetwork(ports: {
         asks.delete(message.id);
         return ask.resolve(message.isAnswered);
       }
+      case 'collected':
+        return message.to === self ? collects.get(message.id)?.(message.collected) : undefined;
       default:
         return;
     }
@@ -322,6 +335,13 @@ export function createTabNetwork(ports: {
         void leading.ask(message.dTags, onAnswer).then((isAnswered) => {
           post({ type: 'asked', to, id, isDone: true, isAnswered });
           tell();
+        });
+        return;
+      }
+      case 'collect': {
+        const { from: to, id } = message;
+        void leading.collect(message.relay, message.dTags).then((collected) => {
+          post({ type: 'collected', to, id, collected });
         });
         return;
       }
@@ -403,6 +423,22 @@ export function createTabNetwork(ports: {
         if (local === undefined) post({ type: 'ask', from: self, id, dTags });
         else askHere(local, id, ask);
       }),
+    collect: (relay, dTags) =>
+      new Promise((resolve) => {
+        const nothing: Collected = { isComplete: false, events: new Map() };
+        if (isClosed) return resolve(nothing);
+        if (local !== undefined) return resolve(local.collect(relay, dTags));
+        const id = nextId++;
+        const settle = (collected: Collected): void => {
+          cancel();
+          collects.delete(id);
+          resolve(collected);
+        };
+        // Asked once: whoever wants the pieces asks again, and another relay.
+        const cancel = clock.after(ASK_LEADER_MS, () => settle(nothing));
+        collects.set(id, settle);
+        post({ type: 'collect', from: self, id, relay, dTags });
+      }),
     watch: (dTags) => {
       watched = dTags;
       if (local === undefined) introduce();
@@ -472,12 +508,14 @@ export function createTabNetwork(ports: {
       if (isClosed) return;
       sayChanged();
       isClosed = true;
+      cancelReload();
       local?.close();
       giveUp();
       leave();
       channel.close();
       for (const { forget } of followers.values()) forget();
       for (const { resolve } of asks.values()) resolve(false);
+      for (const settle of [...collects.values()]) settle({ isComplete: false, events: new Map() });
       for (const { settle } of signings.values()) settle(undefined);
       asks.clear();
     },

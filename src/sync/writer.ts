@@ -3,20 +3,32 @@
 import { toIso, type Clock } from '../clock.ts';
 import { NostrSyncError } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
+import { CHUNKED, pieceDTag, pieceText, type Layout } from '../protocol/chunks.ts';
+import type { Compression } from '../protocol/compression.ts';
 import type { Answer } from '../protocol/answer.ts';
 import { seenBy, vectorTag, type VersionVector } from '../protocol/causality.ts';
-import type { NostrEvent, VerifiedEvent } from '../protocol/event.ts';
+import { tagValues, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
 import {
   FIRST_WRITE_MS,
   KIND_APP_DATA,
   KIND_DELETION,
   MAX_AHEAD_SECONDS,
+  MAX_RENEWALS,
   PUBLISH_TIMEOUT_MS,
 } from '../protocol/limits.ts';
 import { nextStamp } from '../protocol/order.ts';
+import type { Content } from './content.ts';
 import { callListener, type DeliveryReport, type Receipt } from './events.ts';
 import type { Network } from './network.ts';
-import { deliveryOf, isOwnHead, stageOf, type HeadRecord, type Stage } from './record.ts';
+import {
+  deliveryOf,
+  isOwnHead,
+  readableOf,
+  stageOf,
+  type HeadRecord,
+  type Piece,
+  type Stage,
+} from './record.ts';
 import type { Change, Replica } from './replica.ts';
 import type { Hand } from './signing.ts';
 
@@ -40,14 +52,18 @@ export interface Writer {
   answered(dTag: string, relay: string, event: NostrEvent, answer: Answer): void;
   /** Relays came or went: what can no longer be delivered is not waited for. */
   relaysChanged(): void;
+  /** A signer was set: what could not be mended without one is mended. */
+  retry(): void;
   report(dTag: string, record: HeadRecord): DeliveryReport | undefined;
   close(): void;
 }
 
 /** A write that is not saved yet. Newer ones take its place, and settle those who wait for it. */
 interface Draft {
-  write: Write;
-  seen: VersionVector;
+  readonly write: Write;
+  readonly seen: VersionVector;
+  /** All pieces are made anew: a relay has destroyed or refused one. */
+  readonly isRenewal: boolean;
   readonly settlers: { resolve(saved: Saved): void; reject(error: unknown): void }[];
 }
 
@@ -57,8 +73,10 @@ interface Saved {
 
 interface Waiter {
   readonly dTag: string;
-  readonly event: VerifiedEvent;
+  event: VerifiedEvent;
   readonly waitFor: Stage;
+  /** Relays that were configured at any time since: one that was removed may have it. */
+  readonly asked: Set<string>;
   readonly resolve: (receipt: Receipt) => void;
   readonly reject: (error: NostrSyncError) => void;
 }
@@ -70,6 +88,8 @@ export function createWriter(ports: {
   readonly replica: Replica;
   readonly network: () => Network;
   readonly hand: Hand;
+  readonly content: Content;
+  readonly compression: Compression;
   readonly deviceId: string;
   /** `deviceHash` of it. */
   readonly device: string;
@@ -86,16 +106,18 @@ export function createWriter(ports: {
   const refusals = new Map<string, { readonly id: string; readonly reasons: Map<string, string> }>();
   /** Categories that a relay has answered for, or that were waited for long enough. */
   const explored = new Set<string>();
+  /** How often in a row a value was renewed: a relay that destroys pieces again and again has its way. */
+  const renewals = new Map<string, number>();
   let closed = false;
 
   // Saving
 
-  function draft(dTag: string, write: Write): Promise<Saved> {
+  function draft(dTag: string, write: Write, isRenewal = false): Promise<Saved> {
     // What the app can have seen when it made this value; whatever comes in while it is signed is not part of it.
-    const seen = seenBy(replica.get(dTag)?.event);
+    const seen = seenBy(readableOf(replica.get(dTag)));
     return new Promise((resolve, reject) => {
       const settlers = [...(drafts.get(dTag)?.settlers ?? []), { resolve, reject }];
-      drafts.set(dTag, { write, seen, settlers });
+      drafts.set(dTag, { write, seen, isRenewal, settlers });
       if (!running.has(dTag)) void run(dTag);
     });
   }
@@ -115,9 +137,11 @@ export function createWriter(ports: {
     running.delete(dTag);
   }
 
-  async function save(dTag: string, { write, seen, settlers }: Draft): Promise<VerifiedEvent> {
+  async function save(dTag: string, { write, seen, isRenewal, settlers }: Draft): Promise<VerifiedEvent> {
     await explore(dTag);
-    const content = await hand.encrypt(write.text);
+    const layout = await ports.content.layOut(dTag, write.text);
+    const content = await hand.encrypt(layout.text);
+    const ciphertexts = new Map<string, string>();
     // Bounded by the number of newer writes that can come in; each lap has a higher stamp.
     for (;;) {
       const stamp = stampOf(dTag);
@@ -129,6 +153,7 @@ export function createWriter(ports: {
           ['device_id', ports.deviceId],
           ...(write.expiration === undefined ? [] : [['expiration', String(write.expiration)]]),
           ...(write.isRemoval ? [['deleted', '']] : []),
+          ...(layout.format === undefined ? [] : [['format', layout.format]]),
           vectorTag(seen, device, stamp),
         ],
         content,
@@ -137,11 +162,69 @@ export function createWriter(ports: {
       if (settlers.length === 1) write.signal?.throwIfAborted();
       if (closed) throw new NostrSyncError('CLOSED', 'Cannot publish: the engine was closed');
       const before = replica.get(dTag)?.event;
-      const effects = await replica.apply(dTag, { type: 'write', event, device });
+      const pieces = await makePieces(dTag, layout, stamp, isRenewal, ciphertexts);
+      const effects = await replica.apply(dTag, { type: 'write', event, device, isRenewal, ...pieces });
       if (effects.some((effect) => effect.type === 'stale')) continue;
       ports.onSaved(dTag, event.id);
       if (write.isRemoval) void requestDeletion(dTag, event, before);
       return event;
+    }
+  }
+
+  /** Signs those pieces of a value that the one before it does not share, under the stamp of the value. */
+  async function makePieces(
+    dTag: string,
+    layout: Layout,
+    stamp: number,
+    isRenewal: boolean,
+    ciphertexts: Map<string, string>,
+  ): Promise<{ made?: ReadonlyMap<string, VerifiedEvent>; names?: readonly string[] }> {
+    if (layout.format !== CHUNKED) return {};
+    const record = isRenewal ? undefined : replica.get(dTag);
+    const known = new Set(
+      [...(record?.pieces ?? []), ...(record?.piecesBefore ?? [])].map(({ name }) => name),
+    );
+    const made = new Map<string, VerifiedEvent>();
+    for (const [name, piece] of layout.pieces) {
+      if (known.has(name)) continue;
+      const content =
+        ciphertexts.get(name) ?? (await hand.encrypt(await pieceText(piece, ports.compression)));
+      ciphertexts.set(name, content);
+      const tags = [['d', pieceDTag(dTag, name)]];
+      made.set(name, await hand.sign({ kind: KIND_APP_DATA, created_at: stamp, tags, content }));
+    }
+    return { made, names: [...layout.pieces.keys()] };
+  }
+
+  /** Writes the own head again with all pieces made anew, if it needs that. */
+  async function renew(dTag: string): Promise<void> {
+    const record = replica.get(dTag);
+    const event = record?.event;
+    if (record?.isBroken !== true || event === undefined || !isOwnHead(record) || running.has(dTag)) return;
+    const count = renewals.get(dTag) ?? 0;
+    if (closed || !hand.isSet || count >= MAX_RENEWALS) return;
+    renewals.set(dTag, count + 1);
+    try {
+      const text = await ports.content.textOf(event, dTag);
+      if (replica.get(dTag)?.event?.id !== event.id || drafts.has(dTag)) return;
+      const ends = tagValues(event, 'expiration')?.[0];
+      const expiration = ends === undefined ? undefined : Number(ends);
+      const write: Write = {
+        text,
+        expiration,
+        isRemoval: false,
+        waitFor: 'saved',
+        signal: undefined,
+        onSaved: undefined,
+      };
+      const renewed = await draft(dTag, write, true);
+      for (const waiter of [...waiters]) {
+        if (waiter.event.id !== event.id) continue;
+        waiter.event = renewed.event;
+        check(waiter);
+      }
+    } catch {
+      // Tried again with the next change of the record, or the next signer.
     }
   }
 
@@ -212,7 +295,16 @@ export function createWriter(ports: {
       updatedAt: toIso(record.event.created_at * 1000),
       stage: stageOf(record, relays),
       relays: Object.fromEntries(relays.map((relay) => [relay, deliveryOf(record, relay)])),
+      ...(record.pieces === undefined ? {} : { pieces: progressOf(record.pieces, relays) }),
     };
+  }
+
+  function progressOf(
+    pieces: readonly Piece[],
+    relays: readonly string[],
+  ): Required<DeliveryReport>['pieces'] {
+    const on = (relay: string): number => pieces.filter(({ deliveries }) => deliveries.has(relay)).length;
+    return { total: pieces.length, done: Object.fromEntries(relays.map((relay) => [relay, on(relay)])) };
   }
 
   function receiptOf(waiter: Waiter): Receipt {
@@ -229,10 +321,12 @@ export function createWriter(ports: {
     const relays = ports.relays();
     const stage = stageOf(record, relays);
     if (STAGES.indexOf(stage) >= STAGES.indexOf(waiter.waitFor)) return resolve(waiter);
+    for (const relay of relays) waiter.asked.add(relay);
     const areRefusals =
       isOwnHead(record) &&
+      !record.own!.acknowledged &&
       relays.length > 0 &&
-      relays.every((relay) => deliveryOf(record, relay) === 'refused');
+      [...waiter.asked].every((relay) => deliveryOf(record, relay) === 'refused');
     // An earlier write that it had replaced is the head again then, and goes on.
     if (areRefusals && record.event.id === waiter.event.id) return void withdraw(waiter, record.event);
     if (stage === 'saved' && !ports.isReachable()) resolve(waiter);
@@ -271,6 +365,7 @@ export function createWriter(ports: {
   return {
     publish: async (dTag, write) => {
       write.signal?.throwIfAborted();
+      renewals.delete(dTag);
       const { event } = await draft(dTag, write);
       return new Promise((resolveReceipt, rejectReceipt) => {
         const settled = (): void => {
@@ -281,6 +376,7 @@ export function createWriter(ports: {
           dTag,
           event,
           waitFor: write.waitFor,
+          asked: new Set(),
           resolve: (receipt) => {
             settled();
             resolveReceipt(receipt);
@@ -301,15 +397,19 @@ export function createWriter(ports: {
     },
     changed: ({ dTag }) => {
       for (const waiter of [...waiters]) if (waiter.dTag === dTag) check(waiter);
+      void renew(dTag);
     },
     answered: (dTag, relay, event, answer) => {
-      if (answer.type !== 'refused') return;
+      if (answer.type !== 'refused' && answer.type !== 'too-large') return;
       const known = refusals.get(dTag);
       const reasons = known?.id === event.id ? known.reasons : new Map<string, string>();
       refusals.set(dTag, { id: event.id, reasons: reasons.set(relay, answer.reason) });
     },
     relaysChanged: () => {
       for (const waiter of [...waiters]) check(waiter);
+    },
+    retry: () => {
+      for (const dTag of replica.dTags()) if (replica.peek(dTag)?.isBroken === true) void renew(dTag);
     },
     report,
     close: () => {

@@ -23,6 +23,13 @@ interface App {
   /** From now on nothing that waits for half a second or longer comes: no retry, no ping, no poll. */
   freezeTimers(): void;
   start(relay: string, key: string): Promise<void>;
+  /** Writes to another database of the site until nothing fits any more; `emptyStorage` makes room again. */
+  fillStorage(): Promise<void>;
+  emptyStorage(): Promise<void>;
+  /** Deletes every database of the site. */
+  clearStorage(): Promise<void>;
+  /** Every key and value of every database of the site. */
+  dumpStorage(): Promise<string>;
   checkNip44(vectors: Nip44Vectors): Promise<number>;
   checkBip340(vectors: readonly Bip340Vector[]): number;
 }
@@ -64,6 +71,32 @@ async function sha256(text: string): Promise<string> {
   return bytesToHex(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))));
 }
 
+function settled<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.addEventListener('success', () => resolve(request.result));
+    request.addEventListener('error', () => reject(request.error ?? new Error('failed')));
+  });
+}
+
+/** Whether `bytes` more of ballast were stored. */
+function addBallast(database: IDBDatabase, bytes: number): Promise<boolean> {
+  let transaction: IDBTransaction;
+  try {
+    transaction = database.transaction('ballast', 'readwrite', { durability: 'strict' });
+  } catch {
+    return Promise.resolve(false);
+  }
+  // Nothing that could be compressed.
+  const blocks = Array.from({ length: Math.ceil(bytes / 65_536) }, () =>
+    crypto.getRandomValues(new Uint8Array(Math.min(bytes, 65_536))),
+  );
+  transaction.objectStore('ballast').add(blocks);
+  return new Promise((resolve) => {
+    transaction.addEventListener('complete', () => resolve(true));
+    transaction.addEventListener('abort', () => resolve(false));
+  });
+}
+
 const app: App = {
   nostrSync,
   suites: { stores: storeConformance, signers: signerConformance },
@@ -80,6 +113,37 @@ const app: App = {
     app.sync.on('error', ({ code, message }) => app.errors.push(`${code}: ${message}`));
     app.sync.subscribe(['settings'], ({ payload }) => app.subscribed.push(payload));
     await app.sync.setSigner(nostrSync.secretKeySigner(key));
+  },
+  fillStorage: async () => {
+    for (const bytes of [1_000_000, 100_000, 20_000, 5_000]) {
+      // A connection that has met the limit may be of no more use.
+      const opening = indexedDB.open('ballast', 1);
+      opening.addEventListener('upgradeneeded', () =>
+        opening.result.createObjectStore('ballast', { autoIncrement: true }),
+      );
+      const database = await settled(opening);
+      try {
+        while (await addBallast(database, bytes));
+      } finally {
+        database.close();
+      }
+    }
+  },
+  emptyStorage: async () => void (await settled(indexedDB.deleteDatabase('ballast'))),
+  clearStorage: async () => {
+    for (const { name } of await indexedDB.databases()) await settled(indexedDB.deleteDatabase(name!));
+  },
+  dumpStorage: async () => {
+    const found: unknown[] = [];
+    for (const { name } of await indexedDB.databases()) {
+      const database = await settled(indexedDB.open(name!));
+      for (const store of database.objectStoreNames) {
+        const entries = database.transaction(store).objectStore(store);
+        found.push(await settled(entries.getAllKeys()), await settled(entries.getAll()));
+      }
+      database.close();
+    }
+    return JSON.stringify(found);
   },
   checkNip44: async ({ valid, invalid }) => {
     let count = 0;

@@ -43,22 +43,39 @@ test('a relay that takes everything is good, and nothing is left on it', async (
   expect(held.events().filter(({ kind }) => kind !== 5)).toEqual([]);
 });
 
-test('a relay with the usual limit of 64 KB is limited, and the advice names maxPayloadSize', async () => {
+test('a relay with the usual limit of 64 KB takes values of every size', async () => {
   const { exit, relays } = await examine([(await relay()).url]);
   expect(exit).toBe(0);
   expect(relays[0]).toMatchObject({
-    verdict: 'limited',
+    verdict: 'good',
     largest: { payloadBytes: 40_960 },
+    largestValueBytes: 409_600,
     refused: { payloadBytes: 65_408, reason: expect.stringContaining('too large') },
   });
-  expect(relays[0].advice[0]).toContain('Set maxPayloadSize to 40960');
+  expect(relays[0].advice[0]).toContain('values of every size, up to 409600 bytes');
+});
+
+test('a relay that takes less than one event of ours is limited, and the advice names maxPayloadSize', async () => {
+  const { relays } = await examine([(await relay({ limits: { maxEventBytes: 5_000 } })).url]);
+  expect(relays[0]).toMatchObject({
+    verdict: 'limited',
+    largest: { payloadBytes: 1_024 },
+    largestValueBytes: 1_024,
+  });
+  expect(relays[0].advice[0]).toContain('Set maxPayloadSize to 1024');
 });
 
 test('a relay that hangs up on large frames is measured and cleaned up all the same', async () => {
   const { url, relay: held } = await relay({ limits: { maxFrameBytes: 30_000 } });
   const { exit, relays } = await examine([url]);
   expect(exit).toBe(0);
-  expect(relays[0]).toMatchObject({ verdict: 'limited', largest: { payloadBytes: 16_384 }, deletes: true });
+  expect(relays[0]).toMatchObject({
+    verdict: 'limited',
+    largest: { payloadBytes: 12_288 },
+    largestValueBytes: 409_600,
+    deletes: true,
+  });
+  expect(relays[0].advice[0]).toContain('go to it in small pieces');
   expect(held.events().filter(({ kind }) => kind !== 5)).toEqual([]);
 });
 
@@ -140,9 +157,9 @@ test('people get a table with a row per relay, and advice for each', async () =>
   expect(exit).toBe(1);
   const lines = stdout.split('\n');
   expect(lines[0]).toMatch(
-    /^RELAY +VERDICT +CONNECT +LATENCY +WRITE\+READ +AUTH +LARGEST EVENT +CLOCK +SAYS IT IS$/,
+    /^RELAY +VERDICT +CONNECT +LATENCY +WRITE\+READ +AUTH +LARGEST EVENT +LARGEST VALUE +CLOCK +SAYS IT IS$/,
   );
-  expect(lines[1]).toMatch(new RegExp(`^${url} +limited .*Mine \\[2J`));
+  expect(lines[1]).toMatch(new RegExp(`^${url} +good .*Mine \\[2J`));
   expect(lines[2]).toMatch(new RegExp(`^${dead} +unreachable `));
   expect(stdout).toContain(`${dead}\n  Cannot be reached: `);
   expect(stdout).not.toContain('\u001B');

@@ -29,6 +29,8 @@ export interface Outcome {
 export interface Surroundings {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
+  /** Standard output and error are a terminal, whose text comes on stdout. */
+  readonly isTerminal?: boolean;
 }
 
 export interface Running {
@@ -64,8 +66,11 @@ export async function computer(defaults: Readonly<Record<string, string>> = {}):
   const folder = await mkdtemp(join(tmpdir(), 'nostr-sync-cli-'));
   cleanups.push(() => rm(folder, { recursive: true, force: true }));
 
-  function start(args: readonly string[], { env = {}, input = '' }: Surroundings = {}): Running {
-    const child = spawn(process.execPath, [MAIN, ...args], {
+  function start(args: readonly string[], { env = {}, input = '', isTerminal }: Surroundings = {}): Running {
+    const words = [process.execPath, MAIN, ...args];
+    const [command, ...rest] =
+      isTerminal === true ? ['script', '-qefc', words.join(' '), '/dev/null'] : words;
+    const child = spawn(command!, rest, {
       cwd: folder,
       env: { PATH: process.env['PATH'], HOME: folder, ...defaults, ...env },
     });

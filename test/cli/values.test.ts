@@ -1,8 +1,11 @@
 /** Values by the command: out of one computer, into another, in both forms of output and with every exit code. */
 
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { secretKeySigner } from '../../src/node.ts';
 import { computer, deadRelay, KEY, relay, type Computer } from './support.ts';
+import { valueOf } from '../sync/values.ts';
 
 const laptopAnd = async (url: string): Promise<[Computer, Computer]> => {
   const env = { NOSTR_SYNC_RELAYS: url, NOSTR_SYNC_KEY: KEY };
@@ -195,6 +198,32 @@ test('status shows the relays and what waits', async () => {
   const text = (await laptop.run(['status'])).stdout;
   expect(text).toMatch(/outbox +1 to deliver/);
   expect(text).toMatch(new RegExp(`${dead} +not connected`));
+});
+
+test('a value of 400 KB goes from one computer to another, and status tells what the relay takes', async () => {
+  const { url } = await relay();
+  const [laptop, phone] = await laptopAnd(url);
+  const json = JSON.stringify(valueOf(400_000, 1, true));
+  const published = await laptop.run(['publish', 'big'], { input: json });
+  expect(published).toMatchObject({ exit: 0, stdout: 'big: delivered (1 of 1 relays)\n', stderr: '' });
+  const { stdout } = await phone.run(['fetch', 'big', '--json']);
+  expect(JSON.parse(stdout).payload).toEqual(JSON.parse(json));
+  expect((await laptop.run(['status'])).stdout).toMatch(new RegExp(`${url} +connected .* 409600 B `));
+  expect((await phone.run(['status'])).stdout).toMatch(/not seen yet/);
+});
+
+test('a large value shows its progress on a terminal, until the slowest relay has all of it', async () => {
+  const { url, relay: on } = await relay();
+  on.misbehave({ delayMs: 150 });
+  const [laptop] = await laptopAnd(url);
+  await writeFile(join(laptop.folder, 'big.json'), JSON.stringify(valueOf(400_000, 1, true)));
+  const { exit, stdout } = await laptop.run(['publish', 'big', '<', 'big.json'], { isTerminal: true });
+  expect(exit).toBe(0);
+  const shown = [...stdout.matchAll(/big \[([#.]{30})\] (\d+) %/g)].map((match) => Number(match[2]));
+  expect(shown.length).toBeGreaterThan(3);
+  expect(shown).toEqual(shown.toSorted((a, b) => a - b));
+  expect(shown.at(-1)).toBe(100);
+  expect(stdout).toMatch(/big: delivered \(1 of 1 relays\)\r?\n$/);
 });
 
 test('watch prints what is there, then what another computer publishes, until it is interrupted', async () => {

@@ -1,23 +1,31 @@
 /**
  * A device as a process of its own: an engine on a file store, told what to do by lines of JSON on stdin, answering by lines of
- * JSON on stdout. Arguments: the store's folder, the relay's URL, the key in hex.
+ * JSON on stdout. Arguments: the store's folder, the relays' URLs with commas between, the key in hex.
  */
 
 import { createInterface } from 'node:readline';
 import { createNostrSync, fileStore, isNostrSyncError, secretKeySigner } from '../../src/node.ts';
+import { fillerOf } from './filler.ts';
 import type { Answer, Command } from './processes.ts';
 
 const [folder, url, key] = process.argv.slice(2);
-const sync = createNostrSync({ relays: [url!], signer: secretKeySigner(key!), store: fileStore(folder!) });
+const sync = createNostrSync({
+  relays: url!.split(','),
+  signer: secretKeySigner(key!),
+  store: fileStore(folder!),
+  maxPayloadSize: 409_600,
+});
+const errors: string[] = [];
+sync.on('error', ({ code }) => errors.push(code));
 
 function print(answer: Answer): void {
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 }
 
 /** Publishes one value after the other until the process is killed; says of each what its receipt says. */
-async function loop(category: string, from: number): Promise<never> {
+async function loop(category: string, from: number, bytes?: number): Promise<never> {
   for (let value = from; ; value++) {
-    const filler = 'x'.repeat((value * 7_919) % 20_000);
+    const filler = bytes === undefined ? 'x'.repeat((value * 7_919) % 20_000) : fillerOf(value, bytes);
     // Most do not wait for the relay, so that the kill meets the store; the others meet the wire.
     const waitFor = value % 3 === 0 ? 'delivered' : 'saved';
     const receipt = await sync.publish(category, { value, filler }, { waitFor });
@@ -28,17 +36,17 @@ async function loop(category: string, from: number): Promise<never> {
 async function obey(command: Command): Promise<void> {
   switch (command.do) {
     case 'loop':
-      return loop(command.category, command.from);
+      return loop(command.category, command.from, command.filler);
     case 'publish': {
-      const receipt = await sync.publish(
-        command.category,
-        { value: command.value },
-        { waitFor: command.waitFor },
-      );
-      return print({ type: 'receipt', value: command.value, receipt });
+      const { category, value, waitFor } = command;
+      const filler = 'x'.repeat(command.filler ?? 0);
+      const payload = filler === '' ? { value } : { value, filler };
+      return print({ type: 'receipt', value, receipt: await sync.publish(category, payload, { waitFor }) });
     }
     case 'fetch':
       return print({ type: 'fetched', result: await sync.fetch(command.category) });
+    case 'status':
+      return print({ type: 'status', relays: await sync.getRelays(), errors });
     case 'flush':
       await sync.flush();
       return print({ type: 'flushed' });

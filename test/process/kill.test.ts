@@ -14,23 +14,14 @@ import {
   type Receipt,
 } from '../../src/node.ts';
 import { startRelay, type RunningRelay } from '../../src/testing/relay-server.ts';
+import { createRandom, numberFrom } from '../support/random.ts';
+import { tracesOf } from '../support/traces.ts';
 import { KEY, root, startDevice, type Answer } from './processes.ts';
 
-const ROUNDS = Number(process.env['ROUNDS'] ?? 200);
-const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
+const ROUNDS = numberFrom('ROUNDS', 200);
+const SEED = numberFrom('SEED', Date.now() % 1_000_000);
 // Several, since a process that starts anew may write five times at once, and stamps must stay near the clock.
 const CATEGORIES = ['a', 'b', 'c', 'd'] as const;
-
-/** mulberry32: from 0 to 1. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -44,7 +35,7 @@ test(
   `a process killed ${ROUNDS} times (SEED=${SEED}) loses no acknowledged write and uses no stamp twice`,
   { timeout: 60_000 + ROUNDS * 3_000 },
   async () => {
-    const random = randomFrom(SEED);
+    const { next: random } = createRandom(SEED);
     const folder = await mkdtemp(join(root, 'store-'));
     let relay: RunningRelay = await startRelay({ frameLogSize: 1_000_000 });
     const { url, port } = relay;
@@ -128,6 +119,9 @@ test(
       await Promise.all([last.close(), fresh.close()]);
       await stopRelay();
     }
+
+    const secrets = tracesOf({ keys: [KEY], texts: ['"value":', 'x'.repeat(16)] });
+    expect(secrets.exec(JSON.stringify(relay.relay.frames))?.[0]).toBeUndefined();
 
     // What sockets carried.
     const carried = new Map<string, NostrEvent>();

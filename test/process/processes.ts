@@ -3,24 +3,41 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 import { build } from 'esbuild';
-import { afterAll, afterEach, beforeAll } from 'vitest';
-import type { FetchResult, Receipt, Stage } from '../../src/node.ts';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { tracesOf } from '../support/traces.ts';
+import type { FetchResult, Receipt, RelayInfo, Stage } from '../../src/node.ts';
 
 export type Command =
-  | { readonly do: 'loop'; readonly category: string; readonly from: number }
-  | { readonly do: 'publish'; readonly category: string; readonly value: number; readonly waitFor: Stage }
+  | {
+      readonly do: 'loop';
+      readonly category: string;
+      readonly from: number;
+      /** Length of what goes with each value, which then hardly deflates. Default: some thousands, different each time. */
+      readonly filler?: number;
+    }
+  | {
+      readonly do: 'publish';
+      readonly category: string;
+      readonly value: number;
+      readonly waitFor: Stage;
+      /** Length of what goes with the value. Default 0. */
+      readonly filler?: number;
+    }
   | { readonly do: 'fetch'; readonly category: string }
+  | { readonly do: 'status' }
   | { readonly do: 'flush' };
 
 export type Answer =
   | { readonly type: 'started' }
   | { readonly type: 'receipt'; readonly value: number; readonly receipt: Receipt }
   | { readonly type: 'fetched'; readonly result: FetchResult | null }
+  | { readonly type: 'status'; readonly relays: readonly RelayInfo[]; readonly errors: readonly string[] }
   | { readonly type: 'flushed' }
   | { readonly type: 'failed'; readonly code: string; readonly message: string };
 
@@ -32,7 +49,7 @@ const children = new Set<ChildProcess>();
 
 beforeAll(async () => {
   await build({
-    entryPoints: ['device-program', 'relay-program'].map(
+    entryPoints: ['device-program', 'relay-program', 'worker-program'].map(
       (name) => new URL(`${name}.ts`, import.meta.url).pathname,
     ),
     outdir: root,
@@ -48,11 +65,36 @@ beforeAll(async () => {
   });
 });
 afterEach(() => {
-  for (const child of children) child.kill('SIGKILL');
+  for (const child of children) killGroup(child);
 });
-afterAll(() => rm(root, { recursive: true }));
+afterAll(async () => {
+  // What devices have left on the disk: nothing there is the key, or what they published (`filler`).
+  const secrets = tracesOf({ keys: [KEY], texts: ['"value":', 'x'.repeat(16)] });
+  try {
+    for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
+      // Programs, and what strace says of system calls, is not written by devices.
+      if (!entry.isFile() || /\.(mjs|pem|strace)$/.test(entry.name)) continue;
+      const bytes = await readFile(join(entry.parentPath, entry.name), 'latin1');
+      expect(secrets.exec(bytes)?.[0], entry.name).toBeUndefined();
+    }
+  } finally {
+    await rm(root, { recursive: true });
+  }
+});
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(-child.pid!, signal);
+  } catch {
+    return false;
+  }
+}
+
+const killGroup = (child: ChildProcess): boolean => signalGroup(child, 'SIGKILL');
+const isGroupAlive = (child: ChildProcess): boolean => signalGroup(child, 0);
 
 interface Program {
+  readonly pid: number;
   /** The next line that it prints; `undefined` when it has ended. */
   line(): Promise<string | undefined>;
   say(line: string): void;
@@ -62,23 +104,39 @@ interface Program {
   readonly ended: Promise<unknown>;
 }
 
-function run(name: string, args: readonly string[]): Program {
-  const child = spawn(process.execPath, [join(root, `${name}.mjs`), ...args], {
+/** How a process is started. */
+export interface Surroundings {
+  /** A command that runs it, with its arguments: `strace …`, `faketime …`. */
+  readonly under?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+function run(name: string, args: readonly string[], { under = [], env = {} }: Surroundings = {}): Program {
+  const [command, ...rest] = [...under, process.execPath, join(root, `${name}.mjs`), ...args];
+  const child = spawn(command!, rest, {
     stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+    // A group of its own: what it runs under goes with it.
+    detached: true,
   });
   children.add(child);
-  const ended = once(child, 'exit').then(() => void children.delete(child));
+  const ended = once(child, 'exit').then(async () => {
+    children.delete(child);
+    // What it ran may die a moment after it.
+    while (isGroupAlive(child)) await setTimeout(5);
+  });
   // A line to a process that was just killed is lost, as it should be.
   child.stdin.on('error', () => {});
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
+    pid: child.pid!,
     line: async () => {
       const { value, done } = await lines.next();
       return done === true ? undefined : value;
     },
     say: (line) => void child.stdin.write(`${line}\n`),
     kill: async () => {
-      child.kill('SIGKILL');
+      killGroup(child);
       await ended;
     },
     ended,
@@ -86,17 +144,20 @@ function run(name: string, args: readonly string[]): Program {
 }
 
 export interface DeviceProcess {
+  readonly pid: number;
   tell(command: Command): void;
   /** The next answer; `undefined` when the process has ended. */
   answer(): Promise<Answer | undefined>;
   /** The answer to one command. */
   ask(command: Command): Promise<Answer | undefined>;
   kill(): Promise<void>;
+  /** Resolves when the process is gone. */
+  readonly ended: Promise<unknown>;
 }
 
 /** The first answer is `started`. */
-export function startDevice(folder: string, url: string): DeviceProcess {
-  const program = run('device-program', [folder, url, KEY]);
+export function startDevice(folder: string, url: string, surroundings?: Surroundings): DeviceProcess {
+  const program = run('device-program', [folder, url, KEY], surroundings);
   async function answer(): Promise<Answer | undefined> {
     const line = await program.line();
     if (line === undefined) return undefined;
@@ -109,6 +170,7 @@ export function startDevice(folder: string, url: string): DeviceProcess {
   }
   const tell = (command: Command): void => program.say(JSON.stringify(command));
   return {
+    pid: program.pid,
     tell,
     answer,
     ask: async (command) => {
@@ -116,6 +178,7 @@ export function startDevice(folder: string, url: string): DeviceProcess {
       return answer();
     },
     kill: program.kill,
+    ended: program.ended,
   };
 }
 

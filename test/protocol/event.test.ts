@@ -60,6 +60,8 @@ describe('a received event', () => {
     ['tags that are no list', changed({ tags: { d: 'x' } })],
     ['a tag that is no list', changed({ tags: ['d'] })],
     ['a tag with a number', changed({ tags: [['d', 1]] })],
+    // Found by the differential fuzzer: what we took, the Rust SDK did not.
+    ['a tag of nothing', changed({ tags: [['d', 'x'], []] })],
     ['65 tags', changed({ tags: Array.from({ length: 65 }, () => ['t', '']) })],
     ['a tag of 4,097 characters', changed({ tags: [['d', 'x'.repeat(4_097)]] })],
     ['content that is no text', changed({ content: null })],

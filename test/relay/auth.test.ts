@@ -60,6 +60,17 @@ describe('a relay that asks for AUTH', () => {
     expect([signed.length, got.completions]).toEqual([2, 2]);
   });
 
+  test('and never answers ours is asked again', async () => {
+    const { signAuth, signed } = authSigner();
+    const { clock, relay, relayConnection } = virtual({ auth: 'both', signAuth });
+    relay.misbehave({ receive: ([type]) => (type === 'AUTH' ? 'ignore' : undefined) });
+    const got = subscribe(relayConnection);
+    await clock.advance(10_000);
+    relay.behave();
+    await clock.advance(60_000);
+    expect([signed.length, got.completions]).toEqual([2, 1]);
+  });
+
   test('waits for the signer that is set later', async () => {
     const { signAuth } = authSigner();
     let isSet = false;

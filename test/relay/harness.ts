@@ -8,6 +8,7 @@ import type { EventTemplate, NostrEvent } from '../../src/protocol/event.ts';
 import type { Filter } from '../../src/protocol/message.ts';
 import {
   createConnection,
+  UNKNOWN_LIMITS,
   type ConnectionPorts,
   type RelayConnection,
   type RequestEnd,
@@ -72,9 +73,11 @@ export function connection(ports: {
   readonly signAuth?: ConnectionPorts['signAuth'];
   readonly onChange?: ConnectionPorts['onChange'];
 }): RelayConnection {
+  let limits = UNKNOWN_LIMITS;
   const made = createConnection(ports.url ?? URL_OF_RELAY, {
     clock: ports.clock,
     openSocket: ports.openSocket,
+    limits: { get: () => limits, set: (_url, learned) => void (limits = learned) },
     randomBytes: (length) => new Uint8Array(length).fill(Math.floor((ports.chance?.() ?? 0.5) * 256)),
     signAuth: ports.signAuth ?? (async () => undefined),
     onChange: ports.onChange ?? (() => undefined),

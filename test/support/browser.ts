@@ -1,4 +1,4 @@
-/** Real Chromium for tests: pages with the built package, and profiles that outlive the browser that had them open. */
+/** Real browsers for tests: pages with the built package, and profiles that outlive the browser that had them open. */
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { chromium, type BrowserContext, type Page } from 'playwright-core';
 import { chromiumPath } from './chromium.ts';
+import { startFirefox, type Firefox } from './firefox.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const CHROMIUM_ARGS = [
@@ -21,22 +22,35 @@ const CHROMIUM_ARGS = [
   '--disable-sync',
 ];
 
-/** A profile of the browser: one device. */
-export interface Profile {
+export type Tab = Pick<Page, 'evaluate' | 'close'>;
+
+/** A profile of a browser: one device. */
+export interface BrowserProfile<T extends Tab = Tab> {
   /** Starts the browser on it; not while it is running. */
   open(): Promise<void>;
   /** A new tab with the app. */
-  tab(): Promise<Page>;
-  readonly context: BrowserContext;
+  tab(): Promise<T>;
   /** SIGKILL to the whole browser: nothing is flushed, nobody says goodbye. */
   kill(): Promise<void>;
   close(): Promise<void>;
+  /** Lets the site store no more than this many bytes, or than the least that the browser knows. */
+  limitStorage(tab: T, bytes: number): Promise<void>;
+  /** Takes away what the site has stored, as a person who clears it. */
+  clearStorage(tab: T): Promise<void>;
+  /** Freezes the tab, or with it the whole browser; returns the function that thaws it. */
+  freeze(tab: T): Promise<() => Promise<void>>;
+}
+
+/** Of Chromium, with all that Playwright can do. */
+export interface Profile extends BrowserProfile<Page> {
+  readonly context: BrowserContext;
 }
 
 export interface Site {
   readonly url: string;
   /** A new, empty profile, not yet open. */
   profile(): Profile;
+  profile(browser: 'chromium' | 'firefox'): BrowserProfile;
   /** Ends every browser and removes every profile. */
   close(): Promise<void>;
 }
@@ -64,17 +78,22 @@ export async function startSite(): Promise<Site> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   const folder = mkdtempSync(join(tmpdir(), 'nostr-sync-browser-'));
-  const profiles: Profile[] = [];
+  const profiles: { close(): Promise<void> }[] = [];
+
+  function profile(): Profile;
+  function profile(browser: 'chromium' | 'firefox'): BrowserProfile;
+  function profile(browser = 'chromium'): BrowserProfile {
+    const empty = mkdtempSync(join(folder, 'profile-'));
+    const made = browser === 'firefox' ? createFirefoxProfile(url, empty) : createProfile(url, empty);
+    profiles.push(made);
+    return made;
+  }
 
   return {
     url,
-    profile: () => {
-      const profile = createProfile(url, mkdtempSync(join(folder, 'profile-')));
-      profiles.push(profile);
-      return profile;
-    },
+    profile,
     close: async () => {
-      await Promise.all(profiles.map((profile) => profile.close()));
+      await Promise.all(profiles.map((made) => made.close()));
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       rmSync(folder, { recursive: true, force: true, maxRetries: 20 });
@@ -120,6 +139,49 @@ function createProfile(url: string, folder: string): Profile {
       context = undefined;
     },
     close,
+    limitStorage: async (tab, quotaSize) => {
+      const session = await running().newCDPSession(tab);
+      await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(url).origin, quotaSize });
+    },
+    clearStorage: async (tab) => {
+      const session = await running().newCDPSession(tab);
+      const { origin } = new URL(url);
+      await session.send('Storage.clearDataForOrigin', { origin, storageTypes: 'indexeddb' });
+    },
+    freeze: async (tab) => {
+      const session = await running().newCDPSession(tab);
+      await session.send('Page.setWebLifecycleState', { state: 'frozen' });
+      return async () => void (await session.send('Page.setWebLifecycleState', { state: 'active' }));
+    },
+  };
+}
+
+function createFirefoxProfile(url: string, folder: string): BrowserProfile {
+  let firefox: Firefox | undefined;
+
+  async function end(how: 'kill' | 'close'): Promise<void> {
+    await firefox?.end(how);
+    firefox = undefined;
+  }
+
+  return {
+    open: async () => {
+      firefox = await startFirefox(folder);
+    },
+    tab: async () => {
+      const tab = await firefox!.tab(url);
+      while (!(await tab.evaluate(() => window.app !== undefined)));
+      return tab;
+    },
+    kill: () => end('kill'),
+    close: () => end('close'),
+    // Set for the profile: see `startFirefox`.
+    limitStorage: async () => undefined,
+    clearStorage: (tab) => tab.evaluate(() => window.app.clearStorage()),
+    freeze: async () => {
+      firefox!.signal('SIGSTOP');
+      return async () => firefox!.signal('SIGCONT');
+    },
   };
 }
 

@@ -3,7 +3,8 @@
 import { finalizeEvent, getPublicKey } from 'nostr-tools/pure';
 import { getConversationKey, v2 } from 'nostr-tools/nip44';
 import { hexToBytes } from '@noble/hashes/utils.js';
-import { afterEach } from 'vitest';
+import { inspect } from 'node:util';
+import { afterEach, expect } from 'vitest';
 import {
   createNostrSync,
   secretKeySigner,
@@ -18,23 +19,34 @@ import {
 import { createTestClock, type TestClock } from '../../src/testing/clock.ts';
 import { connectTo } from '../../src/testing/memory-transport.ts';
 import type { RelayOptions } from '../../src/testing/relay-options.ts';
+import { tracesOf } from '../support/traces.ts';
 import { startRelay, type RunningRelay, type StartRelayOptions } from '../../src/testing/relay-server.ts';
 import { createRelay, type Relay } from '../../src/testing/relay.ts';
+import { zlibCompression } from '../support/zlib-compression.ts';
 
 export const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
 export const OTHER_KEY = '4b22aa260e4acb7021e32f38a6cdf4b673c6a277755bfce287e370c924dc936d';
+const KEY_TRACES = tracesOf({ keys: [KEY, OTHER_KEY] });
 export const PUBKEY: string = getPublicKey(hexToBytes(KEY));
 
 const cleanups: (() => unknown)[] = [];
+/** What of the test that runs must not show a key: what relays heard, and what devices told and can be seen to be. */
+const exposed: (() => unknown)[] = [];
 
 afterEach(async () => {
+  const seen = exposed.splice(0).map((look) => look());
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+  for (const one of seen) {
+    const text = typeof one === 'string' ? one : inspect(one, { depth: 8, showHidden: true });
+    expect(KEY_TRACES.exec(text)?.[0], 'a key that slipped out').toBeUndefined();
+  }
 });
 
 /** An embedded relay on loopback, closed after the test. */
 export async function relay(options: StartRelayOptions = {}): Promise<RunningRelay> {
   const running = await startRelay(options);
   cleanups.push(() => running.close());
+  exposed.push(() => JSON.stringify(running.relay.frames));
   return running;
 }
 
@@ -58,6 +70,7 @@ export function device(relays: readonly string[], options: NostrSyncOptions = {}
   sync.on('conflict', (conflict) => told.conflicts.push(conflict));
   sync.on('delivery', (report) => told.deliveries.push(report));
   cleanups.push(() => sync.close());
+  exposed.push(() => [sync, told.errors, told.deliveries]);
   return Object.assign(sync, told);
 }
 
@@ -74,13 +87,15 @@ export interface World {
 export function world(...relayOptions: readonly RelayOptions[]): World {
   const clock = createTestClock();
   const relays = relayOptions.map((options) => createRelay({ clock, ...options }));
+  exposed.push(() => JSON.stringify(relays.map(({ frames }) => frames)));
   const urls = relays.map((_, i) => `wss://relay-${i}.example`);
   const openSocket = connectTo(Object.fromEntries(relays.map((one, i) => [urls[i], one])));
   return {
     clock,
     urls,
     relays,
-    device: (options = {}) => device(options.relays ?? urls, { clock, openSocket, ...options }),
+    device: (options = {}) =>
+      device(options.relays ?? urls, { clock, openSocket, compression: zlibCompression, ...options }),
     settle: async (promise, maxMs = 600_000) => {
       let isSettled = false;
       const done = (): boolean => (isSettled = true);

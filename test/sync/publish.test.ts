@@ -68,6 +68,18 @@ describe('publish', () => {
     expect((await laptop.getStatus()).outboxDepth).toBe(0);
   });
 
+  test('that a relay has taken is not withdrawn where that relay is removed and all others refuse it', async () => {
+    const { clock, relays, urls, device: make, settle } = world({}, {});
+    relays[1]!.misbehave({ refuse: 'blocked: not you' });
+    const laptop = make();
+    await clock.advance(0);
+    const publishing = laptop.publish('settings', 1, { waitFor: 'replicated' });
+    await clock.advance(500);
+    await laptop.removeRelay(urls[0]!);
+    expect(await settle(publishing)).toMatchObject({ stage: 'saved' });
+    expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 1 });
+  });
+
   test('that every relay refuses is withdrawn: the former value is back, and nobody ever gets the new one', async () => {
     const [one, two] = [await relay(), await relay()];
     const store = memoryStore();
@@ -181,26 +193,31 @@ describe('a payload that is too large', () => {
     expect(on.frames).toEqual([]);
   });
 
-  test('is one above 65,408 bytes, whatever the app configured', async () => {
-    const { url } = await relay({ limits: { maxEventBytes: 131_072 } });
-    const laptop = device([url], { maxPayloadSize: 409_600 });
-    const largest = 'x'.repeat(65_408 - 2);
-    expect((await laptop.publish('settings', largest)).stage).toBe('delivered');
-    expect(await device([url]).fetch('settings')).toMatchObject({ payload: largest });
-    await expect(laptop.publish('settings', `${largest}x`)).rejects.toMatchObject({
-      code: 'PAYLOAD_TOO_LARGE',
-      message: expect.stringMatching(/65409 bytes .*65408 .*one event/),
-      details: { size: 65_409, limit: 65_408 },
-    });
-  });
-
-  test('for a relay of default limits is refused by that relay', async () => {
+  test("is one above 40,960 bytes with interop: 'strict', of the engine or of one call", async () => {
     const { url } = await relay();
+    const refused = {
+      code: 'PAYLOAD_TOO_LARGE',
+      message: expect.stringMatching(/40961 bytes .*40960 .*strict/),
+      details: { size: 40_961, limit: 40_960 },
+    };
+    const strict = device([url], { interop: 'strict', maxPayloadSize: 409_600 });
+    await expect(strict.publish('settings', 'x'.repeat(40_959))).rejects.toMatchObject(refused);
+    expect((await strict.publish('settings', 'x'.repeat(40_959), { interop: 'own' })).stage).toBe(
+      'delivered',
+    );
     const laptop = device([url]);
-    expect((await laptop.publish('settings', 'x'.repeat(40_958))).stage).toBe('delivered');
-    await expect(laptop.publish('settings', 'x'.repeat(40_959))).rejects.toMatchObject({
-      code: 'NO_RELAYS_ACCEPTED',
+    await expect(laptop.publish('settings', 'x'.repeat(40_959), { interop: 'strict' })).rejects.toMatchObject(
+      refused,
+    );
+    expect((await laptop.publish('settings', 'x'.repeat(40_958), { interop: 'strict' })).stage).toBe(
+      'delivered',
+    );
+    const small = device([url], { interop: 'strict', maxPayloadSize: 10 });
+    await expect(small.publish('settings', 'x'.repeat(9))).rejects.toMatchObject({
+      details: { size: 11, limit: 10 },
     });
-    expect(await laptop.fetch('settings')).toMatchObject({ payload: 'x'.repeat(40_958) });
+    const wrong = { interop: 'loose' as 'own' };
+    expect(() => device([url], wrong)).toThrow(/Invalid interop: expected 'strict' or 'own', got "loose"/);
+    await expect(laptop.publish('settings', 1, wrong)).rejects.toThrow(/Invalid interop/);
   });
 });

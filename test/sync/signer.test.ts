@@ -211,6 +211,22 @@ describe('a signer that', () => {
     await expect(settle(laptop.publish('settings', 1))).rejects.toMatchObject({ code: 'SIGNING_FAILED' });
   });
 
+  test('hangs and is cleared is not waited for at all, and leaves no timer behind', async () => {
+    const { clock, device: make } = world({});
+    const hanging = () => new Promise<never>(() => undefined);
+    const laptop = make({ signer: { ...secretKeySigner(KEY), signEvent: hanging } });
+    await clock.advance(0);
+    const publishing = laptop.publish('settings', 1);
+    await clock.advance(5_000);
+    await laptop.clearSigner();
+    await expect(publishing).rejects.toMatchObject({ code: 'SIGNER_NOT_SET' });
+    laptop.setSigner({ ...secretKeySigner(KEY), getPublicKey: hanging }).catch(() => undefined);
+    await clock.advance(0);
+    await laptop.setSigner(secretKeySigner(KEY));
+    await laptop.close();
+    expect(clock.pending).toBe(0);
+  });
+
   test('is slow is asked once for many writes, and the last value is the one', async () => {
     const { url, relay: on } = await relay();
     const { signer, calls, hang } = watched();

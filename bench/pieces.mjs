@@ -1,0 +1,261 @@
+/**
+ * Values in pieces: what an edit of 1 KB costs against sending the whole, how long 400 KB take to read over relays 50 ms away,
+ * what is left on a relay after 1,000 updates, and how much memory a value takes.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { createNostrSync, memoryStore, secretKeySigner } from '../dist/node.js';
+import { nodePrimitives } from '../dist/crypto/node-primitives.js';
+import { inflateText, join, parseManifest, readPiece } from '../dist/protocol/chunks.js';
+import { streamCompression } from '../dist/protocol/compression.js';
+import { createEventVerifier } from '../dist/protocol/event-verifier.js';
+import { checkEvent, formatOf } from '../dist/protocol/event.js';
+import { createTestClock, createRelay, startRelay } from '../dist/testing/index.js';
+import { NAMESPACE } from './support/events.mjs';
+import { assertEqual, median, ms, randomKey, until } from './support/harness.mjs';
+import { openRaw, startRelays } from './support/relays.mjs';
+
+const CATEGORY = 'notes';
+const D_TAG = `${NAMESPACE}/${CATEGORY}/v1`;
+const LARGE = { namespace: NAMESPACE, maxPayloadSize: 409_600 };
+
+/** Notes of 60 characters that hardly deflate. */
+function valueOf(bytes) {
+  return Array.from({ length: Math.floor(bytes / 63) }, () => randomBytes(45).toString('base64'));
+}
+
+/** With 1 KB of other notes somewhere. */
+function edited(notes) {
+  const at = Math.floor(Math.random() * (notes.length - 16));
+  return notes.toSpliced(at, 16, ...valueOf(1_024));
+}
+
+const isPiece = (event) => event.tags[0][1].startsWith(`${D_TAG}/c/`);
+
+async function costOfAnEdit() {
+  const { url, relay, close } = await startRelay({ frameLogSize: 100_000 });
+  const sync = createNostrSync({ ...LARGE, relays: [url], signer: secretKeySigner(randomKey()) });
+  const sent = () => {
+    const frames = relay.frames.filter(({ direction, frame }) => direction === 'in' && frame[0] === 'EVENT');
+    return {
+      events: frames.length,
+      bytes: frames.reduce((sum, { frame }) => sum + JSON.stringify(frame).length, 0),
+    };
+  };
+  let notes = valueOf(200_000);
+  await sync.publish(CATEGORY, notes, { waitFor: 'replicated' });
+  const whole = sent();
+  const edits = [];
+  for (let i = 0; i < 20; i++) {
+    const before = sent();
+    notes = edited(notes);
+    await sync.publish(CATEGORY, notes, { waitFor: 'replicated' });
+    const after = sent();
+    edits.push({ events: after.events - before.events, bytes: after.bytes - before.bytes });
+  }
+  await sync.close();
+  await close();
+  return ['bytes', 'events'].map((what) => {
+    const mean = edits.reduce((sum, edit) => sum + edit[what], 0) / edits.length;
+    return {
+      name: '1 KB edit of 200 KB',
+      what: `${what} sent, edit / whole`,
+      ratio: mean / whole[what],
+      target: { atMost: 0.25 },
+      raw: `edit ${mean.toFixed(1)} on average, whole ${whole[what]}`,
+    };
+  });
+}
+
+/** Verifying, decrypting and joining, and nothing else. */
+async function open(events, secretKey) {
+  const signer = secretKeySigner(secretKey);
+  const pubkey = await signer.getPublicKey();
+  const verifier = createEventVerifier(nodePrimitives);
+  const startedAt = performance.now();
+  for (const event of events) {
+    const check = checkEvent(event, { pubkey, isAsked: () => true, isVerified: () => false, verifier });
+    assertEqual(check.type, 'new', 'check');
+  }
+  const head = events.find((event) => !isPiece(event));
+  const text = await signer.nip44.decrypt(pubkey, head.content);
+  if (formatOf(head) !== 'chunked/1') return inflateText(text, streamCompression);
+  const manifest = parseManifest(text);
+  const pieces = new Map();
+  for (const event of events.filter(isPiece)) {
+    const name = event.tags[0][1].slice(-32);
+    const plain = await signer.nip44.decrypt(pubkey, event.content);
+    pieces.set(name, await readPiece(plain, name, manifest, streamCompression));
+  }
+  JSON.parse(join(manifest, pieces));
+  return performance.now() - startedAt;
+}
+
+async function roundTripsOfARead() {
+  const relays = await startRelays({ count: 2, latencyMs: 25 });
+  const secretKey = randomKey();
+  const ports = { ...LARGE, relays: relays.urls };
+  const writer = createNostrSync({ ...ports, signer: secretKeySigner(secretKey) });
+  const notes = valueOf(400_000);
+  await writer.publish(CATEGORY, notes, { waitFor: 'replicated' });
+  await until(
+    async () => (await writer.publish(CATEGORY, notes, { waitFor: 'replicated' })).stage === 'replicated',
+  );
+  await writer.close();
+  const raw = await openRaw(relays.urls[0]);
+  const pubkey = await secretKeySigner(secretKey).getPublicKey();
+  const frames = await raw.request({ authors: [pubkey], kinds: [30_078] });
+  const events = frames.map((frame) => JSON.parse(frame)[2]);
+  const head = events.filter((event) => !isPiece(event)).toSorted((a, b) => b.created_at - a.created_at)[0];
+  const signer = secretKeySigner(secretKey);
+  const { parts } = parseManifest(await signer.nip44.decrypt(pubkey, head.content));
+  const needed = [
+    head,
+    ...events.filter((event) => isPiece(event) && parts.includes(event.tags[0][1].slice(-32))),
+  ];
+  const times = { read: [], trip: [], crypto: [] };
+  for (let round = -1; round < 7; round++) {
+    const device = createNostrSync({ ...ports, signer: secretKeySigner(secretKey) });
+    await until(async () => (await device.getStatus()).connectedRelayCount === 2);
+    const startedAt = performance.now();
+    const { payload } = await device.fetch(CATEGORY);
+    const read = performance.now() - startedAt;
+    assertEqual(JSON.stringify(payload), JSON.stringify(notes), 'value');
+    await device.close();
+    const askedAt = performance.now();
+    await raw.request({ authors: [pubkey], kinds: [1] });
+    const trip = performance.now() - askedAt;
+    const crypto = await open(needed, secretKey);
+    if (round < 0) continue;
+    times.read.push(read);
+    times.trip.push(trip);
+    times.crypto.push(crypto);
+  }
+  raw.close();
+  await relays.close();
+  const [read, trip, crypto] = [median(times.read), median(times.trip), median(times.crypto)];
+  return [
+    {
+      name: 'read 400 KB, RTT 50 ms',
+      what: '(fetch - cryptography) / round trip, two relays',
+      ratio: (read - crypto) / trip,
+      target: { atMost: 3 },
+      raw: `fetch ${ms(read)}, cryptography ${ms(crypto)}, round trip ${ms(trip)}`,
+    },
+  ];
+}
+
+async function liveBytes() {
+  for (let i = 0; i < 3; i++) {
+    globalThis.gc();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+/** What is live at most while it works, sampled after collections, beyond what was live before. */
+async function peakOf(act) {
+  const before = await liveBytes();
+  let peak = before;
+  let isDone = false;
+  const watching = (async () => {
+    while (!isDone) {
+      globalThis.gc();
+      const { heapUsed, external } = process.memoryUsage();
+      peak = Math.max(peak, heapUsed + external);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  })();
+  await act();
+  isDone = true;
+  await watching;
+  return peak - before;
+}
+
+async function memory() {
+  const relays = await startRelays({ count: 1 });
+  const secretKey = randomKey();
+  const rows = [];
+  const text = JSON.stringify(valueOf(400_000));
+  const start = async () => {
+    const sync = createNostrSync({ ...LARGE, relays: relays.urls, signer: secretKeySigner(secretKey) });
+    await until(async () => (await sync.getStatus()).ready);
+    // What every engine has is not this value's.
+    await sync.publish('warm', 'x'.repeat(1_000), { waitFor: 'replicated' });
+    return sync;
+  };
+  const measured = {
+    publish: async (sync) => sync.publish(CATEGORY, JSON.parse(text), { waitFor: 'replicated' }),
+    fetch: async (sync) => sync.fetch(CATEGORY),
+  };
+  for (const [what, act] of Object.entries(measured)) {
+    const sync = await start();
+    const peak = await peakOf(() => act(sync));
+    await sync.close();
+    rows.push({
+      name: '400 KB in memory',
+      what: `live bytes at the peak of ${what} / bytes of JSON`,
+      ratio: peak / text.length,
+      target: { atMost: 6 },
+      raw: `${Math.round(peak / 1_000)} KB at the peak`,
+    });
+  }
+  await relays.close();
+  return rows;
+}
+
+/** 1,000 updates in virtual time, one a minute, then an hour and eight days of rest. */
+async function garbage() {
+  const clock = createTestClock();
+  const relay = createRelay({ clock, frameLogSize: 0 });
+  const compression = {
+    deflate: async (bytes) => Uint8Array.from(deflateRawSync(bytes)),
+    inflate: async (bytes, maxOutputLength) => Uint8Array.from(inflateRawSync(bytes, { maxOutputLength })),
+  };
+  const sync = createNostrSync({
+    ...{ ...LARGE, clock, compression, store: memoryStore(), signer: secretKeySigner(randomKey()) },
+    ...{ relays: ['ws://127.0.0.1:1'], openSocket: relay.openSocket },
+  });
+  const settle = async (promise) => {
+    let isSettled = false;
+    promise.finally(() => (isSettled = true));
+    while (!isSettled) await clock.advance(100);
+    return promise;
+  };
+  let notes = valueOf(200_000);
+  let total;
+  for (let i = 0; i < 1_000; i++) {
+    notes = edited(notes);
+    ({ total } = (await settle(sync.publish(CATEGORY, notes, { waitFor: 'replicated' }))).pieces);
+    await clock.advance(60_000);
+  }
+  const left = async (afterMs) => {
+    await clock.advance(afterMs);
+    return relay.events().length;
+  };
+  const hour = await left(3_600_000);
+  const week = await left(16 * 86_400_000);
+  await settle(sync.close());
+  return [
+    ['an hour', hour],
+    ['16 days', week],
+  ].map(([when, count]) => ({
+    name: '1,000 updates of 200 KB',
+    what: `events left ${when} later / events of the value`,
+    ratio: count / (total + 1),
+    ...(when === 'an hour' ? {} : { target: { atMost: 1.5 } }),
+    raw: `${count} left, ${total + 1} in the value`,
+  }));
+}
+
+/** @returns {Promise<import('./support/harness.mjs').Row[]>} */
+export async function run() {
+  return [
+    ...(await costOfAnEdit()),
+    ...(await roundTripsOfARead()),
+    ...(await memory()),
+    ...(await garbage()),
+  ];
+}

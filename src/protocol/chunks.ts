@@ -1,0 +1,205 @@
+/**
+ * Values larger than one event: docs/PROTOCOL.md section 6. JSON text ↔ what one event carries (bare or deflated), or a
+ * manifest and the pieces that it names.
+ *
+ * The text is cut where its content says so (a rolling hash), and each piece is deflated on its own: after an edit in
+ * the middle the cuts fall where they fell before, so all other pieces stay the same bytes. Deflating first would
+ * change everything behind the edit.
+ */
+
+import { hmac } from '@noble/hashes/hmac.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js';
+import { base64Decode, base64Encode } from '../crypto/base64.ts';
+import type { Compression } from './compression.ts';
+import { isHex32 } from './event.ts';
+import { MAX_PARTS, MAX_PAYLOAD_BYTES, MAX_PIECE_BYTES } from './limits.ts';
+
+/** The `format` tags. An event without one holds the bare JSON, as the reference writes it. */
+export const DEFLATED = 'deflate/1';
+export const CHUNKED = 'chunked/1';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** What a manifest says. */
+export interface Manifest {
+  /** Of the JSON text, in bytes of UTF-8. */
+  readonly size: number;
+  /** Of the JSON text, in hex. */
+  readonly sha256: string;
+  /** Keys the names of the pieces: 32 bytes in hex, random per category, so that a relay cannot test guesses. */
+  readonly key: string;
+  /** The names of the pieces in their order. One may stand here more than once. */
+  readonly parts: readonly string[];
+}
+
+export type Layout =
+  /** One event. `text` is what is encrypted. */
+  | { readonly format: undefined | typeof DEFLATED; readonly text: string }
+  | {
+      readonly format: typeof CHUNKED;
+      /** The manifest. */
+      readonly text: string;
+      readonly manifest: Manifest;
+      /** By name, what is deflated and encrypted. */
+      readonly pieces: ReadonlyMap<string, Uint8Array>;
+    };
+
+// Addresses
+
+const PIECE_ADDRESS = /^(.+\/v1)\/c\/([0-9a-f]{32})$/s;
+
+/** The d-tag of a piece, from the d-tag of its category. */
+export function pieceDTag(dTag: string, name: string): string {
+  return `${dTag}/c/${name}`;
+}
+
+/** The category's d-tag and the name, or `undefined` where the d-tag is not that of a piece. */
+export function parsePieceDTag(dTag: string): { readonly dTag: string; readonly name: string } | undefined {
+  const match = PIECE_ADDRESS.exec(dTag);
+  return match === null ? undefined : { dTag: match[1]!, name: match[2]! };
+}
+
+export function isPieceName(name: unknown): name is string {
+  return typeof name === 'string' && /^[0-9a-f]{32}$/.test(name);
+}
+
+function nameOf(key: Uint8Array, piece: Uint8Array): string {
+  return bytesToHex(hmac(sha256, key, piece).subarray(0, 16));
+}
+
+// Cutting
+
+/** Noise of the rolling hash. It comes from the key, or the sizes of the pieces would tell a known text. */
+function gearOf(key: Uint8Array): Uint32Array {
+  const noise = Array.from({ length: 32 }, (_, i) => sha256(concatBytes(key, Uint8Array.of(i))));
+  const view = new DataView(concatBytes(...noise).buffer);
+  return Uint32Array.from({ length: 256 }, (_, i) => view.getUint32(4 * i));
+}
+
+/** Deflate makes incompressible bytes a little longer. */
+const DEFLATE_MARGIN = 64;
+
+/** Content-defined cuts: no piece deflates to more than `maxBytes`. */
+function cut(bytes: Uint8Array, key: Uint8Array, maxBytes: number): Uint8Array[] {
+  const gear = gearOf(key);
+  const max = maxBytes - DEFLATE_MARGIN;
+  const min = Math.floor(max * 0.4);
+  const normal = Math.floor(max * 0.65);
+  // A cut is unlikely up to the normal size and likely from there on, so that few pieces are small or cut by force.
+  const rare = Math.round(Math.log2(max * 0.53));
+  const pieces: Uint8Array[] = [];
+  for (let start = 0; start < bytes.length;) {
+    let end = Math.min(start + min, bytes.length);
+    // The hash forgets a byte after 32 others.
+    let hash = 0;
+    for (let i = Math.max(start, end - 32); i < end; i++) hash = ((hash << 1) + gear[bytes[i]!]!) | 0;
+    for (; end < bytes.length && end - start < max; end++) {
+      hash = ((hash << 1) + gear[bytes[end]!]!) | 0;
+      const bits = end - start < normal ? rare : rare - 3;
+      if (hash >>> (32 - bits) === 0) break;
+    }
+    pieces.push(bytes.subarray(start, end));
+    start = end;
+  }
+  return pieces;
+}
+
+// Writing
+
+/**
+ * How a JSON text travels: bare up to `maxTextBytes`; else deflated, in pieces that deflate to `maxPieceBytes` at most.
+ * `base`, the manifest of the version before, keeps the names of the pieces and so the pieces.
+ */
+export async function layOut(
+  json: string,
+  limits: { readonly maxTextBytes: number; readonly maxPieceBytes: number },
+  ports: {
+    readonly base: () => Promise<Manifest | undefined>;
+    readonly randomBytes: (length: number) => Uint8Array;
+    readonly compression: Compression;
+  },
+): Promise<Layout> {
+  const bytes = encoder.encode(json);
+  if (bytes.length <= limits.maxTextBytes) return { format: undefined, text: json };
+  const deflated = await ports.compression.deflate(bytes);
+  // A JSON string: the reference, which knows no formats, must be able to parse it. Its quotes cost two characters.
+  if (deflated.length <= limits.maxPieceBytes - 3)
+    return { format: DEFLATED, text: `"${base64Encode(deflated)}"` };
+  const base = await ports.base();
+  const secret = base === undefined ? ports.randomBytes(32) : hexToBytes(base.key);
+  const pieces = cut(bytes, secret, limits.maxPieceBytes).map(
+    (piece) => [nameOf(secret, piece), piece] as const,
+  );
+  const manifest: Manifest = {
+    size: bytes.length,
+    sha256: bytesToHex(sha256(bytes)),
+    key: bytesToHex(secret),
+    parts: pieces.map(([name]) => name),
+  };
+  return { format: CHUNKED, text: JSON.stringify(manifest), manifest, pieces: new Map(pieces) };
+}
+
+/** What is encrypted of a piece. */
+export async function pieceText(piece: Uint8Array, compression: Compression): Promise<string> {
+  return base64Encode(await compression.deflate(piece));
+}
+
+// Reading. Whatever is wrong throws a plain `Error` that quotes nothing.
+
+/** The JSON of a `deflate/1` event. */
+export async function inflateText(text: string, compression: Compression): Promise<string> {
+  if (!/^".*"$/.test(text)) throw new Error('not a deflated value');
+  return decoder.decode(await compression.inflate(base64Decode(text.slice(1, -1)), MAX_PAYLOAD_BYTES));
+}
+
+export function parseManifest(text: string): Manifest {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new Error('not a manifest');
+  }
+  const { size, sha256: hash, key, parts } = (value ?? {}) as Partial<Record<keyof Manifest, unknown>>;
+  const fits =
+    Number.isSafeInteger(size) &&
+    (size as number) > 0 &&
+    (size as number) <= MAX_PAYLOAD_BYTES &&
+    isHex32(hash) &&
+    isHex32(key) &&
+    Array.isArray(parts) &&
+    parts.length > 0 &&
+    parts.length <= MAX_PARTS &&
+    parts.every(isPieceName);
+  if (!fits) throw new Error('not a manifest');
+  return { size: size as number, sha256: hash, key, parts };
+}
+
+/** The bytes of a piece from its decrypted text. Throws unless they are what its name stands for. */
+export async function readPiece(
+  text: string,
+  name: string,
+  manifest: Manifest,
+  compression: Compression,
+): Promise<Uint8Array> {
+  const bytes = await compression.inflate(base64Decode(text), Math.min(manifest.size, MAX_PIECE_BYTES));
+  if (nameOf(hexToBytes(manifest.key), bytes) !== name)
+    throw new Error('a piece that is not what its name says');
+  return bytes;
+}
+
+/** The JSON text, from all pieces by name. Throws unless it has the size and the hash that the manifest says. */
+export function join(manifest: Manifest, pieces: ReadonlyMap<string, Uint8Array>): string {
+  const bytes = new Uint8Array(manifest.size);
+  let at = 0;
+  for (const name of manifest.parts) {
+    const piece = pieces.get(name)!;
+    if (at + piece.length > bytes.length) throw new Error('more than the manifest says');
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  if (at !== bytes.length || bytesToHex(sha256(bytes)) !== manifest.sha256)
+    throw new Error('not what the manifest says');
+  return decoder.decode(bytes);
+}

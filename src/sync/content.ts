@@ -1,0 +1,283 @@
+/**
+ * What an event stands for: the JSON text of a value ↔ one event, or a manifest and its pieces. Pieces that this device does
+ * not have are fetched from the relays, and from any combination of them; until all are there the value is `INCOMPLETE`.
+ */
+
+import type { Clock } from '../clock.ts';
+import { NostrSyncError } from '../errors.ts';
+import { categoryOf } from '../protocol/address.ts';
+import {
+  CHUNKED,
+  DEFLATED,
+  inflateText,
+  join,
+  layOut,
+  parseManifest,
+  pieceDTag,
+  readPiece,
+  type Layout,
+  type Manifest,
+} from '../protocol/chunks.ts';
+import type { Compression } from '../protocol/compression.ts';
+import { formatOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
+import {
+  EVENT_OVERHEAD_CHARS,
+  MAX_PIECE_BYTES,
+  MAX_RECENT_CHARS,
+  MAX_REMOTE_PIECE_BYTES,
+  MAX_REMOTE_TEXT_BYTES,
+  MAX_SMALL_PIECE_BYTES,
+  MAX_TEXT_BYTES,
+  RETRY_BASE_MS,
+  RETRY_CAP_MS,
+  SETTLE_MS,
+} from '../protocol/limits.ts';
+import type { RandomBytes } from '../relay/backoff.ts';
+import type { Network } from './network.ts';
+import { createRecent } from './recent.ts';
+import { isInPieces, isWhole, readableOf } from './record.ts';
+import type { Replica } from './replica.ts';
+import type { Hand } from './signing.ts';
+
+export interface Content {
+  /** How the next value of a category is to travel. Keeps the chunk key of the value that it follows, and so its pieces. */
+  layOut(dTag: string, json: string): Promise<Layout>;
+  /**
+   * The JSON text of an event. Rejects with `INCOMPLETE` while pieces are missing (and goes on trying), `SIGNER_NOT_SET`,
+   * `STORE_FAILED`; with anything else where it can never be read.
+   */
+  textOf(event: VerifiedEvent, dTag: string): Promise<string>;
+  /** A relay was opened or a signer set: what is missing may be there. */
+  retry(): void;
+  /** Drops every decrypted text. */
+  forget(): void;
+  close(): void;
+}
+
+/** A head whose pieces are not all here. */
+interface Assembly {
+  readonly event: VerifiedEvent;
+  underWay: Promise<string> | undefined;
+  failures: number;
+  cancelRetry: () => void;
+}
+
+export function createContent(ports: {
+  readonly clock: Clock;
+  readonly randomBytes: RandomBytes;
+  readonly compression: Compression;
+  readonly replica: Replica;
+  readonly network: () => Network;
+  readonly hand: Hand;
+  readonly canRead: () => boolean;
+}): Content {
+  const { clock, compression, replica, hand } = ports;
+  /** By event id. */
+  const texts = createRecent<string>(MAX_RECENT_CHARS, (text) => text.length + EVENT_OVERHEAD_CHARS);
+  /** Plaintexts of manifests, by event id. */
+  const manifests = createRecent<string>(MAX_RECENT_CHARS / 8, (text) => text.length);
+  /** By d-tag. */
+  const assemblies = new Map<string, Assembly>();
+  let isClosed = false;
+
+  function remember(texts: ReturnType<typeof createRecent<string>>, id: string, text: string): string {
+    if (!ports.canRead()) throw new NostrSyncError('SIGNER_NOT_SET', 'Cannot read: the signer was cleared');
+    texts.set(id, text);
+    return text;
+  }
+
+  async function manifestOf(event: NostrEvent): Promise<Manifest> {
+    const text = manifests.get(event.id) ?? remember(manifests, event.id, await hand.decrypt(event.content));
+    return parseManifest(text);
+  }
+
+  /** The manifest of what the next value follows. What cannot be read any more is not built upon. */
+  async function baseOf(dTag: string): Promise<Manifest | undefined> {
+    const event = readableOf(replica.get(dTag));
+    return event && isInPieces(event) ? manifestOf(event).catch(() => undefined) : undefined;
+  }
+
+  /** Whether the event is this piece; its bytes then go `into` the others. */
+  async function take(
+    manifest: Manifest,
+    name: string,
+    piece: VerifiedEvent | undefined,
+    into: Map<string, Uint8Array>,
+  ): Promise<boolean> {
+    if (piece === undefined || isTombstone(piece)) return false;
+    try {
+      into.set(name, await readPiece(await hand.decrypt(piece.content), name, manifest, compression));
+      return true;
+    } catch (error) {
+      if (!ports.canRead()) throw error;
+      return false;
+    }
+  }
+
+  async function textInPieces(event: VerifiedEvent, dTag: string): Promise<string> {
+    const record = replica.get(dTag);
+    if (record?.event?.id === event.id && !isWhole(record)) return assemble(event, dTag);
+    const manifest = await manifestOf(event);
+    const bytes = new Map<string, Uint8Array>();
+    for (const name of new Set(manifest.parts)) {
+      if (!(await take(manifest, name, await replica.piece(dTag, name), bytes)))
+        throw new Error('a piece is lost');
+    }
+    return join(manifest, bytes);
+  }
+
+  // Missing pieces
+
+  function assemble(event: VerifiedEvent, dTag: string): Promise<string> {
+    let assembly = assemblies.get(dTag);
+    if (assembly?.event.id !== event.id) {
+      assembly?.cancelRetry();
+      assembly = { event, underWay: undefined, failures: 0, cancelRetry: () => undefined };
+      assemblies.set(dTag, assembly);
+    }
+    assembly.underWay ??= attempt(assembly, dTag);
+    return assembly.underWay;
+  }
+
+  async function attempt(assembly: Assembly, dTag: string): Promise<string> {
+    assembly.cancelRetry();
+    const isCurrent = (): boolean => assemblies.get(dTag) === assembly && !isClosed;
+    try {
+      const text = await gather(assembly.event, dTag);
+      if (isCurrent()) assemblies.delete(dTag);
+      return text;
+    } catch (error) {
+      assembly.underWay = undefined;
+      if (error instanceof NostrSyncError && error.code === 'INCOMPLETE' && isCurrent()) {
+        const delayMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** assembly.failures++);
+        assembly.cancelRetry = clock.after(delayMs, () => again(assembly, dTag));
+      }
+      throw error;
+    }
+  }
+
+  function again(assembly: Assembly, dTag: string): void {
+    if (assembly.underWay !== undefined || replica.get(dTag)?.event?.id !== assembly.event.id) return;
+    if (ports.canRead()) assembly.underWay = attempt(assembly, dTag);
+    assembly.underWay?.catch(() => undefined);
+  }
+
+  async function gather(event: VerifiedEvent, dTag: string): Promise<string> {
+    const manifest = await manifestOf(event);
+    const names = [...new Set(manifest.parts)];
+    const bytes = new Map<string, Uint8Array>();
+    const made = new Map<string, VerifiedEvent>();
+    const lacking = new Map<string, Set<string>>();
+    const offer = async (name: string, piece: VerifiedEvent | undefined): Promise<void> => {
+      if (!bytes.has(name) && (await take(manifest, name, piece, bytes))) made.set(name, piece!);
+    };
+    // Unchanged pieces of the value before are here.
+    for (const name of names) await offer(name, await replica.piece(dTag, name));
+    await fromRelays(dTag, () => names.filter((name) => !bytes.has(name)), offer, lacking);
+    if (bytes.size < names.length) {
+      const category = categoryOf(dTag);
+      throw new NostrSyncError(
+        'INCOMPLETE',
+        `Cannot read the newest value of ${JSON.stringify(category)} yet: ${bytes.size} of its ${names.length} pieces are here`,
+        { details: { category, eventId: event.id, have: bytes.size, total: names.length } },
+      );
+    }
+    const text = join(manifest, bytes);
+    remember(texts, event.id, text);
+    await replica.apply(dTag, { type: 'assembled', id: event.id, made, lacking });
+    return text;
+  }
+
+  /** One relay after the other, the likeliest first; one that takes its time gets company. */
+  async function fromRelays(
+    dTag: string,
+    missing: () => string[],
+    offer: (name: string, piece: VerifiedEvent | undefined) => Promise<void>,
+    lacking: Map<string, Set<string>>,
+  ): Promise<void> {
+    const network = ports.network();
+    const deliveries = replica.get(dTag)?.deliveries;
+    const rank = (url: string, latencyMs: number | null): number =>
+      (deliveries?.get(url) === 'confirmed' ? 0 : 1e9) + (latencyMs ?? 1e6);
+    const relays = network
+      .relays()
+      .filter(({ connected }) => connected)
+      .toSorted((a, b) => rank(a.url, a.latencyMs) - rank(b.url, b.latencyMs));
+    const asked: Promise<void>[] = [];
+    for (const { url } of relays) {
+      const names = missing();
+      if (names.length === 0 || isClosed) return;
+      const asking = (async () => {
+        const { isComplete, events } = await network.collect(
+          url,
+          names.map((name) => pieceDTag(dTag, name)),
+        );
+        const lacks = new Set<string>();
+        for (const name of names) {
+          const piece = events.get(pieceDTag(dTag, name));
+          if (piece === undefined) lacks.add(name);
+          else await offer(name, piece);
+        }
+        if (isComplete) lacking.set(url, lacks);
+      })();
+      asking.catch(() => undefined);
+      asked.push(asking);
+      await new Promise<void>((resolve) => {
+        const cancel = clock.after(SETTLE_MS, resolve);
+        const done = (): void => {
+          cancel();
+          resolve();
+        };
+        asking.then(done, done);
+      });
+    }
+    for (const asking of asked) {
+      if (missing().length === 0) return;
+      await asking;
+    }
+  }
+
+  return {
+    layOut: (dTag, json) => {
+      const isTight = ports
+        .network()
+        .relays()
+        .some(({ refusedBytes }) => refusedBytes !== null && refusedBytes <= MAX_TEXT_BYTES * 1.5);
+      const most = hand.isRemote ? MAX_REMOTE_PIECE_BYTES : MAX_PIECE_BYTES;
+      const limits = {
+        maxTextBytes: hand.isRemote ? MAX_REMOTE_TEXT_BYTES : MAX_TEXT_BYTES,
+        maxPieceBytes: isTight ? MAX_SMALL_PIECE_BYTES : most,
+      };
+      return layOut(json, limits, { ...ports, base: () => baseOf(dTag) });
+    },
+    textOf: async (event, dTag) => {
+      const known = texts.get(event.id);
+      const record = replica.get(dTag);
+      // Pieces that could not be saved must not be shown either: what is shown is kept.
+      const isKept = record?.event?.id !== event.id || isWhole(record);
+      if (known !== undefined && isKept) return known;
+      const format = formatOf(event);
+      switch (format) {
+        case undefined:
+          return remember(texts, event.id, await hand.decrypt(event.content));
+        case DEFLATED:
+          return remember(texts, event.id, await inflateText(await hand.decrypt(event.content), compression));
+        case CHUNKED:
+          return remember(texts, event.id, await textInPieces(event, dTag));
+        default:
+          throw new Error(`its format ${JSON.stringify(format.slice(0, 40))} is not known to this version`);
+      }
+    },
+    retry: () => {
+      for (const [dTag, assembly] of assemblies) again(assembly, dTag);
+    },
+    forget: () => {
+      texts.clear();
+      manifests.clear();
+    },
+    close: () => {
+      isClosed = true;
+      for (const { cancelRetry } of assemblies.values()) cancelRetry();
+    },
+  };
+}

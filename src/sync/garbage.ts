@@ -1,0 +1,155 @@
+/**
+ * Collects the pieces of former values from the relays: each is overwritten by a small tombstone that ends by itself, and
+ * the tombstones are asked to be deleted.
+ *
+ * Safe against a device that still needs or re-uses a piece: an orphan is collected only while the value that left it
+ * behind is on every relay, and has been for at least `MIN_ORPHAN_MS`. Whoever has not heard of that value asks a relay
+ * what it has, at most `PROOF_MS` before it writes one that shares pieces with a former one, and learns of it.
+ */
+
+import type { Clock } from '../clock.ts';
+import type { Answer } from '../protocol/answer.ts';
+import { pieceDTag } from '../protocol/chunks.ts';
+import { isTombstone, type NostrEvent } from '../protocol/event.ts';
+import {
+  KIND_APP_DATA,
+  KIND_DELETION,
+  MAX_COLLECTED_AT_ONCE,
+  MAX_OLD_ORPHANS,
+  MIN_ORPHAN_MS,
+  ORPHAN_MS,
+  TOMBSTONE_SECONDS,
+} from '../protocol/limits.ts';
+import type { Network } from './network.ts';
+import { isOwnHead, isWhole, stageOf, type HeadRecord } from './record.ts';
+import type { Replica } from './replica.ts';
+import type { Hand } from './signing.ts';
+
+export interface Garbage {
+  /** A record changed: works out anew what is to be collected when. */
+  changed(dTag: string): void;
+  /** Relays came or went, or a signer was set. */
+  retry(): void;
+  close(): void;
+}
+
+/** How long a timer runs at most, so that a clock that is set does not put it off. In ms. */
+const MAX_TIMER_MS = 3_600_000;
+
+/** Orphans with the time (ms) from when they may be collected. Another device's are its own to collect first. */
+function dueTimes(record: HeadRecord): { readonly name: string; readonly at: number }[] {
+  const factor = isOwnHead(record) ? 1 : 2;
+  const isRemoved = record.event !== undefined && isTombstone(record.event);
+  // Many at once: each deletion request stays on the relay for a while.
+  const isFull = record.orphans.length >= MAX_OLD_ORPHANS + MAX_COLLECTED_AT_ONCE;
+  const surplus = isRemoved ? Infinity : isFull ? record.orphans.length - MAX_OLD_ORPHANS : 0;
+  return record.orphans.map(({ name, since = Infinity }, i) => ({
+    name,
+    at: since + factor * (i < surplus ? MIN_ORPHAN_MS : ORPHAN_MS),
+  }));
+}
+
+export function createGarbage(ports: {
+  readonly clock: Clock;
+  readonly replica: Replica;
+  readonly hand: Hand;
+  readonly network: () => Network;
+  readonly relays: () => readonly string[];
+  /** Sends an event to every relay; their answers. */
+  readonly send: (event: NostrEvent) => Promise<readonly Answer[]>;
+  /** Whether this engine has the relays. */
+  readonly isSender: () => boolean;
+}): Garbage {
+  const { clock, replica, hand } = ports;
+  const timers = new Map<string, () => void>();
+  const collecting = new Set<string>();
+  let isClosed = false;
+
+  /** The record, where what it leaves behind may go: every relay has shown the whole of its head. */
+  function settled(dTag: string): HeadRecord | undefined {
+    const record = replica.peek(dTag)?.orphans.length === 0 ? undefined : replica.get(dTag);
+    const isEverywhere =
+      record !== undefined && isWhole(record) && stageOf(record, ports.relays()) === 'replicated';
+    return isEverywhere ? record : undefined;
+  }
+
+  function changed(dTag: string): void {
+    timers.get(dTag)?.();
+    timers.delete(dTag);
+    const record = settled(dTag);
+    if (record === undefined || isClosed || collecting.has(dTag)) return;
+    const now = clock.now();
+    if (record.orphans.some(({ since }) => since === undefined))
+      return void replica.apply(dTag, { type: 'replicated', id: record.event!.id, at: now });
+    const at = Math.min(...dueTimes(record).map((orphan) => orphan.at));
+    arm(dTag, Math.min(Math.max(0, at - now), MAX_TIMER_MS));
+  }
+
+  function arm(dTag: string, delayMs: number): void {
+    const collectLater = (): void => {
+      timers.delete(dTag);
+      collecting.add(dTag);
+      void collect(dTag)
+        .catch(() => false)
+        .then((isDone) => {
+          collecting.delete(dTag);
+          if (isClosed) return;
+          if (isDone) changed(dTag);
+          else arm(dTag, MIN_ORPHAN_MS);
+        });
+    };
+    timers.set(dTag, clock.after(delayMs, collectLater));
+  }
+
+  /** Resolves whether it may go on at once. */
+  async function collect(dTag: string): Promise<boolean> {
+    if (!ports.isSender() || !hand.isSet) return false;
+    // What other devices wrote meanwhile may need what was an orphan.
+    const isAnswered = await ports.network().ask([dTag]);
+    const record = settled(dTag);
+    if (!isAnswered || record === undefined) return false;
+    const due = dueTimes(record).filter(({ at }) => at <= clock.now());
+    const names = due.slice(0, MAX_COLLECTED_AT_ONCE).map(({ name }) => name);
+    if (names.length === 0) return true;
+    const { created_at } = record.event!;
+    const expiration = ['expiration', String(Math.floor(clock.now() / 1000) + TOMBSTONE_SECONDS)];
+    const content = await hand.encrypt('null');
+    const collected: { readonly name: string; readonly id: string }[] = [];
+    let isHeard = true;
+    for (const name of names) {
+      const tags = [['d', pieceDTag(dTag, name)], ['deleted', ''], expiration];
+      const tombstone = await hand.sign({ kind: KIND_APP_DATA, created_at, tags, content });
+      isHeard = await isTaken(tombstone);
+      if (!isHeard) break;
+      collected.push({ name, id: tombstone.id });
+    }
+    if (collected.length > 0) {
+      const tags = [
+        ...collected.map(({ name }) => ['a', `${KIND_APP_DATA}:${hand.pubkey}:${pieceDTag(dTag, name)}`]),
+        ...collected.map(({ id }) => ['e', id]),
+        ['k', String(KIND_APP_DATA)],
+        expiration,
+      ];
+      await ports.send(await hand.sign({ kind: KIND_DELETION, created_at, tags, content: '' }));
+      await replica.apply(dTag, { type: 'collected', names: new Set(collected.map(({ name }) => name)) });
+    }
+    return isHeard;
+  }
+
+  /** Whether every relay has answered for good. */
+  async function isTaken(tombstone: NostrEvent): Promise<boolean> {
+    const answers = await ports.send(tombstone);
+    return answers.every(({ type }) => ['acknowledged', 'superseded', 'refused', 'too-large'].includes(type));
+  }
+
+  return {
+    changed,
+    retry: () => {
+      for (const dTag of replica.dTags()) if (!timers.has(dTag)) changed(dTag);
+    },
+    close: () => {
+      isClosed = true;
+      for (const cancel of timers.values()) cancel();
+    },
+  };
+}

@@ -1,0 +1,189 @@
+/**
+ * Two tabs on one profile, in Chromium and in Firefox, with what a browser does to them: no write that was acknowledged is lost,
+ * and one tab at a time has the network.
+ */
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { NostrSync } from '../../src/browser.ts';
+import { startRelay, type RunningRelay } from '../../src/testing/relay-server.ts';
+import { tracesOf } from '../support/traces.ts';
+import { startSite, type BrowserProfile, type Site, type Tab } from '../support/browser.ts';
+
+const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
+const SECRETS = tracesOf({ keys: [KEY], texts: ['last words', 'of the frozen one', 'x'.repeat(16)] });
+const WAIT = { timeout: 40_000, interval: 50 };
+const DELIVERED = /^(delivered|replicated)$/;
+
+let site: Site;
+let relay: RunningRelay;
+const open: BrowserProfile[] = [];
+
+beforeAll(async () => {
+  site = await startSite();
+});
+afterAll(() => site?.close());
+beforeEach(async () => {
+  relay = await startRelay();
+});
+afterEach(async () => {
+  expect(SECRETS.exec(JSON.stringify(relay.relay.frames))?.[0]).toBeUndefined();
+  await Promise.all(open.splice(0).map((profile) => profile.close()));
+  await relay.close();
+});
+
+async function start(profile: BrowserProfile): Promise<Tab> {
+  const tab = await profile.tab();
+  await tab.evaluate(([url, key]) => window.app.start(url!, key!), [relay.url, KEY]);
+  await expect
+    .poll(() => tab.evaluate(() => window.app.sync.getStatus()), WAIT)
+    .toMatchObject({ ready: true });
+  return tab;
+}
+
+type Outcome = { readonly stage: string } | { readonly code: string };
+
+const publish = (tab: Tab, value: unknown, waitFor: 'saved' | 'delivered' | 'replicated'): Promise<Outcome> =>
+  tab.evaluate(
+    async ([payload, stage]) => {
+      try {
+        const { sync } = window.app as { sync: NostrSync };
+        const receipt = await sync.publish('settings', payload, { waitFor: stage as 'saved' });
+        return { stage: receipt.stage };
+      } catch (error) {
+        return { code: (error as { code?: string }).code ?? String(error) };
+      }
+    },
+    [value, waitFor] as const,
+  );
+const fetched = (tab: Tab): Promise<unknown> =>
+  tab.evaluate(async () => {
+    const result = await window.app.sync.fetch('settings');
+    return [result?.payload, result?.source];
+  });
+const flush = (tab: Tab): Promise<void> => tab.evaluate(() => window.app.sync.flush());
+const errors = (tab: Tab): Promise<string[]> => tab.evaluate(() => window.app.errors);
+
+/** What a device that knows nothing is told by the relay. */
+function relayHas(): unknown {
+  return relay.relay.events().filter(({ kind }) => kind === 30_078).length;
+}
+
+describe.each(['chromium', 'firefox'] as const)('two tabs of %s', (browser) => {
+  async function profile(): Promise<BrowserProfile> {
+    const made = site.profile(browser);
+    await made.open();
+    open.push(made);
+    return made;
+  }
+
+  async function twoTabs(): Promise<{ device: BrowserProfile; first: Tab; second: Tab }> {
+    const device = await profile();
+    const first = await start(device);
+    const second = await start(device);
+    await expect.poll(() => relay.relay.connections, WAIT).toBe(1);
+    return { device, first, second };
+  }
+
+  test('publish by turns and at once: every write is acknowledged, and both show the last', async () => {
+    const { first, second } = await twoTabs();
+    for (let n = 0; n < 6; n++)
+      expect(await publish(n % 2 === 0 ? first : second, n, 'saved')).toMatchObject({
+        stage: expect.any(String),
+      });
+    const both = await Promise.all([publish(first, 'left', 'saved'), publish(second, 'right', 'saved')]);
+    expect(both).toEqual([{ stage: expect.any(String) }, { stage: expect.any(String) }]);
+    await Promise.all([flush(first), flush(second)]);
+    const shown = (await fetched(first)) as [string, string];
+    expect(['left', 'right']).toContain(shown[0]);
+    expect(await fetched(second)).toEqual(shown);
+    expect(relay.relay.connections).toBe(1);
+    expect(relayHas()).toBe(1);
+    expect([await errors(first), await errors(second)]).toEqual([[], []]);
+  });
+
+  test('the leader is closed with a write that has not gone out: the other delivers it', async () => {
+    const { first, second } = await twoTabs();
+    await publish(first, 'before', 'replicated');
+    relay.relay.misbehave({ receive: (frame) => (frame[0] === 'EVENT' ? 'ignore' : undefined) });
+    expect(await publish(first, 'last words', 'saved')).toMatchObject({ stage: 'saved' });
+    await first.close();
+    relay.relay.behave();
+    await flush(second);
+    expect(await fetched(second)).toEqual(['last words', 'relay']);
+    await expect.poll(() => relay.relay.connections, WAIT).toBe(1);
+  });
+
+  test('the browser is killed with a write that has not gone out: the next start delivers it', async () => {
+    const { device, first, second } = await twoTabs();
+    await publish(first, 'before', 'replicated');
+    relay.relay.misbehave({ receive: (frame) => (frame[0] === 'EVENT' ? 'ignore' : undefined) });
+    expect(await publish(second, 'last words', 'saved')).toMatchObject({ stage: 'saved' });
+    await device.kill();
+    relay.relay.behave();
+    await device.open();
+    const again = await start(device);
+    await flush(again);
+    expect(await fetched(again)).toEqual(['last words', 'relay']);
+    const kept = await again.evaluate(() => window.app.dumpStorage());
+    expect(kept).toContain('settings/v1');
+    expect(SECRETS.exec(kept)?.[0]).toBeUndefined();
+  });
+
+  test('the storage is full: writes are refused, reading goes on, and what fits again is saved', async () => {
+    const { device, first, second } = await twoTabs();
+    await publish(first, 'before', 'replicated');
+    await device.limitStorage(first, 3_000_000);
+    await first.evaluate(() => window.app.fillStorage());
+    const filler = 'x'.repeat(60_000);
+    await expect
+      // How much still fits is the browser's to say.
+      .poll(() => publish(second, { filler, at: Math.random() }, 'saved'), { ...WAIT, timeout: 90_000 })
+      .toEqual({ code: 'STORE_FAILED' });
+    const [newest] = (await fetched(first)) as [unknown];
+    expect(await fetched(second)).toEqual([newest, 'relay']);
+    await first.evaluate(() => window.app.emptyStorage());
+    await expect
+      .poll(() => publish(second, 'after', 'saved'), WAIT)
+      .toMatchObject({ stage: expect.any(String) });
+    await flush(second);
+    expect(await fetched(first)).toEqual(['after', 'relay']);
+    expect(relayHas()).toBe(1);
+  });
+
+  test('the storage is cleared in mid-run: what a relay has comes back, and writing goes on above it', async () => {
+    const { device, first, second } = await twoTabs();
+    for (let n = 0; n < 3; n++)
+      expect(await publish(second, n, 'replicated')).toEqual({ stage: 'replicated' });
+    await device.clearStorage(first);
+    expect(await fetched(first)).toEqual([2, 'relay']);
+    expect(await fetched(second)).toEqual([2, 'relay']);
+    expect(await publish(first, 'after', 'delivered')).toEqual({ stage: expect.stringMatching(DELIVERED) });
+    expect(await publish(second, 'later', 'replicated')).toEqual({ stage: 'replicated' });
+    await expect.poll(() => fetched(first), WAIT).toEqual(['later', 'relay']);
+    const third = await start(device);
+    expect(await fetched(third)).toEqual(['later', 'relay']);
+    await expect.poll(() => relay.relay.connections, WAIT).toBe(1);
+  });
+
+  test('a page is frozen and thawed: it has lost nothing, and catches up', async () => {
+    const { device, first, second } = await twoTabs();
+    const other = await start(await profile());
+    await publish(first, 'before', 'replicated');
+    relay.relay.misbehave({ receive: (frame) => (frame[0] === 'EVENT' ? 'ignore' : undefined) });
+    expect(await publish(first, 'of the frozen one', 'saved')).toMatchObject({ stage: 'saved' });
+    const thaw = await device.freeze(first);
+    // Its connection does not outlive a sleep.
+    relay.relay.disconnectAll();
+    relay.relay.behave();
+    await expect
+      .poll(() => other.evaluate(() => window.app.sync.getStatus()), WAIT)
+      .toMatchObject({ ready: true });
+    await thaw();
+    await flush(first);
+    expect(await fetched(second)).toEqual(['of the frozen one', 'relay']);
+    await expect.poll(() => fetched(other), WAIT).toEqual(['of the frozen one', 'relay']);
+    expect(await publish(other, 'while it slept', 'replicated')).toEqual({ stage: 'replicated' });
+    await expect.poll(() => fetched(first), WAIT).toEqual(['while it slept', 'relay']);
+    await expect.poll(() => relay.relay.connections, WAIT).toBe(2);
+  });
+});

@@ -1,0 +1,191 @@
+import fc from 'fast-check';
+import { randomBytes } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import {
+  CHUNKED,
+  inflateText,
+  join,
+  layOut,
+  parseManifest,
+  parsePieceDTag,
+  pieceDTag,
+  pieceText,
+  readPiece,
+  type Layout,
+  type Manifest,
+} from '../../src/protocol/chunks.ts';
+import { streamCompression } from '../../src/protocol/compression.ts';
+import { valueOf } from '../sync/values.ts';
+import { zlibCompression } from '../support/zlib-compression.ts';
+
+const NORMAL = { maxTextBytes: 40_960, maxPieceBytes: 30_720 };
+const SMALL = { maxTextBytes: 40_960, maxPieceBytes: 9_216 };
+
+type InPieces = Extract<Layout, { readonly format: typeof CHUNKED }>;
+
+async function inPieces(json: string, limits = NORMAL, base?: Manifest): Promise<InPieces> {
+  const ports = { base: async () => base, randomBytes, compression: zlibCompression };
+  const layout = await layOut(json, limits, ports);
+  if (layout.format !== CHUNKED) throw new Error(`expected pieces, got ${layout.format}`);
+  return layout;
+}
+
+/** What a reader makes of it, through text alone. */
+async function readBack(layout: InPieces, compression = zlibCompression): Promise<string> {
+  const manifest = parseManifest(layout.text);
+  const pieces = new Map<string, Uint8Array>();
+  for (const [name, piece] of layout.pieces) {
+    const text = await pieceText(piece, compression);
+    pieces.set(name, await readPiece(text, name, manifest, compression));
+  }
+  return join(manifest, pieces);
+}
+
+describe('a value in pieces', () => {
+  test.each([
+    ['normal pieces', NORMAL, 40_960],
+    ['small pieces', SMALL, 12_288],
+  ])('comes back from %s, none larger than it may be', async (_, limits, maxTextBytes) => {
+    for (const bytes of [60_000, 65_536, 200_000, 409_600]) {
+      const json = JSON.stringify(valueOf(bytes - 60, bytes, true));
+      const layout = await inPieces(json, limits);
+      expect(await readBack(layout)).toBe(json);
+      expect(layout.manifest.parts.length).toBeLessThanOrEqual(128);
+      for (const piece of layout.pieces.values())
+        expect((await pieceText(piece, zlibCompression)).length).toBeLessThanOrEqual(maxTextBytes);
+    }
+  });
+
+  test('comes back whatever its text is', async () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }),
+      fc.string({ unit: 'binary', minLength: 1, maxLength: 60 }),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(text, { minLength: 1, maxLength: 20 }),
+        fc.integer({ min: 1, max: 500 }),
+        async (words, times) => {
+          const noise = randomBytes(45_000).toString('base64');
+          const json = JSON.stringify([noise, ...Array.from({ length: times }, () => words)]);
+          if (Buffer.byteLength(json) > 409_600) return;
+          expect(await readBack(await inPieces(json))).toBe(json);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  test('of the same text again and again has one piece many times, and comes back', async () => {
+    const block = randomBytes(60_000).toString('base64');
+    const json = JSON.stringify([block, block, block, block]);
+    const layout = await inPieces(json);
+    expect(layout.pieces.size).toBeLessThan(layout.manifest.parts.length);
+    expect(await readBack(layout)).toBe(json);
+  });
+
+  test('keeps all pieces but the edited under the key of the version before, and none without it', async () => {
+    const before = JSON.stringify(valueOf(400_000, 1, true));
+    const first = await inPieces(before);
+    for (const at of [10, 100_000, 200_000, 399_000]) {
+      const after = `${before.slice(0, at)}${'a'.repeat(1_000)}${before.slice(at)}`;
+      const second = await inPieces(after, NORMAL, first.manifest);
+      const made = [...second.pieces.keys()].filter((name) => !first.pieces.has(name));
+      expect(made.length).toBeGreaterThan(0);
+      expect(made.length).toBeLessThanOrEqual(5);
+      const other = await inPieces(after);
+      expect([...other.pieces.keys()].filter((name) => first.pieces.has(name))).toEqual([]);
+    }
+  });
+
+  test('is not made of bytes that are not what the names say, nor of other than the manifest says', async () => {
+    const json = JSON.stringify(valueOf(100_000, 1, true));
+    const { manifest, pieces } = await inPieces(json);
+    const [[name, piece], [otherName]] = [...pieces] as [[string, Uint8Array], [string, Uint8Array]];
+    const text = await pieceText(piece, zlibCompression);
+    await expect(readPiece(text, otherName, manifest, zlibCompression)).rejects.toThrow(
+      /not what its name says/,
+    );
+    await expect(readPiece('AAAA', name, manifest, zlibCompression)).rejects.toThrow();
+    await expect(readPiece('not base64', name, manifest, zlibCompression)).rejects.toThrow();
+    expect(() => join({ ...manifest, size: manifest.size - 1 }, pieces)).toThrow(
+      /more than the manifest says/,
+    );
+    expect(() => join({ ...manifest, size: manifest.size + 1 }, pieces)).toThrow(
+      /not what the manifest says/,
+    );
+    expect(() => join({ ...manifest, sha256: '0'.repeat(64) }, pieces)).toThrow(/not what the manifest says/);
+  });
+});
+
+describe('a value in one event', () => {
+  const ports = { base: async () => undefined, randomBytes, compression: zlibCompression };
+
+  test('is bare up to the limit, deflated to a JSON string beyond it', async () => {
+    const bare = await layOut(JSON.stringify('x'.repeat(40_958)), NORMAL, ports);
+    expect(bare).toEqual({ format: undefined, text: JSON.stringify('x'.repeat(40_958)) });
+    const json = JSON.stringify('x'.repeat(40_959));
+    const deflated = await layOut(json, NORMAL, ports);
+    expect(deflated.format).toBe('deflate/1');
+    expect(JSON.parse(deflated.text)).toEqual(expect.any(String));
+    expect(await inflateText(deflated.text, zlibCompression)).toBe(json);
+  });
+
+  test('is never longer than one event may be', async () => {
+    for (let bytes = 40_961; bytes < 60_000; bytes += 397) {
+      const layout = await layOut(JSON.stringify(valueOf(bytes, bytes)), NORMAL, ports);
+      expect(layout.text.length).toBeLessThanOrEqual(40_960);
+    }
+  });
+
+  test.each(['', '""', '"!"', 'null', '{"a":1}', '"AAAA"'])('is not made of %j', async (text) => {
+    await expect(inflateText(text, zlibCompression)).rejects.toThrow();
+  });
+});
+
+describe('the d-tag of a piece', () => {
+  test('is told from that of a category', () => {
+    const dTag = 'sage/ui-settings/v1';
+    const name = 'a'.repeat(32);
+    expect(parsePieceDTag(pieceDTag(dTag, name))).toEqual({ dTag, name });
+    for (const other of [
+      dTag,
+      `${dTag}/c/`,
+      `${dTag}/c/${name}0`,
+      `${dTag}/c/${'A'.repeat(32)}`,
+      `sage/x/v2/c/${name}`,
+    ])
+      expect(parsePieceDTag(other)).toBeUndefined();
+  });
+});
+
+describe('compression', () => {
+  const implementations = { streamCompression, zlibCompression };
+  test.each(Object.entries(implementations))(
+    '%s: what goes in comes out, bounded',
+    async (_, compression) => {
+      for (const bytes of [new Uint8Array(), randomBytes(100_000), new Uint8Array(409_600)]) {
+        const deflated = await compression.deflate(bytes);
+        expect(await compression.inflate(deflated, bytes.length)).toEqual(new Uint8Array(bytes));
+        if (bytes.length > 0) await expect(compression.inflate(deflated, bytes.length - 1)).rejects.toThrow();
+      }
+      await expect(compression.inflate(randomBytes(1_000), 10_000)).rejects.toThrow();
+      const whole = await compression.deflate(randomBytes(1_000));
+      await expect(compression.inflate(whole.subarray(0, 500), 10_000)).rejects.toThrow();
+    },
+  );
+
+  test('of the platform gives up on a bomb before it takes memory', async () => {
+    const bomb = await zlibCompression.deflate(new Uint8Array(200_000_000));
+    const before = process.memoryUsage();
+    let peak = 0;
+    const watch = setInterval(() => (peak = Math.max(peak, used(process.memoryUsage()) - used(before))), 1);
+    await expect(streamCompression.inflate(bomb, 409_600)).rejects.toThrow(/more than 409600 bytes/);
+    peak = Math.max(peak, used(process.memoryUsage()) - used(before));
+    clearInterval(watch);
+    expect(peak).toBeLessThan(20_000_000);
+  });
+
+  const used = ({ heapUsed, external, arrayBuffers }: NodeJS.MemoryUsage): number =>
+    heapUsed + external + arrayBuffers;
+});

@@ -1,0 +1,702 @@
+/** A device of the user: its disk, its processes, and the app that calls the engine and checks what it is told. */
+
+import { createHash } from 'node:crypto';
+import { isNostrSyncError } from '../../src/errors.ts';
+import { createNostrSync, type NostrSync } from '../../src/node.ts';
+import type { EventTemplate, NostrEvent } from '../../src/protocol/event.ts';
+import type { Signer } from '../../src/signer/signer.ts';
+import { createChance, type Chance } from './chance.ts';
+import type { Cipher } from './cipher.ts';
+import { createDisk, type CrashMode, type Disk } from './disk.ts';
+import { never, startProcess, wakeUp, type Machine, type Process } from './machine.ts';
+import type { Network } from './network.ts';
+import { MARKER, owedTo, type Call, type Oracle, type Told } from './oracle.ts';
+import {
+  LARGEST_PAYLOAD_BYTES,
+  type CrashPoint,
+  type DeviceConfig,
+  type Op,
+  type SignerFault,
+} from './scenario.ts';
+import type { Schedule } from './schedule.ts';
+import { zlibCompression } from '../support/zlib-compression.ts';
+import { createTabSet } from './tabs.ts';
+
+export interface World {
+  readonly seed: number;
+  readonly schedule: Schedule;
+  readonly cipher: Cipher;
+  readonly network: Network;
+  readonly oracle: Oracle;
+  readonly urls: readonly string[];
+  readonly categories: readonly string[];
+  count(what: string): void;
+  /** Part of what two runs of one history must have in common. */
+  trace(...what: readonly (string | number)[]): void;
+}
+
+/** One run of the engine. */
+interface Tab {
+  readonly process: Process;
+  readonly sync: NostrSync;
+  readonly told: Told;
+  /** Relays by what the app asked for. */
+  readonly relays: Set<string>;
+  signer: { isCleared: boolean } | undefined;
+  stopListening: (() => void)[];
+  wake: () => void;
+  calls: number;
+  isClosed: boolean;
+}
+
+export interface Device {
+  readonly name: string;
+  readonly config: DeviceConfig;
+  readonly disk: Disk;
+  readonly isRunning: boolean;
+  readonly isDestroyed: boolean;
+  start(): void;
+  perform(op: Extract<Op, { readonly device: number }>): void;
+  onSend(process: Process): void;
+  onReceive(process: Process, frame: string): void;
+  crash(mode: CrashMode): void;
+  /** Awake, with a healthy disk and signer, the right time, all relays, all tabs and a signer in each. */
+  heal(): void;
+  /** Asks the relays for everything, and checks what comes. */
+  look(): void;
+  /** Pairs of category and relay that are not final, by the engine's own count; `undefined` while it does not say. */
+  depth(): Promise<number | undefined>;
+  /** Reads a category in every tab: it must be the head. */
+  read(category: string): void;
+  /** The same on a device that reaches no relay. */
+  readLocally(category: string): void;
+  /** Closes every engine, and checks that nothing of it is left. */
+  close(): Promise<void>;
+  checkBounds(): void;
+}
+
+/** Text that hardly compresses: made once, and cut at few places, so that values share most of their pieces. */
+let noise = '';
+
+function filler(chars: number, chance: Chance): string {
+  if (chars <= 0) return '';
+  if (noise === '') {
+    let digest = Buffer.from('noise');
+    const parts: string[] = [];
+    for (let i = 0; i < LARGEST_PAYLOAD_BYTES / 40; i++) {
+      digest = createHash('sha256').update(digest).digest();
+      parts.push(digest.toString('base64url'));
+    }
+    noise = parts.join('');
+  }
+  const at = chance.bool(0.7) ? 0 : chance.int(0, 3) * 5_000;
+  return noise.slice(at).concat(noise.slice(0, at)).slice(0, chars);
+}
+
+const MAX_TIMERS_PER_PAIR = 6;
+
+export function createDevice(name: string, config: DeviceConfig, world: World): Device {
+  const { schedule, oracle, cipher, count } = world;
+  const chance: Chance = createChance(world.seed, name);
+  const machine: Machine = { name, skewMs: config.skewMs, isAsleep: false, backlog: [] };
+  let tabSet = createTabSet(chance);
+  let tabs: Tab[] = [];
+  let isDestroyed = false;
+  let signerFault: SignerFault | 'none' = 'none';
+  const hadFaults = { signer: false, store: false };
+  let armed: Extract<Op, { readonly type: 'crash' }> | undefined;
+  let backup: Map<string, string> | undefined;
+  let lastEoseAt = -1;
+  let runs = 0;
+  let payloads = 0;
+  let subscriptions = 0;
+  /** Engines that are being closed. */
+  const closing = new Set<Tab>();
+
+  const disk = createDisk({
+    chance: createChance(world.seed, name, 'disk'),
+    flushMs: config.flushMs,
+    after: (delayMs, task) =>
+      void schedule.after(delayMs, () => {
+        if (machine.isAsleep) machine.backlog.push(task);
+        else task();
+      }),
+    onFlushed: (changes) => {
+      world.trace(name, 'flushed', ...[...changes].map(([key, value]) => `${key}=${value}`));
+      oracle.onFlush(name, changes);
+    },
+    onPoint: (point, process) => reach(point, process),
+    count,
+  });
+
+  // Crashes
+
+  function reach(point: CrashPoint, process: Process): void {
+    if (armed?.point !== point) return;
+    const { isTab, mode, restartMs } = armed;
+    armed = undefined;
+    die(point, isTab ? process : undefined, mode, restartMs);
+  }
+
+  function die(point: CrashPoint, only: Process | undefined, mode: CrashMode, restartMs: number): void {
+    count(`crash: ${point}`);
+    world.trace(name, 'crash', point);
+    if (only !== undefined && tabs.length > 1) {
+      count('crash: a tab');
+      only.kill();
+      tabs = tabs.filter(({ process }) => process !== only);
+      schedule.after(restartMs, () => {
+        if (isRunning() && tabs.length < config.tabs) openTab();
+      });
+      return;
+    }
+    crash(mode);
+    schedule.after(restartMs, start);
+  }
+
+  function crash(mode: CrashMode): void {
+    armed = undefined;
+    for (const { process } of [...tabs.splice(0), ...closing]) process.kill();
+    closing.clear();
+    machine.isAsleep = false;
+    machine.backlog.length = 0;
+    const isLost = disk.losePower(mode);
+    count(`crash: power lost, ${mode}`);
+    if (isLost) count(`sometimes: unflushed batch lost, ${mode}`);
+  }
+
+  const isRunning = (): boolean => tabs.length > 0;
+
+  // Processes
+
+  function start(): void {
+    if (isRunning() || isDestroyed || closing.size > 0) return;
+    tabSet = createTabSet(chance);
+    for (let i = 0; i < config.tabs; i++) openTab();
+  }
+
+  function openTab(): void {
+    const run = ++runs;
+    const process = startProcess(machine, schedule);
+    const entropy = createChance(world.seed, name, 'entropy', run);
+    const told: Told = { device: name, updated: new Map(), shown: new Map() };
+    let wake = (): void => undefined;
+    const sync = createNostrSync({
+      relays: world.urls,
+      store: disk.open(process, config.tabs > 1),
+      clock: process.clock,
+      randomBytes: (length) => entropy.bytes(length),
+      openSocket: world.network.openSocket(process),
+      verifier: cipher.verifier,
+      compression: zlibCompression,
+      maxPayloadSize: LARGEST_PAYLOAD_BYTES,
+      tabs: tabSet.open(process),
+      onWake: (callback) => {
+        wake = process.guard(callback);
+        return () => {
+          wake = () => undefined;
+        };
+      },
+    });
+    const tab: Tab = {
+      process,
+      sync,
+      told,
+      relays: new Set(world.urls),
+      signer: undefined,
+      stopListening: [],
+      wake: () => wake(),
+      calls: 0,
+      isClosed: false,
+    };
+    tabs.push(tab);
+    sync.on('updated', (result) => {
+      count('told: updated');
+      oracle.told(told, 'updated', result, true);
+    });
+    sync.on('conflict', ({ mine, theirs }) => {
+      count('sometimes: conflict');
+      world.trace(name, 'conflict', mine.eventId, theirs.eventId);
+      oracle.told(told, 'conflict', mine, false);
+      oracle.told(told, 'conflict', theirs, false);
+    });
+    sync.on('error', (error) => {
+      count(`told: error ${error.code}`);
+      world.trace(name, 'error', error.code, error.message);
+      if (`${error.message}${JSON.stringify(error.details)}`.includes(MARKER))
+        oracle.violate('I13', `${name}: an error quotes a payload`);
+    });
+    setSigner(tab);
+  }
+
+  // The signer
+
+  function createSigner(process: Process, state: { isCleared: boolean }): Signer {
+    const work = <T>(what: string, honest: () => Promise<T>, lie: () => Promise<T>): Promise<T> => {
+      if (!process.isAlive) return never;
+      if (state.isCleared) oracle.violate('I15', `${name}: ${what} after the signer was cleared`);
+      reach('sign', process);
+      if (!process.isAlive) return never;
+      const fault = signerFault;
+      if (fault !== 'none') count(`fault: signer ${fault}`);
+      if (fault === 'hang') return never;
+      const delayMs = fault === 'slow' ? 20_000 : chance.int(0, config.signerMs);
+      return new Promise((resolve, reject) => {
+        const act = (): void => {
+          if (fault === 'throw') reject(new Error(`the signer refuses: ${MARKER}`));
+          else (fault === 'lie' ? lie() : honest()).then(resolve, reject);
+        };
+        if (delayMs === 0) act();
+        else process.after(delayMs, act);
+      });
+    };
+    const lieAboutEvent = async (template: EventTemplate): Promise<NostrEvent> =>
+      chance.bool(0.5)
+        ? cipher.stranger.sign(template)
+        : { ...(await cipher.user.sign({ ...template, content: 'other' })), content: template.content };
+    return {
+      getPublicKey: () =>
+        work(
+          'getPublicKey',
+          async () => cipher.user.pubkey,
+          async () => cipher.user.pubkey,
+        ),
+      signEvent: (template) =>
+        work(
+          'signEvent',
+          async () => {
+            const event = await cipher.user.sign(template);
+            oracle.onSign(name, event);
+            return event;
+          },
+          () => lieAboutEvent(template),
+        ),
+      nip44: {
+        encrypt: (_peer, plaintext) =>
+          work(
+            'encrypt',
+            async () => {
+              const content = await cipher.user.encrypt(plaintext);
+              oracle.onEncrypt(plaintext, content);
+              return content;
+            },
+            async () => plaintext,
+          ),
+        decrypt: (_peer, ciphertext) =>
+          work(
+            'decrypt',
+            () => cipher.user.decrypt(ciphertext),
+            async () => 'not JSON',
+          ),
+      },
+      wipe: () => {
+        state.isCleared = true;
+      },
+    };
+  }
+
+  function setSigner(tab: Tab): void {
+    const state = { isCleared: false };
+    tab.signer = state;
+    // It may fail with the store or the signer; the next call tries again.
+    tab.sync.setSigner(createSigner(tab.process, state)).catch(() => undefined);
+  }
+
+  // Calls of the app
+
+  /** Follows a call to its end, in a process that lives that long. */
+  function follow<T>(
+    tab: Tab,
+    what: string,
+    call: Promise<T>,
+    onResult: (result: T) => void,
+    onError: (code: string) => void,
+  ): void {
+    tab.calls++;
+    const settled = (act: () => void): void => {
+      tab.calls--;
+      if (tab.process.isAlive) act();
+    };
+    call.then(
+      (result) =>
+        settled(() => {
+          world.trace(name, what, 'resolved');
+          onResult(result);
+        }),
+      (error: unknown) =>
+        settled(() => {
+          const isKnown = isNostrSyncError(error) || (error instanceof Error && error.name === 'AbortError');
+          const code = isNostrSyncError(error) ? error.code : (error as Error).name;
+          world.trace(name, what, code);
+          count(`${what}: ${code}`);
+          if (!isKnown) oracle.violate('I7', `${name}: ${what} rejected with ${String(error)}`);
+          if (error instanceof Error && error.message.includes(MARKER))
+            oracle.violate('I13', `${name}: the error of ${what} quotes a payload`);
+          onError(code);
+        }),
+    );
+  }
+
+  function remove(tab: Tab, category: string): void {
+    const call = oracle.call(tab.told, category, 'null');
+    settleWrite(tab, 'remove', call, tab.sync.remove(category, { waitFor: 'saved' }));
+  }
+
+  function publish(tab: Tab, category: string, op: Extract<Op, { readonly type: 'publish' }>): void {
+    const start = op.isSame ? `${MARKER} same` : `${MARKER} ${name} ${++payloads}`;
+    const payload = `${start} ${filler(op.size - start.length - 3, chance)}`;
+    const call = oracle.call(tab.told, category, JSON.stringify(payload));
+    const aborting = op.abortMs === undefined ? undefined : new AbortController();
+    if (op.abortMs !== undefined) tab.process.after(op.abortMs, () => aborting?.abort());
+    const expiration =
+      op.expirationS === undefined ? undefined : Math.floor(tab.process.clock.now() / 1000) + op.expirationS;
+    if (op.size > 30_000) count('write: large');
+    settleWrite(
+      tab,
+      'publish',
+      call,
+      tab.sync.publish(category, payload, {
+        waitFor: op.waitFor,
+        ...(aborting !== undefined && { signal: aborting.signal }),
+        ...(expiration !== undefined && { expiration }),
+      }),
+    );
+  }
+
+  function settleWrite(tab: Tab, what: string, call: Call, promise: ReturnType<NostrSync['publish']>): void {
+    count(`call: ${what}`);
+    follow(
+      tab,
+      what,
+      promise,
+      (receipt) => {
+        count(`receipt: ${receipt.stage}`);
+        if (receipt.supersededBy !== undefined) count('sometimes: receipt superseded');
+        oracle.resolved(call, receipt);
+      },
+      (code) => oracle.rejected(call, code),
+    );
+  }
+
+  function fetch(tab: Tab, category: string): void {
+    const before = oracle.headOn(name, category);
+    const calledAt = schedule.now();
+    count('call: fetch');
+    follow(
+      tab,
+      'fetch',
+      tab.sync.fetch(category),
+      (result) => {
+        const isUnsure = hadFaults.signer || hadFaults.store || before === undefined || before.isVoid;
+        if (result !== null) {
+          const entry = oracle.told(tab.told, 'fetch', result, false);
+          if (entry !== undefined && !isUnsure && entry.event.created_at < before.event.created_at)
+            oracle.violate('I3', `${name}: fetch of ${category} went back behind what the device had`);
+          return;
+        }
+        count('sometimes: fetch null');
+        if (lastEoseAt < calledAt && before === undefined)
+          oracle.violate('I17', `${name}: fetch of ${category} said "absent" and no relay had answered`);
+        const head = oracle.headOn(name, category);
+        const isGone = (head?.event.tags ?? []).some(
+          ([first]) => first === 'deleted' || first === 'expiration',
+        );
+        if (!isUnsure && !isGone)
+          oracle.violate('I17', `${name}: fetch of ${category} said "absent" and the device has a value`);
+      },
+      (code) => {
+        if (code !== 'NO_RELAYS_REACHABLE') return;
+        count('sometimes: unknown');
+        if (before !== undefined && !before.isVoid)
+          oracle.violate('I17', `${name}: fetch of ${category} said "unknown" and the device has a value`);
+      },
+    );
+  }
+
+  function readAll(tab: Tab, how: 'syncAll' | 'poll'): void {
+    count(`call: ${how}`);
+    follow(
+      tab,
+      how,
+      tab.sync[how](world.categories),
+      (results) => {
+        for (const result of results) oracle.told(tab.told, how, result, false);
+      },
+      () => undefined,
+    );
+  }
+
+  function subscribe(tab: Tab): void {
+    count('call: subscribe');
+    const via = `subscription ${++subscriptions}`;
+    tab.stopListening.push(
+      tab.sync.subscribe(world.categories, (result) => {
+        count('told: subscription');
+        oracle.told(tab.told, via, result, true);
+      }),
+    );
+  }
+
+  function status(tab: Tab): void {
+    follow(
+      tab,
+      'status',
+      tab.sync.getStatus(),
+      ({ outboxDepth }) => {
+        if (tabs.length > 1 || hadFaults.store || disk.isBusy) return;
+        const urls = [...tab.relays];
+        let owed = 0;
+        for (const category of world.categories) {
+          const raw = disk.durable.get(`head/${cipher.user.pubkey}/default/${category}/v1`);
+          if (raw !== undefined) owed += owedTo(raw, urls).length;
+        }
+        count('sometimes: depth compared');
+        if (owed !== outboxDepth)
+          oracle.violate('I12', `${name}: the outbox says ${outboxDepth} and the records say ${owed}`);
+      },
+      () => undefined,
+    );
+  }
+
+  function perform(op: Extract<Op, { readonly device: number }>): void {
+    switch (op.type) {
+      case 'restore':
+        return restore();
+      case 'destroy':
+        return destroy();
+      case 'line':
+        world.network.setLine(name, world.urls[op.relay]!, op.state);
+        count(`fault: line ${op.state}`);
+        schedule.after(op.forMs, () => world.network.setLine(name, world.urls[op.relay]!, 'up'));
+        return;
+      case 'backup':
+        backup = disk.copy();
+        return;
+      case 'jumpClock':
+        count('fault: clock jumps');
+        machine.skewMs += op.byMs;
+        return;
+      case 'signerFault':
+        signerFault = op.fault;
+        hadFaults.signer = true;
+        schedule.after(op.forMs, () => {
+          signerFault = 'none';
+        });
+        return;
+      case 'storeFault':
+        hadFaults.store = true;
+        count('fault: store');
+        disk.failing = { updates: op.updates, reads: op.reads };
+        schedule.after(op.forMs, () => {
+          disk.failing = { updates: 0, reads: 0 };
+        });
+        return;
+      default:
+    }
+    const tab = tabs.length === 0 ? undefined : chance.pick(tabs);
+    if (tab === undefined || machine.isAsleep || tab.isClosed) return;
+    switch (op.type) {
+      case 'publish':
+        for (let i = 0; i < op.times; i++) publish(tab, world.categories[op.category]!, op);
+        return;
+      case 'remove':
+        return remove(tab, world.categories[op.category]!);
+      case 'fetch':
+        return fetch(tab, world.categories[op.category]!);
+      case 'syncAll':
+      case 'poll':
+        return readAll(tab, op.type);
+      case 'subscribe':
+        return subscribe(tab);
+      case 'unsubscribe':
+        return tab.stopListening.pop()?.();
+      case 'status':
+        return status(tab);
+      case 'addRelay':
+      case 'removeRelay':
+        return changeRelay(tab, op.type, world.urls[op.relay]!);
+      case 'setSigner':
+        return setSigner(tab);
+      case 'clearSigner':
+        count('call: clearSigner');
+        if (tab.signer !== undefined) tab.signer.isCleared = true;
+        tab.signer = undefined;
+        void tab.sync.clearSigner();
+        return;
+      case 'wake':
+        return tab.wake();
+      case 'sleep':
+        count('fault: sleep');
+        machine.isAsleep = true;
+        schedule.after(op.forMs, () => {
+          if (!machine.isAsleep) return;
+          wakeUp(machine);
+          for (const { wake } of tabs) wake();
+        });
+        return;
+      case 'crash':
+        if (op.point === 'now') die('now', op.isTab ? tab.process : undefined, op.mode, op.restartMs);
+        else armed = op;
+        return;
+      case 'close':
+        count('call: close');
+        void close().then(() => void schedule.after(op.restartMs, start));
+        return;
+    }
+  }
+
+  function changeRelay(tab: Tab, how: 'addRelay' | 'removeRelay', url: string): void {
+    count(`call: ${how}`);
+    follow(
+      tab,
+      how,
+      tab.sync[how](url),
+      () => {
+        if (how === 'addRelay') tab.relays.add(url);
+        else tab.relays.delete(url);
+      },
+      () => undefined,
+    );
+  }
+
+  function restore(): void {
+    if (backup === undefined || isDestroyed) return;
+    count('fault: backup restored');
+    crash('drop');
+    disk.restore(backup);
+    oracle.restored(name, backup);
+    start();
+  }
+
+  function destroy(): void {
+    if (isDestroyed) return;
+    count('fault: device destroyed');
+    crash('drop');
+    isDestroyed = true;
+    oracle.destroyed(name);
+  }
+
+  async function close(): Promise<void> {
+    armed = undefined;
+    await Promise.all(
+      tabs.splice(0).map(async (tab) => {
+        tab.isClosed = true;
+        closing.add(tab);
+        if (tab.signer !== undefined) tab.signer.isCleared = true;
+        await tab.sync.close().catch((error: unknown) => {
+          if (!isNostrSyncError(error))
+            oracle.violate('I10', `${name}: close rejected with ${String(error)}`);
+        });
+        // What `close` has settled cancels its own timers.
+        await schedule.settle();
+        const sockets = world.network.socketsOf(tab.process);
+        const { timers } = tab.process;
+        if (tab.process.isAlive && sockets > 0)
+          oracle.violate('I10', `${name}: ${sockets} sockets after close`);
+        if (tab.process.isAlive && timers.length > 0)
+          oracle.violate('I10', `${name}: timers after close: ${timers.join(', ')} ms`);
+        closing.delete(tab);
+        tab.process.kill();
+      }),
+    );
+  }
+
+  return {
+    name,
+    config,
+    disk,
+    get isRunning() {
+      return isRunning();
+    },
+    get isDestroyed() {
+      return isDestroyed;
+    },
+    start,
+    perform,
+    onSend: (process) => reach('send', process),
+    onReceive: (process, frame) => {
+      if (frame.startsWith('["EOSE"')) lastEoseAt = schedule.now();
+      reach('receive', process);
+    },
+    crash,
+    heal: () => {
+      if (isDestroyed) return;
+      armed = undefined;
+      signerFault = 'none';
+      disk.failing = { updates: 0, reads: 0 };
+      machine.skewMs = 0;
+      if (machine.isAsleep) wakeUp(machine);
+      if (closing.size > 0) crash('keep');
+      start();
+      while (tabs.length < config.tabs) openTab();
+      for (const tab of tabs) {
+        setSigner(tab);
+        for (const url of world.urls) changeRelay(tab, 'addRelay', url);
+        tab.wake();
+      }
+    },
+    look: () => {
+      for (const tab of tabs) {
+        readAll(tab, 'syncAll');
+        status(tab);
+      }
+    },
+    depth: async () => {
+      const statuses = await Promise.all(
+        tabs.map(async ({ sync }) => sync.getStatus().catch(() => undefined)),
+      );
+      return statuses[0]?.outboxDepth;
+    },
+    read: (category) => {
+      const head = oracle.headOn(name, category);
+      for (const tab of tabs) {
+        follow(
+          tab,
+          'last fetch',
+          tab.sync.fetch(category),
+          (result) => {
+            if (result === null) return;
+            oracle.told(tab.told, 'last fetch', result, false);
+            if (result.eventId !== head?.event.id)
+              oracle.violate(
+                'I4',
+                `${name}: ${category} reads as ${result.eventId.slice(0, 8)}, and the head is another`,
+              );
+          },
+          (code) => oracle.violate('I4', `${name}: ${category} cannot be read: ${code}`),
+        );
+      }
+    },
+    readLocally: (category) => {
+      const head = oracle.headOn(name, category);
+      const isGone = (head?.event.tags ?? []).some(
+        ([first]) => first === 'deleted' || first === 'expiration',
+      );
+      const tab = tabs[0]!;
+      follow(
+        tab,
+        'fetch offline',
+        tab.sync.fetch(category),
+        (result) => {
+          if (result !== null) oracle.told(tab.told, 'fetch offline', result, false);
+          if (!isGone && result?.eventId !== head?.event.id)
+            oracle.violate('I1', `${name}: after the restart ${category} is not what it was`);
+        },
+        (code) => {
+          if (code !== 'NO_RELAYS_REACHABLE' || head !== undefined)
+            oracle.violate('I1', `${name}: after the restart ${category} is ${code}`);
+        },
+      );
+    },
+    close,
+    checkBounds: () => {
+      for (const { process, calls } of tabs) {
+        const sockets = world.network.socketsOf(process);
+        const pairs = world.urls.length * (world.categories.length + 2);
+        if (sockets > world.urls.length) oracle.violate('I10', `${name}: ${sockets} sockets at once`);
+        if (process.timers.length > 10 + MAX_TIMERS_PER_PAIR * (pairs + calls))
+          oracle.violate('I10', `${name}: ${process.timers.length} timers at once`);
+      }
+    },
+  };
+}

@@ -1,0 +1,308 @@
+/** One history: chaos with every invariant checked at every step, then the faults stop, all must agree, and all start again. */
+
+import type { NostrEvent } from '../../src/protocol/event.ts';
+import { createRelay, type Relay } from '../../src/testing/relay.ts';
+import { relayFlavours, type RelayFaults } from '../../src/testing/relay-options.ts';
+import { createChance, hashText } from './chance.ts';
+import { createCipher } from './cipher.ts';
+import { createDevice, type Device, type World } from './device.ts';
+import { misbehave, type Misbehaviour } from './hostile.ts';
+import { createNetwork } from './network.ts';
+import { createOracle, order, type Signed, type Violation } from './oracle.ts';
+import { createReferenceDevice, type ReferenceDevice } from './reference-device.ts';
+import type { Op, RelayConfig, RelayFault, Scenario } from './scenario.ts';
+import { createSchedule } from './schedule.ts';
+
+export interface Outcome {
+  readonly violations: readonly Violation[];
+  /** Of all that happened, in order. */
+  readonly traceHash: number;
+  readonly counts: ReadonlyMap<string, number>;
+  readonly steps: number;
+}
+
+const START_MS = Date.UTC(2026, 0, 1);
+const MAX_STEPS = 2_000_000;
+/** How long the devices have to agree once the faults have stopped, beyond stamps that are still to come, in ms. */
+const PATIENCE_MS = 3_600_000;
+/** Devices look at everything now and then, as users do, in ms. */
+const LOOK_MS = 300_000;
+const STEP_MS = 5_000;
+
+interface Site {
+  readonly url: string;
+  readonly config: RelayConfig;
+  readonly relay: Relay;
+  snapshot: NostrEvent[];
+}
+
+const FAULTS: Readonly<Record<RelayFault, RelayFaults>> = {
+  silent: { silent: true },
+  slow: { delayMs: 4_000 },
+  'drop-ok': { dropOk: true },
+  error: { refuse: 'error: database is locked' },
+  'rate-limited': { refuse: 'rate-limited: slow down' },
+  blocked: { refuse: 'blocked: not today' },
+};
+
+/** What two different traces would hardly share. Long texts by their ends. */
+function digest(text: string): string {
+  return text.length <= 400 ? text : `${text.slice(0, 200)}${text.length}${text.slice(-200)}`;
+}
+
+export async function runHistory(scenario: Scenario, onTrace?: (line: string) => void): Promise<Outcome> {
+  const { seed } = scenario;
+  const counts = new Map<string, number>();
+  const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
+  const schedule = createSchedule(START_MS, MAX_STEPS);
+  let traceHash = hashText('');
+  const trace: World['trace'] = (...what) => {
+    const line = `${schedule.now() - START_MS} ${what.map((item) => digest(String(item))).join(' ')}`;
+    traceHash = hashText(line, traceHash);
+    onTrace?.(line);
+  };
+
+  const cipher = await createCipher(scenario.isReal, createChance(seed, 'cipher'));
+  const strange = await cipher.stranger.sign({
+    kind: 30_078,
+    created_at: Math.floor(START_MS / 1000) + 500_000,
+    tags: [['d', 'default/category-0/v1']],
+    content: await cipher.stranger.encrypt('"strange"'),
+  });
+  const oracle = createOracle({ pubkey: cipher.user.pubkey, now: schedule.now, count });
+
+  // Relays
+
+  const relayChance = createChance(seed, 'relays');
+  const clock = { now: schedule.now, after: schedule.after };
+  const sites: Site[] = scenario.relays.map((config, i) => ({
+    url: `wss://relay-${i}.example`,
+    config,
+    relay: createRelay({
+      clock,
+      flavour: config.flavour,
+      auth: config.auth,
+      frameLogSize: 0,
+      verifier: cipher.verifier,
+      randomBytes: (length) => relayChance.bytes(length),
+      limits: {
+        maxEventBytes: config.maxEventBytes,
+        maxFrameBytes: 262_144,
+        writeRate:
+          config.perMinute === null ? null : { burst: config.perMinute * 2, perMinute: config.perMinute },
+      },
+    }),
+    snapshot: [],
+  }));
+  const urls = sites.map(({ url }) => url);
+  const honest = sites.filter(({ config }) => !config.isHostile);
+  const keepsTies = honest.some(({ config }) => relayFlavours[config.flavour].tie !== 'lowest-id');
+  const isHonest = new Map(sites.map(({ url, config }) => [url, !config.isHostile]));
+
+  function misbehaveAt(site: Site, what: readonly Misbehaviour[]): void {
+    const chance = createChance(seed, site.url, schedule.now());
+    site.relay.behave();
+    site.relay.misbehave(misbehave(what, { chance, cipher, strange, count, known: knownEvents }));
+  }
+
+  /** What relays hold or held: events that were only ever refused are known to nobody. */
+  function knownEvents(): NostrEvent[] {
+    const heads = [...oracle.signed.values()].filter(
+      ({ isCarried, isAcknowledged }) => isCarried && isAcknowledged,
+    );
+    return [...heads.map(({ event }) => event), ...oracle.pieces.values()];
+  }
+
+  // Devices
+
+  const network = createNetwork({
+    schedule,
+    chance: createChance(seed, 'network'),
+    sites: sites.map(({ url, relay, config }) => ({ url, port: relay, latencyMs: config.latencyMs })),
+    hasPing: (name) => devices.find((device) => device.name === name)?.config.hasPing ?? false,
+    onSend: (process, url, frame) => {
+      const { name } = process.machine;
+      trace(name, '>', url, frame);
+      oracle.onSend(name, frame);
+      if (frame.startsWith('["EVENT"')) devices.find((device) => device.name === name)?.onSend(process);
+    },
+    onReceive: (process, url, frame) => {
+      const { name } = process.machine;
+      trace(name, '<', url, frame);
+      oracle.onReceive(name, url, frame, isHonest.get(url)!);
+      devices.find((device) => device.name === name)?.onReceive(process, frame);
+    },
+  });
+  const categories = Array.from({ length: scenario.categories }, (_, i) => `category-${i}`);
+  const world: World = { seed, schedule, cipher, network, oracle, urls, categories, count, trace };
+  const devices: Device[] = [];
+  const references: ReferenceDevice[] = [];
+  const actors = scenario.devices.map((config, i) => {
+    const name = `device-${i}`;
+    if (config.kind === 'reference') {
+      const reference = createReferenceDevice(name, config, world);
+      references.push(reference);
+      return reference;
+    }
+    const device = createDevice(name, config, world);
+    devices.push(device);
+    return device;
+  });
+
+  // Chaos
+
+  function perform(op: Op): void {
+    trace('op', JSON.stringify(op));
+    if ('device' in op) return actors[op.device]!.perform(op);
+    const site = sites[op.relay]!;
+    switch (op.type) {
+      case 'relayDown':
+        count('fault: relay down');
+        site.relay.misbehave({ refuseConnections: true });
+        network.restart(site.url);
+        schedule.after(op.forMs, () => site.relay.misbehave({ refuseConnections: false }));
+        return;
+      case 'relayRestart':
+        count('fault: relay restarts');
+        return network.restart(site.url);
+      case 'wipe':
+        count('fault: relay wiped');
+        return site.relay.wipe();
+      case 'snapshot':
+        site.snapshot = site.relay.events();
+        return;
+      case 'rollback':
+        count('fault: relay rolled back');
+        return site.relay.restore(site.snapshot);
+      case 'challenge':
+        return site.relay.challengeAll();
+      case 'relayFault':
+        if (site.config.isHostile) return;
+        count(`fault: relay ${op.fault}`);
+        site.relay.misbehave(FAULTS[op.fault]);
+        schedule.after(op.forMs, () => {
+          site.relay.behave();
+          // What it did not answer is lost to its connections, as no frame is on one that lives.
+          if (op.fault === 'silent') network.restart(site.url);
+        });
+        return;
+      case 'misbehave':
+        if (site.config.isHostile) misbehaveAt(site, op.what);
+        return;
+    }
+  }
+
+  // Agreement
+
+  /** Categories in which some write was refused for good, or ends by itself: not everybody can have the same. */
+  function exempt(): Set<string> {
+    const found = new Set<string>();
+    for (const { event, category, isCarried, isVoid } of oracle.signed.values()) {
+      if (event.tags.some(([name]) => name === 'expiration')) found.add(category);
+      if (!isCarried || isVoid) continue;
+      const bytes = JSON.stringify(event).length;
+      if (honest.some(({ config }) => bytes > config.maxEventBytes)) found.add(category);
+    }
+    if (counts.has('fault: relay blocked')) for (const category of categories) found.add(category);
+    return found;
+  }
+
+  const existing = (): Device[] => devices.filter(({ isDestroyed }) => !isDestroyed);
+
+  /** Why the devices and the honest relays do not yet agree on a category; `undefined` where they do. */
+  function disagreement(category: string): string | undefined {
+    const heads = existing().map(({ name }) => ({ name, head: oracle.headOn(name, category) }));
+    const first = heads.find(({ head }) => head !== undefined)?.head;
+    // Relays that keep the first or the last of a second show that one to whoever has not got the other.
+    const areTied = (a: Signed | undefined, b: Signed | undefined): boolean => {
+      const isTie = keepsTies && a !== undefined && a.event.created_at === b?.event.created_at;
+      if (isTie) count('sometimes: tie kept by a relay');
+      return isTie;
+    };
+    for (const owed of oracle.owedOf(category)) {
+      if ((first === undefined || order(first.event, owed.event) < 0) && !areTied(first, owed))
+        return `${owed.event.id.slice(0, 8)} was promised and is nowhere`;
+    }
+    for (const { name, head } of heads) {
+      if (head?.event.id !== first?.event.id && !areTied(head, first))
+        return `${name} has ${head?.event.id.slice(0, 8)}, another ${first?.event.id.slice(0, 8)}`;
+    }
+    if (first === undefined) return undefined;
+    for (const { url, relay, config } of honest) {
+      const held = relay
+        .events()
+        .find(
+          ({ kind, tags }) => kind === 30_078 && tags.some(([, value]) => value === `default/${category}/v1`),
+        );
+      const entry = held && oracle.signed.get(held.id);
+      if (entry !== first && !areTied(entry, first))
+        return `${url} (${config.flavour}) has ${held?.id.slice(0, 8)}, the devices ${first.event.id.slice(0, 8)}`;
+    }
+    return undefined;
+  }
+
+  async function agree(): Promise<void> {
+    let watched: string[] = [];
+    const latest = Math.max(0, ...[...oracle.signed.values()].map(({ event }) => event.created_at * 1000));
+    const deadline = Math.max(schedule.now(), latest) + PATIENCE_MS;
+    let lookAt = 0;
+    let why: string | undefined;
+    while (schedule.now() < deadline) {
+      if (schedule.now() >= lookAt) {
+        for (const device of devices) device.look();
+        lookAt = schedule.now() + LOOK_MS;
+      }
+      await schedule.advance(STEP_MS);
+      for (const device of devices) device.checkBounds();
+      why = undefined;
+      const free = exempt();
+      watched = categories.filter((category) => !free.has(category));
+      for (const category of watched) why ??= disagreement(category);
+      if (why === undefined && lookAt - schedule.now() < LOOK_MS - 2 * STEP_MS) break;
+    }
+    count(watched.length === categories.length ? 'agreement: whole' : 'agreement: in part');
+    if (why !== undefined) return oracle.violate('I4', why);
+    for (const device of existing()) for (const category of watched) device.read(category);
+    await schedule.advance(60_000);
+  }
+
+  async function run(): Promise<void> {
+    for (const actor of actors) actor.start();
+    for (const op of scenario.ops) schedule.after(op.at, () => perform(op));
+    for (let passed = 0; passed < scenario.chaosMs; passed += 2_000) {
+      await schedule.advance(2_000);
+      for (const device of devices) device.checkBounds();
+    }
+    // Restarts and ends of faults that are still to come have 90 s.
+    trace('heal');
+    for (const { relay, url, config } of sites) {
+      if (!config.isStubborn) relay.behave();
+      else count('sometimes: hostile to the end');
+      for (const { name } of actors) network.setLine(name, url, 'up');
+    }
+    for (const actor of actors) actor.heal();
+    await agree();
+    for (const { url, relay } of honest) oracle.finalRejections(url, relay.events());
+
+    trace('restart');
+    for (const reference of references) reference.stop();
+    for (const { name } of actors) for (const url of urls) network.setLine(name, url, 'cut');
+    for (const device of existing()) {
+      device.crash('drop');
+      device.start();
+    }
+    await schedule.advance(1_000);
+    for (const device of existing()) for (const category of categories) device.readLocally(category);
+    await schedule.advance(60_000);
+    await Promise.all([...existing().map(async (device) => device.close()), schedule.advance(5_000)]);
+  }
+
+  try {
+    await run();
+  } catch (error) {
+    oracle.violate('I7', `the run ended: ${error instanceof Error ? error.stack : String(error)}`);
+  }
+  for (const { at, invariant, message } of oracle.violations) trace('violation', at, invariant, message);
+  const violations = oracle.violations.map((violation) => ({ ...violation, at: violation.at - START_MS }));
+  return { violations, traceHash, counts, steps: schedule.steps };
+}

@@ -1,0 +1,494 @@
+/**
+ * What must hold, checked from outside at every step: by what the app asked and was told, what the signer made, what reached
+ * the medium, and what went over the wire. None of the engine's own code decides here. I1 to I16: docs/RELIABILITY.md.
+ */
+
+import { createHash } from 'node:crypto';
+import { inflateRawSync } from 'node:zlib';
+import type { NostrEvent } from '../../src/protocol/event.ts';
+import type { Changes } from '../../src/store/store.ts';
+import type { FetchResult, Receipt } from '../../src/sync/events.ts';
+
+/** Every payload begins with this, so that no place that must not see one can hold it unnoticed. */
+export const MARKER = 'PLAINTEXT';
+
+export interface Violation {
+  readonly invariant: string;
+  readonly message: string;
+  /** Virtual time in ms since the start. */
+  readonly at: number;
+}
+
+/** An event that the user's key has signed. */
+export interface Signed {
+  readonly event: NostrEvent;
+  readonly category: string;
+  readonly text: string;
+  readonly device: string;
+  /** Which life of the device's disk: a backup that is restored begins a new one. */
+  readonly lineage: number;
+  /** A socket has carried it. */
+  isCarried: boolean;
+  /** A relay said OK to it. */
+  isAcknowledged: boolean;
+  /** Its publish was rejected, or it was replaced before a socket carried it: nobody is owed it. */
+  isVoid: boolean;
+}
+
+/** One call of `publish` or `remove`. */
+export interface Call {
+  readonly device: string;
+  readonly lineage: number;
+  readonly category: string;
+  readonly text: string;
+  /** The newest value that the device held or the app was shown when it called. */
+  readonly base: Signed | undefined;
+  state: 'open' | 'resolved' | 'rejected';
+}
+
+interface DeviceState {
+  lineage: number;
+  /** By category: the head on the medium. */
+  readonly heads: Map<string, Signed>;
+  /** Ids that were ever on the medium. */
+  readonly flushed: Set<string>;
+  /** By category: the last own write on the medium. */
+  readonly own: Map<string, Signed>;
+  /** By category: what its app was promised. */
+  readonly owed: Map<string, Set<Signed>>;
+  /** It was destroyed: it owes nothing any more. */
+  isGone: boolean;
+}
+
+/** What one process has told its app, by category. */
+export interface Told {
+  readonly device: string;
+  readonly updated: Map<string, Signed>;
+  readonly shown: Map<string, Signed>;
+}
+
+/** Positive where `a` wins: NIP-01, written down again. */
+export function order(a: NostrEvent, b: NostrEvent): number {
+  if (a.created_at > b.created_at) return 1;
+  if (a.created_at < b.created_at) return -1;
+  return a.id === b.id ? 0 : a.id < b.id ? 1 : -1;
+}
+
+/** The head in a stored record, whatever else is in it. */
+function headOf(raw: string): NostrEvent | undefined {
+  return (JSON.parse(raw) as { event?: NostrEvent }).event;
+}
+
+/** The relays to which a stored record still owes its head. */
+export function owedTo(raw: string, urls: readonly string[]): string[] {
+  const record = JSON.parse(raw) as { event?: NostrEvent; deliveries: Record<string, string> };
+  if (record.event === undefined) return [];
+  return urls.filter((url) => (record.deliveries[url] ?? 'pending') === 'pending');
+}
+
+const HEX_64 = /[0-9a-f]{64}/;
+
+const PIECE = /\/c\/[0-9a-f]{32}$/;
+/** Texts below this are never in pieces. */
+const SMALL_CHARS = 20_000;
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+const tag = (event: NostrEvent, name: string): string | undefined =>
+  event.tags.find(([first]) => first === name)?.[1];
+
+const sameEvent = (a: NostrEvent, b: NostrEvent): boolean =>
+  a.id === b.id &&
+  a.kind === b.kind &&
+  a.created_at === b.created_at &&
+  a.content === b.content &&
+  JSON.stringify(a.tags) === JSON.stringify(b.tags);
+
+export interface Oracle {
+  readonly violations: Violation[];
+  readonly signed: ReadonlyMap<string, Signed>;
+  /** Events that hold a piece of a large value, by id. */
+  readonly pieces: ReadonlyMap<string, NostrEvent>;
+  violate(invariant: string, message: string): void;
+  /** The signer was asked to encrypt, or to sign an event. */
+  onEncrypt(text: string, content: string): void;
+  onSign(device: string, event: NostrEvent): void;
+  onFlush(device: string, changes: Changes): void;
+  /** A process hands a frame to a socket, or gets one. */
+  onSend(device: string, frame: string): void;
+  onReceive(device: string, url: string, frame: string, isHonest: boolean): void;
+  call(told: Told, category: string, text: string): Call;
+  resolved(call: Call, receipt: Receipt): void;
+  rejected(call: Call, code: string): void;
+  /** `via` `updated` or a subscription: in order. Others: whatever is shown. */
+  told(told: Told, via: string, result: FetchResult, isInOrder: boolean): Signed | undefined;
+  /** The newest value of a category that the device or its app has. */
+  known(told: Told, category: string): Signed | undefined;
+  headOn(device: string, category: string): Signed | undefined;
+  restored(device: string, entries: ReadonlyMap<string, string>): void;
+  destroyed(device: string): void;
+  /** At the end: nobody may have what was rejected. */
+  finalRejections(where: string, events: Iterable<NostrEvent>): void;
+  /** What devices that still exist owe of a category. */
+  owedOf(category: string): Signed[];
+}
+
+export function createOracle(ports: {
+  readonly pubkey: string;
+  readonly now: () => number;
+  readonly count: (what: string) => void;
+}): Oracle {
+  const { pubkey, count } = ports;
+  const violations: Violation[] = [];
+  const signed = new Map<string, Signed>();
+  const plaintexts = new Map<string, string>();
+  /** By their hash, as a manifest names them. */
+  const large = new Map<string, string>();
+  const pieces = new Map<string, NostrEvent>();
+  const devices = new Map<string, DeviceState>();
+  /** By category and text: the calls that asked for it. */
+  const calls = new Map<string, Call[]>();
+  /** Which device heard from which relay of which event, in an answer or as an event. */
+  const heard = new Set<string>();
+  const headPrefix = `head/${pubkey}/default/`;
+
+  function violate(invariant: string, message: string): void {
+    violations.push({ invariant, message, at: ports.now() });
+  }
+
+  function stateOf(device: string): DeviceState {
+    let state = devices.get(device);
+    if (state === undefined) {
+      state = {
+        lineage: 0,
+        heads: new Map(),
+        flushed: new Set(),
+        own: new Map(),
+        owed: new Map(),
+        isGone: false,
+      };
+      devices.set(device, state);
+    }
+    return state;
+  }
+
+  const describe = ({ event, device }: Signed): string =>
+    `${event.id.slice(0, 8)}@${event.created_at} by ${device}`;
+
+  /** Whether every call that asked for this text was rejected. */
+  function isRejected(category: string, text: string): boolean {
+    const all = calls.get(`${category} ${text}`);
+    return all !== undefined && all.length > 0 && all.every(({ state }) => state === 'rejected');
+  }
+
+  function genuine(event: NostrEvent, where: string): Signed | undefined {
+    const known = signed.get(event.id);
+    if (known === undefined || !sameEvent(known.event, event)) {
+      violate('I7', `${where}: holds an event ${event.id.slice(0, 8)} that nobody made`);
+      return undefined;
+    }
+    return known;
+  }
+
+  function headChanged(device: string, category: string, next: NostrEvent | undefined): void {
+    const state = stateOf(device);
+    const before = state.heads.get(category);
+    const after = next === undefined ? undefined : genuine(next, `${device}, on the medium`);
+    if (next !== undefined && after === undefined) return;
+    if (after?.event.id === before?.event.id) return;
+    if (after === undefined) state.heads.delete(category);
+    else {
+      if (after.category !== category)
+        violate('I5', `${device}: ${describe(after)} of ${after.category} is the head of ${category}`);
+      state.heads.set(category, after);
+      state.flushed.add(after.event.id);
+    }
+    const isOwn = before?.device === device && before.lineage === state.lineage;
+    const isReplaced =
+      isOwn &&
+      after?.device === device &&
+      !before.isCarried &&
+      after.event.created_at === before.event.created_at;
+    if (isReplaced) {
+      count('sometimes: stamp reused');
+      before.isVoid = true;
+    } else if (before !== undefined && (after === undefined || order(after.event, before.event) <= 0)) {
+      if (isOwn && !before.isAcknowledged) {
+        count('sometimes: write withdrawn');
+        before.isVoid = true;
+      } else
+        violate(
+          'I3',
+          `${device}: the head of ${category} went from ${describe(before)} to ${after ? describe(after) : 'nothing'}`,
+        );
+    }
+    if (
+      after?.device === device &&
+      after.lineage === state.lineage &&
+      !state.flushed.has(`own ${after.event.id}`)
+    ) {
+      state.flushed.add(`own ${after.event.id}`);
+      const last = state.own.get(category);
+      const { created_at } = after.event;
+      const isBumped = created_at * 1000 > ports.now() + 3_600_000;
+      if (isBumped) count('sometimes: stamp far ahead');
+      if (last !== undefined) {
+        const floor = last.event.created_at;
+        if (created_at < floor || (created_at === floor && last.isCarried))
+          violate('I11', `${device}: ${describe(after)} is not above its former ${describe(last)}`);
+      }
+      state.own.set(category, after);
+    }
+    for (const promised of state.owed.get(category) ?? []) {
+      if (promised.isVoid) continue;
+      if (after === undefined || order(after.event, promised.event) < 0)
+        violate(
+          'I1',
+          `${device}: ${describe(promised)} was promised, and the head of ${category} is ${after ? describe(after) : 'nothing'}`,
+        );
+    }
+  }
+
+  /** What the app published, from what was encrypted. */
+  function textOf(event: NostrEvent, plaintext: string): string {
+    switch (tag(event, 'format')) {
+      case undefined:
+        return plaintext;
+      case 'deflate/1':
+        return inflateRawSync(Buffer.from(JSON.parse(plaintext) as string, 'base64')).toString();
+      default: {
+        count('write: in pieces');
+        const text = large.get((JSON.parse(plaintext) as { sha256: string }).sha256);
+        if (text === undefined)
+          violate('I5', `${event.id.slice(0, 8)} is a manifest of what nobody published`);
+        return text ?? '';
+      }
+    }
+  }
+
+  function checkShape(entry: Signed): void {
+    // I16, as far as it can be said without bytes: kind, one d-tag, its device, and a vector that ends in itself.
+    const { event, category } = entry;
+    const names = event.tags.map(([name]) => name);
+    const allowed = new Set(['d', 'device_id', 'expiration', 'deleted', 'format', 'vv']);
+    const isRight =
+      event.kind === 30_078 &&
+      tag(event, 'd') === `default/${category}/v1` &&
+      names.filter((name) => name === 'd').length === 1 &&
+      names.every((name) => allowed.has(name!)) &&
+      new Set(names).size === names.length;
+    const vector = event.tags.find(([name]) => name === 'vv')?.slice(1);
+    const isVector =
+      vector === undefined ||
+      (vector.length > 0 &&
+        vector.length <= 16 &&
+        vector.some((item) => item.endsWith(`:${event.created_at}`)) &&
+        vector.every((item) => /^[0-9a-f]{8}:\d+$/.test(item)));
+    if (!isRight || !isVector)
+      violate('I16', `${describe(entry)} has the tags ${JSON.stringify(event.tags)}`);
+  }
+
+  return {
+    violations,
+    signed,
+    pieces,
+    violate,
+    onEncrypt: (text, content) => void plaintexts.set(content, text),
+    onSign: (device, event) => {
+      if (event.kind !== 30_078) return;
+      const dTag = tag(event, 'd') ?? '';
+      const plaintext = plaintexts.get(event.content);
+      if (plaintext === undefined) return violate('I13', `${device}: signs content that was not encrypted`);
+      if (PIECE.test(dTag)) return void pieces.set(event.id, event);
+      const text = textOf(event, plaintext);
+      const entry: Signed = {
+        event,
+        category: dTag.slice('default/'.length, -'/v1'.length),
+        text,
+        device,
+        lineage: stateOf(device).lineage,
+        isCarried: false,
+        isAcknowledged: false,
+        isVoid: false,
+      };
+      signed.set(event.id, entry);
+      checkShape(entry);
+    },
+    onFlush: (device, changes) => {
+      for (const [key, value] of changes) {
+        if (value?.includes(MARKER)) violate('I13', `${device}: plaintext on the medium`);
+        if (key.startsWith('piece/') && value !== null) {
+          const id = HEX_64.exec(value)?.[0];
+          if (id !== undefined) stateOf(device).flushed.add(id);
+        }
+        if (!key.startsWith(headPrefix)) continue;
+        const category = key.slice(headPrefix.length, -'/v1'.length);
+        headChanged(device, category, value === null ? undefined : headOf(value));
+      }
+    },
+    onSend: (device, frame) => {
+      if (frame.includes(MARKER)) violate('I13', `${device}: plaintext on the wire`);
+      if (!frame.startsWith('["EVENT"')) return;
+      const [, event] = JSON.parse(frame) as [string, NostrEvent];
+      if (event.kind !== 30_078) return;
+      const piece = pieces.get(event.id);
+      if (piece !== undefined) {
+        const isTombstone = tag(event, 'deleted') !== undefined;
+        count(isTombstone ? 'sometimes: piece collected' : 'sometimes: piece sent');
+        if (!sameEvent(piece, event)) violate('I7', `${device}, on the wire: an altered piece`);
+        if (!isTombstone && !stateOf(device).flushed.has(event.id))
+          violate('I1', `${device}: a piece went out before it was on the medium`);
+        return;
+      }
+      const entry = genuine(event, `${device}, on the wire`);
+      if (entry === undefined) return;
+      entry.isCarried = true;
+      // The reference has no store.
+      const isOurs = tag(event, 'vv') !== undefined;
+      if (isOurs && entry.device === device && !stateOf(device).flushed.has(event.id))
+        violate('I1', `${device}: ${describe(entry)} went out before it was on the medium`);
+      if (isRejected(entry.category, entry.text))
+        violate('I6', `${device}: ${describe(entry)} was rejected, and goes out`);
+    },
+    onReceive: (device, url, frame, isHonest) => {
+      const isAnswer = frame.startsWith('["OK"');
+      if (!isAnswer && !frame.startsWith('["EVENT"')) return;
+      const id = HEX_64.exec(frame)?.[0];
+      const entry = id === undefined ? undefined : signed.get(id);
+      if (entry === undefined) return;
+      heard.add(`${device} ${url} ${entry.event.id}`);
+      if (isAnswer && isHonest && frame.includes(',true,')) entry.isAcknowledged = true;
+    },
+    call: (told, category, text) => {
+      const call: Call = {
+        device: told.device,
+        lineage: stateOf(told.device).lineage,
+        category,
+        text,
+        base: known(told, category),
+        state: 'open',
+      };
+      if (text.length > SMALL_CHARS) large.set(sha256(text), text);
+      const key = `${category} ${text}`;
+      const all = calls.get(key) ?? [];
+      calls.set(key, all);
+      all.push(call);
+      return call;
+    },
+    resolved: (call, receipt) => {
+      call.state = 'resolved';
+      const state = stateOf(call.device);
+      const entry = signed.get(receipt.eventId);
+      if (entry === undefined || entry.category !== call.category)
+        return violate('I1', `${call.device}: a receipt for an event that nobody made`);
+      // Something greater may have come in the same transaction.
+      const now = state.heads.get(call.category);
+      const isBeaten = now !== undefined && order(now.event, entry.event) > 0;
+      if (!state.flushed.has(receipt.eventId) && !isBeaten)
+        return violate(
+          'I1',
+          `${call.device}: publish resolved with ${describe(entry)}, which is not on the medium`,
+        );
+      for (const [url, delivery] of Object.entries(receipt.relays)) {
+        const id = receipt.supersededBy ?? receipt.eventId;
+        if (delivery !== 'acknowledged' && delivery !== 'confirmed') continue;
+        if (!heard.has(`${call.device} ${url} ${id}`))
+          violate(
+            'I12',
+            `${call.device}: the receipt says that ${url} has ${id.slice(0, 8)}, of which it said nothing`,
+          );
+      }
+      const { base } = call;
+      const isBelow = base !== undefined && !base.isVoid && order(entry.event, base.event) <= 0;
+      const isReused =
+        base?.device === call.device && !base.isCarried && base.event.created_at === entry.event.created_at;
+      if (isBelow && !isReused && entry.lineage === call.lineage)
+        violate('I2', `${call.device}: wrote ${describe(entry)} after it had seen ${describe(base)}`);
+      if (call.lineage !== state.lineage) return;
+      const owed = state.owed.get(call.category) ?? new Set();
+      state.owed.set(call.category, owed);
+      owed.add(entry);
+      const head = state.heads.get(call.category);
+      if (!entry.isVoid && (head === undefined || order(head.event, entry.event) < 0))
+        violate(
+          'I1',
+          `${call.device}: publish resolved with ${describe(entry)}, and the head is ${head ? describe(head) : 'nothing'}`,
+        );
+    },
+    rejected: (call, code) => {
+      call.state = 'rejected';
+      if (!isRejected(call.category, call.text)) return;
+      for (const entry of signed.values()) {
+        if (entry.category !== call.category || entry.text !== call.text) continue;
+        entry.isVoid = true;
+        if (code !== 'NO_RELAYS_ACCEPTED' && entry.isCarried)
+          violate('I6', `${call.device}: ${code} for ${describe(entry)}, which had gone out`);
+        const head = stateOf(call.device).heads.get(call.category);
+        if (head === entry)
+          violate('I6', `${call.device}: ${code} for ${describe(entry)}, which is the head on the medium`);
+      }
+    },
+    told: (told, via, result, isInOrder) => {
+      const entry = signed.get(result.eventId);
+      if (entry === undefined) {
+        violate('I5', `${told.device}: ${via} gave an event that nobody made`);
+        return undefined;
+      }
+      const isDeleted = tag(entry.event, 'deleted') !== undefined;
+      const isRight =
+        entry.category === result.category &&
+        JSON.stringify(result.payload) === entry.text &&
+        (result.deleted === true) === isDeleted &&
+        (tag(entry.event, 'device_id') ?? pubkey) === result.deviceId &&
+        Date.parse(result.updatedAt) === entry.event.created_at * 1000;
+      if (!isRight) violate('I5', `${told.device}: ${via} gave ${describe(entry)} changed`);
+      if (isRejected(entry.category, entry.text) && entry.device !== told.device)
+        violate('I6', `${told.device}: ${via} gave ${describe(entry)}, which was rejected`);
+      const seen = told.shown.get(entry.category);
+      if (seen === undefined || order(entry.event, seen.event) > 0) told.shown.set(entry.category, entry);
+      if (isInOrder) {
+        const key = `${via} ${entry.category}`;
+        const last = told.updated.get(key);
+        if (last !== undefined && !last.isVoid && order(entry.event, last.event) <= 0)
+          violate('I3', `${told.device}: ${via} gave ${describe(entry)} after ${describe(last)}`);
+        told.updated.set(key, entry);
+      }
+      return entry;
+    },
+    known,
+    headOn: (device, category) => stateOf(device).heads.get(category),
+    restored: (device, entries) => {
+      const state = stateOf(device);
+      state.lineage++;
+      for (const one of [state.heads, state.own, state.owed]) one.clear();
+      for (const [key, value] of entries) {
+        if (!key.startsWith(headPrefix)) continue;
+        const event = headOf(value);
+        const entry = event && genuine(event, `${device}, in a backup`);
+        if (entry !== undefined) state.heads.set(entry.category, entry);
+      }
+    },
+    destroyed: (device) => {
+      stateOf(device).isGone = true;
+    },
+    finalRejections: (where, events) => {
+      for (const event of events) {
+        const entry = signed.get(event.id);
+        if (entry !== undefined && isRejected(entry.category, entry.text))
+          violate('I6', `${where} holds ${describe(entry)}, which was rejected`);
+      }
+    },
+    owedOf: (category) =>
+      [...devices.values()]
+        .filter(({ isGone }) => !isGone)
+        .flatMap(({ owed }) => [...(owed.get(category) ?? [])])
+        .filter(({ isVoid }) => !isVoid),
+  };
+
+  function known(told: Told, category: string): Signed | undefined {
+    const head = stateOf(told.device).heads.get(category);
+    const shown = told.shown.get(category);
+    if (head === undefined || shown === undefined) return head ?? shown;
+    return order(head.event, shown.event) >= 0 ? head : shown;
+  }
+}

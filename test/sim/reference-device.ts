@@ -1,0 +1,89 @@
+/** A device that follows the Rust plugin: the time as stamp, no version vector, no store, a new device id at each start. */
+
+import { createChance } from './chance.ts';
+import type { World } from './device.ts';
+import { startProcess, type Machine, type Process } from './machine.ts';
+import { MARKER } from './oracle.ts';
+import type { DeviceConfig, Op } from './scenario.ts';
+import type { Socket } from '../../src/relay/socket.ts';
+
+export interface ReferenceDevice {
+  readonly name: string;
+  start(): void;
+  stop(): void;
+  perform(op: Extract<Op, { readonly device: number }>): void;
+  heal(): void;
+}
+
+const RECONNECT_MS = 5_000;
+
+export function createReferenceDevice(name: string, config: DeviceConfig, world: World): ReferenceDevice {
+  const { cipher, oracle } = world;
+  const chance = createChance(world.seed, name);
+  const machine: Machine = { name, skewMs: config.skewMs, isAsleep: false, backlog: [] };
+  let process: Process | undefined;
+  let deviceId = '';
+  let payloads = 0;
+  const sockets = new Map<string, Socket>();
+
+  function connect(here: Process, url: string): void {
+    const open = world.network.openSocket(here);
+    const socket: Socket = open(url, {
+      onOpen: () => void sockets.set(url, socket),
+      // It does not answer AUTH, and does not look at what it is told: it asks when the app does.
+      onMessage: () => undefined,
+      onPong: () => undefined,
+      onClose: () => {
+        if (sockets.get(url) === socket) sockets.delete(url);
+        here.after(RECONNECT_MS, () => connect(here, url));
+      },
+    });
+  }
+
+  function start(): void {
+    if (process?.isAlive === true) return;
+    process = startProcess(machine, world.schedule);
+    deviceId = `reference-${chance.int(0, 1e9)}`;
+    for (const url of world.urls) connect(process, url);
+  }
+
+  function stop(): void {
+    process?.kill();
+    sockets.clear();
+  }
+
+  async function publish(here: Process, category: string): Promise<void> {
+    const text = JSON.stringify(`${MARKER} ${name} ${++payloads}`);
+    const content = await cipher.user.encrypt(text);
+    oracle.onEncrypt(text, content);
+    const event = await cipher.user.sign({
+      kind: 30_078,
+      created_at: Math.floor(here.clock.now() / 1000),
+      tags: [
+        ['d', `default/${category}/v1`],
+        ['device_id', deviceId],
+      ],
+      content,
+    });
+    oracle.onSign(name, event);
+    world.count('call: publish by the reference');
+    for (const socket of sockets.values()) socket.send(JSON.stringify(['EVENT', event]));
+  }
+
+  return {
+    name,
+    start,
+    stop,
+    perform: (op) => {
+      if (op.type === 'crash') {
+        stop();
+        world.schedule.after(op.restartMs, start);
+      } else if (op.type === 'publish' && process?.isAlive === true)
+        void publish(process, world.categories[op.category]!);
+    },
+    heal: () => {
+      machine.skewMs = 0;
+      start();
+    },
+  };
+}

@@ -1,0 +1,117 @@
+/** What a run of many histories adds up to, and what it must have met to be worth anything. */
+
+import { MISBEHAVIOURS } from './hostile.ts';
+import type { Violation } from './oracle.ts';
+
+export interface Failure {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+}
+
+export interface Report {
+  histories: number;
+  steps: number;
+  /** Histories that were run twice, to compare their traces. */
+  repeated: number;
+  readonly counts: Map<string, number>;
+  readonly failures: Failure[];
+}
+
+export function emptyReport(): Report {
+  return { histories: 0, steps: 0, repeated: 0, counts: new Map(), failures: [] };
+}
+
+export function addReport(sum: Report, more: Report): void {
+  sum.histories += more.histories;
+  sum.steps += more.steps;
+  sum.repeated += more.repeated;
+  sum.failures.push(...more.failures);
+  for (const [what, times] of more.counts) sum.counts.set(what, (sum.counts.get(what) ?? 0) + times);
+}
+
+/** A run that never met one of these is blind to whatever goes wrong there. */
+const MUST_HAPPEN: readonly string[] = [
+  ...['now', 'update', 'decided', 'flushed', 'send', 'receive', 'sign'].map((point) => `crash: ${point}`),
+  'crash: a tab',
+  'sometimes: unflushed batch lost, drop',
+  'sometimes: unflushed batch lost, tear',
+  ...['cut', 'hole'].map((state) => `fault: line ${state}`),
+  ...['silent', 'slow', 'drop-ok', 'error', 'rate-limited', 'blocked'].map(
+    (fault) => `fault: relay ${fault}`,
+  ),
+  ...['down', 'restarts', 'wiped', 'rolled back'].map((what) => `fault: relay ${what}`),
+  ...['hang', 'throw', 'lie', 'slow'].map((what) => `fault: signer ${what}`),
+  'fault: clock jumps',
+  'fault: sleep',
+  'fault: update failed',
+  'fault: flush failed',
+  'fault: read failed',
+  'fault: backup restored',
+  'fault: device destroyed',
+  ...MISBEHAVIOURS.map((one) => `misbehaviour: ${one}`),
+  'call: publish by the reference',
+  ...[
+    'fetch',
+    'syncAll',
+    'poll',
+    'subscribe',
+    'remove',
+    'addRelay',
+    'removeRelay',
+    'clearSigner',
+    'close',
+  ].map((call) => `call: ${call}`),
+  'write: large',
+  'write: in pieces',
+  'sometimes: piece sent',
+  ...['saved', 'delivered', 'replicated'].map((stage) => `receipt: ${stage}`),
+  ...['AbortError', 'STORE_FAILED', 'NO_RELAYS_ACCEPTED', 'SIGNER_NOT_SET', 'ENCRYPTION_FAILED'].map(
+    (code) => `publish: ${code}`,
+  ),
+  'told: updated',
+  'told: subscription',
+  'told: error UNDECODABLE',
+  'told: error CLOCK_SKEW',
+  'sometimes: conflict',
+  'sometimes: depth compared',
+  'sometimes: fetch null',
+  'sometimes: forged before genuine',
+  'sometimes: hostile to the end',
+  'sometimes: receipt superseded',
+  'sometimes: stamp far ahead',
+  'sometimes: stamp reused',
+  'sometimes: tie kept by a relay',
+  'sometimes: unknown',
+  'sometimes: write withdrawn',
+  'agreement: whole',
+];
+
+/** From so many histories on, everything in the list must have happened. */
+export const ENOUGH_HISTORIES = 1_000;
+
+export function missing({ counts }: Report): string[] {
+  return MUST_HAPPEN.filter((what) => !counts.has(what));
+}
+
+export function describeReport(report: Report, seconds: number): string {
+  const { histories, steps, repeated, counts, failures } = report;
+  const lines = [...counts]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([what, times]) => `  ${what}  ${times}`);
+  const rate = (histories / seconds).toFixed(1);
+  return [
+    ...lines,
+    `${histories} histories, ${steps} steps, ${counts.get('call: publish') ?? 0} writes, ${repeated} repeated, ${rate} histories a second`,
+    `${failures.length} histories with violations`,
+  ].join('\n');
+}
+
+export function describeFailure({ seed, violations }: Failure): string {
+  const shown = violations
+    .slice(0, 3)
+    .map(({ invariant, message, at }) => `  ${invariant} at ${at} ms: ${message}`);
+  return [
+    `seed ${seed}, ${violations.length} violations; again: npm run sim -- --seed ${seed}`,
+    ...shown,
+  ].join('\n');
+}

@@ -1,0 +1,318 @@
+/** A history before it happens: who takes part, and what the app, the world and the relays do when. Plain data. */
+
+import type { RelayAuth, RelayFlavour } from '../../src/testing/relay-options.ts';
+import { createChance, type Chance } from './chance.ts';
+import type { CrashMode } from './disk.ts';
+import { MISBEHAVIOURS, type Misbehaviour } from './hostile.ts';
+import type { LineState } from './network.ts';
+
+/** The most that one publish may carry, in bytes of JSON. */
+export const LARGEST_PAYLOAD_BYTES = 409_600;
+/** The most that is one event with nothing done to it. */
+const LARGEST_BARE_PAYLOAD_BYTES = 40_960;
+
+export interface DeviceConfig {
+  /** `reference`: writes as the Rust plugin does, with the time as stamp and no version vector. */
+  readonly kind: 'ours' | 'reference';
+  /** More than one: tabs on a shared store. */
+  readonly tabs: number;
+  readonly skewMs: number;
+  readonly flushMs: number;
+  readonly signerMs: number;
+  readonly hasPing: boolean;
+}
+
+export interface RelayConfig {
+  readonly flavour: RelayFlavour;
+  readonly auth: RelayAuth;
+  readonly latencyMs: number;
+  readonly maxEventBytes: number;
+  /** Writes a minute after a burst of twice as many; `null` for no limit. */
+  readonly perMinute: number | null;
+  readonly isHostile: boolean;
+  /** A hostile relay that goes on when the faults stop. */
+  readonly isStubborn: boolean;
+}
+
+export type CrashPoint = 'now' | 'update' | 'decided' | 'flushed' | 'send' | 'receive' | 'sign';
+
+export type Op = { readonly at: number } & (
+  | {
+      readonly type: 'publish';
+      readonly device: number;
+      readonly category: number;
+      /** Bytes of filler. */
+      readonly size: number;
+      /** Says the same as the last `isSame` publish of the category. */
+      readonly isSame: boolean;
+      readonly waitFor: 'saved' | 'delivered' | 'replicated';
+      readonly expirationS?: number;
+      readonly abortMs?: number;
+      /** How many in a row at the same time. */
+      readonly times: number;
+    }
+  | { readonly type: 'remove' | 'fetch'; readonly device: number; readonly category: number }
+  | { readonly type: 'syncAll' | 'poll' | 'subscribe' | 'unsubscribe' | 'status'; readonly device: number }
+  | { readonly type: 'addRelay' | 'removeRelay'; readonly device: number; readonly relay: number }
+  | { readonly type: 'setSigner' | 'clearSigner' | 'wake'; readonly device: number }
+  | {
+      readonly type: 'signerFault';
+      readonly device: number;
+      readonly fault: SignerFault;
+      readonly forMs: number;
+    }
+  | { readonly type: 'jumpClock'; readonly device: number; readonly byMs: number }
+  | { readonly type: 'sleep'; readonly device: number; readonly forMs: number }
+  | {
+      readonly type: 'crash';
+      readonly device: number;
+      readonly point: CrashPoint;
+      readonly mode: CrashMode;
+      /** Only one tab dies, not the machine. */
+      readonly isTab: boolean;
+      readonly restartMs: number;
+    }
+  | { readonly type: 'close'; readonly device: number; readonly restartMs: number }
+  | { readonly type: 'backup' | 'restore' | 'destroy'; readonly device: number }
+  | {
+      readonly type: 'storeFault';
+      readonly device: number;
+      readonly updates: number;
+      readonly reads: number;
+      readonly forMs: number;
+    }
+  | {
+      readonly type: 'line';
+      readonly device: number;
+      readonly relay: number;
+      readonly state: LineState;
+      readonly forMs: number;
+    }
+  | { readonly type: 'relayDown'; readonly relay: number; readonly forMs: number }
+  | { readonly type: 'relayRestart' | 'wipe' | 'snapshot' | 'rollback' | 'challenge'; readonly relay: number }
+  | {
+      readonly type: 'relayFault';
+      readonly relay: number;
+      readonly fault: RelayFault;
+      readonly forMs: number;
+    }
+  | { readonly type: 'misbehave'; readonly relay: number; readonly what: readonly Misbehaviour[] }
+);
+
+export type SignerFault = 'hang' | 'throw' | 'lie' | 'slow';
+/** What an honest relay may have happen to it. */
+export type RelayFault = 'silent' | 'slow' | 'drop-ok' | 'error' | 'rate-limited' | 'blocked';
+
+export interface Scenario {
+  readonly seed: number;
+  readonly isReal: boolean;
+  readonly categories: number;
+  readonly devices: readonly DeviceConfig[];
+  readonly relays: readonly RelayConfig[];
+  readonly chaosMs: number;
+  /** By time. */
+  readonly ops: readonly Op[];
+}
+
+const FLAVOURS: readonly RelayFlavour[] = [
+  'strfry',
+  'strfry',
+  'nostr-rs-relay',
+  'nostream',
+  'khatru',
+  'chorus',
+  'citrine',
+];
+
+function relayConfig(chance: Chance, isHostile: boolean): RelayConfig {
+  return {
+    flavour: chance.pick(FLAVOURS),
+    auth: chance.bool(0.75) ? 'none' : chance.pick(['write', 'read', 'both']),
+    latencyMs: chance.pick([1, 10, 40, 40, 150, 800]),
+    maxEventBytes: chance.bool(0.7) ? 131_072 : 65_536,
+    perMinute: chance.bool(0.9) ? null : chance.pick([6, 24]),
+    isHostile,
+    isStubborn: isHostile && chance.bool(0.5),
+  };
+}
+
+function deviceConfig(chance: Chance): DeviceConfig {
+  return {
+    kind: 'ours',
+    tabs: chance.bool(0.15) ? chance.int(2, 3) : 1,
+    skewMs: chance.bool(0.5) ? 0 : chance.pick([-7_200_000, -90_000, -2_000, 2_000, 50_000, 300_000]),
+    flushMs: chance.pick([0, 5, 5, 30, 400]),
+    signerMs: chance.pick([0, 0, 5, 60, 2_000]),
+    hasPing: chance.bool(0.5),
+  };
+}
+
+/** What may happen, by weight. */
+const WEIGHTS: readonly (readonly [Op['type'], number])[] = [
+  ['publish', 30],
+  ['remove', 3],
+  ['fetch', 6],
+  ['syncAll', 3],
+  ['poll', 3],
+  ['subscribe', 3],
+  ['unsubscribe', 1],
+  ['status', 3],
+  ['addRelay', 2],
+  ['removeRelay', 2],
+  ['setSigner', 2],
+  ['clearSigner', 1.5],
+  ['wake', 1],
+  ['signerFault', 1],
+  ['jumpClock', 1.5],
+  ['sleep', 2],
+  ['crash', 6],
+  ['close', 1],
+  ['backup', 0.7],
+  ['restore', 0.7],
+  ['destroy', 0.4],
+  ['storeFault', 1.5],
+  ['line', 7],
+  ['relayDown', 3],
+  ['relayRestart', 2],
+  ['wipe', 1],
+  ['snapshot', 1],
+  ['rollback', 1],
+  ['challenge', 0.5],
+  ['relayFault', 3],
+  ['misbehave', 6],
+];
+
+const TOTAL_WEIGHT = WEIGHTS.reduce((sum, [, weight]) => sum + weight, 0);
+
+function pickType(chance: Chance): Op['type'] {
+  let left = chance.next() * TOTAL_WEIGHT;
+  for (const [type, weight] of WEIGHTS) {
+    left -= weight;
+    if (left < 0) return type;
+  }
+  return 'publish';
+}
+
+/** Durations: mostly short, at times long. */
+function duration(chance: Chance): number {
+  return chance.pick([300, 1_000, 3_000, 3_000, 8_000, 8_000, 20_000, 40_000, 90_000]);
+}
+
+function size(chance: Chance, hasLarge: boolean): number {
+  if (!hasLarge || chance.bool(0.8)) return chance.bool(0.8) ? 0 : chance.int(1, 2_000);
+  return chance.pick([
+    LARGEST_BARE_PAYLOAD_BYTES,
+    LARGEST_BARE_PAYLOAD_BYTES + 1,
+    LARGEST_PAYLOAD_BYTES,
+    chance.int(20_000, 120_000),
+    chance.int(20_000, LARGEST_PAYLOAD_BYTES),
+  ]);
+}
+
+export function createScenario(seed: number): Scenario {
+  const chance = createChance(seed, 'scenario');
+  const relayCount = chance.pick([1, 2, 2, 2, 3, 3, 4, 5]);
+  const hostileCount = chance.bool(0.4) ? 0 : chance.int(0, relayCount - 1);
+  const relays = Array.from({ length: relayCount }, (_, i) =>
+    relayConfig(chance, i >= relayCount - hostileCount),
+  );
+  const devices = Array.from({ length: chance.pick([2, 2, 2, 3, 3, 4, 5]) }, () => deviceConfig(chance));
+  if (devices.length > 2 && chance.bool(0.4)) devices.push({ ...devices.pop()!, kind: 'reference', tabs: 1 });
+  const chaosMs = chance.pick([4_000, 10_000, 20_000, 20_000, 40_000, 120_000]);
+  const hasLarge = chance.bool(0.12);
+  const categories = chance.pick([1, 1, 1, 2, 3]);
+  const ops: Op[] = [];
+  // Swarm: each history has only some of the kinds, so that each kind gets its chance to matter.
+  const absent = new Set(
+    WEIGHTS.map(([type]) => type).filter((type) => type !== 'publish' && chance.bool(0.35)),
+  );
+  for (let left = chance.int(6, 36); left > 0; left--) {
+    const type = pickType(chance);
+    if (!absent.has(type)) ops.push(op(type));
+  }
+  // Every hostile relay begins with something.
+  relays.forEach(({ isHostile }, relay) => {
+    if (isHostile) ops.push({ at: 0, type: 'misbehave', relay, what: misbehaviours() });
+  });
+  ops.sort((a, b) => a.at - b.at);
+  return { seed, isReal: seed % 100 === 0, categories, devices, relays, chaosMs, ops };
+
+  function misbehaviours(): Misbehaviour[] {
+    return Array.from({ length: chance.int(1, 3) }, () => chance.pick(MISBEHAVIOURS));
+  }
+
+  function op(type: Op['type']): Op {
+    const at = chance.int(0, chaosMs);
+    const device = chance.int(0, devices.length - 1);
+    const relay = chance.int(0, relayCount - 1);
+    const category = chance.int(0, categories - 1);
+    const forMs = duration(chance);
+    switch (type) {
+      case 'publish': {
+        const bytes = size(chance, hasLarge);
+        return {
+          ...{ at, type, device, category, size: bytes, isSame: chance.bool(0.1) },
+          waitFor: chance.pick(['saved', 'delivered', 'delivered', 'replicated']),
+          ...(chance.bool(0.03) && { expirationS: chance.int(5, 100) }),
+          ...(chance.bool(0.04) && { abortMs: chance.pick([0, 1, 10, 200]) }),
+          times: chance.bool(0.2) ? chance.int(2, bytes > 20_000 ? 3 : 12) : 1,
+        };
+      }
+      case 'remove':
+      case 'fetch':
+        return { at, type, device, category };
+      case 'addRelay':
+      case 'removeRelay':
+        return { at, type, device, relay };
+      case 'signerFault':
+        return { at, type, device, fault: chance.pick(['hang', 'throw', 'lie', 'slow']), forMs };
+      case 'jumpClock':
+        return {
+          ...{ at, type, device },
+          byMs: chance.pick([-7_200_000, -60_000, -3_000, -1_000, 1_000, 30_000, 600_000, 7_200_000]),
+        };
+      case 'sleep':
+        return { at, type, device, forMs };
+      case 'crash':
+        return {
+          ...{ at, type, device, restartMs: duration(chance) },
+          point: chance.pick(['now', 'update', 'decided', 'flushed', 'send', 'receive', 'sign']),
+          mode: chance.pick(['keep', 'drop', 'tear']),
+          isTab: chance.bool(0.5),
+        };
+      case 'close':
+        return { at, type, device, restartMs: forMs };
+      case 'storeFault':
+        return { at, type, device, updates: chance.pick([0.2, 1]), reads: chance.pick([0, 0.2]), forMs };
+      case 'line':
+        return { at, type, device, relay, state: chance.pick(['cut', 'cut', 'hole']), forMs };
+      case 'relayDown':
+        return { at, type, relay, forMs };
+      case 'relayFault':
+        return {
+          ...{ at, type, relay, forMs },
+          fault: chance.pick(['silent', 'slow', 'drop-ok', 'error', 'rate-limited', 'blocked']),
+        };
+      case 'relayRestart':
+      case 'wipe':
+      case 'snapshot':
+      case 'rollback':
+      case 'challenge':
+        return { at, type, relay };
+      case 'misbehave':
+        return { at, type, relay, what: misbehaviours() };
+      case 'syncAll':
+      case 'poll':
+      case 'subscribe':
+      case 'unsubscribe':
+      case 'status':
+      case 'setSigner':
+      case 'clearSigner':
+      case 'wake':
+      case 'backup':
+      case 'restore':
+      case 'destroy':
+        return { at, type, device };
+    }
+  }
+}

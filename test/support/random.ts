@@ -1,0 +1,41 @@
+/** Chance from a seed: the same draws in every run. */
+
+export interface Random {
+  /** From 0 up to, not including, 1. */
+  next(): number;
+  /** An integer from 0 up to, not including, `end`. */
+  below(end: number): number;
+  pick<T>(from: readonly T[]): T;
+  /** True with this probability. */
+  chance(probability: number): boolean;
+  bytes(length: number): Uint8Array;
+}
+
+/** mulberry32. */
+export function createRandom(seed: number): Random {
+  let state = seed;
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const below = (end: number): number => Math.floor(next() * end);
+  return {
+    next,
+    below,
+    pick: (from) => from[below(from.length)]!,
+    chance: (probability) => next() < probability,
+    bytes: (length) => Uint8Array.from({ length }, () => below(256)),
+  };
+}
+
+/** The number in the environment variable `name`, which the arguments of a long lane become; else `fallback`. */
+export function numberFrom(name: string, fallback: number): number {
+  const given = process.env[name];
+  if (given === undefined) return fallback;
+  const number = Number(given);
+  if (!Number.isFinite(number) || number < 0)
+    throw new RangeError(`${name}: expected a number, got "${given}"`);
+  return number;
+}

@@ -1,0 +1,611 @@
+import { finalizeEvent } from 'nostr-tools/pure';
+import { getConversationKey, v2 } from 'nostr-tools/nip44';
+import { hexToBytes } from '@noble/hashes/utils.js';
+import { deflateRawSync } from 'node:zlib';
+import { describe, expect, test, vi } from 'vitest';
+import { memoryStore, secretKeySigner, type NostrEvent, type Store } from '../../src/node.ts';
+import type { RelayOptions } from '../../src/testing/relay-options.ts';
+import type { Relay } from '../../src/testing/relay.ts';
+import { device, health, KEY, PUBKEY, received, relay, stored, world, type Device } from './devices.ts';
+import { edited, valueOf } from './values.ts';
+
+const LARGE = { maxPayloadSize: 409_600 };
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+/** The pieces that a relay has of a category. */
+function pieces(on: Relay, category = 'settings'): NostrEvent[] {
+  return on
+    .events()
+    .filter(({ tags }) =>
+      tags.some(([name, value]) => name === 'd' && value?.startsWith(`default/${category}/v1/c/`)),
+    )
+    .filter(({ tags }) => !tags.some(([name]) => name === 'deleted'));
+}
+
+function formatOf(event: NostrEvent | undefined): string | undefined {
+  return event?.tags.find(([name]) => name === 'format')?.[1];
+}
+
+function bytesSent(on: Relay): number {
+  return received(on, 'EVENT').reduce((sum, frame) => sum + JSON.stringify(frame).length, 0);
+}
+
+function isPieceFrame(frame: readonly unknown[]): boolean {
+  return JSON.stringify((frame[1] as NostrEvent).tags).includes('/v1/c/');
+}
+
+describe('a value larger than one event', () => {
+  const LIMITS: Record<string, RelayOptions> = {
+    strfry: { flavour: 'strfry' },
+    'nostr-rs-relay': {
+      flavour: 'nostr-rs-relay',
+      limits: { maxEventBytes: 131_072, maxFrameBytes: 131_072 },
+    },
+    nostream: { flavour: 'nostream', limits: { maxEventBytes: 102_400, maxFrameBytes: 524_288 } },
+  };
+  test.each(Object.keys(LIMITS))('of 400 KB goes from one device to another over %s', async (name) => {
+    const one = await relay(LIMITS[name]);
+    const value = valueOf(409_500, 1, true);
+    const writer = device([one.url], LARGE);
+    const receipt = await writer.publish('settings', value, { waitFor: 'replicated' });
+    expect(receipt).toMatchObject({
+      stage: 'replicated',
+      pieces: { done: { [one.url]: receipt.pieces?.total } },
+    });
+    expect(formatOf(stored(one)[0])).toBe('chunked/1');
+    expect(pieces(one.relay)).toHaveLength(receipt.pieces!.total);
+    expect((await device([one.url], LARGE).fetch('settings'))?.payload).toEqual(value);
+    expect(writer.errors).toEqual([]);
+  });
+
+  test('is one event in the format of the reference up to 40,960 bytes, and one byte more is not', async () => {
+    const { url, relay: on } = await relay();
+    const laptop = device([url]);
+    await laptop.publish('settings', 'x'.repeat(40_958));
+    expect(formatOf(stored(on)[0])).toBeUndefined();
+    await laptop.publish('settings', 'x'.repeat(40_959));
+    expect(formatOf(stored(on)[0])).toBe('deflate/1');
+    expect(await device([url]).fetch('settings')).toMatchObject({ payload: 'x'.repeat(40_959) });
+  });
+
+  test('is one event where it deflates to the size of one', async () => {
+    const { url, relay: on } = await relay();
+    const value = Array.from({ length: 1_200 }, (_, i) => ({
+      id: i,
+      name: `item ${i}`,
+      isDone: i % 3 === 0,
+    }));
+    const receipt = await device([url]).publish('settings', value);
+    expect([receipt.pieces, formatOf(stored(on)[0]), pieces(on)]).toEqual([undefined, 'deflate/1', []]);
+    expect((await device([url]).fetch('settings'))?.payload).toEqual(value);
+  });
+
+  test('with every kind of text comes back as it was', async () => {
+    const { url } = await relay();
+    const text = Array.from({ length: 20_000 }, (_, i) =>
+      String.fromCodePoint(0x1f300 + ((i * 7_919) % 700)),
+    ).join('');
+    const value = { ['__proto__x']: [null, -0.5, 'ü', '\u2028'], text, deep: { a: [{ b: {} }] } };
+    await device([url], LARGE).publish('settings', value);
+    expect((await device([url], LARGE).fetch('settings'))?.payload).toEqual(value);
+  });
+
+  test('in smaller pieces behind a signer that says it is remote', async () => {
+    const { url, relay: on } = await relay();
+    const signer = { ...secretKeySigner(KEY), isRemote: true };
+    const value = valueOf(100_000, 1, true);
+    await device([url], { ...LARGE, signer }).publish('settings', value, { waitFor: 'replicated' });
+    // Base64 of the padded 28,672 bytes, and what NIP-44 adds.
+    const longest = Math.max(...pieces(on).map(({ content }) => content.length));
+    expect(longest).toBeLessThanOrEqual(4 * Math.ceil((28_672 + 67) / 3));
+    await device([url], { ...LARGE, signer }).publish('settings', 'x'.repeat(28_671));
+    expect(formatOf(stored(on)[0])).toBe('deflate/1');
+    expect(await device([url]).fetch('settings')).toMatchObject({ payload: 'x'.repeat(28_671) });
+  });
+
+  test('reaches who subscribed, once and whole', async () => {
+    const { url } = await relay();
+    const phone = device([url], LARGE);
+    const got: unknown[] = [];
+    phone.subscribe(['settings'], (result) => got.push(result.payload));
+    const laptop = device([url], LARGE);
+    const [first, second] = [valueOf(150_000, 1, true), valueOf(150_000, 2, true)];
+    await laptop.publish('settings', first);
+    await vi.waitFor(() => expect(got).toHaveLength(1));
+    await laptop.publish('settings', second);
+    await vi.waitFor(() => expect(got).toHaveLength(2));
+    expect(got).toEqual([first, second]);
+    expect(phone.errors).toEqual([]);
+  });
+});
+
+describe('an edit of a large value', () => {
+  test('sends the pieces that changed and nothing else, from every device that has the value', async () => {
+    const { url, relay: on } = await relay({ frameLogSize: 10_000 });
+    const laptop = device([url], LARGE);
+    let value = valueOf(400_000, 1, true);
+    await laptop.publish('settings', value, { waitFor: 'replicated' });
+    const phone = device([url], LARGE);
+    await phone.fetch('settings');
+    const whole = bytesSent(on);
+    for (const [i, writer] of [laptop, phone, phone, laptop].entries()) {
+      const before = bytesSent(on);
+      const eventsBefore = received(on, 'EVENT').length;
+      value = edited(value, 1_000, i);
+      await writer.publish('settings', value, { waitFor: 'replicated' });
+      expect(received(on, 'EVENT').length - eventsBefore).toBeLessThanOrEqual(4);
+      expect(bytesSent(on) - before).toBeLessThan(whole / 4);
+      for (const reader of [laptop, phone]) expect((await reader.fetch('settings'))?.payload).toEqual(value);
+    }
+    expect((await device([url], LARGE).fetch('settings'))?.payload).toEqual(value);
+  });
+
+  test('on a relay that lost what it had sends all of it again', async () => {
+    const { urls, relays, clock, device: make, settle } = world({}, {});
+    const value = valueOf(120_000, 1, true);
+    const laptop = make(LARGE);
+    await settle(laptop.publish('settings', value, { waitFor: 'replicated' }));
+    relays[1]!.wipe();
+    await clock.advance(HOUR);
+    const next = edited(value, 500);
+    await settle(laptop.publish('settings', next, { waitFor: 'replicated' }));
+    const receipt = await settle(laptop.publish('settings', next, { waitFor: 'replicated' }));
+    expect(receipt.stage).toBe('replicated');
+    const phone = make({ ...LARGE, relays: [urls[1]!] });
+    expect((await settle(phone.fetch('settings')))?.payload).toEqual(next);
+  });
+
+  test('that was made offline drops the pieces that nobody sent', async () => {
+    const { relays, clock, device: make, settle } = world({});
+    relays[0]!.misbehave({ refuseConnections: true });
+    relays[0]!.disconnectAll();
+    const laptop = make(LARGE);
+    for (let i = 0; i < 5; i++) await settle(laptop.publish('settings', valueOf(120_000, i, true)));
+    relays[0]!.behave();
+    await settle(laptop.flush());
+    await clock.advance(10_000);
+    const last = (await settle(laptop.publish('settings', valueOf(120_000, 4, true)))).pieces!.total;
+    expect(pieces(relays[0]!)).toHaveLength(last);
+  });
+
+  test('that two devices made without seeing each other is a conflict, told with both values whole', async () => {
+    const { urls, relays, device: make, settle } = world({});
+    const base = valueOf(120_000, 1, true);
+    const [laptop, phone] = [make(LARGE), make(LARGE)];
+    await settle(laptop.publish('settings', base, { waitFor: 'replicated' }));
+    await settle(phone.fetch('settings'));
+    relays[0]!.misbehave({ refuseConnections: true });
+    relays[0]!.disconnectAll();
+    await settle(laptop.publish('settings', edited(base, 300, 1)));
+    await settle(phone.publish('settings', edited(base, 300, 2)));
+    await settle(phone.publish('settings', edited(base, 300, 3)));
+    relays[0]!.behave();
+    await settle(Promise.all([laptop.flush(), phone.flush()]));
+    await settle(Promise.all([laptop.fetch('settings'), phone.fetch('settings')]));
+    const there = await settle(make({ ...LARGE, relays: urls }).fetch('settings'));
+    const told = [...laptop.conflicts, ...phone.conflicts];
+    expect(told).toHaveLength(1);
+    expect(told[0]!.theirs.payload).toEqual(there?.payload);
+    const both = [edited(base, 300, 1), edited(base, 300, 3)];
+    expect(both).toContainEqual(told[0]!.mine.payload);
+    expect(both).toContainEqual(there?.payload);
+  });
+});
+
+describe('pieces that are missing', () => {
+  async function twoRelays(): Promise<{
+    value: unknown;
+    older: unknown;
+    all: Awaited<ReturnType<typeof relay>>[];
+    phone: Device;
+  }> {
+    const all = [await relay(), await relay()];
+    const [older, value] = [valueOf(150_000, 1, true), valueOf(150_000, 2, true)];
+    const laptop = device(
+      all.map(({ url }) => url),
+      LARGE,
+    );
+    await laptop.publish('settings', older, { waitFor: 'replicated' });
+    const phone = device(
+      all.map(({ url }) => url),
+      LARGE,
+    );
+    await phone.fetch('settings');
+    await laptop.publish('settings', value, { waitFor: 'replicated' });
+    return { value, older, all, phone };
+  }
+
+  /** What a relay serves without some pieces. */
+  function without(
+    names: ReadonlySet<string>,
+  ): (frame: readonly unknown[]) => readonly (readonly unknown[])[] {
+    return (frame) =>
+      frame[0] === 'EVENT' && (frame[2] as NostrEvent).tags.some(([, value]) => names.has(value!))
+        ? []
+        : [frame];
+  }
+
+  const addresses = (on: Relay): string[] => pieces(on).map(({ tags }) => tags[0]![1]!);
+
+  test('on one relay come from the others, in any combination', async () => {
+    const { value, all } = await twoRelays();
+    const [even, odd] = [0, 1].map(
+      (half) => new Set(addresses(all[0]!.relay).filter((_, i) => i % 2 === half)),
+    );
+    all[0]!.relay.misbehave({ rewrite: without(even!) });
+    all[1]!.relay.misbehave({ rewrite: without(odd!) });
+    const tablet = device(
+      all.map(({ url }) => url),
+      LARGE,
+    );
+    expect((await tablet.fetch('settings'))?.payload).toEqual(value);
+    expect(tablet.errors).toEqual([]);
+  });
+
+  test('everywhere leave the older value shown, or a clear error; once they come, the value is', async () => {
+    const { relays, urls, clock, device: make, settle } = world({});
+    const [older, value] = [valueOf(150_000, 1, true), valueOf(150_000, 2, true)];
+    const laptop = make(LARGE);
+    await settle(laptop.publish('settings', older, { waitFor: 'replicated' }));
+    const phone = make(LARGE);
+    const got: unknown[] = [];
+    phone.subscribe(['settings'], (result) => got.push(result.payload));
+    await settle(phone.fetch('settings'));
+    const kept = new Set(addresses(relays[0]!));
+    await settle(laptop.publish('settings', value, { waitFor: 'replicated' }));
+    const lost = new Set(
+      addresses(relays[0]!)
+        .filter((address) => !kept.has(address))
+        .slice(1, 3),
+    );
+    await settle(laptop.close());
+    relays[0]!.misbehave({ rewrite: without(lost) });
+    const tablet = make({ ...LARGE, relays: urls });
+    await expect(settle(tablet.fetch('settings'))).rejects.toMatchObject({
+      code: 'INCOMPLETE',
+      details: { category: 'settings', eventId: stored(relays[0]!)[0]!.id },
+    });
+    expect(await settle(tablet.syncAll(['settings', 'other']))).toEqual([]);
+    await clock.advance(HOUR);
+    expect(tablet.errors.map(({ code }) => code)).toEqual(['INCOMPLETE']);
+    relays[0]!.behave();
+    await clock.advance(HOUR);
+    expect(tablet.updated.map(({ payload }) => payload)).toEqual([value]);
+    expect(got.at(-1)).toEqual(value);
+    expect((await settle(phone.fetch('settings')))?.payload).toEqual(value);
+  });
+
+  test('of a newer value do not stop writing, and the writer is told', async () => {
+    const { relays, device: make, settle } = world({});
+    const laptop = make(LARGE);
+    await settle(laptop.publish('settings', valueOf(150_000, 1, true), { waitFor: 'replicated' }));
+    const all = new Set(addresses(relays[0]!));
+    relays[0]!.misbehave({ rewrite: without(all) });
+    const tablet = make(LARGE);
+    await expect(settle(tablet.fetch('settings'))).rejects.toMatchObject({ code: 'INCOMPLETE' });
+    await settle(tablet.publish('settings', 'mine'));
+    expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'mine' });
+    expect(laptop.conflicts).toHaveLength(1);
+  });
+
+  test('that are forged change nothing, and count against the relay that sent them', async () => {
+    const { value, all } = await twoRelays();
+    const forge = (event: NostrEvent): NostrEvent => ({
+      ...event,
+      content: `${event.content.slice(0, -5)}AAAA=`,
+    });
+    all[0]!.relay.misbehave({
+      rewrite: (frame) =>
+        frame[0] === 'EVENT' && (frame[2] as NostrEvent).tags[0]![1]!.includes('/c/')
+          ? [['EVENT', frame[1], forge(frame[2] as NostrEvent)]]
+          : [frame],
+    });
+    const tablet = device(
+      all.map(({ url }) => url),
+      LARGE,
+    );
+    expect((await tablet.fetch('settings'))?.payload).toEqual(value);
+    const { violations } = await health(tablet, all[0]!.url);
+    const other = await health(tablet, all[1]!.url);
+    expect([violations.id ?? 0, other.violations]).toEqual([expect.any(Number), {}]);
+  });
+
+  test('that are swapped, or of another category, are not taken', async () => {
+    const { value, all } = await twoRelays();
+    const laptop = device(
+      all.map(({ url }) => url),
+      LARGE,
+    );
+    await laptop.publish('other', valueOf(150_000, 7, true), { waitFor: 'replicated' });
+    const others = pieces(all[0]!.relay, 'other');
+    let swapped = 0;
+    all[0]!.relay.misbehave({
+      rewrite: (frame) => {
+        if (frame[0] !== 'EVENT' || !(frame[2] as NostrEvent).tags[0]![1]!.includes('settings/v1/c/'))
+          return [frame];
+        return [['EVENT', frame[1], others[swapped++ % others.length]]];
+      },
+    });
+    const tablet = device(
+      all.map(({ url }) => url),
+      LARGE,
+    );
+    expect((await tablet.fetch('settings'))?.payload).toEqual(value);
+    expect((await health(tablet, all[0]!.url)).violations['d-tag'] ?? 0).toBe(swapped);
+  });
+});
+
+describe('content that is not what it says', () => {
+  const secret = hexToBytes(KEY);
+  const conversation = getConversationKey(secret, PUBKEY);
+  const signed = (content: string, tags: string[][], dTag = 'default/settings/v1'): NostrEvent => {
+    const template = {
+      kind: 30078,
+      created_at: Math.floor(Date.now() / 1000),
+      tags: [['d', dTag], ...tags],
+      content,
+    };
+    return JSON.parse(JSON.stringify(finalizeEvent(template, secret))) as NostrEvent;
+  };
+
+  async function shown(...events: NostrEvent[]): Promise<Device> {
+    const { url, relay: on } = await relay();
+    on.misbehave({ serve: events });
+    const phone = device([url], LARGE);
+    await expect(phone.fetch('settings')).rejects.toMatchObject({ code: 'UNDECODABLE' });
+    await phone.fetch('other');
+    return phone;
+  }
+
+  test('is UNDECODABLE where it inflates to more than any value may have', async () => {
+    const bomb = deflateRawSync(Buffer.alloc(20_000_000, 0x20)).toString('base64');
+    const event = signed(v2.encrypt(JSON.stringify(bomb), conversation), [['format', 'deflate/1']]);
+    const phone = await shown(event);
+    expect(String(phone.errors[0]?.cause)).toMatch(/more than 409600 bytes/);
+  });
+
+  test.each([
+    ['no manifest', 'null'],
+    [
+      'a size that no value has',
+      JSON.stringify({ size: 1e9, sha256: 'a'.repeat(64), key: 'b'.repeat(64), parts: [] }),
+    ],
+    [
+      'too many pieces',
+      JSON.stringify({
+        size: 9,
+        sha256: 'a'.repeat(64),
+        key: 'b'.repeat(64),
+        parts: Array(129).fill('c'.repeat(32)),
+      }),
+    ],
+    [
+      'names that lead elsewhere',
+      JSON.stringify({ size: 9, sha256: 'a'.repeat(64), key: 'b'.repeat(64), parts: ['../../x/v1'] }),
+    ],
+  ])('is UNDECODABLE with %s', async (_, text) => {
+    const phone = await shown(signed(v2.encrypt(text, conversation), [['format', 'chunked/1']]));
+    expect(phone.errors.map(({ code }) => code)).toEqual(['UNDECODABLE']);
+  });
+
+  test('is UNDECODABLE where the pieces are genuine and the manifest is not about them', async () => {
+    const one = await relay();
+    await device([one.url], LARGE).publish('settings', valueOf(150_000, 1, true), { waitFor: 'replicated' });
+    const [manifest] = stored(one);
+    const told = JSON.parse(v2.decrypt(manifest!.content, conversation)) as {
+      parts: string[];
+      sha256: string;
+    };
+    const wrong = { ...told, parts: told.parts.toReversed() };
+    const event = finalizeEvent(
+      {
+        kind: 30078,
+        created_at: manifest!.created_at + 1,
+        tags: manifest!.tags as string[][],
+        content: v2.encrypt(JSON.stringify(wrong), conversation),
+      },
+      secret,
+    );
+    one.relay.misbehave({ serve: [JSON.parse(JSON.stringify(event)) as NostrEvent, ...pieces(one.relay)] });
+    const phone = device([one.url], LARGE);
+    await expect(phone.fetch('settings')).rejects.toMatchObject({ code: 'UNDECODABLE' });
+  });
+});
+
+describe('a relay', () => {
+  test('that allows 6 writes a minute gets 400 KB, and the progress is told', async () => {
+    const {
+      urls,
+      relays,
+      device: make,
+      settle,
+      clock,
+    } = world({
+      limits: { writeRate: { burst: 6, perMinute: 6 } },
+      frameLogSize: 10_000,
+    });
+    const laptop = make(LARGE);
+    const value = valueOf(409_500, 1, true);
+    const receipt = await settle(laptop.publish('settings', value));
+    expect(receipt.stage).toBe('saved');
+    await settle(laptop.flush(), 2 * HOUR);
+    await clock.advance(5_000);
+    const { total } = receipt.pieces!;
+    const progress = laptop.deliveries.map((report) => report.pieces!.done[urls[0]!]!);
+    expect(progress).toEqual(progress.toSorted((a, b) => a - b));
+    expect([progress[0], progress.at(-1)]).toEqual([0, total]);
+    expect(new Set(progress).size).toBeGreaterThan(total / 2);
+    const refusals = relays[0]!.frames.filter(
+      ({ frame }) => Array.isArray(frame) && frame[0] === 'OK' && String(frame[3]).startsWith('rate-limited'),
+    );
+    // Fewer than one for every two writes that were taken: no relay bans for that.
+    expect(refusals.length).toBeLessThan(total / 2);
+    expect((await settle(make(LARGE).fetch('settings')))?.payload).toEqual(value);
+  });
+
+  test.each([
+    ['answers', { maxEventBytes: 20_000 }],
+    ['hangs up', { maxFrameBytes: 20_000, maxEventBytes: 1_000_000 }],
+  ])('that takes 20,000 bytes an event and %s gets smaller pieces', async (_, limits) => {
+    const { urls, relays, device: make, settle, clock } = world({}, { limits, frameLogSize: 10_000 });
+    const store = kept();
+    const laptop = make({ ...LARGE, store });
+    const value = valueOf(120_000, 1, true);
+    await settle(laptop.publish('settings', value));
+    await settle(laptop.flush(), DAY);
+    const phone = make({ ...LARGE, relays: [urls[1]!] });
+    expect((await settle(phone.fetch('settings')))?.payload).toEqual(value);
+    expect((await health(laptop, urls[1]!)).refusedBytes).toBeGreaterThan(20_000);
+    // What is known is not tried again, by the next process either.
+    await settle(laptop.publish('settings', edited(value, 500), { waitFor: 'replicated' }));
+    const tooLarge = (): number =>
+      received(relays[1]!, 'EVENT').filter((frame) => JSON.stringify(frame).length > 20_100).length;
+    const before = tooLarge();
+    await settle(laptop.close());
+    await clock.advance(1_000);
+    const again = make({ ...LARGE, store: store });
+    const last = valueOf(120_000, 5, true);
+    await settle(again.publish('settings', last, { waitFor: 'replicated' }));
+    await settle(again.flush(), DAY);
+    expect(tooLarge()).toBe(before);
+    expect((await settle(make({ ...LARGE, relays: [urls[1]!] }).fetch('settings')))?.payload).toEqual(last);
+  });
+
+  test('that takes no piece of any size is reported as unable, and left alone', async () => {
+    const { urls, relays, device: make, settle, clock } = world({}, { limits: { maxEventBytes: 5_000 } });
+    const laptop = make(LARGE);
+    const value = valueOf(120_000, 1, true);
+    await settle(laptop.publish('settings', value));
+    await settle(laptop.flush(), DAY);
+    await clock.advance(60_000);
+    const last = laptop.deliveries.at(-1)!;
+    expect(last.relays).toEqual({ [urls[0]!]: 'confirmed', [urls[1]!]: 'refused' });
+    const before = received(relays[1]!, 'EVENT').length;
+    await clock.advance(DAY);
+    expect(received(relays[1]!, 'EVENT')).toHaveLength(before);
+    expect(before).toBeLessThan(30);
+    expect((await settle(laptop.publish('settings', 'small', { waitFor: 'replicated' }))).stage).toBe(
+      'replicated',
+    );
+  });
+
+  test('alone that takes no piece of any size: the write is rejected, and the older value stays', async () => {
+    const { device: make, settle } = world({ limits: { maxEventBytes: 5_000 } });
+    const laptop = make(LARGE);
+    await settle(laptop.publish('settings', 'older', { waitFor: 'replicated' }));
+    await expect(settle(laptop.publish('settings', valueOf(120_000, 1, true)))).rejects.toMatchObject({
+      code: 'NO_RELAYS_ACCEPTED',
+    });
+    expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'older' });
+  });
+});
+
+describe('a device that ends', () => {
+  test('between any two pieces leaves the older value readable, and goes on after its restart without a signer', async () => {
+    for (let after = 0; after < 12; after++) {
+      const { relays, device: make, settle } = world({});
+      const store = kept();
+      const [older, value] = [valueOf(250_000, 1, true), valueOf(250_000, 2, true)];
+      const laptop = make({ ...LARGE, store });
+      await settle(laptop.publish('settings', older, { waitFor: 'replicated' }));
+      let taken = 0;
+      relays[0]!.misbehave({
+        receive: (frame) => (frame[0] === 'EVENT' && ++taken > after ? 'disconnect' : undefined),
+      });
+      await settle(laptop.publish('settings', value));
+      const reader = make(LARGE);
+      expect((await settle(reader.fetch('settings')))?.payload).toEqual(older);
+      await settle(laptop.close());
+      relays[0]!.behave();
+      const restarted = make({ ...LARGE, store, signer: undefined as never });
+      await settle(restarted.flush());
+      expect((await settle(reader.fetch('settings')))?.payload).toEqual(value);
+      expect(reader.errors).toEqual([]);
+      await settle(Promise.all([restarted.close(), reader.close()]));
+    }
+  });
+});
+
+describe('pieces of former values', () => {
+  test('are collected: few are left after many updates', { timeout: 60_000 }, async () => {
+    const { relays, device: make, settle, clock } = world({ frameLogSize: 10 });
+    const laptop = make(LARGE);
+    let value = valueOf(90_000, 1, true);
+    for (let i = 0; i < 120; i++) {
+      value = edited(value, 1_000, i);
+      await settle(laptop.publish('settings', value, { waitFor: 'replicated' }));
+      await clock.advance(60_000);
+    }
+    const { total } = (await settle(laptop.publish('settings', value))).pieces!;
+    await clock.advance(HOUR);
+    expect(pieces(relays[0]!).length).toBeLessThanOrEqual(total + 94);
+    await clock.advance(8 * DAY);
+    expect(pieces(relays[0]!)).toHaveLength(total);
+    expect((await settle(make(LARGE).fetch('settings')))?.payload).toEqual(value);
+    // Neither tombstones nor requests to delete them stay.
+    await clock.advance(8 * DAY);
+    expect(relays[0]!.events().length).toBeLessThanOrEqual(total + 2);
+  });
+
+  test('are collected after a removal', async () => {
+    const { relays, device: make, settle, clock } = world({});
+    const laptop = make(LARGE);
+    await settle(laptop.publish('settings', valueOf(200_000, 1, true), { waitFor: 'replicated' }));
+    await settle(laptop.remove('settings', { waitFor: 'replicated' }));
+    await clock.advance(HOUR);
+    expect(pieces(relays[0]!)).toEqual([]);
+    expect(await settle(laptop.fetch('settings'))).toBeNull();
+  });
+
+  test('that a device still shares, which was away while they were collected, are made anew', async () => {
+    const { relays, device: make, settle, clock } = world({});
+    const base = valueOf(200_000, 1, true);
+    const [laptop, phone] = [make(LARGE), make(LARGE)];
+    await settle(laptop.publish('settings', base, { waitFor: 'replicated' }));
+    await settle(phone.fetch('settings'));
+    const store = kept();
+    const away = make({ ...LARGE, store });
+    await settle(away.fetch('settings'));
+    await settle(away.close());
+    await settle(laptop.publish('settings', valueOf(200_000, 2, true), { waitFor: 'replicated' }));
+    await clock.advance(20 * DAY);
+    const mine = edited(base, 500);
+    const back = make({ ...LARGE, store: store });
+    await settle(back.publish('settings', mine, { waitFor: 'saved' }));
+    await settle(back.flush(), DAY);
+    await clock.advance(HOUR);
+    expect((await settle(make(LARGE).fetch('settings')))?.payload).toEqual(mine);
+    expect((await settle(laptop.fetch('settings')))?.payload).toEqual(mine);
+    expect(pieces(relays[0]!).length).toBeGreaterThan(0);
+  });
+
+  test('that a relay has destroyed are made anew by the writer', async () => {
+    const { relays, device: make, settle, clock } = world({});
+    const laptop = make(LARGE);
+    const value = valueOf(200_000, 1, true);
+    relays[0]!.misbehave({ forget: true });
+    await settle(laptop.publish('settings', value));
+    const [frame] = received(relays[0]!, 'EVENT').filter(isPieceFrame);
+    relays[0]!.behave();
+    const { tags, created_at } = frame![1] as NostrEvent;
+    const tombstone = finalizeEvent(
+      {
+        kind: 30078,
+        created_at: created_at + 1,
+        tags: [...(tags as string[][]), ['deleted', '']],
+        content: '',
+      },
+      hexToBytes(KEY),
+    );
+    relays[0]!.inject(JSON.parse(JSON.stringify(tombstone)) as NostrEvent);
+    await settle(laptop.flush(), DAY);
+    await clock.advance(HOUR);
+    expect((await settle(make(LARGE).fetch('settings')))?.payload).toEqual(value);
+  });
+});
+
+/** A store that outlives its engine. */
+function kept(): Store {
+  return { ...memoryStore(), close: async () => undefined };
+}

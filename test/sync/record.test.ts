@@ -1,0 +1,61 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { VerifiedEvent } from '../../src/protocol/event.ts';
+import { EMPTY_RECORD, parseRecord, serializeRecord, type HeadRecord } from '../../src/sync/record.ts';
+import { written } from './devices.ts';
+
+const event = written() as VerifiedEvent;
+const NAME = 'ab'.repeat(16);
+const plain: HeadRecord = {
+  ...EMPTY_RECORD,
+  event,
+  deliveries: new Map([['wss://a.example', 'confirmed']]),
+  own: { device: 'd', id: event.id, stamp: event.created_at, acknowledged: true, lost: false },
+};
+const inPieces: HeadRecord = {
+  ...plain,
+  before: event,
+  pieces: [{ name: NAME, stamp: 5, deliveries: new Map([['wss://a.example', 'acknowledged']]) }],
+  piecesBefore: [{ name: NAME, stamp: 4, deliveries: new Map() }],
+  proven: new Map([['wss://a.example', event.id]]),
+  orphans: [
+    { name: 'cd'.repeat(16), since: 17 },
+    { name: 'ef'.repeat(16), since: undefined },
+  ],
+  isBroken: true,
+};
+
+describe('a stored record', () => {
+  test.each([plain, inPieces])('comes back as it was', (record) => {
+    expect(parseRecord(serializeRecord(record))).toEqual(record);
+  });
+
+  test('is in the first format where nothing is in pieces, so that an older release can read it', () => {
+    expect((JSON.parse(serializeRecord(plain)) as { v: number }).v).toBe(1);
+    expect((JSON.parse(serializeRecord(inPieces)) as { v: number }).v).toBe(2);
+  });
+
+  test.each([
+    ['a piece of another name', { pieces: [{ name: '../x', stamp: 1, deliveries: {} }] }],
+    ['a piece with no stamp', { pieces: [{ name: NAME, deliveries: {} }] }],
+    ['a delivery that is none', { pieces: [{ name: NAME, stamp: 1, deliveries: { a: 'refused' } }] }],
+    ['a proof that is no id', { proven: { a: 'x' } }],
+    ['an orphan since a word', { orphans: [{ name: NAME, since: 'now' }] }],
+    ['orphans that are no list', { orphans: {} }],
+    ['no orphans', { orphans: undefined }],
+  ])('with %s is unusable', (_, damage) => {
+    const stored = JSON.parse(serializeRecord(inPieces)) as object;
+    expect(parseRecord(JSON.stringify({ ...stored, ...damage }))).toBeUndefined();
+  });
+
+  test('of any bytes never throws', () => {
+    const text = serializeRecord(inPieces);
+    fc.assert(
+      fc.property(fc.nat(text.length - 1), fc.string({ maxLength: 4 }), (at, junk) => {
+        parseRecord(text.slice(0, at) + junk + text.slice(at + 1));
+        parseRecord(text.slice(0, at));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
