@@ -55,7 +55,7 @@ export function startPeer(relay: string, options: PeerOptions): ReferencePeer {
 
   function ask<T>(...request: readonly unknown[]): Promise<T> {
     return new Promise((resolve, reject) => {
-      waiting.push({ resolve: resolve as (value: unknown) => void, reject });
+      waiting.push({ resolve, reject });
       child.stdin.write(`${JSON.stringify(request)}\n`);
     });
   }
