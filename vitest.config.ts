@@ -1,4 +1,4 @@
-/** Seven lanes, one project each: `unit` is `npm test`; the others are long, or need more than Node. */
+/** Eight lanes, one project each: `unit` is `npm test`; the others are long, or need more than Node. */
 
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
@@ -10,6 +10,7 @@ const LONG_LANES = [
   'test/cli/**',
   'test/interop/nostr-relay/**',
   'test/tauri/app/**',
+  'test/tauri/reference-peer/**',
 ];
 
 const config: ViteUserConfig = defineConfig({
@@ -57,6 +58,14 @@ const config: ViteUserConfig = defineConfig({
       {
         extends: true,
         test: { name: 'interop', include: ['test/interop/nostr-relay/*.test.ts'] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'reference',
+          include: ['test/tauri/reference-peer/*.test.ts'],
+          testTimeout: 60_000,
+        },
       },
       {
         extends: true,

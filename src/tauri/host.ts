@@ -28,6 +28,8 @@ import type { Args, Grant, HostMessage, Request, ValueEvent } from './wire.ts';
 const HOST_LOCK = 'nostr-sync/host';
 /** Until it is attached again; doubled each time, up to what a failed store waits. */
 const FIRST_RETRY_MS = 1_000;
+/** How often the store is tried, a second apart, before calls are told that it fails. */
+const STORE_TRIES = 6;
 const NOTE_PREFIX = 'tauri/request/';
 const FORWARDED = [
   'updated',
@@ -57,28 +59,40 @@ export function startHost(ports: HostPorts): () => Promise<void> {
   async function attach(): Promise<void> {
     if (isOver) return;
     const early: HostMessage[] = [];
-    let receive = (message: HostMessage): void => void early.push(message);
-    let generation: number | undefined;
+    let isDetached = false;
+    let refuse: ((request: Request) => void) | undefined;
+    let receive = (message: HostMessage): void => {
+      if (message.type === 'detached') isDetached = true;
+      else if (message.type === 'request' && refuse !== undefined) refuse(message);
+      else early.push(message);
+    };
     try {
       const channel = ipc.channel((message) => receive(message as HostMessage));
       const grant = (await ipc.invoke('engine_attach', { channel })) as Grant;
-      generation = grant.generation;
       const store = rustStore(ipc);
-      const notes = await store.list(NOTE_PREFIX);
-      if (isOver) return;
+      let notes: Map<string, string> | undefined;
+      // A process before this one may still be ending; a second one may go on for long, and callers need not wait for that.
+      for (let failures = 1; notes === undefined; failures++) {
+        notes = await store.list(NOTE_PREFIX).catch((error: unknown) => {
+          if (failures < STORE_TRIES) return undefined;
+          const { generation } = grant;
+          refuse = ({ id }) => {
+            ipc.invoke('engine_reply', { generation, id, error: toWire(error) }).catch(() => undefined);
+          };
+          for (const message of early.splice(0)) receive(message);
+          return undefined;
+        });
+        if (notes === undefined) await new Promise<void>((resolve) => clock.after(FIRST_RETRY_MS, resolve));
+        if (isOver) return;
+        if (isDetached) return later();
+      }
       hosting = createHosting(ports, grant, store, notes, () => void detached());
       receive = hosting.receive;
+      for (const message of early) receive(message);
     } catch (error) {
       if (isNostrSyncError(error, 'NOT_PERMITTED')) return stop();
-      // Tried again and again: a second process may be about to end, a disk about to be free. Callers need not wait for that.
       later();
-      const refusal = { generation, error: toWire(error) };
-      receive = (message) => {
-        if (message.type !== 'request') return;
-        ipc.invoke('engine_reply', { ...refusal, id: message.id }).catch(() => undefined);
-      };
     }
-    for (const message of early) receive(message);
   }
 
   function later(): void {

@@ -51,9 +51,8 @@ struct Call {
     method: &'static str,
     /// JSON text of an object.
     args: String,
+    /// How many hosts it was sent to. While there is a host, it has been sent to that one.
     attempts: u8,
-    /// The generation it was sent to last.
-    sent_to: Option<u64>,
     deadline: Instant,
     reply: oneshot::Sender<Result<Value>>,
 }
@@ -182,9 +181,7 @@ impl Broker {
         let number =
             id.strip_prefix(&self.run).and_then(|rest| rest.strip_prefix('-')).and_then(|n| n.parse().ok());
         let (true, Some(number)) = (is_host && state.generation == generation, number) else { return };
-        if state.calls.get(&number).is_some_and(|call| call.sent_to == Some(generation)) {
-            settle(state, number, answer);
-        }
+        settle(state, number, answer);
     }
 
     fn enqueue(&self, method: &'static str, args: String) -> Result<(u64, oneshot::Receiver<Result<Value>>)> {
@@ -197,9 +194,7 @@ impl Broker {
         let number = state.last_call;
         let (sender, receiver) = oneshot::channel();
         let deadline = Instant::now() + HOST_TIMEOUT;
-        state
-            .calls
-            .insert(number, Call { method, args, attempts: 0, sent_to: None, deadline, reply: sender });
+        state.calls.insert(number, Call { method, args, attempts: 0, deadline, reply: sender });
         self.send_call(state, number);
         Ok((number, receiver))
     }
@@ -211,7 +206,6 @@ impl Broker {
             return settle(state, number, Err(Error::EngineGone(gone)));
         }
         call.attempts += 1;
-        call.sent_to = Some(state.generation);
         call.deadline = Instant::now() + timeout_of(call.method);
         // The arguments travel as text: what is small goes to a window as JavaScript source, in which the key "__proto__"
         // is no key.
@@ -261,7 +255,7 @@ impl Drop for TakeBack<'_> {
         let state = &mut *self.broker.lock();
         let Some(call) = state.calls.remove(&self.number) else { return };
         state.call_bytes -= call.args.len();
-        if let (Some(host), Some(_)) = (&state.host, call.sent_to) {
+        if let Some(host) = &state.host {
             let id = format!("{}-{}", self.broker.run, self.number);
             let _ = (host.send)(json!({ "type": "cancel", "id": id }).to_string());
         }

@@ -16,12 +16,15 @@ use crate::{Attachment, TauriPluginNostrSyncExt};
 //
 // The arguments go to the engine as they came: it checks them, with its own errors.
 
-fn arguments(request: &Request<'_>, names: &[&str]) -> Value {
-    let InvokeBody::Json(Value::Object(body)) = request.body() else {
-        return Value::Object(Map::new());
-    };
-    let given = names.iter().filter_map(|name| Some(((*name).to_owned(), body.get(*name)?.clone())));
-    Value::Object(given.collect())
+fn arguments(request: &Request<'_>, names: &[&str], from: &str) -> Value {
+    let mut given = Map::new();
+    if let InvokeBody::Json(Value::Object(body)) = request.body() {
+        let named = names.iter().filter_map(|name| Some(((*name).to_owned(), body.get(*name)?.clone())));
+        given.extend(named);
+    }
+    // Who writes needs not be told what it wrote.
+    given.insert("from".into(), from.into());
+    Value::Object(given)
 }
 
 macro_rules! forward {
@@ -32,9 +35,7 @@ macro_rules! forward {
             webview: Webview<R>,
             request: Request<'_>,
         ) -> Result<Value> {
-            let mut args = arguments(&request, &[$($argument),*]);
-            // Who writes needs not be told what it wrote.
-            args["from"] = webview.label().into();
+            let args = arguments(&request, &[$($argument),*], webview.label());
             app.nostr_sync().forward(stringify!($method), args).await
         })*
     };

@@ -21,6 +21,11 @@
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+// A panic would take a command down without an answer, and what a window sends is anything.
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::todo, clippy::unwrap_used)
+)]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -34,6 +39,11 @@ use tauri::ipc::{Channel, InvokeResponseBody};
 use tauri::plugin::TauriPlugin;
 use tauri::webview::PageLoadEvent;
 use tauri::{AppHandle, Emitter, Manager, RunEvent, Runtime, Webview, WindowEvent};
+
+/// The examples of the documentation are compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/TAURI.md")]
+struct Documentation;
 
 mod broker;
 mod commands;
@@ -351,7 +361,7 @@ impl<R: Runtime> NostrSync<R> {
             "add_relay" | "remove_relay" => self.forward_relay(method, &args).await,
             "subscribe" => {
                 // What is no list of texts is for the engine to refuse.
-                if let Ok(categories) = Vec::<String>::deserialize(&args["categories"]) {
+                if let Some(Ok(categories)) = args.get("categories").map(Vec::<String>::deserialize) {
                     for category in &categories {
                         protocol::check_category(&self.namespace, category)?;
                     }
@@ -367,7 +377,7 @@ impl<R: Runtime> NostrSync<R> {
     }
 
     async fn forward_relay(&self, method: &'static str, args: &Value) -> Result<Value> {
-        let Some(url) = args["url"].as_str() else {
+        let Some(url) = args.get("url").and_then(Value::as_str) else {
             return Err(Error::InvalidRelayUrl("Invalid relay URL: expected a string".into()));
         };
         let url = protocol::canonical_relay_url(url)?;

@@ -118,8 +118,8 @@ impl Log {
         let mut content = Vec::new();
         file.read_to_end(&mut content)?;
         let (entries, good) = decode(&content)?;
-        if good < content.len() {
-            set_aside(folder, &content[good..])?;
+        if let Some(bad @ [_, ..]) = content.get(good..) {
+            set_aside(folder, bad)?;
         }
         let mut bytes = good as u64;
         if good == 0 {
@@ -278,6 +278,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
+#[allow(clippy::indexing_slicing, reason = "a byte is an index of 256")]
 const fn crc32c_table() -> [u32; 256] {
     let mut table = [0; 256];
     let mut byte = 0;
@@ -294,6 +295,7 @@ const fn crc32c_table() -> [u32; 256] {
     table
 }
 
+#[allow(clippy::indexing_slicing, reason = "a byte is an index of 256")]
 fn crc32c(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| CRC32C[usize::from(crc as u8 ^ byte)] ^ (crc >> 8))
 }

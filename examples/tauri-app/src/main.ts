@@ -4,10 +4,23 @@ import { listen } from '@tauri-apps/api/event';
 import { getCurrentWindow } from '@tauri-apps/api/window';
 import { attempt } from './dom.ts';
 import { showScreen, startLock } from './lock.ts';
-import { startNetwork } from './network.ts';
-import { hideValues, startValues } from './values.ts';
+import { connect, showTrouble, startNetwork } from './network.ts';
+import { followValues, hideValues, startValues } from './values.ts';
+
+/** Another process may be using the data, or be about to end. */
+async function untilItWorks(start: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      return await start();
+    } catch (error) {
+      showTrouble(error);
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+    }
+  }
+}
 
 startLock();
+startValues();
 void attempt(async () => {
   // Another window may lock or unlock as well: whoever did, the log says so.
   await listen('activity', () => {
@@ -16,7 +29,8 @@ void attempt(async () => {
     });
   });
   await showScreen();
-  await Promise.all([startNetwork(), startValues()]);
+  await startNetwork();
+  await Promise.all([untilItWorks(connect), untilItWorks(followValues)]);
 });
 
 document.addEventListener('keydown', (event) => {

@@ -6,6 +6,7 @@ import {
   addRelay,
   getRelays,
   getStatus,
+  isNostrSyncError,
   removeRelay,
   type RelayInfo,
   type SyncStatus,
@@ -104,6 +105,17 @@ export async function startNetwork(): Promise<void> {
   await listen('nostr-sync://delivery', refreshSoon);
   await listen<Line>('activity', ({ payload }) => addLine(payload));
   for (const line of await invoke<Line[]>('activity')) addLine(line);
-  await Promise.all(savedRelays().map((url) => addRelay(url).catch(() => undefined)));
+}
+
+export async function connect(): Promise<void> {
+  for (const url of savedRelays()) await addRelay(url);
   await refresh();
+}
+
+/** Why nothing works for the moment. */
+export function showTrouble(error: unknown): void {
+  byId('status').dataset.state = 'offline';
+  byId('status').textContent = isNostrSyncError(error, 'STORE_FAILED')
+    ? 'Another Desk is using this data'
+    : 'The sync engine does not answer';
 }

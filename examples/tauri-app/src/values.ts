@@ -74,7 +74,7 @@ export function hideValues(): void {
   byId('note-origin').textContent = '\u00a0';
 }
 
-export async function startValues(): Promise<void> {
+export function startValues(): void {
   applySettings(DEFAULTS);
   byId('theme').addEventListener('change', (event) => {
     changeSettings({ theme: (event.target as HTMLInputElement).value as Settings['theme'] });
@@ -92,6 +92,11 @@ export async function startValues(): Promise<void> {
   document.addEventListener('visibilitychange', () => {
     if (document.hidden && pause !== undefined) publishNote();
   });
-  await subscribe(['settings'], ({ payload }) => applySettings(settingsOf(payload)));
-  await subscribe(['note'], (result) => void applyNote(result));
+}
+
+export async function followValues(): Promise<void> {
+  await subscribe(['settings', 'note'], (result) => {
+    if (result.category === 'settings') applySettings(settingsOf(result.payload));
+    else void applyNote(result);
+  });
 }

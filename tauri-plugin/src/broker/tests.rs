@@ -259,7 +259,9 @@ async fn a_caller_that_goes_away_takes_its_call_back() {
 async fn the_queue_is_bounded_in_calls() {
     let broker = broker();
     let waiting: Vec<_> = (0..MAX_CALLS).map(|_| call(&broker, "fetch", json!({}))).collect();
-    settle_tasks().await;
+    while broker.lock().calls.len() < MAX_CALLS {
+        tokio::task::yield_now().await;
+    }
     assert_eq!(code(broker.call("fetch", &json!({})).await), "ENGINE_BUSY");
     waiting[0].abort();
     settle_tasks().await;

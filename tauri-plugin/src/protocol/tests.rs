@@ -346,7 +346,7 @@ fn templates() -> impl Strategy<Value = EventTemplate> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
     #[test]
     fn what_is_signed_names_nothing_outside(template in templates()) {
         if check(&template).is_ok() {

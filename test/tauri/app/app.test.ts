@@ -278,10 +278,10 @@ test('a second process on the same data says so, and the first goes on', async (
   await expect.poll(() => laptop.status(), WAIT).toBe('Up to date');
   const double = new Device([relay.url], laptop.home);
   await double.open();
-  expect(await double.screen()).toBe('locked');
   expect(await double.invoke('get_status')).toEqual({ refused: 'STORE_FAILED' });
+  await expect.poll(() => double.status(), WAIT).toBe('Another Desk is using this data');
   await laptop.setTheme('dark');
-  await expect.poll(() => laptop.status(), WAIT).toBe('Up to date');
+  await expect.poll(() => laptop.activity(), WAIT).toContainEqual(expect.stringMatching(/Saved settings/));
   await laptop.close();
   // It tries again by itself.
   const status = (): Promise<unknown> => double.invoke('get_status');

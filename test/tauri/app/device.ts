@@ -49,8 +49,14 @@ export class Device {
     await expect.poll(() => this.screen(), WAIT).not.toBe('loading');
   }
 
+  /** As its user does: by closing the window, or all of them. */
   async close(): Promise<void> {
-    await this.at.close();
+    await this.at.run(`
+      const { invoke } = window.__TAURI_INTERNALS__;
+      const labels = await invoke('plugin:window|get_all_windows');
+      // After the answer: with the last window the page goes.
+      setTimeout(() => labels.forEach((label) => void invoke('plugin:window|close', { label: label.label ?? label })));`);
+    await this.at.end();
     this.page = undefined;
   }
 

@@ -24,8 +24,8 @@ export interface Browser {
   reload(): Promise<void>;
   handles(): Promise<string[]>;
   switchTo(handle: string): Promise<void>;
-  /** Ends the app as its user would, and the driver. */
-  close(): Promise<void>;
+  /** Waits until the app, whose last window was closed, has ended; then ends the driver. */
+  end(): Promise<void>;
   /** `kill -9` of the app and of what it has started. */
   kill(): Promise<void>;
 }
@@ -54,6 +54,18 @@ function descendants(pid: number): number[] {
     })
     .map(Number);
   return children.flatMap((child) => [child, ...descendants(child)]);
+}
+
+/** Whether it runs. A zombie does not, but one whose other threads go on has not let go of its files either. */
+function isAlive(pid: number): boolean {
+  try {
+    return (
+      readdirSync(`/proc/${pid}/task`).length > 1 ||
+      !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+    );
+  } catch {
+    return false;
+  }
 }
 
 function ended(process: ChildProcess): Promise<void> {
@@ -126,9 +138,12 @@ export async function launch(binary: string, env: Readonly<Record<string, string
       reload: async () => void (await at('/refresh')),
       handles: async () => command('GET', `${session}/window/handles`),
       switchTo: async (handle) => void (await at('/window', { handle })),
-      close: async () => {
-        await command('DELETE', session).catch(() => undefined);
-        driver.kill();
+      end: async () => {
+        for (let polls = 0; isAlive(pid); polls++) {
+          if (polls === 200) throw new Error('the app was closed and does not end');
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        driver.kill('SIGKILL');
         await ended(driver);
       },
       kill: async () => {
