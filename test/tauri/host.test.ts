@@ -114,9 +114,9 @@ describe('calls', () => {
       code: 'INVALID_CATEGORY',
     });
     await expect(calls.publish('a', new Date())).rejects.toMatchObject({ code: 'INVALID_PAYLOAD' });
-    await expect(calls.publish('a', 'x'.repeat(65_500))).rejects.toMatchObject({
+    await expect(calls.publish('a', 'x'.repeat(65_600))).rejects.toMatchObject({
       code: 'PAYLOAD_TOO_LARGE',
-      details: { size: 65_502, limit: 65_408 },
+      details: { size: 65_602, limit: 65_536 },
     });
     await expect(calls.addRelay('http://x')).rejects.toMatchObject({ code: 'INVALID_RELAY_URL' });
     // @ts-expect-error -- what JavaScript may pass
@@ -127,6 +127,13 @@ describe('calls', () => {
       details: { reasons: { [URL]: 'blocked: not you' } },
     });
     await vi.waitFor(() => expect(notes(app)).toEqual([]));
+  });
+
+  test('carry values larger than one event', async () => {
+    const { app, phone } = setUp();
+    const large = 'x'.repeat(65_500);
+    await app.window('main').calls.publish('a', large, { waitFor: 'replicated' });
+    expect((await phone.fetch('a'))?.payload === large).toBe(true);
   });
 
   test('need a signer, and work again once it is set', async () => {
