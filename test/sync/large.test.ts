@@ -243,38 +243,42 @@ describe('pieces that are missing', () => {
     expect(tablet.errors).toEqual([]);
   });
 
-  test('everywhere leave the older value shown, or a clear error; once they come, the value is', async () => {
-    const { relays, urls, clock, device: make, settle } = world({});
-    const [older, value] = [valueOf(150_000, 1, true), valueOf(150_000, 2, true)];
-    const laptop = make(LARGE);
-    await settle(laptop.publish('settings', older, { waitFor: 'replicated' }));
-    const phone = make(LARGE);
-    const got: unknown[] = [];
-    phone.subscribe(['settings'], (result) => got.push(result.payload));
-    await settle(phone.fetch('settings'));
-    const kept = new Set(addresses(relays[0]!));
-    await settle(laptop.publish('settings', value, { waitFor: 'replicated' }));
-    const lost = new Set(
-      addresses(relays[0]!)
-        .filter((address) => !kept.has(address))
-        .slice(1, 3),
-    );
-    await settle(laptop.close());
-    relays[0]!.misbehave({ rewrite: without(lost) });
-    const tablet = make({ ...LARGE, relays: urls });
-    await expect(settle(tablet.fetch('settings'))).rejects.toMatchObject({
-      code: 'INCOMPLETE',
-      details: { category: 'settings', eventId: stored(relays[0]!)[0]!.id },
-    });
-    expect(await settle(tablet.syncAll(['settings', 'other']))).toEqual([]);
-    await clock.advance(HOUR);
-    expect(tablet.errors.map(({ code }) => code)).toEqual(['INCOMPLETE']);
-    relays[0]!.behave();
-    await clock.advance(HOUR);
-    expect(tablet.updated.map(({ payload }) => payload)).toEqual([value]);
-    expect(got.at(-1)).toEqual(value);
-    expect((await settle(phone.fetch('settings')))?.payload).toEqual(value);
-  });
+  test(
+    'everywhere leave the older value shown, or a clear error; once they come, the value is',
+    { timeout: 60_000 },
+    async () => {
+      const { relays, urls, clock, device: make, settle } = world({});
+      const [older, value] = [valueOf(150_000, 1, true), valueOf(150_000, 2, true)];
+      const laptop = make(LARGE);
+      await settle(laptop.publish('settings', older, { waitFor: 'replicated' }));
+      const phone = make(LARGE);
+      const got: unknown[] = [];
+      phone.subscribe(['settings'], (result) => got.push(result.payload));
+      await settle(phone.fetch('settings'));
+      const kept = new Set(addresses(relays[0]!));
+      await settle(laptop.publish('settings', value, { waitFor: 'replicated' }));
+      const lost = new Set(
+        addresses(relays[0]!)
+          .filter((address) => !kept.has(address))
+          .slice(1, 3),
+      );
+      await settle(laptop.close());
+      relays[0]!.misbehave({ rewrite: without(lost) });
+      const tablet = make({ ...LARGE, relays: urls });
+      await expect(settle(tablet.fetch('settings'))).rejects.toMatchObject({
+        code: 'INCOMPLETE',
+        details: { category: 'settings', eventId: stored(relays[0]!)[0]!.id },
+      });
+      expect(await settle(tablet.syncAll(['settings', 'other']))).toEqual([]);
+      await clock.advance(HOUR);
+      expect(tablet.errors.map(({ code }) => code)).toEqual(['INCOMPLETE']);
+      relays[0]!.behave();
+      await clock.advance(HOUR);
+      expect(tablet.updated.map(({ payload }) => payload)).toEqual([value]);
+      expect(got.at(-1)).toEqual(value);
+      expect((await settle(phone.fetch('settings')))?.payload).toEqual(value);
+    },
+  );
 
   test('of a newer value do not stop writing, and the writer is told', async () => {
     const { relays, device: make, settle } = world({});
@@ -472,23 +476,27 @@ describe('a relay', () => {
     expect((await settle(make({ ...LARGE, relays: [urls[1]!] }).fetch('settings')))?.payload).toEqual(last);
   });
 
-  test('that takes no piece of any size is reported as unable, and left alone', async () => {
-    const { urls, relays, device: make, settle, clock } = world({}, { limits: { maxEventBytes: 5_000 } });
-    const laptop = make(LARGE);
-    const value = valueOf(120_000, 1, true);
-    await settle(laptop.publish('settings', value));
-    await settle(laptop.flush(), DAY);
-    await clock.advance(60_000);
-    const last = laptop.deliveries.at(-1)!;
-    expect(last.relays).toEqual({ [urls[0]!]: 'confirmed', [urls[1]!]: 'refused' });
-    const before = received(relays[1]!, 'EVENT').length;
-    await clock.advance(DAY);
-    expect(received(relays[1]!, 'EVENT')).toHaveLength(before);
-    expect(before).toBeLessThan(30);
-    expect((await settle(laptop.publish('settings', 'small', { waitFor: 'replicated' }))).stage).toBe(
-      'replicated',
-    );
-  });
+  test(
+    'that takes no piece of any size is reported as unable, and left alone',
+    { timeout: 60_000 },
+    async () => {
+      const { urls, relays, device: make, settle, clock } = world({}, { limits: { maxEventBytes: 5_000 } });
+      const laptop = make(LARGE);
+      const value = valueOf(120_000, 1, true);
+      await settle(laptop.publish('settings', value));
+      await settle(laptop.flush(), DAY);
+      await clock.advance(60_000);
+      const last = laptop.deliveries.at(-1)!;
+      expect(last.relays).toEqual({ [urls[0]!]: 'confirmed', [urls[1]!]: 'refused' });
+      const before = received(relays[1]!, 'EVENT').length;
+      await clock.advance(DAY);
+      expect(received(relays[1]!, 'EVENT')).toHaveLength(before);
+      expect(before).toBeLessThan(30);
+      expect((await settle(laptop.publish('settings', 'small', { waitFor: 'replicated' }))).stage).toBe(
+        'replicated',
+      );
+    },
+  );
 
   test('alone that takes no piece of any size: the write is rejected, and the older value stays', async () => {
     const { device: make, settle } = world({ limits: { maxEventBytes: 5_000 } });
@@ -502,29 +510,33 @@ describe('a relay', () => {
 });
 
 describe('a device that ends', () => {
-  test('between any two pieces leaves the older value readable, and goes on after its restart without a signer', async () => {
-    for (let after = 0; after < 12; after++) {
-      const { relays, device: make, settle } = world({});
-      const store = kept();
-      const [older, value] = [valueOf(250_000, 1, true), valueOf(250_000, 2, true)];
-      const laptop = make({ ...LARGE, store });
-      await settle(laptop.publish('settings', older, { waitFor: 'replicated' }));
-      let taken = 0;
-      relays[0]!.misbehave({
-        receive: (frame) => (frame[0] === 'EVENT' && ++taken > after ? 'disconnect' : undefined),
-      });
-      await settle(laptop.publish('settings', value));
-      const reader = make(LARGE);
-      expect((await settle(reader.fetch('settings')))?.payload).toEqual(older);
-      await settle(laptop.close());
-      relays[0]!.behave();
-      const restarted = make({ ...LARGE, store, signer: undefined as never });
-      await settle(restarted.flush());
-      expect((await settle(reader.fetch('settings')))?.payload).toEqual(value);
-      expect(reader.errors).toEqual([]);
-      await settle(Promise.all([restarted.close(), reader.close()]));
-    }
-  });
+  test(
+    'between any two pieces leaves the older value readable, and goes on after its restart without a signer',
+    { timeout: 60_000 },
+    async () => {
+      for (let after = 0; after < 12; after++) {
+        const { relays, device: make, settle } = world({});
+        const store = kept();
+        const [older, value] = [valueOf(250_000, 1, true), valueOf(250_000, 2, true)];
+        const laptop = make({ ...LARGE, store });
+        await settle(laptop.publish('settings', older, { waitFor: 'replicated' }));
+        let taken = 0;
+        relays[0]!.misbehave({
+          receive: (frame) => (frame[0] === 'EVENT' && ++taken > after ? 'disconnect' : undefined),
+        });
+        await settle(laptop.publish('settings', value));
+        const reader = make(LARGE);
+        expect((await settle(reader.fetch('settings')))?.payload).toEqual(older);
+        await settle(laptop.close());
+        relays[0]!.behave();
+        const restarted = make({ ...LARGE, store, signer: undefined as never });
+        await settle(restarted.flush());
+        expect((await settle(reader.fetch('settings')))?.payload).toEqual(value);
+        expect(reader.errors).toEqual([]);
+        await settle(Promise.all([restarted.close(), reader.close()]));
+      }
+    },
+  );
 });
 
 describe('pieces of former values', () => {
@@ -548,7 +560,7 @@ describe('pieces of former values', () => {
     expect(relays[0]!.events().length).toBeLessThanOrEqual(total + 2);
   });
 
-  test('are collected after a removal', async () => {
+  test('are collected after a removal', { timeout: 60_000 }, async () => {
     const { relays, device: make, settle, clock } = world({});
     const laptop = make(LARGE);
     await settle(laptop.publish('settings', valueOf(200_000, 1, true), { waitFor: 'replicated' }));
@@ -558,29 +570,34 @@ describe('pieces of former values', () => {
     expect(await settle(laptop.fetch('settings'))).toBeNull();
   });
 
-  test('that a device still shares, which was away while they were collected, are made anew', async () => {
-    const { relays, device: make, settle, clock } = world({});
-    const base = valueOf(200_000, 1, true);
-    const [laptop, phone] = [make(LARGE), make(LARGE)];
-    await settle(laptop.publish('settings', base, { waitFor: 'replicated' }));
-    await settle(phone.fetch('settings'));
-    const store = kept();
-    const away = make({ ...LARGE, store });
-    await settle(away.fetch('settings'));
-    await settle(away.close());
-    await settle(laptop.publish('settings', valueOf(200_000, 2, true), { waitFor: 'replicated' }));
-    await clock.advance(20 * DAY);
-    const mine = edited(base, 500);
-    const back = make({ ...LARGE, store: store });
-    await settle(back.publish('settings', mine, { waitFor: 'saved' }));
-    await settle(back.flush(), DAY);
-    await clock.advance(HOUR);
-    expect((await settle(make(LARGE).fetch('settings')))?.payload).toEqual(mine);
-    expect((await settle(laptop.fetch('settings')))?.payload).toEqual(mine);
-    expect(pieces(relays[0]!).length).toBeGreaterThan(0);
-  });
+  test(
+    'that a device still shares, which was away while they were collected, are made anew',
+    { timeout: 60_000 },
+    async () => {
+      const { relays, device: make, settle, clock } = world({});
+      const base = valueOf(200_000, 1, true);
+      const [laptop, phone] = [make(LARGE), make(LARGE)];
+      await settle(laptop.publish('settings', base, { waitFor: 'replicated' }));
+      await settle(phone.fetch('settings'));
+      const store = kept();
+      const away = make({ ...LARGE, store });
+      await settle(away.fetch('settings'));
+      await settle(away.close());
+      await settle(laptop.publish('settings', valueOf(200_000, 2, true), { waitFor: 'replicated' }));
+      await settle(phone.close());
+      await clock.advance(8 * DAY);
+      const mine = edited(base, 500);
+      const back = make({ ...LARGE, store: store });
+      await settle(back.publish('settings', mine, { waitFor: 'saved' }));
+      await settle(back.flush(), DAY);
+      await clock.advance(HOUR);
+      expect((await settle(make(LARGE).fetch('settings')))?.payload).toEqual(mine);
+      expect((await settle(laptop.fetch('settings')))?.payload).toEqual(mine);
+      expect(pieces(relays[0]!).length).toBeGreaterThan(0);
+    },
+  );
 
-  test('that a relay has destroyed are made anew by the writer', async () => {
+  test('that a relay has destroyed are made anew by the writer', { timeout: 60_000 }, async () => {
     const { relays, device: make, settle, clock } = world({});
     const laptop = make(LARGE);
     const value = valueOf(200_000, 1, true);
