@@ -66,8 +66,8 @@ export interface Device {
   look(): void;
   /** Pairs of category and relay that are not final, by the engine's own count; `undefined` while it does not say. */
   depth(): Promise<number | undefined>;
-  /** Reads a category in every tab: it must be the head. */
-  read(category: string): void;
+  /** Reads a category in every tab, and says where that is not the head. */
+  read(category: string, onWrong: (message: string) => void): void;
   /** The same on a device that reaches no relay. */
   readLocally(category: string): void;
   /** Closes every engine, and checks that nothing of it is left. */
@@ -649,7 +649,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       );
       return statuses[0]?.outboxDepth;
     },
-    read: (category) => {
+    read: (category, onWrong) => {
       const head = oracle.headOn(name, category);
       for (const tab of tabs) {
         follow(
@@ -660,12 +660,9 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
             if (result === null) return;
             oracle.told(tab.told, 'last fetch', result, false);
             if (result.eventId !== head?.event.id)
-              oracle.violate(
-                'I4',
-                `${name}: ${category} reads as ${result.eventId.slice(0, 8)}, and the head is another`,
-              );
+              onWrong(`${name}: ${category} reads as ${result.eventId.slice(0, 8)}, and the head is another`);
           },
-          (code) => oracle.violate('I4', `${name}: ${category} cannot be read: ${code}`),
+          (code) => onWrong(`${name}: ${category} cannot be read: ${code}`),
         );
       }
     },
