@@ -242,13 +242,14 @@ fn what_is_for_the_engine_is_refused_while_the_window_does_not_host() {
 fn a_call_of_another_window_reaches_the_host_as_it_was_made() {
     let test = test_app(|builder| builder);
     // Order of keys, numbers to the last bit, null and absence, a key that is none in JavaScript source.
-    let text = r#"{"category":"notes","payload":{"z":1,"a":[0.1,3.0000000000000004e-8,1e300,-0.5,9007199254740991],"__proto__":{"x":null},"\u2028":"\u2029"},"options":null}"#;
+    let text = r#"{"category":"notes","payload":{"z":1,"a":[31.245270191439438,121.48791951161945,0.1,3.0000000000000004e-8,1e300,-0.5,9007199254740991],"__proto__":{"x":null},"\u2028":"\u2029"},"options":null}"#;
     let body: Value = serde_json::from_str(text).unwrap();
     let call = || invoke(&test.viewer, "publish", body.clone());
     let (request, answer) = test.answered(json!({ "ok": { "z": 1, "a": 5e-324 } }), call);
     assert_eq!((&request["method"], &request["attempt"]), (&json!("publish"), &json!(1)));
     assert_eq!(request["args"].as_str().unwrap(), from_viewer(&body));
-    assert!(body.to_string().starts_with(text.split_at(40).0));
+    let numbers = r#""payload":{"z":1,"a":[31.245270191439438,121.48791951161945,0.1,"#;
+    assert!(request["args"].as_str().unwrap().contains(numbers));
     assert_eq!(answer.unwrap().to_string(), r#"{"z":1,"a":5e-324}"#);
 
     let call = || invoke(&test.viewer, "publish", json!({ "category": "notes", "more": 1 }));
