@@ -79,6 +79,20 @@ pub enum Error {
         /// The event that cannot be read.
         event_id: String,
     },
+    /// The newest value of a category is larger than one event, and not all of its pieces were found yet.
+    #[error("{message}")]
+    Incomplete {
+        /// For people.
+        message: String,
+        /// Whose value it is.
+        category: String,
+        /// The event that names the pieces.
+        event_id: String,
+        /// Pieces that are here, of `total`.
+        have: u64,
+        /// Pieces that there are.
+        total: u64,
+    },
     /// A value is stamped far ahead of this device's clock.
     #[error("{message}")]
     ClockSkew {
@@ -131,6 +145,7 @@ impl Error {
             Self::SigningFailed(_) => "SIGNING_FAILED",
             Self::StoreFailed(_) => "STORE_FAILED",
             Self::Undecodable { .. } => "UNDECODABLE",
+            Self::Incomplete { .. } => "INCOMPLETE",
             Self::ClockSkew { .. } => "CLOCK_SKEW",
             Self::Closed(_) => "CLOSED",
             Self::EngineNotRunning(_) => "ENGINE_NOT_RUNNING",
@@ -150,6 +165,9 @@ impl Error {
             Self::NoRelaysAccepted { reasons, .. } => Some(json!({ "reasons": reasons })),
             Self::Undecodable { category, event_id, .. } => {
                 Some(json!({ "category": category, "eventId": event_id }))
+            }
+            Self::Incomplete { category, event_id, have, total, .. } => {
+                Some(json!({ "category": category, "eventId": event_id, "have": have, "total": total }))
             }
             Self::ClockSkew { ahead_seconds, .. } => Some(json!({ "aheadSeconds": ahead_seconds })),
             _ => None,
@@ -214,6 +232,12 @@ impl From<Value> for Error {
             "STORE_FAILED" => Self::StoreFailed(message),
             "UNDECODABLE" => match (text("category"), text("eventId")) {
                 (Some(category), Some(event_id)) => Self::Undecodable { message, category, event_id },
+                _ => Self::Other { code, message },
+            },
+            "INCOMPLETE" => match (text("category"), text("eventId"), number("have"), number("total")) {
+                (Some(category), Some(event_id), Some(have), Some(total)) => {
+                    Self::Incomplete { message, category, event_id, have, total }
+                }
                 _ => Self::Other { code, message },
             },
             "CLOCK_SKEW" => match details.get("aheadSeconds").and_then(Value::as_f64) {

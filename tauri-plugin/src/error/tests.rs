@@ -15,6 +15,7 @@ fn every_code_of_the_engine_comes_through_with_its_details() {
         ("INVALID_PAYLOAD_LIMIT", json!({ "requested": 500_000, "max": 409_600 })),
         ("NO_RELAYS_ACCEPTED", json!({ "reasons": { "wss://relay.example.com": "blocked: no" } })),
         ("UNDECODABLE", json!({ "category": "notes", "eventId": "ab" })),
+        ("INCOMPLETE", json!({ "category": "notes", "eventId": "ab", "have": 1, "total": 2 })),
         ("CLOCK_SKEW", json!({ "aheadSeconds": 130.5 })),
     ];
     for (code, details) in codes {
@@ -48,6 +49,26 @@ fn every_code_of_the_engine_comes_through_with_its_details() {
 }
 
 #[test]
+fn every_code_of_the_typescript_engine_is_known() {
+    let details = json!({
+        "size": 1, "limit": 1, "requested": 1, "max": 1, "reasons": {}, "category": "", "eventId": "", "have": 1,
+        "total": 1, "aheadSeconds": 1,
+    });
+    let codes = include_str!("../../../src/errors.ts").lines().filter_map(|line| {
+        let name = line.strip_prefix("  readonly ")?.split(':').next()?;
+        name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_').then_some(name)
+    });
+    // The bindings make this one of Tauri's own refusal.
+    let codes: Vec<_> = codes.filter(|code| *code != "NOT_PERMITTED").collect();
+    assert!(codes.len() > 20, "{codes:?}");
+    for code in codes {
+        let error = Error::from(json!({ "code": code, "message": "m", "details": details }));
+        assert_eq!(error.code(), code);
+        assert!(!matches!(error, Error::Other { .. }), "{code} has no variant");
+    }
+}
+
+#[test]
 fn a_code_that_is_not_known_keeps_its_text() {
     let error = Error::from(json!({ "code": "NEW_ONE", "message": "something else" }));
     assert_eq!(error, Error::Other { code: "NEW_ONE".into(), message: "something else".into() });
@@ -55,7 +76,7 @@ fn a_code_that_is_not_known_keeps_its_text() {
 
 #[test]
 fn details_that_are_missing_lose_only_themselves() {
-    for code in ["PAYLOAD_TOO_LARGE", "INVALID_PAYLOAD_LIMIT", "UNDECODABLE", "CLOCK_SKEW"] {
+    for code in ["PAYLOAD_TOO_LARGE", "INVALID_PAYLOAD_LIMIT", "UNDECODABLE", "INCOMPLETE", "CLOCK_SKEW"] {
         assert_eq!(
             round_trip(json!({ "code": code, "message": "m" })),
             json!({ "code": code, "message": "m" })

@@ -57,6 +57,14 @@ fn the_engines_own_events_are_signed() {
     for template in own {
         check(&template).unwrap();
     }
+    // Pieces that nobody needs any more: overwritten, and as many as the engine takes at once deleted.
+    let piece = "sage/notes/v1/c/0123456789abcdef0123456789abcdef";
+    check(&value(&[&["d", piece], &["deleted", ""], &["expiration", "1800000000"]])).unwrap();
+    let address = format!("30078:{PUBKEY}:{piece}");
+    let (addresses, ids) = (vec![["a", address.as_str()]; 30], vec![["e", ID]; 30]);
+    let mut tags: Vec<&[&str]> = addresses.iter().chain(&ids).map(|tag| &tag[..]).collect();
+    tags.extend([&["k", "30078"][..], &["expiration", "1800000000"]]);
+    check(&template(5, &tags, "")).unwrap();
 }
 
 #[test]
