@@ -25,11 +25,11 @@ const savedRelays = (): string[] => JSON.parse(localStorage.getItem(SAVED) ?? '[
 
 function stateOf({ connectedRelayCount, relayCount, outboxDepth }: SyncStatus): readonly [string, string] {
   const changes = outboxDepth === 1 ? '1 change' : `${outboxDepth} changes`;
-  if (relayCount === 0) return ['offline', 'No relay yet. Changes stay on this device'];
+  if (relayCount === 0) return ['offline', 'No relay yet. Changes stay here'];
   if (connectedRelayCount === 0)
     return outboxDepth === 0
       ? ['offline', 'Offline. All changes were sent']
-      : ['offline', `Offline. ${changes} saved here, to be sent`];
+      : ['offline', `Offline. ${changes} waiting`];
   return outboxDepth === 0 ? ['synced', 'Up to date'] : ['sending', `Sending ${changes}`];
 }
 

@@ -100,7 +100,7 @@ test('offline it says so; what was edited survives kill -9 and goes out after th
   await relay.close();
   await expect.poll(() => phone.status(), WAIT).toBe('Offline. All changes were sent');
   await phone.write('written in a tunnel');
-  await expect.poll(() => phone.status(), WAIT).toBe('Offline. 1 change saved here, to be sent');
+  await expect.poll(() => phone.status(), WAIT).toBe('Offline. 1 change waiting');
   await screenshot(phone, 'desk-offline');
   await phone.kill();
   await restartRelay();
