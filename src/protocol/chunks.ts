@@ -81,28 +81,33 @@ function gearOf(key: Uint8Array): Uint32Array {
 /** Deflate makes incompressible bytes a little longer. */
 const DEFLATE_MARGIN = 64;
 
-/** Content-defined cuts: no piece deflates to more than `maxBytes`. */
+/**
+ * Content-defined cuts, each where the hash is least in the window in which a cut may lie. After an edit two sequences of cuts
+ * meet again as soon as their windows share their least. No piece deflates to more than `maxBytes`.
+ */
 function cut(bytes: Uint8Array, key: Uint8Array, maxBytes: number): Uint8Array[] {
   const gear = gearOf(key);
   const max = maxBytes - DEFLATE_MARGIN;
   const min = Math.floor(max * 0.4);
-  const normal = Math.floor(max * 0.65);
-  // A cut is unlikely up to the normal size and likely from there on, so that few pieces are small or cut by force.
-  const rare = Math.round(Math.log2(max * 0.53));
   const pieces: Uint8Array[] = [];
-  for (let start = 0; start < bytes.length;) {
-    let end = Math.min(start + min, bytes.length);
+  let start = 0;
+  while (bytes.length - start > max) {
     // The hash forgets a byte after 32 others.
     let hash = 0;
-    for (let i = Math.max(start, end - 32); i < end; i++) hash = ((hash << 1) + gear[bytes[i]!]!) | 0;
-    for (; end < bytes.length && end - start < max; end++) {
-      hash = ((hash << 1) + gear[bytes[end]!]!) | 0;
-      const bits = end - start < normal ? rare : rare - 3;
-      if (hash >>> (32 - bits) === 0) break;
+    for (let i = start + min - 32; i < start + min; i++) hash = ((hash << 1) + gear[bytes[i]!]!) >>> 0;
+    let least = Infinity;
+    let end = start + max;
+    for (let i = start + min; i < start + max; i++) {
+      hash = ((hash << 1) + gear[bytes[i]!]!) >>> 0;
+      // Of equals the last: the same byte over and over makes few pieces.
+      if (hash > least) continue;
+      least = hash;
+      end = i + 1;
     }
     pieces.push(bytes.subarray(start, end));
     start = end;
   }
+  pieces.push(bytes.subarray(start));
   return pieces;
 }
 

@@ -120,8 +120,11 @@ export function createContent(ports: {
     const manifest = await manifestOf(event);
     const bytes = new Map<string, Uint8Array>();
     for (const name of new Set(manifest.parts)) {
-      if (!(await take(manifest, name, await replica.piece(dTag, name), bytes)))
-        throw new Error('a piece is lost');
+      if (await take(manifest, name, await replica.piece(dTag, name), bytes)) continue;
+      if (replica.get(dTag)?.event?.id !== event.id) throw new Error('a piece is lost');
+      // The relays may have what the store has lost.
+      await replica.apply(dTag, { type: 'torn', id: event.id });
+      return assemble(event, dTag);
     }
     return join(manifest, bytes);
   }

@@ -82,7 +82,9 @@ export function createReader(ports: {
     try {
       return { ...about, payload: decodePayload(await ports.content.textOf(event, dTag)) };
     } catch (cause) {
-      if (isNostrSyncError(cause, 'INCOMPLETE') && !reported.has(event.id)) {
+      const record = replica.get(dTag);
+      const isOutdated = record?.event?.id !== event.id && record?.before?.id !== event.id;
+      if (isNostrSyncError(cause, 'INCOMPLETE') && !isOutdated && !reported.has(event.id)) {
         reported.add(event.id);
         emitter.emit('error', cause);
       }
@@ -95,6 +97,8 @@ export function createReader(ports: {
           cause,
         },
       );
+      // What was replaced while it was read may have lost its pieces: that is no news.
+      if (isOutdated) throw error;
       if (!reported.has(event.id)) emitter.emit('error', error);
       reported.add(event.id);
       void replica.apply(dTag, { type: 'unreadable', id: event.id });
@@ -116,6 +120,8 @@ export function createReader(ports: {
     try {
       return await decode(record.event, dTag, source);
     } catch (error) {
+      const isReplaced = replica.get(dTag)?.event?.id !== record.event.id;
+      if (isReplaced && !isNostrSyncError(error, 'SIGNER_NOT_SET')) return valueOf(dTag, source);
       const isUnreadable = isNostrSyncError(error, 'UNDECODABLE') || isNostrSyncError(error, 'INCOMPLETE');
       if (!isUnreadable || record.before === undefined || isGone(record.before)) throw error;
       return decode(record.before, dTag, source).catch(() => {

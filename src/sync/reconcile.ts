@@ -53,6 +53,8 @@ export type Input =
       readonly made: ReadonlyMap<string, VerifiedEvent>;
       readonly lacking: ReadonlyMap<string, ReadonlySet<string>>;
     }
+  /** The store has lost a piece of the head `id`. */
+  | { readonly type: 'torn'; readonly id: string }
   /** What a relay has of a piece of the head; `undefined`: nothing. */
   | {
       readonly type: 'piece';
@@ -154,6 +156,10 @@ export function reconcile(
       );
     case 'piece':
       return { record: record && withPiece(record, input.relay, input.name, input.delivery), effects: [] };
+    case 'torn':
+      return change(record, input.id, (head) =>
+        isInPieces(head.event!) && isWhole(head) ? { ...head, pieces: undefined } : head,
+      );
     case 'forget-pieces':
       return change(record, input.id, (head) => withoutPieces(head, input.relay));
     case 'broken':

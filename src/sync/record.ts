@@ -168,8 +168,7 @@ function parsePieces(value: unknown): readonly Piece[] | undefined {
 /** Throws where it is damaged. */
 function parseOrphans(value: unknown): readonly Orphan[] {
   return (value as Orphan[]).map(({ name, since }) => {
-    if (!isPieceName(name) || (since !== undefined && !Number.isSafeInteger(since)))
-      throw new Error('damaged');
+    if (!isPieceName(name) || (since !== undefined && !Number.isFinite(since))) throw new Error('damaged');
     return { name, since };
   });
 }
