@@ -18,8 +18,8 @@ export interface Change {
   readonly previous: HeadRecord | undefined;
   readonly record: HeadRecord | undefined;
   readonly effects: readonly Effect[];
-  /** `'elsewhere'`: another tab saved it. */
-  readonly origin: 'here' | 'elsewhere';
+  /** Whether this engine has just put it into the store, where other tabs do not know of it. */
+  readonly isNewInStore: boolean;
 }
 
 export interface Replica {
@@ -158,15 +158,20 @@ export async function openReplica(ports: {
         previous,
         record: outcome.record,
         effects: [...(so?.effects ?? []), ...outcome.effects],
-        origin: 'here',
+        isNewInStore: false,
       });
       return outcome.effects;
     });
     return { changes, effects };
   }
 
-  function carryOut(jobs: readonly Job[], { changes, effects }: Decision): void {
-    for (const change of changes.values()) ports.onChange(change);
+  function carryOut(
+    jobs: readonly Job[],
+    { changes, effects }: Decision,
+    isNewInStore: (dTag: string) => boolean,
+  ): void {
+    for (const change of changes.values())
+      ports.onChange({ ...change, isNewInStore: isNewInStore(change.dTag) });
     jobs.forEach((job, i) => job.resolve(effects[i]!));
   }
 
@@ -217,7 +222,8 @@ export async function openReplica(ports: {
       const isHead = input.type === 'write' && get(dTag)?.event?.id === input.event.id;
       if (isHead && isSender) uncarried.set(dTag, input.event.id);
     }
-    carryOut(jobs, decision);
+    // Also what was known here for long, and could not be saved before.
+    carryOut(jobs, decision, (dTag) => raws.get(dTag) !== found.get(dTag));
   }
 
   function saveFailed(jobs: readonly Job[], cause: unknown): void {
@@ -233,11 +239,11 @@ export async function openReplica(ports: {
       unsaved.set(dTag, record);
     }
     for (const job of own) job.reject(error);
-    carryOut(others, decision);
+    carryOut(others, decision, () => false);
     // Whoever waits for a claim that a failed write had blocked tries again.
     for (const { dTag } of own) {
       const record = get(dTag);
-      ports.onChange({ dTag, previous: record, record, effects: [], origin: 'here' });
+      ports.onChange({ dTag, previous: record, record, effects: [], isNewInStore: false });
     }
     if (unsaved.size === 0 || closed) return;
     ports.onError(error);
@@ -308,7 +314,7 @@ export async function openReplica(ports: {
         effects.push({ type: 'conflict', mine: previous.event, theirs: record.event });
       }
     }
-    ports.onChange({ dTag, previous, record, effects, origin: 'elsewhere' });
+    ports.onChange({ dTag, previous, record, effects, isNewInStore: false });
   }
 
   return {

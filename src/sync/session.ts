@@ -172,7 +172,7 @@ export async function openSession(ports: {
 
   function changed(change: Change): void {
     const { dTag, previous, record, effects } = change;
-    if (change.origin === 'here' && record !== previous) tabNetwork?.saved(dTag);
+    if (change.isNewInStore) tabNetwork?.saved(dTag);
     network.recordChanged(dTag);
     for (const effect of effects) if (effect.type === 'advanced') reportSkew(dTag, effect.event.created_at);
     reader.changed(change);

@@ -63,7 +63,8 @@ interface DeviceState {
 /** What one process has told its app, by category. */
 export interface Told {
   readonly device: string;
-  readonly updated: Map<string, Signed>;
+  /** By what told it and the category: the last one, and how many of the device's publishes had been rejected then. */
+  readonly updated: Map<string, { readonly entry: Signed; readonly rejections: number }>;
   readonly shown: Map<string, Signed>;
 }
 
@@ -141,6 +142,7 @@ export function createOracle(ports: {
 }): Oracle {
   const { pubkey, count } = ports;
   const violations: Violation[] = [];
+  const rejectionsOf = new Map<string, number>();
   const signed = new Map<string, Signed>();
   const plaintexts = new Map<string, string>();
   /** By their hash, as a manifest names them. */
@@ -418,11 +420,14 @@ export function createOracle(ports: {
     },
     rejected: (call, code) => {
       call.state = 'rejected';
+      const where = `${call.device} ${call.category}`;
+      rejectionsOf.set(where, (rejectionsOf.get(where) ?? 0) + 1);
       if (!isRejected(call.category, call.text)) return;
       for (const entry of signed.values()) {
         if (entry.category !== call.category || entry.text !== call.text) continue;
         entry.isVoid = true;
-        if (code !== 'NO_RELAYS_ACCEPTED' && entry.isCarried)
+        // Another device's write of the same value was rejected for reasons of its own.
+        if (code !== 'NO_RELAYS_ACCEPTED' && entry.isCarried && entry.device === call.device)
           violate('I6', `${call.device}: ${code} for ${describe(entry)}, which had gone out`);
         const head = stateOf(call.device).heads.get(call.category);
         if (head === entry)
@@ -450,9 +455,17 @@ export function createOracle(ports: {
       if (isInOrder) {
         const key = `${via} ${entry.category}`;
         const last = told.updated.get(key);
-        if (last !== undefined && !last.isVoid && order(entry.event, last.event) <= 0)
-          violate('I3', `${told.device}: ${via} gave ${describe(entry)} after ${describe(last)}`);
-        told.updated.set(key, entry);
+        const rejections = rejectionsOf.get(`${told.device} ${entry.category}`) ?? 0;
+        // What was there before a write of its own was rejected may be told again.
+        const isRestored = last?.entry === entry && rejections > last.rejections;
+        if (
+          last !== undefined &&
+          !last.entry.isVoid &&
+          order(entry.event, last.entry.event) <= 0 &&
+          !isRestored
+        )
+          violate('I3', `${told.device}: ${via} gave ${describe(entry)} after ${describe(last.entry)}`);
+        told.updated.set(key, { entry, rejections });
       }
       return entry;
     },
