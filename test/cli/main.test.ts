@@ -113,10 +113,10 @@ test.each([
 test('a value that is too large is refused with its size', async () => {
   const laptop = await computer({ NOSTR_SYNC_RELAYS: (await relay()).url, NOSTR_SYNC_KEY: KEY });
   const { exit, stderr } = await laptop.run(['publish', 'x', '--json'], {
-    input: JSON.stringify('x'.repeat(70_000)),
+    input: JSON.stringify('x'.repeat(409_600)),
   });
   expect(exit).toBe(2);
-  expect(errorOf(stderr)).toMatchObject({ code: 'PAYLOAD_TOO_LARGE', details: { size: 70_002 } });
+  expect(errorOf(stderr)).toMatchObject({ code: 'PAYLOAD_TOO_LARGE', details: { size: 409_602, limit: 409_600 } });
 });
 
 test('keygen writes a key that only its owner can read, prints its public key alone, and never overwrites', async () => {
