@@ -116,7 +116,10 @@ test('a value that is too large is refused with its size', async () => {
     input: JSON.stringify('x'.repeat(409_600)),
   });
   expect(exit).toBe(2);
-  expect(errorOf(stderr)).toMatchObject({ code: 'PAYLOAD_TOO_LARGE', details: { size: 409_602, limit: 409_600 } });
+  expect(errorOf(stderr)).toMatchObject({
+    code: 'PAYLOAD_TOO_LARGE',
+    details: { size: 409_602, limit: 409_600 },
+  });
 });
 
 test('keygen writes a key that only its owner can read, prints its public key alone, and never overwrites', async () => {
