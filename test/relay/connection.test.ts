@@ -61,6 +61,17 @@ describe('a connection', () => {
     expect(got.completions).toBe(1);
   });
 
+  test('is tried again however often it fails', async () => {
+    const { clock, relay, relayConnection } = virtual();
+    relay.misbehave({ refuseConnections: true });
+    relay.disconnectAll();
+    await clock.advance(6 * 3_600_000);
+    expect(relayConnection.info()).toMatchObject({ connected: false });
+    relay.behave();
+    await clock.advance(61_000);
+    expect(relayConnection.info()).toMatchObject({ connected: true });
+  });
+
   test('to a peer that never answers the handshake is given up after 10 s', async () => {
     const clock = createTestClock();
     let closed = 0;

@@ -304,6 +304,7 @@ const MUTANTS = [
         'if (failures < 5) cancelTimer = clock.after(backoffMs(failures++, randomBytes), connect);',
       ],
     ],
+    tests: ['test/relay/connection.test.ts'],
   },
   {
     name: 'does not look for dead peers',
