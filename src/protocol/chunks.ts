@@ -42,8 +42,8 @@ export type Layout =
       /** The manifest. */
       readonly text: string;
       readonly manifest: Manifest;
-      /** By name, what is deflated and encrypted. */
-      readonly pieces: ReadonlyMap<string, Uint8Array>;
+      /** By name, what is deflated and encrypted. Whoever has done that takes them out: they are as large as the value. */
+      readonly pieces: Map<string, Uint8Array>;
     };
 
 // Addresses

@@ -185,15 +185,18 @@ export function createWriter(ports: {
       [...(record?.pieces ?? []), ...(record?.piecesBefore ?? [])].map(({ name }) => name),
     );
     const made = new Map<string, VerifiedEvent>();
-    for (const [name, piece] of layout.pieces) {
+    const names = [...new Set(layout.manifest.parts)];
+    for (const name of names) {
       if (known.has(name)) continue;
       const content =
-        ciphertexts.get(name) ?? (await hand.encrypt(await pieceText(piece, ports.compression)));
+        ciphertexts.get(name) ??
+        (await hand.encrypt(await pieceText(layout.pieces.get(name)!, ports.compression)));
       ciphertexts.set(name, content);
+      layout.pieces.delete(name);
       const tags = [['d', pieceDTag(dTag, name)]];
       made.set(name, await hand.sign({ kind: KIND_APP_DATA, created_at: stamp, tags, content }));
     }
-    return { made, names: [...layout.pieces.keys()] };
+    return { made, names };
   }
 
   /** Writes the own head again with all pieces made anew, if it needs that. */
