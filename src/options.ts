@@ -91,6 +91,43 @@ export interface Settings {
   readonly pacing: Pacing;
 }
 
+/** What a misspelt option would otherwise do: nothing, unnoticed. */
+function checkNames(what: string, given: object, names: Readonly<Record<string, unknown>>): void {
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(names, name))
+      throw new TypeError(
+        `Unknown ${what}: expected one of ${Object.keys(names).join(', ')}, got ${describe(name)}`,
+      );
+  }
+}
+
+const ENGINE_OPTIONS = {
+  namespace: 1,
+  relays: 1,
+  signer: 1,
+  deviceId: 1,
+  maxPayloadSize: 1,
+  interop: 1,
+  store: 1,
+  pacing: 1,
+  allowInsecureRelays: 1,
+  openSocket: 1,
+  clock: 1,
+  randomBytes: 1,
+  verifier: 1,
+  compression: 1,
+  onWake: 1,
+  tabs: 1,
+} satisfies Record<keyof NostrSyncOptions, 1>;
+
+const PUBLISH_OPTIONS = {
+  expiration: 1,
+  waitFor: 1,
+  interop: 1,
+  signal: 1,
+  onSaved: 1,
+} satisfies Record<keyof PublishOptions, 1>;
+
 const STAGES = new Set<unknown>(['saved', 'delivered', 'replicated'] satisfies Stage[]);
 
 /** Also of what the store says: a device with an id that no event can carry could never write again. */
@@ -106,6 +143,7 @@ export function checkOptions(options: NostrSyncOptions): Settings {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(`Invalid options: expected an object, got ${describe(options)}`);
   }
+  checkNames('option', options, ENGINE_OPTIONS);
   const {
     namespace = 'default',
     relays = [],
@@ -179,6 +217,7 @@ export function checkCategories(namespace: string, categories: unknown): string[
 /** What `publish` is asked to write. `third` is NIP-40's expiration in s, as in the seed, or options. */
 export function checkWrite(payload: unknown, third: unknown, settings: Settings, nowSeconds: number): Write {
   const isOptions = typeof third === 'object' && third !== null;
+  if (isOptions) checkNames('option of publish', third, PUBLISH_OPTIONS);
   const {
     expiration,
     waitFor = 'delivered',

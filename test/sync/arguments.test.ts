@@ -28,6 +28,7 @@ describe('createNostrSync refuses', () => {
     ['TypeError', { deviceId: 'a\nb' }],
     ['TypeError', { deviceId: 'x'.repeat(129) }],
     ['TypeError', { signer: {} }],
+    ['TypeError', { relay: ['wss://x.example'] }],
     ['RangeError', { pacing: { burst: 0, intervalMs: 1_000 } }],
     ['RangeError', { pacing: { burst: 5, intervalMs: 0 } }],
   ])('with %s: %o', (name, options) => {
@@ -67,6 +68,7 @@ describe('a call is refused', () => {
   test.each<[(sync: Anything) => unknown]>([
     [(sync) => sync.publish('a', 1, { waitFor: 'ever' })],
     [(sync) => sync.publish('a', 1, { signal: 'stop' })],
+    [(sync) => sync.publish('a', 1, { expires: 4_000_000_000 })],
     [(sync) => sync.syncAll('a')],
     [(sync) => sync.poll({ 0: 'a' })],
     [(sync) => sync.setSigner({ getPublicKey: () => 'x' })],
