@@ -1,6 +1,6 @@
 /** Full-jitter exponential backoff: after an outage a thousand clients do not come back in the same second. */
 
-import { BACKOFF_BASE_MS, BACKOFF_CAP_MS } from '../protocol/limits.ts';
+import { BACKOFF_BASE_MS, BACKOFF_CAP_MS, RETRY_BASE_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
 
 export type RandomBytes = (length: number) => Uint8Array;
 
@@ -10,13 +10,13 @@ export function randomFraction(randomBytes: RandomBytes): number {
 }
 
 /** Delay in ms before attempt `attempt` (0 the first): uniform below `base · 2^attempt`, capped. */
-export function backoffMs(
-  attempt: number,
-  randomBytes: RandomBytes,
-  {
-    baseMs = BACKOFF_BASE_MS,
-    capMs = BACKOFF_CAP_MS,
-  }: { readonly baseMs?: number; readonly capMs?: number } = {},
-): number {
-  return randomFraction(randomBytes) * Math.min(capMs, baseMs * 2 ** Math.min(attempt, 30));
+export function backoffMs(attempt: number, randomBytes: RandomBytes): number {
+  return randomFraction(randomBytes) * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** Math.min(attempt, 30));
+}
+
+/** Delay in ms before the next try with a relay that answers, but not with yes. */
+export function retryMs(attempt: number, randomBytes: RandomBytes): number {
+  // Half of it is certain: a relay that accepts and forgets must not be asked at once again by chance.
+  const halfMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** Math.min(attempt, 30)) / 2;
+  return halfMs + halfMs * randomFraction(randomBytes);
 }

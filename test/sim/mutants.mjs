@@ -37,8 +37,8 @@ const MUTANTS = [
     patches: [
       [
         'sync/outbox.ts',
-        '        scheduleAgain(lane, dTag, event.id, againMs(event, answer, count));',
-        "        if (count >= 3) return void replica.apply(dTag, { type: 'answered', relay, id: event.id, delivery: 'refused' });\n        scheduleAgain(lane, dTag, event.id, againMs(event, answer, count));",
+        '        const delayMs = lane.queue.againMs(event, sent);',
+        "        if (sent.count >= 3) return void replica.apply(dTag, { type: 'answered', relay, id: event.id, delivery: 'refused' });\n        const delayMs = lane.queue.againMs(event, sent);",
       ],
     ],
   },
