@@ -82,15 +82,15 @@ export function isNostrSyncError(error: unknown, code?: ErrorCode): boolean {
 
 /** A short description of an unexpected argument for error messages: its type and, when harmless, its value. */
 export function describe(value: unknown): string {
-  if (value === null) return 'null';
+  const type = typeof value;
   if (typeof value === 'string')
     return value.length > 80 ? `a string of ${value.length} characters` : JSON.stringify(value);
-  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint')
-    return String(value);
+  if (value === null || ['undefined', 'number', 'boolean', 'bigint'].includes(type)) return String(value);
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  return typeof value === 'object'
-    ? 'an object'
-    : typeof value === 'undefined'
-      ? 'undefined'
-      : `a ${typeof value}`;
+  return type === 'object' ? 'an object' : `a ${type}`;
+}
+
+/** The words for an argument that is not what it should be. */
+export function misuse(what: string, expected: string, got: unknown): string {
+  return `Invalid ${what}: expected ${expected}, got ${describe(got)}`;
 }

@@ -1,6 +1,6 @@
 /** `createNostrSync`: checks what it is given, wires the parts, and minds their lifecycle. Nothing is decided here. */
 
-import { isNostrSyncError, NostrSyncError } from './errors.ts';
+import { isNostrSyncError, misuse, NostrSyncError } from './errors.ts';
 import {
   checkCategories,
   checkOptions,
@@ -103,6 +103,10 @@ function uuid(randomBytes: RandomBytes): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
 }
 
+function closedError(): NostrSyncError {
+  return new NostrSyncError('CLOSED', 'The engine was closed');
+}
+
 export function createEngine<Categories extends object>(
   options: NostrSyncOptions,
   defaults: Platform & { readonly store: (namespace: string) => Store },
@@ -182,19 +186,17 @@ export function createEngine<Categories extends object>(
       pool.stop();
     }
     session = await openSession({
-      ...{
-        pubkey,
-        namespace,
-        deviceId: deviceId!,
-        clock,
-        randomBytes,
-        verifier,
-        compression,
-        store,
-        pool,
-        emitter,
-        subscriptions,
-      },
+      pubkey,
+      namespace,
+      deviceId: deviceId!,
+      clock,
+      randomBytes,
+      verifier,
+      compression,
+      store,
+      pool,
+      emitter,
+      subscriptions,
       tabs: sharedTabs,
       pacing: settings.pacing,
       onProgress: checkFlushes,
@@ -204,7 +206,7 @@ export function createEngine<Categories extends object>(
 
   /** Runs after every earlier lifecycle step; a failed opening of the store is tried again. */
   function next<T>(step: () => Promise<T>): Promise<T> {
-    if (closing !== undefined) return Promise.reject(new NostrSyncError('CLOSED', 'The engine was closed'));
+    if (closing !== undefined) return Promise.reject(closedError());
     const result = lifecycle.catch(() => open()).then(step);
     lifecycle = result.then(
       () => undefined,
@@ -217,9 +219,9 @@ export function createEngine<Categories extends object>(
   }
 
   async function opened(): Promise<void> {
-    if (closing !== undefined) throw new NostrSyncError('CLOSED', 'The engine was closed');
+    if (closing !== undefined) throw closedError();
     await lifecycle.catch(() => next(async () => undefined));
-    if (closing !== undefined) throw new NostrSyncError('CLOSED', 'The engine was closed');
+    if (closing !== undefined) throw closedError();
   }
 
   async function signedIn(what: string): Promise<Session> {
@@ -312,8 +314,7 @@ export function createEngine<Categories extends object>(
     },
     subscribe: (categories, listener) => {
       const dTags = new Set(checkCategories(namespace, categories));
-      if (typeof listener !== 'function')
-        throw new TypeError(`Invalid listener: expected a function, got ${typeof listener}`);
+      if (typeof listener !== 'function') throw new TypeError(misuse('listener', 'a function', listener));
       const subscription: Subscription = { dTags, listener, delivered: new Map() };
       subscriptions.add(subscription);
       session?.rewatch();
@@ -388,8 +389,7 @@ export function createEngine<Categories extends object>(
         session = undefined;
         pool.close();
         subscriptions.clear();
-        for (const flush of [...flushes])
-          flush.reject(new NostrSyncError('CLOSED', 'Cannot flush: the engine was closed'));
+        for (const flush of [...flushes]) flush.reject(closedError());
         await store.close();
       })();
       return closing;

@@ -1,7 +1,7 @@
 /** What the app passes in, checked: every mistake is a typed error that names the argument, what was expected and what came. */
 
 import type { Clock } from './clock.ts';
-import { describe, NostrSyncError } from './errors.ts';
+import { describe, misuse, NostrSyncError } from './errors.ts';
 import { checkNamespace, toDTag } from './protocol/address.ts';
 import type { Compression } from './protocol/compression.ts';
 import type { EventVerifier } from './protocol/event.ts';
@@ -92,41 +92,28 @@ export interface Settings {
 }
 
 /** What a misspelt option would otherwise do: nothing, unnoticed. */
-function checkNames(what: string, given: object, names: Readonly<Record<string, unknown>>): void {
-  for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(names, name))
-      throw new TypeError(
-        `Unknown ${what}: expected one of ${Object.keys(names).join(', ')}, got ${describe(name)}`,
-      );
-  }
+function checkNames(of: string, unknown: readonly string[]): void {
+  if (unknown.length > 0) throw new TypeError(misuse('option', `one of ${of}`, unknown[0]));
 }
 
-const ENGINE_OPTIONS = {
-  namespace: 1,
-  relays: 1,
-  signer: 1,
-  deviceId: 1,
-  maxPayloadSize: 1,
-  interop: 1,
-  store: 1,
-  pacing: 1,
-  allowInsecureRelays: 1,
-  openSocket: 1,
-  clock: 1,
-  randomBytes: 1,
-  verifier: 1,
-  compression: 1,
-  onWake: 1,
-  tabs: 1,
-} satisfies Record<keyof NostrSyncOptions, 1>;
-
-const PUBLISH_OPTIONS = {
-  expiration: 1,
-  waitFor: 1,
-  interop: 1,
-  signal: 1,
-  onSaved: 1,
-} satisfies Record<keyof PublishOptions, 1>;
+const OPTIONS: readonly string[] = [
+  'namespace',
+  'relays',
+  'signer',
+  'deviceId',
+  'maxPayloadSize',
+  'interop',
+  'store',
+  'pacing',
+  'allowInsecureRelays',
+  'openSocket',
+  'clock',
+  'randomBytes',
+  'verifier',
+  'compression',
+  'onWake',
+  'tabs',
+] satisfies (keyof NostrSyncOptions)[];
 
 const STAGES = new Set<unknown>(['saved', 'delivered', 'replicated'] satisfies Stage[]);
 
@@ -141,9 +128,12 @@ export function isDeviceId(value: unknown): value is string {
 
 export function checkOptions(options: NostrSyncOptions): Settings {
   if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`Invalid options: expected an object, got ${describe(options)}`);
+    throw new TypeError(misuse('options', 'an object', options));
   }
-  checkNames('option', options, ENGINE_OPTIONS);
+  checkNames(
+    OPTIONS.join(', '),
+    Object.keys(options).filter((name) => !OPTIONS.includes(name)),
+  );
   const {
     namespace = 'default',
     relays = [],
@@ -153,17 +143,16 @@ export function checkOptions(options: NostrSyncOptions): Settings {
     pacing = { burst: 5, intervalMs: 1_000 },
   } = options;
   checkNamespace(namespace);
-  if (!Array.isArray(relays))
-    throw new TypeError(`Invalid relays: expected an array of URLs, got ${describe(relays)}`);
+  if (!Array.isArray(relays)) throw new TypeError(misuse('relays', 'an array of URLs', relays));
   if (deviceId !== undefined && !isDeviceId(deviceId)) {
     throw new TypeError(
-      `Invalid deviceId: expected 1 to ${MAX_DEVICE_ID_CHARS} characters without control characters, got ${describe(deviceId)}`,
+      misuse('deviceId', `1 to ${MAX_DEVICE_ID_CHARS} characters without control characters`, deviceId),
     );
   }
   if (!Number.isSafeInteger(maxPayloadSize) || maxPayloadSize < 1 || maxPayloadSize > MAX_PAYLOAD_BYTES) {
     throw new NostrSyncError(
       'INVALID_PAYLOAD_LIMIT',
-      `Invalid maxPayloadSize: expected 1 to ${MAX_PAYLOAD_BYTES} bytes, got ${describe(maxPayloadSize)}`,
+      misuse('maxPayloadSize', `1 to ${MAX_PAYLOAD_BYTES} bytes`, maxPayloadSize),
       { details: { requested: maxPayloadSize, max: MAX_PAYLOAD_BYTES } },
     );
   }
@@ -189,7 +178,7 @@ export function checkOptions(options: NostrSyncOptions): Settings {
 
 function checkInterop(interop: unknown): void {
   if (interop !== 'strict' && interop !== 'own')
-    throw new TypeError(`Invalid interop: expected 'strict' or 'own', got ${describe(interop)}`);
+    throw new TypeError(misuse('interop', "'strict' or 'own'", interop));
 }
 
 export function checkSigner(signer: unknown): asserts signer is Signer {
@@ -201,7 +190,7 @@ export function checkSigner(signer: unknown): asserts signer is Signer {
     typeof candidate.nip44.decrypt === 'function';
   if (!fits) {
     throw new TypeError(
-      `Invalid signer: expected the shape of NIP-07 (getPublicKey, signEvent, nip44.encrypt, nip44.decrypt), got ${describe(signer)}`,
+      misuse('signer', 'the shape of NIP-07 (getPublicKey, signEvent, nip44.encrypt, nip44.decrypt)', signer),
     );
   }
 }
@@ -209,7 +198,7 @@ export function checkSigner(signer: unknown): asserts signer is Signer {
 /** Categories as d-tags, each once. */
 export function checkCategories(namespace: string, categories: unknown): string[] {
   if (!Array.isArray(categories)) {
-    throw new TypeError(`Invalid categories: expected an array of strings, got ${describe(categories)}`);
+    throw new TypeError(misuse('categories', 'an array of strings', categories));
   }
   return [...new Set(categories.map((category: unknown) => toDTag(namespace, category)))];
 }
@@ -217,38 +206,37 @@ export function checkCategories(namespace: string, categories: unknown): string[
 /** What `publish` is asked to write. `third` is NIP-40's expiration in s, as in the seed, or options. */
 export function checkWrite(payload: unknown, third: unknown, settings: Settings, nowSeconds: number): Write {
   const isOptions = typeof third === 'object' && third !== null;
-  if (isOptions) checkNames('option of publish', third, PUBLISH_OPTIONS);
   const {
     expiration,
     waitFor = 'delivered',
     interop = settings.interop,
     signal,
     onSaved,
+    ...others
   }: PublishOptions = isOptions
     ? third
     : third === undefined || third === null
       ? {}
       : { expiration: third as number };
+  checkNames('expiration, waitFor, interop, signal, onSaved', Object.keys(others));
   if (expiration !== undefined) {
     const isTime = Number.isSafeInteger(expiration) && expiration <= MAX_STAMP;
     if (!isTime || expiration <= nowSeconds) {
       throw new NostrSyncError(
         'INVALID_EXPIRATION',
-        `Invalid expiration: expected a Unix time in seconds that is still to come, got ${describe(expiration)}`,
+        misuse('expiration', 'a Unix time in seconds that is still to come', expiration),
       );
     }
   }
   if (!STAGES.has(waitFor)) {
-    throw new TypeError(
-      `Invalid waitFor: expected 'saved', 'delivered' or 'replicated', got ${describe(waitFor)}`,
-    );
+    throw new TypeError(misuse('waitFor', "'saved', 'delivered' or 'replicated'", waitFor));
   }
   checkInterop(interop);
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError(`Invalid signal: expected an AbortSignal, got ${describe(signal)}`);
+    throw new TypeError(misuse('signal', 'an AbortSignal', signal));
   }
   if (onSaved !== undefined && typeof onSaved !== 'function') {
-    throw new TypeError(`Invalid onSaved: expected a function, got ${describe(onSaved)}`);
+    throw new TypeError(misuse('onSaved', 'a function', onSaved));
   }
   const limit =
     interop === 'strict' && settings.maxPayloadBytes > MAX_TEXT_BYTES

@@ -1,6 +1,6 @@
 /** Namespace and category ↔ d-tag: `{namespace}/{category}/v1`. */
 
-import { describe, NostrSyncError, type ErrorCode } from '../errors.ts';
+import { misuse, NostrSyncError, type ErrorCode } from '../errors.ts';
 import { MAX_D_TAG_BYTES } from './limits.ts';
 
 const VERSION_SUFFIX = '/v1';
@@ -14,10 +14,7 @@ function checkPart(
   room: number,
 ): asserts value is string {
   const fail = (expected: string): never => {
-    throw new NostrSyncError(
-      code satisfies ErrorCode,
-      `Invalid ${name}: expected ${expected}, got ${describe(value)}`,
-    );
+    throw new NostrSyncError(code satisfies ErrorCode, misuse(name, expected, value));
   };
   if (typeof value !== 'string') fail('a string');
   else if (value === '') fail('a non-empty string');

@@ -1,6 +1,6 @@
 /** What the engine tells the app: the shapes of results and events, and the emitter they come through. */
 
-import { describe, type NostrSyncError } from '../errors.ts';
+import { misuse, type NostrSyncError } from '../errors.ts';
 import type { RelayInfo } from '../relay/connection.ts';
 import type { Delivery, Stage } from './record.ts';
 
@@ -91,12 +91,8 @@ export function createEmitter(): Emitter {
   return {
     on: (type, listener) => {
       const set = listeners.get(type);
-      if (set === undefined)
-        throw new TypeError(
-          `Unknown event: expected one of ${EVENT_TYPES.join(', ')}, got ${describe(type)}`,
-        );
-      if (typeof listener !== 'function')
-        throw new TypeError(`Invalid listener: expected a function, got ${describe(listener)}`);
+      if (set === undefined) throw new TypeError(misuse('event', `one of ${EVENT_TYPES.join(', ')}`, type));
+      if (typeof listener !== 'function') throw new TypeError(misuse('listener', 'a function', listener));
       // Its own function each time, so that the same listener can be added twice and taken away once.
       const added = (event: never): void => (listener as (event: never) => void)(event);
       set.add(added);

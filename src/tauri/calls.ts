@@ -1,6 +1,6 @@
 /** The calls of a window: all of them, also those of the hosting one, go to the engine through Rust. */
 
-import { describe, NostrSyncError } from '../errors.ts';
+import { misuse, NostrSyncError } from '../errors.ts';
 import type { SyncStatus } from '../nostr-sync.ts';
 import type { PublishOptions } from '../options.ts';
 import { MAX_PAYLOAD_BYTES } from '../protocol/limits.ts';
@@ -45,9 +45,8 @@ export function createCalls(ipc: Ipc): Calls {
     poll: async (categories) => call('poll', { categories }),
     subscribe: async (categories, listener) => {
       if (!Array.isArray(categories))
-        throw new TypeError(`Invalid categories: expected an array of strings, got ${describe(categories)}`);
-      if (typeof listener !== 'function')
-        throw new TypeError(`Invalid listener: expected a function, got ${describe(listener)}`);
+        throw new TypeError(misuse('categories', 'an array of strings', categories));
+      if (typeof listener !== 'function') throw new TypeError(misuse('listener', 'a function', listener));
       const wanted = new Set<string>(categories);
       /** By category, the id of the newest value that this window knows. */
       const known = new Map<string, string>();
@@ -86,6 +85,6 @@ function checkFinite(expiration: unknown): void {
   if (typeof expiration !== 'number' || Number.isFinite(expiration)) return;
   throw new NostrSyncError(
     'INVALID_EXPIRATION',
-    `Invalid expiration: expected a Unix time in seconds that is still to come, got ${describe(expiration)}`,
+    misuse('expiration', 'a Unix time in seconds that is still to come', expiration),
   );
 }

@@ -13,7 +13,7 @@
  */
 
 import type { Clock } from '../clock.ts';
-import { describe, isNostrSyncError, NostrSyncError } from '../errors.ts';
+import { misuse, isNostrSyncError, NostrSyncError } from '../errors.ts';
 import type { NostrSync } from '../nostr-sync.ts';
 import type { NostrSyncOptions } from '../options.ts';
 import { STORE_RETRY_MS } from '../protocol/limits.ts';
@@ -171,7 +171,7 @@ function createHosting(
   /** Anew also where it is subscribed to: whoever has just come gets the current value, and the others know it by its id. */
   function subscribe(categories: readonly string[]): void {
     if (!Array.isArray(categories))
-      throw new TypeError(`Invalid categories: expected an array of strings, got ${describe(categories)}`);
+      throw new TypeError(misuse('categories', 'an array of strings', categories));
     for (const category of new Set<string>(categories)) {
       const stop = engine.subscribe([category], (result) => emit('value', () => valueEvent(null, result)));
       watched.get(category)?.();
