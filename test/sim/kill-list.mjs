@@ -300,6 +300,10 @@ const OUTBOX = [
         "if (answer.type !== 'superseded')",
       ],
     ],
+    test: [
+      'test/sync/relays.test.ts',
+      'on strfry a write that was beaten while its device was away is known to be beaten, unasked',
+    ],
   },
   {
     name: 'a stamp in the future is refused for good',
@@ -371,6 +375,7 @@ const OUTBOX = [
         'if (record !== undefined || input.relay) return { record, effects: [] };',
       ],
     ],
+    test: ['test/sync/relays.test.ts', 'a relay that is removed and added again starts anew'],
   },
   {
     name: 'withdraws what a removed relay has',
@@ -891,6 +896,7 @@ const PIECES_OUT = [
         "isWhole(record) && stageOf(record, ports.relays()) !== 'saved'",
       ],
     ],
+    test: ['test/sync/large.test.ts', 'are kept while a relay has not got the removal'],
   },
   {
     name: 'pieces are collected at once',
@@ -901,6 +907,7 @@ const PIECES_OUT = [
         'at: since + factor * (i < surplus ? MIN_ORPHAN_MS : ORPHAN_MS) * 0',
       ],
     ],
+    test: ['test/sync/large.test.ts', 'are kept for days'],
   },
   {
     name: 'tombstones of pieces stay for ever',
@@ -1024,6 +1031,7 @@ const PIECES_IN = [
         "return check.type === 'new' ? check.event : (JSON.parse(text) as VerifiedEvent);",
       ],
     ],
+    test: ['test/sync/large.test.ts', 'is not taken from the store, nor sent from it'],
   },
   {
     name: 'what the store has lost is lost',
