@@ -71,7 +71,7 @@ function isOwn(input: Input): boolean {
   return ['write', 'withdraw', 'assembled'].includes(input.type);
 }
 
-function pieceNames(record: HeadRecord | undefined): string[] {
+function pieceNames(record: HeadRecord<NostrEvent> | undefined): string[] {
   return [...(record?.pieces ?? []), ...(record?.piecesBefore ?? [])].map(({ name }) => name);
 }
 
@@ -196,7 +196,8 @@ export async function openReplica(ports: {
           writes.set(keyOf(dTag), text);
           raws.set(dTag, text);
           const kept = new Set(pieceNames(record));
-          for (const name of pieceNames(read(dTag, raw)))
+          // Of what is stored: where a save failed, `read` knows something newer.
+          for (const name of pieceNames(raw === undefined ? undefined : parseRecord(raw)))
             if (!kept.has(name)) writes.set(pieceKeyOf(dTag, name), null);
           for (const job of jobs) {
             if (job.dTag !== dTag || !('made' in job.input)) continue;

@@ -8,7 +8,7 @@ import { createCipher } from './cipher.ts';
 import { createDevice, type Device, type World } from './device.ts';
 import { misbehave, type Misbehaviour } from './hostile.ts';
 import { createNetwork } from './network.ts';
-import { createOracle, order, type Signed, type Violation } from './oracle.ts';
+import { createOracle, order, unprovenOn, type Signed, type Violation } from './oracle.ts';
 import { createReferenceDevice, type ReferenceDevice } from './reference-device.ts';
 import type { Op, RelayConfig, RelayFault, Scenario } from './scenario.ts';
 import { createSchedule } from './schedule.ts';
@@ -115,6 +115,22 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     return [...heads.map(({ event }) => event), ...oracle.pieces.values()];
   }
 
+  /** A relay that has taken a head in pieces has all of these: whoever sees the one can read the others. */
+  function checkParts(url: string, frame: string): void {
+    const parts = oracle.parts.get((JSON.parse(frame) as [string, string])[1]);
+    const mayLack = ['fault: relay wiped', 'fault: relay rolled back', 'sometimes: piece collected'];
+    if (parts === undefined || mayLack.some((what) => counts.has(what))) return;
+    count('sometimes: head taken with all its pieces');
+    const held = new Set(
+      sites
+        .find((site) => site.url === url)!
+        .relay.events()
+        .flatMap(({ tags }) => tags.map(([, value]) => value)),
+    );
+    const lacking = parts.filter((dTag) => !held.has(dTag)).length;
+    if (lacking > 0) oracle.violate('I18', `${url} was sent a head of which it lacks ${lacking} pieces`);
+  }
+
   // Devices
 
   const network = createNetwork({
@@ -132,6 +148,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       const { name } = process.machine;
       trace(name, '<', url, frame);
       oracle.onReceive(name, url, frame, isHonest.get(url)!);
+      if (isHonest.get(url)! && frame.startsWith('["OK"') && frame.includes(',true,')) checkParts(url, frame);
       devices.find((device) => device.name === name)?.onReceive(process, frame);
     },
   });
@@ -247,10 +264,50 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     return undefined;
   }
 
+  /** What the engines have not yet brought to an honest relay, or not found out to be there; `undefined` where nothing is. */
+  function unfinished(): string | undefined {
+    const free = exempt();
+    const stamps = new Set<string>();
+    for (const { category, event } of oracle.signed.values()) {
+      const stamp = `${category} ${event.created_at}`;
+      // A relay that breaks ties its own way may be sent the winner for ever.
+      if (keepsTies && stamps.has(stamp)) free.add(category);
+      // A relay that was asked to delete refuses what is older for good, and the writer does not look why.
+      if (event.tags.some(([name]) => name === 'deleted')) free.add(category);
+      stamps.add(stamp);
+    }
+    for (const { name, disk } of existing()) {
+      for (const category of categories) {
+        const raw = disk.durable.get(`head/${cipher.user.pubkey}/default/${category}/v1`);
+        if (raw === undefined || free.has(category)) continue;
+        const what = unprovenOn(
+          raw,
+          honest.map(({ url }) => url),
+        );
+        if (what !== undefined) return `${name}, ${category}: ${what}, and nobody asks`;
+      }
+    }
+    return undefined;
+  }
+
+  /** No app asks for anything: timers of the engines alone bring all to its end. */
+  async function finish(): Promise<void> {
+    const deadline = Math.max(schedule.now(), latestStampMs()) + PATIENCE_MS;
+    let why: string | undefined;
+    do {
+      await schedule.advance(STEP_MS);
+      for (const device of devices) device.checkBounds();
+      why = unfinished();
+    } while (why !== undefined && schedule.now() < deadline);
+    if (why !== undefined) oracle.violate('I14', why);
+  }
+
+  const latestStampMs = (): number =>
+    Math.max(0, ...[...oracle.signed.values()].map(({ event }) => event.created_at * 1000));
+
   async function agree(): Promise<void> {
     let watched: string[] = [];
-    const latest = Math.max(0, ...[...oracle.signed.values()].map(({ event }) => event.created_at * 1000));
-    const deadline = Math.max(schedule.now(), latest) + PATIENCE_MS;
+    const deadline = Math.max(schedule.now(), latestStampMs()) + PATIENCE_MS;
     let lookAt = 0;
     let why: string | undefined;
     while (schedule.now() < deadline) {
@@ -297,6 +354,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       for (const { name } of actors) network.setLine(name, url, 'up');
     }
     for (const actor of actors) actor.heal();
+    await finish();
     await agree();
     for (const { url, relay } of honest) oracle.finalRejections(url, relay.events());
 
@@ -311,6 +369,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     for (const device of existing()) for (const category of categories) device.readLocally(category);
     await schedule.advance(60_000);
     await Promise.all([...existing().map(async (device) => device.close()), schedule.advance(5_000)]);
+    for (const { name, disk } of existing()) oracle.finalMedium(name, disk.durable);
   }
 
   try {

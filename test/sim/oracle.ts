@@ -88,6 +88,23 @@ export function owedTo(raw: string, urls: readonly string[]): number | undefined
   return urls.filter((url) => (record.deliveries[url] ?? 'pending') === 'pending').length;
 }
 
+/** What of a stored record is not known to be on one of these relays, head and pieces: `undefined` where all is. */
+export function unprovenOn(raw: string, urls: readonly string[]): string | undefined {
+  type Deliveries = Readonly<Record<string, string>>;
+  const record = JSON.parse(raw) as {
+    event?: NostrEvent;
+    deliveries: Deliveries;
+    pieces?: readonly { readonly deliveries: Deliveries }[];
+  };
+  if (record.event === undefined) return undefined;
+  for (const { deliveries } of [record, ...(record.pieces ?? [])]) {
+    const url = urls.find((one) => deliveries[one] !== 'confirmed');
+    if (url !== undefined)
+      return `${record.event.id.slice(0, 8)} is ${deliveries[url] ?? 'pending'} on ${url}`;
+  }
+  return undefined;
+}
+
 const HEX_64 = /[0-9a-f]{64}/;
 
 const PIECE = /\/c\/[0-9a-f]{32}$/;
@@ -111,6 +128,8 @@ export interface Oracle {
   readonly signed: ReadonlyMap<string, Signed>;
   /** Events that hold a piece of a large value, by id. */
   readonly pieces: ReadonlyMap<string, NostrEvent>;
+  /** By id of a head in pieces, the d-tags of these. */
+  readonly parts: ReadonlyMap<string, readonly string[]>;
   violate(invariant: string, message: string): void;
   /** The signer was asked to encrypt, or to sign an event. */
   onEncrypt(text: string, content: string): void;
@@ -129,6 +148,8 @@ export interface Oracle {
   headOn(device: string, category: string): Signed | undefined;
   restored(device: string, entries: ReadonlyMap<string, string>): void;
   destroyed(device: string): void;
+  /** At the end: a medium holds no piece that no record needs. */
+  finalMedium(device: string, entries: ReadonlyMap<string, string>): void;
   /** At the end: nobody may have what was rejected. */
   finalRejections(where: string, events: Iterable<NostrEvent>): void;
   /** What devices that still exist owe of a category. */
@@ -148,6 +169,7 @@ export function createOracle(ports: {
   /** By their hash, as a manifest names them. */
   const large = new Map<string, string>();
   const pieces = new Map<string, NostrEvent>();
+  const parts = new Map<string, readonly string[]>();
   const devices = new Map<string, DeviceState>();
   /** By category and text: the calls that asked for it. */
   const calls = new Map<string, Call[]>();
@@ -261,7 +283,16 @@ export function createOracle(ports: {
         return inflateRawSync(Buffer.from(JSON.parse(plaintext) as string, 'base64')).toString();
       default: {
         count('write: in pieces');
-        const text = large.get((JSON.parse(plaintext) as { sha256: string }).sha256);
+        const manifest = JSON.parse(plaintext) as {
+          readonly sha256: string;
+          readonly parts: readonly string[];
+        };
+        const dTag = tag(event, 'd') ?? '';
+        parts.set(
+          event.id,
+          manifest.parts.map((name) => `${dTag}/c/${name}`),
+        );
+        const text = large.get(manifest.sha256);
         if (text === undefined)
           violate('I5', `${event.id.slice(0, 8)} is a manifest of what nobody published`);
         return text ?? '';
@@ -295,6 +326,7 @@ export function createOracle(ports: {
     violations,
     signed,
     pieces,
+    parts,
     violate,
     onEncrypt: (text, content) => void plaintexts.set(content, text),
     onSign: (device, event) => {
@@ -484,6 +516,19 @@ export function createOracle(ports: {
     },
     destroyed: (device) => {
       stateOf(device).isGone = true;
+    },
+    finalMedium: (device, entries) => {
+      const needed = new Set<string>();
+      for (const [key, value] of entries) {
+        if (!key.startsWith(headPrefix)) continue;
+        type Names = readonly { readonly name: string }[] | undefined;
+        const { pieces: now, piecesBefore } = JSON.parse(value) as { pieces: Names; piecesBefore: Names };
+        for (const { name } of [...(now ?? []), ...(piecesBefore ?? [])])
+          needed.add(`${key.replace('head/', 'piece/')}/c/${name}`);
+      }
+      const stray = [...entries.keys()].filter((key) => key.startsWith('piece/') && !needed.has(key));
+      if (stray.length > 0)
+        violate('I10', `${device}: ${stray.length} pieces on the medium that no record needs`);
     },
     finalRejections: (where, events) => {
       for (const event of events) {

@@ -76,6 +76,7 @@ const MUST_HAPPEN: readonly string[] = [
   'sometimes: depth compared',
   'sometimes: fetch null',
   'sometimes: forged before genuine',
+  'sometimes: head taken with all its pieces',
   'sometimes: hostile to the end',
   'sometimes: receipt superseded',
   'sometimes: stamp far ahead',

@@ -357,6 +357,25 @@ describe('a piece that the store has lost', () => {
   });
 });
 
+describe('a piece in the store that is not genuine', () => {
+  test('is not taken from the store, nor sent from it', async () => {
+    const { urls, relays, device: make, settle } = world({}, {});
+    const store = kept();
+    const laptop = make({ ...LARGE, store, relays: [urls[0]!] });
+    const value = valueOf(90_000, 1, true);
+    await settle(laptop.publish('settings', value, { waitFor: 'replicated' }));
+    await settle(laptop.close());
+    const [[key, text]] = [...(await store.list('piece/'))] as [[string, string]];
+    const altered = JSON.stringify({ ...(JSON.parse(text) as NostrEvent), sig: '0'.repeat(128) });
+    await store.update([key], () => new Map([[key, altered]]));
+    const again = make({ ...LARGE, store });
+    expect((await settle(again.fetch('settings')))?.payload).toEqual(value);
+    expect(await store.get(key)).toBe(text);
+    await settle(again.flush());
+    expect(pieces(relays[1]!)).toEqual(pieces(relays[0]!));
+  });
+});
+
 describe('content that is not what it says', () => {
   const secret = hexToBytes(KEY);
   const conversation = getConversationKey(secret, PUBKEY);
@@ -575,6 +594,27 @@ describe('pieces of former values', () => {
     // Neither tombstones nor requests to delete them stay.
     await clock.advance(8 * DAY);
     expect(relays[0]!.events().length).toBeLessThanOrEqual(total + 2);
+  });
+
+  test('are kept for days', async () => {
+    const { relays, device: make, settle, clock } = world({});
+    const laptop = make(LARGE);
+    await settle(laptop.publish('settings', valueOf(90_000, 1, true), { waitFor: 'replicated' }));
+    const before = new Set(pieces(relays[0]!).map(({ id }) => id));
+    await settle(laptop.publish('settings', valueOf(90_000, 2, true), { waitFor: 'replicated' }));
+    await clock.advance(6 * DAY);
+    expect(pieces(relays[0]!).filter(({ id }) => before.has(id))).toHaveLength(before.size);
+  });
+
+  test('are kept while a relay has not got the removal', async () => {
+    const { relays, device: make, settle, clock } = world({}, {});
+    const laptop = make(LARGE);
+    await settle(laptop.publish('settings', valueOf(90_000, 1, true), { waitFor: 'replicated' }));
+    relays[1]!.misbehave({ refuse: 'error: not now' });
+    await settle(laptop.remove('settings'));
+    const all = pieces(relays[0]!).length;
+    await clock.advance(HOUR);
+    expect(pieces(relays[0]!)).toHaveLength(all);
   });
 
   test('are collected after a removal', { timeout: 60_000 }, async () => {

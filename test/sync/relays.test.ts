@@ -157,6 +157,20 @@ test('an added relay gets every head, and a removed one is owed nothing', async 
   expect(relays[1]!.events()).toHaveLength(3);
 });
 
+test('a relay that is removed and added again starts anew: what it had refused is offered to it', async () => {
+  const { relays, urls, device: make, settle } = world({}, {});
+  relays[1]!.misbehave({ refuse: 'blocked: no' });
+  const laptop = make();
+  await settle(laptop.publish('settings', 1));
+  await settle(laptop.flush());
+  expect(stored(relays[1]!)).toEqual([]);
+  relays[1]!.behave();
+  await settle(laptop.removeRelay(urls[1]!));
+  await settle(laptop.addRelay(urls[1]!));
+  await settle(laptop.flush());
+  expect(stored(relays[1]!)).toHaveLength(1);
+});
+
 describe.each(FLAVOURS)('on %s', (flavour) => {
   test('three devices that write against each other end with one value, on every relay too', async () => {
     const { clock, relays, device: make, settle } = world({ flavour }, { flavour: 'strfry' });

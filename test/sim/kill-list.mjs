@@ -1,0 +1,1090 @@
+/**
+ * The kill list: faults that someone could well put into the engine. Each patch is `[where, old text, new text]`; `where` is
+ * a file or a folder of `src`, in which the old text must stand exactly once, whatever its white space.
+ * `test`, file and name, is what must notice where the simulator cannot, or would take too long; `kept` is a history in
+ * `regressions` that is tried before the simulator draws new ones.
+ */
+
+/** Order, stamps and causality. */
+const STAMPS = [
+  {
+    name: 'the stamp is the time',
+    patches: [
+      ['protocol/order.ts', 'Math.max(stamp, floor + 1)', '(floor < 0 ? stamp : stamp)'],
+      [
+        'sync/reconcile.ts',
+        'if (event.created_at < floor || (event.created_at === floor && !replaces))',
+        'if (floor > Number.MAX_SAFE_INTEGER && !replaces)',
+      ],
+    ],
+  },
+  {
+    name: 'a seen head does not raise the stamp',
+    patches: [
+      ['sync', 'nextStamp(now, head, own)', 'nextStamp(now, own, Math.min(head, -1))'],
+      [
+        'sync/reconcile.ts',
+        'Math.max(record?.own?.stamp ?? -1, head?.created_at ?? -1)',
+        '(record?.own?.stamp ?? -1)',
+      ],
+    ],
+  },
+  {
+    name: 'a withdrawn write does not raise the stamp',
+    patches: [
+      ['sync', 'const own = record?.own?.stamp ?? -1;', 'const own = -1;'],
+      [
+        'sync/reconcile.ts',
+        'Math.max(record?.own?.stamp ?? -1, head?.created_at ?? -1)',
+        '(head?.created_at ?? -1)',
+      ],
+    ],
+  },
+  {
+    name: 'the stamp is not looked at again under the lock',
+    patches: [
+      [
+        'sync/reconcile.ts',
+        'if (event.created_at < floor || (event.created_at === floor && !replaces)) return stale;',
+        'void floor; void replaces;',
+      ],
+    ],
+  },
+  {
+    name: 'what has expired does not raise the stamp',
+    patches: [
+      [
+        'sync',
+        'const head = record?.event?.created_at ?? -1;',
+        "const head = record?.event?.tags.some(([name]) => name === 'expiration') === true ? -1 : record?.event?.created_at ?? -1;",
+      ],
+      [
+        'sync/reconcile.ts',
+        'head?.created_at ?? -1',
+        "head?.tags.some(([name]) => name === 'expiration') === true ? -1 : head?.created_at ?? -1",
+      ],
+    ],
+    test: ['test/sync/reading.test.ts', 'does not show what has expired, and keeps its stamp as the floor'],
+  },
+  {
+    name: 'what cannot be read does not raise the stamp',
+    patches: [
+      [
+        'sync',
+        'const head = record?.event?.created_at ?? -1;',
+        'const head = readableOf(record)?.created_at ?? -1;',
+      ],
+      ['sync/reconcile.ts', 'head?.created_at ?? -1', 'readableOf(record)?.created_at ?? -1'],
+    ],
+  },
+  {
+    name: 'no tie-break: the first to arrive stays',
+    patches: [['protocol/order.ts', 'a.id < b.id ? 1 : -1', '-1']],
+  },
+  {
+    name: 'the tie-break is the wrong way round',
+    patches: [['protocol/order.ts', 'a.id < b.id ? 1 : -1', 'a.id > b.id ? 1 : -1']],
+  },
+  {
+    name: 'a relay that rolls back takes the device along',
+    patches: [['sync/reconcile.ts', 'if (order < 0) return { record, effects: [] };', '']],
+  },
+  {
+    name: 'a stamp is used again after a socket has carried it',
+    patches: [['sync/replica.ts', 'uncarried.delete(dTag); return', 'return']],
+  },
+  {
+    name: 'what no relay has acknowledged counts as carried by none',
+    patches: [
+      [
+        'sync/replica.ts',
+        'reconcile(current, input, uncarried.get(dTag))',
+        'reconcile(current, input, current?.own?.acknowledged === false ? current.own.id : undefined)',
+      ],
+      [
+        'sync/replica.ts',
+        'uncarried.has(dTag) && uncarried.get(dTag) === get(dTag)?.event?.id',
+        'get(dTag)?.own?.acknowledged === false',
+      ],
+    ],
+  },
+  {
+    name: 'sends while a newer write is being saved',
+    patches: [
+      [
+        'sync/replica.ts',
+        'if (underway.some(isWritten) || queue.some(isWritten)) return undefined;',
+        'void isWritten;',
+      ],
+    ],
+  },
+  {
+    name: 'a tab that does not lead takes its writes for uncarried',
+    patches: [['sync/replica.ts', 'if (isHead && isSender)', 'void isSender; if (isHead)']],
+  },
+  {
+    name: 'writes without a look at what the relays have',
+    patches: [['sync', 'await explore(dTag);', 'void explore;']],
+    test: ['test/sync/stamps.test.ts', 'that never read the value asks before its first write'],
+  },
+  {
+    name: 'a conflict is not told',
+    patches: [
+      [
+        'sync/reconcile.ts',
+        "if (overwritten && head !== undefined) effects.push({ type: 'conflict', mine: head, theirs: event });",
+        '',
+      ],
+    ],
+    test: ['test/sync/conflict.test.ts', 'the loser of two writes that had not seen each other is told'],
+  },
+  {
+    name: 'a conflict is told again with each newer value',
+    patches: [['sync/reconcile.ts', 'overwritten ? { ...own, lost: true } : own', 'own']],
+    test: ['test/sync/conflict.test.ts', 'a conflict is told once, though others go on from the winner'],
+  },
+  {
+    name: 'what came while the value was signed counts as seen',
+    patches: [
+      [
+        'sync',
+        'vectorTag(seen, device, stamp)',
+        'vectorTag(seenBy(readableOf(replica.get(dTag))), device, stamp)',
+      ],
+    ],
+  },
+  {
+    name: 'a full version vector drops its newest entry',
+    patches: [['protocol/causality.ts', '.slice(0, MAX_VECTOR_ENTRIES)', '.slice(-MAX_VECTOR_ENTRIES)']],
+    test: ['test/protocol/causality.test.ts', 'holds its writer, newest first, at most 16, and is read back'],
+  },
+];
+
+/** Saving, and what a restart finds. */
+const STORE = [
+  {
+    name: 'publish resolves before the flush',
+    patches: [
+      [
+        'sync',
+        "await replica.apply(dTag, { type: 'write', event, device, isRenewal, ...pieces });",
+        "await Promise.race([replica.apply(dTag, { type: 'write', event, device, isRenewal, ...pieces }), new Promise<never[]>((r) => clock.after(0, () => r([])))]);",
+      ],
+    ],
+  },
+  {
+    name: 'a failed save resolves',
+    patches: [
+      [
+        'sync/replica.ts',
+        'for (const job of own) job.reject(error);',
+        'for (const job of own) job.resolve([]);',
+      ],
+    ],
+  },
+  {
+    name: 'what could not be saved is forgotten',
+    patches: [
+      [
+        'sync/replica.ts',
+        'if (!unsaved.has(dTag)) return stored;',
+        'if (unsaved.has(dTag) || true) return stored;',
+      ],
+    ],
+  },
+  {
+    name: 'what could not be saved is not tried again',
+    patches: [
+      [
+        'sync/replica.ts',
+        "for (const dTag of unsaved.keys()) void apply(dTag, { type: 'resave' });",
+        'void apply;',
+      ],
+    ],
+  },
+  {
+    name: 'a restart forgets what is owed',
+    patches: [
+      [
+        'sync/record.ts',
+        'deliveries: new Map(deliveries),',
+        "deliveries: new Map(deliveries.map(([url]) => [url, 'confirmed' as const])),",
+      ],
+    ],
+  },
+  {
+    name: 'a stored record is believed unseen',
+    patches: [
+      [
+        'sync/record.ts',
+        "isVerified: () => false }).type === 'new'",
+        "isVerified: () => false }).type !== 'known'",
+      ],
+    ],
+  },
+  {
+    name: 'a record that cannot be read is written over',
+    patches: [
+      [
+        'sync/replica.ts',
+        'if (raw !== undefined && previous === undefined) writes.set(`unreadable/${keyOf(dTag)}`, raw);',
+        '',
+      ],
+    ],
+  },
+];
+
+/** What is owed to whom, and when it is done. */
+const OUTBOX = [
+  {
+    name: 'gives up after 3 tries',
+    patches: [
+      [
+        'sync',
+        'default: scheduleAgain(lane, dTag, event.id, againMs(event, answer, count));',
+        "default: if (count >= 3) return void replica.apply(dTag, { type: 'answered', relay, id: event.id, delivery: 'refused' }); scheduleAgain(lane, dTag, event.id, againMs(event, answer, count));",
+      ],
+    ],
+  },
+  {
+    name: 'done on the first OK',
+    patches: [
+      [
+        'sync',
+        'if (isOwed(record, url)) { lane.pending',
+        'if (isOwed(record, url) && record!.own?.acknowledged !== true) { lane.pending',
+      ],
+    ],
+  },
+  {
+    name: 'no read-repair',
+    patches: [
+      ['sync/inbox.ts', 'missing.map(([dTag, id])', 'missing.slice(missing.length).map(([dTag, id])'],
+    ],
+  },
+  {
+    name: 'OK is believed without a read-back',
+    patches: [
+      [
+        'sync',
+        "if (delivery === 'acknowledged') audit(lane, dTag, CONFIRM_DELAY_MS);",
+        "if (delivery === 'acknowledged') lane.audits.delete(dTag);",
+      ],
+    ],
+  },
+  {
+    name: 'a read-back that was not answered is not made again',
+    patches: [
+      [
+        'sync',
+        "if (['acknowledged', 'unseen'].includes(deliveryOf(record, lane.relay.url))) audit(lane, dTag, delayMs);",
+        'void delayMs;',
+      ],
+    ],
+  },
+  {
+    name: 'what one relay shows is not spread to the others',
+    patches: [['sync', "else if (delivery === 'unseen') audit(", "else if (delivery === 'unseen') void ("]],
+  },
+  {
+    name: 'drops what was "replaced" without a look',
+    patches: [
+      [
+        'sync',
+        "delivery: 'acknowledged', superseded",
+        "delivery: answer.type === 'superseded' ? 'refused' : 'acknowledged', superseded",
+      ],
+      [
+        'sync',
+        "if (answer.type === 'superseded') audit(lane, dTag, 0); else",
+        "if (answer.type !== 'superseded')",
+      ],
+    ],
+    test: [
+      'test/sync/relays.test.ts',
+      'on strfry a write that was beaten while its device was away is known to be beaten, unasked',
+    ],
+  },
+  {
+    name: 'a stamp in the future is refused for good',
+    patches: [
+      ['protocol/answer.ts', "return { type: 'clock', reason }", "return { type: 'refused', reason }"],
+    ],
+  },
+  {
+    name: 'the rate limit of a relay is an error like any other',
+    patches: [
+      [
+        'protocol/answer.ts',
+        "case 'rate-limited': case 'auth-required':",
+        "case 'rate-limited': return { type: 'retry', reason }; case 'auth-required':",
+      ],
+    ],
+    test: [
+      'test/sync/relays.test.ts',
+      'one that limits the rate is left alone for a minute, and everything still arrives',
+    ],
+  },
+  {
+    name: 'an answer counts for the category, not for the event',
+    patches: [
+      [
+        'sync/reconcile.ts',
+        'record: record?.event?.id === id ? apply(record) : record',
+        "record: record?.event !== undefined && id !== '' ? apply(record) : record",
+      ],
+    ],
+  },
+  {
+    name: 'an OK counts whatever relay it came from',
+    patches: [
+      [
+        'relay/connection.ts',
+        'const answers = new Map<string, PendingAnswer>();',
+        'const answers = ((ports as { answers?: Map<string, PendingAnswer> }).answers ??= new Map<string, PendingAnswer>());',
+      ],
+    ],
+  },
+  {
+    name: 'an OK that is neither true nor false is a yes',
+    patches: [
+      ['protocol/message.ts', "return typeof second === 'boolean' ?", 'return second !== undefined ?'],
+      ['protocol/message.ts', 'accepted: second,', 'accepted: Boolean(second),'],
+    ],
+  },
+  {
+    name: 'an added relay is owed nothing',
+    patches: [
+      [
+        'sync/record.ts',
+        "record.deliveries.get(relay) ?? 'pending'",
+        "record.deliveries.get(relay) ?? 'confirmed'",
+      ],
+    ],
+  },
+  {
+    name: 'a removed relay stays owed',
+    patches: [['sync', 'const lane = lanes.get(url); lanes.delete(url);', 'const lane = lanes.get(url);']],
+  },
+  {
+    name: 'a relay that is added again is believed what it said before',
+    patches: [
+      [
+        'sync/reconcile.ts',
+        'if (record === undefined || !record.deliveries.has(input.relay)) return { record, effects: [] };',
+        'if (record !== undefined || input.relay) return { record, effects: [] };',
+      ],
+    ],
+    test: ['test/sync/relays.test.ts', 'a relay that is removed and added again starts anew'],
+  },
+  {
+    name: 'withdraws what a removed relay has',
+    kept: 'removed-relay-has-it',
+    patches: [
+      ['sync', '!record.own!.acknowledged && relays.length', 'relays.length'],
+      ['sync', '[...waiter.asked].every(', 'relays.every('],
+    ],
+  },
+  {
+    name: 'rejects and does not withdraw',
+    patches: [
+      [
+        'sync',
+        "await replica.apply(waiter.dTag, { type: 'withdraw', id: event.id });",
+        'await Promise.resolve(event);',
+      ],
+    ],
+  },
+  {
+    name: 'rejects what one relay of two refused',
+    patches: [
+      [
+        'sync',
+        "[...waiter.asked].every( (relay) => deliveryOf(record, relay) === 'refused'",
+        "[...waiter.asked].some((relay) => deliveryOf(record, relay) === 'refused'",
+      ],
+    ],
+  },
+  {
+    name: 'the outbox stops with the signer',
+    patches: [
+      [
+        'sync/session.ts',
+        'if (next === undefined) return; network.retry();',
+        'if (next === undefined) return void network.close(); network.retry();',
+      ],
+    ],
+  },
+];
+
+/** What comes in from relays. */
+const INBOX = [
+  {
+    name: 'deduplicates before it verifies',
+    patches: [
+      [
+        'sync/inbox.ts',
+        'const check = checkEvent(value, { pubkey, isAsked: (dTag)',
+        "const unverified = (value as { id?: string } | null)?.id ?? ''; if (early.has(unverified)) return 'useless'; early.add(unverified); const check = checkEvent(value, { pubkey, isAsked: (dTag)",
+      ],
+      [
+        'sync/inbox.ts',
+        'const { replica, pubkey, verifier } = ports;',
+        'const { replica, pubkey, verifier } = ports; const early = new Set<string>();',
+      ],
+    ],
+  },
+  {
+    name: 'a cursor of what was seen last, before it is verified',
+    patches: [
+      [
+        'sync/inbox.ts',
+        'const check = checkEvent(value, { pubkey, isAsked: (dTag)',
+        'since = Math.max(since, Number((value as { created_at?: number } | null)?.created_at) || 0); const check = checkEvent(value, { pubkey, isAsked: (dTag)',
+      ],
+      [
+        'sync/inbox.ts',
+        'const { replica, pubkey, verifier } = ports;',
+        'const { replica, pubkey, verifier } = ports; let since = 0;',
+      ],
+      [
+        'sync/inbox.ts',
+        'relay.request(request.filters,',
+        'relay.request(request.filters.map((filter) => ({ ...filter, since })),',
+      ],
+    ],
+  },
+  {
+    name: 'the d-tag is the one that was asked for',
+    patches: [
+      ['protocol/event.ts', 'if (dTag === undefined || !expected.isAsked(dTag))', 'if (dTag === undefined)'],
+      [
+        'sync/inbox.ts',
+        'const { dTag } = check;',
+        'const dTag = dTags.includes(check.dTag) ? check.dTag : dTags[0]!;',
+      ],
+    ],
+  },
+  {
+    name: 'any number of d-tags',
+    patches: [['protocol/event.ts', 'return dTags.length === 1 ?', 'return dTags.length >= 1 ?']],
+    test: ['test/protocol/event.test.ts', 'name one d-tag or none'],
+  },
+  {
+    name: 'no check of the author',
+    patches: [['protocol/event.ts', 'if (event.pubkey !== expected.pubkey)', "if (event.pubkey === '')"]],
+  },
+  {
+    name: 'no check of the id',
+    patches: [
+      ['protocol/event.ts', "if (expected.verifier.hash(event) !== event.id) return rejected('id');", ''],
+    ],
+  },
+  {
+    name: 'no check of the signature',
+    patches: [
+      [
+        'protocol/event.ts',
+        "if (!expected.verifier.verifySignature(event)) return rejected('signature');",
+        '',
+      ],
+    ],
+  },
+  {
+    name: 'says "absent" where no relay answered',
+    patches: [
+      [
+        'sync/reader.ts',
+        "if (dTags.some((dTag) => replica.get(dTag)?.event !== undefined)) return 'local';",
+        "if (dTags.length > 0) return 'local';",
+      ],
+    ],
+  },
+  {
+    name: 'takes a CLOSED for an answer',
+    patches: [
+      [
+        'relay/connection.ts',
+        "if (subscription.onEnd !== undefined) return end(subscription, 'incomplete');",
+        "if (subscription.onEnd !== undefined) return end(subscription, 'complete');",
+      ],
+    ],
+  },
+  {
+    name: 'one value that cannot be read fails all others',
+    patches: [
+      ['sync/reader.ts', 'valueOf(dTag, source).catch(unlessUnreadable)', 'valueOf(dTag, source)'],
+      ['sync/reader.ts', '.catch(unlessUnreadable); if (result', '; void unlessUnreadable; if (result'],
+    ],
+    test: ['test/sync/reading.test.ts', 'the last good one stays, and it is reported once'],
+  },
+  {
+    name: 'what cannot be read hides the last good value',
+    patches: [
+      [
+        'sync/reader.ts',
+        'if (!isUnreadable || record.before === undefined || isGone(record.before)) throw error;',
+        'if (isUnreadable || record.before === undefined || isGone(record.before)) throw error;',
+      ],
+    ],
+    test: ['test/sync/reading.test.ts', 'the last good one stays, and it is reported once'],
+  },
+  {
+    name: 'poll gives what this device wrote',
+    patches: [['sync/reader.ts', 'polled.set(dTag, id);', '']],
+    test: [
+      'test/sync/reading.test.ts',
+      'gives the current values first, then only news, never what this device wrote',
+    ],
+  },
+  {
+    name: 'waits for the slowest relay',
+    patches: [
+      [
+        'relay/pool.ts',
+        'cancelSettle = ports.clock.after(settleMs, settle);',
+        'cancelSettle = ports.clock.after(settleMs * 1e3, settle);',
+      ],
+    ],
+    test: [
+      'test/sync/relays.test.ts',
+      'a slow one costs the settle time once, and its late answer still counts',
+    ],
+  },
+];
+
+/** Sockets, AUTH, and what a relay may make us do. */
+const RELAYS = [
+  {
+    name: 'does not reconnect after five failures',
+    patches: [
+      [
+        'relay/connection.ts',
+        'cancelTimer = clock.after(backoffMs(failures++, randomBytes), connect);',
+        'if (failures < 5) cancelTimer = clock.after(backoffMs(failures++, randomBytes), connect);',
+      ],
+    ],
+    test: ['test/relay/connection.test.ts', 'is tried again however often it fails'],
+  },
+  {
+    name: 'the backoff starts anew with each connection',
+    patches: [
+      [
+        'relay/connection.ts',
+        'cancelStable = clock.after(STABLE_CONNECTION_MS, () => { failures = 0; });',
+        'failures = 0; void STABLE_CONNECTION_MS;',
+      ],
+    ],
+    test: ['test/relay/connection.test.ts', 'starts anew only after 30 s of a stable connection'],
+  },
+  {
+    name: 'the backoff has no jitter',
+    patches: [
+      ['relay/backoff.ts', 'return randomFraction(randomBytes) * Math.min(', 'return 0.5 * Math.min('],
+    ],
+    test: ['test/relay/connection.test.ts', 'doubles up to a minute, and is jittered in full'],
+  },
+  {
+    name: 'does not look for dead peers',
+    patches: [['relay/connection.ts', 'armPing(); for (const subscription', 'for (const subscription']],
+    test: ['test/relay/connection.test.ts', 'that is half-open is found out within 60 s'],
+  },
+  {
+    name: 'a socket is not suspected after sleep',
+    patches: [
+      [
+        'relay/connection.ts',
+        "else if (state === 'open' && lastHeard !== -Infinity) prove(SUSPECT_TIMEOUT_MS);",
+        '',
+      ],
+    ],
+    test: ['test/relay/connection.test.ts', 'must prove within 5 s of waking up that it is alive'],
+  },
+  {
+    name: 'an answer on an older connection counts',
+    patches: [
+      [
+        'relay/connection.ts',
+        'onMessage: (text) => current() && receive(text)',
+        'onMessage: (text) => receive(text)',
+      ],
+    ],
+    test: ['test/relay/misuse.test.ts', 'from an older connection does not answer for the new one'],
+  },
+  {
+    name: 'a relay may send without end before its EOSE',
+    patches: [
+      [
+        'relay/connection.ts',
+        '++subscription.useless > subscription.maxUseless',
+        '++subscription.useless > 1e9 * subscription.maxUseless',
+      ],
+    ],
+    test: ['test/relay/misuse.test.ts', 'of useless events is cut at 2n + 32 before EOSE'],
+  },
+  {
+    name: 'a question without EOSE waits for ever',
+    patches: [['relay/connection.ts', "resend(subscription, 'no EOSE in time'),", 'nothing(),']],
+    test: ['test/relay/connection.test.ts', 'without EOSE ends by its deadline'],
+  },
+  {
+    name: 'a sent event waits for its OK for ever',
+    patches: [
+      [
+        'relay/connection.ts',
+        "const cancel = clock.after(OK_TIMEOUT_MS, () => settle({ type: 'retry', reason: 'no answer in time' }));",
+        'const cancel = nothing;',
+      ],
+    ],
+  },
+  {
+    name: 'frames may be of any size',
+    patches: [
+      [
+        'relay/connection.ts',
+        'if (text.length > MAX_FRAME_BYTES)',
+        'if (text.length > 1e9 * MAX_FRAME_BYTES)',
+      ],
+    ],
+    test: ['test/relay/misuse.test.ts', 'a frame over 262,144 bytes ends the connection, one below does not'],
+  },
+  {
+    name: 'an AUTH without an answer is never tried again',
+    kept: 'auth-unanswered',
+    patches: [
+      [
+        'relay/auth.ts',
+        'cancelTimer = clock.after(OK_TIMEOUT_MS, () => {',
+        'cancelTimer = clock.after(OK_TIMEOUT_MS, () => { if (eventId !== undefined) return;',
+      ],
+    ],
+  },
+  {
+    name: 'signs every AUTH that a relay asks for, refused or not',
+    patches: [
+      ['relay/auth.ts', "challenge === undefined || state !== 'required'", 'challenge === undefined'],
+    ],
+    test: ['test/relay/auth.test.ts', 'but refuses nothing is told nothing'],
+  },
+  {
+    name: 'AUTH answers a challenge that is not the newest',
+    patches: [
+      [
+        'relay/auth.ts',
+        'if (mine !== generation || challenge !== answering) return authenticate();',
+        'if (mine !== generation) return authenticate();',
+      ],
+    ],
+    test: ['test/relay/auth.test.ts', 'costs at most one signature in 5 s, and the newest counts'],
+  },
+];
+
+/** The signer. */
+const SIGNER = [
+  {
+    name: 'clearSigner leaves the signer at work',
+    patches: [['nostr-sync.ts', 'if (session !== undefined) session.signer = undefined;', '']],
+  },
+  {
+    name: 'what a signer gives after it was cleared is used',
+    patches: [
+      [
+        'sync/signing.ts',
+        "if (ports.current() !== signer) throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: the signer was cleared`); return result;",
+        'return result;',
+      ],
+      ['sync/signing.ts', 'drops.add(drop);', 'void drop;'],
+    ],
+    test: ['test/sync/signer.test.ts', 'a call that was under way is dropped, and publishes nothing'],
+  },
+  {
+    name: 'a hanging signer is waited for after it was dropped',
+    kept: 'signer-hangs-at-close',
+    patches: [['sync/signing.ts', 'drops.add(drop);', 'void drop;']],
+  },
+  {
+    name: 'a hanging signer is waited for for ever',
+    patches: [
+      [
+        'sync/signing.ts',
+        'const cancel = clock.after(SIGNER_TIMEOUT_MS, () =>',
+        'const cancel = clock.after(SIGNER_TIMEOUT_MS * 1e3, () =>',
+      ],
+    ],
+    test: ['test/sync/signer.test.ts', 'hangs is not waited for for ever'],
+  },
+  {
+    name: 'publishes what the signer did not encrypt',
+    patches: [
+      [
+        'sync/signing.ts',
+        'ciphertext.length !== encryptedLength(plaintext) ||',
+        'encryptedLength(plaintext) < 0 ||',
+      ],
+      ['sync/signing.ts', '!/^A[g-v][A-Za-z0-9+/]+=*$/.test(ciphertext)', 'false'],
+    ],
+  },
+  {
+    name: 'believes any event that the signer returns',
+    patches: [['sync/signing.ts', 'if (!isOurs) {', 'if (!isOurs && event === undefined) {']],
+  },
+  {
+    name: 'the signature of the own signer is not verified',
+    patches: [['sync/signing.ts', '&& verifier.verifySignature(event);', ';']],
+    test: ['test/sync/signer.test.ts', 'gives a bad signature fails with SIGNING_FAILED'],
+  },
+];
+
+/** Several tabs on one store. */
+const TABS = [
+  {
+    name: 'a tab leaves its wait to reload behind',
+    kept: 'tab-closed-before-reload',
+    patches: [['sync/tab-network.ts', 'isClosed = true; cancelReload();', 'isClosed = true;']],
+  },
+  {
+    name: 'a tab that begins to lead does not reload',
+    patches: [
+      [
+        'sync/tab-network.ts',
+        'await reload(); if (isClosed) return; local = ports.open();',
+        'if (isClosed) return; local = ports.open();',
+      ],
+    ],
+    test: ['test/sync/tabs.test.ts', 'what a follower saved and could not tell before it died is delivered'],
+  },
+  {
+    name: 'a late save is not told to the other tabs',
+    kept: 'tab-not-told-of-a-late-save',
+    patches: [
+      [
+        'sync/replica.ts',
+        'carryOut(jobs, decision, (dTag) => raws.get(dTag) !== found.get(dTag));',
+        'carryOut(jobs, decision, (dTag) => decision.changes.get(dTag)!.record !== decision.changes.get(dTag)!.previous);',
+      ],
+    ],
+  },
+];
+
+/** Values in pieces, written. */
+const PIECES_OUT = [
+  {
+    name: 'the manifest goes out with its pieces, not after them',
+    patches: [
+      [
+        'sync',
+        'if (missing.length === 0) return scheduleOnce(lane, dTag, record.event!.id); unschedule(lane, dTag);',
+        'scheduleOnce(lane, dTag, record.event!.id); if (missing.length === 0) return;',
+      ],
+    ],
+  },
+  {
+    name: 'a piece that one relay has counts for all',
+    patches: [
+      [
+        'sync/record.ts',
+        'record.pieces.map((piece) => piece.deliveries.get(relay))',
+        'record.pieces.map((piece) => [...piece.deliveries.values()][0])',
+      ],
+      [
+        'sync',
+        'filter(([, { deliveries }]) => !deliveries.has(lane.relay.url))',
+        'filter(([, { deliveries }]) => deliveries.size === 0)',
+      ],
+    ],
+  },
+  {
+    name: 'shared pieces are taken for granted',
+    patches: [
+      [
+        'sync',
+        'if (isShared !== true) return true;',
+        'if (isShared !== undefined || record.pieces === undefined) return true;',
+      ],
+    ],
+    test: ['test/sync/large.test.ts', 'on a relay that lost what it had sends all of it again'],
+  },
+  {
+    name: 'pieces are saved apart from their head',
+    patches: [
+      [
+        'sync/replica.ts',
+        'writes.set(pieceKeyOf(dTag, name), JSON.stringify(event));',
+        'void store.update([], () => new Map([[pieceKeyOf(dTag, name), JSON.stringify(event)]])).catch(() => undefined);',
+      ],
+    ],
+  },
+  {
+    name: 'pieces of former values stay in the store',
+    patches: [
+      ['sync/replica.ts', 'if (!kept.has(name)) writes.set(pieceKeyOf(dTag, name), null);', 'void kept;'],
+    ],
+  },
+  {
+    name: 'pieces of the value before go while it may still be needed',
+    patches: [
+      [
+        'sync/reconcile.ts',
+        'isRenewal === true ? record?.piecesBefore : readablePiecesOf(record)',
+        'undefined',
+      ],
+    ],
+  },
+  {
+    name: 'pieces of a value that was replaced are sent all the same',
+    patches: [
+      [
+        'sync',
+        'unschedule(lane, address); if (pieces.has(address)) continue;',
+        'if (pieces.has(address) || !pieces.has(address)) continue;',
+      ],
+      ['sync', 'replica.get(category)?.pieces?.some((one) => one.name === name) === true', 'true'],
+      ['sync/replica.ts', 'if (!kept.has(name)) writes.set(pieceKeyOf(dTag, name), null);', 'void kept;'],
+    ],
+    test: ['test/sync/large.test.ts', 'that was made offline drops the pieces that nobody sent'],
+  },
+  {
+    name: 'each version has a chunk key of its own',
+    patches: [
+      [
+        'protocol/chunks.ts',
+        'base === undefined ? ports.randomBytes(32) : hexToBytes(base.key)',
+        'base === null ? hexToBytes(base.key) : ports.randomBytes(32)',
+      ],
+    ],
+    test: ['test/sync/large.test.ts', 'sends the pieces that changed and nothing else'],
+  },
+  {
+    name: 'pieces are not read back',
+    patches: [
+      ['sync', "if (end === 'complete' && sent.length > 0)", "if (end === 'complete' && sent.length < 0)"],
+    ],
+  },
+  {
+    name: 'a destroyed piece is not made anew',
+    patches: [
+      [
+        'sync',
+        'if (closed || !hand.isSet || count >= MAX_RENEWALS) return;',
+        'if (closed || !hand.isSet || count < MAX_RENEWALS) return;',
+      ],
+    ],
+    test: ['test/sync/large.test.ts', 'that a relay has destroyed are made anew by the writer'],
+  },
+  {
+    name: 'pieces stay as large as a relay has refused them',
+    patches: [
+      [
+        'sync',
+        'maxPieceBytes: isTight ? MAX_SMALL_PIECE_BYTES : most',
+        'maxPieceBytes: isTight ? most : most',
+      ],
+    ],
+    test: ['test/sync/large.test.ts', 'that takes 20,000 bytes an event and answers gets smaller pieces'],
+  },
+  {
+    name: 'pieces that are still needed are collected',
+    patches: [['sync/reconcile.ts', 'for (const { name } of kept) all.delete(name);', 'void kept;']],
+    test: ['test/sync/large.test.ts', 'are collected: few are left after many updates'],
+  },
+  {
+    name: 'pieces are collected while a relay has not got the newer value',
+    patches: [
+      [
+        'sync',
+        "isWhole(record) && stageOf(record, ports.relays()) === 'replicated'",
+        "isWhole(record) && stageOf(record, ports.relays()) !== 'saved'",
+      ],
+    ],
+    test: ['test/sync/large.test.ts', 'are kept while a relay has not got the removal'],
+  },
+  {
+    name: 'pieces are collected at once',
+    patches: [
+      [
+        'sync',
+        'at: since + factor * (i < surplus ? MIN_ORPHAN_MS : ORPHAN_MS)',
+        'at: since + factor * (i < surplus ? MIN_ORPHAN_MS : ORPHAN_MS) * 0',
+      ],
+    ],
+    test: ['test/sync/large.test.ts', 'are kept for days'],
+  },
+  {
+    name: 'tombstones of pieces stay for ever',
+    patches: [
+      ['sync', "['deleted', ''], expiration];", "['deleted', '']];"],
+      ['sync', "['k', String(KIND_APP_DATA)], expiration,", "['k', String(KIND_APP_DATA)],"],
+    ],
+    test: ['test/sync/large.test.ts', 'are collected: few are left after many updates'],
+  },
+];
+
+/** Values in pieces, read. */
+const PIECES_IN = [
+  {
+    name: 'a piece may be other than its name says',
+    patches: [
+      [
+        'protocol/chunks.ts',
+        'if (nameOf(hexToBytes(manifest.key), bytes) !== name)',
+        'if (nameOf(hexToBytes(manifest.key), bytes) === name && name.length === 0)',
+      ],
+    ],
+    test: ['test/protocol/chunks.test.ts', 'is not made of bytes that are not what the names say'],
+  },
+  {
+    name: 'size and hash of the whole are not looked at',
+    patches: [
+      [
+        'protocol/chunks.ts',
+        'if (at !== bytes.length || bytesToHex(sha256(bytes)) !== manifest.sha256)',
+        'if (at < 0)',
+      ],
+    ],
+    test: [
+      'test/sync/large.test.ts',
+      'is UNDECODABLE where the pieces are genuine and the manifest is not about them',
+    ],
+  },
+  {
+    name: 'what there is of a value is shown',
+    patches: [
+      ['sync', 'if (bytes.size < names.length) {', 'if (bytes.size === 0) {'],
+      [
+        'protocol/chunks.ts',
+        'const piece = pieces.get(name)!;',
+        'const piece = pieces.get(name) ?? new Uint8Array();',
+      ],
+      [
+        'protocol/chunks.ts',
+        'if (at !== bytes.length || bytesToHex(sha256(bytes)) !== manifest.sha256)',
+        'if (at < 0)',
+      ],
+    ],
+  },
+  {
+    name: 'what is incomplete counts as unreadable',
+    patches: [['sync/reader.ts', "['SIGNER_NOT_SET', 'INCOMPLETE', ", "['SIGNER_NOT_SET', "]],
+  },
+  {
+    name: 'INCOMPLETE is not told',
+    patches: [
+      [
+        'sync/reader.ts',
+        "if (isNostrSyncError(cause, 'INCOMPLETE') && !isOutdated && !reported.has(event.id)) {",
+        "if (isNostrSyncError(cause, 'INCOMPLETE') && isOutdated && !reported.has(event.id)) {",
+      ],
+    ],
+    test: [
+      'test/sync/large.test.ts',
+      'everywhere leave the older value shown, or a clear error; once they come, the value is',
+    ],
+  },
+  {
+    name: 'what is incomplete is built upon',
+    patches: [
+      [
+        'sync/record.ts',
+        'return record.unreadable || !isWhole(record) ? record.before : record.event;',
+        'return record.unreadable ? record.before : record.event;',
+      ],
+    ],
+    test: ['test/sync/large.test.ts', 'of a newer value do not stop writing, and the writer is told'],
+  },
+  {
+    name: 'what is incomplete is sent on',
+    patches: [
+      [
+        'sync/record.ts',
+        "record !== undefined && isWhole(record) && deliveryOf(record, relay) === 'pending'",
+        "record !== undefined && deliveryOf(record, relay) === 'pending'",
+      ],
+    ],
+  },
+  {
+    name: 'missing pieces are not asked for again',
+    patches: [
+      ['sync', 'assembly.cancelRetry = clock.after(delayMs, () => again(assembly, dTag));', 'void delayMs;'],
+    ],
+    test: [
+      'test/sync/large.test.ts',
+      'everywhere leave the older value shown, or a clear error; once they come, the value is',
+    ],
+  },
+  {
+    name: 'only the first relay is asked for pieces',
+    patches: [
+      [
+        'sync',
+        'if (names.length === 0 || isClosed) return;',
+        'if (names.length === 0 || isClosed || asked.length > 0) return;',
+      ],
+    ],
+    test: ['test/sync/large.test.ts', 'on one relay come from the others, in any combination'],
+  },
+  {
+    name: 'a stored piece is believed unseen',
+    patches: [
+      [
+        'sync/replica.ts',
+        "return check.type === 'new' ? check.event : undefined;",
+        "return check.type === 'new' ? check.event : (JSON.parse(text) as VerifiedEvent);",
+      ],
+    ],
+    test: ['test/sync/large.test.ts', 'is not taken from the store, nor sent from it'],
+  },
+  {
+    name: 'what the store has lost is lost',
+    patches: [
+      [
+        'sync',
+        "await replica.apply(dTag, { type: 'torn', id: event.id }); return assemble(event, dTag);",
+        "throw new Error('a piece is lost');",
+      ],
+    ],
+    test: ['test/sync/large.test.ts', 'comes from the relays'],
+  },
+  {
+    name: 'a piece inflates without end',
+    patches: [
+      [
+        'protocol/chunks.ts',
+        'Math.min(manifest.size, MAX_PIECE_BYTES)',
+        'Infinity + Math.min(manifest.size, MAX_PIECE_BYTES)',
+      ],
+    ],
+  },
+  {
+    name: 'a deflated value inflates without end',
+    patches: [
+      [
+        'protocol/chunks.ts',
+        'base64Decode(text.slice(1, -1)), MAX_PAYLOAD_BYTES)',
+        'base64Decode(text.slice(1, -1)), Infinity)',
+      ],
+    ],
+    test: ['test/sync/large.test.ts', 'is UNDECODABLE where it inflates to more than any value may have'],
+  },
+  {
+    name: 'a relay that shows the manifest has the pieces',
+    patches: [
+      [
+        'sync/reconcile.ts',
+        'lacking.get(relay)?.has(name) !== true',
+        'lacking.get(relay)?.has(name) !== undefined',
+      ],
+    ],
+  },
+];
+
+export const MUTANTS = [
+  ...STAMPS,
+  ...STORE,
+  ...OUTBOX,
+  ...INBOX,
+  ...RELAYS,
+  ...SIGNER,
+  ...TABS,
+  ...PIECES_OUT,
+  ...PIECES_IN,
+];
