@@ -104,10 +104,11 @@ function cut(bytes: Uint8Array, key: Uint8Array, maxBytes: number): Uint8Array[]
       least = hash;
       end = i + 1;
     }
-    pieces.push(bytes.subarray(start, end));
+    // Copies: a view would keep the whole value for as long as the last of them.
+    pieces.push(bytes.slice(start, end));
     start = end;
   }
-  pieces.push(bytes.subarray(start));
+  pieces.push(bytes.slice(start));
   return pieces;
 }
 

@@ -172,7 +172,7 @@ export function createContent(ports: {
     const made = new Map<string, VerifiedEvent>();
     const lacking = new Map<string, Set<string>>();
     const offer = async (name: string, piece: VerifiedEvent | undefined): Promise<void> => {
-      if (!bytes.has(name) && (await take(manifest, name, piece, bytes))) made.set(name, piece!);
+      if (!made.has(name) && (await take(manifest, name, piece, bytes))) made.set(name, piece!);
     };
     // Unchanged pieces of the value before are here.
     for (const name of names) await offer(name, await replica.piece(dTag, name));
@@ -186,6 +186,8 @@ export function createContent(ports: {
       );
     }
     const text = join(manifest, bytes);
+    // As large as the value, and the save below needs room for the pieces once more.
+    bytes.clear();
     remember(texts, event.id, text);
     await replica.apply(dTag, { type: 'assembled', id: event.id, made, lacking });
     return text;
