@@ -11,10 +11,10 @@ export interface Chance {
   bytes(length: number): Uint8Array;
 }
 
-/** FNV-1a of a text, continued from `hash`; 32 bits. */
-export function hashText(text: string, hash = 0x811c9dc5): number {
+/** FNV-1a of a text, or of a part of it, continued from `hash`; 32 bits. */
+export function hashText(text: string, hash = 0x811c9dc5, from = 0, to: number = text.length): number {
   let h = hash;
-  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
+  for (let i = from; i < to; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
   return h >>> 0;
 }
 
@@ -33,6 +33,10 @@ export function createChance(...name: readonly (string | number)[]): Chance {
     int,
     bool: (p) => next() < p,
     pick: (list) => list[int(0, list.length - 1)]!,
-    bytes: (length) => Uint8Array.from({ length }, () => int(0, 255)),
+    bytes: (length) => {
+      const bytes = new Uint8Array(length);
+      for (let i = 0; i < length; i++) bytes[i] = int(0, 255);
+      return bytes;
+    },
   };
 }

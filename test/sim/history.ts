@@ -47,9 +47,20 @@ const FAULTS: Readonly<Record<RelayFault, RelayFaults>> = {
   blocked: { refuse: 'blocked: not today' },
 };
 
-/** What two different traces would hardly share. Long texts by their ends. */
+/** How much of each end of a long text is part of a trace: two different ones would hardly share that and the length. */
+const END_CHARS = 200;
+
+const isLong = (text: string): boolean => text.length > 2 * END_CHARS;
+
 function digest(text: string): string {
-  return text.length <= 400 ? text : `${text.slice(0, 200)}${text.length}${text.slice(-200)}`;
+  return isLong(text) ? `${text.slice(0, END_CHARS)}${text.length}${text.slice(-END_CHARS)}` : text;
+}
+
+/** `hashText` of the digest, which need not be made for it. */
+function hashDigest(text: string, hash: number): number {
+  if (!isLong(text)) return hashText(text, hash);
+  const start = hashText(text, hash, 0, END_CHARS);
+  return hashText(text, hashText(String(text.length), start), text.length - END_CHARS);
 }
 
 export async function runHistory(scenario: Scenario, onTrace?: (line: string) => void): Promise<Outcome> {
@@ -59,9 +70,11 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   const schedule = createSchedule(START_MS, MAX_STEPS);
   let traceHash = hashText('');
   const trace: World['trace'] = (...what) => {
-    const line = `${schedule.now() - START_MS} ${what.map((item) => digest(String(item))).join(' ')}`;
-    traceHash = hashText(line, traceHash);
-    onTrace?.(line);
+    const items = [schedule.now() - START_MS, ...what].map(String);
+    items.forEach((item, i) => {
+      traceHash = hashDigest(item, i === 0 ? traceHash : hashText(' ', traceHash));
+    });
+    onTrace?.(items.map(digest).join(' '));
   };
 
   const cipher = await createCipher(scenario.isReal, createChance(seed, 'cipher'));
@@ -137,24 +150,25 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     schedule,
     chance: createChance(seed, 'network'),
     sites: sites.map(({ url, relay, config }) => ({ url, port: relay, latencyMs: config.latencyMs })),
-    hasPing: (name) => devices.find((device) => device.name === name)?.config.hasPing ?? false,
+    hasPing: (name) => devicesByName.get(name)?.config.hasPing ?? false,
     onSend: (process, url, frame) => {
       const { name } = process.machine;
       trace(name, '>', url, frame);
       oracle.onSend(name, frame);
-      if (frame.startsWith('["EVENT"')) devices.find((device) => device.name === name)?.onSend(process);
+      if (frame.startsWith('["EVENT"')) devicesByName.get(name)?.onSend(process);
     },
     onReceive: (process, url, frame) => {
       const { name } = process.machine;
       trace(name, '<', url, frame);
       oracle.onReceive(name, url, frame, isHonest.get(url)!);
       if (isHonest.get(url)! && frame.startsWith('["OK"') && frame.includes(',true,')) checkParts(url, frame);
-      devices.find((device) => device.name === name)?.onReceive(process, frame);
+      devicesByName.get(name)?.onReceive(process, frame);
     },
   });
   const categories = Array.from({ length: scenario.categories }, (_, i) => `category-${i}`);
   const world: World = { seed, schedule, cipher, network, oracle, urls, categories, count, trace };
   const devices: Device[] = [];
+  const devicesByName = new Map<string, Device>();
   const references: ReferenceDevice[] = [];
   const actors = scenario.devices.map((config, i) => {
     const name = `device-${i}`;
@@ -165,6 +179,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     }
     const device = createDevice(name, config, world);
     devices.push(device);
+    devicesByName.set(name, device);
     return device;
   });
 
@@ -220,10 +235,9 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   /** Categories in which some write was refused for good, or ends by itself: not everybody can have the same. */
   function exempt(): Set<string> {
     const found = new Set<string>();
-    for (const { event, category, isCarried, isVoid } of oracle.signed.values()) {
+    for (const { event, bytes, category, isCarried, isVoid } of oracle.signed.values()) {
       if (event.tags.some(([name]) => name === 'expiration')) found.add(category);
       if (!isCarried || isVoid) continue;
-      const bytes = JSON.stringify(event).length;
       if (honest.some(({ config }) => bytes > config.maxEventBytes)) found.add(category);
     }
     if (counts.has('fault: relay blocked')) for (const category of categories) found.add(category);

@@ -22,6 +22,8 @@ export interface Violation {
 /** An event that the user's key has signed. */
 export interface Signed {
   readonly event: NostrEvent;
+  /** Of its JSON. */
+  readonly bytes: number;
   readonly category: string;
   readonly text: string;
   readonly device: string;
@@ -75,11 +77,6 @@ export function order(a: NostrEvent, b: NostrEvent): number {
   return a.id === b.id ? 0 : a.id < b.id ? 1 : -1;
 }
 
-/** The head in a stored record, whatever else is in it. */
-function headOf(raw: string): NostrEvent | undefined {
-  return (JSON.parse(raw) as { event?: NostrEvent }).event;
-}
-
 /** To how many relays a stored record still owes its head; `undefined` for one in pieces, which is more than a look. */
 export function owedTo(raw: string, urls: readonly string[]): number | undefined {
   const record = JSON.parse(raw) as { event?: NostrEvent; deliveries: Record<string, string> };
@@ -117,11 +114,12 @@ const tag = (event: NostrEvent, name: string): string | undefined =>
   event.tags.find(([first]) => first === name)?.[1];
 
 const sameEvent = (a: NostrEvent, b: NostrEvent): boolean =>
-  a.id === b.id &&
-  a.kind === b.kind &&
-  a.created_at === b.created_at &&
-  a.content === b.content &&
-  JSON.stringify(a.tags) === JSON.stringify(b.tags);
+  a === b ||
+  (a.id === b.id &&
+    a.kind === b.kind &&
+    a.created_at === b.created_at &&
+    a.content === b.content &&
+    JSON.stringify(a.tags) === JSON.stringify(b.tags));
 
 export interface Oracle {
   readonly violations: Violation[];
@@ -170,9 +168,11 @@ export function createOracle(ports: {
   const large = new Map<string, string>();
   const pieces = new Map<string, NostrEvent>();
   const parts = new Map<string, readonly string[]>();
+  /** All that was signed, by id, with its JSON: where that text stands nothing has to be parsed. */
+  const made = new Map<string, { readonly event: NostrEvent; readonly json: string }>();
   const devices = new Map<string, DeviceState>();
-  /** By category and text: the calls that asked for it. */
-  const calls = new Map<string, Call[]>();
+  /** By category and then by text: the calls that asked for it. */
+  const calls = new Map<string, Map<string, Call[]>>();
   /** Which device heard from which relay of which event, in an answer or as an event. */
   const heard = new Set<string>();
   const headPrefix = `head/${pubkey}/default/`;
@@ -202,8 +202,21 @@ export function createOracle(ports: {
 
   /** Whether every call that asked for this text was rejected. */
   function isRejected(category: string, text: string): boolean {
-    const all = calls.get(`${category} ${text}`);
+    const all = calls.get(category)?.get(text);
     return all !== undefined && all.length > 0 && all.every(({ state }) => state === 'rejected');
+  }
+
+  /** The event that begins at `at` in a text, if that is one that was signed, in the very words. */
+  function madeAt(text: string, at: number): NostrEvent | undefined {
+    const known = made.get(HEX_64.exec(text)?.[0] ?? '');
+    return known !== undefined && text.slice(at, at + known.json.length) === known.json
+      ? known.event
+      : undefined;
+  }
+
+  /** The head in a stored record, whatever else is in it. */
+  function headOf(raw: string): NostrEvent | undefined {
+    return madeAt(raw, '{"v":1,"event":'.length) ?? (JSON.parse(raw) as { event?: NostrEvent }).event;
   }
 
   function genuine(event: NostrEvent, where: string): Signed | undefined {
@@ -334,10 +347,13 @@ export function createOracle(ports: {
       const dTag = tag(event, 'd') ?? '';
       const plaintext = plaintexts.get(event.content);
       if (plaintext === undefined) return violate('I13', `${device}: signs content that was not encrypted`);
+      const json = JSON.stringify(event);
+      made.set(event.id, { event, json });
       if (PIECE.test(dTag)) return void pieces.set(event.id, event);
       const text = textOf(event, plaintext);
       const entry: Signed = {
         event,
+        bytes: json.length,
         category: dTag.slice('default/'.length, -'/v1'.length),
         text,
         device,
@@ -364,7 +380,7 @@ export function createOracle(ports: {
     onSend: (device, frame) => {
       if (frame.includes(MARKER)) violate('I13', `${device}: plaintext on the wire`);
       if (!frame.startsWith('["EVENT"')) return;
-      const [, event] = JSON.parse(frame) as [string, NostrEvent];
+      const event = madeAt(frame, '["EVENT",'.length) ?? (JSON.parse(frame) as [string, NostrEvent])[1];
       if (event.kind !== 30_078) return;
       const piece = pieces.get(event.id);
       if (piece !== undefined) {
@@ -404,9 +420,10 @@ export function createOracle(ports: {
         state: 'open',
       };
       if (text.length > SMALL_CHARS) large.set(sha256(text), text);
-      const key = `${category} ${text}`;
-      const all = calls.get(key) ?? [];
-      calls.set(key, all);
+      const byText = calls.get(category) ?? new Map<string, Call[]>();
+      calls.set(category, byText);
+      const all = byText.get(text) ?? [];
+      byText.set(text, all);
       all.push(call);
       return call;
     },

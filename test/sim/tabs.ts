@@ -9,6 +9,15 @@ interface Member {
   readonly after: (delayMs: number, callback: () => void) => void;
 }
 
+/** What arrives of a message. Most are plain data, for which this is many times faster than `structuredClone`. */
+function copyOf(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null)
+    return typeof value === 'function' ? structuredClone(value) : value;
+  if (Array.isArray(value)) return value.map(copyOf);
+  if (Object.getPrototypeOf(value) !== Object.prototype) return structuredClone(value);
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, copyOf(member)]));
+}
+
 export interface TabSet {
   open(process: Process): Tabs;
 }
@@ -54,7 +63,7 @@ export function createTabSet(chance: Chance): TabSet {
             if (!process.isAlive) return;
             for (const other of members) {
               if (other === member) continue;
-              const copy = structuredClone(message);
+              const copy = copyOf(message);
               // All the same delay: a channel keeps the order of one sender.
               other.after(1, () => {
                 if (members.has(other)) other.onMessage(copy);
