@@ -267,9 +267,11 @@ impl<R: Runtime> NostrSync<R> {
     /// Give it a key that was derived for syncing this app, never a wallet's root key. The key stays in Rust; the engine
     /// can only have this app's own values signed, and only encrypt to itself. Fails with [`Error::SigningFailed`] where the
     /// signer gives no public key, and with [`Error::SignerNotSet`] where it was cleared or replaced meanwhile.
-    pub async fn set_signer(&self, signer: impl Signer) -> Result<()> {
+    pub fn set_signer(&self, signer: impl Signer) -> impl Future<Output = Result<()>> + Send {
+        // Not in the future: what is moved out of that leaves its bytes behind.
+        let signer = Box::new(signer);
         let changed = |pubkey: &str| self.broker.notify(&json!({ "type": "signer", "pubkey": pubkey }));
-        self.signer.set(Box::new(signer), changed).await
+        self.signer.set(signer, changed)
     }
 
     /// Drops the signer. When this returns, no call to it is under way and its key is wiped.

@@ -17,6 +17,8 @@ export interface TcpProxy {
   /** Connections accepted so far. */
   readonly accepted: number;
   change(weather: Weather): void;
+  /** No byte of the connections so far passes any more, in any weather, and neither side is told. */
+  forget(): void;
   /** RST to both sides of every connection. */
   reset(): void;
   close(): Promise<void>;
@@ -27,6 +29,7 @@ const TICK_MS = 10;
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   let weather: Weather = { type: 'clear' };
   let accepted = 0;
+  let forgotten = 0;
   const sockets = new Set<Socket>();
 
   function keep(socket: Socket): Socket {
@@ -36,11 +39,13 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
 
   /** Carries bytes from one side to the other, as the weather is at the time. */
   async function carry(from: Socket, to: Socket): Promise<void> {
+    const number = accepted;
+    const isSilent = (): boolean => weather.type === 'silent' || number <= forgotten;
     try {
       for await (const chunk of from) {
         for (let rest = chunk as Buffer; rest.length > 0;) {
           // What was held back is lost: a packet that comes so late finds nobody.
-          if (weather.type === 'silent') break;
+          if (isSilent()) break;
           const length =
             weather.type === 'sliced'
               ? weather.bytes
@@ -53,7 +58,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
           else if (weather.type === 'sliced') await new Promise((resolve) => setImmediate(resolve));
         }
       }
-      if (weather.type !== 'silent') to.end();
+      if (!isSilent()) to.end();
     } catch {
       to.destroy();
     }
@@ -77,6 +82,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     },
     change: (next) => {
       weather = next;
+    },
+    forget: () => {
+      forgotten = accepted;
     },
     reset: () => {
       for (const socket of sockets) socket.resetAndDestroy();

@@ -11,14 +11,16 @@ export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
 export async function attempt(action: () => Promise<unknown>, at?: HTMLElement): Promise<void> {
   const problem = at?.querySelector('.error') ?? byId('problem');
   const button = at instanceof HTMLButtonElement ? at : at?.querySelector('button');
+  // Not `disabled`: that would take the focus away from it.
+  if (button?.ariaDisabled === 'true') return;
   problem.textContent = '';
-  if (button) button.disabled = true;
+  if (button) button.ariaDisabled = 'true';
   try {
     await action();
   } catch (error) {
     problem.textContent = messageOf(error);
   } finally {
-    if (button) button.disabled = false;
+    if (button) button.ariaDisabled = null;
   }
 }
 

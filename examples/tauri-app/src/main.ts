@@ -5,7 +5,7 @@ import { getCurrentWindow } from '@tauri-apps/api/window';
 import { attempt } from './dom.ts';
 import { showScreen, startLock } from './lock.ts';
 import { connect, showTrouble, startNetwork } from './network.ts';
-import { followValues, hideValues, startValues } from './values.ts';
+import { followValues, hideValues, showValues, startValues } from './values.ts';
 
 /** Another process may be using the data, or be about to end. */
 async function untilItWorks(start: () => Promise<void>): Promise<void> {
@@ -25,7 +25,8 @@ void attempt(async () => {
   // Another window may lock or unlock as well: whoever did, the log says so.
   await listen('activity', () => {
     void showScreen().then(() => {
-      if (document.body.dataset.screen !== 'app') hideValues();
+      if (document.body.dataset.screen === 'app') void attempt(showValues);
+      else hideValues();
     });
   });
   await showScreen();

@@ -1,7 +1,7 @@
 /** The values that are the same on all devices: applied as soon as they change here, in another window, or elsewhere. */
 
 import { invoke } from '@tauri-apps/api/core';
-import { getStatus, publish, subscribe, type FetchResult } from 'nostr-sync/tauri';
+import { getStatus, publish, subscribe, syncAll, type FetchResult } from 'nostr-sync/tauri';
 import { attempt, byId } from './dom.ts';
 
 interface Settings {
@@ -14,10 +14,12 @@ interface Note {
 }
 
 const DEFAULTS: Settings = { theme: 'system', fontSize: 16 };
+const CATEGORIES = ['settings', 'note'];
 /** A note is published when its writer pauses. */
 const PAUSE_MS = 400;
 
 let settings = DEFAULTS;
+let areHidden = false;
 let pause: ReturnType<typeof setTimeout> | undefined;
 
 /** Another version of the app may have written it: what does not fit is left as it is. */
@@ -68,6 +70,7 @@ function publishNote(): void {
 
 /** What was unlocked is nobody's business any more. */
 export function hideValues(): void {
+  areHidden = true;
   clearTimeout(pause);
   pause = undefined;
   byId<HTMLTextAreaElement>('note').value = '';
@@ -94,9 +97,18 @@ export function startValues(): void {
   });
 }
 
+function apply(result: FetchResult): void {
+  if (result.category === 'settings') applySettings(settingsOf(result.payload));
+  else void applyNote(result);
+}
+
+/** Unlocked again: a subscription tells nothing twice. */
+export async function showValues(): Promise<void> {
+  if (!areHidden) return;
+  areHidden = false;
+  for (const result of await syncAll(CATEGORIES)) apply(result);
+}
+
 export async function followValues(): Promise<void> {
-  await subscribe(['settings', 'note'], (result) => {
-    if (result.category === 'settings') applySettings(settingsOf(result.payload));
-    else void applyNote(result);
-  });
+  await subscribe(CATEGORIES, apply);
 }

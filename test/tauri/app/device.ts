@@ -158,3 +158,20 @@ export class Device {
     return new Map(files.map((file) => [file, readFileSync(file)]));
   }
 }
+
+export interface Pair {
+  readonly laptop: Device;
+  readonly phone: Device;
+  /** What brought the key from one to the other. */
+  readonly code: string;
+}
+
+/** Two devices of one user, open and unlocked; each may have a way of its own to the relay. */
+export async function openPair(url: string, phoneUrl: string = url): Promise<Pair> {
+  const [laptop, phone] = [new Device([url]), new Device([phoneUrl])];
+  await Promise.all([laptop.open(), phone.open()]);
+  const code = await laptop.create();
+  await phone.link(code);
+  for (const device of [laptop, phone]) await expect.poll(() => device.status(), WAIT).toBe('Up to date');
+  return { laptop, phone, code };
+}

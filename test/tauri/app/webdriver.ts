@@ -26,6 +26,9 @@ export interface Browser {
   switchTo(handle: string): Promise<void>;
   /** Waits until the app, whose last window was closed, has ended; then ends the driver. */
   end(): Promise<void>;
+  /** Stops the app and what it has started, as sleep does: no clock of theirs runs, no socket is read. */
+  freeze(): void;
+  thaw(): void;
   /** `kill -9` of the app and of what it has started. */
   kill(): Promise<void>;
 }
@@ -91,6 +94,10 @@ export async function launch(binary: string, env: Readonly<Record<string, string
     return value as T;
   }
 
+  function signal(name: NodeJS.Signals): void {
+    for (const pid of descendants(driver.pid!)) process.kill(pid, name);
+  }
+
   async function isUp(): Promise<boolean> {
     try {
       await command('GET', '/status');
@@ -146,14 +153,16 @@ export async function launch(binary: string, env: Readonly<Record<string, string
         driver.kill('SIGKILL');
         await ended(driver);
       },
+      freeze: () => signal('SIGSTOP'),
+      thaw: () => signal('SIGCONT'),
       kill: async () => {
-        for (const process_ of descendants(driver.pid!)) process.kill(process_, 'SIGKILL');
+        signal('SIGKILL');
         driver.kill('SIGKILL');
         await ended(driver);
       },
     };
   } catch (error) {
-    for (const child of descendants(driver.pid!)) process.kill(child, 'SIGKILL');
+    signal('SIGKILL');
     driver.kill('SIGKILL');
     throw error;
   }

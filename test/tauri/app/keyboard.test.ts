@@ -1,0 +1,105 @@
+/** The app by keys alone, pressed at the X server: what has the focus shows it, and nothing on the page moves meanwhile. */
+
+import { startRelay, type RunningRelay } from 'nostr-sync/testing';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { findWindow, press, typeText } from './desktop.ts';
+import { Device, PASSPHRASE, WAIT } from './device.ts';
+
+let relay: RunningRelay;
+beforeEach(async () => {
+  relay = await startRelay();
+});
+afterEach(() => relay.close());
+
+/** Presses Tab until this has the focus. Everything on the way must show that it has it. */
+async function tabTo(device: Device, selector: string, key = 'Tab'): Promise<void> {
+  for (let stops = 0; stops < 30; stops++) {
+    const { name, isThere, outline } = await device.at.run<{
+      name: string;
+      isThere: boolean;
+      outline: number;
+    }>(
+      `const at = document.activeElement;
+       const shown = at.type === 'radio' ? at.nextElementSibling : at;
+       const { outlineStyle, outlineWidth } = getComputedStyle(shown);
+       return {
+         name: at.outerHTML.slice(0, 80),
+         isThere: at.matches(arguments[0]),
+         outline: outlineStyle === 'none' ? 0 : parseFloat(outlineWidth),
+       };`,
+      selector,
+    );
+    if (!name.startsWith('<body')) expect(outline, name).toBeGreaterThanOrEqual(2);
+    if (isThere) return;
+    await press(key);
+  }
+  throw new Error(`no way to ${selector} by ${key}`);
+}
+
+/** Notes each place that a control of the app has had on the page, at every frame. */
+const watchLayout = (device: Device): Promise<void> =>
+  device.at.run(`
+    window.layouts = [];
+    const controls = '#app :is(h1, h2, #status, button, input:not([type=radio]), textarea, fieldset, ul, ol, .card)';
+    (function look() {
+      requestAnimationFrame(look);
+      if (document.body.dataset.screen !== 'app') return;
+      const now = [...document.querySelectorAll(controls)]
+        .filter((control) => control.closest('#relays li') === null)
+        .map((control) => {
+          const { x, y, width, height } = control.getBoundingClientRect();
+          // The head stays while the page scrolls.
+          const top = control.closest('header') ? 0 : y + scrollY;
+          return [control.id || control.textContent.slice(0, 20), x, top, width, height].join(' ');
+        })
+        .join('\\n');
+      if (window.layouts.at(-1) !== now) window.layouts.push(now);
+    })();`);
+
+test('by keys alone: a key is made, settings, note and relays are changed, the app is locked and unlocked', async () => {
+  const desk = new Device([relay.url]);
+  await desk.open();
+  await watchLayout(desk);
+  await (await findWindow(desk.at.pid, 'Desk')).focus();
+  await tabTo(desk, '#create input');
+  await typeText(PASSPHRASE);
+  await press('Return');
+  await expect.poll(() => desk.screen(), WAIT).toBe('app');
+  await expect.poll(() => desk.status(), WAIT).toBe('Up to date');
+
+  await tabTo(desk, '#theme input', 'shift+Tab');
+  await press('Right', 'Right');
+  await expect.poll(() => desk.theme(), WAIT).toBe('dark');
+  await tabTo(desk, '#font-size');
+  await press('End');
+  const size = (): Promise<string> => desk.at.text('#font-size-value');
+  await expect.poll(size, WAIT).toBe('24 px');
+  await tabTo(desk, '#reset');
+  await press('space');
+  await expect.poll(() => desk.theme(), WAIT).toBe('system');
+  await expect.poll(size, WAIT).toBe('16 px');
+  // The button that was pressed still has the focus.
+  expect(await desk.at.run('return document.activeElement.id')).toBe('reset');
+  await tabTo(desk, '#note');
+  await typeText('no mouse');
+  await expect.poll(() => desk.activity(), WAIT).toContainEqual(expect.stringMatching(/Saved note/));
+
+  await relay.close();
+  await expect.poll(() => desk.status(), WAIT).toMatch(/^Offline/);
+  await tabTo(desk, '#add-relay input');
+  await typeText('http://x');
+  await press('Return');
+  await expect.poll(() => desk.at.text('#add-relay .error'), WAIT).not.toBe('');
+  // All of that moved nothing.
+  const layouts = await desk.at.run<string[]>('return window.layouts');
+  expect(layouts.slice(1)).toEqual([]);
+
+  await tabTo(desk, '#lock', 'shift+Tab');
+  await press('space');
+  await expect.poll(() => desk.screen(), WAIT).toBe('locked');
+  await tabTo(desk, '#unlock input');
+  await typeText(PASSPHRASE);
+  await press('Return');
+  await expect.poll(() => desk.screen(), WAIT).toBe('app');
+  await expect.poll(() => desk.note(), WAIT).toBe('no mouse');
+});
