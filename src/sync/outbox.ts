@@ -163,6 +163,8 @@ export function createOutbox(ports: {
       case 'refused':
       case 'too-large':
         await replica.apply(dTag, { type: 'answered', relay, id: event.id, delivery: 'refused' });
+        // Asked to be deleted along with what was older than a tombstone: the relay can tell of that.
+        if (answer.reason.startsWith('deleted:')) audit(lane, dTag, 0);
         return;
       default: {
         const delayMs = lane.queue.againMs(event, sent);

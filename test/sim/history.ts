@@ -286,8 +286,6 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       const stamp = `${category} ${event.created_at}`;
       // A relay that breaks ties its own way may be sent the winner for ever.
       if (keepsTies && stamps.has(stamp)) free.add(category);
-      // A relay that was asked to delete refuses what is older for good, and the writer does not look why.
-      if (event.tags.some(([name]) => name === 'deleted')) free.add(category);
       stamps.add(stamp);
     }
     for (const { name, disk } of existing()) {

@@ -60,6 +60,20 @@ test('a relay that still has the old value, or gets it back, cannot bring it bac
   expect(await device([two.url]).fetch('settings')).toBeNull();
 });
 
+test('a device whose write comes after a removal, and is refused for it, learns of the removal by itself', async () => {
+  const one = await relay();
+  const [laptop, phone] = [device([one.url]), device([])];
+  const told: FetchResult[] = [];
+  phone.on('updated', (result) => told.push(result));
+  await phone.publish('settings', 'made offline');
+  await laptop.publish('settings', 1, { waitFor: 'replicated' });
+  await laptop.remove('settings', { waitFor: 'replicated' });
+  await vi.waitFor(() => expect(received(one, 'EVENT')).toHaveLength(3));
+  await phone.addRelay(one.url);
+  await vi.waitFor(() => expect(told).toMatchObject([{ category: 'settings', payload: null, deleted: true }]));
+  expect(JSON.stringify(one.relay.frames)).toContain('"deleted:');
+});
+
 test('a category can be written again after it was removed', async () => {
   const { url } = await relay();
   const [laptop, phone] = [device([url]), device([url])];
