@@ -70,7 +70,9 @@ test('a device whose write comes after a removal, and is refused for it, learns 
   await laptop.remove('settings', { waitFor: 'replicated' });
   await vi.waitFor(() => expect(received(one, 'EVENT')).toHaveLength(3));
   await phone.addRelay(one.url);
-  await vi.waitFor(() => expect(told).toMatchObject([{ category: 'settings', payload: null, deleted: true }]));
+  await vi.waitFor(() =>
+    expect(told).toMatchObject([{ category: 'settings', payload: null, deleted: true }]),
+  );
   expect(JSON.stringify(one.relay.frames)).toContain('"deleted:');
 });
 
