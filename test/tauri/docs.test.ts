@@ -1,0 +1,89 @@
+/** The block of docs/TAURI.md that needs a Tauri window runs in one: its IPC goes to the stand-in, where another window hosts. */
+
+import { emit } from '@tauri-apps/api/event';
+import { clearMocks, mockIPC, mockWindows } from '@tauri-apps/api/mocks';
+import { build } from 'esbuild';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, expect, test, vi } from 'vitest';
+import { createNostrSync, secretKeySigner } from '../../src/node.ts';
+import { connectTo } from '../../src/testing/memory-transport.ts';
+import { createRelay } from '../../src/testing/relay.ts';
+import { VALUE_EVENT } from '../../src/tauri/wire.ts';
+import { extractBlocks } from '../support/docs/markdown.ts';
+import { ROOT } from '../support/docs/processes.ts';
+import { closeWindows, pluginStandIn } from './plugin-stand-in.ts';
+
+const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
+const URL = 'wss://relay.test';
+
+afterEach(async () => {
+  clearMocks();
+  vi.unstubAllGlobals();
+  await closeWindows();
+});
+
+/** Runs the code as a module, with the bindings as an app gets them. */
+async function runModule(code: string): Promise<void> {
+  const folder = await mkdtemp(join(ROOT, 'node_modules/.docs-'));
+  try {
+    const outfile = join(folder, 'block.mjs');
+    await build({
+      stdin: { contents: code, resolveDir: ROOT, loader: 'ts' },
+      alias: {
+        'tauri-plugin-nostr-sync-api': join(ROOT, 'tauri-plugin/guest-js/index.js'),
+        'nostr-sync/tauri': join(ROOT, 'src/tauri.ts'),
+      },
+      bundle: true,
+      format: 'esm',
+      platform: 'browser',
+      target: 'es2023',
+      outfile,
+      logLevel: 'error',
+    });
+    await import(/* @vite-ignore */ pathToFileURL(outfile).href);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+test('the TypeScript of docs/TAURI.md works in a window that may call and not host', async () => {
+  const relay = createRelay({});
+  const openSocket = connectTo({ [URL]: relay });
+  const app = pluginStandIn({ relays: [URL], openSocket });
+  app.setSigner(KEY);
+  app.window('host');
+  const phone = createNostrSync({ relays: [URL], signer: secretKeySigner(KEY), openSocket });
+  await phone.publish('ui-settings', { theme: 'from the phone' });
+
+  const applied: unknown[] = [];
+  const askToUnlock = vi.fn();
+  vi.stubGlobal('window', globalThis);
+  vi.stubGlobal('isTauri', true);
+  vi.stubGlobal('apply', (payload: unknown) => applied.push(payload));
+  vi.stubGlobal('askToUnlock', askToUnlock);
+  mockWindows('main');
+  const { ipc } = app.window('main', { mayHost: false });
+  mockIPC(
+    (command, args) => {
+      // eslint-disable-next-line typescript/only-throw-error -- as Tauri's refusals come
+      if (command.endsWith('|engine_attach')) throw 'nostr-sync.engine_attach not allowed by ACL';
+      return ipc.invoke(command.slice(command.indexOf('|') + 1), args as Record<string, unknown>);
+    },
+    { shouldMockEvents: true },
+  );
+  await ipc.listen(VALUE_EVENT, (payload) => void emit(VALUE_EVENT, payload));
+
+  const blocks = extractBlocks(await readFile(join(ROOT, 'docs/TAURI.md'), 'utf8'));
+  const [block, ...others] = blocks.filter(({ language }) => language === 'typescript');
+  expect(others).toEqual([]);
+  await runModule(block!.code);
+
+  expect(applied).toEqual([{ theme: 'from the phone' }]);
+  expect(askToUnlock).not.toHaveBeenCalled();
+  const tags = relay.events().flatMap((event) => event.tags.map(([name]) => name));
+  expect(tags).toContain('expiration');
+  expect(await phone.fetch('ui-settings')).toMatchObject({ payload: { theme: 'dark' } });
+  await phone.close();
+});
