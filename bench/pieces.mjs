@@ -4,11 +4,10 @@
  */
 
 import { fork } from 'node:child_process';
-import { join } from 'node:path';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { createNostrSync, memoryStore, secretKeySigner } from '../dist/node.js';
 import { nodePrimitives } from '../dist/crypto/node-primitives.js';
-import { inflateText, join as joinPieces, parseManifest, readPiece } from '../dist/protocol/chunks.js';
+import { inflateText, join, parseManifest, readPiece } from '../dist/protocol/chunks.js';
 import { streamCompression } from '../dist/protocol/compression.js';
 import { createEventVerifier } from '../dist/protocol/event-verifier.js';
 import { checkEvent, formatOf } from '../dist/protocol/event.js';
@@ -85,7 +84,7 @@ async function open(events, secretKey) {
     const plain = await signer.nip44.decrypt(pubkey, event.content);
     pieces.set(name, await readPiece(plain, name, manifest, streamCompression));
   }
-  JSON.parse(joinPieces(manifest, pieces));
+  JSON.parse(join(manifest, pieces));
   return performance.now() - startedAt;
 }
 
@@ -146,7 +145,7 @@ async function roundTripsOfARead() {
 /** Bytes that a 400 KB value takes beyond what the process had before: see `memory-child.mjs`. */
 function memoryOf(url, secretKey, what, how) {
   const child = fork(
-    join(import.meta.dirname, 'support/memory-child.mjs'),
+    new URL('support/memory-child.mjs', import.meta.url),
     [url, Buffer.from(secretKey).toString('hex'), what, how],
     { execArgv: how === 'live' ? ['--expose-gc'] : [] },
   );
