@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tauri::Listener;
-use tauri::test::{mock_builder, mock_context, noop_assets};
+use tauri::test::{MockRuntime, mock_builder, mock_context, noop_assets};
+use tauri::{App, Listener, WebviewWindowBuilder};
 use tauri_plugin_nostr_sync::nostr::Keys;
 use tauri_plugin_nostr_sync::{Builder, Error, PublishOptions, Source, Stage, TauriPluginNostrSyncExt};
 
-use support::{TestApp, block_on, invoke, permission_files, test_app};
+use support::{TestApp, authority, block_on, invoke, permission_files, test_app};
 
 const SECRET: &str = "6b911fd37cdf5c81d4c0adb1ab7fa822ed253ab0ad9aa18d77257c88b29b718e";
 

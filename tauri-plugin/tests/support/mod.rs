@@ -26,7 +26,7 @@ pub fn permission_files() -> Vec<PermissionFile> {
 }
 
 /// `main` may host, `viewer` has the default, `stranger` has nothing.
-fn authority() -> RuntimeAuthority {
+pub fn authority() -> RuntimeAuthority {
     let capability = |name: &str, permissions: &[&str]| -> (String, Capability) {
         let capability = json!({ "identifier": name, "windows": [name], "permissions": permissions });
         (name.to_owned(), serde_json::from_value(capability).unwrap())
