@@ -237,7 +237,8 @@ export function createOutbox(ports: {
     for (const dTag of due) {
       const record = replica.peek(dTag);
       if (record === undefined || lane.audits.has(dTag)) continue;
-      if (['acknowledged', 'unseen'].includes(deliveryOf(record, lane.relay.url))) audit(lane, dTag, delayMs);
+      const delivery = deliveryOf(record, lane.relay.url);
+      if (['acknowledged', 'unseen', 'refused'].includes(delivery)) audit(lane, dTag, delayMs);
     }
   }
 

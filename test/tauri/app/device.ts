@@ -15,7 +15,8 @@ const devices = new Set<Device>();
 afterEach(async () => {
   for (const device of devices) {
     await device.page?.kill();
-    rmSync(device.home, { recursive: true, force: true });
+    // A driver's child may still be writing its caches.
+    rmSync(device.home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
   devices.clear();
 });
