@@ -99,6 +99,8 @@ export type Input =
 export type Effect =
   /** The write came too late: the head, or an own write, is not below it. Stamp again. */
   | { readonly type: 'stale' }
+  /** The write is not the head any more, and what it had replaced is. */
+  | { readonly type: 'withdrawn' }
   /** The head changed by another's write, or has become whole. */
   | { readonly type: 'advanced'; readonly event: VerifiedEvent }
   /** A write of this device (held in `mine`) was replaced by one that had not seen it. */
@@ -124,23 +126,7 @@ export function reconcile(
     case 'assembled':
       return assembled(record, input);
     case 'withdraw':
-      return change(record, input.id, (head) =>
-        isOwnHead(head)
-          ? // Its stamp stays the floor, but nobody will ever have seen it: what comes next is no conflict with it.
-            {
-              ...head,
-              event: head.before,
-              before: undefined,
-              deliveries: new Map(),
-              own: { ...head.own!, lost: true },
-              unreadable: false,
-              pieces: head.piecesBefore,
-              piecesBefore: undefined,
-              orphans: orphansOf(head, head.piecesBefore),
-              isBroken: false,
-            }
-          : head,
-      );
+      return withdraw(record, input.id);
     case 'lacking':
       return change(record, input.id, (head) =>
         deliveryOf(head, input.relay) === 'refused'
@@ -198,6 +184,26 @@ function change(
   apply: (head: HeadRecord) => HeadRecord,
 ): Outcome {
   return { record: record?.event?.id === id ? apply(record) : record, effects: [] };
+}
+
+/** Its stamp stays the floor, but nobody will ever have seen it: what comes next is no conflict with it. */
+function withdraw(record: HeadRecord | undefined, id: string): Outcome {
+  if (record?.event?.id !== id || !isOwnHead(record)) return { record, effects: [] };
+  return {
+    record: {
+      ...record,
+      event: record.before,
+      before: undefined,
+      deliveries: new Map(),
+      own: { ...record.own!, lost: true },
+      unreadable: false,
+      pieces: record.piecesBefore,
+      piecesBefore: undefined,
+      orphans: orphansOf(record, record.piecesBefore),
+      isBroken: false,
+    },
+    effects: [{ type: 'withdrawn' }],
+  };
 }
 
 function withDelivery(record: HeadRecord, relay: string, delivery: Delivery, superseded = false): HeadRecord {

@@ -77,6 +77,8 @@ interface Waiter {
   readonly waitFor: Stage;
   /** Relays that were configured at any time since: one that was removed may have it. */
   readonly asked: Set<string>;
+  /** Nobody waits any longer: what is known then is the answer. */
+  isDue: boolean;
   readonly resolve: (receipt: Receipt) => void;
   readonly reject: (error: NostrSyncError) => void;
 }
@@ -104,6 +106,8 @@ export function createWriter(ports: {
   const waiters = new Set<Waiter>();
   /** Why relays refused an own head, by d-tag. */
   const refusals = new Map<string, { readonly id: string; readonly reasons: Map<string, string> }>();
+  /** By d-tag, the write that was withdrawn last. */
+  const withdrawn = new Map<string, string>();
   /** Categories that a relay has answered for, or that were waited for long enough. */
   const explored = new Set<string>();
   /** How often in a row a value was renewed: a relay that destroys pieces again and again has its way. */
@@ -355,9 +359,13 @@ export function createWriter(ports: {
     );
     waiters.delete(waiter);
     try {
-      await replica.apply(waiter.dTag, { type: 'withdraw', id: event.id });
+      const effects = await replica.apply(waiter.dTag, { type: 'withdraw', id: event.id });
+      if (effects.some((effect) => effect.type === 'withdrawn')) withdrawn.set(waiter.dTag, event.id);
       waiters.add(waiter);
-      reject(waiter, reasons);
+      if (withdrawn.get(waiter.dTag) === event.id) return reject(waiter, reasons);
+      // A newer write was saved before that, and would bring this one back if it is withdrawn itself.
+      if (waiter.isDue || closed) resolve(waiter);
+      else check(waiter);
     } catch {
       // It could not be taken back: it stays saved, and goes to whatever relay is added.
       waiters.add(waiter);
@@ -380,6 +388,7 @@ export function createWriter(ports: {
           event,
           waitFor: write.waitFor,
           asked: new Set(),
+          isDue: false,
           resolve: (receipt) => {
             settled();
             resolveReceipt(receipt);
@@ -389,7 +398,10 @@ export function createWriter(ports: {
             rejectReceipt(error);
           },
         };
-        const stop = (): void => resolve(waiter);
+        const stop = (): void => {
+          waiter.isDue = true;
+          resolve(waiter);
+        };
         const cancel = clock.after(PUBLISH_TIMEOUT_MS, stop);
         write.signal?.addEventListener('abort', stop);
         waiters.add(waiter);
