@@ -139,6 +139,13 @@ export function createOutbox(ports: {
     if (event === undefined) return;
     lane.queue.occupy(dTag, event.id);
     await receive(lane, dTag, event, await lane.queue.transmit(dTag, event.id, event));
+    settled(lane, dTag, dTag, event.id);
+  }
+
+  /** The next may go out; this one again, where it is owed again since. */
+  function settled(lane: Lane, category: string, dTag: string, version: string): void {
+    lane.queue.vacate(dTag, version);
+    if (isOwed(replica.peek(category), lane.relay.url)) update(lane, category);
     lane.queue.pump();
   }
 
@@ -272,6 +279,7 @@ export function createOutbox(ports: {
       ...ports,
       released: (category, dTag) => released(lane, category, dTag),
       update: (dTag) => update(lane, dTag),
+      settled: (category, dTag, version) => settled(lane, category, dTag, version),
       auditAgain: (dTag) => audit(lane, dTag, askAgainMs(lane)),
       askAgainMs: () => askAgainMs(lane),
     });

@@ -52,6 +52,8 @@ export function createPieces(
     readonly released: (category: string, dTag: string) => HeadRecord | undefined;
     /** Works out anew what the relay is owed. */
     readonly update: (dTag: string) => void;
+    /** What was sent by this d-tag is over: answered, and the answer saved. */
+    readonly settled: (category: string, dTag: string, version: string) => void;
     /** Reads the head back, later, because the relay did not answer completely. */
     readonly auditAgain: (dTag: string) => void;
     /** When to ask a relay again that did not answer completely, in ms. */
@@ -156,11 +158,11 @@ export function createPieces(
       queue.vacate(address, version);
       // The store cannot give it just now.
       if (head !== undefined) return queue.schedule(address, RETRY_CAP_MS);
-    } else {
-      const sent = await queue.transmit(address, version, piece);
-      await receive(category, name, version, head, piece, sent);
+      return queue.pump();
     }
-    queue.pump();
+    const sent = await queue.transmit(address, version, piece);
+    await receive(category, name, version, head, piece, sent);
+    ports.settled(category, address, version);
   }
 
   async function receive(

@@ -44,7 +44,7 @@ export interface Queue {
   forget(dTag: string): void;
   /** From here on this version is in flight, and the next waits for its turn. */
   occupy(dTag: string, version: string): void;
-  /** It does not go out after all. */
+  /** It does not go out after all, or what was answered is saved: before that it would seem owed, and go out again. */
   vacate(dTag: string, version: string): void;
   /** Sends what has occupied its place. */
   transmit(dTag: string, version: string, event: VerifiedEvent): Promise<Sent>;
@@ -126,11 +126,6 @@ export function createQueue(
     nextSendAt = clock.now() + ms;
   }
 
-  function vacate(dTag: string, version: string): void {
-    // A newer version may have taken the place.
-    if (inFlight.get(dTag) === version) inFlight.delete(dTag);
-  }
-
   /** A relay that is asked too much of is left alone for a while, then written to more slowly. */
   function pace(answer: Answer): void {
     if (answer.type === 'acknowledged' || answer.type === 'superseded') {
@@ -175,14 +170,16 @@ export function createQueue(
       hold(intervalMs);
       inFlight.set(dTag, version);
     },
-    vacate,
+    vacate: (dTag, version) => {
+      // A newer version may have taken the place.
+      if (inFlight.get(dTag) === version) inFlight.delete(dTag);
+    },
     transmit: async (dTag, version, event) => {
       const previous = attempts.get(dTag);
       const count = previous?.version === version ? previous.count + 1 : 1;
       attempts.set(dTag, { version, count });
       const epoch = pauseEpoch;
       const answer = await relay.publish(event);
-      vacate(dTag, version);
       if (epoch === pauseEpoch) pace(answer);
       return { answer, count };
     },

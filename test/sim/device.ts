@@ -395,12 +395,13 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
           return;
         }
         count('sometimes: fetch null');
-        if (lastEoseAt < calledAt && before === undefined)
-          oracle.violate('I17', `${name}: fetch of ${category} said "absent" and no relay had answered`);
         const head = oracle.headOn(name, category);
         const isGone = (head?.event.tags ?? []).some(
           ([first]) => first === 'deleted' || first === 'expiration',
         );
+        // Removed or ended here meanwhile is absent, whatever relays say.
+        if (lastEoseAt < calledAt && before === undefined && !isGone)
+          oracle.violate('I17', `${name}: fetch of ${category} said "absent" and no relay had answered`);
         if (!isUnsure && !isGone)
           oracle.violate('I17', `${name}: fetch of ${category} said "absent" and the device has a value`);
       },

@@ -94,6 +94,9 @@ export function unprovenOn(raw: string, urls: readonly string[]): string | undef
     pieces?: readonly { readonly deliveries: Deliveries }[];
   };
   if (record.event === undefined) return undefined;
+  // A device that has not read a value in pieces has nothing to send: who wrote or read it brings it to the relays.
+  if (tag(record.event, 'format')?.startsWith('chunked/') === true && record.pieces === undefined)
+    return undefined;
   for (const { deliveries } of [record, ...(record.pieces ?? [])]) {
     const url = urls.find((one) => deliveries[one] !== 'confirmed');
     if (url !== undefined)
@@ -404,7 +407,8 @@ export function createOracle(ports: {
     onReceive: (device, url, frame, isHonest) => {
       const isAnswer = frame.startsWith('["OK"');
       if (!isAnswer && !frame.startsWith('["EVENT"')) return;
-      const id = HEX_64.exec(frame)?.[0];
+      // A hostile relay may write the fields of an event in an order of its own.
+      const id = /"id":"([0-9a-f]{64})"/.exec(frame)?.[1] ?? HEX_64.exec(frame)?.[0];
       const entry = id === undefined ? undefined : signed.get(id);
       if (entry === undefined) return;
       heard.add(`${device} ${url} ${entry.event.id}`);
