@@ -351,6 +351,7 @@ const OUTBOX = [
       ['protocol/message.ts', "return typeof second === 'boolean' ?", 'return second !== undefined ?'],
       ['protocol/message.ts', 'accepted: second,', 'accepted: Boolean(second),'],
     ],
+    test: ['test/relay/misuse.test.ts', 'for true answers nothing'],
   },
   {
     name: 'an added relay is owed nothing',
@@ -675,7 +676,10 @@ const RELAYS = [
         'if (mine !== generation) return authenticate();',
       ],
     ],
-    test: ['test/relay/auth.test.ts', 'costs at most one signature in 5 s, and the newest counts'],
+    test: [
+      'test/relay/auth.test.ts',
+      'sends a newer challenge while the first is being signed gets an answer to the newer alone',
+    ],
   },
 ];
 
@@ -941,10 +945,7 @@ const PIECES_IN = [
         'if (at < 0)',
       ],
     ],
-    test: [
-      'test/sync/large.test.ts',
-      'is UNDECODABLE where the pieces are genuine and the manifest is not about them',
-    ],
+    test: ['test/protocol/chunks.test.ts', 'nor of other than the manifest says'],
   },
   {
     name: 'what there is of a value is shown',
