@@ -93,7 +93,7 @@ export type Input =
   | { readonly type: 'forget-relay'; readonly relay: string }
   /** The head `id` could not be decrypted or parsed. */
   | { readonly type: 'unreadable'; readonly id: string }
-  /** Nothing new: the store failed to take the record and is asked again. */
+  /** Nothing new: the store failed to take the record, or holds one that cannot be used, and is asked again. */
   | { readonly type: 'resave' };
 
 export type Effect =

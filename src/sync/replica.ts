@@ -125,6 +125,8 @@ export async function openReplica(ports: {
     if (entry !== undefined && !entry.isVerified) {
       entry.record = read(dTag, entry.raw);
       entry.isVerified = true;
+      // By its shape it may have counted as owed. Told later: whoever asks here may be in the middle of a change.
+      if (entry.record === undefined) void apply(dTag, { type: 'resave' });
     }
     return entry?.record;
   }

@@ -1,7 +1,7 @@
 /** AUTH (NIP-42) for reading and for writing, and relays that misuse it. */
 
 import { describe, expect, test } from 'vitest';
-import { written } from '../sync/devices.ts';
+import { received, written } from '../sync/devices.ts';
 import { authSigner, request, subscribe, URL_OF_RELAY, virtual } from './harness.ts';
 
 const stamp = 1_767_225_600;
@@ -69,6 +69,27 @@ describe('a relay that asks for AUTH', () => {
     relay.behave();
     await clock.advance(60_000);
     expect([signed.length, got.completions]).toEqual([2, 1]);
+  });
+
+  test('and sends a newer challenge while the first is being signed gets an answer to the newer alone', async () => {
+    const { signAuth } = authSigner();
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const { clock, relay, relayConnection } = virtual({
+      auth: 'both',
+      signAuth: async (template) => {
+        await held;
+        return signAuth(template);
+      },
+    });
+    const got = subscribe(relayConnection);
+    await clock.advance(0);
+    relay.challengeAll();
+    await clock.advance(0);
+    release();
+    await clock.advance(10_000);
+    expect(received(relay, 'AUTH')).toHaveLength(1);
+    expect(got.completions).toBe(1);
   });
 
   test('waits for the signer that is set later', async () => {

@@ -117,6 +117,7 @@ const STAMPS = [
         'void isWritten;',
       ],
     ],
+    test: ['test/sync/stamps.test.ts', 'nothing goes out while a newer write is being saved'],
   },
   {
     name: 'a tab that does not lead takes its writes for uncarried',
@@ -152,6 +153,7 @@ const STAMPS = [
         'vectorTag(seenBy(readableOf(replica.get(dTag))), device, stamp)',
       ],
     ],
+    test: ['test/sync/conflict.test.ts', 'a write has not seen what came while it was being signed'],
   },
   {
     name: 'a full version vector drops its newest entry',
@@ -191,6 +193,7 @@ const STORE = [
         'if (unsaved.has(dTag) || true) return stored;',
       ],
     ],
+    test: ['test/sync/store-failure.test.ts', 'what came while the store failed stays known'],
   },
   {
     name: 'what could not be saved is not tried again',
@@ -221,6 +224,10 @@ const STORE = [
         "isVerified: () => false }).type !== 'known'",
       ],
     ],
+    test: [
+      'test/sync/store-failure.test.ts',
+      'is neither shown nor sent, and is kept for whoever can read it',
+    ],
   },
   {
     name: 'a record that cannot be read is written over',
@@ -230,6 +237,10 @@ const STORE = [
         'if (raw !== undefined && previous === undefined) writes.set(`unreadable/${keyOf(dTag)}`, raw);',
         '',
       ],
+    ],
+    test: [
+      'test/sync/store-failure.test.ts',
+      'is neither shown nor sent, and is kept for whoever can read it',
     ],
   },
 ];
@@ -351,6 +362,7 @@ const OUTBOX = [
       ['protocol/message.ts', "return typeof second === 'boolean' ?", 'return second !== undefined ?'],
       ['protocol/message.ts', 'accepted: second,', 'accepted: Boolean(second),'],
     ],
+    test: ['test/relay/misuse.test.ts', 'for true answers nothing'],
   },
   {
     name: 'an added relay is owed nothing',
@@ -675,7 +687,10 @@ const RELAYS = [
         'if (mine !== generation) return authenticate();',
       ],
     ],
-    test: ['test/relay/auth.test.ts', 'costs at most one signature in 5 s, and the newest counts'],
+    test: [
+      'test/relay/auth.test.ts',
+      'sends a newer challenge while the first is being signed gets an answer to the newer alone',
+    ],
   },
 ];
 
@@ -941,10 +956,7 @@ const PIECES_IN = [
         'if (at < 0)',
       ],
     ],
-    test: [
-      'test/sync/large.test.ts',
-      'is UNDECODABLE where the pieces are genuine and the manifest is not about them',
-    ],
+    test: ['test/protocol/chunks.test.ts', 'nor of other than the manifest says'],
   },
   {
     name: 'what there is of a value is shown',

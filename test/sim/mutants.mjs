@@ -91,7 +91,7 @@ function run(command, args, cwd) {
   });
 }
 
-/** The named tests that fail. Throws where none of that name ran: a suite that cannot be loaded notices nothing. */
+/** The named tests that fail. Throws where none of that name ran, or not to its end: such a run notices nothing. */
 async function failingTests(sources, tests, folder) {
   for (const part of ['src', 'test', 'package.json', 'vitest.config.ts', 'tsconfig.json'])
     await cp(join(root, part), join(folder, part), { recursive: true });
@@ -107,7 +107,8 @@ async function failingTests(sources, tests, folder) {
     [vitest, 'run', '--project', 'unit', ...files, '-t', names, '--reporter=json', `--outputFile=${report}`],
     folder,
   );
-  if (code === 'out of time') return ['out of time'];
+  if (code === 'out of time')
+    throw new Error(`${files.join(', ')}: no end within ${LIMIT_MS / 1000} s\n${output.slice(-2_000)}`);
   const { testResults } = JSON.parse(await readFile(report, 'utf8'));
   const ran = testResults
     .flatMap(({ assertionResults }) => assertionResults)

@@ -1,7 +1,8 @@
 /** Conflicts: a write that was overwritten unseen is told of, one that was merely superseded is not. */
 
 import { expect, test, vi } from 'vitest';
-import { device, relay, world, written } from './devices.ts';
+import { secretKeySigner, type Signer } from '../../src/node.ts';
+import { device, KEY, relay, world, written } from './devices.ts';
 
 const START = 1_767_225_600;
 
@@ -27,6 +28,32 @@ test('the loser of two writes that had not seen each other is told, the winner i
     },
   ]);
   expect(phone.conflicts).toEqual([]);
+});
+
+test('a write has not seen what came while it was being signed, and whoever wrote that is told', async () => {
+  const { clock, device: make, settle } = world({});
+  const honest = secretKeySigner(KEY);
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const encrypt: Signer['nip44']['encrypt'] = async (...args) => {
+    await held;
+    return honest.nip44.encrypt(...args);
+  };
+  const laptop = make({ signer: { ...honest, nip44: { ...honest.nip44, encrypt } } });
+  const phone = make();
+  for (const each of [laptop, phone]) each.subscribe(['settings'], () => undefined);
+  const publishing = laptop.publish('settings', 'of the laptop');
+  await clock.advance(1_000);
+  await settle(phone.publish('settings', 'of the phone'));
+  await clock.advance(0);
+  expect(laptop.updated).toMatchObject([{ payload: 'of the phone' }]);
+  release();
+  await settle(publishing);
+  expect(await settle(phone.fetch('settings'))).toMatchObject({ payload: 'of the laptop' });
+  expect(phone.conflicts).toMatchObject([
+    { mine: { payload: 'of the phone' }, theirs: { payload: 'of the laptop' } },
+  ]);
+  expect(laptop.conflicts).toEqual([]);
 });
 
 test('writes that build on each other are no conflict', async () => {

@@ -1,8 +1,8 @@
 /** Stamps: order survives fast writers, wrong clocks and bursts, and never runs ahead of the clock for nothing. */
 
 import { describe, expect, test, vi } from 'vitest';
-import { memoryStore, type NostrEvent, type Receipt } from '../../src/node.ts';
-import { device, received, relay, stored, world, written } from './devices.ts';
+import { memoryStore, type NostrEvent, type Receipt, type Store } from '../../src/node.ts';
+import { device, health, received, relay, stored, world, written } from './devices.ts';
 
 const START = 1_767_225_600;
 
@@ -109,6 +109,35 @@ test('a hundred writes offline are one event, and its stamp is not ahead of the 
   expect(sent).toHaveLength(1);
   expect(sent[0]!.created_at).toBeLessThanOrEqual(START + 1);
   expect(await settle(make().fetch('settings'))).toMatchObject({ payload: 99 });
+});
+
+test('nothing goes out while a newer write is being saved, which may have taken its stamp', async () => {
+  const { clock, relays, urls, device: make, settle } = world({});
+  const inner = memoryStore();
+  let saving = Promise.resolve();
+  let release = (): void => undefined;
+  const store: Store = {
+    ...inner,
+    update: async (keys, decide) => {
+      await inner.update(keys, decide);
+      await saving;
+    },
+  };
+  relays[0]!.misbehave({ refuseConnections: true });
+  const laptop = make({ store });
+  await clock.advance(100);
+  await settle(laptop.publish('settings', 'older'));
+  saving = new Promise((resolve) => (release = resolve));
+  const publishing = laptop.publish('settings', 'newer');
+  relays[0]!.behave();
+  await clock.advance(60_000);
+  expect(await health(laptop, urls[0]!)).toMatchObject({ connected: true });
+  const sentMeanwhile = received(relays[0]!, 'EVENT');
+  release();
+  const { eventId } = await settle(publishing);
+  await settle(laptop.flush());
+  expect(sentMeanwhile).toEqual([]);
+  expect(received(relays[0]!, 'EVENT')).toMatchObject([['EVENT', { id: eventId }]]);
 });
 
 test('a slider of 60 values in 3 s is sent at its pace, and every receipt leads to a value that was delivered', async () => {

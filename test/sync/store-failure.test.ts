@@ -4,10 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createNostrSync, fileStore, memoryStore, secretKeySigner } from '../../src/node.ts';
+import { createNostrSync, fileStore, memoryStore, secretKeySigner, type Store } from '../../src/node.ts';
 import { startRelay } from '../../src/testing/relay-server.ts';
+import { KEY, OTHER_KEY, PUBKEY, received, stored, world, written } from './devices.ts';
 
-const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
+const START = 1_767_225_600;
 
 test('a store that another engine holds fails each call with STORE_FAILED, and works once it is free', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'nostr-sync-'));
@@ -30,12 +31,77 @@ test('a store that another engine holds fails each call with STORE_FAILED, and w
   }
 });
 
+test('what came while the store failed stays known and is saved once it is well, whatever others saved meanwhile', async () => {
+  const { clock, relays, urls, device: make, settle } = world({}, {});
+  const inner = memoryStore();
+  let isFull = false;
+  const store: Store = {
+    ...inner,
+    update: async (keys, decide) => {
+      if (isFull) throw new Error('full');
+      await inner.update(keys, decide);
+    },
+    close: async () => undefined,
+  };
+  const laptop = make({ relays: [urls[0]!], store });
+  relays[0]!.inject(written({ payload: 'older', created_at: START }));
+  expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'older' });
+  isFull = true;
+  relays[0]!.inject(written({ payload: 'newer', created_at: START + 1 }));
+  expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'newer' });
+  expect(laptop.errors[0]).toMatchObject({ code: 'STORE_FAILED' });
+  // As another tab would: it knows the older value, and saves to whom it has brought that.
+  await settle(make({ relays: [urls[1]!], store: { ...store, update: inner.update } }).flush());
+  expect(stored(relays[1]!)).toHaveLength(1);
+  relays[0]!.misbehave({ refuseConnections: true });
+  relays[0]!.disconnectAll();
+  isFull = false;
+  await clock.advance(10_000);
+  expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'newer', source: 'local' });
+  await laptop.close();
+  const restarted = make({ relays: [urls[0]!], store });
+  expect(await settle(restarted.fetch('settings'))).toMatchObject({ payload: 'newer', source: 'local' });
+});
+
+const forged = (change: object) => (text: string) => {
+  const { event, ...rest } = JSON.parse(text) as { event: object };
+  return JSON.stringify({ ...rest, event: { ...event, ...change } });
+};
+
+test.each<[string, (text: string) => string]>([
+  ['is cut off', (text) => text.slice(0, -1)],
+  ['has a false signature', forged({ sig: '0'.repeat(128) })],
+  ['has another content than was signed', forged({ content: written().content })],
+  ['is of another author', forged(written({ key: OTHER_KEY }))],
+])(
+  'a stored record that %s is neither shown nor sent, and is kept for whoever can read it',
+  async (_, damage) => {
+    const { relays, urls, device: make, settle } = world({});
+    const inner = memoryStore();
+    const store: Store = { ...inner, close: async () => undefined };
+    const before = make({ relays: [], store });
+    await settle(before.publish('settings', 'mine'));
+    await before.close();
+    const key = `head/${PUBKEY}/default/settings/v1`;
+    const damaged = damage((await inner.get(key))!);
+    await inner.update([], () => new Map([[key, damaged]]));
+    const laptop = make({ relays: urls, store });
+    await settle(laptop.flush());
+    expect(await settle(laptop.fetch('settings'))).toBeNull();
+    expect(received(relays[0]!, 'EVENT')).toEqual([]);
+    expect(laptop.errors).toMatchObject([{ code: 'STORE_FAILED' }]);
+    await settle(laptop.publish('settings', 'next', { waitFor: 'replicated' }));
+    expect(await settle(make().fetch('settings'))).toMatchObject({ payload: 'next' });
+    expect(await inner.get(`unreadable/${key}`)).toBe(damaged);
+  },
+);
+
 // Found by `npm run fuzz -- store --seed 1`, entry 15.
 test.each(['', 'x'.repeat(5_000), 'a\u0000b', '\ud800'])(
   'a stored device id that no event can carry (%j) is replaced, and the device writes on',
-  async (stored) => {
+  async (damaged) => {
     const store = memoryStore();
-    await store.update([], () => new Map([['device-id', stored]]));
+    await store.update([], () => new Map([['device-id', damaged]]));
     const sync = createNostrSync({ store, signer: secretKeySigner(KEY) });
     try {
       expect((await sync.publish('settings', 1)).stage).toBe('saved');
