@@ -116,6 +116,20 @@ describe('a value in pieces', () => {
     );
     expect(() => join({ ...manifest, sha256: '0'.repeat(64) }, pieces)).toThrow(/not what the manifest says/);
   });
+
+  test('is not made of a piece that inflates to more than a piece may have, or than the whole', async () => {
+    const json = JSON.stringify(valueOf(400_000, 1, true));
+    const larger = await inPieces(json, { ...NORMAL, maxPieceBytes: 4 * NORMAL.maxPieceBytes });
+    const [[name, piece]] = [...larger.pieces] as [[string, Uint8Array]];
+    const text = await pieceText(piece, zlibCompression);
+    await expect(readPiece(text, name, larger.manifest, zlibCompression)).rejects.toThrow();
+    const { manifest, pieces } = await inPieces(json);
+    const [[own, fitting]] = [...pieces] as [[string, Uint8Array]];
+    const fits = await pieceText(fitting, zlibCompression);
+    expect(await readPiece(fits, own, manifest, zlibCompression)).toEqual(fitting);
+    const smaller = { ...manifest, size: fitting.length - 1 };
+    await expect(readPiece(fits, own, smaller, zlibCompression)).rejects.toThrow();
+  });
 });
 
 describe('a value in one event', () => {

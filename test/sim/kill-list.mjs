@@ -829,6 +829,10 @@ const PIECES_OUT = [
         'undefined',
       ],
     ],
+    test: [
+      'test/sync/large.test.ts',
+      'alone that refuses a newer value: the older one and its pieces are still on the device',
+    ],
   },
   {
     name: 'pieces of a value that was replaced are sent all the same',
@@ -857,8 +861,14 @@ const PIECES_OUT = [
   {
     name: 'pieces are not read back',
     patches: [
-      ['sync', "if (end === 'complete' && sent.length > 0)", "if (end === 'complete' && sent.length < 0)"],
+      ['sync/pieces.ts', 'if (sent.length > 0)', 'if (sent.length < 0)'],
+      [
+        'sync/record.ts',
+        "return states.includes('acknowledged') ? 'acknowledged' : delivery;",
+        'return delivery;',
+      ],
     ],
+    test: ['test/sync/large.test.ts', 'that says OK to a piece and loses it is found out, and sent it again'],
   },
   {
     name: 'a destroyed piece is not made anew',
@@ -960,11 +970,24 @@ const PIECES_IN = [
         'if (at !== bytes.length || bytesToHex(sha256(bytes)) !== manifest.sha256)',
         'if (at < 0)',
       ],
+      [
+        'protocol/chunks.ts',
+        'return decoder.decode(bytes);',
+        'return decoder.decode(bytes.subarray(0, at));',
+      ],
+    ],
+    test: [
+      'test/sync/large.test.ts',
+      'everywhere leave the older value shown, or a clear error; once they come, the value is',
     ],
   },
   {
     name: 'what is incomplete counts as unreadable',
     patches: [['sync/reader.ts', "['SIGNER_NOT_SET', 'INCOMPLETE', ", "['SIGNER_NOT_SET', "]],
+    test: [
+      'test/sync/large.test.ts',
+      'everywhere leave the older value shown, or a clear error; once they come, the value is',
+    ],
   },
   {
     name: 'INCOMPLETE is not told',
@@ -1053,6 +1076,10 @@ const PIECES_IN = [
         'Infinity + Math.min(manifest.size, MAX_PIECE_BYTES)',
       ],
     ],
+    test: [
+      'test/protocol/chunks.test.ts',
+      'is not made of a piece that inflates to more than a piece may have, or than the whole',
+    ],
   },
   {
     name: 'a deflated value inflates without end',
@@ -1067,12 +1094,10 @@ const PIECES_IN = [
   },
   {
     name: 'a relay that shows the manifest has the pieces',
-    patches: [
-      [
-        'sync/reconcile.ts',
-        'lacking.get(relay)?.has(name) !== true',
-        'lacking.get(relay)?.has(name) !== undefined',
-      ],
+    patches: [['sync/reconcile.ts', 'lacking.get(relay)?.has(name) !== true', "typeof relay === 'string'"]],
+    test: [
+      'test/sync/large.test.ts',
+      'that shows a value without some of its pieces gets them from whoever has read it',
     ],
   },
 ];

@@ -543,6 +543,52 @@ describe('a relay', () => {
     });
     expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'older' });
   });
+
+  test('alone that refuses a newer value: the older one and its pieces are still on the device', async () => {
+    const { relays, device: make, settle } = world({});
+    const store = kept();
+    const laptop = make({ ...LARGE, store });
+    const older = valueOf(120_000, 1, true);
+    await settle(laptop.publish('settings', older, { waitFor: 'replicated' }));
+    const there = [...(await store.list('piece/')).keys()];
+    relays[0]!.misbehave({ refuse: 'blocked: no more' });
+    await expect(settle(laptop.publish('settings', valueOf(120_000, 2, true)))).rejects.toMatchObject({
+      code: 'NO_RELAYS_ACCEPTED',
+    });
+    await settle(laptop.close());
+    expect([...(await store.list('piece/')).keys()]).toEqual(there);
+    relays[0]!.misbehave({ refuseConnections: true });
+    const again = make({ ...LARGE, store });
+    expect((await settle(again.fetch('settings')))?.payload).toEqual(older);
+    expect(again.errors).toEqual([]);
+  });
+
+  test('that says OK to a piece and loses it is found out, and sent it again', async () => {
+    const { relays, device: make, settle } = world({});
+    const laptop = make(LARGE);
+    const value = valueOf(120_000, 1, true);
+    const total = (await settle(laptop.publish('settings', value, { waitFor: 'delivered' }))).pieces!.total;
+    const lost = pieces(relays[0]!)[1]!;
+    relays[0]!.restore(relays[0]!.events().filter(({ id }) => id !== lost.id));
+    await settle(laptop.publish('settings', value, { waitFor: 'replicated' }));
+    expect(pieces(relays[0]!)).toHaveLength(total);
+    expect((await settle(make(LARGE).fetch('settings')))?.payload).toEqual(value);
+  });
+
+  test('that shows a value without some of its pieces gets them from whoever has read it', async () => {
+    const { relays, device: make, settle } = world({ latencyMs: 100 }, {});
+    const laptop = make(LARGE);
+    const value = valueOf(120_000, 1, true);
+    await settle(laptop.publish('settings', value, { waitFor: 'replicated' }));
+    await settle(laptop.close());
+    const all = pieces(relays[1]!);
+    const lost = new Set(all.slice(1, 3).map(({ id }) => id));
+    relays[1]!.restore(relays[1]!.events().filter(({ id }) => !lost.has(id)));
+    const phone = make(LARGE);
+    expect((await settle(phone.fetch('settings')))?.payload).toEqual(value);
+    await settle(phone.flush());
+    expect(pieces(relays[1]!)).toEqual(all);
+  });
 });
 
 describe('a device that ends', () => {
