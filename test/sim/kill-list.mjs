@@ -751,7 +751,10 @@ const TABS = [
         'if (isClosed) return; local = ports.open();',
       ],
     ],
-    test: ['test/sync/tabs.test.ts', 'what a follower saved and could not tell before it died is delivered'],
+    test: [
+      'test/sync/tabs.test.ts',
+      'what a leader saved and could not tell before it died is delivered by the next',
+    ],
   },
   {
     name: 'a late save is not told to the other tabs',
@@ -839,13 +842,16 @@ const PIECES_OUT = [
     patches: [
       [
         'sync',
-        'unschedule(lane, address); if (pieces.has(address)) continue;',
+        'queue.unschedule(address); if (pieces.has(address)) continue;',
         'if (pieces.has(address) || !pieces.has(address)) continue;',
       ],
       ['sync', 'replica.get(category)?.pieces?.some((one) => one.name === name) === true', 'true'],
       ['sync/replica.ts', 'if (!kept.has(name)) writes.set(pieceKeyOf(dTag, name), null);', 'void kept;'],
     ],
-    test: ['test/sync/large.test.ts', 'that was made offline drops the pieces that nobody sent'],
+    test: [
+      'test/sync/large.test.ts',
+      'that is made while the value before is on its way drops the pieces that were not sent yet',
+    ],
   },
   {
     name: 'each version has a chunk key of its own',

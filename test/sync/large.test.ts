@@ -169,6 +169,27 @@ describe('an edit of a large value', () => {
     expect(pieces(relays[0]!)).toHaveLength(last);
   });
 
+  test('that is made while the value before is on its way drops the pieces that were not sent yet', async () => {
+    const {
+      relays,
+      clock,
+      device: make,
+      settle,
+    } = world({
+      limits: { writeRate: { burst: 3, perMinute: 6 } },
+    });
+    const laptop = make(LARGE);
+    const former = (await settle(laptop.publish('settings', valueOf(200_000, 1, true)))).pieces!.total;
+    const sent = pieces(relays[0]!).length;
+    expect(sent).toBeLessThan(former);
+    const value = valueOf(120_000, 2, true);
+    const { total } = (await settle(laptop.publish('settings', value, { waitFor: 'saved' }))).pieces!;
+    await settle(laptop.flush(), HOUR);
+    await clock.advance(60_000);
+    expect(pieces(relays[0]!)).toHaveLength(sent + total);
+    expect((await settle(make(LARGE).fetch('settings')))?.payload).toEqual(value);
+  });
+
   test('that two devices made without seeing each other is a conflict, told with both values whole', async () => {
     const { urls, relays, device: make, settle } = world({});
     const base = valueOf(120_000, 1, true);
