@@ -241,8 +241,8 @@ const OUTBOX = [
     patches: [
       [
         'sync',
-        'default: scheduleAgain(lane, dTag, event.id, againMs(event, answer, count));',
-        "default: if (count >= 3) return void replica.apply(dTag, { type: 'answered', relay, id: event.id, delivery: 'refused' }); scheduleAgain(lane, dTag, event.id, againMs(event, answer, count));",
+        'const delayMs = lane.queue.againMs(event, sent);',
+        "if (sent.count >= 3) return void replica.apply(dTag, { type: 'answered', relay, id: event.id, delivery: 'refused' }); const delayMs = lane.queue.againMs(event, sent);",
       ],
     ],
   },
@@ -776,9 +776,13 @@ const PIECES_OUT = [
     patches: [
       [
         'sync',
-        'if (missing.length === 0) return scheduleOnce(lane, dTag, record.event!.id); unschedule(lane, dTag);',
-        'scheduleOnce(lane, dTag, record.event!.id); if (missing.length === 0) return;',
+        'queue.unschedule(dTag); scheduled.set(dTag, known);',
+        'queue.scheduleOnce(dTag, record.event!.id); scheduled.set(dTag, known);',
       ],
+    ],
+    test: [
+      'test/sync/large.test.ts',
+      'between any two pieces leaves the older value readable, and goes on after its restart without a signer',
     ],
   },
   {
@@ -791,9 +795,13 @@ const PIECES_OUT = [
       ],
       [
         'sync',
-        'filter(([, { deliveries }]) => !deliveries.has(lane.relay.url))',
+        'filter(([, { deliveries }]) => !deliveries.has(url))',
         'filter(([, { deliveries }]) => deliveries.size === 0)',
       ],
+    ],
+    test: [
+      'test/sync/large.test.ts',
+      'that shows a value without some of its pieces gets them from whoever has read it',
     ],
   },
   {
