@@ -23,8 +23,13 @@ const SMALL = { maxTextBytes: 40_960, maxPieceBytes: 9_216 };
 
 type InPieces = Extract<Layout, { readonly format: typeof CHUNKED }>;
 
-async function inPieces(json: string, limits = NORMAL, base?: Manifest): Promise<InPieces> {
-  const ports = { base: async () => base, randomBytes, compression: zlibCompression };
+async function inPieces(
+  json: string,
+  limits = NORMAL,
+  base?: Manifest,
+  random: (length: number) => Uint8Array = randomBytes,
+): Promise<InPieces> {
+  const ports = { base: async () => base, randomBytes: random, compression: zlibCompression };
   const layout = await layOut(json, limits, ports);
   if (layout.format !== CHUNKED) throw new Error(`expected pieces, got ${layout.format}`);
   return layout;
@@ -86,7 +91,8 @@ describe('a value in pieces', () => {
 
   test('keeps all pieces but the edited under the key of the version before, and none without it', async () => {
     const before = JSON.stringify(valueOf(400_000, 1, true));
-    const first = await inPieces(before);
+    // The key says where the cuts fall: with one in a few hundred they take more than five pieces to meet again.
+    const first = await inPieces(before, NORMAL, undefined, (length) => new Uint8Array(length).fill(1));
     for (const at of [10, 100_000, 200_000, 399_000]) {
       const after = `${before.slice(0, at)}${'a'.repeat(1_000)}${before.slice(at)}`;
       const second = await inPieces(after, NORMAL, first.manifest);
@@ -115,6 +121,20 @@ describe('a value in pieces', () => {
       /not what the manifest says/,
     );
     expect(() => join({ ...manifest, sha256: '0'.repeat(64) }, pieces)).toThrow(/not what the manifest says/);
+  });
+
+  test('is not made of a piece that inflates to more than a piece may have, or than the whole', async () => {
+    const json = JSON.stringify(valueOf(400_000, 1, true));
+    const larger = await inPieces(json, { ...NORMAL, maxPieceBytes: 4 * NORMAL.maxPieceBytes });
+    const [[name, piece]] = [...larger.pieces] as [[string, Uint8Array]];
+    const text = await pieceText(piece, zlibCompression);
+    await expect(readPiece(text, name, larger.manifest, zlibCompression)).rejects.toThrow();
+    const { manifest, pieces } = await inPieces(json);
+    const [[own, fitting]] = [...pieces] as [[string, Uint8Array]];
+    const fits = await pieceText(fitting, zlibCompression);
+    expect(await readPiece(fits, own, manifest, zlibCompression)).toEqual(fitting);
+    const smaller = { ...manifest, size: fitting.length - 1 };
+    await expect(readPiece(fits, own, smaller, zlibCompression)).rejects.toThrow();
   });
 });
 

@@ -252,8 +252,8 @@ const OUTBOX = [
     patches: [
       [
         'sync',
-        'default: scheduleAgain(lane, dTag, event.id, againMs(event, answer, count));',
-        "default: if (count >= 3) return void replica.apply(dTag, { type: 'answered', relay, id: event.id, delivery: 'refused' }); scheduleAgain(lane, dTag, event.id, againMs(event, answer, count));",
+        'const delayMs = lane.queue.againMs(event, sent);',
+        "if (sent.count >= 3) return void replica.apply(dTag, { type: 'answered', relay, id: event.id, delivery: 'refused' }); const delayMs = lane.queue.againMs(event, sent);",
       ],
     ],
   },
@@ -766,7 +766,10 @@ const TABS = [
         'if (isClosed) return; local = ports.open();',
       ],
     ],
-    test: ['test/sync/tabs.test.ts', 'what a follower saved and could not tell before it died is delivered'],
+    test: [
+      'test/sync/tabs.test.ts',
+      'what a leader saved and could not tell before it died is delivered by the next',
+    ],
   },
   {
     name: 'a late save is not told to the other tabs',
@@ -788,9 +791,13 @@ const PIECES_OUT = [
     patches: [
       [
         'sync',
-        'if (missing.length === 0) return scheduleOnce(lane, dTag, record.event!.id); unschedule(lane, dTag);',
-        'scheduleOnce(lane, dTag, record.event!.id); if (missing.length === 0) return;',
+        'queue.unschedule(dTag); scheduled.set(dTag, known);',
+        'queue.scheduleOnce(dTag, record.event!.id); scheduled.set(dTag, known);',
       ],
+    ],
+    test: [
+      'test/sync/large.test.ts',
+      'between any two pieces leaves the older value readable, and goes on after its restart without a signer',
     ],
   },
   {
@@ -803,9 +810,13 @@ const PIECES_OUT = [
       ],
       [
         'sync',
-        'filter(([, { deliveries }]) => !deliveries.has(lane.relay.url))',
+        'filter(([, { deliveries }]) => !deliveries.has(url))',
         'filter(([, { deliveries }]) => deliveries.size === 0)',
       ],
+    ],
+    test: [
+      'test/sync/large.test.ts',
+      'that shows a value without some of its pieces gets them from whoever has read it',
     ],
   },
   {
@@ -844,19 +855,26 @@ const PIECES_OUT = [
         'undefined',
       ],
     ],
+    test: [
+      'test/sync/large.test.ts',
+      'alone that refuses a newer value: the older one and its pieces are still on the device',
+    ],
   },
   {
     name: 'pieces of a value that was replaced are sent all the same',
     patches: [
       [
         'sync',
-        'unschedule(lane, address); if (pieces.has(address)) continue;',
+        'queue.unschedule(address); if (pieces.has(address)) continue;',
         'if (pieces.has(address) || !pieces.has(address)) continue;',
       ],
       ['sync', 'replica.get(category)?.pieces?.some((one) => one.name === name) === true', 'true'],
       ['sync/replica.ts', 'if (!kept.has(name)) writes.set(pieceKeyOf(dTag, name), null);', 'void kept;'],
     ],
-    test: ['test/sync/large.test.ts', 'that was made offline drops the pieces that nobody sent'],
+    test: [
+      'test/sync/large.test.ts',
+      'that is made while the value before is on its way drops the pieces that were not sent yet',
+    ],
   },
   {
     name: 'each version has a chunk key of its own',
@@ -872,8 +890,14 @@ const PIECES_OUT = [
   {
     name: 'pieces are not read back',
     patches: [
-      ['sync', "if (end === 'complete' && sent.length > 0)", "if (end === 'complete' && sent.length < 0)"],
+      ['sync/pieces.ts', 'if (sent.length > 0)', 'if (sent.length < 0)'],
+      [
+        'sync/record.ts',
+        "return states.includes('acknowledged') ? 'acknowledged' : delivery;",
+        'return delivery;',
+      ],
     ],
+    test: ['test/sync/large.test.ts', 'that says OK to a piece and loses it is found out, and sent it again'],
   },
   {
     name: 'a destroyed piece is not made anew',
@@ -972,11 +996,24 @@ const PIECES_IN = [
         'if (at !== bytes.length || bytesToHex(sha256(bytes)) !== manifest.sha256)',
         'if (at < 0)',
       ],
+      [
+        'protocol/chunks.ts',
+        'return decoder.decode(bytes);',
+        'return decoder.decode(bytes.subarray(0, at));',
+      ],
+    ],
+    test: [
+      'test/sync/large.test.ts',
+      'everywhere leave the older value shown, or a clear error; once they come, the value is',
     ],
   },
   {
     name: 'what is incomplete counts as unreadable',
     patches: [['sync/reader.ts', "['SIGNER_NOT_SET', 'INCOMPLETE', ", "['SIGNER_NOT_SET', "]],
+    test: [
+      'test/sync/large.test.ts',
+      'everywhere leave the older value shown, or a clear error; once they come, the value is',
+    ],
   },
   {
     name: 'INCOMPLETE is not told',
@@ -1065,6 +1102,10 @@ const PIECES_IN = [
         'Infinity + Math.min(manifest.size, MAX_PIECE_BYTES)',
       ],
     ],
+    test: [
+      'test/protocol/chunks.test.ts',
+      'is not made of a piece that inflates to more than a piece may have, or than the whole',
+    ],
   },
   {
     name: 'a deflated value inflates without end',
@@ -1079,12 +1120,10 @@ const PIECES_IN = [
   },
   {
     name: 'a relay that shows the manifest has the pieces',
-    patches: [
-      [
-        'sync/reconcile.ts',
-        'lacking.get(relay)?.has(name) !== true',
-        'lacking.get(relay)?.has(name) !== undefined',
-      ],
+    patches: [['sync/reconcile.ts', 'lacking.get(relay)?.has(name) !== true', "typeof relay === 'string'"]],
+    test: [
+      'test/sync/large.test.ts',
+      'that shows a value without some of its pieces gets them from whoever has read it',
     ],
   },
 ];

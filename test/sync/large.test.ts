@@ -169,6 +169,27 @@ describe('an edit of a large value', () => {
     expect(pieces(relays[0]!)).toHaveLength(last);
   });
 
+  test('that is made while the value before is on its way drops the pieces that were not sent yet', async () => {
+    const {
+      relays,
+      clock,
+      device: make,
+      settle,
+    } = world({
+      limits: { writeRate: { burst: 3, perMinute: 6 } },
+    });
+    const laptop = make(LARGE);
+    const former = (await settle(laptop.publish('settings', valueOf(200_000, 1, true)))).pieces!.total;
+    const sent = pieces(relays[0]!).length;
+    expect(sent).toBeLessThan(former);
+    const value = valueOf(120_000, 2, true);
+    const { total } = (await settle(laptop.publish('settings', value, { waitFor: 'saved' }))).pieces!;
+    await settle(laptop.flush(), HOUR);
+    await clock.advance(60_000);
+    expect(pieces(relays[0]!)).toHaveLength(sent + total);
+    expect((await settle(make(LARGE).fetch('settings')))?.payload).toEqual(value);
+  });
+
   test('that two devices made without seeing each other is a conflict, told with both values whole', async () => {
     const { urls, relays, device: make, settle } = world({});
     const base = valueOf(120_000, 1, true);
@@ -542,6 +563,52 @@ describe('a relay', () => {
       code: 'NO_RELAYS_ACCEPTED',
     });
     expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'older' });
+  });
+
+  test('alone that refuses a newer value: the older one and its pieces are still on the device', async () => {
+    const { relays, device: make, settle } = world({});
+    const store = kept();
+    const laptop = make({ ...LARGE, store });
+    const older = valueOf(120_000, 1, true);
+    await settle(laptop.publish('settings', older, { waitFor: 'replicated' }));
+    const there = [...(await store.list('piece/')).keys()];
+    relays[0]!.misbehave({ refuse: 'blocked: no more' });
+    await expect(settle(laptop.publish('settings', valueOf(120_000, 2, true)))).rejects.toMatchObject({
+      code: 'NO_RELAYS_ACCEPTED',
+    });
+    await settle(laptop.close());
+    expect([...(await store.list('piece/')).keys()]).toEqual(there);
+    relays[0]!.misbehave({ refuseConnections: true });
+    const again = make({ ...LARGE, store });
+    expect((await settle(again.fetch('settings')))?.payload).toEqual(older);
+    expect(again.errors).toEqual([]);
+  });
+
+  test('that says OK to a piece and loses it is found out, and sent it again', async () => {
+    const { relays, device: make, settle } = world({});
+    const laptop = make(LARGE);
+    const value = valueOf(120_000, 1, true);
+    const total = (await settle(laptop.publish('settings', value, { waitFor: 'delivered' }))).pieces!.total;
+    const lost = pieces(relays[0]!)[1]!;
+    relays[0]!.restore(relays[0]!.events().filter(({ id }) => id !== lost.id));
+    await settle(laptop.publish('settings', value, { waitFor: 'replicated' }));
+    expect(pieces(relays[0]!)).toHaveLength(total);
+    expect((await settle(make(LARGE).fetch('settings')))?.payload).toEqual(value);
+  });
+
+  test('that shows a value without some of its pieces gets them from whoever has read it', async () => {
+    const { relays, device: make, settle } = world({ latencyMs: 100 }, {});
+    const laptop = make(LARGE);
+    const value = valueOf(120_000, 1, true);
+    await settle(laptop.publish('settings', value, { waitFor: 'replicated' }));
+    await settle(laptop.close());
+    const all = pieces(relays[1]!);
+    const lost = new Set(all.slice(1, 3).map(({ id }) => id));
+    relays[1]!.restore(relays[1]!.events().filter(({ id }) => !lost.has(id)));
+    const phone = make(LARGE);
+    expect((await settle(phone.fetch('settings')))?.payload).toEqual(value);
+    await settle(phone.flush());
+    expect(pieces(relays[1]!)).toEqual(all);
   });
 });
 
