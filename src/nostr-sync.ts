@@ -154,7 +154,8 @@ export function createEngine<Categories extends object>(
   lifecycle.catch(() => undefined);
   if (options.signer !== undefined) {
     setSigner(options.signer).catch((error: unknown) => {
-      if (isNostrSyncError(error)) emitter.emit('error', error);
+      // Whoever closes at once knows why nobody was signed in.
+      if (isNostrSyncError(error) && closing === undefined) emitter.emit('error', error);
     });
   }
 

@@ -145,7 +145,8 @@ export function createOutbox(ports: {
   /** The next may go out; this one again, where it is owed again since. */
   function settled(lane: Lane, category: string, dTag: string, version: string): void {
     lane.queue.vacate(dTag, version);
-    if (isOwed(replica.peek(category), lane.relay.url)) update(lane, category);
+    if (!lane.queue.isScheduled(dTag) && isOwed(replica.peek(category), lane.relay.url))
+      update(lane, category);
     lane.queue.pump();
   }
 

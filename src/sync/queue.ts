@@ -38,6 +38,7 @@ export interface Queue {
   unschedule(dTag: string): void;
   /** All that is delayed goes now. */
   hurry(): void;
+  isScheduled(dTag: string): boolean;
   /** Whether it is scheduled, or this version of it was sent and is not forgotten. */
   isUnderWay(dTag: string, version: string | undefined): boolean;
   /** It got through, or is not wanted any more: how often it was sent does not count any more. */
@@ -81,6 +82,8 @@ export function createQueue(
   /** How long that wait was meant to be. */
   let holdMs = 0;
   let cancelPause = (): void => undefined;
+
+  const isScheduled = (dTag: string): boolean => ready.has(dTag) || delayed.has(dTag);
 
   function unschedule(dTag: string): void {
     ready.delete(dTag);
@@ -156,15 +159,14 @@ export function createQueue(
       const sent = attempts.get(dTag);
       if (sent?.version !== version) return schedule(dTag, 0);
       // It was sent before: the relay has lost it, or the connection. Twice that may happen, then it looks like a habit.
-      if (!ready.has(dTag) && !delayed.has(dTag))
-        schedule(dTag, sent.count < 3 ? 0 : retryMs(sent.count - 3, randomBytes));
+      if (!isScheduled(dTag)) schedule(dTag, sent.count < 3 ? 0 : retryMs(sent.count - 3, randomBytes));
     },
     unschedule,
     hurry: () => {
       for (const dTag of [...delayed.keys()]) schedule(dTag, 0);
     },
-    isUnderWay: (dTag, version) =>
-      ready.has(dTag) || delayed.has(dTag) || attempts.get(dTag)?.version === version,
+    isScheduled,
+    isUnderWay: (dTag, version) => isScheduled(dTag) || attempts.get(dTag)?.version === version,
     forget: (dTag) => void attempts.delete(dTag),
     occupy: (dTag, version) => {
       hold(intervalMs);

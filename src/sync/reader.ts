@@ -80,7 +80,9 @@ export function createReader(ports: {
     };
     if (isTombstone(event)) return { ...about, payload: null, deleted: true };
     try {
-      return { ...about, payload: decodePayload(await ports.content.textOf(event, dTag)) };
+      const payload = decodePayload(await ports.content.textOf(event, dTag));
+      void replica.apply(dTag, { type: 'read', id: event.id });
+      return { ...about, payload };
     } catch (cause) {
       const record = replica.get(dTag);
       const isOutdated = record?.event?.id !== event.id && record?.before?.id !== event.id;

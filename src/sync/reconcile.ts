@@ -17,7 +17,7 @@
  */
 
 import { covers, vectorOf } from '../protocol/causality.ts';
-import type { VerifiedEvent } from '../protocol/event.ts';
+import { isTombstone, type VerifiedEvent } from '../protocol/event.ts';
 import { compareEvents } from '../protocol/order.ts';
 import { MAX_ORPHANS } from '../protocol/limits.ts';
 import {
@@ -91,8 +91,8 @@ export type Input =
     }
   /** The relay was removed or its settings changed: what it said does not count any more. */
   | { readonly type: 'forget-relay'; readonly relay: string }
-  /** The head `id` could not be decrypted or parsed. */
-  | { readonly type: 'unreadable'; readonly id: string }
+  /** The head `id` was read, or could not be decrypted or parsed. */
+  | { readonly type: 'read' | 'unreadable'; readonly id: string }
   /** Nothing new: the store failed to take the record, or holds one that cannot be used, and is asked again. */
   | { readonly type: 'resave' };
 
@@ -166,6 +166,11 @@ export function reconcile(
     }
     case 'resave':
       return { record, effects: [] };
+    case 'read':
+      // Where nothing was before it, nothing depends on that.
+      return change(record, input.id, (head) =>
+        head.before === undefined || isKnownReadable(head) ? head : { ...head, isRead: true },
+      );
     case 'unreadable':
       return change(record, input.id, (head) => (head.unreadable ? head : { ...head, unreadable: true }));
     case 'forget-relay': {
@@ -197,6 +202,7 @@ function withdraw(record: HeadRecord | undefined, id: string): Outcome {
       deliveries: new Map(),
       own: { ...record.own!, lost: true },
       unreadable: false,
+      isRead: false,
       pieces: record.piecesBefore,
       piecesBefore: undefined,
       orphans: orphansOf(record, record.piecesBefore),
@@ -303,6 +309,7 @@ function write(
       before: isRenewal === true ? record?.before : readableOf(record),
       own: { device, id: event.id, stamp: event.created_at, acknowledged: false, lost: false },
       unreadable: false,
+      isRead: false,
       pieces: names && pieces,
       piecesBefore: isRenewal === true ? record?.piecesBefore : readablePiecesOf(record),
       proven: record?.proven ?? EMPTY_RECORD.proven,
@@ -366,15 +373,17 @@ function shown(
 
   const own = record?.own;
   const overwritten = own !== undefined && !own.lost && overwrites(event, own);
+  const isUntried = record?.before !== undefined && !isKnownReadable(record);
   const advanced: HeadRecord = {
     event,
     // Its writer sends it to all of them: they are asked before they are sent it.
     deliveries: new Map(relays.map((url) => [url, url === relay ? 'confirmed' : 'unseen'])),
-    before: readableOf(record),
+    before: isUntried ? record!.before : readableOf(record),
     own: overwritten ? { ...own, lost: true } : own,
     unreadable: false,
+    isRead: false,
     pieces: undefined,
-    piecesBefore: readablePiecesOf(record),
+    piecesBefore: isUntried ? record!.piecesBefore : readablePiecesOf(record),
     proven: record?.proven ?? EMPTY_RECORD.proven,
     // Which pieces a head in pieces shares with the former is known once it is whole.
     orphans: isInPieces(event) ? (record?.orphans ?? []) : orphansOf(record),
@@ -383,6 +392,12 @@ function shown(
   const effects: Effect[] = [{ type: 'advanced', event }];
   if (overwritten && head !== undefined) effects.push({ type: 'conflict', mine: head, theirs: event });
   return { record: advanced, effects };
+}
+
+/** Whether the head can be read, by all that is known: one in pieces is whole only where its manifest was right. */
+function isKnownReadable(record: HeadRecord): boolean {
+  const head = record.event!;
+  return record.isRead || isOwnHead(record) || isInPieces(head) || isTombstone(head);
 }
 
 /** Whether `event` was written without having seen our write. */

@@ -58,6 +58,8 @@ export interface HeadRecord<E extends NostrEvent = VerifiedEvent> {
   readonly own: OwnWrite | undefined;
   /** The head could not be decrypted or parsed. */
   readonly unreadable: boolean;
+  /** The head was read, and so replaces `before` as what is shown while the next cannot be read. */
+  readonly isRead: boolean;
   /** The pieces of a head in pieces, once all of them are in the store; of any other head none. */
   readonly pieces: readonly Piece[] | undefined;
   /** Those of `before`. */
@@ -77,6 +79,7 @@ export const EMPTY_RECORD: HeadRecord<never> = {
   before: undefined,
   own: undefined,
   unreadable: false,
+  isRead: false,
   pieces: undefined,
   piecesBefore: undefined,
   proven: new Map(),
@@ -191,7 +194,8 @@ export function parseRecord(text: string): HeadRecord<NostrEvent> | undefined {
     if (!deliveries.every(([, delivery]) => DELIVERIES.has(delivery))) return undefined;
     const first = {
       ...EMPTY_RECORD,
-      ...{ event, deliveries: new Map(deliveries), before, own, unreadable: stored['unreadable'] === true },
+      ...{ event, deliveries: new Map(deliveries), before, own },
+      ...{ unreadable: stored['unreadable'] === true, isRead: stored['isRead'] === true },
     };
     if (!hasPieces) return first;
     const proven = Object.entries(stored['proven'] as Listed<string>);

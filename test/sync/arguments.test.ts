@@ -129,3 +129,9 @@ test('__proto__ is a category like any other', async () => {
   ]);
   expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
 });
+
+test('an engine that is closed at once has no error to tell', async () => {
+  const sync = device([]);
+  await sync.close();
+  expect(sync.errors).toEqual([]);
+});

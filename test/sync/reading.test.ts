@@ -1,7 +1,7 @@
 /** Reading truthfully: what is known, what is unknown, what is news, and what cannot be read. */
 
 import { describe, expect, test, vi } from 'vitest';
-import { memoryStore, type FetchResult } from '../../src/node.ts';
+import { memoryStore, type FetchResult, type NostrEvent } from '../../src/node.ts';
 import { device, received, relay, world, written } from './devices.ts';
 
 const now = (): number => Math.floor(Date.now() / 1000);
@@ -113,6 +113,48 @@ describe('syncAll', () => {
       expect(await laptop.fetch('settings')).toMatchObject({ payload: 'repaired' });
     },
   );
+});
+
+describe('the last good value', () => {
+  const bad = (created_at: number): NostrEvent => written({ content: 'junk', created_at });
+
+  /** What is shown after all these came to a device at once. */
+  async function shownAfter(...events: readonly NostrEvent[]): Promise<FetchResult | null> {
+    const { clock, relays, device: make, settle } = world({});
+    const laptop = make();
+    laptop.subscribe(['settings'], () => undefined);
+    await clock.advance(1_000);
+    for (const event of events) relays[0]!.inject(event);
+    await clock.advance(1_000);
+    return settle(laptop.fetch('settings'));
+  }
+
+  test('stays where several that cannot be read come at once', async () => {
+    const good = written({ payload: 'last good', created_at: 1 });
+    expect(await shownAfter(good, bad(2), bad(3), bad(4))).toMatchObject({ payload: 'last good' });
+  });
+
+  test('is none after a removal', async () => {
+    const [good, removal] = [written({ created_at: 1 }), written({ tags: [['deleted', '']], created_at: 2 })];
+    await expect(shownAfter(good, removal, bad(3), bad(4))).rejects.toMatchObject({ code: 'UNDECODABLE' });
+  });
+
+  test('is the newest that was shown, also after a restart', async () => {
+    const { url, relay: on } = await relay();
+    const store = { ...memoryStore(), close: async () => undefined };
+    for (const payload of ['older', 'last good']) {
+      on.inject(written({ payload, created_at: now() - 100 + payload.length }));
+      const laptop = device([url], { store });
+      expect(await laptop.fetch('settings')).toMatchObject({ payload });
+      await laptop.close();
+    }
+    for (const created_at of [now() - 50, now() - 49]) {
+      on.inject(bad(created_at));
+      const laptop = device([url], { store });
+      expect(await laptop.fetch('settings')).toMatchObject({ payload: 'last good' });
+      await laptop.close();
+    }
+  });
 });
 
 describe('poll', () => {
