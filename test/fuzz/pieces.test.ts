@@ -173,6 +173,7 @@ async function live(seed: number): Promise<void> {
     () => hostile.restore([...genuine.slice(0, random.below(genuine.length)), ...some(lies)]),
     () => hostile.inject(random.pick(genuine)),
     () => hostile.inject(random.pick(lies)),
+    () => lies.toReversed().forEach(hostile.inject),
     () => hostile.disconnectAll(),
     () => honest.behave(),
     () => (honest.misbehave({ refuseConnections: true }), honest.disconnectAll()),
