@@ -355,18 +355,23 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
   // Sending
 
   function write(message: ClientMessage): boolean {
+    return writeText(JSON.stringify(message));
+  }
+
+  function writeText(text: string): boolean {
     if (state !== 'open' || socket === undefined || socket.bufferedAmount > MAX_QUEUED_BYTES) return false;
-    socket.send(JSON.stringify(message));
+    socket.send(text);
     return true;
   }
 
   function publish(event: NostrEvent): Promise<Answer> {
     return new Promise((resolve) => {
       if (answers.has(event.id)) return resolve({ type: 'retry', reason: 'already on its way' });
-      const bytes = encoder.encode(JSON.stringify(event)).length;
+      const text = JSON.stringify(event);
+      const bytes = encoder.encode(text).length;
       if (bytes >= (ports.limits.get(url).refusedBytes ?? Infinity))
         return resolve({ type: 'too-large', reason: 'the relay takes no events of this size' });
-      if (!write(['EVENT', event]))
+      if (!writeText(`["EVENT",${text}]`))
         return resolve({ type: 'retry', reason: state === 'open' ? 'congested' : 'not connected' });
       const cancel = clock.after(OK_TIMEOUT_MS, () => settle({ type: 'retry', reason: 'no answer in time' }));
       const settle = (answer: Answer): void => {

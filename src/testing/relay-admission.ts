@@ -11,8 +11,13 @@ const AUTH_KIND = 22_242;
 const AUTH_WINDOW_S = 600;
 const encoder = new TextEncoder();
 
-export function utf8Length(text: string): number {
+function utf8Length(text: string): number {
   return encoder.encode(text).length;
+}
+
+/** Whether a text is more than `bytes` of UTF-8. A character is one to three of them: most texts need no count. */
+export function isLongerThan(text: string, bytes: number): boolean {
+  return text.length > bytes || (text.length * 3 > bytes && utf8Length(text) > bytes);
 }
 
 /** Reads an event strictly, leaving out fields that NIP-01 does not know. Returns the reason as a string. */
@@ -41,8 +46,8 @@ export function refuseEvent(
   event: NostrEvent,
   { limits, verifier, now }: AdmissionContext,
 ): string | undefined {
-  const size = utf8Length(JSON.stringify(event));
-  if (size > limits.maxEventBytes) return `invalid: event too large: ${size} bytes`;
+  const text = JSON.stringify(event);
+  if (isLongerThan(text, limits.maxEventBytes)) return `invalid: event too large: ${utf8Length(text)} bytes`;
   if (event.kind === AUTH_KIND) return 'invalid: kind 22242 belongs in AUTH';
   if (event.created_at > now + limits.createdAtUpperLimit) return 'invalid: created_at too late';
   if (event.created_at < now - limits.createdAtLowerLimit) return 'invalid: created_at too early';

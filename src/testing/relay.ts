@@ -6,7 +6,7 @@ import { createEventVerifier } from '../protocol/event-verifier.ts';
 import type { NostrEvent } from '../protocol/event.ts';
 import type { OpenSocket } from '../relay/socket.ts';
 import { createMemoryTransport } from './memory-transport.ts';
-import { createRateLimit, parseEvent, refuseAuth, refuseEvent, utf8Length } from './relay-admission.ts';
+import { createRateLimit, isLongerThan, parseEvent, refuseAuth, refuseEvent } from './relay-admission.ts';
 import { matchesFilter, parseFilter, selectEvents, type RelayFilter } from './relay-filter.ts';
 import {
   defaultRelayLimits,
@@ -100,6 +100,7 @@ export function createRelay(options: RelayOptions = {}): Relay {
   const mayWriteNow = createRateLimit(limits.writeRate, clock);
   const connections = new Set<Connection>();
   const frames: LoggedFrame[] = [];
+  const texts = new WeakMap<object, string>();
   let connectionCount = 0;
   let faults: RelayFaults = {};
   let stopFlood = (): void => {};
@@ -107,6 +108,7 @@ export function createRelay(options: RelayOptions = {}): Relay {
   const now = (): number => Math.floor(clock.now() / 1_000);
 
   function log(direction: 'in' | 'out', connection: Connection, frame: unknown): void {
+    if (frameLogSize === 0) return;
     frames.push({ direction, connection: connection.view.id, frame, at: clock.now() });
     if (frames.length > frameLogSize) frames.shift();
   }
@@ -119,12 +121,26 @@ export function createRelay(options: RelayOptions = {}): Relay {
     clock.after(delayMs, () => connection.held.shift()?.());
   }
 
+  /** The text of a frame; an event that goes out again and again is made into text once. */
+  function textOf(frame: OutgoingFrame): string {
+    if (typeof frame === 'string') return frame;
+    const [type, id, event] = frame;
+    if (type !== 'EVENT' || frame.length !== 3 || typeof event !== 'object' || event === null)
+      return JSON.stringify(frame);
+    let text = texts.get(event);
+    if (text === undefined) {
+      text = JSON.stringify(event);
+      texts.set(event, text);
+    }
+    return `["EVENT",${JSON.stringify(id)},${text}]`;
+  }
+
   function transmit(connection: Connection, frame: OutgoingFrame): void {
     if (connection.state !== 'open' || faults.silent === true) return;
     afterDelay(connection, () => {
       if (connection.state !== 'open') return;
       log('out', connection, frame);
-      connection.peer.send(typeof frame === 'string' ? frame : JSON.stringify(frame));
+      connection.peer.send(textOf(frame));
     });
   }
 
@@ -261,7 +277,7 @@ export function createRelay(options: RelayOptions = {}): Relay {
 
   function receive(connection: Connection, text: string): void {
     if (connection.state !== 'open' || faults.silent === true) return;
-    if (utf8Length(text) > limits.maxFrameBytes) return disconnect(connection, 'frame too large');
+    if (isLongerThan(text, limits.maxFrameBytes)) return disconnect(connection, 'frame too large');
     const frame = parseJson(text);
     log('in', connection, frame ?? text);
     if (!Array.isArray(frame)) return send(connection, 'NOTICE', 'error: expected a JSON array');

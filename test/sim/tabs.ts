@@ -15,7 +15,9 @@ function copyOf(value: unknown): unknown {
     return typeof value === 'function' ? structuredClone(value) : value;
   if (Array.isArray(value)) return value.map(copyOf);
   if (Object.getPrototypeOf(value) !== Object.prototype) return structuredClone(value);
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, copyOf(member)]));
+  const copy: Record<string, unknown> = {};
+  for (const [key, member] of Object.entries(value)) copy[key] = copyOf(member);
+  return copy;
 }
 
 export interface TabSet {
