@@ -378,12 +378,12 @@ function shown(
     event,
     // Its writer sends it to all of them: they are asked before they are sent it.
     deliveries: new Map(relays.map((url) => [url, url === relay ? 'confirmed' : 'unseen'])),
-    before: isUntried ? record!.before : readableOf(record),
+    before: isUntried ? record.before : readableOf(record),
     own: overwritten ? { ...own, lost: true } : own,
     unreadable: false,
     isRead: false,
     pieces: undefined,
-    piecesBefore: isUntried ? record!.piecesBefore : readablePiecesOf(record),
+    piecesBefore: isUntried ? record.piecesBefore : readablePiecesOf(record),
     proven: record?.proven ?? EMPTY_RECORD.proven,
     // Which pieces a head in pieces shares with the former is known once it is whole.
     orphans: isInPieces(event) ? (record?.orphans ?? []) : orphansOf(record),

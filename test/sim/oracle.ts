@@ -171,6 +171,8 @@ export function createOracle(ports: {
   const large = new Map<string, string>();
   const pieces = new Map<string, NostrEvent>();
   const parts = new Map<string, readonly string[]>();
+  /** By device, category and text: what every relay refused. */
+  const refusedTexts = new Set<string>();
   /** All that was signed, by id, with its JSON: where that text stands nothing has to be parsed. */
   const made = new Map<string, { readonly event: NostrEvent; readonly json: string }>();
   const devices = new Map<string, DeviceState>();
@@ -475,12 +477,15 @@ export function createOracle(ports: {
       call.state = 'rejected';
       const where = `${call.device} ${call.category}`;
       rejectionsOf.set(where, (rejectionsOf.get(where) ?? 0) + 1);
+      // Also where another call of the same value is rejected later, for a reason of its own.
+      if (code === 'NO_RELAYS_ACCEPTED') refusedTexts.add(`${call.device} ${call.category} ${call.text}`);
       if (!isRejected(call.category, call.text)) return;
       for (const entry of signed.values()) {
         if (entry.category !== call.category || entry.text !== call.text) continue;
         entry.isVoid = true;
         // Another device's write of the same value was rejected for reasons of its own.
-        if (code !== 'NO_RELAYS_ACCEPTED' && entry.isCarried && entry.device === call.device)
+        const isRefused = refusedTexts.has(`${call.device} ${call.category} ${call.text}`);
+        if (!isRefused && entry.isCarried && entry.device === call.device)
           violate('I6', `${call.device}: ${code} for ${describe(entry)}, which had gone out`);
         const head = stateOf(call.device).heads.get(call.category);
         if (head === entry)
