@@ -134,7 +134,6 @@ export function reconcile(
               deliveries: new Map(),
               own: { ...head.own!, lost: true },
               unreadable: false,
-              isRead: false,
               pieces: head.piecesBefore,
               piecesBefore: undefined,
               orphans: orphansOf(head, head.piecesBefore),
@@ -372,12 +371,12 @@ function shown(
     event,
     // Its writer sends it to all of them: they are asked before they are sent it.
     deliveries: new Map(relays.map((url) => [url, url === relay ? 'confirmed' : 'unseen'])),
-    before: isUntried ? record!.before : readableOf(record),
+    before: isUntried ? record.before : readableOf(record),
     own: overwritten ? { ...own, lost: true } : own,
     unreadable: false,
     isRead: false,
     pieces: undefined,
-    piecesBefore: isUntried ? record!.piecesBefore : readablePiecesOf(record),
+    piecesBefore: isUntried ? record.piecesBefore : readablePiecesOf(record),
     proven: record?.proven ?? EMPTY_RECORD.proven,
     // Which pieces a head in pieces shares with the former is known once it is whole.
     orphans: isInPieces(event) ? (record?.orphans ?? []) : orphansOf(record),
