@@ -126,7 +126,27 @@ export function reconcile(
     case 'assembled':
       return assembled(record, input);
     case 'withdraw':
+<<<<<<< HEAD
       return withdraw(record, input.id);
+=======
+      return change(record, input.id, (head) =>
+        isOwnHead(head)
+          ? // Its stamp stays the floor, but nobody will ever have seen it: what comes next is no conflict with it.
+            {
+              ...head,
+              event: head.before,
+              before: undefined,
+              deliveries: new Map(),
+              own: { ...head.own!, lost: true },
+              unreadable: false,
+              pieces: head.piecesBefore,
+              piecesBefore: undefined,
+              orphans: orphansOf(head, head.piecesBefore),
+              isBroken: false,
+            }
+          : head,
+      );
+>>>>>>> memory
     case 'lacking':
       return change(record, input.id, (head) =>
         deliveryOf(head, input.relay) === 'refused'
