@@ -126,27 +126,7 @@ export function reconcile(
     case 'assembled':
       return assembled(record, input);
     case 'withdraw':
-<<<<<<< HEAD
       return withdraw(record, input.id);
-=======
-      return change(record, input.id, (head) =>
-        isOwnHead(head)
-          ? // Its stamp stays the floor, but nobody will ever have seen it: what comes next is no conflict with it.
-            {
-              ...head,
-              event: head.before,
-              before: undefined,
-              deliveries: new Map(),
-              own: { ...head.own!, lost: true },
-              unreadable: false,
-              pieces: head.piecesBefore,
-              piecesBefore: undefined,
-              orphans: orphansOf(head, head.piecesBefore),
-              isBroken: false,
-            }
-          : head,
-      );
->>>>>>> memory
     case 'lacking':
       return change(record, input.id, (head) =>
         deliveryOf(head, input.relay) === 'refused'
@@ -222,7 +202,6 @@ function withdraw(record: HeadRecord | undefined, id: string): Outcome {
       deliveries: new Map(),
       own: { ...record.own!, lost: true },
       unreadable: false,
-      isRead: false,
       pieces: record.piecesBefore,
       piecesBefore: undefined,
       orphans: orphansOf(record, record.piecesBefore),
