@@ -284,11 +284,33 @@ const OUTBOX = [
     ],
   },
   {
+    name: 'what was sent goes out again while its answer is being saved',
+    patches: [
+      [
+        'sync',
+        'if (epoch === pauseEpoch) pace(answer);',
+        'inFlight.delete(dTag); if (epoch === pauseEpoch) pace(answer);',
+      ],
+    ],
+    kept: 'sent-again-while-answer-is-saved',
+  },
+  {
+    name: 'a withdrawal that comes too late rejects all the same',
+    patches: [
+      [
+        'sync',
+        'if (withdrawn.get(waiter.dTag) === event.id) return reject(waiter, reasons);',
+        'return reject(waiter, reasons);',
+      ],
+    ],
+    kept: 'newer-write-saved-before-withdrawal',
+  },
+  {
     name: 'a read-back that was not answered is not made again',
     patches: [
       [
         'sync',
-        "if (['acknowledged', 'unseen'].includes(deliveryOf(record, lane.relay.url))) audit(lane, dTag, delayMs);",
+        "if (['acknowledged', 'unseen', 'refused'].includes(delivery)) audit(lane, dTag, delayMs);",
         'void delayMs;',
       ],
     ],
