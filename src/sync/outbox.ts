@@ -92,7 +92,8 @@ export function createOutbox(ports: {
     if (delivery === 'acknowledged') audit(lane, dTag, CONFIRM_DELAY_MS);
     else if (delivery === 'unseen') audit(lane, dTag, SPREAD_DELAY_MS * (0.5 + randomFraction(randomBytes)));
     else {
-      lane.audits.delete(dTag);
+      // A look at a relay that refused the head is still wanted: it may have something newer.
+      if (delivery === 'confirmed') lane.audits.delete(dTag);
       lane.queue.forget(dTag);
       lane.pieces.forget(dTag);
     }
@@ -258,7 +259,11 @@ export function createOutbox(ports: {
 
   function open(lane: Lane): void {
     lane.queue.open();
-    for (const dTag of replica.dTags()) update(lane, dTag);
+    for (const dTag of replica.dTags()) {
+      update(lane, dTag);
+      // It may have something newer, and whether it was ever asked is not in the record.
+      if (replica.peek(dTag)?.deliveries.get(lane.relay.url) === 'refused') audit(lane, dTag, 0);
+    }
     armAudit(lane, firstAudit(lane));
   }
 

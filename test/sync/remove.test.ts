@@ -1,7 +1,7 @@
 /** Removing: a tombstone that wins like any write, and a deletion request below it for whoever heeds those. */
 
 import { expect, test, vi } from 'vitest';
-import type { FetchResult, NostrEvent } from '../../src/node.ts';
+import { memoryStore, type FetchResult, type NostrEvent } from '../../src/node.ts';
 import { device, PUBKEY, received, relay, stored } from './devices.ts';
 
 test('what one device removes is gone on all, and subscribers are told so', async () => {
@@ -74,6 +74,24 @@ test('a device whose write comes after a removal, and is refused for it, learns 
     expect(told).toMatchObject([{ category: 'settings', payload: null, deleted: true }]),
   );
   expect(JSON.stringify(one.relay.frames)).toContain('"deleted:');
+});
+
+test('and learns of it after a restart, where it was closed before the relay could tell', async () => {
+  const one = await relay();
+  const store = { ...memoryStore(), close: async () => undefined };
+  const [laptop, phone] = [device([one.url]), device([], { store })];
+  await phone.publish('settings', 'made offline');
+  await laptop.publish('settings', 1, { waitFor: 'replicated' });
+  await laptop.remove('settings', { waitFor: 'replicated' });
+  await vi.waitFor(() => expect(received(one, 'EVENT')).toHaveLength(3));
+  const refused = new Promise<void>((resolve) =>
+    phone.on('delivery', ({ relays }) => relays[one.url] === 'refused' && resolve(phone.close())),
+  );
+  await phone.addRelay(one.url);
+  await refused;
+  expect(phone.updated).toEqual([]);
+  const again = device([one.url], { store });
+  await vi.waitFor(() => expect(again.updated).toMatchObject([{ category: 'settings', deleted: true }]));
 });
 
 test('a category can be written again after it was removed', async () => {
