@@ -449,6 +449,17 @@ const OUTBOX = [
       ],
     ],
   },
+  {
+    name: 'a relay that refused the head is not asked after a restart',
+    patches: [
+      ['sync/outbox.ts', "=== 'refused') audit(lane, dTag, 0)", '=== undefined) audit(lane, dTag, 0)'],
+    ],
+    test: [
+      'test/sync/remove.test.ts',
+      'and learns of it after a restart, where it was closed before the relay could tell',
+    ],
+    kept: 'refused-and-forgotten',
+  },
 ];
 
 /** What comes in from relays. */
