@@ -271,6 +271,7 @@ export function createPieces(
     shut: () => {
       for (const cancel of proving.values()) cancel();
       proving.clear();
+      proofs.clear();
     },
   };
 }

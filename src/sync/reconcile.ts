@@ -254,6 +254,8 @@ function withPiece(
   const known = record.pieces?.find((piece) => piece.name === name);
   if (known === undefined || known.deliveries.get(relay) === delivery) return record;
   if (delivery === 'acknowledged' && known.deliveries.has(relay)) return record;
+  // It had that one before this head, and may have lost any with it.
+  if (delivery === undefined && known.stamp !== record.event?.created_at) return withoutPieces(record, relay);
   const deliveries = new Map(known.deliveries);
   if (delivery === undefined) deliveries.delete(relay);
   else deliveries.set(relay, delivery);
@@ -319,7 +321,10 @@ function write(
   };
 }
 
-/** New ones, and those of the record that go on with what relays have of them. `undefined` where one is missing. */
+/**
+ * New ones, and those of the record that go on with what relays have of them. `undefined` where one is missing. The newest
+ * that goes on must be shown again: a relay that was wiped or rolled back meanwhile lacks that one, whatever else it lacks.
+ */
 function piecesOf(
   record: HeadRecord | undefined,
   names: ReadonlySet<string>,
@@ -329,14 +334,20 @@ function piecesOf(
     [...(record?.piecesBefore ?? []), ...(record?.pieces ?? [])].map((piece) => [piece.name, piece]),
   );
   const pieces: Piece[] = [];
+  let witness: Piece | undefined;
   for (const name of names) {
     const event = made.get(name);
     const piece =
       event === undefined ? known.get(name) : { name, stamp: event.created_at, deliveries: new Map() };
     if (piece === undefined) return undefined;
     pieces.push(piece);
+    if (event === undefined && piece.stamp > (witness?.stamp ?? -1)) witness = piece;
   }
-  return pieces;
+  return pieces.map((piece) =>
+    piece === witness
+      ? { ...piece, deliveries: new Map([...piece.deliveries].map(([url]) => [url, 'acknowledged'])) }
+      : piece,
+  );
 }
 
 function assembled(

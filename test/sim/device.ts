@@ -444,7 +444,8 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       'status',
       tab.sync.getStatus(),
       ({ outboxDepth }) => {
-        if (tabs.length > 1 || hadFaults.store || disk.isBusy) return;
+        // Which relays a tab has, another may have changed.
+        if (config.tabs > 1 || hadFaults.store || disk.isBusy) return;
         const urls = [...tab.relays];
         let owed = 0;
         for (const category of world.categories) {

@@ -820,6 +820,12 @@ const TABS = [
 /** Values in pieces, written. */
 const PIECES_OUT = [
   {
+    name: 'a piece that goes on is taken to be there still',
+    patches: [['sync/reconcile.ts', 'piece === witness', 'piece.stamp < 0 && piece === witness']],
+    test: ['test/sync/large.test.ts', 'on a relay that lost what it had a second ago sends all of it again'],
+    kept: 'wiped-before-an-edit',
+  },
+  {
     name: 'the manifest goes out with its pieces, not after them',
     patches: [
       [

@@ -141,13 +141,16 @@ describe('an edit of a large value', () => {
     expect((await device([url], LARGE).fetch('settings'))?.payload).toEqual(value);
   });
 
-  test('on a relay that lost what it had sends all of it again', async () => {
+  test.each([
+    ['an hour', HOUR],
+    ['a second', 1000],
+  ])('on a relay that lost what it had %s ago sends all of it again', async (_, agoMs) => {
     const { urls, relays, clock, device: make, settle } = world({}, {});
     const value = valueOf(120_000, 1, true);
     const laptop = make(LARGE);
     await settle(laptop.publish('settings', value, { waitFor: 'replicated' }));
     relays[1]!.wipe();
-    await clock.advance(HOUR);
+    await clock.advance(agoMs);
     const next = edited(value, 500);
     await settle(laptop.publish('settings', next, { waitFor: 'replicated' }));
     const receipt = await settle(laptop.publish('settings', next, { waitFor: 'replicated' }));
