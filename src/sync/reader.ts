@@ -5,6 +5,7 @@ import { isNostrSyncError, NostrSyncError, type ErrorCode } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
 import { deviceIdOf, isExpired, isTombstone, type VerifiedEvent } from '../protocol/event.ts';
 import { decodePayload } from '../protocol/payload.ts';
+import type { Store } from '../store/store.ts';
 import type { Content } from './content.ts';
 import { callListener, type Emitter, type FetchResult } from './events.ts';
 import type { Network } from './network.ts';
@@ -47,6 +48,7 @@ function isPassing(error: unknown): boolean {
 
 export function createReader(ports: {
   readonly clock: Clock;
+  readonly store: Store;
   readonly replica: Replica;
   readonly network: () => Network;
   readonly content: Content;
@@ -142,7 +144,12 @@ export function createReader(ports: {
   /** Resolves with what the answers are worth. Rejects where nothing at all is known of any of the categories. */
   async function refresh(dTags: readonly string[]): Promise<Source> {
     if (dTags.length === 0) return 'local';
-    if (await ports.network().ask(dTags)) return 'relay';
+    const [isAnswered] = await Promise.all([
+      ports.network().ask(dTags),
+      // What another tab has saved by now counts, told yet or not. Where the store fails, only what is known here.
+      ports.store.sharedName !== undefined && replica.reload(dTags).catch(() => undefined),
+    ]);
+    if (isAnswered) return 'relay';
     if (dTags.some((dTag) => replica.get(dTag)?.event !== undefined)) return 'local';
     throw new NostrSyncError(
       'NO_RELAYS_REACHABLE',

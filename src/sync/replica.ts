@@ -40,7 +40,7 @@ export interface Replica {
   claim(dTag: string): VerifiedEvent | undefined;
   /** Whether the head is a write of this process that no socket has carried: a newer one may take its stamp (R3). */
   isUncarried(dTag: string): boolean;
-  /** Another tab has changed these categories in the store, or any. */
+  /** Another tab has changed these categories in the store, or any, or may have. */
   reload(dTags?: readonly string[]): Promise<void>;
   /** Resolves when all that was applied is saved. Later inputs are ignored. */
   close(): Promise<void>;
@@ -302,7 +302,10 @@ export async function openReplica(ports: {
       dTags === undefined
         ? await list()
         : await Promise.all(dTags.map(async (dTag) => [dTag, await store.get(keyOf(dTag))] as const));
-    for (const [dTag, raw] of raws) if (entries.get(dTag)?.raw !== raw) learn(dTag, raw, base(dTag, raw));
+    for (const [dTag, raw] of raws) {
+      // A store that was emptied takes nothing away that is known here.
+      if (raw !== undefined && entries.get(dTag)?.raw !== raw) learn(dTag, raw, base(dTag, raw));
+    }
   }
 
   /** Takes over what another tab saved, unless it is known. */

@@ -806,7 +806,6 @@ const TABS = [
   },
   {
     name: 'a late save is not told to the other tabs',
-    kept: 'tab-not-told-of-a-late-save',
     patches: [
       [
         'sync/replica.ts',
@@ -814,6 +813,32 @@ const TABS = [
         'carryOut(jobs, decision, (dTag) => decision.changes.get(dTag)!.record !== decision.changes.get(dTag)!.previous);',
       ],
     ],
+    test: [
+      'test/sync/tabs.test.ts',
+      'what the leader could not save at first is told to the others once it is saved',
+    ],
+  },
+  {
+    name: 'a tab reads what it was told, not what the store has',
+    kept: 'tab-reads-before-it-was-told',
+    patches: [
+      [
+        'sync/reader.ts',
+        'ports.store.sharedName !== undefined && replica.reload(dTags).catch(() => undefined),',
+        '',
+      ],
+    ],
+  },
+  {
+    name: 'a tab forgets what is gone from the store',
+    patches: [
+      [
+        'sync/replica.ts',
+        'if (raw !== undefined && entries.get(dTag)?.raw !== raw) learn(',
+        'if (entries.get(dTag)?.raw !== raw) learn(',
+      ],
+    ],
+    test: ['test/sync/tabs.test.ts', 'a store that is emptied or fails takes nothing from a tab that reads'],
   },
 ];
 

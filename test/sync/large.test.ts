@@ -623,7 +623,8 @@ describe('a device that ends', () => {
       for (let after = 0; after < 12; after++) {
         const { relays, device: make, settle } = world({});
         const store = kept();
-        const [older, value] = [valueOf(250_000, 1, true), valueOf(250_000, 2, true)];
+        // More than a dozen pieces, wherever the random key of the pieces cuts it.
+        const [older, value] = [valueOf(320_000, 1, true), valueOf(320_000, 2, true)];
         const laptop = make({ ...LARGE, store });
         await settle(laptop.publish('settings', older, { waitFor: 'replicated' }));
         let taken = 0;

@@ -364,6 +364,42 @@ test('without leadership a stamp is never used twice either: any tab may have se
   expectStrictOrder(relay);
 });
 
+test.each(['with', 'without'])(
+  'what a tab has saved is what another reads from then on, offline and %s leadership',
+  async (how) => {
+    const { browser, device } = setUp({});
+    const open = (): NostrSync => {
+      const { kill: _, tabs, ...platform } = browser.open();
+      return device(how === 'with' ? { tabs, ...platform } : platform).sync;
+    };
+    const reader = open();
+    const writer = open();
+    for (const value of ['first', 'second', 'third']) {
+      await writer.publish('x', value, { waitFor: 'saved' });
+      expect(await reader.fetch('x')).toMatchObject({ payload: value, source: 'local' });
+      await writer.publish('x', `${value} again`, { waitFor: 'saved' });
+      expect(payloads(await reader.poll(['x']))).toEqual([`${value} again`]);
+      expect(payloads(await reader.syncAll(['x']))).toEqual([`${value} again`]);
+    }
+  },
+);
+
+test('a store that is emptied or fails takes nothing from a tab that reads', async () => {
+  const { browser, device } = setUp({});
+  const { kill: _, store, ...platform } = browser.open();
+  let isBroken = false;
+  const { sync } = device({
+    ...platform,
+    store: { ...store, get: (key) => (isBroken ? Promise.reject(new Error('disk')) : store.get(key)) },
+  });
+  await sync.publish('x', 'known', { waitFor: 'saved' });
+  const keys = [...(await browser.store.list('head/')).keys()];
+  await browser.store.update([], () => new Map(keys.map((key) => [key, null])));
+  expect(await sync.fetch('x')).toMatchObject({ payload: 'known' });
+  isBroken = true;
+  expect(await sync.fetch('x')).toMatchObject({ payload: 'known' });
+});
+
 test('when the leader is closed, a follower takes over and delivers what is pending', async () => {
   const relay = createRelay();
   const { tab } = setUp({ [URL_A]: relay });
@@ -519,6 +555,32 @@ test('news is not lost when a tab learns of it only from the store, in the midst
   relay.wipe();
   await slow.sync.fetch('x');
   await vi.waitFor(() => expect(payloads(slow.events.updated)).toContain('theirs at last'));
+});
+
+test('what the leader could not save at first is told to the others once it is saved', async () => {
+  const relay = createRelay();
+  const { tab, browser, device } = setUp({ [URL_A]: relay });
+  const { kill: _, store, ...platform } = browser.open();
+  let isBroken = false;
+  const leader = tab({
+    ...platform,
+    clock: quickClock(),
+    store: {
+      ...store,
+      update: (keys, decide) => (isBroken ? Promise.reject(new Error('disk')) : store.update(keys, decide)),
+    },
+  });
+  await connected(leader);
+  const follower = tab();
+  await connected(follower);
+  for (const { sync } of [leader, follower]) sync.subscribe(['x'], () => undefined);
+  isBroken = true;
+  await device().sync.publish('x', 'theirs');
+  await vi.waitFor(() => expect(payloads(leader.events.updated)).toEqual(['theirs']));
+  await quiet(browser);
+  expect(follower.events.updated).toEqual([]);
+  isBroken = false;
+  await vi.waitFor(() => expect(payloads(follower.events.updated)).toEqual(['theirs']), { timeout: 5_000 });
 });
 
 test('AUTH is signed by the signer of a follower while the leader has none', async () => {
