@@ -233,13 +233,13 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
 
   function createSigner(process: Process, state: { isCleared: boolean }): Signer {
     const work = <T>(what: string, honest: () => Promise<T>, lie: () => Promise<T>): Promise<T> => {
-      if (!process.isAlive) return never;
+      if (!process.isAlive) return never();
       if (state.isCleared) oracle.violate('I15', `${name}: ${what} after the signer was cleared`);
       reach('sign', process);
-      if (!process.isAlive) return never;
+      if (!process.isAlive) return never();
       const fault = signerFault;
       if (fault !== 'none') count(`fault: signer ${fault}`);
-      if (fault === 'hang') return never;
+      if (fault === 'hang') return never();
       const delayMs = fault === 'slow' ? 20_000 : chance.int(0, config.signerMs);
       return new Promise((resolve, reject) => {
         const act = (): void => {
