@@ -316,9 +316,11 @@ export async function openReplica(ports: {
     const effects: Effect[] = [];
     if (record?.event !== undefined && record.event.id !== previous?.event?.id) {
       effects.push({ type: 'advanced', event: record.event });
-      if (record.own?.lost === true && previous?.own?.lost === false && previous.event !== undefined) {
-        effects.push({ type: 'conflict', mine: previous.event, theirs: record.event });
-      }
+      const mine = previous?.event;
+      const isLost = record.own?.lost === true && previous?.own?.lost === false;
+      // Where it went back, another tab has withdrawn the write.
+      if (isLost && mine !== undefined && compareEvents(record.event, mine) > 0)
+        effects.push({ type: 'conflict', mine, theirs: record.event });
     }
     ports.onChange({ dTag, previous, record, effects, isNewInStore: false });
   }

@@ -5,12 +5,13 @@ import { isNostrSyncError } from '../../src/errors.ts';
 import { createNostrSync, type NostrSync } from '../../src/node.ts';
 import type { EventTemplate, NostrEvent } from '../../src/protocol/event.ts';
 import type { Signer } from '../../src/signer/signer.ts';
+import type { FetchResult } from '../../src/sync/events.ts';
 import { createChance, type Chance } from './chance.ts';
 import type { Cipher } from './cipher.ts';
 import { createDisk, type CrashMode, type Disk } from './disk.ts';
 import { never, startProcess, wakeUp, type Machine, type Process } from './machine.ts';
 import type { Network } from './network.ts';
-import { MARKER, owedTo, type Call, type Oracle, type Told } from './oracle.ts';
+import { MARKER, order, owedTo, type Call, type Oracle, type Signed, type Told } from './oracle.ts';
 import {
   LARGEST_PAYLOAD_BYTES,
   type CrashPoint,
@@ -43,7 +44,14 @@ interface Tab {
   /** Relays by what the app asked for. */
   readonly relays: Set<string>;
   signer: { isCleared: boolean } | undefined;
-  stopListening: (() => void)[];
+  /** Ids that this process has signed, and that `poll` has given it. */
+  readonly written: Set<string>;
+  readonly polled: Set<string>;
+  /** Since when it can read, in ms. */
+  readyAt: number;
+  readonly subscriptions: { readonly via: string; readonly stop: () => void }[];
+  /** Whether a `flush` that was called has not ended. */
+  isFlushing: boolean;
   wake: () => void;
   calls: number;
   isClosed: boolean;
@@ -64,12 +72,15 @@ export interface Device {
   heal(): void;
   /** Asks the relays for everything, and checks what comes. */
   look(): void;
-  /** Pairs of category and relay that are not final, by the engine's own count; `undefined` while it does not say. */
-  depth(): Promise<number | undefined>;
   /** Reads a category in every tab, and says where that is not the head. */
   read(category: string, onWrong: (message: string) => void): void;
   /** The same on a device that reaches no relay. */
   readLocally(category: string): void;
+  /** Calls `flush` in every tab, and says later where it has not ended though nothing is owed. */
+  flush(): void;
+  checkFlushed(): Promise<void>;
+  /** Whether the app was told of the head of a category. */
+  checkTold(category: string): void;
   /** Closes every engine, and checks that nothing of it is left. */
   close(): Promise<void>;
   checkBounds(): void;
@@ -94,6 +105,8 @@ function filler(chars: number, chance: Chance): string {
 }
 
 const MAX_TIMERS_PER_PAIR = 6;
+/** How long the app may wait for what has come, in ms: a signer is slow. */
+const TELLING_MS = 30_000;
 
 export function createDevice(name: string, config: DeviceConfig, world: World): Device {
   const { schedule, oracle, cipher, count } = world;
@@ -204,7 +217,11 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       told,
       relays: new Set(world.urls),
       signer: undefined,
-      stopListening: [],
+      written: new Set(),
+      polled: new Set(),
+      readyAt: Infinity,
+      subscriptions: [],
+      isFlushing: false,
       wake: () => wake(),
       calls: 0,
       isClosed: false,
@@ -213,13 +230,18 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     sync.on('updated', (result) => {
       count('told: updated');
       oracle.told(told, 'updated', result, true);
+      if (tab.written.has(result.eventId))
+        oracle.violate(
+          'I9',
+          `${name}: "updated" tells of ${result.eventId.slice(0, 8)}, written by this process`,
+        );
     });
-    sync.on('conflict', ({ mine, theirs }) => {
+    sync.on('conflict', (conflict) => {
       count('sometimes: conflict');
-      world.trace(name, 'conflict', mine.eventId, theirs.eventId);
-      oracle.told(told, 'conflict', mine, false);
-      oracle.told(told, 'conflict', theirs, false);
+      world.trace(name, 'conflict', conflict.mine.eventId, conflict.theirs.eventId);
+      oracle.conflict(told, conflict);
     });
+    sync.on('delivery', (report) => oracle.delivery(name, report));
     sync.on('error', (error) => {
       count(`told: error ${error.code}`);
       world.trace(name, 'error', error.code, error.message);
@@ -231,15 +253,15 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
 
   // The signer
 
-  function createSigner(process: Process, state: { isCleared: boolean }): Signer {
+  function createSigner({ process, written }: Tab, state: { isCleared: boolean }): Signer {
     const work = <T>(what: string, honest: () => Promise<T>, lie: () => Promise<T>): Promise<T> => {
-      if (!process.isAlive) return never;
+      if (!process.isAlive) return never();
       if (state.isCleared) oracle.violate('I15', `${name}: ${what} after the signer was cleared`);
       reach('sign', process);
-      if (!process.isAlive) return never;
+      if (!process.isAlive) return never();
       const fault = signerFault;
       if (fault !== 'none') count(`fault: signer ${fault}`);
-      if (fault === 'hang') return never;
+      if (fault === 'hang') return never();
       const delayMs = fault === 'slow' ? 20_000 : chance.int(0, config.signerMs);
       return new Promise((resolve, reject) => {
         const act = (): void => {
@@ -267,6 +289,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
           async () => {
             const event = await cipher.user.sign(template);
             oracle.onSign(name, event);
+            written.add(event.id);
             return event;
           },
           () => lieAboutEvent(template),
@@ -298,8 +321,14 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   function setSigner(tab: Tab): void {
     const state = { isCleared: false };
     tab.signer = state;
+    tab.readyAt = Infinity;
     // It may fail with the store or the signer; the next call tries again.
-    tab.sync.setSigner(createSigner(tab.process, state)).catch(() => undefined);
+    tab.sync.setSigner(createSigner(tab, state)).then(
+      () => {
+        if (tab.signer === state) tab.readyAt = schedule.now();
+      },
+      () => undefined,
+    );
   }
 
   // Calls of the app
@@ -378,64 +407,124 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     );
   }
 
-  function fetch(tab: Tab, category: string): void {
+  const clockS = (): number => Math.floor((schedule.now() + machine.skewMs) / 1000);
+
+  /** Whether it was removed, or has ended by this device's clock. */
+  function isGone(entry: Signed | undefined): boolean {
+    const tags = new Map(entry?.event.tags.map(([first, value]) => [first, value]));
+    return tags.has('deleted') || Number(tags.get('expiration') ?? Infinity) <= clockS();
+  }
+
+  /** What the device has of a category before a call that reads, and so what this may say of it. */
+  function expect(
+    tab: Tab,
+    how: string,
+    category: string,
+  ): { readonly isKnown: boolean; check(result: FetchResult | null): void } {
     const before = oracle.headOn(name, category);
+    const wasGone = isGone(before);
+    const { skewMs } = machine;
     const calledAt = schedule.now();
+    const wrong = (what: string): void => oracle.violate('I17', `${name}: ${how} of ${category} ${what}`);
+    const check = (result: FetchResult | null): void => {
+      const now = oracle.headOn(name, category);
+      const isUnsure =
+        hadFaults.signer ||
+        hadFaults.store ||
+        before === undefined ||
+        before.isVoid ||
+        // While its pieces are on their way the last whole value is shown, or none.
+        [before, now].some((one) => one?.device !== name && one?.isInPieces === true);
+      if (result !== null) {
+        const entry = oracle.told(tab.told, how, result, false);
+        if (entry === undefined) return;
+        if (!isUnsure && order(entry.event, before.event) < 0)
+          oracle.violate('I3', `${name}: ${how} of ${category} went back behind what the device had`);
+        if (result.source === 'relay' && lastEoseAt < calledAt) wrong('is of a relay, and none had answered');
+        if (how === 'poll') return;
+        if (result.deleted === true) wrong('gave what was removed');
+        // Unless the clock was set meanwhile.
+        if (entry === before && wasGone && machine.skewMs === skewMs) wrong('gave what had ended');
+        return;
+      }
+      const isGoneNow = isGone(now);
+      // Removed or ended here meanwhile is absent, whatever relays say.
+      if (how === 'fetch' && lastEoseAt < calledAt && before === undefined && !isGoneNow)
+        wrong('said "absent" and no relay had answered');
+      if (!isUnsure && !isGoneNow) wrong('said "absent" and the device has a value');
+    };
+    return { isKnown: before !== undefined && !before.isVoid, check };
+  }
+
+  /** Whether a call that reads may fail like this. */
+  function checkReadError(how: string, code: string, isKnown: boolean): void {
+    if (code === 'NO_RELAYS_REACHABLE') {
+      count('sometimes: unknown');
+      if (isKnown) oracle.violate('I17', `${name}: ${how} said "unknown" and the device has a value`);
+    }
+    const isUnreadable = code === 'UNDECODABLE' || code === 'INCOMPLETE';
+    if (isUnreadable && how !== 'fetch')
+      oracle.violate('I17', `${name}: ${how} fails for a value that cannot be read`);
+    // All values are good: only a signer that lies makes one unreadable.
+    if (code === 'UNDECODABLE' && !hadFaults.signer)
+      oracle.violate('I17', `${name}: ${how} could not read a good value`);
+  }
+
+  function fetch(tab: Tab, category: string): void {
+    const { isKnown, check } = expect(tab, 'fetch', category);
     count('call: fetch');
     follow(
       tab,
       'fetch',
       tab.sync.fetch(category),
       (result) => {
-        const isUnsure = hadFaults.signer || hadFaults.store || before === undefined || before.isVoid;
-        if (result !== null) {
-          const entry = oracle.told(tab.told, 'fetch', result, false);
-          if (entry !== undefined && !isUnsure && entry.event.created_at < before.event.created_at)
-            oracle.violate('I3', `${name}: fetch of ${category} went back behind what the device had`);
-          return;
-        }
-        count('sometimes: fetch null');
-        const head = oracle.headOn(name, category);
-        const isGone = (head?.event.tags ?? []).some(
-          ([first]) => first === 'deleted' || first === 'expiration',
-        );
-        // Removed or ended here meanwhile is absent, whatever relays say.
-        if (lastEoseAt < calledAt && before === undefined && !isGone)
-          oracle.violate('I17', `${name}: fetch of ${category} said "absent" and no relay had answered`);
-        if (!isUnsure && !isGone)
-          oracle.violate('I17', `${name}: fetch of ${category} said "absent" and the device has a value`);
+        if (result === null) count('sometimes: fetch null');
+        check(result);
       },
-      (code) => {
-        if (code !== 'NO_RELAYS_REACHABLE') return;
-        count('sometimes: unknown');
-        if (before !== undefined && !before.isVoid)
-          oracle.violate('I17', `${name}: fetch of ${category} said "unknown" and the device has a value`);
-      },
+      (code) => checkReadError('fetch', code, isKnown),
     );
   }
 
   function readAll(tab: Tab, how: 'syncAll' | 'poll'): void {
+    const expected = new Map(world.categories.map((category) => [category, expect(tab, how, category)]));
     count(`call: ${how}`);
     follow(
       tab,
       how,
       tab.sync[how](world.categories),
       (results) => {
-        for (const result of results) oracle.told(tab.told, how, result, false);
+        for (const result of results) {
+          expected.get(result.category)!.check(result);
+          expected.delete(result.category);
+          if (how === 'poll') checkNews(tab, result.eventId);
+        }
+        // Whatever `syncAll` does not give is absent.
+        if (how === 'syncAll') for (const { check } of expected.values()) check(null);
       },
-      () => undefined,
+      (code) =>
+        checkReadError(
+          how,
+          code,
+          [...expected.values()].some(({ isKnown }) => isKnown),
+        ),
     );
+  }
+
+  /** What `poll` gives was neither given before in this process, nor written by it. */
+  function checkNews({ polled, written }: Tab, id: string): void {
+    if (polled.has(id) || written.has(id))
+      oracle.violate('I9', `${name}: poll gave ${id.slice(0, 8)}, which is no news`);
+    polled.add(id);
   }
 
   function subscribe(tab: Tab): void {
     count('call: subscribe');
     const via = `subscription ${++subscriptions}`;
-    tab.stopListening.push(
-      tab.sync.subscribe(world.categories, (result) => {
-        count('told: subscription');
-        oracle.told(tab.told, via, result, true);
-      }),
-    );
+    const stop = tab.sync.subscribe(world.categories, (result) => {
+      count('told: subscription');
+      oracle.told(tab.told, via, result, true);
+    });
+    tab.subscriptions.push({ via, stop });
   }
 
   function status(tab: Tab): void {
@@ -460,6 +549,33 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       },
       () => undefined,
     );
+  }
+
+  function flush(tab: Tab): void {
+    tab.isFlushing = true;
+    const end = (): void => {
+      tab.isFlushing = false;
+    };
+    follow(tab, 'flush', tab.sync.flush(), end, end);
+  }
+
+  /** Once nothing comes any more: what is listened to was told of the head, unless this process wrote that itself. */
+  function checkTold(category: string): void {
+    const head = oracle.headOn(name, category);
+    const arrivedAt = oracle.arrivedAt(name, category);
+    const isUnsure = hadFaults.signer || hadFaults.store || schedule.now() - arrivedAt < TELLING_MS;
+    if (head === undefined || isGone(head) || isUnsure) return;
+    for (const { told, readyAt, subscriptions: listening, written } of tabs) {
+      if (written.has(head.event.id)) continue;
+      const vias = listening.map(({ via }) => via);
+      // What came before it could read is told by the next call alone.
+      if (head.device !== name && arrivedAt > readyAt) vias.push('updated');
+      for (const via of vias) {
+        count('sometimes: telling compared');
+        if (told.updated.get(`${via} ${category}`)?.entry !== head)
+          oracle.violate('I17', `${name}: ${via} was not told of ${head.event.id.slice(0, 8)}`);
+      }
+    }
   }
 
   function perform(op: Extract<Op, { readonly device: number }>): void {
@@ -513,7 +629,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       case 'subscribe':
         return subscribe(tab);
       case 'unsubscribe':
-        return tab.stopListening.pop()?.();
+        return tab.subscriptions.pop()?.stop();
       case 'status':
         return status(tab);
       case 'addRelay':
@@ -645,12 +761,6 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         status(tab);
       }
     },
-    depth: async () => {
-      const statuses = await Promise.all(
-        tabs.map(async ({ sync }) => sync.getStatus().catch(() => undefined)),
-      );
-      return statuses[0]?.outboxDepth;
-    },
     read: (category, onWrong) => {
       const head = oracle.headOn(name, category);
       for (const tab of tabs) {
@@ -670,8 +780,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     },
     readLocally: (category) => {
       const head = oracle.headOn(name, category);
-      const isGone = (one: typeof head): boolean =>
-        (one?.event.tags ?? []).some(([first]) => first === 'deleted' || first === 'expiration');
+      const wasGone = isGone(head);
       const tab = tabs[0]!;
       follow(
         tab,
@@ -681,8 +790,11 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
           if (result !== null) oracle.told(tab.told, 'fetch offline', result, false);
           // A hostile relay that goes on may have shown something newer meanwhile.
           const heads = [head, oracle.headOn(name, category)];
-          if (!heads.some((one) => isGone(one) || one?.event.id === result?.eventId))
-            oracle.violate('I1', `${name}: after the restart ${category} is not what it was`);
+          const isRight =
+            result === null
+              ? heads.some((one) => one === undefined || isGone(one))
+              : heads.some((one) => one?.event.id === result.eventId && !(wasGone && one === head));
+          if (!isRight) oracle.violate('I1', `${name}: after the restart ${category} is not what it was`);
         },
         (code) => {
           if (code !== 'NO_RELAYS_REACHABLE' || head !== undefined)
@@ -690,6 +802,20 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         },
       );
     },
+    flush: () => {
+      for (const tab of tabs) flush(tab);
+    },
+    checkFlushed: async () => {
+      for (const tab of tabs) {
+        const depth = await tab.sync.getStatus().then(
+          ({ outboxDepth }) => outboxDepth,
+          () => undefined,
+        );
+        await schedule.settle();
+        if (depth === 0 && tab.isFlushing) oracle.violate('I12', `${name}: flush waits, and nothing is owed`);
+      }
+    },
+    checkTold,
     close,
     checkBounds: () => {
       for (const { process, calls } of tabs) {

@@ -140,7 +140,7 @@ export function createDisk(ports: DiskPorts): Disk {
     const closed = (): Promise<never> =>
       Promise.reject(new NostrSyncError('CLOSED', 'Cannot use the store: it is closed'));
     const read = <T>(work: () => T): Promise<T> => {
-      if (!process.isAlive) return never;
+      if (!process.isAlive) return never();
       if (isClosed) return closed();
       return new Promise((resolve, reject) => {
         const begin = (): void => {
@@ -159,7 +159,7 @@ export function createDisk(ports: DiskPorts): Disk {
       list: (prefix) => read(() => new Map([...durable].filter(([key]) => key.startsWith(prefix)))),
       update: (keys, decide) => {
         ports.onPoint('update', process);
-        if (!process.isAlive) return never;
+        if (!process.isAlive) return never();
         if (isClosed) return closed();
         return new Promise((resolve, reject) => {
           const settle = (error?: Error): void => {

@@ -306,11 +306,13 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   async function finish(): Promise<void> {
     const deadline = Math.max(schedule.now(), latestStampMs()) + PATIENCE_MS;
     let why: string | undefined;
+    for (const device of devices) device.flush();
     do {
       await schedule.advance(STEP_MS);
       for (const device of devices) device.checkBounds();
       why = unfinished();
     } while (why !== undefined && schedule.now() < deadline);
+    for (const device of existing()) await device.checkFlushed();
     if (why !== undefined) oracle.violate('I14', why);
   }
 
@@ -344,11 +346,12 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       for (const device of existing())
         for (const category of watched) device.read(category, (message) => wrong.push(message));
       await schedule.advance(60_000);
-      if (wrong.length === 0) return;
+      if (wrong.length === 0) break;
       count('sometimes: read before its pieces came');
       await schedule.advance(LOOK_MS);
     }
-    oracle.violate('I4', wrong[0]!);
+    if (wrong.length > 0) return oracle.violate('I4', wrong[0]!);
+    for (const device of existing()) for (const category of watched) device.checkTold(category);
   }
 
   async function run(): Promise<void> {

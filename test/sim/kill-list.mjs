@@ -160,6 +160,16 @@ const STAMPS = [
     patches: [['protocol/causality.ts', '.slice(0, MAX_VECTOR_ENTRIES)', '.slice(-MAX_VECTOR_ENTRIES)']],
     test: ['test/protocol/causality.test.ts', 'holds its writer, newest first, at most 16, and is read back'],
   },
+  {
+    name: 'a write that has seen ours is told as a conflict with it',
+    patches: [
+      [
+        'sync/reconcile.ts',
+        'return vector === undefined ? !own.acknowledged : !covers(vector, own.device, own.stamp);',
+        'return vector !== undefined || covers(new Map(), own.device, own.stamp);',
+      ],
+    ],
+  },
 ];
 
 /** Saving, and what a restart finds. */
@@ -241,6 +251,31 @@ const STORE = [
     test: [
       'test/sync/store-failure.test.ts',
       'is neither shown nor sent, and is kept for whoever can read it',
+    ],
+  },
+  {
+    name: 'a stored record that proves unusable stays owed',
+    patches: [
+      [
+        'sync/replica.ts',
+        "if (entry.record === undefined) void apply(dTag, { type: 'resave' });",
+        'void apply;',
+      ],
+    ],
+    test: [
+      'test/sync/store-failure.test.ts',
+      'is neither shown nor sent, and is kept for whoever can read it',
+    ],
+  },
+  {
+    name: 'a piece that a failed save left behind stays in the store',
+    kept: 'piece-left-after-failed-save',
+    patches: [
+      [
+        'sync/replica.ts',
+        'pieceNames(raw === undefined ? undefined : parseRecord(raw))',
+        'pieceNames(read(dTag, raw))',
+      ],
     ],
   },
 ];
@@ -460,6 +495,58 @@ const OUTBOX = [
     ],
     kept: 'refused-and-forgotten',
   },
+  {
+    name: 'an error of the relay counts as an OK',
+    patches: [
+      [
+        'protocol/answer.ts',
+        "return { type: FINAL.has(prefix) ? 'refused' : 'retry', reason };",
+        "return prefix === 'error' ? { type: 'acknowledged' } : { type: FINAL.has(prefix) ? 'refused' : 'retry', reason };",
+      ],
+    ],
+  },
+  {
+    name: 'an OK counts as a read-back',
+    patches: [
+      [
+        'sync/reconcile.ts',
+        'withDelivery(head, input.relay, input.delivery, input.superseded)',
+        "withDelivery(head, input.relay, input.delivery === 'refused' ? 'refused' : 'confirmed', input.superseded)",
+      ],
+    ],
+  },
+  {
+    name: 'what one relay shows counts for all',
+    patches: [
+      [
+        'sync/reconcile.ts',
+        "url === relay ? 'confirmed' : 'unseen'",
+        "url === relay || relays.includes(relay) ? 'confirmed' : 'unseen'",
+      ],
+    ],
+  },
+  {
+    name: 'replicated is what one relay has',
+    patches: [
+      [
+        'sync/record.ts',
+        "deliveries.every((delivery) => delivery === 'confirmed')",
+        "deliveries.some((delivery) => delivery === 'confirmed')",
+      ],
+    ],
+  },
+  {
+    name: 'a write that is refused as deleted does not look for what deleted it',
+    patches: [['sync', "if (answer.reason.startsWith('deleted:')) audit(lane, dTag, 0);", '']],
+    test: [
+      'test/sync/remove.test.ts',
+      'whose write comes after a removal, and is refused for it, learns of the removal by itself',
+    ],
+  },
+  {
+    name: 'flush is not told that nothing is owed any more',
+    patches: [['sync/session.ts', 'garbage.changed(dTag); ports.onProgress();', 'garbage.changed(dTag);']],
+  },
 ];
 
 /** What comes in from relays. */
@@ -594,6 +681,121 @@ const INBOX = [
     test: [
       'test/sync/relays.test.ts',
       'a slow one costs the settle time once, and its late answer still counts',
+    ],
+  },
+  {
+    name: 'a value that nobody has tried to read takes the place of the last good one',
+    patches: [
+      [
+        'sync/reconcile.ts',
+        'record?.before !== undefined && !isKnownReadable(record)',
+        'record?.before !== undefined && record.unreadable && !isKnownReadable(record)',
+      ],
+    ],
+    test: ['test/sync/reading.test.ts', 'stays where several that cannot be read come at once'],
+  },
+  {
+    name: 'a value that was read does not take the place of the last good one',
+    patches: [
+      [
+        'sync/reconcile.ts',
+        'head.before === undefined || isKnownReadable(head) ? head : { ...head, isRead: true }',
+        'head.before === undefined || !isKnownReadable(head) ? head : { ...head, isRead: true }',
+      ],
+    ],
+    test: ['test/sync/reading.test.ts', 'is the newest that was shown, also after a restart'],
+  },
+  {
+    name: 'a restart forgets that a value was read',
+    patches: [['sync/record.ts', "isRead: stored['isRead'] === true", "isRead: stored['isRead'] === 1"]],
+    test: ['test/sync/reading.test.ts', 'is the newest that was shown, also after a restart'],
+  },
+  {
+    name: 'a removal counts as something that may be unreadable',
+    patches: [
+      [
+        'sync/reconcile.ts',
+        'isInPieces(head) || isTombstone(head);',
+        '(isInPieces(head) && !isTombstone(head));',
+      ],
+    ],
+    test: ['test/sync/reading.test.ts', 'is none after a removal'],
+  },
+  {
+    name: 'what is to end has ended an hour before',
+    patches: [
+      ['protocol/event.ts', 'Number(expiration) <= nowSeconds', 'Number(expiration) - 3600 <= nowSeconds'],
+    ],
+  },
+  {
+    name: 'what has ended is given',
+    patches: [
+      [
+        'sync/reader.ts',
+        'return isTombstone(event) || isExpired(event, Math.floor(ports.clock.now() / 1000));',
+        'return isTombstone(event);',
+      ],
+    ],
+  },
+  {
+    name: 'what was removed is given, as removed',
+    patches: [
+      [
+        'sync/reader.ts',
+        'return isTombstone(event) || isExpired(event, Math.floor(ports.clock.now() / 1000));',
+        'return isExpired(event, Math.floor(ports.clock.now() / 1000));',
+      ],
+    ],
+  },
+  {
+    name: 'what no relay has answered is told as of a relay',
+    patches: [
+      [
+        'sync/reader.ts',
+        "if (dTags.some((dTag) => replica.get(dTag)?.event !== undefined)) return 'local';",
+        "if (dTags.some((dTag) => replica.get(dTag)?.event !== undefined)) return 'relay';",
+      ],
+    ],
+  },
+  {
+    name: 'syncAll fails as "unknown" where one value is',
+    patches: [
+      [
+        'sync/reader.ts',
+        "if (dTags.some((dTag) => replica.get(dTag)?.event !== undefined)) return 'local';",
+        "if (dTags.every((dTag) => replica.get(dTag)?.event !== undefined)) return 'local';",
+      ],
+    ],
+  },
+  {
+    name: 'updated tells a process what it wrote itself',
+    patches: [
+      [
+        'sync/reader.ts',
+        'if (written.get(dTag) !== event.id && announced.get(dTag) !== event.id)',
+        'if (announced.get(dTag) !== event.id)',
+      ],
+      ['sync/reader.ts', "if (effect.type === 'advanced') void announce(dTag);", 'void announce(dTag);'],
+    ],
+  },
+  {
+    name: 'a write that fails makes news of what was told before',
+    patches: [
+      [
+        'sync',
+        'for (const settler of next.settlers) settler.reject(error);',
+        "ports.onSaved(dTag, ''); for (const settler of next.settlers) settler.reject(error);",
+      ],
+    ],
+  },
+  {
+    name: 'a subscription is not told of what there was before the signer',
+    patches: [
+      [
+        'sync/session.ts',
+        'for (const subscription of ports.subscriptions) reader.present(subscription);',
+        '',
+      ],
     ],
   },
 ];
@@ -781,6 +983,17 @@ const SIGNER = [
     patches: [['sync/signing.ts', '&& verifier.verifySignature(event);', ';']],
     test: ['test/sync/signer.test.ts', 'gives a bad signature fails with SIGNING_FAILED'],
   },
+  {
+    name: 'an engine that is closed at once tells of it as an error',
+    patches: [
+      [
+        'nostr-sync.ts',
+        'if (isNostrSyncError(error) && closing === undefined)',
+        'if (isNostrSyncError(error))',
+      ],
+    ],
+    test: ['test/sync/arguments.test.ts', 'an engine that is closed at once has no error to tell'],
+  },
 ];
 
 /** Several tabs on one store. */
@@ -839,6 +1052,17 @@ const TABS = [
       ],
     ],
     test: ['test/sync/tabs.test.ts', 'a store that is emptied or fails takes nothing from a tab that reads'],
+  },
+  {
+    name: 'a write that another tab withdraws is a conflict',
+    kept: 'no-conflict-with-what-was-withdrawn',
+    patches: [
+      [
+        'sync/replica.ts',
+        'mine !== undefined && compareEvents(record.event, mine) > 0',
+        'mine !== undefined',
+      ],
+    ],
   },
 ];
 
@@ -1019,6 +1243,16 @@ const PIECES_OUT = [
       ['sync', "['k', String(KIND_APP_DATA)], expiration,", "['k', String(KIND_APP_DATA)],"],
     ],
     test: ['test/sync/large.test.ts', 'are collected: few are left after many updates'],
+  },
+  {
+    name: 'a restart forgets the pieces of the own head',
+    patches: [
+      [
+        'sync/record.ts',
+        "pieces: parsePieces(stored['pieces']),",
+        "pieces: own?.id === event?.id ? undefined : parsePieces(stored['pieces']),",
+      ],
+    ],
   },
 ];
 

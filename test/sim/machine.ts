@@ -30,8 +30,8 @@ export interface Process {
   kill(): void;
 }
 
-/** What a dead process awaits. */
-export const never: Promise<never> = new Promise(() => undefined);
+/** What a dead process awaits. Each its own: one for all would keep every history in memory that ever waited for it. */
+export const never = (): Promise<never> => new Promise(() => undefined);
 
 export function wakeUp(machine: Machine): void {
   machine.isAsleep = false;

@@ -16,7 +16,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
+import { bundle, FLAGS } from './bundle.mjs';
 import { MUTANTS } from './kill-list.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -121,13 +121,7 @@ async function failingTests(sources, tests, folder) {
 
 async function bundleOf(sources, folder) {
   const outfile = join(folder, 'main.mjs');
-  await build({
-    entryPoints: [join(root, 'test/sim/main.ts')],
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    outfile,
+  await bundle(outfile, {
     logLevel: 'error',
     plugins: [
       {
@@ -149,22 +143,24 @@ function failuresIn(output) {
     .toSorted((a, b) => a.seed - b.seed);
 }
 
+const simulate = (bundled, ...args) => run(process.execPath, [...FLAGS, bundled, ...args], root);
+
 /** `{ by, after, message }`, or `undefined` where nobody notices. */
 async function caught({ name, test, kept }, sources, folder) {
   if (test !== undefined && !values.blind) {
     const [failing] = await failingTests(sources, [test], folder);
     return failing === undefined ? undefined : { by: test.join(': '), after: 'a named test' };
   }
-  const bundle = await bundleOf(sources, folder);
+  const bundled = await bundleOf(sources, folder);
   if (kept !== undefined && !values.blind) {
     const file = `test/sim/regressions/${kept}.json`;
-    const { code, output } = await run(process.execPath, [bundle, '--replay', file], root);
+    const { code, output } = await simulate(bundled, '--replay', file);
     const [failure] = failuresIn(output);
     if (code !== 0 && failure !== undefined)
       return { by: failure.invariant, after: `the history ${kept}`, message: failure.message };
   }
-  const args = [bundle, '--first', '--seeds', values.seeds, '--workers', values.workers];
-  const { code, output } = await run(process.execPath, args, root);
+  const budget = ['--seeds', values.seeds, '--workers', values.workers];
+  const { code, output } = await simulate(bundled, '--first', ...budget);
   const [first] = failuresIn(output);
   if (first === undefined) {
     // Neither is a run that breaks off, nor one that is blind to something, a fault that was noticed.
@@ -172,8 +168,7 @@ async function caught({ name, test, kept }, sources, folder) {
       throw new Error(`${name}: the simulator ended (${code}) without a word\n${output.slice(-2_000)}`);
     return undefined;
   }
-  if (values.keep !== undefined)
-    await run(process.execPath, [bundle, '--seed', String(first.seed), '--keep', values.keep], root);
+  if (values.keep !== undefined) await simulate(bundled, '--seed', String(first.seed), '--keep', values.keep);
   return { by: first.invariant, after: `${first.seed} seeds`, message: first.message };
 }
 

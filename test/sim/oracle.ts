@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { inflateRawSync } from 'node:zlib';
 import type { NostrEvent } from '../../src/protocol/event.ts';
 import type { Changes } from '../../src/store/store.ts';
-import type { FetchResult, Receipt } from '../../src/sync/events.ts';
+import type { Conflict, DeliveryReport, FetchResult, Receipt } from '../../src/sync/events.ts';
 
 /** Every payload begins with this, so that no place that must not see one can hold it unnoticed. */
 export const MARKER = 'PLAINTEXT';
@@ -26,6 +26,7 @@ export interface Signed {
   readonly bytes: number;
   readonly category: string;
   readonly text: string;
+  readonly isInPieces: boolean;
   readonly device: string;
   /** Which life of the device's disk: a backup that is restored begins a new one. */
   readonly lineage: number;
@@ -52,12 +53,15 @@ interface DeviceState {
   lineage: number;
   /** By category: the head on the medium. */
   readonly heads: Map<string, Signed>;
+  readonly arrivals: Map<string, number>;
   /** Ids that were ever on the medium. */
   readonly flushed: Set<string>;
   /** By category: the last own write on the medium. */
   readonly own: Map<string, Signed>;
   /** By category: what its app was promised. */
   readonly owed: Map<string, Set<Signed>>;
+  /** How version vectors name it. */
+  readonly hashes: Set<string>;
   /** It was destroyed: it owes nothing any more. */
   isGone: boolean;
 }
@@ -65,8 +69,8 @@ interface DeviceState {
 /** What one process has told its app, by category. */
 export interface Told {
   readonly device: string;
-  /** By what told it and the category: the last one, and how many of the device's publishes had been rejected then. */
-  readonly updated: Map<string, { readonly entry: Signed; readonly rejections: number }>;
+  /** By what told it and the category: the last one, and how many writes the device had taken back by then. */
+  readonly updated: Map<string, { readonly entry: Signed; readonly withdrawn: number }>;
   readonly shown: Map<string, Signed>;
 }
 
@@ -90,13 +94,16 @@ export function unprovenOn(raw: string, urls: readonly string[]): string | undef
   type Deliveries = Readonly<Record<string, string>>;
   const record = JSON.parse(raw) as {
     event?: NostrEvent;
+    own?: { readonly id: string };
     deliveries: Deliveries;
     pieces?: readonly { readonly deliveries: Deliveries }[];
   };
   if (record.event === undefined) return undefined;
   // A device that has not read a value in pieces has nothing to send: who wrote or read it brings it to the relays.
   if (tag(record.event, 'format')?.startsWith('chunked/') === true && record.pieces === undefined)
-    return undefined;
+    return record.own?.id === record.event.id
+      ? `${record.event.id.slice(0, 8)} is its own, without its pieces`
+      : undefined;
   for (const { deliveries } of [record, ...(record.pieces ?? [])]) {
     const url = urls.find((one) => deliveries[one] !== 'confirmed');
     if (url !== undefined)
@@ -107,6 +114,10 @@ export function unprovenOn(raw: string, urls: readonly string[]): string | undef
 
 const HEX_64 = /[0-9a-f]{64}/;
 
+/** An OK after which the relay has the event, or something newer. */
+const TAKEN =
+  /^\["OK","[0-9a-f]{64}",(true,|false,"(duplicate:|replaced:|.*(have newer|newest event|newer event)))/i;
+
 const PIECE = /\/c\/[0-9a-f]{32}$/;
 /** Texts below this are never in pieces. */
 const SMALL_CHARS = 20_000;
@@ -115,6 +126,12 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 
 const tag = (event: NostrEvent, name: string): string | undefined =>
   event.tags.find(([first]) => first === name)?.[1];
+
+/** The stamp up to which the writer of an event had seen what the device of this hash wrote. */
+function seenIn(event: NostrEvent, hash: string): number | undefined {
+  const vector = event.tags.find(([name]) => name === 'vv');
+  return vector && Number(vector.find((item) => item.startsWith(`${hash}:`))?.slice(9) ?? -1);
+}
 
 const sameEvent = (a: NostrEvent, b: NostrEvent): boolean =>
   a === b ||
@@ -142,11 +159,16 @@ export interface Oracle {
   call(told: Told, category: string, text: string): Call;
   resolved(call: Call, receipt: Receipt): void;
   rejected(call: Call, code: string): void;
+  /** A `delivery` event. */
+  delivery(device: string, report: DeliveryReport): void;
+  conflict(told: Told, conflict: Conflict): void;
   /** `via` `updated` or a subscription: in order. Others: whatever is shown. */
   told(told: Told, via: string, result: FetchResult, isInOrder: boolean): Signed | undefined;
   /** The newest value of a category that the device or its app has. */
   known(told: Told, category: string): Signed | undefined;
   headOn(device: string, category: string): Signed | undefined;
+  /** Since when that is the head, in ms. */
+  arrivedAt(device: string, category: string): number;
   restored(device: string, entries: ReadonlyMap<string, string>): void;
   destroyed(device: string): void;
   /** At the end: a medium holds no piece that no record needs. */
@@ -164,7 +186,8 @@ export function createOracle(ports: {
 }): Oracle {
   const { pubkey, count } = ports;
   const violations: Violation[] = [];
-  const rejectionsOf = new Map<string, number>();
+  /** By device and category: how often a write was taken back from the medium. */
+  const withdrawals = new Map<string, number>();
   const signed = new Map<string, Signed>();
   const plaintexts = new Map<string, string>();
   /** By their hash, as a manifest names them. */
@@ -176,10 +199,11 @@ export function createOracle(ports: {
   /** All that was signed, by id, with its JSON: where that text stands nothing has to be parsed. */
   const made = new Map<string, { readonly event: NostrEvent; readonly json: string }>();
   const devices = new Map<string, DeviceState>();
-  /** By category and then by text: the calls that asked for it. */
+  /** By device and category, and then by text: the calls that asked for it. */
   const calls = new Map<string, Map<string, Call[]>>();
-  /** Which device heard from which relay of which event, in an answer or as an event. */
-  const heard = new Set<string>();
+  /** Which device was shown which event by which relay, and which it was told that the relay has. */
+  const shown = new Set<string>();
+  const taken = new Set<string>();
   const headPrefix = `head/${pubkey}/default/`;
 
   function violate(invariant: string, message: string): void {
@@ -192,9 +216,11 @@ export function createOracle(ports: {
       state = {
         lineage: 0,
         heads: new Map(),
+        arrivals: new Map(),
         flushed: new Set(),
         own: new Map(),
         owed: new Map(),
+        hashes: new Set(),
         isGone: false,
       };
       devices.set(device, state);
@@ -205,10 +231,10 @@ export function createOracle(ports: {
   const describe = ({ event, device }: Signed): string =>
     `${event.id.slice(0, 8)}@${event.created_at} by ${device}`;
 
-  /** Whether every call that asked for this text was rejected. */
-  function isRejected(category: string, text: string): boolean {
-    const all = calls.get(category)?.get(text);
-    return all !== undefined && all.length > 0 && all.every(({ state }) => state === 'rejected');
+  /** Whether every call on its device that asked for what it holds was rejected: it was made for one of these. */
+  function isRejected({ device, category, text }: Signed): boolean {
+    const all = calls.get(`${device} ${category}`)?.get(text);
+    return all?.every(({ state }) => state === 'rejected') === true;
   }
 
   /** The event that begins at `at` in a text, if that is one that was signed, in the very words. */
@@ -223,6 +249,9 @@ export function createOracle(ports: {
   function headOf(raw: string): NostrEvent | undefined {
     return madeAt(raw, '{"v":1,"event":'.length) ?? (JSON.parse(raw) as { event?: NostrEvent }).event;
   }
+
+  const withdrawalsOn = (device: string, category: string): number =>
+    withdrawals.get(`${device} ${category}`) ?? 0;
 
   function genuine(event: NostrEvent, where: string): Signed | undefined {
     const known = signed.get(event.id);
@@ -244,6 +273,7 @@ export function createOracle(ports: {
       if (after.category !== category)
         violate('I5', `${device}: ${describe(after)} of ${after.category} is the head of ${category}`);
       state.heads.set(category, after);
+      state.arrivals.set(category, ports.now());
       state.flushed.add(after.event.id);
     }
     const isOwn = before?.device === device && before.lineage === state.lineage;
@@ -259,6 +289,7 @@ export function createOracle(ports: {
       if (isOwn && !before.isAcknowledged) {
         count('sometimes: write withdrawn');
         before.isVoid = true;
+        withdrawals.set(`${device} ${category}`, withdrawalsOn(device, category) + 1);
       } else
         violate(
           'I3',
@@ -340,6 +371,23 @@ export function createOracle(ports: {
       violate('I16', `${describe(entry)} has the tags ${JSON.stringify(event.tags)}`);
   }
 
+  /** What it says of relays is what these have said, and its stage follows from that. */
+  function checkReport(device: string, { stage, relays }: DeliveryReport, id: string): void {
+    const states = Object.entries(relays);
+    for (const [url, delivery] of states) {
+      const what = `${device} ${url} ${id}`;
+      const isKnown =
+        shown.has(what) || (delivery === 'acknowledged' ? taken.has(what) : delivery !== 'confirmed');
+      if (!isKnown)
+        violate('I12', `${device}: ${url} is said to have ${id.slice(0, 8)} ${delivery}, and never said so`);
+    }
+    const isConfirmed = states.length > 0 && states.every(([, delivery]) => delivery === 'confirmed');
+    const isTaken = states.some(([, delivery]) => delivery === 'acknowledged' || delivery === 'confirmed');
+    const expected = isConfirmed ? 'replicated' : isTaken ? 'delivered' : 'saved';
+    if (stage !== expected)
+      violate('I12', `${device}: ${id.slice(0, 8)} is told as ${stage}, and is ${expected}`);
+  }
+
   return {
     violations,
     signed,
@@ -361,6 +409,7 @@ export function createOracle(ports: {
         bytes: json.length,
         category: dTag.slice('default/'.length, -'/v1'.length),
         text,
+        isInPieces: parts.has(event.id),
         device,
         lineage: stateOf(device).lineage,
         isCarried: false,
@@ -369,6 +418,10 @@ export function createOracle(ports: {
       };
       signed.set(event.id, entry);
       checkShape(entry);
+      const own = event.tags
+        .find(([name]) => name === 'vv')
+        ?.find((item) => item.endsWith(`:${event.created_at}`));
+      if (own !== undefined) stateOf(device).hashes.add(own.slice(0, 8));
     },
     onFlush: (device, changes) => {
       for (const [key, value] of changes) {
@@ -403,8 +456,7 @@ export function createOracle(ports: {
       const isOurs = tag(event, 'vv') !== undefined;
       if (isOurs && entry.device === device && !stateOf(device).flushed.has(event.id))
         violate('I1', `${device}: ${describe(entry)} went out before it was on the medium`);
-      if (isRejected(entry.category, entry.text))
-        violate('I6', `${device}: ${describe(entry)} was rejected, and goes out`);
+      if (isRejected(entry)) violate('I6', `${device}: ${describe(entry)} was rejected, and goes out`);
     },
     onReceive: (device, url, frame, isHonest) => {
       const isAnswer = frame.startsWith('["OK"');
@@ -413,7 +465,9 @@ export function createOracle(ports: {
       const id = /"id":"([0-9a-f]{64})"/.exec(frame)?.[1] ?? HEX_64.exec(frame)?.[0];
       const entry = id === undefined ? undefined : signed.get(id);
       if (entry === undefined) return;
-      heard.add(`${device} ${url} ${entry.event.id}`);
+      const what = `${device} ${url} ${entry.event.id}`;
+      if (!isAnswer) shown.add(what);
+      else if (TAKEN.test(frame)) taken.add(what);
       if (isAnswer && isHonest && frame.includes(',true,')) entry.isAcknowledged = true;
     },
     call: (told, category, text) => {
@@ -426,8 +480,9 @@ export function createOracle(ports: {
         state: 'open',
       };
       if (text.length > SMALL_CHARS) large.set(sha256(text), text);
-      const byText = calls.get(category) ?? new Map<string, Call[]>();
-      calls.set(category, byText);
+      const where = `${told.device} ${category}`;
+      const byText = calls.get(where) ?? new Map<string, Call[]>();
+      calls.set(where, byText);
       const all = byText.get(text) ?? [];
       byText.set(text, all);
       all.push(call);
@@ -447,15 +502,7 @@ export function createOracle(ports: {
           'I1',
           `${call.device}: publish resolved with ${describe(entry)}, which is not on the medium`,
         );
-      for (const [url, delivery] of Object.entries(receipt.relays)) {
-        const id = receipt.supersededBy ?? receipt.eventId;
-        if (delivery !== 'acknowledged' && delivery !== 'confirmed') continue;
-        if (!heard.has(`${call.device} ${url} ${id}`))
-          violate(
-            'I12',
-            `${call.device}: the receipt says that ${url} has ${id.slice(0, 8)}, of which it said nothing`,
-          );
-      }
+      checkReport(call.device, receipt, receipt.supersededBy ?? receipt.eventId);
       const { base } = call;
       const isBelow = base !== undefined && !base.isVoid && order(entry.event, base.event) <= 0;
       const isReused =
@@ -475,60 +522,49 @@ export function createOracle(ports: {
     },
     rejected: (call, code) => {
       call.state = 'rejected';
-      const where = `${call.device} ${call.category}`;
-      rejectionsOf.set(where, (rejectionsOf.get(where) ?? 0) + 1);
+      const { device, category, text } = call;
       // Also where another call of the same value is rejected later, for a reason of its own.
-      if (code === 'NO_RELAYS_ACCEPTED') refusedTexts.add(`${call.device} ${call.category} ${call.text}`);
-      if (!isRejected(call.category, call.text)) return;
+      const what = `${device} ${category} ${text}`;
+      if (code === 'NO_RELAYS_ACCEPTED') refusedTexts.add(what);
       for (const entry of signed.values()) {
-        if (entry.category !== call.category || entry.text !== call.text) continue;
+        if (entry.device !== device || entry.category !== category || entry.text !== text) continue;
+        if (!isRejected(entry)) return;
         entry.isVoid = true;
-        // Another device's write of the same value was rejected for reasons of its own.
-        const isRefused = refusedTexts.has(`${call.device} ${call.category} ${call.text}`);
-        if (!isRefused && entry.isCarried && entry.device === call.device)
+        if (entry.isCarried && !refusedTexts.has(what))
           violate('I6', `${call.device}: ${code} for ${describe(entry)}, which had gone out`);
+        if (entry.isAcknowledged)
+          violate('I6', `${call.device}: ${code} for ${describe(entry)}, which a relay had taken`);
         const head = stateOf(call.device).heads.get(call.category);
         if (head === entry)
           violate('I6', `${call.device}: ${code} for ${describe(entry)}, which is the head on the medium`);
       }
     },
-    told: (told, via, result, isInOrder) => {
-      const entry = signed.get(result.eventId);
-      if (entry === undefined) {
-        violate('I5', `${told.device}: ${via} gave an event that nobody made`);
-        return undefined;
-      }
-      const isDeleted = tag(entry.event, 'deleted') !== undefined;
-      const isRight =
-        entry.category === result.category &&
-        JSON.stringify(result.payload) === entry.text &&
-        (result.deleted === true) === isDeleted &&
-        (tag(entry.event, 'device_id') ?? pubkey) === result.deviceId &&
-        Date.parse(result.updatedAt) === entry.event.created_at * 1000;
-      if (!isRight) violate('I5', `${told.device}: ${via} gave ${describe(entry)} changed`);
-      if (isRejected(entry.category, entry.text) && entry.device !== told.device)
-        violate('I6', `${told.device}: ${via} gave ${describe(entry)}, which was rejected`);
-      const seen = told.shown.get(entry.category);
-      if (seen === undefined || order(entry.event, seen.event) > 0) told.shown.set(entry.category, entry);
-      if (isInOrder) {
-        const key = `${via} ${entry.category}`;
-        const last = told.updated.get(key);
-        const rejections = rejectionsOf.get(`${told.device} ${entry.category}`) ?? 0;
-        // What was there before a write of its own was rejected may be told again.
-        const isRestored = last?.entry === entry && rejections > last.rejections;
-        if (
-          last !== undefined &&
-          !last.entry.isVoid &&
-          order(entry.event, last.entry.event) <= 0 &&
-          !isRestored
-        )
-          violate('I3', `${told.device}: ${via} gave ${describe(entry)} after ${describe(last.entry)}`);
-        told.updated.set(key, { entry, rejections });
-      }
-      return entry;
+    delivery: (device, report) => {
+      const entry = signed.get(report.eventId);
+      if (entry === undefined || entry.category !== report.category || entry.device !== device)
+        return violate('I12', `${device}: a delivery of ${report.eventId.slice(0, 8)}, which it never wrote`);
+      checkReport(device, report, report.eventId);
     },
+    conflict: (told, { mine, theirs }) => {
+      const ours = tell(told, 'conflict', mine, false);
+      const others = tell(told, 'conflict', theirs, false);
+      if (ours === undefined || others === undefined) return;
+      if (order(others.event, ours.event) <= 0)
+        violate('I2', `${told.device}: a conflict of ${describe(ours)} with ${describe(others)} before it`);
+      // What this device wrote is part of the one and not of the other. A writer without vectors tells nothing.
+      const isLost = [...stateOf(told.device).hashes].some(
+        (hash) => (seenIn(ours.event, hash) ?? Infinity) > (seenIn(others.event, hash) ?? -1),
+      );
+      if (!isLost)
+        violate(
+          'I2',
+          `${told.device}: a conflict of ${describe(ours)} with ${describe(others)}, which saw it`,
+        );
+    },
+    told: tell,
     known,
     headOn: (device, category) => stateOf(device).heads.get(category),
+    arrivedAt: (device, category) => stateOf(device).arrivals.get(category) ?? 0,
     restored: (device, entries) => {
       const state = stateOf(device);
       state.lineage++;
@@ -559,7 +595,7 @@ export function createOracle(ports: {
     finalRejections: (where, events) => {
       for (const event of events) {
         const entry = signed.get(event.id);
-        if (entry !== undefined && isRejected(entry.category, entry.text))
+        if (entry !== undefined && isRejected(entry))
           violate('I6', `${where} holds ${describe(entry)}, which was rejected`);
       }
     },
@@ -569,6 +605,42 @@ export function createOracle(ports: {
         .flatMap(({ owed }) => [...(owed.get(category) ?? [])])
         .filter(({ isVoid }) => !isVoid),
   };
+
+  function tell(told: Told, via: string, result: FetchResult, isInOrder: boolean): Signed | undefined {
+    const entry = signed.get(result.eventId);
+    if (entry === undefined) {
+      violate('I5', `${told.device}: ${via} gave an event that nobody made`);
+      return undefined;
+    }
+    const isDeleted = tag(entry.event, 'deleted') !== undefined;
+    const isRight =
+      entry.category === result.category &&
+      JSON.stringify(result.payload) === entry.text &&
+      (result.deleted === true) === isDeleted &&
+      (tag(entry.event, 'device_id') ?? pubkey) === result.deviceId &&
+      Date.parse(result.updatedAt) === entry.event.created_at * 1000;
+    if (!isRight) violate('I5', `${told.device}: ${via} gave ${describe(entry)} changed`);
+    if (isRejected(entry) && entry.device !== told.device)
+      violate('I6', `${told.device}: ${via} gave ${describe(entry)}, which was rejected`);
+    const seen = told.shown.get(entry.category);
+    if (seen === undefined || order(entry.event, seen.event) > 0) told.shown.set(entry.category, entry);
+    if (isInOrder) {
+      const key = `${via} ${entry.category}`;
+      const last = told.updated.get(key);
+      const withdrawn = withdrawalsOn(told.device, entry.category);
+      // What was there before a write of its own was taken back may be told again.
+      const isRestored = last?.entry === entry && withdrawn > last.withdrawn;
+      if (
+        last !== undefined &&
+        !last.entry.isVoid &&
+        order(entry.event, last.entry.event) <= 0 &&
+        !isRestored
+      )
+        violate('I3', `${told.device}: ${via} gave ${describe(entry)} after ${describe(last.entry)}`);
+      told.updated.set(key, { entry, withdrawn });
+    }
+    return entry;
+  }
 
   function known(told: Told, category: string): Signed | undefined {
     const head = stateOf(told.device).heads.get(category);

@@ -81,6 +81,7 @@ const MUST_HAPPEN: readonly string[] = [
   'sometimes: receipt superseded',
   'sometimes: stamp far ahead',
   'sometimes: stamp reused',
+  'sometimes: telling compared',
   'sometimes: tie kept by a relay',
   'sometimes: unknown',
   'sometimes: write withdrawn',

@@ -4,25 +4,15 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { bundle, FLAGS } from './bundle.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 // Inside the project, so that its packages are found.
 const folder = await mkdtemp(join(root, 'node_modules/.sim-'));
 try {
   const outfile = join(folder, 'main.mjs');
-  await build({
-    entryPoints: [join(root, 'test/sim/main.ts')],
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    outfile,
-    sourcemap: 'inline',
-    logLevel: 'warning',
-  });
-  // There is a thread of the simulator on every core: those that V8 adds to collect garbage only make it wait.
-  const flags = ['--enable-source-maps', '--single-threaded-gc', '--max-semi-space-size=64'];
+  await bundle(outfile, { sourcemap: 'inline', logLevel: 'warning' });
+  const flags = ['--enable-source-maps', ...FLAGS];
   const child = spawn(process.execPath, [...flags, outfile, ...process.argv.slice(2)], { stdio: 'inherit' });
   process.exitCode = await new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
 } finally {

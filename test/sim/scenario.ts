@@ -211,6 +211,27 @@ function size(chance: Chance, hasLarge: boolean): number {
   ]);
 }
 
+/**
+ * What needs two things in the right order on one device, and so hardly ever happens by chance. Of a stream of its own:
+ * seeds that get none of it are what they would be without.
+ */
+function rareOps(seed: number, chaosMs: number): Op[] {
+  const chance = createChance(seed, 'rare');
+  // The first two devices are never the reference.
+  const device = chance.int(0, 1);
+  const at = chance.int(0, chaosMs / 2);
+  const later = chance.int(at, chaosMs);
+  const ops: Op[] = [];
+  if (chance.bool(0.02)) ops.push({ at, type: 'backup', device }, { at: later, type: 'restore', device });
+  // A store is read at the start: it is to fail just then.
+  if (chance.bool(0.02))
+    ops.push(
+      { at, type: 'storeFault', device, updates: 0, reads: 0.5, forMs: 20_000 },
+      { at, type: 'crash', device, point: 'now', mode: 'keep', isTab: false, restartMs: 1_000 },
+    );
+  return ops;
+}
+
 export function createScenario(seed: number): Scenario {
   const chance = createChance(seed, 'scenario');
   const relayCount = chance.pick([1, 2, 2, 2, 3, 3, 4, 5]);
@@ -236,6 +257,7 @@ export function createScenario(seed: number): Scenario {
   relays.forEach(({ isHostile }, relay) => {
     if (isHostile) ops.push({ at: 0, type: 'misbehave', relay, what: misbehaviours() });
   });
+  ops.push(...rareOps(seed, chaosMs));
   ops.sort((a, b) => a.at - b.at);
   return { seed, isReal: seed % 100 === 0, categories, devices, relays, chaosMs, ops };
 

@@ -680,6 +680,7 @@ test('a follower whose write every relay refuses learns why, and the write is go
   for (const { sync } of tabs) {
     await vi.waitFor(async () => expect(await sync.fetch('x')).toMatchObject({ payload: 'good' }));
   }
+  for (const { events } of tabs) expect(events.conflict).toEqual([]);
 });
 
 test('another identity in another tab keeps its own connection, records and leader', async () => {
