@@ -28,7 +28,11 @@ export function createRandom(seed: number): Random {
     below,
     pick: (from) => from[below(from.length)]!,
     chance: (probability) => next() < probability,
-    bytes: (length) => Uint8Array.from({ length }, () => below(256)),
+    bytes: (length) => {
+      const bytes = new Uint8Array(length);
+      for (let i = 0; i < length; i++) bytes[i] = below(256);
+      return bytes;
+    },
   };
 }
 
