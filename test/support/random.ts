@@ -39,14 +39,11 @@ export function createRandom(seed: number): Random {
 /** What stands before a filler, so that no file and no frame holds it in the clear. */
 export const FILLER = 'filler-in-the-clear-';
 
-/** A text of this length that deflating makes no smaller, behind `FILLER`. */
-export function filler(length: number): string {
-  return (
-    FILLER +
-    randomBytes(Math.ceil((length * 3) / 4))
-      .toString('base64')
-      .slice(0, length)
-  );
+/** A text of this length that deflating makes no smaller, behind `FILLER`; the same for the same `seed`, if one is given. */
+export function filler(length: number, seed?: number): string {
+  const count = Math.ceil((length * 3) / 4);
+  const bytes = seed === undefined ? randomBytes(count) : createRandom(seed).bytes(count);
+  return FILLER + Buffer.from(bytes).toString('base64').slice(0, length);
 }
 
 /** The number in the environment variable `name`, which the arguments of a long lane become; else `fallback`. */
