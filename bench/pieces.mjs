@@ -27,6 +27,8 @@ function edited(notes) {
   return notes.toSpliced(at, 16, ...valueOf(1_024));
 }
 
+const PORTS = { compression: streamCompression, primitives: nodePrimitives };
+
 const isPiece = (event) => event.tags[0][1].startsWith(`${D_TAG}/c/`);
 
 async function costOfAnEdit() {
@@ -82,9 +84,9 @@ async function open(events, secretKey) {
   for (const event of events.filter(isPiece)) {
     const name = event.tags[0][1].slice(-32);
     const plain = await signer.nip44.decrypt(pubkey, event.content);
-    pieces.set(name, await readPiece(plain, name, manifest, streamCompression));
+    pieces.set(name, await readPiece(plain, name, manifest, PORTS));
   }
-  JSON.parse(join(manifest, pieces));
+  JSON.parse(join(manifest, pieces, nodePrimitives));
   return performance.now() - startedAt;
 }
 

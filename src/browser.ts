@@ -30,6 +30,7 @@ export function createNostrSync<Categories extends object = Record<string, unkno
     clock: systemClock,
     randomBytes,
     compression: streamCompression,
+    primitives: noblePrimitives,
     verifier: createEventVerifier(noblePrimitives),
     store: (namespace) => indexedDbStore(`nostr-sync/${namespace}`),
     onWake,

@@ -29,6 +29,7 @@ export function createNostrSync<Categories extends object = Record<string, unkno
     clock: systemClock,
     randomBytes,
     compression: streamCompression,
+    primitives: nodePrimitives,
     verifier: createEventVerifier(nodePrimitives),
     store: memoryStore,
   });

@@ -1,5 +1,6 @@
 /** `createNostrSync`: checks what it is given, wires the parts, and minds their lifecycle. Nothing is decided here. */
 
+import type { Primitives } from './crypto/primitives.ts';
 import { isNostrSyncError, misuse, NostrSyncError } from './errors.ts';
 import {
   checkCategories,
@@ -109,12 +110,13 @@ function closedError(): NostrSyncError {
 
 export function createEngine<Categories extends object>(
   options: NostrSyncOptions,
-  defaults: Platform & { readonly store: (namespace: string) => Store },
+  defaults: Platform & { readonly primitives: Primitives; readonly store: (namespace: string) => Store },
 ): NostrSync<Categories> {
   const settings = checkOptions(options);
   if (options.signer !== undefined) checkSigner(options.signer);
   const { namespace } = settings;
-  const { clock, randomBytes, openSocket, verifier, compression, onWake, tabs } = { ...defaults, ...options };
+  const platform = { ...defaults, ...options };
+  const { clock, randomBytes, onWake, tabs } = platform;
   const store = options.store ?? defaults.store(namespace);
   const sharedTabs = store.sharedName === undefined ? undefined : tabs;
   const emitter = createEmitter();
@@ -133,9 +135,7 @@ export function createEngine<Categories extends object>(
 
   const limits = createRelayLimits({ store, clock });
   const pool = createPool({
-    clock,
-    randomBytes,
-    openSocket,
+    ...platform,
     limits,
     signAuth: async (template) => session?.signAuth(template),
     onChange: (relay) => {
@@ -187,13 +187,10 @@ export function createEngine<Categories extends object>(
       pool.stop();
     }
     session = await openSession({
+      ...platform,
       pubkey,
       namespace,
       deviceId: deviceId!,
-      clock,
-      randomBytes,
-      verifier,
-      compression,
       store,
       pool,
       emitter,

@@ -2,7 +2,7 @@
 
 import { MAX_PAYLOAD_BYTES, MAX_SMALL_PIECE_BYTES } from '../protocol/limits.ts';
 import { encryptedLength } from '../protocol/payload.ts';
-import type { EventLimits } from '../relay/connection.ts';
+import type { EventLimits } from '../relay/event-limits.ts';
 
 /** The text of a small piece: base64. A relay that takes an event of this takes values of every size, in pieces. */
 export const SMALL_TEXT_BYTES: number = (MAX_SMALL_PIECE_BYTES / 3) * 4;

@@ -9,7 +9,8 @@ import {
 } from '../protocol/limits.ts';
 import type { Filter } from '../protocol/message.ts';
 import { encryptedLength } from '../protocol/payload.ts';
-import { createConnection, UNKNOWN_LIMITS, type RelayConnection } from '../relay/connection.ts';
+import { createConnection, type RelayConnection } from '../relay/connection.ts';
+import { UNKNOWN_LIMITS } from '../relay/event-limits.ts';
 import { openNodeSocket } from '../relay/node-socket.ts';
 import { largestValueBytes, SMALL_TEXT_BYTES } from './largest-value.ts';
 import { readRelayInformation, type RelayInformation } from './relay-information.ts';

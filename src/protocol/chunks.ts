@@ -7,10 +7,10 @@
  * change everything behind the edit.
  */
 
-import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js';
 import { base64Decode, base64Encode } from '../crypto/base64.ts';
+import type { Primitives } from '../crypto/primitives.ts';
 import type { Compression } from './compression.ts';
 import { isHex32 } from './event.ts';
 import { MAX_PARTS, MAX_PAYLOAD_BYTES, MAX_PIECE_BYTES } from './limits.ts';
@@ -65,8 +65,8 @@ export function isPieceName(name: unknown): name is string {
   return typeof name === 'string' && /^[0-9a-f]{32}$/.test(name);
 }
 
-function nameOf(key: Uint8Array, piece: Uint8Array): string {
-  return bytesToHex(hmac(sha256, key, piece).subarray(0, 16));
+function nameOf(primitives: Primitives, key: Uint8Array, piece: Uint8Array): string {
+  return bytesToHex(primitives.hmacSha256(key, piece).subarray(0, 16));
 }
 
 // Cutting
@@ -125,6 +125,7 @@ export async function layOut(
     readonly base: () => Promise<Manifest | undefined>;
     readonly randomBytes: (length: number) => Uint8Array;
     readonly compression: Compression;
+    readonly primitives: Primitives;
   },
 ): Promise<Layout> {
   const bytes = encoder.encode(json);
@@ -136,11 +137,11 @@ export async function layOut(
   const base = await ports.base();
   const secret = base === undefined ? ports.randomBytes(32) : hexToBytes(base.key);
   const pieces = cut(bytes, secret, limits.maxPieceBytes).map(
-    (piece) => [nameOf(secret, piece), piece] as const,
+    (piece) => [nameOf(ports.primitives, secret, piece), piece] as const,
   );
   const manifest: Manifest = {
     size: bytes.length,
-    sha256: bytesToHex(sha256(bytes)),
+    sha256: ports.primitives.sha256Hex(json),
     key: bytesToHex(secret),
     parts: pieces.map(([name]) => name),
   };
@@ -187,16 +188,20 @@ export async function readPiece(
   text: string,
   name: string,
   manifest: Manifest,
-  compression: Compression,
+  { compression, primitives }: { readonly compression: Compression; readonly primitives: Primitives },
 ): Promise<Uint8Array> {
   const bytes = await compression.inflate(base64Decode(text), Math.min(manifest.size, MAX_PIECE_BYTES));
-  if (nameOf(hexToBytes(manifest.key), bytes) !== name)
+  if (nameOf(primitives, hexToBytes(manifest.key), bytes) !== name)
     throw new Error('a piece that is not what its name says');
   return bytes;
 }
 
 /** The JSON text, from all pieces by name. Throws unless it has the size and the hash that the manifest says. */
-export function join(manifest: Manifest, pieces: ReadonlyMap<string, Uint8Array>): string {
+export function join(
+  manifest: Manifest,
+  pieces: ReadonlyMap<string, Uint8Array>,
+  primitives: Primitives,
+): string {
   const bytes = new Uint8Array(manifest.size);
   let at = 0;
   for (const name of manifest.parts) {
@@ -205,7 +210,8 @@ export function join(manifest: Manifest, pieces: ReadonlyMap<string, Uint8Array>
     bytes.set(piece, at);
     at += piece.length;
   }
-  if (at !== bytes.length || bytesToHex(sha256(bytes)) !== manifest.sha256)
+  const text = decoder.decode(bytes);
+  if (at !== bytes.length || primitives.sha256Hex(text) !== manifest.sha256)
     throw new Error('not what the manifest says');
-  return decoder.decode(bytes);
+  return text;
 }

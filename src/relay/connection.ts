@@ -31,13 +31,14 @@ import {
 import { forPeople, parseRelayMessage, type ClientMessage, type Filter } from '../protocol/message.ts';
 import { createAuthExchange, type SignAuth } from './auth.ts';
 import { backoffMs, type RandomBytes } from './backoff.ts';
+import { createLimitsLearner, type EventLimits, type KnownLimits } from './event-limits.ts';
 import type { OpenSocket, Socket } from './socket.ts';
 
 /** What a relay did wrong: an event that failed a check, or a frame that nobody asked for. */
 export type Violation = EventFault | 'frame' | 'subscription' | 'flood' | 'answer';
 
 /** The seed's `RelayInfo`, grown by health. */
-export interface RelayInfo {
+export interface RelayInfo extends EventLimits {
   /** Canonical URL. */
   readonly url: string;
   readonly connected: boolean;
@@ -51,10 +52,6 @@ export interface RelayInfo {
   readonly auth: 'none' | 'required' | 'accepted';
   /** What the relay or the network last said against us. For people. */
   readonly lastError: string | null;
-  /** The largest event that the relay has taken, in bytes of JSON; `null` before the first. */
-  readonly acceptedBytes: number | null;
-  /** The smallest event that the relay has refused for its size; `null` while it has not. */
-  readonly refusedBytes: number | null;
   /** Frames of this relay that failed a check, by kind of fault. */
   readonly violations: Readonly<Partial<Record<Violation, number>>>;
 }
@@ -98,21 +95,13 @@ export interface RelayConnection {
   close(): void;
 }
 
-/** What a relay is known to take, in bytes of an event. */
-export type EventLimits = Pick<RelayInfo, 'acceptedBytes' | 'refusedBytes'>;
-
-export const UNKNOWN_LIMITS: EventLimits = { acceptedBytes: null, refusedBytes: null };
-
 export interface ConnectionPorts {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly openSocket: OpenSocket;
   readonly signAuth: SignAuth;
   /** What the relay is known to take; learned here. */
-  readonly limits: {
-    get(url: string): EventLimits;
-    set(url: string, limits: EventLimits): void;
-  };
+  readonly limits: KnownLimits;
   /** `connected`, `auth` or the kind of trouble changed. */
   readonly onChange: (relay: RelayConnection) => void;
 }
@@ -162,8 +151,6 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
   let lastSeen: number | undefined;
   let latencyMs: number | null = null;
   let lastError: string | null = null;
-  /** How often in a row the relay hung up on an event of at least so many bytes. */
-  let hangUps = { bytes: 0, count: 0 };
   const violations: Partial<Record<Violation, number>> = {};
   let violationWindow = { startedAt: 0, count: 0 };
 
@@ -171,6 +158,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
   const byId = new Map<string, Subscription>();
   let nextId = 0;
   const answers = new Map<string, PendingAnswer>();
+  const limits = createLimitsLearner(url, ports.limits);
 
   const auth = createAuthExchange({
     clock,
@@ -293,31 +281,8 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
   /** Some relays have no other answer to an event that is too large. */
   function hungUp(): void {
     const largest = [...answers.values()].toSorted((a, b) => b.bytes - a.bytes)[0];
-    if (largest === undefined || largest.bytes < LARGE_EVENT_BYTES) return;
-    const isAgain = hangUps.count > 0 && largest.bytes >= hangUps.bytes;
-    hangUps = isAgain ? { ...hangUps, count: hangUps.count + 1 } : { bytes: largest.bytes, count: 1 };
-    if (hangUps.count < MAX_HANG_UPS) return;
-    const { bytes } = hangUps;
-    hangUps = { bytes: 0, count: 0 };
-    tooLarge(bytes);
-    largest.settle({ type: 'too-large', reason: `hung up ${MAX_HANG_UPS} times on events of this size` });
-  }
-
-  function tooLarge(bytes: number): void {
-    const { acceptedBytes, refusedBytes } = ports.limits.get(url);
-    // One of this size was taken once: then it was not the size.
-    if (bytes > (acceptedBytes ?? 0) && bytes < (refusedBytes ?? Infinity))
-      ports.limits.set(url, { acceptedBytes, refusedBytes: bytes });
-  }
-
-  function taken(bytes: number): void {
-    const { acceptedBytes, refusedBytes } = ports.limits.get(url);
-    if (bytes >= hangUps.bytes) hangUps = { bytes: 0, count: 0 };
-    if (bytes > (acceptedBytes ?? 0))
-      ports.limits.set(url, {
-        acceptedBytes: bytes,
-        refusedBytes: bytes >= (refusedBytes ?? Infinity) ? null : refusedBytes,
-      });
+    if (largest !== undefined && limits.hungUp(largest.bytes))
+      largest.settle({ type: 'too-large', reason: `hung up ${MAX_HANG_UPS} times on events of this size` });
   }
 
   // Finding a dead peer
@@ -369,7 +334,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
       if (answers.has(event.id)) return resolve({ type: 'retry', reason: 'already on its way' });
       const text = JSON.stringify(event);
       const bytes = encoder.encode(text).length;
-      if (bytes >= (ports.limits.get(url).refusedBytes ?? Infinity))
+      if (limits.refuses(bytes))
         return resolve({ type: 'too-large', reason: 'the relay takes no events of this size' });
       if (!writeText(`["EVENT",${text}]`))
         return resolve({ type: 'retry', reason: state === 'open' ? 'congested' : 'not connected' });
@@ -545,8 +510,8 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     if (pending === undefined) return violation('answer');
     const { bytes } = pending;
     const answer = classifyAnswer(accepted, reason, bytes >= LARGE_EVENT_BYTES);
-    if (answer.type === 'too-large') tooLarge(bytes);
-    if (accepted) taken(bytes);
+    if (answer.type === 'too-large') limits.tooLarge(bytes);
+    if (accepted) limits.taken(bytes);
     seen(pending.sentAt);
     if (!accepted) lastError = reason;
     if (answer.type !== 'auth-required') return pending.settle(answer);

@@ -4,6 +4,7 @@
  */
 
 import type { Clock } from '../clock.ts';
+import type { Primitives } from '../crypto/primitives.ts';
 import { NostrSyncError } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
 import {
@@ -66,6 +67,7 @@ export function createContent(ports: {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly compression: Compression;
+  readonly primitives: Primitives;
   readonly replica: Replica;
   readonly network: () => Network;
   readonly hand: Hand;
@@ -106,7 +108,7 @@ export function createContent(ports: {
   ): Promise<boolean> {
     if (piece === undefined || isTombstone(piece)) return false;
     try {
-      into.set(name, await readPiece(await hand.decrypt(piece.content), name, manifest, compression));
+      into.set(name, await readPiece(await hand.decrypt(piece.content), name, manifest, ports));
       return true;
     } catch (error) {
       if (!ports.canRead()) throw error;
@@ -126,7 +128,7 @@ export function createContent(ports: {
       await replica.apply(dTag, { type: 'torn', id: event.id });
       return assemble(event, dTag);
     }
-    return join(manifest, bytes);
+    return join(manifest, bytes, ports.primitives);
   }
 
   // Missing pieces
@@ -185,7 +187,7 @@ export function createContent(ports: {
         { details: { category, eventId: event.id, have: bytes.size, total: names.length } },
       );
     }
-    const text = join(manifest, bytes);
+    const text = join(manifest, bytes, ports.primitives);
     // As large as the value, and the save below needs room for the pieces once more.
     bytes.clear();
     remember(texts, event.id, text);

@@ -2,14 +2,12 @@
 
 import type { Clock } from '../clock.ts';
 import { LARGE_EVENT_BYTES, RELAY_LIMITS_MS } from '../protocol/limits.ts';
-import { UNKNOWN_LIMITS, type EventLimits } from '../relay/connection.ts';
+import { UNKNOWN_LIMITS, type EventLimits, type KnownLimits } from '../relay/event-limits.ts';
 import type { Store } from '../store/store.ts';
 
-export interface RelayLimits {
+export interface RelayLimits extends KnownLimits {
   /** Reads what is kept. Without it, or where it fails, everything is learned anew. */
   load(): Promise<void>;
-  get(url: string): EventLimits;
-  set(url: string, limits: EventLimits): void;
 }
 
 const PREFIX = 'relay-limits/';

@@ -1,6 +1,7 @@
 /** One identity at work: replica, network, reader and writer of one public key, wired together. */
 
 import type { Clock } from '../clock.ts';
+import type { Primitives } from '../crypto/primitives.ts';
 import { NostrSyncError } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
 import { deviceHash } from '../protocol/causality.ts';
@@ -56,6 +57,7 @@ export async function openSession(ports: {
   readonly randomBytes: RandomBytes;
   readonly verifier: EventVerifier;
   readonly compression: Compression;
+  readonly primitives: Primitives;
   readonly store: Store;
   readonly pool: RelayPool;
   /** Where other engines may have this store open. */
@@ -79,12 +81,7 @@ export async function openSession(ports: {
     onChange: (change) => changed(change),
     onError: (error) => emitter.emit('error', error),
   });
-  const hand = createHand({
-    pubkey,
-    current: () => (isClosed ? undefined : signer),
-    verifier: ports.verifier,
-    clock,
-  });
+  const hand = createHand({ ...ports, current: () => (isClosed ? undefined : signer) });
   const canRead = (): boolean => signer !== undefined && !isClosed;
   const content = createContent({ ...ports, replica, hand, canRead, network: () => network });
   const relays = (): string[] => [...pool.connections.keys()];

@@ -3,23 +3,10 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock, type FetchResult, type NostrEvent } from '../../src/node.ts';
 import { device, KEY, PUBKEY, written } from '../sync/devices.ts';
+import { PAYLOADS, payloadOf } from './payloads.ts';
 import { referenceDevice, type ReferenceDevice, type ReferenceOptions } from './reference-device.ts';
 import { valueOf } from '../sync/values.ts';
 
-const PAYLOADS: readonly unknown[] = [
-  { theme: 'dark', fontSize: 14 },
-  [],
-  'text with "quotes", a \\ and 👩‍👧 好',
-  0,
-  -0.5e-7,
-  true,
-  null,
-  JSON.parse('{"__proto__":{"a":1},"constructor":{}}'),
-  { deep: [[[[{ a: [null, false] }]]]] },
-];
-
-/** JSON text of this many bytes. */
-const payloadOf = (bytes: number): string => 'x'.repeat(bytes - 2);
 const nowSeconds = (): number => Math.floor(Date.now() / 1000);
 /** Far below what relays accept of the future, far above what a test lasts. */
 const FUTURE_SECONDS = 100;

@@ -5,7 +5,6 @@
 
 import { createInterface } from 'node:readline';
 import { createNostrSync, fileStore, isNostrSyncError, secretKeySigner } from '../../src/node.ts';
-import { fillerOf } from './filler.ts';
 import { filler } from '../support/random.ts';
 import type { Answer, Command } from './processes.ts';
 
@@ -24,12 +23,9 @@ function print(answer: Answer): void {
 }
 
 /** Publishes one value after the other until the process is killed; says of each what its receipt says. */
-async function loop(category: string, from: number, bytes?: number): Promise<never> {
+async function loop(category: string, from: number, length?: number): Promise<never> {
   for (let value = from; ; value++) {
-    const payload =
-      bytes === undefined
-        ? { value, text: filler((value * 7_919) % 20_000) }
-        : { value, filler: fillerOf(value, bytes) };
+    const payload = { value, text: filler(length ?? (value * 7_919) % 20_000, value) };
     // Most do not wait for the relay, so that the kill meets the store; the others meet the wire.
     const waitFor = value % 3 === 0 ? 'delivered' : 'saved';
     const receipt = await sync.publish(category, payload, { waitFor });

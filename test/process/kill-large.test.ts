@@ -14,22 +14,13 @@ import {
   type FetchResult,
 } from '../../src/node.ts';
 import { startRelay } from '../../src/testing/relay-server.ts';
-import { fillerOf } from './filler.ts';
+import { createRandom, filler, numberFrom } from '../support/random.ts';
 import { KEY, root, startDevice } from './processes.ts';
 
-const ROUNDS = Number(process.env['LARGE_ROUNDS'] ?? 60);
-const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
+const ROUNDS = numberFrom('LARGE_ROUNDS', 60);
+const SEED = numberFrom('SEED', Date.now() % 1_000_000);
 const FILLER_BYTES = 120_000;
 const LARGE = { maxPayloadSize: 409_600 };
-
-/** Noise from 0 to 1, the same for the same seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -37,7 +28,7 @@ test(
   `a process killed ${ROUNDS} times while it publishes 120 KB (SEED=${SEED}) leaves the older or the newer value`,
   { timeout: 60_000 + ROUNDS * 8_000 },
   async () => {
-    const random = randomFrom(SEED);
+    const { next: random } = createRandom(SEED);
     const folder = await mkdtemp(join(root, 'large-'));
     const relays = await Promise.all([startRelay({ latencyMs: 15 }), startRelay({ latencyMs: 3 })]);
     const urls = relays.map(({ url }) => url);
@@ -45,15 +36,15 @@ test(
     let newest = 0;
     let hasSaved = false;
     const look = (result: FetchResult | null): void => {
-      const { value, filler } = result!.payload as { value: number; filler: string };
+      const { value, text } = result!.payload as { value: number; text: string };
       counts.seen++;
-      if (filler !== fillerOf(value, FILLER_BYTES)) counts.torn++;
+      if (text !== filler(FILLER_BYTES, value)) counts.torn++;
       newest = Math.max(newest, value);
     };
     const watcher = createNostrSync({ relays: urls, signer: secretKeySigner(KEY), ...LARGE });
     watcher.on('updated', look);
     try {
-      const first = { value: 0, filler: fillerOf(0, FILLER_BYTES) };
+      const first = { value: 0, text: filler(FILLER_BYTES, 0) };
       await watcher.publish('big', first, { waitFor: 'replicated' });
       for (; counts.rounds < ROUNDS; counts.rounds++) {
         const device = startDevice(folder, urls.join(','));

@@ -19,7 +19,7 @@ export type Command =
       readonly do: 'loop';
       readonly category: string;
       readonly from: number;
-      /** Length of what goes with each value, which then hardly deflates. Default: some thousands, different each time. */
+      /** Length of the text that goes with each value: `filler` of it. Default: some thousands, different each time. */
       readonly filler?: number;
     }
   | {

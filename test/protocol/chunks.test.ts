@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { noblePrimitives } from '../../src/crypto/noble-primitives.ts';
+import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
 import {
   CHUNKED,
   inflateText,
@@ -18,6 +20,8 @@ import { streamCompression } from '../../src/protocol/compression.ts';
 import { valueOf } from '../sync/values.ts';
 import { zlibCompression } from '../support/zlib-compression.ts';
 
+/** What a reader has. */
+const PORTS = { compression: zlibCompression, primitives: nodePrimitives };
 const NORMAL = { maxTextBytes: 40_960, maxPieceBytes: 30_720 };
 const SMALL = { maxTextBytes: 40_960, maxPieceBytes: 9_216 };
 
@@ -28,22 +32,23 @@ async function inPieces(
   limits = NORMAL,
   base?: Manifest,
   random: (length: number) => Uint8Array = randomBytes,
+  primitives = nodePrimitives,
 ): Promise<InPieces> {
-  const ports = { base: async () => base, randomBytes: random, compression: zlibCompression };
+  const ports = { ...PORTS, base: async () => base, randomBytes: random, primitives };
   const layout = await layOut(json, limits, ports);
   if (layout.format !== CHUNKED) throw new Error(`expected pieces, got ${layout.format}`);
   return layout;
 }
 
 /** What a reader makes of it, through text alone. */
-async function readBack(layout: InPieces, compression = zlibCompression): Promise<string> {
+async function readBack(layout: InPieces, ports = PORTS): Promise<string> {
   const manifest = parseManifest(layout.text);
   const pieces = new Map<string, Uint8Array>();
   for (const [name, piece] of layout.pieces) {
-    const text = await pieceText(piece, compression);
-    pieces.set(name, await readPiece(text, name, manifest, compression));
+    const text = await pieceText(piece, ports.compression);
+    pieces.set(name, await readPiece(text, name, manifest, ports));
   }
-  return join(manifest, pieces);
+  return join(manifest, pieces, ports.primitives);
 }
 
 describe('a value in pieces', () => {
@@ -81,6 +86,18 @@ describe('a value in pieces', () => {
     );
   });
 
+  test('has the same names and hash by either primitives, and is read by the other', async () => {
+    const json = JSON.stringify(['ä🦩', valueOf(400_000, 1, true)]);
+    const random = (length: number): Uint8Array => new Uint8Array(length).fill(7);
+    const [byNode, byNoble] = [
+      await inPieces(json, NORMAL, undefined, random, nodePrimitives),
+      await inPieces(json, NORMAL, undefined, random, noblePrimitives),
+    ];
+    expect(byNode).toEqual(byNoble);
+    expect(await readBack(byNode, { ...PORTS, primitives: noblePrimitives })).toBe(json);
+    expect(await readBack(byNoble)).toBe(json);
+  });
+
   test('of the same text again and again has one piece many times, and comes back', async () => {
     const block = randomBytes(60_000).toString('base64');
     const json = JSON.stringify([block, block, block, block]);
@@ -109,18 +126,18 @@ describe('a value in pieces', () => {
     const { manifest, pieces } = await inPieces(json);
     const [[name, piece], [otherName]] = [...pieces] as [[string, Uint8Array], [string, Uint8Array]];
     const text = await pieceText(piece, zlibCompression);
-    await expect(readPiece(text, otherName, manifest, zlibCompression)).rejects.toThrow(
-      /not what its name says/,
-    );
-    await expect(readPiece('AAAA', name, manifest, zlibCompression)).rejects.toThrow();
-    await expect(readPiece('not base64', name, manifest, zlibCompression)).rejects.toThrow();
-    expect(() => join({ ...manifest, size: manifest.size - 1 }, pieces)).toThrow(
+    await expect(readPiece(text, otherName, manifest, PORTS)).rejects.toThrow(/not what its name says/);
+    await expect(readPiece('AAAA', name, manifest, PORTS)).rejects.toThrow();
+    await expect(readPiece('not base64', name, manifest, PORTS)).rejects.toThrow();
+    expect(() => join({ ...manifest, size: manifest.size - 1 }, pieces, nodePrimitives)).toThrow(
       /more than the manifest says/,
     );
-    expect(() => join({ ...manifest, size: manifest.size + 1 }, pieces)).toThrow(
+    expect(() => join({ ...manifest, size: manifest.size + 1 }, pieces, nodePrimitives)).toThrow(
       /not what the manifest says/,
     );
-    expect(() => join({ ...manifest, sha256: '0'.repeat(64) }, pieces)).toThrow(/not what the manifest says/);
+    expect(() => join({ ...manifest, sha256: '0'.repeat(64) }, pieces, nodePrimitives)).toThrow(
+      /not what the manifest says/,
+    );
   });
 
   test('is not made of a piece that inflates to more than a piece may have, or than the whole', async () => {
@@ -128,18 +145,18 @@ describe('a value in pieces', () => {
     const larger = await inPieces(json, { ...NORMAL, maxPieceBytes: 4 * NORMAL.maxPieceBytes });
     const [[name, piece]] = [...larger.pieces] as [[string, Uint8Array]];
     const text = await pieceText(piece, zlibCompression);
-    await expect(readPiece(text, name, larger.manifest, zlibCompression)).rejects.toThrow();
+    await expect(readPiece(text, name, larger.manifest, PORTS)).rejects.toThrow();
     const { manifest, pieces } = await inPieces(json);
     const [[own, fitting]] = [...pieces] as [[string, Uint8Array]];
     const fits = await pieceText(fitting, zlibCompression);
-    expect(await readPiece(fits, own, manifest, zlibCompression)).toEqual(fitting);
+    expect(await readPiece(fits, own, manifest, PORTS)).toEqual(fitting);
     const smaller = { ...manifest, size: fitting.length - 1 };
-    await expect(readPiece(fits, own, smaller, zlibCompression)).rejects.toThrow();
+    await expect(readPiece(fits, own, smaller, PORTS)).rejects.toThrow();
   });
 });
 
 describe('a value in one event', () => {
-  const ports = { base: async () => undefined, randomBytes, compression: zlibCompression };
+  const ports = { ...PORTS, base: async () => undefined, randomBytes };
 
   test('is bare up to the limit, deflated to a JSON string beyond it', async () => {
     const bare = await layOut(JSON.stringify('x'.repeat(40_958)), NORMAL, ports);

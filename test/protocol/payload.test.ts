@@ -76,7 +76,7 @@ describe('a payload', () => {
     ['65 levels', nested(65)],
     ['100,000 levels', nested(100_000)],
     ['undefined in an array', [1, undefined]],
-    ['a hole in an array', [1, , 2]], // oxlint-disable-line no-sparse-arrays
+    ['a hole in an array', [1, , 2]], // oxlint-disable-line no-sparse-arrays -- it is what the test is about
     ['a function as a property', { toJSON: () => 1 }],
   ])('cannot be %s', (_, payload) => {
     expect(() => encode(payload)).toThrow(expect.objectContaining({ code: 'INVALID_PAYLOAD' }));

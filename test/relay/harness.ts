@@ -8,11 +8,11 @@ import type { EventTemplate, NostrEvent } from '../../src/protocol/event.ts';
 import type { Filter } from '../../src/protocol/message.ts';
 import {
   createConnection,
-  UNKNOWN_LIMITS,
   type ConnectionPorts,
   type RelayConnection,
   type RequestEnd,
 } from '../../src/relay/connection.ts';
+import { UNKNOWN_LIMITS } from '../../src/relay/event-limits.ts';
 import type { OpenSocket } from '../../src/relay/socket.ts';
 import { createTestClock, type TestClock } from '../../src/testing/clock.ts';
 import type { RelayOptions } from '../../src/testing/relay-options.ts';

@@ -1263,8 +1263,8 @@ const PIECES_IN = [
     patches: [
       [
         'protocol/chunks.ts',
-        'if (nameOf(hexToBytes(manifest.key), bytes) !== name)',
-        'if (nameOf(hexToBytes(manifest.key), bytes) === name && name.length === 0)',
+        'if (nameOf(primitives, hexToBytes(manifest.key), bytes) !== name)',
+        'if (nameOf(primitives, hexToBytes(manifest.key), bytes) === name && name.length === 0)',
       ],
     ],
     test: ['test/protocol/chunks.test.ts', 'is not made of bytes that are not what the names say'],
@@ -1274,7 +1274,7 @@ const PIECES_IN = [
     patches: [
       [
         'protocol/chunks.ts',
-        'if (at !== bytes.length || bytesToHex(sha256(bytes)) !== manifest.sha256)',
+        'if (at !== bytes.length || primitives.sha256Hex(text) !== manifest.sha256)',
         'if (at < 0)',
       ],
     ],
@@ -1291,13 +1291,13 @@ const PIECES_IN = [
       ],
       [
         'protocol/chunks.ts',
-        'if (at !== bytes.length || bytesToHex(sha256(bytes)) !== manifest.sha256)',
+        'if (at !== bytes.length || primitives.sha256Hex(text) !== manifest.sha256)',
         'if (at < 0)',
       ],
       [
         'protocol/chunks.ts',
-        'return decoder.decode(bytes);',
-        'return decoder.decode(bytes.subarray(0, at));',
+        'const text = decoder.decode(bytes);',
+        'const text = decoder.decode(bytes.subarray(0, at));',
       ],
     ],
     test: [

@@ -28,21 +28,22 @@ export function createRandom(seed: number): Random {
     below,
     pick: (from) => from[below(from.length)]!,
     chance: (probability) => next() < probability,
-    bytes: (length) => Uint8Array.from({ length }, () => below(256)),
+    bytes: (length) => {
+      const bytes = new Uint8Array(length);
+      for (let i = 0; i < length; i++) bytes[i] = below(256);
+      return bytes;
+    },
   };
 }
 
 /** What stands before a filler, so that no file and no frame holds it in the clear. */
 export const FILLER = 'filler-in-the-clear-';
 
-/** A text of this length that deflating makes no smaller, behind `FILLER`. */
-export function filler(length: number): string {
-  return (
-    FILLER +
-    randomBytes(Math.ceil((length * 3) / 4))
-      .toString('base64')
-      .slice(0, length)
-  );
+/** A text of this length that deflating makes no smaller, behind `FILLER`; the same for the same `seed`, if one is given. */
+export function filler(length: number, seed?: number): string {
+  const count = Math.ceil((length * 3) / 4);
+  const bytes = seed === undefined ? randomBytes(count) : createRandom(seed).bytes(count);
+  return FILLER + Buffer.from(bytes).toString('base64').slice(0, length);
 }
 
 /** The number in the environment variable `name`, which the arguments of a long lane become; else `fallback`. */

@@ -68,7 +68,7 @@ test('in Tauri calls the commands of the plugin by their names, and attaches wit
     // eslint-disable-next-line typescript/only-throw-error -- as Rust's errors and refusals come
     if (command.endsWith('|engine_attach')) throw 'nostr-sync.engine_attach not allowed by ACL';
     if (command.endsWith('|fetch')) return null;
-    // eslint-disable-next-line typescript/only-throw-error
+    // eslint-disable-next-line typescript/only-throw-error -- as Rust's errors come
     throw { code: 'PAYLOAD_TOO_LARGE', message: 'too large', details: { size: 2, limit: 1 } };
   });
   try {

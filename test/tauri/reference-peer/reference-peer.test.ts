@@ -6,22 +6,10 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { FetchResult, NostrSyncOptions } from '../../../src/node.ts';
 import type { RunningRelay } from '../../../src/testing/relay-server.ts';
+import { PAYLOADS, payloadOf } from '../../interop/payloads.ts';
 import { device as anyDevice, KEY, PUBKEY, relay as anyRelay, type Device } from '../../sync/devices.ts';
 import { startPeer, type PeerOptions, type ReferencePeer } from './peer.ts';
 
-const PAYLOADS: readonly unknown[] = [
-  { theme: 'dark', fontSize: 14 },
-  [],
-  'text with "quotes", a \\ and 👩‍👧 好',
-  0,
-  -0.5e-7,
-  true,
-  null,
-  JSON.parse('{"__proto__":{"a":1},"constructor":{}}'),
-  { deep: [[[[{ a: [null, false] }]]]] },
-];
-/** JSON text of this many bytes. */
-const payloadOf = (bytes: number): string => 'x'.repeat(bytes - 2);
 const inHalfAnHour = (): number => Math.floor(Date.now() / 1000) + 1_800;
 
 const peers: ReferencePeer[] = [];
