@@ -7,15 +7,14 @@
  *                                     └──not permitted──▶ over: this window only calls
  *
  * A window may die at any moment. Rust repeats what it had not answered to the next host, with the same ids. Repeating is
- * harmless but for a write: its value may have been replaced meanwhile. So a write leaves a note in the store as soon as
- * it is saved, and who finds the note answers and writes nothing. Notes are written in the order of the writes and before
- * the answers: what was answered is never overwritten by something older that is repeated.
+ * harmless but for a write: its value may have been replaced meanwhile. So a note is saved together with each write, and
+ * who finds the note answers and writes nothing: what was answered is never overwritten by something older that is repeated.
  */
 
 import type { Clock } from '../clock.ts';
 import { misuse, isNostrSyncError, NostrSyncError } from '../errors.ts';
 import type { NostrSync } from '../nostr-sync.ts';
-import type { NostrSyncOptions } from '../options.ts';
+import { ALONG, type AdapterPublishOptions, type NostrSyncOptions } from '../options.ts';
 import { STORE_RETRY_MS } from '../protocol/limits.ts';
 import type { Store } from '../store/store.ts';
 import type { FetchResult, Receipt, SyncEvents } from '../sync/events.ts';
@@ -193,29 +192,29 @@ function createHosting(
     const note = notes.get(key);
     if (note !== undefined) return JSON.parse(note) as Receipt;
     const { category, payload, options } = args;
-    let noted: Promise<void> = Promise.resolve();
     let wasSaved = false;
-    const onSaved = (saved: Receipt): void => {
+    const onSaved = ({ eventId, updatedAt }: Receipt): void => {
       wasSaved = true;
-      noted = store.update([], () => new Map([[key, JSON.stringify(saved)]])).catch(() => undefined);
-      const { eventId, updatedAt } = saved;
       const about = { category, updatedAt, deviceId: deviceId ?? '', eventId, source: 'local' as const };
       tellOthers(
         args.from ?? null,
         isRemoval ? { ...about, payload: null, deleted: true } : { ...about, payload },
       );
     };
-    const wanted = typeof options === 'number' ? { expiration: options } : (options ?? {});
+    const wanted: AdapterPublishOptions = {
+      signal,
+      ...(typeof options === 'number' ? { expiration: options } : options),
+      onSaved,
+      [ALONG]: (saved) => [[key, JSON.stringify(saved)]],
+    };
     try {
       return isRemoval
-        ? await engine.remove(category, { signal, ...wanted, onSaved })
-        : await engine.publish(category, payload, { signal, ...wanted, onSaved });
+        ? await engine.remove(category, wanted)
+        : await engine.publish(category, payload, wanted);
     } catch (error) {
       // Withdrawn: repeated, it would have to be written again, to be refused again.
-      if (wasSaved) noted = forget(key);
+      if (wasSaved) await forget(key);
       throw error;
-    } finally {
-      await noted;
     }
   }
 
