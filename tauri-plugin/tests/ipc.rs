@@ -292,11 +292,14 @@ fn a_host_learns_the_settings_and_every_change_of_the_signer() {
         "generation": 1, "namespace": "sage", "relays": ["ws://127.0.0.1:7777", "wss://relay.example.com"],
         "deviceId": "laptop", "maxPayloadSize": 409_600, "pubkey": null, "subscriptions": [],
     });
-    assert_eq!(test.attach(), expected);
+    let mut granted = test.attach();
+    let run = granted.as_object_mut().unwrap().remove("run").unwrap();
+    assert_eq!(granted, expected);
     test.unlock();
     assert_eq!(test.next("signer"), json!({ "type": "signer", "pubkey": test.pubkey() }));
     let second = test.attach();
     assert_eq!((&second["generation"], &second["pubkey"]), (&json!(2), &json!(test.pubkey())));
+    assert_eq!(second["run"], run);
     test.next("detached");
     block_on(test.app.nostr_sync().clear_signer());
     assert_eq!(test.next("signer"), json!({ "type": "signer", "pubkey": null }));

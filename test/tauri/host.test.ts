@@ -304,6 +304,13 @@ describe('a hand-over', () => {
     await vi.waitFor(() => expect(notes(app)).toEqual([]));
   });
 
+  test('removes notes that an earlier run of the app has left', async () => {
+    const { app } = setUp();
+    app.store.set('tauri/request/earlier-1', '{}');
+    await app.window('main').calls.getStatus();
+    await vi.waitFor(() => expect(notes(app)).toEqual([]));
+  });
+
   test('repeats a write that was not saved, and does not undo what was answered after it', async () => {
     const { app, relay } = setUp();
     relay.misbehave({ dropOk: true });
