@@ -55,7 +55,8 @@ mod store;
 
 pub use error::{Error, Result};
 pub use models::{
-    EventTemplate, FetchResult, PublishOptions, Receipt, RelayInfo, SignedEvent, Source, Stage, SyncStatus,
+    EventTemplate, FetchResult, Pieces, PublishOptions, Receipt, RelayInfo, SignedEvent, Source, Stage,
+    SyncStatus,
 };
 pub use nostr::{self, PublicKey};
 pub use signer::{Signer, SignerError, SignerFuture};

@@ -233,9 +233,13 @@ fn rust_code_gets_typed_results() {
     let (request, answer) =
         test.answered(receipt.clone(), || block_on(sync.publish("notes", &json!([1]), Some(1_800_000_000))));
     assert_eq!(request["args"], r#"{"category":"notes","payload":[1],"options":{"expiration":1800000000}}"#);
-    assert_eq!(answer.unwrap().stage, Stage::Delivered);
+    let delivered = answer.unwrap();
+    assert_eq!((delivered.stage, delivered.pieces), (Stage::Delivered, None));
     let saved = PublishOptions::default().wait_for(Stage::Saved);
-    let (request, _) = test.answered(receipt, || block_on(sync.publish("notes", &json!([1]), saved)));
+    let mut in_pieces = receipt;
+    in_pieces["ok"]["pieces"] = json!({ "total": 3, "done": { "wss://relay.example.com": 2 } });
+    let (request, answer) = test.answered(in_pieces, || block_on(sync.publish("notes", &json!([1]), saved)));
+    assert_eq!(answer.unwrap().pieces.unwrap().done["wss://relay.example.com"], 2);
     assert_eq!(request["args"], r#"{"category":"notes","payload":[1],"options":{"waitFor":"saved"}}"#);
 
     let result = json!({
