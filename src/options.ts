@@ -22,7 +22,7 @@ import type { Tabs } from './tabs/tabs.ts';
 import type { Receipt } from './sync/events.ts';
 import type { Pacing } from './sync/pacer.ts';
 import type { Stage } from './sync/record.ts';
-import type { Write } from './sync/writer.ts';
+import type { Along, Write } from './sync/writer.ts';
 
 /** What the entry point of a platform provides; each can be replaced by an option. */
 export interface Platform {
@@ -81,6 +81,13 @@ export interface PublishOptions {
    * at `waitFor`, or rejects where every relay refused the write for good.
    */
   readonly onSaved?: (receipt: Receipt) => void;
+}
+
+/** The key of an option that only adapters in this package use, and nothing that comes as JSON can name. */
+export const ALONG: unique symbol = Symbol('along');
+
+export interface AdapterPublishOptions extends PublishOptions {
+  readonly [ALONG]: Along;
 }
 
 export interface Settings {
@@ -205,19 +212,17 @@ export function checkCategories(namespace: string, categories: unknown): string[
 
 /** What `publish` is asked to write. `third` is NIP-40's expiration in s, as in the seed, or options. */
 export function checkWrite(payload: unknown, third: unknown, settings: Settings, nowSeconds: number): Write {
-  const isOptions = typeof third === 'object' && third !== null;
   const {
     expiration,
     waitFor = 'delivered',
     interop = settings.interop,
     signal,
     onSaved,
+    [ALONG]: along,
     ...others
-  }: PublishOptions = isOptions
-    ? third
-    : third === undefined || third === null
-      ? {}
-      : { expiration: third as number };
+  }: Partial<AdapterPublishOptions> = typeof third === 'object'
+    ? (third ?? {})
+    : { expiration: third as number };
   checkNames('expiration, waitFor, interop, signal, onSaved', Object.keys(others));
   if (expiration !== undefined) {
     const isTime = Number.isSafeInteger(expiration) && expiration <= MAX_STAMP;
@@ -242,5 +247,6 @@ export function checkWrite(payload: unknown, third: unknown, settings: Settings,
     interop === 'strict' && settings.maxPayloadBytes > MAX_TEXT_BYTES
       ? { bytes: MAX_TEXT_BYTES, why: "interop: 'strict'" }
       : { bytes: settings.maxPayloadBytes, why: 'maxPayloadSize' };
-  return { text: encodePayload(payload, limit), expiration, isRemoval: false, waitFor, signal, onSaved };
+  const text = encodePayload(payload, limit);
+  return { text, expiration, isRemoval: false, waitFor, signal, onSaved, along };
 }

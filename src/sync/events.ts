@@ -76,13 +76,13 @@ export function callListener<T>(listener: (event: T) => void, event: T): void {
   }
 }
 
-const EVENT_TYPES = [
+export const EVENT_TYPES: readonly (keyof SyncEvents)[] = [
   'updated',
   'relay-status',
   'error',
   'delivery',
   'conflict',
-] as const satisfies (keyof SyncEvents)[];
+];
 
 export function createEmitter(): Emitter {
   const listeners = new Map<string, Set<(event: never) => void>>(

@@ -45,6 +45,8 @@ export type Input =
       readonly names?: readonly string[];
       /** The same value as that of the own head, with all pieces made anew. */
       readonly isRenewal?: boolean;
+      /** What else is saved with it, if it is taken: of the record that it is in. */
+      readonly along?: (record: HeadRecord) => Iterable<readonly [key: string, text: string]>;
     }
   /** The head `id` is whole: these are its pieces. `lacking`: relays that did not show some of them when asked. */
   | {

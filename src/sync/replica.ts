@@ -192,8 +192,7 @@ export async function openReplica(ports: {
         for (const { dTag, previous, record } of decision.changes.values()) {
           const raw = current.get(keyOf(dTag));
           raws.set(dTag, raw);
-          if (record === previous && !unsaved.has(dTag)) continue;
-          if (record === undefined) continue;
+          if (record === undefined || (record === previous && !unsaved.has(dTag))) continue;
           const text = serializeRecord(record);
           writes.set(keyOf(dTag), text);
           raws.set(dTag, text);
@@ -201,10 +200,12 @@ export async function openReplica(ports: {
           // Of what is stored: where a save failed, `read` knows something newer.
           for (const name of pieceNames(raw === undefined ? undefined : parseRecord(raw)))
             if (!kept.has(name)) writes.set(pieceKeyOf(dTag, name), null);
-          for (const job of jobs) {
-            if (job.dTag !== dTag || !('made' in job.input)) continue;
-            for (const [name, event] of job.input.made ?? [])
-              if (isPieceOf(record, name, event)) writes.set(pieceKeyOf(dTag, name), JSON.stringify(event));
+          for (const { input } of jobs.filter((job) => job.dTag === dTag)) {
+            if ('made' in input)
+              for (const [name, event] of input.made ?? [])
+                if (isPieceOf(record, name, event)) writes.set(pieceKeyOf(dTag, name), JSON.stringify(event));
+            if (input.type === 'write' && record.own?.id === input.event.id)
+              for (const [key, text] of input.along?.(record) ?? []) writes.set(key, text);
           }
           // What could not be read is kept for whoever may be able to.
           if (raw !== undefined && previous === undefined) writes.set(`unreadable/${keyOf(dTag)}`, raw);

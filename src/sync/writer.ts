@@ -32,6 +32,9 @@ import {
 import type { Change, Replica } from './replica.ts';
 import type { Hand } from './signing.ts';
 
+/** Makes entries of the store that are saved together with a write: they and it, or nothing. May be called more than once. */
+export type Along = (saved: Receipt) => readonly (readonly [key: string, text: string])[];
+
 export interface Write {
   /** JSON text. */
   readonly text: string;
@@ -43,6 +46,7 @@ export interface Write {
   readonly signal: AbortSignal | undefined;
   /** Told as soon as the write is saved. */
   readonly onSaved: ((receipt: Receipt) => void) | undefined;
+  readonly along?: Along | undefined;
 }
 
 export interface Writer {
@@ -64,11 +68,12 @@ interface Draft {
   readonly seen: VersionVector;
   /** All pieces are made anew: a relay has destroyed or refused one. */
   readonly isRenewal: boolean;
-  readonly settlers: { resolve(saved: Saved): void; reject(error: unknown): void }[];
-}
-
-interface Saved {
-  readonly event: VerifiedEvent;
+  /** Of the calls that it settles: their `along` goes with it. */
+  readonly settlers: {
+    readonly write: Write;
+    resolve(saved: VerifiedEvent): void;
+    reject(error: unknown): void;
+  }[];
 }
 
 interface Waiter {
@@ -116,11 +121,11 @@ export function createWriter(ports: {
 
   // Saving
 
-  function draft(dTag: string, write: Write, isRenewal = false): Promise<Saved> {
+  function draft(dTag: string, write: Write, isRenewal = false): Promise<VerifiedEvent> {
     // What the app can have seen when it made this value; whatever comes in while it is signed is not part of it.
     const seen = seenBy(readableOf(replica.get(dTag)));
     return new Promise((resolve, reject) => {
-      const settlers = [...(drafts.get(dTag)?.settlers ?? []), { resolve, reject }];
+      const settlers = [...(drafts.get(dTag)?.settlers ?? []), { write, resolve, reject }];
       drafts.set(dTag, { write, seen, isRenewal, settlers });
       if (!running.has(dTag)) void run(dTag);
     });
@@ -133,7 +138,7 @@ export function createWriter(ports: {
       drafts.delete(dTag);
       try {
         const event = await save(dTag, next);
-        for (const settler of next.settlers) settler.resolve({ event });
+        for (const settler of next.settlers) settler.resolve(event);
       } catch (error) {
         for (const settler of next.settlers) settler.reject(error);
       }
@@ -167,7 +172,16 @@ export function createWriter(ports: {
       if (closed) throw new NostrSyncError('CLOSED', 'Cannot publish: the engine was closed');
       const before = replica.get(dTag)?.event;
       const pieces = await makePieces(dTag, layout, stamp, isRenewal, ciphertexts);
-      const effects = await replica.apply(dTag, { type: 'write', event, device, isRenewal, ...pieces });
+      const along = (record: HeadRecord): ReturnType<Along> =>
+        settlers.flatMap((settler) => settler.write.along?.(receiptOf({ dTag, event }, record)) ?? []);
+      const effects = await replica.apply(dTag, {
+        type: 'write',
+        event,
+        device,
+        isRenewal,
+        along,
+        ...pieces,
+      });
       if (effects.some((effect) => effect.type === 'stale')) continue;
       ports.onSaved(dTag, event.id);
       if (write.isRemoval) void requestDeletion(dTag, event, before);
@@ -227,7 +241,7 @@ export function createWriter(ports: {
       const renewed = await draft(dTag, write, true);
       for (const waiter of [...waiters]) {
         if (waiter.event.id !== event.id) continue;
-        waiter.event = renewed.event;
+        waiter.event = renewed;
         check(waiter);
       }
     } catch {
@@ -314,12 +328,14 @@ export function createWriter(ports: {
     return { total: pieces.length, done: Object.fromEntries(relays.map((relay) => [relay, on(relay)])) };
   }
 
-  function receiptOf(waiter: Waiter): Receipt {
-    const record = replica.get(waiter.dTag)!;
-    const now = report(waiter.dTag, record)!;
-    if (now.eventId === waiter.event.id) return now;
-    const updatedAt = toIso(waiter.event.created_at * 1000);
-    return { ...now, eventId: waiter.event.id, updatedAt, supersededBy: now.eventId };
+  function receiptOf(
+    { dTag, event }: Pick<Waiter, 'dTag' | 'event'>,
+    record: HeadRecord = replica.get(dTag)!,
+  ): Receipt {
+    const now = report(dTag, record)!;
+    if (now.eventId === event.id) return now;
+    const updatedAt = toIso(event.created_at * 1000);
+    return { ...now, eventId: event.id, updatedAt, supersededBy: now.eventId };
   }
 
   function check(waiter: Waiter): void {
@@ -377,7 +393,7 @@ export function createWriter(ports: {
     publish: async (dTag, write) => {
       write.signal?.throwIfAborted();
       renewals.delete(dTag);
-      const { event } = await draft(dTag, write);
+      const event = await draft(dTag, write);
       return new Promise((resolveReceipt, rejectReceipt) => {
         const settled = (): void => {
           cancel();

@@ -7,18 +7,17 @@
  *                                     └──not permitted──▶ over: this window only calls
  *
  * A window may die at any moment. Rust repeats what it had not answered to the next host, with the same ids. Repeating is
- * harmless but for a write: its value may have been replaced meanwhile. So a write leaves a note in the store as soon as
- * it is saved, and who finds the note answers and writes nothing. Notes are written in the order of the writes and before
- * the answers: what was answered is never overwritten by something older that is repeated.
+ * harmless but for a write: its value may have been replaced meanwhile. So a note is saved together with each write, and
+ * who finds the note answers and writes nothing: what was answered is never overwritten by something older that is repeated.
  */
 
 import type { Clock } from '../clock.ts';
 import { misuse, isNostrSyncError, NostrSyncError } from '../errors.ts';
 import type { NostrSync } from '../nostr-sync.ts';
-import type { NostrSyncOptions } from '../options.ts';
+import { ALONG, type AdapterPublishOptions, type NostrSyncOptions } from '../options.ts';
 import { STORE_RETRY_MS } from '../protocol/limits.ts';
 import type { Store } from '../store/store.ts';
-import type { FetchResult, Receipt, SyncEvents } from '../sync/events.ts';
+import { EVENT_TYPES, type FetchResult, type Receipt, type SyncEvents } from '../sync/events.ts';
 import type { Tabs } from '../tabs/tabs.ts';
 import { toWire, type Ipc } from './ipc.ts';
 import { rustSigner } from './rust-signer.ts';
@@ -31,13 +30,6 @@ const FIRST_RETRY_MS = 1_000;
 /** How often the store is tried, a second apart, before calls are told that it fails. */
 const STORE_TRIES = 6;
 const NOTE_PREFIX = 'tauri/request/';
-const FORWARDED = [
-  'updated',
-  'relay-status',
-  'error',
-  'delivery',
-  'conflict',
-] as const satisfies (keyof SyncEvents)[];
 
 export interface HostPorts {
   readonly ipc: Ipc;
@@ -148,7 +140,7 @@ function createHosting(
   let emitting: Promise<unknown> = Promise.resolve();
   /** By id, how to tell a call that nobody waits for it. */
   const cancels = new Map<string, AbortController>();
-  let deviceId: string | undefined;
+  let deviceId = '';
 
   function emit(event: string, payload: () => unknown): void {
     emitting = emitting
@@ -162,7 +154,7 @@ function createHosting(
     result: JSON.stringify(result),
   });
 
-  for (const type of FORWARDED) {
+  for (const type of EVENT_TYPES) {
     engine.on(type, (event: SyncEvents[typeof type]) =>
       emit(type, () => (event instanceof NostrSyncError ? toWire(event) : event)),
     );
@@ -192,35 +184,32 @@ function createHosting(
     const key = NOTE_PREFIX + id;
     const note = notes.get(key);
     if (note !== undefined) return JSON.parse(note) as Receipt;
-    const { category, payload, options } = args;
-    let noted: Promise<void> = Promise.resolve();
+    const { category, payload, options, from = null } = args;
     let wasSaved = false;
-    const onSaved = (saved: Receipt): void => {
+    const onSaved = ({ eventId, updatedAt }: Receipt): void => {
       wasSaved = true;
-      noted = store.update([], () => new Map([[key, JSON.stringify(saved)]])).catch(() => undefined);
-      const { eventId, updatedAt } = saved;
-      const about = { category, updatedAt, deviceId: deviceId ?? '', eventId, source: 'local' as const };
-      tellOthers(
-        args.from ?? null,
-        isRemoval ? { ...about, payload: null, deleted: true } : { ...about, payload },
-      );
+      const result = { category, payload, updatedAt, deviceId, eventId, source: 'local' as const };
+      tellOthers(from, isRemoval ? { ...result, payload: null, deleted: true } : result);
     };
-    const wanted = typeof options === 'number' ? { expiration: options } : (options ?? {});
+    const wanted: AdapterPublishOptions = {
+      signal,
+      ...(typeof options === 'number' ? { expiration: options } : options),
+      onSaved,
+      [ALONG]: (saved) => [[key, JSON.stringify(saved)]],
+    };
     try {
       return isRemoval
-        ? await engine.remove(category, { signal, ...wanted, onSaved })
-        : await engine.publish(category, payload, { signal, ...wanted, onSaved });
+        ? await engine.remove(category, wanted)
+        : await engine.publish(category, payload, wanted);
     } catch (error) {
       // Withdrawn: repeated, it would have to be written again, to be refused again.
-      if (wasSaved) noted = forget(key);
+      if (wasSaved) await forget(key);
       throw error;
-    } finally {
-      await noted;
     }
   }
 
-  const forget = (key: string): Promise<void> =>
-    store.update([], () => new Map([[key, null]])).catch(() => undefined);
+  const forget = (...keys: readonly string[]): Promise<void> =>
+    store.update([], () => new Map(keys.map((key) => [key, null]))).catch(() => undefined);
 
   /** Several writes of a category can be saved as one event, of which the last one's value is in it. */
   function tellOthers(from: string | null, result: FetchResult): void {
@@ -235,13 +224,12 @@ function createHosting(
     });
   }
 
-  function carryOut({ id, method, ...request }: Request, signal: AbortSignal): Promise<unknown> {
-    const args = JSON.parse(request.args) as Args;
+  async function carryOut({ id, method, args: text }: Request, signal: AbortSignal): Promise<unknown> {
+    const args = JSON.parse(text) as Args;
     switch (method) {
       case 'publish':
-        return write(id, args, signal, false);
       case 'remove':
-        return write(id, args, signal, true);
+        return write(id, args, signal, method === 'remove');
       case 'fetch':
         return engine.fetch(args.category);
       case 'sync_all':
@@ -249,7 +237,7 @@ function createHosting(
       case 'poll':
         return engine.poll(args.categories);
       case 'subscribe':
-        return Promise.resolve(subscribe(args.categories));
+        return subscribe(args.categories);
       case 'add_relay':
         return engine.addRelay(args.url);
       case 'remove_relay':
@@ -282,9 +270,9 @@ function createHosting(
       cancels.delete(id);
     }
     await ipc.invoke('engine_reply', { generation, id, ...reply });
-    const key = NOTE_PREFIX + id;
     if (request.method !== 'publish' && request.method !== 'remove') return;
     // The answer was taken: nobody will ask again.
+    const key = NOTE_PREFIX + id;
     notes.delete(key);
     await forget(key);
   }
@@ -295,6 +283,8 @@ function createHosting(
     },
     () => undefined,
   );
+  // Whoever had asked in an earlier run of the app will not ask again.
+  void forget(...[...notes.keys()].filter((key) => !key.startsWith(NOTE_PREFIX + grant.run)));
   try {
     subscribe(grant.subscriptions);
   } catch (error) {

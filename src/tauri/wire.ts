@@ -6,6 +6,8 @@ import type { PublishOptions } from '../options.ts';
 export interface Grant {
   /** Counts the attachments of this process; a reply of a former one is ignored. */
   readonly generation: number;
+  /** What the ids of this process's calls begin with. */
+  readonly run: string;
   readonly namespace: string;
   readonly relays: readonly string[];
   readonly deviceId: string | null;

@@ -72,8 +72,9 @@ pub(crate) struct Broker {
     state: Mutex<State>,
     /// Tells the waiting calls that their deadlines have changed.
     changed: watch::Sender<()>,
-    /// Tells the ids of this process from those of an earlier one, which the engine may remember.
-    run: String,
+    /// What the ids of this process's calls begin with: it tells them from those of an earlier one, which the engine may
+    /// remember.
+    pub run: String,
 }
 
 impl Broker {

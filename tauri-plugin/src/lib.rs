@@ -55,7 +55,8 @@ mod store;
 
 pub use error::{Error, Result};
 pub use models::{
-    EventTemplate, FetchResult, PublishOptions, Receipt, RelayInfo, SignedEvent, Source, Stage, SyncStatus,
+    EventTemplate, FetchResult, Pieces, PublishOptions, Receipt, RelayInfo, SignedEvent, Source, Stage,
+    SyncStatus,
 };
 pub use nostr::{self, PublicKey};
 pub use signer::{Signer, SignerError, SignerFuture};
@@ -222,6 +223,7 @@ impl<R: Runtime, T: Manager<R>> TauriPluginNostrSyncExt<R> for T {
 #[serde(rename_all = "camelCase")]
 struct Attachment {
     generation: u64,
+    run: String,
     namespace: String,
     relays: Vec<String>,
     device_id: Option<String>,
@@ -411,6 +413,7 @@ impl<R: Runtime> NostrSync<R> {
         self.signer.with_pubkey(|pubkey| {
             self.broker.attach(host, |generation, subscriptions| Attachment {
                 generation,
+                run: self.broker.run.clone(),
                 namespace: self.namespace.clone(),
                 relays: self.relay_set().iter().cloned().collect(),
                 device_id: self.device_id.clone(),

@@ -62,12 +62,24 @@ pub struct Receipt {
     pub stage: Stage,
     /// What each relay has of it, by URL: `pending`, `unseen`, `acknowledged`, `confirmed` or `refused`.
     pub relays: BTreeMap<String, String>,
+    /// Of a value larger than one event: how many pieces each relay has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pieces: Option<Pieces>,
     /// The write that took this one's place before it was delivered; stage and relays are then that one's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded_by: Option<String>,
 }
 
-/// How `publish` and `remove` write.
+/// How far a value in pieces has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pieces {
+    /// How many there are.
+    pub total: usize,
+    /// How many of them a relay has, by URL.
+    pub done: BTreeMap<String, usize>,
+}
+
+/// How `publish` writes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

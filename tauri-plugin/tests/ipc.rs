@@ -233,9 +233,13 @@ fn rust_code_gets_typed_results() {
     let (request, answer) =
         test.answered(receipt.clone(), || block_on(sync.publish("notes", &json!([1]), Some(1_800_000_000))));
     assert_eq!(request["args"], r#"{"category":"notes","payload":[1],"options":{"expiration":1800000000}}"#);
-    assert_eq!(answer.unwrap().stage, Stage::Delivered);
+    let delivered = answer.unwrap();
+    assert_eq!((delivered.stage, delivered.pieces), (Stage::Delivered, None));
     let saved = PublishOptions::default().wait_for(Stage::Saved);
-    let (request, _) = test.answered(receipt, || block_on(sync.publish("notes", &json!([1]), saved)));
+    let mut in_pieces = receipt;
+    in_pieces["ok"]["pieces"] = json!({ "total": 3, "done": { "wss://relay.example.com": 2 } });
+    let (request, answer) = test.answered(in_pieces, || block_on(sync.publish("notes", &json!([1]), saved)));
+    assert_eq!(answer.unwrap().pieces.unwrap().done["wss://relay.example.com"], 2);
     assert_eq!(request["args"], r#"{"category":"notes","payload":[1],"options":{"waitFor":"saved"}}"#);
 
     let result = json!({
@@ -292,11 +296,14 @@ fn a_host_learns_the_settings_and_every_change_of_the_signer() {
         "generation": 1, "namespace": "sage", "relays": ["ws://127.0.0.1:7777", "wss://relay.example.com"],
         "deviceId": "laptop", "maxPayloadSize": 409_600, "pubkey": null, "subscriptions": [],
     });
-    assert_eq!(test.attach(), expected);
+    let mut granted = test.attach();
+    let run = granted.as_object_mut().unwrap().remove("run").unwrap();
+    assert_eq!(granted, expected);
     test.unlock();
     assert_eq!(test.next("signer"), json!({ "type": "signer", "pubkey": test.pubkey() }));
     let second = test.attach();
     assert_eq!((&second["generation"], &second["pubkey"]), (&json!(2), &json!(test.pubkey())));
+    assert_eq!(second["run"], run);
     test.next("detached");
     block_on(test.app.nostr_sync().clear_signer());
     assert_eq!(test.next("signer"), json!({ "type": "signer", "pubkey": null }));

@@ -179,8 +179,8 @@ const STORE = [
     patches: [
       [
         'sync',
-        "await replica.apply(dTag, { type: 'write', event, device, isRenewal, ...pieces });",
-        "await Promise.race([replica.apply(dTag, { type: 'write', event, device, isRenewal, ...pieces }), new Promise<never[]>((r) => clock.after(0, () => r([])))]);",
+        "await replica.apply(dTag, { type: 'write', event, device, isRenewal, along, ...pieces, });",
+        "await Promise.race([replica.apply(dTag, { type: 'write', event, device, isRenewal, along, ...pieces }), new Promise<never[]>((r) => clock.after(0, () => r([])))]);",
       ],
     ],
   },

@@ -1,7 +1,9 @@
 /** What `publish` promises: its stages, its refusals, and its sizes. */
 
 import { describe, expect, test, vi } from 'vitest';
-import { memoryStore } from '../../src/node.ts';
+import { memoryStore, type Store } from '../../src/node.ts';
+import { ALONG, type AdapterPublishOptions } from '../../src/options.ts';
+import type { Changes } from '../../src/store/store.ts';
 import { device, received, relay, stored, world } from './devices.ts';
 
 describe('publish', () => {
@@ -49,6 +51,36 @@ describe('publish', () => {
     expect(told).toHaveLength(2);
     // @ts-expect-error -- what JavaScript may pass
     await expect(laptop.publish('settings', 1, { onSaved: 1 })).rejects.toThrow(TypeError);
+  });
+
+  test('saves in one step with the write what goes along, once it is not too late for it', async () => {
+    const { device: make, settle } = world();
+    const inner = memoryStore();
+    const batches: Changes[] = [];
+    const update: Store['update'] = (keys, decide) =>
+      inner.update(keys, (current) => {
+        const changes = decide(current);
+        batches.push(changes);
+        return changes;
+      });
+    const store: Store = { ...inner, update, close: async () => undefined };
+    // Both sign with the same stamp: the second to save comes too late, and signs again.
+    const receipts = await settle(
+      Promise.all(
+        ['a', 'b'].map((key) => {
+          const options: AdapterPublishOptions = { [ALONG]: (saved) => [[key, JSON.stringify(saved)]] };
+          return make({ store }).publish('settings', key, options);
+        }),
+      ),
+    );
+    expect(new Set(receipts.map(({ updatedAt }) => updatedAt)).size).toBe(2);
+    for (const [i, key] of ['a', 'b'].entries()) {
+      const [batch, ...others] = batches.filter((changes) => changes.has(key));
+      expect(others).toEqual([]);
+      expect(JSON.parse(batch!.get(key)!)).toEqual(receipts[i]);
+      const [, head] = [...batch!].find(([other]) => other.startsWith('head/'))!;
+      expect(JSON.parse(head!).event.id).toBe(receipts[i]!.eventId);
+    }
   });
 
   test('offline resolves at once with saved', async () => {

@@ -6,6 +6,7 @@ import { connectTo } from '../../src/testing/memory-transport.ts';
 import { createRelay, type Relay } from '../../src/testing/relay.ts';
 import { signerConformance } from '../../src/testing/signer-conformance.ts';
 import { storeConformance } from '../../src/testing/store-conformance.ts';
+import type { Calls } from '../../src/tauri/calls.ts';
 import { rustSigner } from '../../src/tauri/rust-signer.ts';
 import { rustStore } from '../../src/tauri/rust-store.ts';
 import { closeWindows, pluginStandIn, type PluginStandIn } from './plugin-stand-in.ts';
@@ -242,7 +243,6 @@ describe('a hand-over', () => {
   test.each([
     ['before anything was saved', (command: string) => command === 'sign_event'],
     ['after the write was saved', (_: string, args: any) => isWriteOf(args, 'head/')],
-    ['after the note was written', (_: string, args: any) => isWriteOf(args, 'tauri/request/')],
   ])('in mid-publish loses nothing: %s', async (_, matches) => {
     const { app, phone } = setUp();
     const [main, second] = [app.window('main'), app.window('second')];
@@ -273,6 +273,41 @@ describe('a hand-over', () => {
     await second.calls.flush();
     expect(await second.calls.fetch('settings')).toMatchObject({ payload: 'newer' });
     expect(await phone.fetch('settings')).toMatchObject({ payload: 'newer' });
+    await vi.waitFor(() => expect(notes(app)).toEqual([]));
+  });
+
+  test.each([
+    ['publish', 1, (calls: Calls) => [calls.publish('settings', 1)]],
+    ['remove', 1, (calls: Calls) => [calls.remove('settings')]],
+    ['three that became two events', 2, (calls: Calls) => [1, 2, 3].map((n) => calls.publish('settings', n))],
+  ])('right after the save of a write repeats nothing of it: %s', async (_, eventCount, write) => {
+    const { app, relay } = setUp();
+    relay.misbehave({ dropOk: true });
+    const [main, second] = [app.window('main'), app.window('second')];
+    await second.calls.getStatus();
+    let signed = 0;
+    const saved = new Set<string>();
+    app.onInvoke = (label, command, args) => {
+      if (command === 'sign_event' && args.template.kind === 30_078) signed += 1;
+      if (!isWriteOf(args, 'head/')) return;
+      for (const [key, text] of Object.entries<string>(args.changes))
+        if (key.startsWith('head/')) saved.add(JSON.parse(text).event.id);
+      // This is carried out all the same, and nothing that would come after it.
+      if (label !== 'main' || saved.size < eventCount) return;
+      main.kill();
+      relay.behave();
+    };
+    const receipts = await Promise.all(write(second.calls));
+    expect(new Set(receipts.map(({ eventId }) => eventId))).toEqual(saved);
+    expect([signed, saved.size]).toEqual([eventCount, eventCount]);
+    await second.calls.flush();
+    await vi.waitFor(() => expect(notes(app)).toEqual([]));
+  });
+
+  test('removes notes that an earlier run of the app has left', async () => {
+    const { app } = setUp();
+    app.store.set('tauri/request/earlier-1', '{}');
+    await app.window('main').calls.getStatus();
     await vi.waitFor(() => expect(notes(app)).toEqual([]));
   });
 

@@ -58,6 +58,7 @@ export function pluginStandIn(options: {
   const listeners = new Set<{ readonly event: string; readonly onEvent: (payload: unknown) => void }>();
   const heard: { event: string; payload: unknown }[] = [];
   const invoked: { label: string; command: string }[] = [];
+  const run = randomUUID();
   const pending = new Map<string, Pending>();
   const subscriptions = new Set<string>();
   let signer: { readonly pubkey: string; readonly of: Signer } | undefined;
@@ -77,7 +78,7 @@ export function pluginStandIn(options: {
   ): Promise<unknown> {
     const message: Request = {
       type: 'request',
-      id: randomUUID(),
+      id: `${run}-${randomUUID()}`,
       method,
       args: JSON.stringify(from === null ? args : { ...args, from }),
     };
@@ -105,6 +106,7 @@ export function pluginStandIn(options: {
       for (const { request } of pending.values()) send(request);
       return {
         generation,
+        run,
         namespace: options.namespace ?? 'default',
         relays: options.relays,
         deviceId: null,

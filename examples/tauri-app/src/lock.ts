@@ -38,6 +38,8 @@ export function startLock(): void {
       await showScreen();
     }, lock);
   });
+  // What has the focus can be copied, by keys as well.
+  byId('code').addEventListener('focus', () => getSelection()?.selectAllChildren(byId('code')));
   const show = byId('show-code');
   show.addEventListener('click', () => {
     if (!byId('code').hidden) return hideCode();

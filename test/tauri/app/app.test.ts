@@ -208,6 +208,30 @@ test('reloads of the hosting window in mid-publish lose no call and no write', a
   await expect.poll(results, WAIT).toEqual(all);
 });
 
+test('a hosting window that goes to another page in mid-publish loses nothing, and the second takes over', async () => {
+  const { laptop, phone } = await pair();
+  await laptop.openWindow('second');
+  const categories = Array.from({ length: 8 }, (_, i) => `leaving-${i}`);
+  await laptop.at.run(
+    `window.answers = arguments[0].map((category) =>
+       window.__TAURI_INTERNALS__.invoke('plugin:nostr-sync|publish', { category, payload: category }));`,
+    categories,
+  );
+  await laptop.goTo('main');
+  await laptop.at.run(`setTimeout(() => location.assign('about.html'))`);
+  await expect.poll(() => laptop.screen(), WAIT).toBe('about');
+  await laptop.goTo('second');
+  const answers = await laptop.at.run<{ category: string }[]>('return Promise.all(window.answers)');
+  expect(answers.map(({ category }) => category)).toEqual(categories);
+  await laptop.setTheme('dark');
+  await expect.poll(() => phone.theme(), WAIT).toBe('dark');
+  await laptop.invoke('flush');
+  expect(await phone.invoke('sync_all', { categories })).toMatchObject(
+    categories.map((payload) => ({ payload })),
+  );
+  expect(relay.relay.connections).toBe(2);
+});
+
 test('what Rust publishes reaches the other device and every window, and Rust hears of what that one does', async () => {
   const { laptop, phone } = await pair();
   await phone.setTheme('dark');

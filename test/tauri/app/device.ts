@@ -13,11 +13,11 @@ export const WAIT = { timeout: 20_000, interval: 50 };
 const devices = new Set<Device>();
 
 afterEach(async () => {
-  for (const device of devices) {
-    await device.page?.kill();
-    // A driver's child may still be writing its caches.
-    rmSync(device.home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
-  }
+  // All of them first: two may be on one folder.
+  for (const device of devices) await device.page?.kill();
+  // A driver's child may still be writing its caches.
+  for (const { home } of devices)
+    rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   devices.clear();
 });
 

@@ -56,15 +56,20 @@ const watchLayout = (device: Device): Promise<void> =>
       if (window.layouts.at(-1) !== now) window.layouts.push(now);
     })();`);
 
+/** Makes the user's key, or takes it over from another device, in the window that has the focus. */
+async function enter(device: Device, form: 'create' | 'link' | 'unlock'): Promise<void> {
+  await tabTo(device, `#${form} input`);
+  await typeText(PASSPHRASE);
+  await press('Return');
+  await expect.poll(() => device.screen(), WAIT).toBe('app');
+}
+
 test('by keys alone: a key is made, settings, note and relays are changed, the app is locked and unlocked', async () => {
   const desk = new Device([relay.url]);
   await desk.open();
   await watchLayout(desk);
   await (await findWindow(desk.at.pid, 'Desk')).focus();
-  await tabTo(desk, '#create input');
-  await typeText(PASSPHRASE);
-  await press('Return');
-  await expect.poll(() => desk.screen(), WAIT).toBe('app');
+  await enter(desk, 'create');
   await expect.poll(() => desk.status(), WAIT).toBe('Up to date');
 
   await tabTo(desk, '#theme input', 'shift+Tab');
@@ -97,9 +102,50 @@ test('by keys alone: a key is made, settings, note and relays are changed, the a
   await tabTo(desk, '#lock', 'shift+Tab');
   await press('space');
   await expect.poll(() => desk.screen(), WAIT).toBe('locked');
-  await tabTo(desk, '#unlock input');
-  await typeText(PASSPHRASE);
-  await press('Return');
-  await expect.poll(() => desk.screen(), WAIT).toBe('app');
+  await enter(desk, 'unlock');
   await expect.poll(() => desk.note(), WAIT).toBe('no mouse');
+});
+
+test('by keys alone: a relay is added and removed, and the code is copied here and pasted on another device', async () => {
+  const [laptop, phone] = [new Device([]), new Device([])];
+  await Promise.all([laptop.open(), phone.open()]);
+  const [laptopWindow, phoneWindow] = [
+    await findWindow(laptop.at.pid, 'Desk'),
+    await findWindow(phone.at.pid, 'Desk'),
+  ];
+  const addRelay = async (device: Device): Promise<void> => {
+    await tabTo(device, '#add-relay input');
+    await typeText(relay.url);
+    await press('Return');
+    await expect.poll(() => device.status(), WAIT).toBe('Up to date');
+  };
+
+  await laptopWindow.focus();
+  await enter(laptop, 'create');
+  await expect.poll(() => laptop.status(), WAIT).toMatch(/^No relay yet/);
+  await addRelay(laptop);
+  await tabTo(laptop, '#theme input', 'shift+Tab');
+  await press('Right', 'Right');
+  await tabTo(laptop, '#show-code');
+  await press('space');
+  await expect.poll(() => laptop.at.text('#code'), WAIT).toMatch(/^ncryptsec1/);
+  const code = await laptop.at.text('#code');
+  await tabTo(laptop, '#code');
+  await press('ctrl+c');
+
+  await phoneWindow.focus();
+  await tabTo(phone, '#link textarea');
+  await press('ctrl+v');
+  const pasted = (): Promise<string> => phone.at.run('return document.querySelector("#link textarea").value');
+  await expect.poll(pasted, WAIT).toBe(code);
+  await enter(phone, 'link');
+  await addRelay(phone);
+  await expect.poll(() => phone.theme(), WAIT).toBe('dark');
+  await tabTo(phone, '#note');
+  await typeText('by keys');
+  await expect.poll(() => laptop.note(), WAIT).toBe('by keys');
+
+  await tabTo(phone, '#relays button');
+  await press('Return');
+  await expect.poll(() => phone.status(), WAIT).toMatch(/^No relay yet/);
 });
