@@ -413,7 +413,7 @@ function isKnownReadable(record: HeadRecord): boolean {
 }
 
 /** Whether `event` was written without having seen our write. */
-function overwrites(event: VerifiedEvent, own: NonNullable<HeadRecord['own']>): boolean {
+export function overwrites(event: VerifiedEvent, own: NonNullable<HeadRecord['own']>): boolean {
   if (event.id === own.id) return false;
   const vector = vectorOf(event);
   // A writer without vectors (the reference) may well have seen what a relay had taken.

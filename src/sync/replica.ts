@@ -10,7 +10,7 @@ import { checkEvent, type EventVerifier, type NostrEvent, type VerifiedEvent } f
 import { compareEvents } from '../protocol/order.ts';
 import type { Store } from '../store/store.ts';
 import { STORE_RETRY_MS } from '../protocol/limits.ts';
-import { reconcile, type Effect, type Input } from './reconcile.ts';
+import { overwrites, reconcile, type Effect, type Input } from './reconcile.ts';
 import { parseRecord, serializeRecord, verifyRecord, type HeadRecord } from './record.ts';
 
 export interface Change {
@@ -317,9 +317,9 @@ export async function openReplica(ports: {
     const effects: Effect[] = [];
     if (record?.event !== undefined && record.event.id !== previous?.event?.id) {
       effects.push({ type: 'advanced', event: record.event });
-      const mine = previous?.event;
-      const isLost = record.own?.lost === true && previous?.own?.lost === false;
-      // Where it went back, another tab has withdrawn the write.
+      const { event: mine, own } = previous ?? {};
+      // Where it went back, another tab has withdrawn the write; and what overwrote it may be overwritten since.
+      const isLost = record.own?.lost === true && own?.lost === false && overwrites(record.event, own);
       if (isLost && mine !== undefined && compareEvents(record.event, mine) > 0)
         effects.push({ type: 'conflict', mine, theirs: record.event });
     }

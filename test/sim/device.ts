@@ -403,8 +403,17 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         if (receipt.supersededBy !== undefined) count('sometimes: receipt superseded');
         oracle.resolved(call, receipt);
       },
-      (code) => oracle.rejected(call, code),
+      (code) => {
+        oracle.rejected(call, code);
+        // What was before it is the head again, and news to whoever had it.
+        if (code === 'NO_RELAYS_ACCEPTED') for (const one of [...tabs, ...closing]) forgetNews(one);
+      },
     );
+  }
+
+  function forgetNews({ polled, written }: Tab): void {
+    polled.clear();
+    written.clear();
   }
 
   const clockS = (): number => Math.floor((schedule.now() + machine.skewMs) / 1000);
