@@ -2,6 +2,7 @@
 
 import { memoryStore, systemClock, type Clock, type OpenSocket, type Store } from '../../src/node.ts';
 import type { Tabs } from '../../src/tabs/tabs.ts';
+import { createTabHub } from './tab-hub.ts';
 
 /** What an engine in one tab gets; pass it as options. */
 export interface Tab {
@@ -23,23 +24,13 @@ export interface TabFactory {
   readonly store: Store;
 }
 
-interface Waiting {
-  readonly onHeld: () => void;
-}
-
 const never = new Promise<never>(() => undefined);
 
 /** `connect`: how a tab reaches its relays. Locks and messages take a turn of the event loop, as in a browser. */
 export function createMemoryTabs(connect: OpenSocket): TabFactory {
   const shared = memoryStore();
-  const locks = new Map<string, Waiting[]>();
-  const channels = new Map<string, Set<(message: unknown) => void>>();
+  const hub = createTabHub();
   const messages: { readonly type: string }[] = [];
-
-  function grant(name: string): void {
-    const first = locks.get(name)?.[0];
-    if (first !== undefined) setImmediate(() => locks.get(name)?.[0] === first && first.onHeld());
-  }
 
   function open(): ReturnType<TabFactory['open']> {
     let isAlive = true;
@@ -57,42 +48,24 @@ export function createMemoryTabs(connect: OpenSocket): TabFactory {
           )
         : never;
 
-    const tabs: Tabs = {
-      hold: (name, onHeld) => {
-        if (!isAlive) return () => undefined;
-        const request: Waiting = { onHeld: guard(onHeld) };
-        const queue = locks.get(name) ?? [];
-        locks.set(name, queue);
-        if (queue.push(request) === 1) grant(name);
-        const release = (): void => {
-          ends.delete(release);
-          const place = queue.indexOf(request);
-          if (place === -1) return;
-          queue.splice(place, 1);
-          if (place === 0) grant(name);
-        };
-        ends.add(release);
-        return release;
+    const inATurn = (callback: () => void): void => void setImmediate(guard(callback));
+    const { hold, join } = hub.open({
+      get isAlive() {
+        return isAlive;
       },
+      whenGranted: inATurn,
+      whenDelivered: inATurn,
+      onEnd: (end) => void ends.add(end),
+    });
+    const tabs: Tabs = {
+      hold,
       join: (name, onMessage) => {
-        const listeners = channels.get(name) ?? new Set();
-        channels.set(name, listeners);
-        const listener = guard(onMessage);
-        listeners.add(listener);
-        const close = (): void => void listeners.delete(listener);
-        ends.add(close);
-        return {
-          post: (message) => {
-            if (!isAlive) return;
-            messages.push(structuredClone(message) as { type: string });
-            for (const other of listeners) {
-              if (other === listener) continue;
-              const copy = structuredClone(message);
-              setImmediate(() => listeners.has(other) && other(copy));
-            }
-          },
-          close,
+        const { post, close } = join(name, onMessage);
+        const postAndNote = (message: unknown): void => {
+          if (isAlive) messages.push(structuredClone(message) as { type: string });
+          post(message);
         };
+        return { post: postAndNote, close };
       },
     };
     return {

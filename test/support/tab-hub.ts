@@ -1,0 +1,81 @@
+/** Locks and channels between tabs, as a browser has them. When and whether something happens in a tab, its life says. */
+
+import type { Tabs } from '../../src/tabs/tabs.ts';
+
+export interface TabLife {
+  readonly isAlive: boolean;
+  /** Runs it in this tab, if it still lives, after the time that a lock takes. */
+  whenGranted(callback: () => void): void;
+  /** The same for a message. Always the same time: a channel keeps the order of one sender. */
+  whenDelivered(callback: () => void): void;
+  onEnd(end: () => void): void;
+}
+
+export interface TabHub {
+  open(life: TabLife): Tabs;
+}
+
+interface Request {
+  readonly onHeld: () => void;
+  readonly life: TabLife;
+}
+
+interface Member {
+  readonly onMessage: (message: unknown) => void;
+  readonly life: TabLife;
+}
+
+/** `copyOf`: what arrives of a message. */
+export function createTabHub(copyOf: (message: unknown) => unknown = structuredClone): TabHub {
+  const locks = new Map<string, Request[]>();
+  const channels = new Map<string, Set<Member>>();
+
+  function grant(name: string): void {
+    const first = locks.get(name)?.[0];
+    if (first === undefined) return;
+    first.life.whenGranted(() => {
+      if (locks.get(name)?.[0] === first) first.onHeld();
+    });
+  }
+
+  return {
+    open: (life) => ({
+      hold: (name, onHeld) => {
+        if (!life.isAlive) return () => undefined;
+        const request = { onHeld, life };
+        const queue = locks.get(name) ?? [];
+        locks.set(name, queue);
+        if (queue.push(request) === 1) grant(name);
+        const release = (): void => {
+          const place = queue.indexOf(request);
+          if (place === -1) return;
+          queue.splice(place, 1);
+          if (place === 0) grant(name);
+        };
+        life.onEnd(release);
+        return release;
+      },
+      join: (name, onMessage) => {
+        const members = channels.get(name) ?? new Set();
+        channels.set(name, members);
+        const member: Member = { onMessage, life };
+        members.add(member);
+        const close = (): void => void members.delete(member);
+        life.onEnd(close);
+        return {
+          post: (message) => {
+            if (!life.isAlive) return;
+            for (const other of members) {
+              if (other === member) continue;
+              const copy = copyOf(message);
+              other.life.whenDelivered(() => {
+                if (members.has(other)) other.onMessage(copy);
+              });
+            }
+          },
+          close,
+        };
+      },
+    }),
+  };
+}
