@@ -197,7 +197,8 @@ export function createEngine<Categories extends object>(
       subscriptions,
       tabs: sharedTabs,
       pacing: settings.pacing,
-      onProgress: checkFlushes,
+      // Once all that was saved together is told: one write may be done, and the next owed.
+      onProgress: () => queueMicrotask(checkFlushes),
     });
     return session;
   }
@@ -277,7 +278,7 @@ export function createEngine<Categories extends object>(
   }
 
   function checkFlushes(): void {
-    if ((session?.network.depth() ?? 0) > 0) return;
+    if (closing !== undefined || (session?.network.depth() ?? 0) > 0) return;
     for (const flush of [...flushes]) flush.resolve();
   }
 

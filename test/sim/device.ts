@@ -536,22 +536,28 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     tab.subscriptions.push({ via, stop });
   }
 
+  /** How many pairs of a category and a relay the records on the medium owe; `undefined` where nobody can say. */
+  function owedBy(tab: Tab): number | undefined {
+    // Which relays a tab has, another may have changed.
+    if (config.tabs > 1 || hadFaults.store || disk.isBusy) return undefined;
+    let owed = 0;
+    for (const category of world.categories) {
+      const raw = disk.durable.get(`head/${cipher.user.pubkey}/default/${category}/v1`);
+      const pairs = raw === undefined ? 0 : owedTo(raw, [...tab.relays]);
+      if (pairs === undefined) return undefined;
+      owed += pairs;
+    }
+    return owed;
+  }
+
   function status(tab: Tab): void {
     follow(
       tab,
       'status',
       tab.sync.getStatus(),
       ({ outboxDepth }) => {
-        // Which relays a tab has, another may have changed.
-        if (config.tabs > 1 || hadFaults.store || disk.isBusy) return;
-        const urls = [...tab.relays];
-        let owed = 0;
-        for (const category of world.categories) {
-          const raw = disk.durable.get(`head/${cipher.user.pubkey}/default/${category}/v1`);
-          const pairs = raw === undefined ? 0 : owedTo(raw, urls);
-          if (pairs === undefined) return;
-          owed += pairs;
-        }
+        const owed = owedBy(tab);
+        if (owed === undefined) return;
         count('sometimes: depth compared');
         if (owed !== outboxDepth)
           oracle.violate('I12', `${name}: the outbox says ${outboxDepth} and the records say ${owed}`);
@@ -565,7 +571,12 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     const end = (): void => {
       tab.isFlushing = false;
     };
-    follow(tab, 'flush', tab.sync.flush(), end, end);
+    const done = (): void => {
+      end();
+      const owed = owedBy(tab) ?? 0;
+      if (owed > 0) oracle.violate('I12', `${name}: flush is done, and ${owed} pairs are owed`);
+    };
+    follow(tab, 'flush', tab.sync.flush(), done, end);
   }
 
   /** Once nothing comes any more: what is listened to was told of the head, unless this process wrote that itself. */
