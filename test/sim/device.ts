@@ -457,10 +457,10 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         return;
       }
       const isGoneNow = isGone(now);
-      // Removed or ended here meanwhile is absent, whatever relays say.
+      // Removed or ended here before or meanwhile is absent, whatever relays say.
       if (how === 'fetch' && lastEoseAt < calledAt && before === undefined && !isGoneNow)
         wrong('said "absent" and no relay had answered');
-      if (!isUnsure && !isGoneNow) wrong('said "absent" and the device has a value');
+      if (!isUnsure && !wasGone && !isGoneNow) wrong('said "absent" and the device has a value');
     };
     return { isKnown: before !== undefined && !before.isVoid, check };
   }
