@@ -103,3 +103,23 @@ test('a page that was offline catches up as soon as the platform says that it is
   await flush(page);
   await expect.poll(() => fetched(page), WAIT).toEqual(await fetched(other));
 });
+
+test('nostr-sync/tauri without Tauri works in the page, and has its values again after a reload', async () => {
+  const page = await (await device()).tab();
+  const configure = (urls: readonly string[]): Promise<void> =>
+    page.evaluate(
+      ([relays, key]) => {
+        const { configure: start, secretKeySigner } = window.app.tauri;
+        start({ namespace: 'desk', relays, signer: secretKeySigner(key) });
+      },
+      [urls, KEY] as const,
+    );
+  await configure([relay.url]);
+  const stage = (): Promise<string> =>
+    page.evaluate(async () => (await window.app.tauri.publish('settings', 'dark')).stage);
+  expect(await stage()).toMatch(DELIVERED);
+  await page.reload();
+  await configure([]);
+  const found = await page.evaluate(async () => window.app.tauri.fetch('settings'));
+  expect(found).toMatchObject({ payload: 'dark', source: 'local' });
+});

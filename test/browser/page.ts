@@ -1,6 +1,7 @@
 /** What runs in the page: the built package as an app would bundle it, and what the tests ask of it. */
 
 import * as entry from 'nostr-sync';
+import * as tauri from 'nostr-sync/tauri';
 import { signerConformance, storeConformance } from 'nostr-sync/testing';
 import type * as browser from '../../src/browser.ts';
 import { conversationKey, decrypt, encrypt } from '../../src/crypto/nip44.ts';
@@ -13,6 +14,8 @@ const nostrSync = entry as unknown as typeof browser;
 
 interface App {
   readonly nostrSync: typeof browser;
+  /** The bindings, here outside of Tauri. */
+  readonly tauri: typeof tauri;
   /** What `nostr-sync/testing` has for pages. */
   readonly suites: { readonly stores: typeof storeConformance; readonly signers: typeof signerConformance };
   sync: browser.NostrSync;
@@ -99,6 +102,7 @@ function addBallast(database: IDBDatabase, bytes: number): Promise<boolean> {
 
 const app: App = {
   nostrSync,
+  tauri,
   suites: { stores: storeConformance, signers: signerConformance },
   sync: undefined as unknown as browser.NostrSync,
   updated: [],

@@ -4,7 +4,8 @@ import { describe, expect, test, vi } from 'vitest';
 import { memoryStore, type Store } from '../../src/node.ts';
 import { ALONG, type AdapterPublishOptions } from '../../src/options.ts';
 import type { Changes } from '../../src/store/store.ts';
-import { device, received, relay, stored, world } from './devices.ts';
+import type { Receipt } from '../../src/sync/events.ts';
+import { device, received, relay, stored, world, written } from './devices.ts';
 
 describe('publish', () => {
   test('resolves with what it waited for, and tells of every stage', async () => {
@@ -53,34 +54,71 @@ describe('publish', () => {
     await expect(laptop.publish('settings', 1, { onSaved: 1 })).rejects.toThrow(TypeError);
   });
 
-  test('saves in one step with the write what goes along, once it is not too late for it', async () => {
-    const { device: make, settle } = world();
-    const inner = memoryStore();
-    const batches: Changes[] = [];
-    const update: Store['update'] = (keys, decide) =>
-      inner.update(keys, (current) => {
-        const changes = decide(current);
-        batches.push(changes);
-        return changes;
-      });
-    const store: Store = { ...inner, update, close: async () => undefined };
-    // Both sign with the same stamp: the second to save comes too late, and signs again.
-    const receipts = await settle(
-      Promise.all(
-        ['a', 'b'].map((key) => {
-          const options: AdapterPublishOptions = { [ALONG]: (saved) => [[key, JSON.stringify(saved)]] };
-          return make({ store }).publish('settings', key, options);
-        }),
-      ),
-    );
-    expect(new Set(receipts.map(({ updatedAt }) => updatedAt)).size).toBe(2);
-    for (const [i, key] of ['a', 'b'].entries()) {
+  describe('with entries that go along', () => {
+    /** A store that tells of all it has saved, and saves nothing until `opened` is settled. */
+    function watchedStore(): { store: Store; batches: Changes[]; opened: Promise<void> } {
+      const inner = memoryStore();
+      const watched = {
+        batches: [] as Changes[],
+        opened: Promise.resolve(),
+        store: {
+          ...inner,
+          update: async (keys, decide) => {
+            await watched.opened;
+            await inner.update(keys, (current) => {
+              watched.batches.push(decide(current));
+              return watched.batches.at(-1)!;
+            });
+          },
+          close: async () => undefined,
+        } satisfies Store,
+      };
+      return watched;
+    }
+
+    const along = (key: string): AdapterPublishOptions => ({
+      [ALONG]: (saved) => [[key, JSON.stringify(saved)]],
+    });
+
+    function expectTogether(batches: readonly Changes[], key: string, receipt: Receipt): void {
       const [batch, ...others] = batches.filter((changes) => changes.has(key));
       expect(others).toEqual([]);
-      expect(JSON.parse(batch!.get(key)!)).toEqual(receipts[i]);
-      const [, head] = [...batch!].find(([other]) => other.startsWith('head/'))!;
-      expect(JSON.parse(head!).event.id).toBe(receipts[i]!.eventId);
+      expect(JSON.parse(batch!.get(key)!)).toMatchObject({ eventId: receipt.eventId, stage: 'saved' });
+      const [, head] = [...batch!].find(([other]) => other.endsWith('/settings/v1'))!;
+      expect(JSON.parse(head!).event.id).toBe(receipt.eventId);
     }
+
+    test('saves them in one step with the write', async () => {
+      const { device: make, settle } = world();
+      const { store, batches } = watchedStore();
+      // Both sign with the same stamp: the second to save comes too late, and signs again.
+      const publish = (key: string) => make({ store }).publish('settings', key, along(key));
+      const [a, b] = await settle(Promise.all([publish('a'), publish('b')]));
+      expect(a.updatedAt).not.toBe(b.updatedAt);
+      expectTogether(batches, 'a', a);
+      expectTogether(batches, 'b', b);
+    });
+
+    test('does not save them with another that came before', async () => {
+      const { clock, relays, device: make, settle } = world({});
+      const watched = watchedStore();
+      const laptop = make({ store: watched.store });
+      await settle(laptop.publish('other', 1));
+      let open = (): void => undefined;
+      watched.opened = new Promise((resolve) => (open = resolve));
+      const others = laptop.publish('other', 2);
+      await clock.advance(100);
+      // What comes from here on is saved together, once the store has taken that.
+      relays[0]!.inject(written({ payload: 'newer', created_at: Math.floor(clock.now() / 1000) + 9 }));
+      const fetching = laptop.fetch('settings');
+      await clock.advance(100);
+      const publishing = laptop.publish('settings', 'newest', along('a'));
+      // It does not wait for ever for what a relay has.
+      await clock.advance(4_000);
+      open();
+      const [receipt] = await settle(Promise.all([publishing, others, fetching]));
+      expectTogether(watched.batches, 'a', receipt);
+    });
   });
 
   test('offline resolves at once with saved', async () => {
