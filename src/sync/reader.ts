@@ -209,19 +209,23 @@ export function createReader(ports: {
     syncAll: async (dTags) => collect(dTags, await refresh(dTags)),
     poll: async (dTags) => {
       const source = await refresh(dTags);
-      const news = dTags.filter((dTag) => {
-        const id = replica.get(dTag)?.event?.id;
-        return id !== undefined && polled.get(dTag) !== id;
-      });
+      const nowSeconds = Math.floor(ports.clock.now() / 1000);
+      const news = await Promise.all(
+        dTags.map(async (dTag) => {
+          const event = replica.get(dTag)?.event;
+          const before = polled.get(dTag);
+          if (event === undefined || event.id === before || isExpired(event, nowSeconds)) return undefined;
+          const result = await decode(event, dTag, source).catch(unlessUnreadable);
+          return result && { dTag, before, result };
+        }),
+      );
       const results: FetchResult[] = [];
-      for (const dTag of news) {
-        const event = replica.get(dTag)!.event;
-        if (event === undefined || isExpired(event, Math.floor(ports.clock.now() / 1000))) continue;
-        const result = await decode(event, dTag, source).catch(unlessUnreadable);
-        if (result === undefined || polled.get(dTag) === event.id) continue;
-        polled.set(dTag, event.id);
-        results.push(result);
-        void announce(dTag);
+      for (const one of news) {
+        // Another poll has given it meanwhile, or this process has written a newer one.
+        if (one === undefined || polled.get(one.dTag) !== one.before) continue;
+        polled.set(one.dTag, one.result.eventId);
+        results.push(one.result);
+        void announce(one.dTag);
       }
       return results;
     },

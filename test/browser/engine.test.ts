@@ -8,6 +8,7 @@ import {
   errors,
   fetched,
   flush,
+  KEY,
   opened,
   publish,
   relay,
@@ -117,7 +118,7 @@ test('nostr-sync/tauri without Tauri works in the page, and has its values again
   await configure([relay.url]);
   const stage = (): Promise<string> =>
     page.evaluate(async () => (await window.app.tauri.publish('settings', 'dark')).stage);
-  expect(await stage()).toMatch(DELIVERED);
+  expect({ stage: await stage() }).toEqual(DELIVERED);
   await page.reload();
   await configure([]);
   const found = await page.evaluate(async () => window.app.tauri.fetch('settings'));

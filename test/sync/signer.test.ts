@@ -35,6 +35,23 @@ function watched(key = KEY): { signer: Signer; calls: string[]; hang: Hang } {
   return { signer, calls, hang };
 }
 
+describe('poll', () => {
+  test('gives no value that this process has replaced while the signer took its time', async () => {
+    const { url, relay: on } = await relay();
+    const { signer, calls, hang } = watched();
+    const laptop = device([url], { signer });
+    on.inject(written());
+    let open = (): void => undefined;
+    Object.assign(hang, { at: 'decrypt', until: new Promise<void>((resolve) => (open = resolve)) });
+    const first = laptop.poll(['settings']);
+    await vi.waitFor(() => expect(calls).toContain('decrypt'));
+    await laptop.publish('settings', 'mine');
+    open();
+    expect(await first).toEqual([]);
+    expect(await laptop.poll(['settings'])).toEqual([]);
+  });
+});
+
 describe('after clearSigner', () => {
   test('no call is made to it, whatever comes in, and its buffers are wiped', async () => {
     const { url, relay: on } = await relay();
