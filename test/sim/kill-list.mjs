@@ -544,6 +544,12 @@ const OUTBOX = [
     ],
   },
   {
+    name: 'flush ends in the middle of what was saved together',
+    patches: [
+      ['nostr-sync.ts', 'onProgress: () => queueMicrotask(checkFlushes)', 'onProgress: checkFlushes'],
+    ],
+  },
+  {
     name: 'flush is not told that nothing is owed any more',
     patches: [['sync/session.ts', 'garbage.changed(dTag); ports.onProgress();', 'garbage.changed(dTag);']],
   },
@@ -551,6 +557,20 @@ const OUTBOX = [
 
 /** What comes in from relays. */
 const INBOX = [
+  {
+    name: 'poll gives what was replaced while it was read',
+    patches: [
+      [
+        'sync/reader.ts',
+        'polled.get(one.dTag) !== one.before',
+        'polled.get(one.dTag) === one.result.eventId',
+      ],
+    ],
+    test: [
+      'test/sync/signer.test.ts',
+      'gives no value that this process has replaced while the signer took its time',
+    ],
+  },
   {
     name: 'deduplicates before it verifies',
     patches: [
@@ -646,7 +666,7 @@ const INBOX = [
     name: 'one value that cannot be read fails all others',
     patches: [
       ['sync/reader.ts', 'valueOf(dTag, source).catch(unlessUnreadable)', 'valueOf(dTag, source)'],
-      ['sync/reader.ts', '.catch(unlessUnreadable); if (result', '; void unlessUnreadable; if (result'],
+      ['sync/reader.ts', '.catch(unlessUnreadable); return', '; void unlessUnreadable; return'],
     ],
     test: ['test/sync/reading.test.ts', 'the last good one stays, and it is reported once'],
   },
@@ -1052,6 +1072,11 @@ const TABS = [
       ],
     ],
     test: ['test/sync/tabs.test.ts', 'a store that is emptied or fails takes nothing from a tab that reads'],
+  },
+  {
+    name: 'a tab tells a conflict with what has seen the write',
+    kept: 'no-conflict-with-what-has-seen-it',
+    patches: [['sync/replica.ts', '&& overwrites(record.event, own);', '&& overwrites !== undefined;']],
   },
   {
     name: 'a write that another tab withdraws is a conflict',
