@@ -117,6 +117,8 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   let isDestroyed = false;
   let signerFault: SignerFault | 'none' = 'none';
   const hadFaults = { signer: false, store: false };
+  /** Categories in which a write was refused by all: what was before it is the head again, and news once more. */
+  const withdrawnIn = new Set<string>();
   let armed: Extract<Op, { readonly type: 'crash' }> | undefined;
   let backup: Map<string, string> | undefined;
   let lastEoseAt = -1;
@@ -230,7 +232,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     sync.on('updated', (result) => {
       count('told: updated');
       oracle.told(told, 'updated', result, true);
-      if (tab.written.has(result.eventId))
+      if (tab.written.has(result.eventId) && !withdrawnIn.has(result.category))
         oracle.violate(
           'I9',
           `${name}: "updated" tells of ${result.eventId.slice(0, 8)}, written by this process`,
@@ -405,15 +407,9 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       },
       (code) => {
         oracle.rejected(call, code);
-        // What was before it is the head again, and news to whoever had it.
-        if (code === 'NO_RELAYS_ACCEPTED') for (const one of [...tabs, ...closing]) forgetNews(one);
+        if (code === 'NO_RELAYS_ACCEPTED') withdrawnIn.add(call.category);
       },
     );
-  }
-
-  function forgetNews({ polled, written }: Tab): void {
-    polled.clear();
-    written.clear();
   }
 
   const clockS = (): number => Math.floor((schedule.now() + machine.skewMs) / 1000);
@@ -505,7 +501,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         for (const result of results) {
           expected.get(result.category)!.check(result);
           expected.delete(result.category);
-          if (how === 'poll') checkNews(tab, result.eventId);
+          if (how === 'poll') checkNews(tab, result.category, result.eventId);
         }
         // Whatever `syncAll` does not give is absent.
         if (how === 'syncAll') for (const { check } of expected.values()) check(null);
@@ -520,8 +516,8 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   }
 
   /** What `poll` gives was neither given before in this process, nor written by it. */
-  function checkNews({ polled, written }: Tab, id: string): void {
-    if (polled.has(id) || written.has(id))
+  function checkNews({ polled, written }: Tab, category: string, id: string): void {
+    if ((polled.has(id) || written.has(id)) && !withdrawnIn.has(category))
       oracle.violate('I9', `${name}: poll gave ${id.slice(0, 8)}, which is no news`);
     polled.add(id);
   }
