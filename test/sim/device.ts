@@ -50,6 +50,8 @@ interface Tab {
   /** Since when it can read, in ms. */
   readyAt: number;
   readonly subscriptions: { readonly via: string; readonly stop: () => void }[];
+  /** How many changes of its relays are under way. */
+  changes: number;
   /** Whether a `flush` that was called has not ended. */
   isFlushing: boolean;
   wake: () => void;
@@ -223,6 +225,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       polled: new Set(),
       readyAt: Infinity,
       subscriptions: [],
+      changes: 0,
       isFlushing: false,
       wake: () => wake(),
       calls: 0,
@@ -452,11 +455,11 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         if (entry === before && wasGone && machine.skewMs === skewMs) wrong('gave what had ended');
         return;
       }
-      const isGoneNow = isGone(now);
-      // Removed or ended here before or meanwhile is absent, whatever relays say.
-      if (how === 'fetch' && lastEoseAt < calledAt && before === undefined && !isGoneNow)
+      // Removed or ended here before, meanwhile or by now is absent, whatever relays say.
+      const wasAbsent = wasGone || isGone(now) || oracle.endArrivedAt(name, category) >= calledAt;
+      if (how === 'fetch' && lastEoseAt < calledAt && before === undefined && !wasAbsent)
         wrong('said "absent" and no relay had answered');
-      if (!isUnsure && !wasGone && !isGoneNow) wrong('said "absent" and the device has a value');
+      if (!isUnsure && !wasAbsent) wrong('said "absent" and the device has a value');
     };
     return { isKnown: before !== undefined && !before.isVoid, check };
   }
@@ -534,8 +537,8 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
 
   /** How many pairs of a category and a relay the records on the medium owe; `undefined` where nobody can say. */
   function owedBy(tab: Tab): number | undefined {
-    // Which relays a tab has, another may have changed.
-    if (config.tabs > 1 || hadFaults.store || disk.isBusy) return undefined;
+    // Which relays a tab has, another may have changed, or it does just now.
+    if (config.tabs > 1 || tab.changes > 0 || hadFaults.store || disk.isBusy) return undefined;
     let owed = 0;
     for (const category of world.categories) {
       const raw = disk.durable.get(`head/${cipher.user.pubkey}/default/${category}/v1`);
@@ -683,16 +686,16 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
 
   function changeRelay(tab: Tab, how: 'addRelay' | 'removeRelay', url: string): void {
     count(`call: ${how}`);
-    follow(
-      tab,
-      how,
-      tab.sync[how](url),
-      () => {
-        if (how === 'addRelay') tab.relays.add(url);
-        else tab.relays.delete(url);
-      },
-      () => undefined,
-    );
+    tab.changes += 1;
+    const end = (): void => {
+      tab.changes -= 1;
+    };
+    const done = (): void => {
+      end();
+      if (how === 'addRelay') tab.relays.add(url);
+      else tab.relays.delete(url);
+    };
+    follow(tab, how, tab.sync[how](url), done, end);
   }
 
   function restore(): void {

@@ -232,7 +232,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
 
   // Agreement
 
-  /** Categories in which some write was refused for good, or ends by itself: not everybody can have the same. */
+  /** Categories in which some write is refused for good, or ends by itself: not everybody can have the same. */
   function exempt(): Set<string> {
     const found = new Set<string>();
     for (const { event, bytes, category, isCarried, isVoid } of oracle.signed.values()) {
@@ -241,7 +241,23 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       if (honest.some(({ config }) => bytes > config.maxEventBytes)) found.add(category);
     }
     if (counts.has('fault: relay blocked')) for (const category of categories) found.add(category);
+    if (counts.has('fault: relay wiped'))
+      for (const category of categories.filter(isDeletedAlone)) found.add(category);
     return found;
+  }
+
+  /** Whether an honest relay was wiped between a tombstone and its deletion request, and so takes nothing from before it. */
+  function isDeletedAlone(category: string): boolean {
+    const dTag = `default/${category}/v1`;
+    const names = ({ tags }: NostrEvent, value: string): boolean => tags.some((tag) => tag[1] === value);
+    return honest.some(({ relay }) => {
+      const held = relay.events();
+      const isThere = held.some((event) => event.kind === 30_078 && names(event, dTag));
+      return (
+        !isThere &&
+        held.some((event) => event.kind === 5 && names(event, `30078:${cipher.user.pubkey}:${dTag}`))
+      );
+    });
   }
 
   const existing = (): Device[] => devices.filter(({ isDestroyed }) => !isDestroyed);
@@ -382,7 +398,8 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     }
     await schedule.advance(1_000);
     for (const device of existing()) for (const category of categories) device.readLocally(category);
-    await schedule.advance(60_000);
+    // A slow signer takes its time for each of many pieces.
+    await schedule.advance(180_000);
     await Promise.all([...existing().map(async (device) => device.close()), schedule.advance(5_000)]);
     for (const { name, disk } of existing()) oracle.finalMedium(name, disk.durable);
   }

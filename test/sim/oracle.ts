@@ -54,6 +54,7 @@ interface DeviceState {
   /** By category: the head on the medium. */
   readonly heads: Map<string, Signed>;
   readonly arrivals: Map<string, number>;
+  readonly ends: Map<string, number>;
   /** Ids that were ever on the medium. */
   readonly flushed: Set<string>;
   /** By category: the last own write on the medium. */
@@ -169,6 +170,8 @@ export interface Oracle {
   headOn(device: string, category: string): Signed | undefined;
   /** Since when that is the head, in ms. */
   arrivedAt(device: string, category: string): number;
+  /** When something that ends by itself, or a removal, became the head last, in ms. */
+  endArrivedAt(device: string, category: string): number;
   restored(device: string, entries: ReadonlyMap<string, string>): void;
   destroyed(device: string): void;
   /** At the end: a medium holds no piece that no record needs. */
@@ -217,6 +220,7 @@ export function createOracle(ports: {
         lineage: 0,
         heads: new Map(),
         arrivals: new Map(),
+        ends: new Map(),
         flushed: new Set(),
         own: new Map(),
         owed: new Map(),
@@ -274,6 +278,8 @@ export function createOracle(ports: {
         violate('I5', `${device}: ${describe(after)} of ${after.category} is the head of ${category}`);
       state.heads.set(category, after);
       state.arrivals.set(category, ports.now());
+      if (after.event.tags.some(([name]) => name === 'expiration' || name === 'deleted'))
+        state.ends.set(category, ports.now());
       state.flushed.add(after.event.id);
     }
     const isOwn = before?.device === device && before.lineage === state.lineage;
@@ -565,6 +571,7 @@ export function createOracle(ports: {
     known,
     headOn: (device, category) => stateOf(device).heads.get(category),
     arrivedAt: (device, category) => stateOf(device).arrivals.get(category) ?? 0,
+    endArrivedAt: (device, category) => stateOf(device).ends.get(category) ?? -1,
     restored: (device, entries) => {
       const state = stateOf(device);
       state.lineage++;
