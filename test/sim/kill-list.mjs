@@ -1141,7 +1141,7 @@ const PIECES_OUT = [
         'if (isShared !== undefined || record.pieces === undefined) return true;',
       ],
     ],
-    test: ['test/sync/large.test.ts', 'on a relay that lost what it had sends all of it again'],
+    test: ['test/sync/large.test.ts', 'on a relay that lost what it had an hour ago sends all of it again'],
   },
   {
     name: 'pieces are saved apart from their head',

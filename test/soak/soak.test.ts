@@ -21,8 +21,10 @@ const DEVICES = 3;
 const CATEGORIES = ['a', 'b', 'c', 'd', 'e'] as const;
 const STORM_MS = 15_000;
 const GROWTH_LIMIT_BYTES = 10 * 1024 * 1024;
-/** Storms of large values, in which the memories of verified events and of plaintexts are filled to their bounds. */
+/** Storms in which the memories of verified events and of plaintexts are filled to their bounds, and the verifiers' tables made. */
 const WARM_UP = 2;
+const WARM_UP_STORM = { fillerChars: 40_000, gapMs: 10 };
+const USUAL_STORM = { fillerChars: 2_000, gapMs: 50 };
 /** Frames that relays keep are no growth of the engine. */
 const OPTIONS: StartRelayOptions = {
   frameLogSize: 10,
@@ -117,7 +119,8 @@ test(
     for (let i = 0; i < DEVICES; i++) {
       const folder = await mkdtemp(join(tmpdir(), 'nostr-sync-soak-'));
       folders.push(folder);
-      devices.push(device(urls, { clock, store: fileStore(folder) }));
+      const pacing = { burst: 60, intervalMs: 100 };
+      devices.push(device(urls, { clock, store: fileStore(folder), pacing }));
       devices[i]!.subscribe(CATEGORIES, () => undefined);
     }
     const counts = { published: 0, failed: 0, flaps: 0, calms: 0 };
@@ -153,10 +156,10 @@ test(
       else flapping.running.relay.wipe();
     }
 
-    async function storm(fillerChars: number): Promise<void> {
+    async function storm({ fillerChars, gapMs }: typeof USUAL_STORM): Promise<void> {
       const until = performance.now() + STORM_MS;
       while (performance.now() < until) {
-        if (random.chance(0.3)) await flap(random.pick(relays));
+        if (random.chance(gapMs / 150)) await flap(random.pick(relays));
         const from = random.pick(devices);
         const category = random.pick(CATEGORIES);
         const payload = { n: counts.published, text: filler(random.below(fillerChars)) };
@@ -169,7 +172,7 @@ test(
           },
           () => counts.failed++,
         );
-        await sleep(50 + random.below(150));
+        await sleep(gapMs + random.below(3 * gapMs));
       }
     }
 
@@ -211,7 +214,7 @@ test(
     const rows: { heap: number; timers: number; handles: number }[] = [];
     const until = performance.now() + MINUTES * 60_000;
     while (performance.now() < until || rows.length < WARM_UP + 2) {
-      await storm(rows.length < WARM_UP ? 40_000 : 2_000);
+      await storm(rows.length < WARM_UP ? WARM_UP_STORM : USUAL_STORM);
       await calm();
       await sleep(1_500);
       rows.push({ heap: heap(), timers: clock.armed(), handles: handles(hostile) });
