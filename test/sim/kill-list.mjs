@@ -460,7 +460,7 @@ const OUTBOX = [
       [
         'sync',
         "await replica.apply(waiter.dTag, { type: 'withdraw', id: event.id });",
-        'await Promise.resolve(event);',
+        "await Promise.resolve([{ type: 'withdrawn' as const }]);",
       ],
     ],
   },
