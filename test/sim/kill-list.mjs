@@ -1096,7 +1096,7 @@ const PIECES_OUT = [
   {
     name: 'a piece that goes on is taken to be there still',
     patches: [['sync/reconcile.ts', 'piece === witness', 'piece.stamp < 0 && piece === witness']],
-    test: ['test/sync/large.test.ts', 'on a relay that lost what it had a second ago sends all of it again'],
+    test: ['test/sync/large.test.ts', 'a second ago all of it is sent in the end'],
     kept: 'wiped-before-an-edit',
   },
   {
@@ -1141,7 +1141,7 @@ const PIECES_OUT = [
         'if (isShared !== undefined || record.pieces === undefined) return true;',
       ],
     ],
-    test: ['test/sync/large.test.ts', 'on a relay that lost what it had an hour ago sends all of it again'],
+    test: ['test/sync/large.test.ts', 'an hour ago all of it is sent again, and the manifest last'],
   },
   {
     name: 'pieces are saved apart from their head',

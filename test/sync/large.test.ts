@@ -141,22 +141,36 @@ describe('an edit of a large value', () => {
     expect((await device([url], LARGE).fetch('settings'))?.payload).toEqual(value);
   });
 
-  test.each([
-    ['an hour', HOUR],
-    ['a second', 1000],
-  ])('on a relay that lost what it had %s ago sends all of it again', async (_, agoMs) => {
-    const { urls, relays, clock, device: make, settle } = world({}, {});
-    const value = valueOf(120_000, 1, true);
-    const laptop = make(LARGE);
-    await settle(laptop.publish('settings', value, { waitFor: 'replicated' }));
-    relays[1]!.wipe();
-    await clock.advance(agoMs);
-    const next = edited(value, 500);
-    await settle(laptop.publish('settings', next, { waitFor: 'replicated' }));
-    const receipt = await settle(laptop.publish('settings', next, { waitFor: 'replicated' }));
-    expect(receipt.stage).toBe('replicated');
-    const phone = make({ ...LARGE, relays: [urls[1]!] });
-    expect((await settle(phone.fetch('settings')))?.payload).toEqual(next);
+  describe('on a relay that lost what it had', () => {
+    async function afterWipe(agoMs: number): Promise<{ before: number; total: number }> {
+      const { urls, relays, clock, device: make, settle } = world({}, {});
+      const value = valueOf(120_000, 1, true);
+      const laptop = make(LARGE);
+      await settle(laptop.publish('settings', value, { waitFor: 'replicated' }));
+      const [, wiped] = relays;
+      wiped!.wipe();
+      const sent = received(wiped!, 'EVENT').length;
+      await clock.advance(agoMs);
+      const next = edited(value, 500);
+      await settle(laptop.publish('settings', next, { waitFor: 'replicated' }));
+      const receipt = await settle(laptop.publish('settings', next, { waitFor: 'replicated' }));
+      expect(receipt.stage).toBe('replicated');
+      const phone = make({ ...LARGE, relays: [urls[1]!] });
+      expect((await settle(phone.fetch('settings')))?.payload).toEqual(next);
+      const events = received(wiped!, 'EVENT').map(([, event]) => event as NostrEvent);
+      const isManifest = ({ tags }: NostrEvent): boolean => tags.some(([name]) => name === 'format');
+      return { before: events.slice(sent).findIndex(isManifest), total: receipt.pieces!.total };
+    }
+
+    test('an hour ago all of it is sent again, and the manifest last', async () => {
+      const { before, total } = await afterWipe(HOUR);
+      expect(before).toBe(total);
+    });
+
+    test('a second ago all of it is sent in the end', async () => {
+      const { before, total } = await afterWipe(1000);
+      expect(before).toBeLessThan(total);
+    });
   });
 
   test('that was made offline drops the pieces that nobody sent', async () => {
