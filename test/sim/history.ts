@@ -303,6 +303,9 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       // A relay that breaks ties its own way may be sent the winner for ever.
       if (keepsTies && stamps.has(stamp)) free.add(category);
       stamps.add(stamp);
+      // A wiped relay can refuse what a removal deleted before it has the tombstone again, and nobody would ask once it has.
+      if (counts.has('fault: relay wiped') && event.tags.some(([name]) => name === 'deleted'))
+        free.add(category);
     }
     for (const { name, disk } of existing()) {
       for (const category of categories) {
