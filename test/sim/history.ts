@@ -241,10 +241,13 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       if (honest.some(({ config }) => bytes > config.maxEventBytes)) found.add(category);
     }
     if (counts.has('fault: relay blocked')) for (const category of categories) found.add(category);
-    if (counts.has('fault: relay wiped'))
-      for (const category of categories.filter(isDeletedAlone)) found.add(category);
+    if (haveForgotten()) for (const category of categories.filter(isDeletedAlone)) found.add(category);
     return found;
   }
+
+  /** Whether a relay may lack what it once had. */
+  const haveForgotten = (): boolean =>
+    counts.has('fault: relay wiped') || counts.has('fault: relay rolled back');
 
   /** Whether an honest relay was wiped between a tombstone and its deletion request, and so takes nothing from before it. */
   function isDeletedAlone(category: string): boolean {
@@ -303,9 +306,8 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       // A relay that breaks ties its own way may be sent the winner for ever.
       if (keepsTies && stamps.has(stamp)) free.add(category);
       stamps.add(stamp);
-      // A wiped relay can refuse what a removal deleted before it has the tombstone again, and nobody would ask once it has.
-      if (counts.has('fault: relay wiped') && event.tags.some(([name]) => name === 'deleted'))
-        free.add(category);
+      // A relay that forgot a tombstone can refuse what it deleted, and nobody asks once the tombstone is back.
+      if (haveForgotten() && event.tags.some(([name]) => name === 'deleted')) free.add(category);
     }
     for (const { name, disk } of existing()) {
       for (const category of categories) {
