@@ -301,13 +301,13 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   function unfinished(): string | undefined {
     const free = exempt();
     const stamps = new Set<string>();
+    const removed = new Set<string>();
     for (const { category, event } of oracle.signed.values()) {
       const stamp = `${category} ${event.created_at}`;
       // A relay that breaks ties its own way may be sent the winner for ever.
       if (keepsTies && stamps.has(stamp)) free.add(category);
       stamps.add(stamp);
-      // A relay that forgot a tombstone can refuse what it deleted, and nobody asks once the tombstone is back.
-      if (haveForgotten() && event.tags.some(([name]) => name === 'deleted')) free.add(category);
+      if (event.tags.some(([name]) => name === 'deleted')) removed.add(category);
     }
     for (const { name, disk } of existing()) {
       for (const category of categories) {
@@ -316,6 +316,8 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
         const what = unprovenOn(
           raw,
           honest.map(({ url }) => url),
+          // A relay that forgot a tombstone can refuse what it deleted, and nobody asks once the tombstone is back.
+          haveForgotten() && removed.has(category) ? ['confirmed', 'refused'] : ['confirmed'],
         );
         if (what !== undefined) return `${name}, ${category}: ${what}, and nobody asks`;
       }

@@ -90,8 +90,12 @@ export function owedTo(raw: string, urls: readonly string[]): number | undefined
   return urls.filter((url) => (record.deliveries[url] ?? 'pending') === 'pending').length;
 }
 
-/** What of a stored record is not known to be on one of these relays, head and pieces: `undefined` where all is. */
-export function unprovenOn(raw: string, urls: readonly string[]): string | undefined {
+/** What of a stored record is on one of these relays in none of the `final` states, head and pieces; `undefined` where all is. */
+export function unprovenOn(
+  raw: string,
+  urls: readonly string[],
+  final: readonly string[],
+): string | undefined {
   type Deliveries = Readonly<Record<string, string>>;
   const record = JSON.parse(raw) as {
     event?: NostrEvent;
@@ -106,7 +110,7 @@ export function unprovenOn(raw: string, urls: readonly string[]): string | undef
       ? `${record.event.id.slice(0, 8)} is its own, without its pieces`
       : undefined;
   for (const { deliveries } of [record, ...(record.pieces ?? [])]) {
-    const url = urls.find((one) => deliveries[one] !== 'confirmed');
+    const url = urls.find((one) => !final.includes(deliveries[one] ?? 'pending'));
     if (url !== undefined)
       return `${record.event.id.slice(0, 8)} is ${deliveries[url] ?? 'pending'} on ${url}`;
   }
