@@ -22,7 +22,7 @@ import type { Tabs } from './tabs/tabs.ts';
 import type { Receipt } from './sync/events.ts';
 import type { Pacing } from './sync/pacer.ts';
 import type { Stage } from './sync/record.ts';
-import type { Along, Write } from './sync/writer.ts';
+import type { Note, Write } from './sync/writer.ts';
 
 /** What the entry point of a platform provides; each can be replaced by an option. */
 export interface Platform {
@@ -84,10 +84,10 @@ export interface PublishOptions {
 }
 
 /** The key of an option that only adapters in this package use, and nothing that comes as JSON can name. */
-export const ALONG: unique symbol = Symbol('along');
+export const NOTE: unique symbol = Symbol('note');
 
 export interface AdapterPublishOptions extends PublishOptions {
-  readonly [ALONG]: Along;
+  readonly [NOTE]: Note;
 }
 
 export interface Settings {
@@ -218,7 +218,7 @@ export function checkWrite(payload: unknown, third: unknown, settings: Settings,
     interop = settings.interop,
     signal,
     onSaved,
-    [ALONG]: along,
+    [NOTE]: note,
     ...others
   }: Partial<AdapterPublishOptions> = typeof third === 'object'
     ? (third ?? {})
@@ -248,5 +248,5 @@ export function checkWrite(payload: unknown, third: unknown, settings: Settings,
       ? { bytes: MAX_TEXT_BYTES, why: "interop: 'strict'" }
       : { bytes: settings.maxPayloadBytes, why: 'maxPayloadSize' };
   const text = encodePayload(payload, limit);
-  return { text, expiration, isRemoval: false, waitFor, signal, onSaved, along };
+  return { text, expiration, isRemoval: false, waitFor, signal, onSaved, note };
 }

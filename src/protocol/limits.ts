@@ -92,6 +92,8 @@ export const STORE_RETRY_MS = 10_000;
 export const CONFIRM_DELAY_MS = 1_000;
 /** From a value that one relay showed to the question whether the others have it. */
 export const SPREAD_DELAY_MS = 30_000;
+/** Until a relay that refused a value is asked again whether it has something newer. */
+export const LOOK_AGAIN_MS = 900_000;
 /** How long a relay's word that it has a value is enough to leave its unchanged pieces out of the next. */
 export const PROOF_MS = 300_000;
 /** How long pieces of former values stay on the relays. */

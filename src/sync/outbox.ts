@@ -12,9 +12,10 @@ import type { Clock } from '../clock.ts';
 import type { Answer } from '../protocol/answer.ts';
 import { parsePieceDTag } from '../protocol/chunks.ts';
 import { isExpired, isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
-import { CONFIRM_DELAY_MS, RETRY_CAP_MS, SPREAD_DELAY_MS } from '../protocol/limits.ts';
+import { CONFIRM_DELAY_MS, LOOK_AGAIN_MS, SPREAD_DELAY_MS } from '../protocol/limits.ts';
 import { randomFraction, retryMs, type RandomBytes } from '../relay/backoff.ts';
 import type { RelayConnection, RequestEnd } from '../relay/connection.ts';
+import { createAgenda, type Agenda } from './agenda.ts';
 import type { Collected } from './inbox.ts';
 import { createPacer, type Pacing } from './pacer.ts';
 import { createPieces, type Pieces } from './pieces.ts';
@@ -46,15 +47,10 @@ interface Lane {
   readonly pieces: Pieces;
   /** Owed: the number of these is the depth. */
   readonly pending: Set<string>;
-  /** To be read back, by the time (ms) when. */
-  readonly audits: Map<string, number>;
-  /** When the timer of the audits is due; `Infinity` where none is armed. */
-  auditAt: number;
-  cancelAudit: () => void;
+  /** To be read back. */
+  readonly audits: Agenda;
   auditFailures: number;
 }
-
-const nothing = (): void => undefined;
 
 export function createOutbox(ports: {
   readonly clock: Clock;
@@ -81,19 +77,20 @@ export function createOutbox(ports: {
     const { url } = lane.relay;
     if (isOwed(record, url)) {
       lane.pending.add(dTag);
-      if (isOffer(lane, dTag)) return audit(lane, dTag, 0);
-      lane.audits.delete(dTag);
+      if (isOffer(lane, dTag)) return lane.audits.put(dTag, 0);
+      lane.audits.remove(dTag);
       return offer(lane, dTag, record!);
     }
     const delivery = record?.event === undefined ? 'confirmed' : deliveryOf(record, url);
     lane.pending.delete(dTag);
     lane.queue.unschedule(dTag);
     lane.pieces.unschedule(dTag);
-    if (delivery === 'acknowledged') audit(lane, dTag, CONFIRM_DELAY_MS);
-    else if (delivery === 'unseen') audit(lane, dTag, SPREAD_DELAY_MS * (0.5 + randomFraction(randomBytes)));
+    if (delivery === 'acknowledged') lane.audits.put(dTag, CONFIRM_DELAY_MS);
+    else if (delivery === 'unseen')
+      lane.audits.put(dTag, SPREAD_DELAY_MS * (0.5 + randomFraction(randomBytes)));
     else {
       // A look at a relay that refused the head is still wanted: it may have something newer.
-      if (delivery === 'confirmed') lane.audits.delete(dTag);
+      if (delivery === 'confirmed') lane.audits.remove(dTag);
       lane.queue.forget(dTag);
       lane.pieces.forget(dTag);
     }
@@ -166,21 +163,21 @@ export function createOutbox(ports: {
           delivery: 'acknowledged',
           superseded: answer.type === 'superseded',
         });
-        if (answer.type === 'superseded') audit(lane, dTag, 0);
+        if (answer.type === 'superseded') lane.audits.put(dTag, 0);
         else deleteOn(lane, dTag, event);
         return;
       case 'refused':
       case 'too-large':
         await replica.apply(dTag, { type: 'answered', relay, id: event.id, delivery: 'refused' });
         // Asked to be deleted along with what was older than a tombstone: the relay can tell of that.
-        if (answer.reason.startsWith('deleted:')) audit(lane, dTag, 0);
+        if (answer.reason.startsWith('deleted:')) lane.audits.put(dTag, 0);
         return;
       default: {
         const delayMs = lane.queue.againMs(event, sent);
         // Unless a newer head has taken its place.
         if (replica.peek(dTag)?.event?.id === event.id) lane.queue.schedule(dTag, delayMs);
         // It may have got there, or be beaten by what the relay has: only a look tells.
-        if (answer.type === 'retry' && lane.pending.has(dTag)) audit(lane, dTag, CONFIRM_DELAY_MS);
+        if (answer.type === 'retry' && lane.pending.has(dTag)) lane.audits.put(dTag, CONFIRM_DELAY_MS);
       }
     }
   }
@@ -196,58 +193,27 @@ export function createOutbox(ports: {
 
   // Reading back
 
-  function audit(lane: Lane, dTag: string, delayMs: number): void {
-    const dueAt = clock.now() + delayMs;
-    if ((lane.audits.get(dTag) ?? Infinity) <= dueAt) return;
-    lane.audits.set(dTag, dueAt);
-    if (dueAt < lane.auditAt) armAudit(lane, dueAt);
-  }
-
-  function armAudit(lane: Lane, dueAt: number): void {
-    lane.cancelAudit();
-    lane.auditAt = Infinity;
-    if (!lane.queue.isOpen || dueAt === Infinity) return;
-    lane.auditAt = dueAt;
-    // Bounded, so that a clock that was set back does not put it off for as long.
-    const delayMs = Math.min(Math.max(0, dueAt - clock.now()), RETRY_CAP_MS);
-    lane.cancelAudit = clock.after(delayMs, () => void runAudit(lane));
-  }
-
-  function firstAudit(lane: Lane): number {
-    let first = Infinity;
-    for (const dueAt of lane.audits.values()) first = Math.min(first, dueAt);
-    return first;
-  }
-
-  async function runAudit(lane: Lane): Promise<void> {
-    // What is due soon goes along: one REQ for many.
-    const until = Math.max(clock.now(), lane.auditAt) + CONFIRM_DELAY_MS / 2;
+  async function audit(lane: Lane, dTags: readonly string[]): Promise<void> {
     const nowSeconds = Math.floor(clock.now() / 1000);
-    const due: string[] = [];
-    for (const [dTag, dueAt] of lane.audits) {
-      if (dueAt > until) continue;
-      lane.audits.delete(dTag);
+    const due = dTags.filter((dTag) => {
       const event = replica.peek(dTag)?.event;
-      if (event !== undefined && !isExpired(event, nowSeconds)) due.push(dTag);
-    }
-    armAudit(lane, firstAudit(lane));
+      return event !== undefined && !isExpired(event, nowSeconds);
+    });
     if (due.length === 0) return;
-    const end = await ports.ask(lane.relay, due);
+    const isComplete = (await ports.ask(lane.relay, due)) === 'complete';
     for (const dTag of due) {
       const record = replica.peek(dTag);
       if (isOffer(lane, dTag)) offer(lane, dTag, record!);
-      if (end === 'complete' && record?.pieces !== undefined) await lane.pieces.readBack(dTag);
+      if (isComplete && record?.pieces !== undefined) await lane.pieces.readBack(dTag);
     }
-    if (end === 'complete') {
-      lane.auditFailures = 0;
-      return;
-    }
-    const delayMs = askAgainMs(lane);
+    if (isComplete) lane.auditFailures = 0;
+    // What it refuses it may come to have something newer of, for instance a removal that it had forgotten.
+    const open = isComplete ? ['refused'] : ['acknowledged', 'unseen', 'refused'];
+    const delayMs = isComplete ? LOOK_AGAIN_MS : askAgainMs(lane);
     for (const dTag of due) {
       const record = replica.peek(dTag);
-      if (record === undefined || lane.audits.has(dTag)) continue;
-      const delivery = deliveryOf(record, lane.relay.url);
-      if (['acknowledged', 'unseen', 'refused'].includes(delivery)) audit(lane, dTag, delayMs);
+      if (record !== undefined && open.includes(deliveryOf(record, lane.relay.url)))
+        lane.audits.put(dTag, delayMs);
     }
   }
 
@@ -262,15 +228,15 @@ export function createOutbox(ports: {
     for (const dTag of replica.dTags()) {
       update(lane, dTag);
       // It may have something newer, and whether it was ever asked is not in the record.
-      if (replica.peek(dTag)?.deliveries.get(lane.relay.url) === 'refused') audit(lane, dTag, 0);
+      if (replica.peek(dTag)?.deliveries.get(lane.relay.url) === 'refused') lane.audits.put(dTag, 0);
     }
-    armAudit(lane, firstAudit(lane));
+    lane.audits.start();
   }
 
   function shut(lane: Lane): void {
     lane.queue.shut();
     lane.pieces.shut();
-    armAudit(lane, Infinity);
+    lane.audits.stop();
   }
 
   function createLane(relay: RelayConnection): Lane {
@@ -286,14 +252,13 @@ export function createOutbox(ports: {
       released: (category, dTag) => released(lane, category, dTag),
       update: (dTag) => update(lane, dTag),
       settled: (category, dTag, version) => settled(lane, category, dTag, version),
-      auditAgain: (dTag) => audit(lane, dTag, askAgainMs(lane)),
+      auditAgain: (dTag) => lane.audits.put(dTag, askAgainMs(lane)),
       askAgainMs: () => askAgainMs(lane),
     });
     const lane: Lane = {
       ...{ relay, queue, pieces, pending },
-      audits: new Map(),
-      auditAt: Infinity,
-      cancelAudit: nothing,
+      // What is due soon goes along: one REQ for many.
+      audits: createAgenda(clock, CONFIRM_DELAY_MS / 2, (dTags) => void audit(lane, dTags)),
       auditFailures: 0,
     };
     return lane;
@@ -327,7 +292,7 @@ export function createOutbox(ports: {
     retry: () => {
       for (const lane of lanes.values()) {
         lane.queue.hurry();
-        for (const dTag of lane.audits.keys()) audit(lane, dTag, 0);
+        for (const dTag of lane.audits.keys()) lane.audits.put(dTag, 0);
       }
     },
     depth: () => [...lanes.values()].reduce((sum, lane) => sum + lane.pending.size, 0),

@@ -37,8 +37,6 @@ export interface Pieces {
   shut(): void;
 }
 
-const nothing = (): void => undefined;
-
 export function createPieces(
   relay: RelayConnection,
   queue: Queue,
@@ -67,14 +65,14 @@ export function createPieces(
   const scheduled = new Map<string, Set<string>>();
   /** By category, the head that the relay last said to have, and when (ms). */
   const proofs = new Map<string, { readonly id: string | undefined; readonly at: number }>();
-  /** Categories that the relay is being asked for to renew its proof, or soon will be, by what cancels that. */
-  const proving = new Map<string, () => void>();
+  /** Categories that the relay is being asked for to renew its proof. */
+  const proving = new Set<string>();
 
   function offer(dTag: string, record: HeadRecord<NostrEvent>): boolean {
     if (!isProven(dTag, record)) {
-      queue.unschedule(dTag);
       unschedule(dTag);
-      void prove(dTag);
+      // What is scheduled comes back here once it is its turn.
+      if (!queue.isScheduled(dTag)) void prove(dTag);
       return false;
     }
     const pieces = new Map(record.pieces?.map((piece) => [pieceDTag(dTag, piece.name), piece]));
@@ -116,19 +114,12 @@ export function createPieces(
   /** Asks the relay what it has; without what it should have, all pieces are sent. */
   async function prove(dTag: string): Promise<void> {
     if (!queue.isOpen || proving.has(dTag)) return;
-    proving.set(dTag, nothing);
+    proving.add(dTag);
     const end = await ports.ask(relay, [dTag]);
     proving.delete(dTag);
     const record = replica.peek(dTag);
     if (!queue.isOpen || !isOwed(record, url)) return;
-    if (end === 'incomplete') {
-      const again = (): void => {
-        proving.delete(dTag);
-        ports.update(dTag);
-      };
-      proving.set(dTag, clock.after(ports.askAgainMs(), again));
-      return;
-    }
+    if (end === 'incomplete') return queue.schedule(dTag, ports.askAgainMs());
     if (!isProven(dTag, record!))
       await replica.apply(dTag, { type: 'forget-pieces', relay: url, id: record!.event!.id });
     ports.update(dTag);
@@ -269,8 +260,6 @@ export function createPieces(
         );
     },
     shut: () => {
-      for (const cancel of proving.values()) cancel();
-      proving.clear();
       proofs.clear();
     },
   };

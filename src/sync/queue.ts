@@ -19,6 +19,7 @@ import {
 } from '../protocol/limits.ts';
 import { retryMs, type RandomBytes } from '../relay/backoff.ts';
 import type { RelayConnection } from '../relay/connection.ts';
+import { createAgenda } from './agenda.ts';
 
 /** The answer to one event, and how often its version was sent by then. */
 export interface Sent {
@@ -55,6 +56,8 @@ export interface Queue {
   pump(): void;
 }
 
+const PAUSE = 'pause';
+
 export function createQueue(
   relay: RelayConnection,
   ports: {
@@ -67,8 +70,9 @@ export function createQueue(
   const { clock, randomBytes } = ports;
   let isOpen = false;
   const ready = new Set<string>();
-  /** By what cancels the wait. */
-  const delayed = new Map<string, () => void>();
+  const delayed = createAgenda(clock, 0, (dTags) => {
+    for (const dTag of dTags) schedule(dTag, 0);
+  });
   const attempts = new Map<string, { readonly version: string; readonly count: number }>();
   /** Sent and not answered: the version by d-tag. */
   const inFlight = new Map<string, string>();
@@ -78,45 +82,28 @@ export function createQueue(
   /** Grows with each pause: what was sent before one began does not make it longer. */
   let pauseEpoch = 0;
   let intervalMs = 0;
-  let nextSendAt = 0;
-  /** How long that wait was meant to be. */
-  let holdMs = 0;
-  let cancelPause = (): void => undefined;
+  /** Nothing goes out while `PAUSE` is on it. */
+  const pause = createAgenda(clock, 0, pump);
 
   const isScheduled = (dTag: string): boolean => ready.has(dTag) || delayed.has(dTag);
 
   function unschedule(dTag: string): void {
     ready.delete(dTag);
-    delayed.get(dTag)?.();
-    delayed.delete(dTag);
+    delayed.remove(dTag);
   }
 
   function schedule(dTag: string, delayMs: number): void {
     unschedule(dTag);
     if (!isOpen || !ports.isWanted(dTag)) return;
-    if (delayMs > 0) {
-      delayed.set(
-        dTag,
-        clock.after(delayMs, () => schedule(dTag, 0)),
-      );
-      return;
-    }
+    if (delayMs > 0) return delayed.put(dTag, delayMs);
     ready.add(dTag);
     pump();
   }
 
   function pump(): void {
-    while (isOpen && inFlight.size < MAX_IN_FLIGHT) {
+    while (isOpen && inFlight.size < MAX_IN_FLIGHT && !pause.has(PAUSE)) {
       const [dTag] = ready;
       if (dTag === undefined) return;
-      // A clock that was set back makes no wait longer than it was meant to be.
-      nextSendAt = Math.min(nextSendAt, clock.now() + holdMs);
-      const waitMs = nextSendAt - clock.now();
-      if (waitMs > 0) {
-        cancelPause();
-        cancelPause = clock.after(waitMs, pump);
-        return;
-      }
       const isPiece = (one: string): boolean => parsePieceDTag(one) !== undefined;
       if (isPiece(dTag) && [...inFlight.keys()].filter(isPiece).length >= MAX_PIECES_IN_FLIGHT) return;
       ready.delete(dTag);
@@ -125,8 +112,8 @@ export function createQueue(
   }
 
   function hold(ms: number): void {
-    holdMs = ms;
-    nextSendAt = clock.now() + ms;
+    pause.remove(PAUSE);
+    if (ms > 0) pause.put(PAUSE, ms);
   }
 
   /** A relay that is asked too much of is left alone for a while, then written to more slowly. */
@@ -147,10 +134,11 @@ export function createQueue(
     },
     open: () => {
       isOpen = true;
+      for (const agenda of [delayed, pause]) agenda.start();
     },
     shut: () => {
       isOpen = false;
-      cancelPause();
+      for (const agenda of [delayed, pause]) agenda.stop();
       for (const dTag of [...ready, ...delayed.keys()]) unschedule(dTag);
     },
     schedule,

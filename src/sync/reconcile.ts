@@ -34,6 +34,9 @@ import {
   type Piece,
 } from './record.ts';
 
+/** What else is saved with an input that does what it says: of the record that comes of it. `null` removes. */
+export type Along = (record: HeadRecord) => Iterable<readonly [key: string, text: string | null]>;
+
 export type Input =
   /** A write of this device. */
   | {
@@ -45,8 +48,7 @@ export type Input =
       readonly names?: readonly string[];
       /** The same value as that of the own head, with all pieces made anew. */
       readonly isRenewal?: boolean;
-      /** What else is saved with it, if it is taken: of the record that it is in. */
-      readonly along?: (record: HeadRecord) => Iterable<readonly [key: string, text: string]>;
+      readonly along?: Along;
     }
   /** The head `id` is whole: these are its pieces. `lacking`: relays that did not show some of them when asked. */
   | {
@@ -73,7 +75,7 @@ export type Input =
   /** These orphans were collected. */
   | { readonly type: 'collected'; readonly names: ReadonlySet<string> }
   /** Nobody will hear of the write again: every relay refused it while its writer still waited. */
-  | { readonly type: 'withdraw'; readonly id: string }
+  | { readonly type: 'withdraw'; readonly id: string; readonly along?: Along }
   /** A relay showed this event. `relays`: all that are configured. */
   | {
       readonly type: 'shown';

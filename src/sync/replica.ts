@@ -189,7 +189,7 @@ export async function openReplica(ports: {
         found = new Map(dTags.map((dTag) => [dTag, current.get(keyOf(dTag))]));
         const writes = new Map<string, string | null>();
         decision = decide(jobs, (dTag) => base(dTag, current.get(keyOf(dTag))));
-        for (const { dTag, previous, record } of decision.changes.values()) {
+        for (const { dTag, previous, record, effects } of decision.changes.values()) {
           const raw = current.get(keyOf(dTag));
           raws.set(dTag, raw);
           if (record === undefined || (record === previous && !unsaved.has(dTag))) continue;
@@ -204,7 +204,11 @@ export async function openReplica(ports: {
             if ('made' in input)
               for (const [name, event] of input.made ?? [])
                 if (isPieceOf(record, name, event)) writes.set(pieceKeyOf(dTag, name), JSON.stringify(event));
-            if (input.type === 'write' && record.own?.id === input.event.id)
+            const isDone =
+              input.type === 'write'
+                ? record.own?.id === input.event.id
+                : effects.some(({ type }) => type === 'withdrawn');
+            if ('along' in input && isDone)
               for (const [key, text] of input.along?.(record) ?? []) writes.set(key, text);
           }
           // What could not be read is kept for whoever may be able to.

@@ -32,8 +32,11 @@ import {
 import type { Change, Replica } from './replica.ts';
 import type { Hand } from './signing.ts';
 
-/** Makes entries of the store that are saved together with a write: they and it, or nothing. May be called more than once. */
-export type Along = (saved: Receipt) => readonly (readonly [key: string, text: string])[];
+/**
+ * Makes entries of the store that are saved together with a write, and removed together with it where it is withdrawn: both
+ * or nothing. May be called more than once, always with the same keys.
+ */
+export type Note = (saved: Receipt) => readonly (readonly [key: string, text: string])[];
 
 export interface Write {
   /** JSON text. */
@@ -46,7 +49,7 @@ export interface Write {
   readonly signal: AbortSignal | undefined;
   /** Told as soon as the write is saved. */
   readonly onSaved: ((receipt: Receipt) => void) | undefined;
-  readonly along?: Along | undefined;
+  readonly note?: Note | undefined;
 }
 
 export interface Writer {
@@ -68,7 +71,7 @@ interface Draft {
   readonly seen: VersionVector;
   /** All pieces are made anew: a relay has destroyed or refused one. */
   readonly isRenewal: boolean;
-  /** Of the calls that it settles: their `along` goes with it. */
+  /** Of the calls that it settles: their notes go with it. */
   readonly settlers: {
     readonly write: Write;
     resolve(saved: VerifiedEvent): void;
@@ -79,7 +82,7 @@ interface Draft {
 interface Waiter {
   readonly dTag: string;
   event: VerifiedEvent;
-  readonly waitFor: Stage;
+  readonly write: Write;
   /** Relays that were configured at any time since: one that was removed may have it. */
   readonly asked: Set<string>;
   /** Nobody waits any longer: what is known then is the answer. */
@@ -111,8 +114,8 @@ export function createWriter(ports: {
   const waiters = new Set<Waiter>();
   /** Why relays refused an own head, by d-tag. */
   const refusals = new Map<string, { readonly id: string; readonly reasons: Map<string, string> }>();
-  /** By d-tag, the write that was withdrawn last. */
-  const withdrawn = new Map<string, string>();
+  /** By d-tag, the last write that somebody was told is saved: it is not taken back from under another who waits for it. */
+  const told = new Map<string, string>();
   /** Categories that a relay has answered for, or that were waited for long enough. */
   const explored = new Set<string>();
   /** How often in a row a value was renewed: a relay that destroys pieces again and again has its way. */
@@ -172,8 +175,8 @@ export function createWriter(ports: {
       if (closed) throw new NostrSyncError('CLOSED', 'Cannot publish: the engine was closed');
       const before = replica.get(dTag)?.event;
       const pieces = await makePieces(dTag, layout, stamp, isRenewal, ciphertexts);
-      const along = (record: HeadRecord): ReturnType<Along> =>
-        settlers.flatMap((settler) => settler.write.along?.(receiptOf({ dTag, event }, record)) ?? []);
+      const along = (record: HeadRecord): ReturnType<Note> =>
+        settlers.flatMap((settler) => settler.write.note?.(receiptOf({ dTag, event }, record)) ?? []);
       const effects = await replica.apply(dTag, {
         type: 'write',
         event,
@@ -239,7 +242,8 @@ export function createWriter(ports: {
         onSaved: undefined,
       };
       const renewed = await draft(dTag, write, true);
-      for (const waiter of [...waiters]) {
+      if (told.get(dTag) === event.id) told.set(dTag, renewed.id);
+      for (const waiter of waiters) {
         if (waiter.event.id !== event.id) continue;
         waiter.event = renewed;
         check(waiter);
@@ -343,7 +347,7 @@ export function createWriter(ports: {
     if (record?.event === undefined) return reject(waiter, {});
     const relays = ports.relays();
     const stage = stageOf(record, relays);
-    if (STAGES.indexOf(stage) >= STAGES.indexOf(waiter.waitFor)) return resolve(waiter);
+    if (STAGES.indexOf(stage) >= STAGES.indexOf(waiter.write.waitFor)) return resolve(waiter);
     for (const relay of relays) waiter.asked.add(relay);
     const areRefusals =
       isOwnHead(record) &&
@@ -351,12 +355,17 @@ export function createWriter(ports: {
       relays.length > 0 &&
       [...waiter.asked].every((relay) => deliveryOf(record, relay) === 'refused');
     // An earlier write that it had replaced is the head again then, and goes on.
-    if (areRefusals && record.event.id === waiter.event.id) return void withdraw(waiter, record.event);
+    if (areRefusals && record.event.id === waiter.event.id)
+      return told.get(waiter.dTag) === waiter.event.id
+        ? resolve(waiter)
+        : void withdraw(waiter.dTag, record.event);
     if (stage === 'saved' && !ports.isReachable()) resolve(waiter);
   }
 
   function resolve(waiter: Waiter): void {
-    if (waiters.delete(waiter)) waiter.resolve(receiptOf(waiter));
+    if (!waiters.delete(waiter)) return;
+    told.set(waiter.dTag, waiter.event.id);
+    waiter.resolve(receiptOf(waiter));
   }
 
   function reject(waiter: Waiter, reasons: Record<string, string>): void {
@@ -368,24 +377,26 @@ export function createWriter(ports: {
     );
   }
 
-  async function withdraw(waiter: Waiter, event: VerifiedEvent): Promise<void> {
-    const refused = refusals.get(waiter.dTag);
+  /** With the notes of all who wait for it, and for all of them. */
+  async function withdraw(dTag: string, { id }: VerifiedEvent): Promise<void> {
+    const refused = refusals.get(dTag);
     const reasons = Object.fromEntries(
       ports.relays().map((relay) => [relay, refused?.reasons.get(relay) ?? 'refused']),
     );
-    waiters.delete(waiter);
-    try {
-      const effects = await replica.apply(waiter.dTag, { type: 'withdraw', id: event.id });
-      if (effects.some((effect) => effect.type === 'withdrawn')) withdrawn.set(waiter.dTag, event.id);
+    const those = [...waiters].filter(({ event }) => event.id === id);
+    for (const waiter of those) waiters.delete(waiter);
+    const notes = those.flatMap((waiter) => waiter.write.note?.(receiptOf(waiter)) ?? []);
+    const along = notes.map(([key]) => [key, null] as const);
+    // What could not be taken back stays saved, and goes to whatever relay is added.
+    const effects = await replica
+      .apply(dTag, { type: 'withdraw', id, along: () => along })
+      .catch(() => undefined);
+    for (const waiter of those) {
       waiters.add(waiter);
-      if (withdrawn.get(waiter.dTag) === event.id) return reject(waiter, reasons);
+      if (effects?.some(({ type }) => type === 'withdrawn') === true) reject(waiter, reasons);
       // A newer write was saved before that, and would bring this one back if it is withdrawn itself.
-      if (waiter.isDue || closed) resolve(waiter);
+      else if (effects === undefined || waiter.isDue || closed) resolve(waiter);
       else check(waiter);
-    } catch {
-      // It could not be taken back: it stays saved, and goes to whatever relay is added.
-      waiters.add(waiter);
-      resolve(waiter);
     }
   }
 
@@ -402,7 +413,7 @@ export function createWriter(ports: {
         const waiter: Waiter = {
           dTag,
           event,
-          waitFor: write.waitFor,
+          write,
           asked: new Set(),
           isDue: false,
           resolve: (receipt) => {
@@ -427,7 +438,7 @@ export function createWriter(ports: {
       });
     },
     changed: ({ dTag }) => {
-      for (const waiter of [...waiters]) if (waiter.dTag === dTag) check(waiter);
+      for (const waiter of waiters) if (waiter.dTag === dTag) check(waiter);
       void renew(dTag);
     },
     answered: (dTag, relay, event, answer) => {
@@ -437,7 +448,7 @@ export function createWriter(ports: {
       refusals.set(dTag, { id: event.id, reasons: reasons.set(relay, answer.reason) });
     },
     relaysChanged: () => {
-      for (const waiter of [...waiters]) check(waiter);
+      for (const waiter of waiters) check(waiter);
     },
     retry: () => {
       for (const dTag of replica.dTags()) if (replica.peek(dTag)?.isBroken === true) void renew(dTag);
@@ -445,7 +456,7 @@ export function createWriter(ports: {
     report,
     close: () => {
       closed = true;
-      for (const waiter of [...waiters]) resolve(waiter);
+      for (const waiter of waiters) resolve(waiter);
     },
   };
 }

@@ -8,13 +8,14 @@
  *
  * A window may die at any moment. Rust repeats what it had not answered to the next host, with the same ids. Repeating is
  * harmless but for a write: its value may have been replaced meanwhile. So a note is saved together with each write, and
- * who finds the note answers and writes nothing: what was answered is never overwritten by something older that is repeated.
+ * removed with it where it is withdrawn. Who finds the note answers and writes nothing: what was answered is never overwritten
+ * by something older that is repeated.
  */
 
 import type { Clock } from '../clock.ts';
 import { misuse, isNostrSyncError, NostrSyncError } from '../errors.ts';
 import type { NostrSync } from '../nostr-sync.ts';
-import { ALONG, type AdapterPublishOptions, type NostrSyncOptions } from '../options.ts';
+import { NOTE, type AdapterPublishOptions, type NostrSyncOptions } from '../options.ts';
 import { STORE_RETRY_MS } from '../protocol/limits.ts';
 import type { Store } from '../store/store.ts';
 import { EVENT_TYPES, type FetchResult, type Receipt, type SyncEvents } from '../sync/events.ts';
@@ -185,9 +186,7 @@ function createHosting(
     const note = notes.get(key);
     if (note !== undefined) return JSON.parse(note) as Receipt;
     const { category, payload, options, from = null } = args;
-    let wasSaved = false;
     const onSaved = ({ eventId, updatedAt }: Receipt): void => {
-      wasSaved = true;
       const result = { category, payload, updatedAt, deviceId, eventId, source: 'local' as const };
       tellOthers(from, isRemoval ? { ...result, payload: null, deleted: true } : result);
     };
@@ -195,17 +194,9 @@ function createHosting(
       signal,
       ...(typeof options === 'number' ? { expiration: options } : options),
       onSaved,
-      [ALONG]: (saved) => [[key, JSON.stringify(saved)]],
+      [NOTE]: (saved) => [[key, JSON.stringify(saved)]],
     };
-    try {
-      return isRemoval
-        ? await engine.remove(category, wanted)
-        : await engine.publish(category, payload, wanted);
-    } catch (error) {
-      // Withdrawn: repeated, it would have to be written again, to be refused again.
-      if (wasSaved) await forget(key);
-      throw error;
-    }
+    return isRemoval ? engine.remove(category, wanted) : engine.publish(category, payload, wanted);
   }
 
   const forget = (...keys: readonly string[]): Promise<void> =>

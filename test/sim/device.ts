@@ -106,8 +106,6 @@ function filler(chars: number, chance: Chance): string {
   return noise.slice(at).concat(noise.slice(0, at)).slice(0, chars);
 }
 
-/** Pieces are cut between 0.4 and 1 times the largest, of 30,720 bytes. */
-const LEAST_PIECE_CHARS = 12_288;
 const MAX_TIMERS_PER_PAIR = 6;
 /** How long the app may wait for what has come, in ms: a signer is slow. */
 const TELLING_MS = 30_000;
@@ -843,13 +841,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         const sockets = world.network.socketsOf(process);
         const pairs = world.urls.length * (world.categories.length + 2);
         if (sockets > world.urls.length) oracle.violate('I10', `${name}: ${sockets} sockets at once`);
-        // Pieces that wait for their turn do so one by one.
-        const pieces = world.categories.map((category) => {
-          const head = oracle.headOn(name, category);
-          return head?.isInPieces === true ? Math.ceil(head.text.length / LEAST_PIECE_CHARS) : 0;
-        });
-        const waiting = world.urls.length * pieces.reduce((sum, count) => sum + count, 0);
-        if (process.timers.length > 10 + MAX_TIMERS_PER_PAIR * (pairs + calls) + waiting)
+        if (process.timers.length > 10 + MAX_TIMERS_PER_PAIR * (pairs + calls))
           oracle.violate('I10', `${name}: ${process.timers.length} timers at once`);
       }
     },

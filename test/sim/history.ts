@@ -263,6 +263,21 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     });
   }
 
+  function headAt({ relay }: Site, category: string): NostrEvent | undefined {
+    const dTag = `default/${category}/v1`;
+    return relay
+      .events()
+      .find(({ kind, tags }) => kind === 30_078 && tags.some(([, value]) => value === dTag));
+  }
+
+  function isNewerOn(url: string, category: string, head: NostrEvent): boolean {
+    const held = headAt(
+      sites.find((site) => site.url === url)!,
+      category,
+    );
+    return held !== undefined && order(held, head) > 0;
+  }
+
   const existing = (): Device[] => devices.filter(({ isDestroyed }) => !isDestroyed);
 
   /** Why the devices and the honest relays do not yet agree on a category; `undefined` where they do. */
@@ -284,12 +299,9 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
         return `${name} has ${head?.event.id.slice(0, 8)}, another ${first?.event.id.slice(0, 8)}`;
     }
     if (first === undefined) return undefined;
-    for (const { url, relay, config } of honest) {
-      const held = relay
-        .events()
-        .find(
-          ({ kind, tags }) => kind === 30_078 && tags.some(([, value]) => value === `default/${category}/v1`),
-        );
+    for (const site of honest) {
+      const held = headAt(site, category);
+      const { url, config } = site;
       const entry = held && oracle.signed.get(held.id);
       if (entry !== first && !areTied(entry, first))
         return `${url} (${config.flavour}) has ${held?.id.slice(0, 8)}, the devices ${first.event.id.slice(0, 8)}`;
@@ -316,8 +328,8 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
         const what = unprovenOn(
           raw,
           honest.map(({ url }) => url),
-          // A relay that forgot a tombstone can refuse what it deleted, and nobody asks once the tombstone is back.
-          haveForgotten() && removed.has(category) ? ['confirmed', 'refused'] : ['confirmed'],
+          // A relay that forgot a tombstone refuses what that had deleted, and has nothing newer to show.
+          (url, head) => haveForgotten() && removed.has(category) && !isNewerOn(url, category, head),
         );
         if (what !== undefined) return `${name}, ${category}: ${what}, and nobody asks`;
       }

@@ -313,8 +313,8 @@ const OUTBOX = [
     patches: [
       [
         'sync',
-        "if (delivery === 'acknowledged') audit(lane, dTag, CONFIRM_DELAY_MS);",
-        "if (delivery === 'acknowledged') lane.audits.delete(dTag);",
+        "if (delivery === 'acknowledged') lane.audits.put(dTag, CONFIRM_DELAY_MS);",
+        "if (delivery === 'acknowledged') lane.audits.remove(dTag);",
       ],
     ],
   },
@@ -334,8 +334,8 @@ const OUTBOX = [
     patches: [
       [
         'sync',
-        'if (withdrawn.get(waiter.dTag) === event.id) return reject(waiter, reasons);',
-        'return reject(waiter, reasons);',
+        "if (effects?.some(({ type }) => type === 'withdrawn') === true) reject(waiter, reasons);",
+        'if (effects !== undefined) reject(waiter, reasons);',
       ],
     ],
     kept: 'newer-write-saved-before-withdrawal',
@@ -345,14 +345,16 @@ const OUTBOX = [
     patches: [
       [
         'sync',
-        "if (['acknowledged', 'unseen', 'refused'].includes(delivery)) audit(lane, dTag, delayMs);",
-        'void delayMs;',
+        "const open = isComplete ? ['refused'] : ['acknowledged', 'unseen', 'refused'];",
+        "const open = isComplete ? ['refused'] : [];",
       ],
     ],
   },
   {
     name: 'what one relay shows is not spread to the others',
-    patches: [['sync', "else if (delivery === 'unseen') audit(", "else if (delivery === 'unseen') void ("]],
+    patches: [
+      ['sync', "else if (delivery === 'unseen') lane.audits.put(", "else if (delivery === 'unseen') void ("],
+    ],
   },
   {
     name: 'drops what was "replaced" without a look',
@@ -364,7 +366,7 @@ const OUTBOX = [
       ],
       [
         'sync',
-        "if (answer.type === 'superseded') audit(lane, dTag, 0); else",
+        "if (answer.type === 'superseded') lane.audits.put(dTag, 0); else",
         "if (answer.type !== 'superseded')",
       ],
     ],
@@ -459,10 +461,20 @@ const OUTBOX = [
     patches: [
       [
         'sync',
-        "await replica.apply(waiter.dTag, { type: 'withdraw', id: event.id });",
-        "await Promise.resolve([{ type: 'withdrawn' as const }]);",
+        "await replica .apply(dTag, { type: 'withdraw', id, along: () => along })",
+        "await Promise.resolve([{ type: 'withdrawn' as const }])",
       ],
     ],
+  },
+  {
+    name: 'withdraws what another caller was told is saved',
+    patches: [['sync', 'told.get(waiter.dTag) === waiter.event.id ?', 'closed ?']],
+    test: ['test/sync/publish.test.ts', 'not taken back because another waits for the same event'],
+  },
+  {
+    name: 'the note of a withdrawn write stays',
+    patches: [['sync', ": effects.some(({ type }) => type === 'withdrawn')", ': false']],
+    test: ['test/sync/publish.test.ts', 'removes it in one step with the write that is withdrawn'],
   },
   {
     name: 'rejects what one relay of two refused',
@@ -487,13 +499,26 @@ const OUTBOX = [
   {
     name: 'a relay that refused the head is not asked after a restart',
     patches: [
-      ['sync/outbox.ts', "=== 'refused') audit(lane, dTag, 0)", '=== undefined) audit(lane, dTag, 0)'],
+      [
+        'sync/outbox.ts',
+        "=== 'refused') lane.audits.put(dTag, 0)",
+        '=== undefined) lane.audits.put(dTag, 0)',
+      ],
     ],
     test: [
       'test/sync/remove.test.ts',
       'and learns of it after a restart, where it was closed before the relay could tell',
     ],
     kept: 'refused-and-forgotten',
+  },
+  {
+    name: 'a relay that refused the head is never asked again',
+    patches: [['sync/outbox.ts', "isComplete ? ['refused'] :", 'isComplete ? [] :']],
+    test: ['test/sync/remove.test.ts', 'and learns of it within the quarter of an hour'],
+  },
+  {
+    name: 'a clock that is set back makes waits longer',
+    patches: [['sync/agenda.ts', 'Math.max(0, lastNow - time)', 'Math.max(0, time - time)']],
   },
   {
     name: 'an error of the relay counts as an OK',
@@ -537,7 +562,7 @@ const OUTBOX = [
   },
   {
     name: 'a write that is refused as deleted does not look for what deleted it',
-    patches: [['sync', "if (answer.reason.startsWith('deleted:')) audit(lane, dTag, 0);", '']],
+    patches: [['sync', "if (answer.reason.startsWith('deleted:')) lane.audits.put(dTag, 0);", '']],
     test: [
       'test/sync/remove.test.ts',
       'whose write comes after a removal, and is refused for it, learns of the removal by itself',

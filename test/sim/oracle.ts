@@ -90,11 +90,11 @@ export function owedTo(raw: string, urls: readonly string[]): number | undefined
   return urls.filter((url) => (record.deliveries[url] ?? 'pending') === 'pending').length;
 }
 
-/** What of a stored record is on one of these relays in none of the `final` states, head and pieces; `undefined` where all is. */
+/** What of a stored record none of these relays has confirmed, head or piece, nor refused for good; `undefined` where all is. */
 export function unprovenOn(
   raw: string,
   urls: readonly string[],
-  final: readonly string[],
+  mayRefuse: (url: string, head: NostrEvent) => boolean,
 ): string | undefined {
   type Deliveries = Readonly<Record<string, string>>;
   const record = JSON.parse(raw) as {
@@ -110,7 +110,10 @@ export function unprovenOn(
       ? `${record.event.id.slice(0, 8)} is its own, without its pieces`
       : undefined;
   for (const { deliveries } of [record, ...(record.pieces ?? [])]) {
-    const url = urls.find((one) => !final.includes(deliveries[one] ?? 'pending'));
+    const url = urls.find(
+      (one) =>
+        deliveries[one] !== 'confirmed' && !(deliveries[one] === 'refused' && mayRefuse(one, record.event!)),
+    );
     if (url !== undefined)
       return `${record.event.id.slice(0, 8)} is ${deliveries[url] ?? 'pending'} on ${url}`;
   }
@@ -298,6 +301,8 @@ export function createOracle(ports: {
     } else if (before !== undefined && (after === undefined || order(after.event, before.event) <= 0)) {
       if (isOwn && !before.isAcknowledged) {
         count('sometimes: write withdrawn');
+        if (state.owed.get(category)?.has(before) === true)
+          violate('I1', `${device}: ${describe(before)} was promised, and is withdrawn`);
         before.isVoid = true;
         withdrawals.set(`${device} ${category}`, withdrawalsOn(device, category) + 1);
       } else

@@ -2,7 +2,7 @@
 
 import { describe, expect, test, vi } from 'vitest';
 import { memoryStore, type Store } from '../../src/node.ts';
-import { ALONG, type AdapterPublishOptions } from '../../src/options.ts';
+import { NOTE, type AdapterPublishOptions } from '../../src/options.ts';
 import type { Changes } from '../../src/store/store.ts';
 import type { Receipt } from '../../src/sync/events.ts';
 import { device, received, relay, stored, world, written } from './devices.ts';
@@ -54,7 +54,7 @@ describe('publish', () => {
     await expect(laptop.publish('settings', 1, { onSaved: 1 })).rejects.toThrow(TypeError);
   });
 
-  describe('with entries that go along', () => {
+  describe('with a note', () => {
     /** A store that tells of all it has saved, and saves nothing until `opened` is settled. */
     function watchedStore(): { store: Store; batches: Changes[]; opened: Promise<void> } {
       const inner = memoryStore();
@@ -76,8 +76,8 @@ describe('publish', () => {
       return watched;
     }
 
-    const along = (key: string): AdapterPublishOptions => ({
-      [ALONG]: (saved) => [[key, JSON.stringify(saved)]],
+    const note = (key: string): AdapterPublishOptions => ({
+      [NOTE]: (saved) => [[key, JSON.stringify(saved)]],
     });
 
     function expectTogether(batches: readonly Changes[], key: string, receipt: Receipt): void {
@@ -88,18 +88,18 @@ describe('publish', () => {
       expect(JSON.parse(head!).event.id).toBe(receipt.eventId);
     }
 
-    test('saves them in one step with the write', async () => {
+    test('saves it in one step with the write', async () => {
       const { device: make, settle } = world();
       const { store, batches } = watchedStore();
       // Both sign with the same stamp: the second to save comes too late, and signs again.
-      const publish = (key: string) => make({ store }).publish('settings', key, along(key));
+      const publish = (key: string) => make({ store }).publish('settings', key, note(key));
       const [a, b] = await settle(Promise.all([publish('a'), publish('b')]));
       expect(a.updatedAt).not.toBe(b.updatedAt);
       expectTogether(batches, 'a', a);
       expectTogether(batches, 'b', b);
     });
 
-    test('does not save them with another that came before', async () => {
+    test('does not save it with another that came before', async () => {
       const { clock, relays, device: make, settle } = world({});
       const watched = watchedStore();
       const laptop = make({ store: watched.store });
@@ -112,12 +112,32 @@ describe('publish', () => {
       relays[0]!.inject(written({ payload: 'newer', created_at: Math.floor(clock.now() / 1000) + 9 }));
       const fetching = laptop.fetch('settings');
       await clock.advance(100);
-      const publishing = laptop.publish('settings', 'newest', along('a'));
+      const publishing = laptop.publish('settings', 'newest', note('a'));
       // It does not wait for ever for what a relay has.
       await clock.advance(4_000);
       open();
       const [receipt] = await settle(Promise.all([publishing, others, fetching]));
       expectTogether(watched.batches, 'a', receipt);
+    });
+
+    test('removes it in one step with the write that is withdrawn, for all who waited for that', async () => {
+      const { relays, device: make, settle } = world({});
+      relays[0]!.misbehave({ refuse: 'blocked: not you' });
+      const { store, batches } = watchedStore();
+      const laptop = make({ store });
+      const texts = ['first', 'a', 'b'];
+      const results = await settle(
+        Promise.allSettled(texts.map((text) => laptop.publish('settings', text, note(text)))),
+      );
+      expect(results.map(({ status }) => status)).toEqual(texts.map(() => 'rejected'));
+      for (const text of texts) {
+        const [saved, withdrawn, ...others] = batches.filter((changes) => changes.has(text));
+        expect(others).toEqual([]);
+        expect(saved!.get(text)).not.toBeNull();
+        expect(withdrawn!.get(text)).toBeNull();
+        const [, head] = [...withdrawn!].find(([key]) => key.endsWith('/settings/v1'))!;
+        expect(JSON.parse(head!)).not.toHaveProperty('event');
+      }
     });
   });
 
@@ -187,6 +207,20 @@ describe('publish', () => {
     await expect(laptop.publish('settings', 1)).rejects.toMatchObject({ code: 'NO_RELAYS_ACCEPTED' });
     expect(await laptop.fetch('settings')).toBeNull();
     expect(await laptop.poll(['settings'])).toEqual([]);
+  });
+
+  test('that has resolved as saved is not taken back because another waits for the same event', async () => {
+    const { relays, urls, device: make, settle } = world({});
+    relays[0]!.misbehave({ refuse: 'blocked: not you' });
+    const laptop = make();
+    const first = laptop.publish('settings', 'signed at once');
+    const saved = laptop.publish('settings', 'goes with the next', { waitFor: 'saved' });
+    const last = laptop.publish('settings', 'last');
+    await expect(settle(first)).rejects.toMatchObject({ code: 'NO_RELAYS_ACCEPTED' });
+    const [promised, receipt] = await settle(Promise.all([saved, last]));
+    expect(promised.eventId).toBe(receipt.eventId);
+    expect(receipt).toMatchObject({ stage: 'saved', relays: { [urls[0]!]: 'refused' } });
+    expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'last' });
   });
 
   test('that has resolved is not taken back with a later one that is refused', async () => {

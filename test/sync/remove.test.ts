@@ -2,7 +2,7 @@
 
 import { expect, test, vi } from 'vitest';
 import { memoryStore, type FetchResult, type NostrEvent } from '../../src/node.ts';
-import { device, PUBKEY, received, relay, stored } from './devices.ts';
+import { device, PUBKEY, received, relay, stored, world } from './devices.ts';
 
 test('what one device removes is gone on all, and subscribers are told so', async () => {
   const { url } = await relay();
@@ -92,6 +92,25 @@ test('and learns of it after a restart, where it was closed before the relay cou
   expect(phone.updated).toEqual([]);
   const again = device([one.url], { store });
   await vi.waitFor(() => expect(again.updated).toMatchObject([{ category: 'settings', deleted: true }]));
+});
+
+test('and learns of it within the quarter of an hour, where the relay had forgotten the removal and is shown it again', async () => {
+  const { clock, relays, urls, device: make, settle } = world({});
+  const laptop = make();
+  const phone = make({ relays: [] });
+  await settle(phone.publish('settings', 'made offline'));
+  await settle(laptop.publish('settings', 1));
+  await settle(laptop.remove('settings', { waitFor: 'replicated' }));
+  const [tombstone] = stored(relays[0]!);
+  const deletion = relays[0]!.events().find(({ kind }) => kind === 5)!;
+  await laptop.close();
+  relays[0]!.restore([deletion]);
+  await phone.addRelay(urls[0]!);
+  await clock.advance(60_000);
+  expect(phone.deliveries.at(-1)!.relays[urls[0]!]).toBe('refused');
+  relays[0]!.restore([deletion, tombstone!]);
+  await clock.advance(900_000);
+  expect(phone.updated).toMatchObject([{ category: 'settings', deleted: true }]);
 });
 
 test('a category can be written again after it was removed', async () => {

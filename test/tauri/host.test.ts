@@ -304,6 +304,24 @@ describe('a hand-over', () => {
     await vi.waitFor(() => expect(notes(app)).toEqual([]));
   });
 
+  test('right after a refused write was withdrawn writes it again, and tells nobody that it is saved', async () => {
+    const { app, relay, phone } = setUp();
+    relay.misbehave({ refuse: 'blocked: not you' });
+    const [main, second] = [app.window('main'), app.window('second')];
+    await second.calls.getStatus();
+    app.onInvoke = (label, _, args) => {
+      const isWithdrawal = Object.entries<string>(args.changes ?? {}).some(
+        ([key, text]) => key.startsWith('head/') && !('event' in JSON.parse(text)),
+      );
+      if (label !== 'main' || !isWithdrawal) return;
+      main.kill();
+      relay.behave();
+    };
+    expect(await second.calls.publish('settings', 'again')).toMatchObject({ stage: 'delivered' });
+    expect(await phone.fetch('settings')).toMatchObject({ payload: 'again' });
+    await vi.waitFor(() => expect(notes(app)).toEqual([]));
+  });
+
   test('removes notes that an earlier run of the app has left', async () => {
     const { app } = setUp();
     app.store.set('tauri/request/earlier-1', '{}');
