@@ -63,7 +63,8 @@ export function createAgenda(
       const due = now() + delayMs;
       if ((dues.get(key) ?? Infinity) <= due) return;
       dues.set(key, due);
-      if (due < timerAt) arm(due);
+      // Also where it is not the first: by a clock that was set forward the timer would come too late.
+      arm(Math.min(due, timerAt));
     },
     remove: (key) => void dues.delete(key),
     has: (key) => dues.has(key),

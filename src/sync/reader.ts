@@ -9,7 +9,8 @@ import type { Store } from '../store/store.ts';
 import type { Content } from './content.ts';
 import { callListener, type Emitter, type FetchResult } from './events.ts';
 import type { Network } from './network.ts';
-import { isOwnHead } from './record.ts';
+import { overwrites } from './reconcile.ts';
+import { isOwnHead, type OwnWrite } from './record.ts';
 import type { Change, Replica } from './replica.ts';
 
 /** One `subscribe` call of the app. Lives as long as the engine, over every change of signer. */
@@ -26,6 +27,8 @@ export interface Reader {
   poll(dTags: readonly string[]): Promise<FetchResult[]>;
   /** Hands over the current value of what a subscription has not had yet. */
   present(subscription: Subscription): void;
+  /** A signer was set: what could not be read without one is. */
+  retry(): void;
   changed(change: Change): void;
   /** This process wrote the head `id`: no news to itself. */
   wrote(dTag: string, id: string): void;
@@ -35,6 +38,7 @@ type Source = FetchResult['source'];
 
 /** Two heads of which the second's writer had not seen the first. */
 interface Overwrite {
+  readonly dTag: string;
   readonly mine: VerifiedEvent;
   readonly theirs: VerifiedEvent;
 }
@@ -63,8 +67,8 @@ export function createReader(ports: {
   const polled = new Map<string, string>();
   /** By d-tag, the last id that `updated` told of. */
   const announced = new Map<string, string>();
-  /** By d-tag, a conflict whose newer side is not complete yet. */
-  const conflicts = new Map<string, Overwrite>();
+  /** Conflicts that are being read, or wait for pieces or a signer. */
+  const untold = new Set<Overwrite>();
   /** By d-tag, the last id that this process wrote. */
   const written = new Map<string, string>();
 
@@ -188,19 +192,43 @@ export function createReader(ports: {
     callListener(subscription.listener, result);
   }
 
-  async function tellConflict(dTag: string, { mine, theirs }: Overwrite): Promise<void> {
-    conflicts.delete(dTag);
-    if (!emitter.has('conflict') || !ports.canRead()) return;
+  function present(subscription: Subscription): void {
+    for (const dTag of subscription.dTags) {
+      void valueOf(dTag, 'local')
+        .then((result) => {
+          if (!result || !ports.canRead() || replica.get(dTag)?.event?.id !== result.eventId) return;
+          deliver(subscription, dTag, result);
+        })
+        .catch(() => undefined);
+    }
+  }
+
+  async function tellConflict(overwrite: Overwrite): Promise<void> {
+    const { dTag, mine, theirs } = overwrite;
+    if (!emitter.has('conflict')) return;
+    untold.add(overwrite);
     try {
       const conflict = {
         category: categoryOf(dTag),
         mine: await decode(mine, dTag, 'local'),
         theirs: await decode(theirs, dTag, 'relay'),
       };
-      emitter.emit('conflict', conflict);
+      // It may have been read twice meanwhile, for two signers.
+      if (untold.delete(overwrite)) emitter.emit('conflict', conflict);
     } catch (error) {
-      // What cannot be read was reported as such; without the signer nobody may look.
-      if (isNostrSyncError(error, 'INCOMPLETE')) conflicts.set(dTag, { mine, theirs });
+      // Later: with its pieces, or a signer. What cannot be read at all was reported as such.
+      if (!isPassing(error)) untold.delete(overwrite);
+    }
+  }
+
+  /** Of conflicts that could not be told yet. */
+  function retell(dTag: string, head: VerifiedEvent, own: OwnWrite | undefined): void {
+    for (const overwrite of [...untold]) {
+      if (overwrite.dTag !== dTag) continue;
+      if (overwrite.theirs.id === head.id) void tellConflict(overwrite);
+      // Overwritten in its turn, perhaps by one that has not seen our write either.
+      else if (untold.delete(overwrite) && own?.id === overwrite.mine.id && overwrites(head, own))
+        void tellConflict({ ...overwrite, theirs: head });
     }
   }
 
@@ -229,21 +257,17 @@ export function createReader(ports: {
       }
       return results;
     },
-    present: (subscription) => {
-      for (const dTag of subscription.dTags) {
-        void valueOf(dTag, 'local')
-          .then((result) => {
-            if (!result || !ports.canRead() || replica.get(dTag)?.event?.id !== result.eventId) return;
-            deliver(subscription, dTag, result);
-          })
-          .catch(() => undefined);
-      }
+    present,
+    retry: () => {
+      for (const subscription of ports.subscriptions) present(subscription);
+      for (const overwrite of [...untold]) void tellConflict(overwrite);
     },
     changed: ({ dTag, record, effects }) => {
       for (const effect of effects) {
-        if (effect.type === 'advanced') void announce(dTag);
-        const told = effect.type === 'conflict' ? effect : conflicts.get(dTag);
-        if (told?.theirs.id === record?.event?.id && told !== undefined) void tellConflict(dTag, told);
+        if (effect.type === 'conflict') void tellConflict({ ...effect, dTag });
+        if (effect.type !== 'advanced') continue;
+        void announce(dTag);
+        retell(dTag, effect.event, record?.own);
       }
     },
     wrote: (dTag, id) => {

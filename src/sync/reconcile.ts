@@ -7,7 +7,7 @@
  *      alone and for a write that no relay has taken: a withdrawn write, and a write replaced before any socket
  *      carried it (which may then reuse its stamp).
  *  I9  Every input again is a no-op: it returns the same record object and no effects.
- *  I11 `own.stamp` never decreases, and a write below it, or equal to one that was carried, is `stale`.
+ *  I11 `floorOf` a record never decreases, and a write below it, or equal to one that was carried, is `stale`.
  *  I12 A relay's delivery leaves `pending` only by that relay's own word about this very head.
  *
  * Of values in pieces (docs/PROTOCOL.md section 6):
@@ -23,6 +23,7 @@ import { MAX_ORPHANS } from '../protocol/limits.ts';
 import {
   deliveryOf,
   EMPTY_RECORD,
+  floorOf,
   isInPieces,
   isOwnHead,
   isWhole,
@@ -198,13 +199,18 @@ function change(
 /** Its stamp stays the floor, but nobody will ever have seen it: what comes next is no conflict with it. */
 function withdraw(record: HeadRecord | undefined, id: string): Outcome {
   if (record?.event?.id !== id || !isOwnHead(record)) return { record, effects: [] };
+  const own = record.own!;
   return {
     record: {
       ...record,
       event: record.before,
       before: undefined,
       deliveries: new Map(),
-      own: { ...record.own!, lost: true },
+      // As if a relay had it: what it had replaced is forgotten, so it cannot be withdrawn as well.
+      own:
+        own.former === undefined
+          ? { ...own, lost: true }
+          : { ...own.former, acknowledged: true, floor: floorOf(record) },
       unreadable: false,
       pieces: record.piecesBefore,
       piecesBefore: undefined,
@@ -230,7 +236,7 @@ function withDelivery(record: HeadRecord, relay: string, delivery: Delivery, sup
         proven,
         before: undefined,
         piecesBefore: undefined,
-        own: { ...record.own!, acknowledged: true },
+        own: { ...record.own!, acknowledged: true, former: undefined },
       }
     : { ...held, proven };
 }
@@ -300,7 +306,7 @@ function write(
 ): Outcome {
   const head = record?.event;
   const replaces = head !== undefined && head.id === uncarried && isOwnHead(record!);
-  const floor = Math.max(record?.own?.stamp ?? -1, head?.created_at ?? -1);
+  const floor = record === undefined ? -1 : Math.max(floorOf(record), head?.created_at ?? -1);
   const stale: Outcome = { record, effects: [{ type: 'stale' }] };
   if (event.created_at < floor || (event.created_at === floor && !replaces)) return stale;
   const pieces = piecesOf(record, new Set(names), made);
@@ -312,7 +318,11 @@ function write(
       deliveries: new Map(),
       // What is renewed may have been taken by no relay: then it is withdrawn with its renewal.
       before: isRenewal === true ? record?.before : readableOf(record),
-      own: { device, id: event.id, stamp: event.created_at, acknowledged: false, lost: false },
+      own: {
+        ...{ device, id: event.id, stamp: event.created_at, acknowledged: false, lost: false },
+        former:
+          isRenewal === true ? record?.own?.former : record?.own && { ...record.own, former: undefined },
+      },
       unreadable: false,
       isRead: false,
       pieces: names && pieces,

@@ -22,12 +22,16 @@ export interface OwnWrite {
   /** `deviceHash` of the device id it was made under. */
   readonly device: string;
   readonly id: string;
-  /** created_at in s: the floor of the next stamp, whatever became of the write. */
+  /** created_at in s. */
   readonly stamp: number;
+  /** The greatest stamp of a write after it, where that was withdrawn. */
+  readonly floor?: number;
   /** Whether a relay has acknowledged it. */
   readonly acknowledged: boolean;
   /** Whether a newer write that had not seen it has replaced it, and this was reported. */
   readonly lost: boolean;
+  /** The one before it, while this one may be withdrawn. */
+  readonly former?: OwnWrite | undefined;
 }
 
 /** A piece of a value larger than one event: an event of its own in the store, under `piece/`. */
@@ -150,7 +154,9 @@ function parseOwn(value: unknown): OwnWrite | undefined {
     typeof own.id === 'string' &&
     Number.isSafeInteger(own.stamp) &&
     typeof own.acknowledged === 'boolean' &&
-    typeof own.lost === 'boolean';
+    typeof own.lost === 'boolean' &&
+    (own.floor === undefined || Number.isSafeInteger(own.floor)) &&
+    (own.former === undefined || parseOwn(own.former) !== undefined);
   return fits ? own : undefined;
 }
 
@@ -251,6 +257,11 @@ export function newPiecesOf(record: HeadRecord<NostrEvent>): number {
 
 export function isOwnHead(record: HeadRecord<NostrEvent>): boolean {
   return record.event !== undefined && record.event.id === record.own?.id;
+}
+
+/** The next own write is stamped above this, in s: whatever became of those before it. */
+export function floorOf({ own }: HeadRecord<NostrEvent>): number {
+  return Math.max(own?.stamp ?? -1, own?.floor ?? -1);
 }
 
 /** How far a write has come: RELIABILITY section 1. */

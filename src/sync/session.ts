@@ -213,7 +213,7 @@ export async function openSession(ports: {
       content.retry();
       writer.retry();
       garbage.retry();
-      for (const subscription of ports.subscriptions) reader.present(subscription);
+      reader.retry();
     },
     signAuth: async (template) => {
       if (signer === undefined) return tabNetwork?.signElsewhere(template);

@@ -158,6 +158,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   function die(point: CrashPoint, only: Process | undefined, mode: CrashMode, restartMs: number): void {
     count(`crash: ${point}`);
     world.trace(name, 'crash', point);
+    oracle.losses(name).clear();
     if (only !== undefined && tabs.length > 1) {
       count('crash: a tab');
       only.kill();
@@ -173,6 +174,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
 
   function crash(mode: CrashMode): void {
     armed = undefined;
+    oracle.losses(name).clear();
     for (const { process } of [...tabs.splice(0), ...closing]) process.kill();
     closing.clear();
     machine.isAsleep = false;
@@ -189,6 +191,8 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   function start(): void {
     if (isRunning() || isDestroyed || closing.size > 0) return;
     tabSet = createTabSet(chance);
+    // What a process had saved when it died is on the medium, and was not told.
+    oracle.losses(name).clear();
     for (let i = 0; i < config.tabs; i++) openTab();
   }
 
@@ -597,6 +601,21 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     }
   }
 
+  /** A conflict is told by the process that learnt of it, once it is awake and can read both sides. */
+  function checkLosses(): void {
+    const losses = oracle.losses(name);
+    if (hadFaults.signer || hadFaults.store) losses.clear();
+    const canRead = tabs.every(({ signer, readyAt }) => signer !== undefined && readyAt <= schedule.now());
+    for (const [id, loss] of losses) {
+      // Its pieces may be on no relay yet.
+      const isIncomplete = oracle.headOn(name, loss.entry.category)?.isInPieces === true;
+      if (machine.isAsleep || !canRead || isIncomplete) loss.since = schedule.now();
+      if (schedule.now() - loss.since < TELLING_MS) continue;
+      losses.delete(id);
+      oracle.violate('I2', `${name}: ${id.slice(0, 8)} was overwritten unseen, and no conflict tells of it`);
+    }
+  }
+
   function perform(op: Extract<Op, { readonly device: number }>): void {
     switch (op.type) {
       case 'restore':
@@ -717,6 +736,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
 
   async function close(): Promise<void> {
     armed = undefined;
+    oracle.losses(name).clear();
     await Promise.all(
       tabs.splice(0).map(async (tab) => {
         tab.isClosed = true;
@@ -837,6 +857,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     checkTold,
     close,
     checkBounds: () => {
+      checkLosses();
       for (const { process, calls } of tabs) {
         const sockets = world.network.socketsOf(process);
         const pairs = world.urls.length * (world.categories.length + 2);

@@ -140,6 +140,18 @@ const STAMPS = [
     test: ['test/sync/conflict.test.ts', 'the loser of two writes that had not seen each other is told'],
   },
   {
+    name: 'a conflict that comes while there is no signer is not told',
+    patches: [
+      ['sync/reader.ts', 'if (!isPassing(error)) untold.delete(overwrite);', 'untold.delete(overwrite);'],
+    ],
+    test: ['test/sync/conflict.test.ts', 'a conflict is told with the next signer'],
+  },
+  {
+    name: 'a write that is the head again is not missed',
+    patches: [['sync/reconcile.ts', 'own.former === undefined', 'own.former !== own']],
+    test: ['test/sync/conflict.test.ts', 'a write that is the newest again'],
+  },
+  {
     name: 'a conflict is told again with each newer value',
     patches: [['sync/reconcile.ts', 'overwritten ? { ...own, lost: true } : own', 'own']],
     test: ['test/sync/conflict.test.ts', 'a conflict is told once, though others go on from the winner'],
@@ -515,6 +527,11 @@ const OUTBOX = [
     name: 'a relay that refused the head is never asked again',
     patches: [['sync/outbox.ts', "isComplete ? ['refused'] :", 'isComplete ? [] :']],
     test: ['test/sync/remove.test.ts', 'and learns of it within the quarter of an hour'],
+  },
+  {
+    name: 'a clock that is set forward makes waits longer',
+    patches: [['sync/agenda.ts', 'arm(Math.min(due, timerAt));', 'if (due < timerAt) arm(due);']],
+    test: ['test/sync/agenda.test.ts', 'put after the clock was set forward'],
   },
   {
     name: 'a clock that is set back makes waits longer',

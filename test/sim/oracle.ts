@@ -49,6 +49,13 @@ export interface Call {
   state: 'open' | 'resolved' | 'rejected';
 }
 
+/** An own write that was overwritten by what had not seen it, and of which no conflict has told yet. */
+export interface Loss {
+  readonly entry: Signed;
+  /** Since when that could be told, in ms. */
+  since: number;
+}
+
 interface DeviceState {
   lineage: number;
   /** By category: the head on the medium. */
@@ -63,6 +70,7 @@ interface DeviceState {
   readonly owed: Map<string, Set<Signed>>;
   /** How version vectors name it. */
   readonly hashes: Set<string>;
+  readonly losses: Map<string, Loss>;
   /** It was destroyed: it owes nothing any more. */
   isGone: boolean;
 }
@@ -141,6 +149,14 @@ function seenIn(event: NostrEvent, hash: string): number | undefined {
   return vector && Number(vector.find((item) => item.startsWith(`${hash}:`))?.slice(9) ?? -1);
 }
 
+/** Whether the writer of `newer` had not seen `older`. One without vectors tells nothing. */
+function isUnseenIn(newer: NostrEvent, older: NostrEvent): boolean {
+  const own = older.tags
+    .find(([name]) => name === 'vv')
+    ?.find((item) => item.endsWith(`:${older.created_at}`));
+  return own !== undefined && (seenIn(newer, own.slice(0, 8)) ?? Infinity) < older.created_at;
+}
+
 const sameEvent = (a: NostrEvent, b: NostrEvent): boolean =>
   a === b ||
   (a.id === b.id &&
@@ -170,6 +186,8 @@ export interface Oracle {
   /** A `delivery` event. */
   delivery(device: string, report: DeliveryReport): void;
   conflict(told: Told, conflict: Conflict): void;
+  /** By id. */
+  losses(device: string): Map<string, Loss>;
   /** `via` `updated` or a subscription: in order. Others: whatever is shown. */
   told(told: Told, via: string, result: FetchResult, isInOrder: boolean): Signed | undefined;
   /** The newest value of a category that the device or its app has. */
@@ -232,6 +250,7 @@ export function createOracle(ports: {
         own: new Map(),
         owed: new Map(),
         hashes: new Set(),
+        losses: new Map(),
         isGone: false,
       };
       devices.set(device, state);
@@ -290,6 +309,11 @@ export function createOracle(ports: {
       state.flushed.add(after.event.id);
     }
     const isOwn = before?.device === device && before.lineage === state.lineage;
+    const isLoss = ({ event }: Signed): boolean =>
+      after !== undefined && after.device !== device && isUnseenIn(after.event, event);
+    for (const [id, { entry }] of state.losses)
+      if (entry.category === category && !isLoss(entry)) state.losses.delete(id);
+    if (isOwn && isLoss(before)) state.losses.set(before.event.id, { entry: before, since: ports.now() });
     const isReplaced =
       isOwn &&
       after?.device === device &&
@@ -564,6 +588,7 @@ export function createOracle(ports: {
       const ours = tell(told, 'conflict', mine, false);
       const others = tell(told, 'conflict', theirs, false);
       if (ours === undefined || others === undefined) return;
+      stateOf(told.device).losses.delete(ours.event.id);
       if (order(others.event, ours.event) <= 0)
         violate('I2', `${told.device}: a conflict of ${describe(ours)} with ${describe(others)} before it`);
       // What this device wrote is part of the one and not of the other. A writer without vectors tells nothing.
@@ -576,6 +601,7 @@ export function createOracle(ports: {
           `${told.device}: a conflict of ${describe(ours)} with ${describe(others)}, which saw it`,
         );
     },
+    losses: (device) => stateOf(device).losses,
     told: tell,
     known,
     headOn: (device, category) => stateOf(device).heads.get(category),

@@ -69,6 +69,16 @@ test('tells of nothing while it is stopped, and then of what is due', async () =
   expect(agenda.has('b')).toBe(true);
 });
 
+test('waits no longer for what is put after the clock was set forward', async () => {
+  const { clock, agenda, told } = setUp();
+  agenda.put('a', 3_600_000);
+  await clock.advance(0);
+  clock.set(clock.now() + 3_600_000);
+  agenda.put('b', 1_000);
+  await clock.advance(1_000);
+  expect(told.map(([, key]) => key)).toEqual(['a', 'b']);
+});
+
 test('waits no longer where the clock is set back', async () => {
   const { clock, agenda, told } = setUp();
   agenda.put('a', 100);

@@ -1,10 +1,21 @@
 /** Conflicts: a write that was overwritten unseen is told of, one that was merely superseded is not. */
 
 import { expect, test, vi } from 'vitest';
-import { secretKeySigner, type Signer } from '../../src/node.ts';
+import { secretKeySigner, type NostrEvent, type Signer } from '../../src/node.ts';
 import { device, KEY, relay, world, written } from './devices.ts';
 
 const START = 1_767_225_600;
+
+/** Of another device, which has seen nothing. */
+const blind = (): NostrEvent =>
+  written({
+    created_at: START + 600,
+    payload: 'blind',
+    tags: [
+      ['device_id', 'other'],
+      ['vv', `00000000:${START + 600}`],
+    ],
+  });
 
 test('the loser of two writes that had not seen each other is told, the winner is not', async () => {
   const { clock, relays, device: make, settle } = world({});
@@ -104,6 +115,35 @@ test('of a writer without vectors only what no relay had acknowledged is in conf
   expect(laptop.conflicts).toMatchObject([
     { mine: { payload: 'not acknowledged' }, theirs: { payload: 'blind' } },
   ]);
+});
+
+test('a conflict is told with the next signer where it came while there was none', async () => {
+  const { clock, relays, device: make, settle } = world({});
+  const laptop = make();
+  laptop.subscribe(['settings'], () => undefined);
+  await settle(laptop.publish('settings', 'of the laptop'));
+  await laptop.clearSigner();
+  relays[0]!.inject(blind());
+  await clock.advance(2_000);
+  expect(laptop.conflicts).toEqual([]);
+  await settle(laptop.setSigner(secretKeySigner(KEY)));
+  await clock.advance(10);
+  expect(laptop.conflicts).toMatchObject([
+    { mine: { payload: 'of the laptop' }, theirs: { payload: 'blind' } },
+  ]);
+});
+
+test('a write that is the newest again, because the one after it was refused, is missed like any other', async () => {
+  const { clock, relays, device: make, settle } = world({});
+  const laptop = make();
+  laptop.subscribe(['settings'], () => undefined);
+  await settle(laptop.publish('settings', 'former'));
+  relays[0]!.misbehave({ refuse: 'blocked: no' });
+  await expect(settle(laptop.publish('settings', 'refused'))).rejects.toThrow();
+  relays[0]!.behave();
+  relays[0]!.inject(blind());
+  await clock.advance(2_000);
+  expect(laptop.conflicts).toMatchObject([{ mine: { payload: 'former' }, theirs: { payload: 'blind' } }]);
 });
 
 test('a write that was refused and withdrawn is not missed later', async () => {
