@@ -51,6 +51,8 @@ interface Entry {
   /** Verified at first use. */
   record: HeadRecord | undefined;
   isVerified: boolean;
+  /** The record before that, once anybody looked. */
+  unverified?: HeadRecord<NostrEvent> | undefined;
 }
 
 interface Job {
@@ -335,7 +337,8 @@ export async function openReplica(ports: {
     peek: (dTag) => {
       const entry = entries.get(dTag);
       if (entry === undefined || entry.isVerified) return entry?.record;
-      return entry.raw === undefined ? undefined : parseRecord(entry.raw);
+      if (entry.raw !== undefined) entry.unverified ??= parseRecord(entry.raw);
+      return entry.unverified;
     },
     dTags: () => entries.keys(),
     piece: async (dTag, name) => {
