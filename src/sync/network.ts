@@ -1,4 +1,4 @@
-/** What a session asks of its relays. Implemented here over real connections, in `tab-network.ts` by asking the leading tab. */
+/** What a session asks of its relays. Implemented here over real connections, in `tab-follower.ts` by asking the leading tab. */
 
 import type { Clock } from '../clock.ts';
 import type { Answer } from '../protocol/answer.ts';

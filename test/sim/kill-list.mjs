@@ -1070,8 +1070,8 @@ const TABS = [
     patches: [
       [
         'sync/tab-network.ts',
-        'await reload(); if (isClosed) return; local = ports.open();',
-        'if (isClosed) return; local = ports.open();',
+        'await reload(); if (isClosed) return; leader = createTabLeader(',
+        'if (isClosed) return; leader = createTabLeader(',
       ],
     ],
     test: [

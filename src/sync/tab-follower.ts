@@ -1,0 +1,182 @@
+/**
+ * What an engine needs of the tab that leads: it says what it is there for, keeps the leader's list of relays, and asks.
+ * Once it leads itself, only the asking is left: what was not answered goes on over its own connections.
+ */
+
+import type { Clock } from '../clock.ts';
+import type { Answer } from '../protocol/answer.ts';
+import type { NostrEvent } from '../protocol/event.ts';
+import { ASK_LEADER_MS } from '../protocol/limits.ts';
+import type { RelayInfo } from '../relay/connection.ts';
+import type { Collected } from './inbox.ts';
+import type { Network } from './network.ts';
+import { isOwed } from './record.ts';
+import type { Replica } from './replica.ts';
+import type { TabMessage } from './tab-messages.ts';
+
+export interface TabFollowerPorts {
+  /** Tells this engine from the others. */
+  readonly self: string;
+  readonly clock: Clock;
+  readonly replica: Replica;
+  readonly urls: () => readonly string[];
+  readonly addRelay: (url: string) => void;
+  readonly removeRelay: (url: string) => void;
+  /** The leader's word on its relays came, or changed; the list of this engine already agrees. */
+  readonly onRelays: (relays: readonly RelayInfo[], former: readonly RelayInfo[]) => void;
+  readonly onAnswer: (dTag: string, relay: string, event: NostrEvent, answer: Answer) => void;
+  readonly hasSigner: () => boolean;
+  readonly post: (message: TabMessage) => void;
+}
+
+export interface TabFollower extends Omit<Network, 'recordChanged' | 'relayChanged' | 'relayRemoved'> {
+  /** Whether it knows what the leader's relays do. */
+  readonly isTold: boolean;
+  /** The own lock is held: without it the leader would take this engine for dead. */
+  present(): void;
+  receive(message: TabMessage): void;
+  /** The app added or removed a relay here. */
+  relayListChanged(url: string, isAdded: boolean): void;
+  /** This engine leads from now on: this network over its connections is to watch, and to answer what nobody has answered. */
+  takeOver(network: Network): void;
+}
+
+/** What was asked and is not answered. */
+interface Request<T> {
+  readonly send: (id: number, settle: (value: T) => void) => void;
+  /** A relay answered completely, others may follow. */
+  readonly onAnswer: (() => void) | undefined;
+  readonly settle: (value: T) => void;
+}
+
+export function createTabFollower(ports: TabFollowerPorts): TabFollower {
+  const { self, replica, urls, post } = ports;
+  const nothing: Collected = { isComplete: false, events: new Map() };
+  let leading: Network | undefined;
+  let isClosed = false;
+  let isPresent = false;
+  let watched: readonly string[] = [];
+  /** The relays by the leader's word. */
+  let told: readonly RelayInfo[] | undefined;
+  /** Relays that the app added (`true`) or removed here and that the leader has not confirmed. */
+  const unconfirmed = new Map(urls().map((url) => [url, true]));
+  let nextId = 0;
+  const asks = new Map<number, Request<boolean>>();
+  const collects = new Map<number, Request<Collected>>();
+
+  function introduce(): void {
+    if (!isPresent || leading !== undefined) return;
+    post({ type: 'here', from: self, watched, hasSigner: ports.hasSigner(), relays: [...unconfirmed] });
+  }
+
+  /** Resolves with what `settle` is given; with `otherwise` after a time: nobody may lead just now, or the leader hangs. */
+  function request<T>(
+    requests: Map<number, Request<T>>,
+    otherwise: T,
+    send: Request<T>['send'],
+    onAnswer?: () => void,
+  ): Promise<T> {
+    return new Promise((resolve) => {
+      if (isClosed) return resolve(otherwise);
+      const id = nextId++;
+      const settle = (value: T): void => {
+        cancel();
+        requests.delete(id);
+        resolve(value);
+      };
+      const cancel = ports.clock.after(ASK_LEADER_MS, () => settle(otherwise));
+      requests.set(id, { send, onAnswer, settle });
+      send(id, settle);
+    });
+  }
+
+  function askAgain(): void {
+    for (const [id, { send, settle }] of asks) send(id, settle);
+  }
+
+  /** The leader's list is everybody's, but for what the app has just changed here. */
+  function receiveRelays(relays: readonly RelayInfo[]): void {
+    const former = told ?? [];
+    told = relays;
+    const listed = new Set(relays.map(({ url }) => url));
+    for (const [url, isAdded] of unconfirmed) if (listed.has(url) === isAdded) unconfirmed.delete(url);
+    const own = new Set(urls());
+    for (const url of listed) if (!own.has(url) && !unconfirmed.has(url)) ports.addRelay(url);
+    for (const url of own) if (!listed.has(url) && !unconfirmed.has(url)) ports.removeRelay(url);
+    ports.onRelays(relays, former);
+  }
+
+  return {
+    get isTold() {
+      return told !== undefined;
+    },
+    present: () => {
+      isPresent = true;
+      introduce();
+    },
+    receive: (message) => {
+      switch (message.type) {
+        case 'lead':
+          introduce();
+          return askAgain();
+        case 'relays':
+          return receiveRelays(message.relays);
+        case 'answer':
+          return ports.onAnswer(message.dTag, message.relay, message.event, message.answer);
+        case 'asked': {
+          const ask = asks.get(message.id);
+          return message.isDone ? ask?.settle(message.isAnswered) : ask?.onAnswer?.();
+        }
+        case 'collected':
+          return collects.get(message.id)?.settle(message.collected);
+        default:
+          return;
+      }
+    },
+    takeOver: (network) => {
+      leading = network;
+      network.watch(watched);
+      askAgain();
+    },
+    ask: (dTags, onAnswer) =>
+      request<boolean>(
+        asks,
+        false,
+        (id, settle) => {
+          if (leading === undefined) post({ type: 'ask', from: self, id, dTags });
+          else void leading.ask(dTags, onAnswer).then(settle);
+        },
+        onAnswer,
+      ),
+    // Asked once: whoever wants the pieces asks again, and another relay.
+    collect: (relay, dTags) =>
+      leading === undefined || isClosed
+        ? request(collects, nothing, (id) => post({ type: 'collect', from: self, id, relay, dTags }))
+        : leading.collect(relay, dTags),
+    watch: (dTags) => {
+      watched = dTags;
+      introduce();
+    },
+    relays: () => told ?? [],
+    retry: introduce,
+    /** What its outbox would count if it led. */
+    depth: () => {
+      let pairs = 0;
+      for (const dTag of replica.dTags()) {
+        const record = replica.peek(dTag);
+        pairs += urls().filter((url) => isOwed(record, url)).length;
+      }
+      return pairs;
+    },
+    follow: (dTag, tombstone, deletion) => post({ type: 'follow', dTag, tombstone, deletion }),
+    relayListChanged: (url, isAdded) => {
+      unconfirmed.set(url, isAdded);
+      introduce();
+    },
+    close: () => {
+      isClosed = true;
+      for (const { settle } of asks.values()) settle(false);
+      for (const { settle } of collects.values()) settle(nothing);
+    },
+  };
+}

@@ -1,0 +1,72 @@
+/** What tabs say to each other. Another version of the app may run in another tab: a message may be none of these. */
+
+import type { Answer } from '../protocol/answer.ts';
+import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
+import type { RelayInfo } from '../relay/connection.ts';
+import type { Collected } from './inbox.ts';
+
+/** To the leader: what a follower needs of it. Sent whenever that changes, and again to whoever begins to lead. */
+export interface Here {
+  readonly type: 'here';
+  readonly from: string;
+  readonly watched: readonly string[];
+  readonly hasSigner: boolean;
+  /** Relays that the app added (`true`) or removed here and that the leader has not confirmed. */
+  readonly relays: readonly (readonly [url: string, isAdded: boolean])[];
+}
+
+export type TabMessage =
+  /** To all: these categories changed in the store. */
+  | { readonly type: 'changed'; readonly dTags: readonly string[] }
+  | Here
+  /** From who begins to lead: tell me who you are, and ask me what you had asked. */
+  | { readonly type: 'lead' }
+  /** From the leader: the relays and their state. */
+  | { readonly type: 'relays'; readonly relays: readonly RelayInfo[] }
+  /** From the leader: a relay's answer to a write, for whoever made it. */
+  | {
+      readonly type: 'answer';
+      readonly dTag: string;
+      readonly relay: string;
+      readonly event: NostrEvent;
+      readonly answer: Answer;
+    }
+  /** To the leader: connections may have died. */
+  | { readonly type: 'wake' }
+  | {
+      readonly type: 'follow';
+      readonly dTag: string;
+      readonly tombstone: string;
+      readonly deletion: NostrEvent;
+    }
+  | { readonly type: 'ask'; readonly from: string; readonly id: number; readonly dTags: readonly string[] }
+  /** The leader to one: `isDone` false at the first complete answer of a relay. */
+  | {
+      readonly type: 'asked';
+      readonly to: string;
+      readonly id: number;
+      readonly isDone: boolean;
+      readonly isAnswered: boolean;
+    }
+  | {
+      readonly type: 'collect';
+      readonly from: string;
+      readonly id: number;
+      readonly relay: string;
+      readonly dTags: readonly string[];
+    }
+  | { readonly type: 'collected'; readonly to: string; readonly id: number; readonly collected: Collected }
+  /** A leader without a signer to one that has it, and back. */
+  | {
+      readonly type: 'sign';
+      readonly to: string;
+      readonly from: string;
+      readonly id: number;
+      readonly template: EventTemplate;
+    }
+  | {
+      readonly type: 'signed';
+      readonly to: string;
+      readonly id: number;
+      readonly event: NostrEvent | undefined;
+    };
