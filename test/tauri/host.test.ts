@@ -308,6 +308,32 @@ describe('a hand-over', () => {
     await vi.waitFor(() => expect(notes(app)).toEqual([]));
   });
 
+  test('writes once what the former page of the same window had on its way', async () => {
+    const { app, relay } = setUp();
+    const main = app.window('main');
+    const caller = app.window('caller', { mayHost: false });
+    await caller.calls.getStatus();
+    let arrive = (): void => undefined;
+    /** Of each save that was sent, whether Rust had none before it. */
+    const areFirst: boolean[] = [];
+    app.onInvoke = (_, command, args) => {
+      // The next page has looked for notes, found none, and writes.
+      if (command === 'sign_event') arrive();
+      if (!isWriteOf(args, 'tauri/request/')) return undefined;
+      areFirst.push(![...app.store.keys()].some((key) => key.startsWith('head/')));
+      if (areFirst.length > 1) return undefined;
+      main.kill();
+      app.window('main');
+      return new Promise((resolve) => {
+        arrive = resolve;
+      });
+    };
+    await caller.calls.publish('settings', 'once', { waitFor: 'replicated' });
+    expect(areFirst).toEqual([true, true]);
+    expect(relay.events()).toHaveLength(1);
+    await vi.waitFor(() => expect(notes(app)).toEqual([]));
+  });
+
   test('removes notes that an earlier run of the app has left', async () => {
     const { app } = setUp();
     app.store.set('tauri/request/earlier-1', '{}');

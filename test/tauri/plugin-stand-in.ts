@@ -41,8 +41,8 @@ export interface PluginStandIn {
   readonly heard: readonly { readonly event: string; readonly payload: any }[];
   /** Commands that windows called. */
   readonly invoked: readonly { readonly label: string; readonly command: string }[];
-  /** Called before a command is carried out; what it throws is the answer. */
-  onInvoke: (label: string, command: string, args: any) => void;
+  /** Called before a command is carried out; what it throws is the answer, and what it returns is waited for. */
+  onInvoke: (label: string, command: string, args: any) => Promise<void> | void;
 }
 
 const copy = <T>(value: T): T => (value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T));
@@ -189,7 +189,8 @@ export function pluginStandIn(options: {
         // What was sent is carried out, also when the window dies right after it.
         invoked.push({ label, command });
         try {
-          standIn.onInvoke(label, command, passed);
+          const delay = standIn.onInvoke(label, command, passed);
+          if (delay !== undefined) await delay;
           const isHostCommand = HOST_COMMANDS.test(command);
           // eslint-disable-next-line typescript/only-throw-error -- as Tauri's refusals come
           if (!(isHostCommand ? mayHost : mayCall)) throw `nostr-sync.${command} not allowed by ACL`;
