@@ -62,7 +62,7 @@ export function startHost(ports: HostPorts): () => Promise<void> {
     try {
       const channel = ipc.channel((message) => receive(message as HostMessage));
       const grant = (await ipc.invoke('engine_attach', { channel })) as Grant;
-      const store = rustStore(ipc);
+      const store = rustStore(ipc, grant.generation);
       let notes: Map<string, string> | undefined;
       // A process before this one may still be ending; a second one may go on for long, and callers need not wait for that.
       for (let failures = 1; notes === undefined; failures++) {
@@ -174,7 +174,7 @@ function createHosting(
 
   function setSigner(pubkey: string | null): void {
     if (pubkey === null) return void engine.clearSigner();
-    engine.setSigner(rustSigner(ipc, pubkey)).catch((error: unknown) => {
+    engine.setSigner(rustSigner(ipc, generation, pubkey)).catch((error: unknown) => {
       emit('error', () => toWire(error));
     });
     // Windows that came while it was locked have had no value yet.

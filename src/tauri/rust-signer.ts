@@ -1,18 +1,19 @@
 /** The signer that Rust holds: the key never comes into the webview. */
 
-import type { NostrEvent } from '../protocol/event.ts';
 import type { Signer } from '../signer/signer.ts';
 import type { Ipc } from './ipc.ts';
 
 /** Only a window with the permissions of a host can use it, and Rust refuses (`SIGNER_REFUSED`) what is not the plugin's own. */
-export function rustSigner(ipc: Ipc, pubkey: string): Signer {
+export function rustSigner(ipc: Ipc, generation: number, pubkey: string): Signer {
+  const call = <T>(command: string, args: Readonly<Record<string, unknown>>): Promise<T> =>
+    ipc.invoke(command, { generation, ...args }) as Promise<T>;
+
   return {
     getPublicKey: async () => pubkey,
-    signEvent: async (template) => (await ipc.invoke('sign_event', { template })) as NostrEvent,
+    signEvent: async (template) => call('sign_event', { template }),
     nip44: {
-      encrypt: async (peer, plaintext) => (await ipc.invoke('nip44_encrypt', { peer, plaintext })) as string,
-      decrypt: async (peer, ciphertext) =>
-        (await ipc.invoke('nip44_decrypt', { peer, ciphertext })) as string,
+      encrypt: async (peer, plaintext) => call('nip44_encrypt', { peer, plaintext }),
+      decrypt: async (peer, ciphertext) => call('nip44_decrypt', { peer, ciphertext }),
     },
   };
 }

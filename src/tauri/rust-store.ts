@@ -10,17 +10,17 @@ const entriesOf = (answer: unknown): Map<string, string> =>
   new Map(Object.entries(answer as Record<string, string>));
 
 /**
- * Only the hosting window has it open. Updates run one after the other; Rust compares what was read with what it has when
- * it writes, so even a window that hosts no longer, and does not know it yet, cannot write over its successor.
+ * Only the page that hosts has it open. Updates run one after the other; Rust refuses those of a former generation, so a
+ * page that hosts no longer, and does not know it yet, cannot write behind the back of its successor.
  */
-export function rustStore(ipc: Ipc): Store {
+export function rustStore(ipc: Ipc, generation: number): Store {
   let last: Promise<unknown> = Promise.resolve();
   const reads = new Set<Promise<unknown>>();
   let isClosed = false;
 
   async function call(command: string, args: Readonly<Record<string, unknown>>): Promise<unknown> {
     try {
-      return await ipc.invoke(command, args);
+      return await ipc.invoke(command, { generation, ...args });
     } catch (cause) {
       if (isNostrSyncError(cause, 'STORE_FAILED')) throw cause;
       const reason = cause instanceof Error ? cause.message : 'no reason given';

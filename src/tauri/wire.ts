@@ -4,7 +4,10 @@ import type { PublishOptions } from '../options.ts';
 
 /** What `engine_attach` answers. */
 export interface Grant {
-  /** Counts the attachments of this process; a reply of a former one is ignored. */
+  /**
+   * Counts the attachments of this process. What the host asks of Rust carries it: of a former one, replies and events are
+   * ignored, and calls of the store and the signer refused (`ENGINE_GONE`).
+   */
   readonly generation: number;
   /** What the ids of this process's calls begin with. */
   readonly run: string;

@@ -68,6 +68,13 @@ struct State {
     subscriptions: BTreeSet<String>,
 }
 
+impl State {
+    /// The label alone does not tell: a page that was reloaded has the one of its predecessor.
+    fn is_hosted_by(&self, generation: u64, webview: &str) -> bool {
+        self.generation == generation && self.host.as_ref().is_some_and(|host| host.webview == webview)
+    }
+}
+
 pub(crate) struct Broker {
     state: Mutex<State>,
     /// Tells the waiting calls that their deadlines have changed.
@@ -113,20 +120,12 @@ impl Broker {
         }
     }
 
-    /// Fails with `ENGINE_GONE` unless this webview hosts the engine.
-    pub fn check_host(&self, webview: &str) -> Result<()> {
-        match &self.lock().host {
-            Some(host) if host.webview == webview => Ok(()),
-            _ => Err(Error::EngineGone(
-                "This window does not host the engine: call engine_attach first".into(),
-            )),
+    /// Fails with `ENGINE_GONE` unless this webview hosts the engine, in this generation.
+    pub fn check_host(&self, generation: u64, webview: &str) -> Result<()> {
+        if self.lock().is_hosted_by(generation, webview) {
+            return Ok(());
         }
-    }
-
-    /// Whether this webview hosts in this generation.
-    pub fn is_current(&self, generation: u64, webview: &str) -> bool {
-        let state = self.lock();
-        state.generation == generation && state.host.as_ref().is_some_and(|host| host.webview == webview)
+        Err(Error::EngineGone("This page does not host the engine, or no longer".into()))
     }
 
     pub fn is_hosted(&self) -> bool {
@@ -178,10 +177,9 @@ impl Broker {
     /// The answer of the host of this generation. Those of other generations, and to calls that are gone, are ignored.
     pub fn reply(&self, generation: u64, webview: &str, id: &str, answer: Result<Value>) {
         let state = &mut *self.lock();
-        let is_host = state.host.as_ref().is_some_and(|host| host.webview == webview);
         let number =
             id.strip_prefix(&self.run).and_then(|rest| rest.strip_prefix('-')).and_then(|n| n.parse().ok());
-        let (true, Some(number)) = (is_host && state.generation == generation, number) else { return };
+        let (true, Some(number)) = (state.is_hosted_by(generation, webview), number) else { return };
         settle(state, number, answer);
     }
 

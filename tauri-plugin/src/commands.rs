@@ -145,44 +145,49 @@ fn parse<T: for<'de> Deserialize<'de>>(request: &Request<'_>) -> Result<T> {
 pub(crate) async fn sign_event<R: Runtime>(
     app: AppHandle<R>,
     webview: Webview<R>,
+    generation: u64,
     template: EventTemplate,
 ) -> Result<SignedEvent> {
-    app.nostr_sync().sign(webview.label(), template).await
+    app.nostr_sync().sign(generation, webview.label(), template).await
 }
 
 #[command]
 pub(crate) async fn nip44_encrypt<R: Runtime>(
     app: AppHandle<R>,
     webview: Webview<R>,
+    generation: u64,
     peer: String,
     plaintext: String,
 ) -> Result<String> {
-    app.nostr_sync().encrypt(webview.label(), &peer, &plaintext).await
+    app.nostr_sync().encrypt(generation, webview.label(), &peer, &plaintext).await
 }
 
 #[command]
 pub(crate) async fn nip44_decrypt<R: Runtime>(
     app: AppHandle<R>,
     webview: Webview<R>,
+    generation: u64,
     peer: String,
     ciphertext: String,
 ) -> Result<String> {
-    app.nostr_sync().decrypt(webview.label(), &peer, &ciphertext).await
+    app.nostr_sync().decrypt(generation, webview.label(), &peer, &ciphertext).await
 }
 
 #[command]
 pub(crate) async fn store_get<R: Runtime>(
     app: AppHandle<R>,
     webview: Webview<R>,
+    generation: u64,
     key: String,
 ) -> Result<Option<String>> {
-    app.nostr_sync().store(webview.label(), move |store| store.get(&key)).await
+    app.nostr_sync().store(generation, webview.label(), move |store| store.get(&key)).await
 }
 
 #[command]
 pub(crate) async fn store_read<R: Runtime>(
     app: AppHandle<R>,
     webview: Webview<R>,
+    generation: u64,
     keys: Vec<String>,
 ) -> Result<HashMap<String, String>> {
     let read = move |store: &mut crate::store::Store| {
@@ -194,24 +199,26 @@ pub(crate) async fn store_read<R: Runtime>(
         }
         Ok(values)
     };
-    app.nostr_sync().store(webview.label(), read).await
+    app.nostr_sync().store(generation, webview.label(), read).await
 }
 
 #[command]
 pub(crate) async fn store_list<R: Runtime>(
     app: AppHandle<R>,
     webview: Webview<R>,
+    generation: u64,
     prefix: String,
 ) -> Result<BTreeMap<String, String>> {
-    app.nostr_sync().store(webview.label(), move |store| store.list(&prefix)).await
+    app.nostr_sync().store(generation, webview.label(), move |store| store.list(&prefix)).await
 }
 
 #[command]
 pub(crate) async fn store_update<R: Runtime>(
     app: AppHandle<R>,
     webview: Webview<R>,
+    generation: u64,
     expected: Entries,
     changes: Entries,
 ) -> Result<bool> {
-    app.nostr_sync().store(webview.label(), move |store| store.update(&expected, &changes)).await
+    app.nostr_sync().store(generation, webview.label(), move |store| store.update(&expected, &changes)).await
 }

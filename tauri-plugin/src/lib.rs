@@ -29,7 +29,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
@@ -245,7 +245,7 @@ pub struct NostrSync<R: Runtime> {
     relays: Mutex<BTreeSet<String>>,
     signer: SignerSlot,
     broker: Broker,
-    store: Arc<Mutex<Store>>,
+    store: Mutex<Store>,
 }
 
 impl<R: Runtime> NostrSync<R> {
@@ -260,7 +260,7 @@ impl<R: Runtime> NostrSync<R> {
             relays: Mutex::new(relays),
             signer: SignerSlot::default(),
             broker: Broker::new(format!("{started:x}.{:x}", std::process::id())),
-            store: Arc::new(Mutex::new(Store::new(data_dir))),
+            store: Mutex::new(Store::new(data_dir)),
         }
     }
 
@@ -425,7 +425,7 @@ impl<R: Runtime> NostrSync<R> {
     }
 
     fn emit(&self, generation: u64, webview: &str, event: EngineEvent, payload: Value) -> Result<()> {
-        if !self.broker.is_current(generation, webview) {
+        if self.broker.check_host(generation, webview).is_err() {
             return Ok(());
         }
         let name = match event {
@@ -441,23 +441,23 @@ impl<R: Runtime> NostrSync<R> {
             .map_err(|error| Error::Other { code: "UNKNOWN".into(), message: error.to_string() })
     }
 
-    async fn sign(&self, webview: &str, template: EventTemplate) -> Result<SignedEvent> {
-        self.broker.check_host(webview)?;
+    async fn sign(&self, generation: u64, webview: &str, template: EventTemplate) -> Result<SignedEvent> {
+        self.broker.check_host(generation, webview)?;
         let held = self.signer.held()?;
         SigningPolicy { namespace: &self.namespace, pubkey: &held.pubkey_hex, relays: &self.relay_set() }
             .check(&template)?;
         held.sign(template).await
     }
 
-    async fn encrypt(&self, webview: &str, peer: &str, plaintext: &str) -> Result<String> {
-        self.broker.check_host(webview)?;
+    async fn encrypt(&self, generation: u64, webview: &str, peer: &str, plaintext: &str) -> Result<String> {
+        self.broker.check_host(generation, webview)?;
         let held = self.signer.held()?;
         protocol::check_encryption(&held.pubkey_hex, peer, plaintext)?;
         held.encrypt(plaintext).await
     }
 
-    async fn decrypt(&self, webview: &str, peer: &str, ciphertext: &str) -> Result<String> {
-        self.broker.check_host(webview)?;
+    async fn decrypt(&self, generation: u64, webview: &str, peer: &str, ciphertext: &str) -> Result<String> {
+        self.broker.check_host(generation, webview)?;
         let held = self.signer.held()?;
         protocol::check_decryption(&held.pubkey_hex, peer, ciphertext)?;
         held.decrypt(ciphertext).await
@@ -466,13 +466,17 @@ impl<R: Runtime> NostrSync<R> {
     /// Works on the store where blocking hurts nobody.
     async fn store<T: Send + 'static>(
         &self,
+        generation: u64,
         webview: &str,
         work: impl FnOnce(&mut Store) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.broker.check_host(webview)?;
-        let store = Arc::clone(&self.store);
+        let (app, webview) = (self.app.clone(), webview.to_owned());
         tauri::async_runtime::spawn_blocking(move || {
-            work(&mut store.lock().unwrap_or_else(PoisonError::into_inner))
+            let sync = app.nostr_sync();
+            let mut store = sync.store.lock().unwrap_or_else(PoisonError::into_inner);
+            // Under the lock: a page sees all that its predecessors have written from its first look at the store on.
+            sync.broker.check_host(generation, &webview)?;
+            work(&mut store)
         })
         .await
         .unwrap_or_else(|_| Err(Error::StoreFailed("The store failed unexpectedly".into())))
@@ -482,3 +486,6 @@ impl<R: Runtime> NostrSync<R> {
 fn texts(categories: &[impl AsRef<str>]) -> Vec<&str> {
     categories.iter().map(AsRef::as_ref).collect()
 }
+
+#[cfg(test)]
+mod tests;

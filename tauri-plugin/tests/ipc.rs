@@ -13,7 +13,7 @@ use tauri::{App, Listener, WebviewWindowBuilder};
 use tauri_plugin_nostr_sync::nostr::Keys;
 use tauri_plugin_nostr_sync::{Builder, Error, PublishOptions, Source, Stage, TauriPluginNostrSyncExt};
 
-use support::{TestApp, authority, block_on, invoke, permission_files, test_app};
+use support::{TestApp, authority, block_on, invoke, invoke_of, permission_files, test_app};
 
 const SECRET: &str = "6b911fd37cdf5c81d4c0adb1ab7fa822ed253ab0ad9aa18d77257c88b29b718e";
 
@@ -119,7 +119,7 @@ fn a_window_without_the_permission_is_refused_every_command() {
 }
 
 #[test]
-fn what_is_for_the_engine_is_refused_while_the_window_does_not_host() {
+fn what_is_for_the_engine_is_refused_to_all_but_the_page_that_hosts() {
     let test = test_app(|builder| builder);
     test.unlock();
     let calls = [
@@ -131,23 +131,23 @@ fn what_is_for_the_engine_is_refused_while_the_window_does_not_host() {
         ("store_list", json!({ "prefix": "" })),
         ("store_update", json!({ "expected": {}, "changes": {} })),
     ];
-    for (command, arguments) in &calls {
-        assert_eq!(
-            invoke(&test.main, command, arguments.clone()).unwrap_err()["code"],
-            "ENGINE_GONE",
-            "{command}"
-        );
-    }
-    let generation = test.attach()["generation"].clone();
-    assert_eq!(invoke(&test.main, "store_get", json!({ "key": "a" })), Ok(Value::Null));
-    invoke(&test.main, "engine_detach", json!({ "generation": generation })).unwrap();
-    for (command, arguments) in &calls {
-        assert_eq!(
-            invoke(&test.main, command, arguments.clone()).unwrap_err()["code"],
-            "ENGINE_GONE",
-            "{command}"
-        );
-    }
+    let are_refused = |generation: &Value| {
+        for (command, arguments) in &calls {
+            let refusal = invoke_of(&test.main, generation, command, arguments.clone()).unwrap_err();
+            assert_eq!(refusal["code"], "ENGINE_GONE", "{command} of {generation}");
+        }
+    };
+    are_refused(&json!(0));
+    are_refused(&json!(1));
+    let first = test.attach()["generation"].clone();
+    assert_eq!(invoke_of(&test.main, &first, "store_get", json!({ "key": "a" })), Ok(Value::Null));
+    are_refused(&json!(0));
+    // Reloaded: of the same label, and not the same page.
+    let second = test.attach()["generation"].clone();
+    are_refused(&first);
+    assert_eq!(invoke_of(&test.main, &second, "store_get", json!({ "key": "a" })), Ok(Value::Null));
+    invoke(&test.main, "engine_detach", json!({ "generation": second })).unwrap();
+    are_refused(&second);
 }
 
 // --- Calls ------------------------------------------------------------------------------------------------------
@@ -368,10 +368,10 @@ fn events_of_the_current_host_reach_rust_and_stale_ones_nobody() {
 #[test]
 fn the_engine_can_sign_and_encrypt_what_is_its_own_and_nothing_else() {
     let test = test_app(|builder| builder.relays(["wss://relay.example.com"]));
-    test.attach();
+    let generation = test.attach()["generation"].clone();
     let sign = |kind: u16, tags: Value, content: &str| {
         let template = json!({ "kind": kind, "created_at": 1_700_000_000, "tags": tags, "content": content });
-        invoke(&test.main, "sign_event", json!({ "template": template }))
+        invoke_of(&test.main, &generation, "sign_event", json!({ "template": template }))
     };
     let code = |result: Result<Value, Value>| result.unwrap_err()["code"].clone();
     assert_eq!(
@@ -381,9 +381,11 @@ fn the_engine_can_sign_and_encrypt_what_is_its_own_and_nothing_else() {
     test.unlock();
     let peer = test.pubkey();
     let encrypted =
-        invoke(&test.main, "nip44_encrypt", json!({ "peer": peer, "plaintext": "text" })).unwrap();
-    let decrypt =
-        |peer: &str| invoke(&test.main, "nip44_decrypt", json!({ "peer": peer, "ciphertext": encrypted }));
+        invoke_of(&test.main, &generation, "nip44_encrypt", json!({ "peer": peer, "plaintext": "text" }))
+            .unwrap();
+    let decrypt = |peer: &str| {
+        invoke_of(&test.main, &generation, "nip44_decrypt", json!({ "peer": peer, "ciphertext": encrypted }))
+    };
     assert_eq!(decrypt(&peer), Ok(json!("text")));
     let value = sign(30_078, json!([["d", "sage/notes/v1"]]), encrypted.as_str().unwrap()).unwrap();
     assert_eq!((&value["pubkey"], &value["kind"]), (&json!(peer), &json!(30_078)));
@@ -403,7 +405,12 @@ fn the_engine_can_sign_and_encrypt_what_is_its_own_and_nothing_else() {
     assert_eq!(code(sign(22_242, auth, "")), "SIGNER_REFUSED");
     assert_eq!(code(decrypt(&other)), "SIGNER_REFUSED");
     assert_eq!(
-        code(invoke(&test.main, "nip44_encrypt", json!({ "peer": other, "plaintext": "text" }))),
+        code(invoke_of(
+            &test.main,
+            &generation,
+            "nip44_encrypt",
+            json!({ "peer": other, "plaintext": "text" })
+        )),
         "SIGNER_REFUSED"
     );
     block_on(test.app.nostr_sync().clear_signer());
@@ -417,12 +424,12 @@ fn an_added_relay_is_answered_and_a_removed_one_no_longer() {
     test.unlock();
     let sync = test.app.nostr_sync();
     let auth = || {
+        let generation = test.attach()["generation"].clone();
         let tags = json!([["relay", "wss://relay.example.com"], ["challenge", "x"]]);
         let template = json!({ "kind": 22_242, "created_at": 1, "tags": tags, "content": "" });
-        invoke(&test.main, "sign_event", json!({ "template": template }))
+        invoke_of(&test.main, &generation, "sign_event", json!({ "template": template }))
             .map_err(|error| error["code"].clone())
     };
-    test.attach();
     assert_eq!(auth().unwrap_err(), "SIGNER_REFUSED");
     test.answered(json!({}), || block_on(sync.add_relay("wss://relay.example.com"))).1.unwrap();
     auth().unwrap();
@@ -433,8 +440,9 @@ fn an_added_relay_is_answered_and_a_removed_one_no_longer() {
 #[test]
 fn the_store_keeps_what_it_is_given_and_compares_before_it_changes() {
     let test = test_app(|builder| builder);
-    test.attach();
-    let store = |command: &str, arguments: Value| invoke(&test.main, command, arguments).unwrap();
+    let generation = test.attach()["generation"].clone();
+    let store =
+        |command: &str, arguments: Value| invoke_of(&test.main, &generation, command, arguments).unwrap();
     let first = json!({ "expected": { "a": null }, "changes": { "a": "1", "b": "2" } });
     assert_eq!(store("store_update", first.clone()), json!(true));
     assert_eq!(store("store_update", first), json!(false));
@@ -446,6 +454,16 @@ fn the_store_keeps_what_it_is_given_and_compares_before_it_changes() {
     assert_eq!(store("store_get", json!({ "key": "b" })), Value::Null);
     assert_eq!(store("store_read", json!({ "keys": ["a", "b", "__proto__"] })), json!({ "a": "1" }));
     assert_eq!(store("store_list", json!({ "prefix": "" })), json!({ "a": "1" }));
+}
+
+#[test]
+fn an_update_of_a_page_that_was_reloaded_changes_nothing() {
+    let test = test_app(|builder| builder);
+    let old = test.attach()["generation"].clone();
+    let late = json!({ "expected": {}, "changes": { "a": "late" } });
+    let new = test.attach()["generation"].clone();
+    assert_eq!(invoke_of(&test.main, &old, "store_update", late).unwrap_err()["code"], "ENGINE_GONE");
+    assert_eq!(invoke_of(&test.main, &new, "store_list", json!({ "prefix": "" })), Ok(json!({})));
 }
 
 // --- Setup ------------------------------------------------------------------------------------------------------
@@ -573,6 +591,12 @@ fn no_command_panics_whatever_its_arguments() {
             && let Some(body) = body.as_object_mut()
         {
             body.insert("channel".into(), json!("__CHANNEL__:7"));
+        }
+        // Most calls are of the page that hosts: they get further. Nobody would answer the calls after its end.
+        if command != "engine_detach"
+            && let Some(body) = body.as_object_mut()
+        {
+            body.entry("generation").or_insert_with(|| generation.lock().unwrap().clone());
         }
         // A command that panics gives no answer, which `invoke` takes for a failure.
         let answer = invoke(&test.main, command, body);

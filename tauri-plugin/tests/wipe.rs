@@ -16,7 +16,7 @@ use tauri_plugin_nostr_sync::TauriPluginNostrSyncExt;
 use tauri_plugin_nostr_sync::nostr::nips::nip44::v2::ConversationKey;
 use tauri_plugin_nostr_sync::nostr::{Keys, SecretKey};
 
-use support::{block_on, invoke, test_app};
+use support::{block_on, invoke_of, test_app};
 
 const SECRET: &str = "3f0c7c1e9d5a48b2a6e1d4f7b9830c5d6e2f1a4b7c8d9e0f1a2b3c4d5e6f7081";
 
@@ -71,15 +71,20 @@ fn the_key_is_wiped_when_it_is_cleared_replaced_or_refused() {
 
     let test = test_app(|builder| builder);
     let sync = test.app.nostr_sync();
-    test.attach();
+    let generation = test.attach()["generation"].clone();
     let peer = keys().public_key().to_hex();
     let work = || {
         let plaintext = json!({ "peer": peer, "plaintext": "text" });
-        let ciphertext = invoke(&test.main, "nip44_encrypt", plaintext).unwrap();
+        let ciphertext = invoke_of(&test.main, &generation, "nip44_encrypt", plaintext).unwrap();
         let template = json!({ "kind": 30_078, "created_at": 1, "tags": [["d", "sage/notes/v1"]], "content": ciphertext });
-        invoke(&test.main, "sign_event", json!({ "template": template })).unwrap();
-        let text =
-            invoke(&test.main, "nip44_decrypt", json!({ "peer": peer, "ciphertext": ciphertext })).unwrap();
+        invoke_of(&test.main, &generation, "sign_event", json!({ "template": template })).unwrap();
+        let text = invoke_of(
+            &test.main,
+            &generation,
+            "nip44_decrypt",
+            json!({ "peer": peer, "ciphertext": ciphertext }),
+        )
+        .unwrap();
         assert_eq!(text, "text");
     };
 

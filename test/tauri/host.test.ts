@@ -7,8 +7,10 @@ import { createRelay, type Relay } from '../../src/testing/relay.ts';
 import { signerConformance } from '../../src/testing/signer-conformance.ts';
 import { storeConformance } from '../../src/testing/store-conformance.ts';
 import type { Calls } from '../../src/tauri/calls.ts';
+import type { Ipc } from '../../src/tauri/ipc.ts';
 import { rustSigner } from '../../src/tauri/rust-signer.ts';
 import { rustStore } from '../../src/tauri/rust-store.ts';
+import type { Grant } from '../../src/tauri/wire.ts';
 import { closeWindows, pluginStandIn, type PluginStandIn } from './plugin-stand-in.ts';
 
 const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
@@ -292,10 +294,12 @@ describe('a hand-over', () => {
       if (!isWriteOf(args, 'head/')) return;
       for (const [key, text] of Object.entries<string>(args.changes))
         if (key.startsWith('head/')) saved.add(JSON.parse(text).event.id);
-      // This is carried out all the same, and nothing that would come after it.
       if (label !== 'main' || saved.size < eventCount) return;
-      main.kill();
-      relay.behave();
+      // This is carried out, and nothing that would come after it.
+      queueMicrotask(() => {
+        main.kill();
+        relay.behave();
+      });
     };
     const receipts = await Promise.all(write(second.calls));
     expect(new Set(receipts.map(({ eventId }) => eventId))).toEqual(saved);
@@ -314,11 +318,39 @@ describe('a hand-over', () => {
         ([key, text]) => key.startsWith('head/') && !('event' in JSON.parse(text)),
       );
       if (label !== 'main' || !isWithdrawal) return;
-      main.kill();
-      relay.behave();
+      queueMicrotask(() => {
+        main.kill();
+        relay.behave();
+      });
     };
     expect(await second.calls.publish('settings', 'again')).toMatchObject({ stage: 'delivered' });
     expect(await phone.fetch('settings')).toMatchObject({ payload: 'again' });
+    await vi.waitFor(() => expect(notes(app)).toEqual([]));
+  });
+
+  test('writes once what the former page of the same window had on its way', async () => {
+    const { app, relay } = setUp();
+    const main = app.window('main');
+    const caller = app.window('caller', { mayHost: false });
+    await caller.calls.getStatus();
+    let arrive = (): void => undefined;
+    /** Of each save that was sent, whether Rust had none before it. */
+    const areFirst: boolean[] = [];
+    app.onInvoke = (_, command, args) => {
+      // The next page has looked for notes, found none, and writes.
+      if (command === 'sign_event') arrive();
+      if (!isWriteOf(args, 'tauri/request/')) return undefined;
+      areFirst.push(![...app.store.keys()].some((key) => key.startsWith('head/')));
+      if (areFirst.length > 1) return undefined;
+      main.kill();
+      app.window('main');
+      return new Promise((resolve) => {
+        arrive = resolve;
+      });
+    };
+    await caller.calls.publish('settings', 'once', { waitFor: 'replicated' });
+    expect(areFirst).toEqual([true, true]);
+    expect(relay.events()).toHaveLength(1);
     await vi.waitFor(() => expect(notes(app)).toEqual([]));
   });
 
@@ -435,21 +467,49 @@ describe('events', () => {
   });
 });
 
+/** What Rust holds, for a page that has just been loaded in the window `main`. */
+async function loadPage(app: PluginStandIn): Promise<{ ipc: Ipc; generation: number }> {
+  const ipc = app.ipc('main');
+  const { generation } = (await ipc.invoke('engine_attach', {
+    channel: ipc.channel(() => undefined),
+  })) as Grant;
+  return { ipc, generation };
+}
+
 describe('the store in Rust', () => {
   for (const check of storeConformance) {
     test(check.name, () => {
       const app = pluginStandIn({ relays: [], openSocket: connectTo({}) });
-      const open = async () => rustStore(app.ipc('main'));
+      const open = async () => {
+        const { ipc, generation } = await loadPage(app);
+        return rustStore(ipc, generation);
+      };
       return check.run({ open, reopen: open });
     });
   }
+
+  test('carries out nothing more of a page that was reloaded', async () => {
+    const app = pluginStandIn({ relays: [], openSocket: connectTo({}) });
+    const old = await loadPage(app);
+    const store = rustStore(old.ipc, old.generation);
+    await store.update([], () => new Map([['a', 'in time']]));
+    const late = expect(store.update([], () => new Map([['a', 'late']]))).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      cause: { code: 'ENGINE_GONE' },
+    });
+    const next = await loadPage(app);
+    expect(await rustStore(next.ipc, next.generation).get('a')).toBe('in time');
+    await late;
+    await expect(store.get('a')).rejects.toMatchObject({ code: 'STORE_FAILED' });
+  });
 });
 
 describe('the signer in Rust', () => {
   for (const { name, run } of signerConformance) {
     test(name, async () => {
       const { app, phone } = setUp();
-      await run(rustSigner(app.ipc('main'), (await phone.getPubkey())!));
+      const { ipc, generation } = await loadPage(app);
+      await run(rustSigner(ipc, generation, (await phone.getPubkey())!));
     });
   }
 });

@@ -39,11 +39,10 @@ export interface PluginStandIn {
   readonly store: Map<string, string>;
   /** What windows and Rust listeners heard, in order. */
   readonly heard: readonly { readonly event: string; readonly payload: any }[];
-  readonly generation: number;
   /** Commands that windows called. */
   readonly invoked: readonly { readonly label: string; readonly command: string }[];
-  /** Called before a command is carried out; what it throws is the answer. */
-  onInvoke: (label: string, command: string, args: any) => void;
+  /** Called before a command is carried out; what it throws is the answer, and what it returns is waited for. */
+  onInvoke: (label: string, command: string, args: any) => Promise<void> | void;
 }
 
 const copy = <T>(value: T): T => (value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T));
@@ -98,6 +97,20 @@ export function pluginStandIn(options: {
     });
   }
 
+  /** A page that was reloaded has the label of its predecessor: the generation tells them apart. */
+  function hosts(label: string, { generation: of }: { readonly generation: number }): boolean {
+    return host?.label === label && of === generation;
+  }
+
+  /** What Rust does for the page that hosts, and refuses to every other. */
+  const forHost =
+    (carryOut: (args: any) => unknown) =>
+    (label: string, args: any): unknown => {
+      if (hosts(label, args)) return carryOut(args);
+      // eslint-disable-next-line typescript/only-throw-error -- as Rust's errors come
+      throw { code: 'ENGINE_GONE', message: 'This page does not host the engine, or no longer' };
+    };
+
   const commands: Record<string, (label: string, args: any) => unknown> = {
     engine_attach: (label, { channel }) => {
       detach();
@@ -115,38 +128,43 @@ export function pluginStandIn(options: {
         subscriptions: [...subscriptions],
       } satisfies Grant;
     },
-    engine_reply: (_, { generation: of, id, ok, error }) => {
-      if (of !== generation) return null;
+    engine_reply: (label, args) => {
+      if (!hosts(label, args)) return null;
+      const { id, ok, error } = args;
       const waiting = pending.get(id);
       pending.delete(id);
       waiting?.settle({ ok, error });
       return null;
     },
-    engine_emit: (_, { generation: of, event, payload }) => {
-      if (of !== generation) return null;
+    engine_emit: (label, args) => {
+      if (!hosts(label, args)) return null;
+      const { event, payload } = args;
       heard.push({ event, payload });
       for (const listener of listeners)
         if (listener.event === `nostr-sync://${event}`)
           setImmediate(() => listeners.has(listener) && listener.onEvent(copy(payload)));
       return null;
     },
-    store_get: (_, { key }) => store.get(key) ?? null,
-    store_read: (_, { keys }) =>
+    store_get: forHost(({ key }) => store.get(key) ?? null),
+    store_read: forHost(({ keys }) =>
       Object.fromEntries(
         keys.filter((key: string) => store.has(key)).map((key: string) => [key, store.get(key)]),
       ),
-    store_list: (_, { prefix }) => Object.fromEntries([...store].filter(([key]) => key.startsWith(prefix))),
-    store_update: (_, { expected, changes }) => {
+    ),
+    store_list: forHost(({ prefix }) =>
+      Object.fromEntries([...store].filter(([key]) => key.startsWith(prefix))),
+    ),
+    store_update: forHost(({ expected, changes }) => {
       for (const [key, value] of Object.entries(expected))
         if ((store.get(key) ?? null) !== value) return false;
       for (const [key, value] of Object.entries(changes))
         if (value === null) store.delete(key);
         else store.set(key, value as string);
       return true;
-    },
-    sign_event: (_, { template }) => signerOrRefuse().signEvent(template),
-    nip44_encrypt: (_, { peer, plaintext }) => signerOrRefuse().nip44.encrypt(peer, plaintext),
-    nip44_decrypt: (_, { peer, ciphertext }) => signerOrRefuse().nip44.decrypt(peer, ciphertext),
+    }),
+    sign_event: forHost(({ template }) => signerOrRefuse().signEvent(template)),
+    nip44_encrypt: forHost(({ peer, plaintext }) => signerOrRefuse().nip44.encrypt(peer, plaintext)),
+    nip44_decrypt: forHost(({ peer, ciphertext }) => signerOrRefuse().nip44.decrypt(peer, ciphertext)),
   };
 
   function signerOrRefuse(): Signer {
@@ -171,7 +189,8 @@ export function pluginStandIn(options: {
         // What was sent is carried out, also when the window dies right after it.
         invoked.push({ label, command });
         try {
-          standIn.onInvoke(label, command, passed);
+          const delay = standIn.onInvoke(label, command, passed);
+          if (delay !== undefined) await delay;
           const isHostCommand = HOST_COMMANDS.test(command);
           // eslint-disable-next-line typescript/only-throw-error -- as Tauri's refusals come
           if (!(isHostCommand ? mayHost : mayCall)) throw `nostr-sync.${command} not allowed by ACL`;
@@ -203,9 +222,6 @@ export function pluginStandIn(options: {
     heard,
     invoked,
     onInvoke: () => undefined,
-    get generation() {
-      return generation;
-    },
     ipc: (label) => connect(label, { mayHost: true, mayCall: true }).ipc,
     call: (method, args = {}) => request(null, method, args),
     setSigner: (secretKey) => {

@@ -4,7 +4,7 @@ import { listen } from '@tauri-apps/api/event';
 import { getCurrentWindow } from '@tauri-apps/api/window';
 import { attempt } from './dom.ts';
 import { showScreen, startLock } from './lock.ts';
-import { connect, showTrouble, startNetwork } from './network.ts';
+import { connect, showFormerRelays, showTrouble, startNetwork } from './network.ts';
 import { followValues, hideValues, showValues, startValues } from './values.ts';
 
 /** Another process may be using the data, or be about to end. */
@@ -21,6 +21,7 @@ async function untilItWorks(start: () => Promise<void>): Promise<void> {
 
 startLock();
 startValues();
+showFormerRelays();
 void attempt(async () => {
   // Another window may lock or unlock as well: whoever did, the log says so.
   await listen('activity', () => {

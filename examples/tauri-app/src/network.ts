@@ -33,7 +33,9 @@ function stateOf({ connectedRelayCount, relayCount, outboxDepth }: SyncStatus): 
   return outboxDepth === 0 ? ['synced', 'Up to date'] : ['sending', `Sending ${changes}`];
 }
 
-function relayItem({ url, connected, lastError }: RelayInfo): HTMLLIElement {
+type Row = Pick<RelayInfo, 'url' | 'connected' | 'lastError'>;
+
+function relayItem({ url, connected, lastError }: Row): HTMLLIElement {
   const item = document.createElement('li');
   item.dataset.state = connected ? 'connected' : 'away';
   const name = document.createElement('span');
@@ -57,18 +59,35 @@ function relayItem({ url, connected, lastError }: RelayInfo): HTMLLIElement {
   return item;
 }
 
+/** The rows as they were last shown, here or in another window. */
+const SHOWN = 'shown relays';
 let shown = '';
+
+function showRelays(relays: readonly Row[]): void {
+  // The engine has them in the order in which it came to know them, which is another one each time that it starts.
+  const rows = relays
+    .map(({ url, connected, lastError }) => ({ url, connected, lastError }))
+    .sort((a, b) => (a.url < b.url ? -1 : 1));
+  // Only what changed is drawn anew: a button that has the focus keeps it.
+  const now = JSON.stringify(rows);
+  if (now === shown) return;
+  shown = now;
+  localStorage.setItem(SHOWN, now);
+  byId('relays').replaceChildren(...rows.map(relayItem));
+}
+
+/** So that the list has its length before the engine has said anything. */
+export function showFormerRelays(): void {
+  const rows = JSON.parse(localStorage.getItem(SHOWN) ?? '[]') as Row[];
+  showRelays(rows.map(({ url }) => ({ url, connected: false, lastError: null })));
+}
 
 async function refresh(): Promise<void> {
   const [status, relays] = await Promise.all([getStatus(), getRelays()]);
   const [state, text] = stateOf(status);
   byId('status').dataset.state = state;
   byId('status').textContent = text;
-  // Only what changed is drawn anew: a button that has the focus keeps it.
-  const now = JSON.stringify(relays.map(({ url, connected, lastError }) => [url, connected, lastError]));
-  if (now === shown) return;
-  shown = now;
-  byId('relays').replaceChildren(...relays.map(relayItem));
+  showRelays(relays);
 }
 
 function addLine({ at, text }: Line): void {

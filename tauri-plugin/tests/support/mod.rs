@@ -89,6 +89,17 @@ pub fn invoke(window: &WebviewWindow<MockRuntime>, command: &str, body: Value) -
     get_ipc_response(window, request).map(|body| body.deserialize().unwrap())
 }
 
+/// A call of the page that attached in this generation.
+pub fn invoke_of(
+    window: &WebviewWindow<MockRuntime>,
+    generation: &Value,
+    command: &str,
+    mut arguments: Value,
+) -> Result<Value, Value> {
+    arguments["generation"] = generation.clone();
+    invoke(window, command, arguments)
+}
+
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     tauri::async_runtime::block_on(future)
 }

@@ -266,6 +266,7 @@ test('a window without the permission is refused, whatever it asks', async () =>
   expect(listening).toMatch(/not allowed/);
   // Nor may the window that hosts sign what is not the plugin's own.
   await laptop.goTo('main');
+  const generation = 1;
   const refusals = [
     { ...template, kind: 1 },
     { ...template, tags: [['d', 'other/note/v1']] },
@@ -280,9 +281,11 @@ test('a window without the permission is refused, whatever it asks', async () =>
     },
   ];
   for (const refused of refusals)
-    expect(await laptop.invoke('sign_event', { template: refused })).toEqual({ refused: 'SIGNER_REFUSED' });
+    expect(await laptop.invoke('sign_event', { generation, template: refused })).toEqual({
+      refused: 'SIGNER_REFUSED',
+    });
   const stranger = 'f'.repeat(64);
-  expect(await laptop.invoke('nip44_encrypt', { peer: stranger, plaintext: 'x' })).toEqual({
+  expect(await laptop.invoke('nip44_encrypt', { generation, peer: stranger, plaintext: 'x' })).toEqual({
     refused: 'SIGNER_REFUSED',
   });
 });

@@ -4,6 +4,7 @@ import { startRelay, type RunningRelay } from 'nostr-sync/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findWindow, press, typeText } from './desktop.ts';
 import { Device, PASSPHRASE, WAIT } from './device.ts';
+import { moves, watchLayout } from './layout.ts';
 
 let relay: RunningRelay;
 beforeEach(async () => {
@@ -35,26 +36,6 @@ async function tabTo(device: Device, selector: string, key = 'Tab'): Promise<voi
   }
   throw new Error(`no way to ${selector} by ${key}`);
 }
-
-/** Notes each place that a control of the app has had on the page, at every frame. */
-const watchLayout = (device: Device): Promise<void> =>
-  device.at.run(`
-    window.layouts = [];
-    const controls = '#app :is(h1, h2, #status, button, input:not([type=radio]), textarea, fieldset, ul, ol, .card)';
-    (function look() {
-      requestAnimationFrame(look);
-      if (document.body.dataset.screen !== 'app') return;
-      const now = [...document.querySelectorAll(controls)]
-        .filter((control) => control.closest('#relays li') === null)
-        .map((control) => {
-          const { x, y, width, height } = control.getBoundingClientRect();
-          // The head stays while the page scrolls.
-          const top = control.closest('header') ? 0 : y + scrollY;
-          return [control.id || control.textContent.slice(0, 20), x, top, width, height].join(' ');
-        })
-        .join('\\n');
-      if (window.layouts.at(-1) !== now) window.layouts.push(now);
-    })();`);
 
 /** Makes the user's key, or takes it over from another device, in the window that has the focus. */
 async function enter(device: Device, form: 'create' | 'link' | 'unlock'): Promise<void> {
@@ -96,8 +77,7 @@ test('by keys alone: a key is made, settings, note and relays are changed, the a
   await press('Return');
   await expect.poll(() => desk.at.text('#add-relay .error'), WAIT).not.toBe('');
   // All of that moved nothing.
-  const layouts = await desk.at.run<string[]>('return window.layouts');
-  expect(layouts.slice(1)).toEqual([]);
+  expect(await moves(desk)).toEqual([]);
 
   await tabTo(desk, '#lock', 'shift+Tab');
   await press('space');
