@@ -306,7 +306,7 @@ function write(
 ): Outcome {
   const head = record?.event;
   const replaces = head !== undefined && head.id === uncarried && isOwnHead(record!);
-  const floor = record === undefined ? -1 : Math.max(floorOf(record), head?.created_at ?? -1);
+  const floor = Math.max(floorOf(record), head?.created_at ?? -1);
   const stale: Outcome = { record, effects: [{ type: 'stale' }] };
   if (event.created_at < floor || (event.created_at === floor && !replaces)) return stale;
   const pieces = piecesOf(record, new Set(names), made);

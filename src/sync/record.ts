@@ -260,8 +260,8 @@ export function isOwnHead(record: HeadRecord<NostrEvent>): boolean {
 }
 
 /** The next own write is stamped above this, in s: whatever became of those before it. */
-export function floorOf({ own }: HeadRecord<NostrEvent>): number {
-  return Math.max(own?.stamp ?? -1, own?.floor ?? -1);
+export function floorOf(record: HeadRecord<NostrEvent> | undefined): number {
+  return Math.max(record?.own?.stamp ?? -1, record?.own?.floor ?? -1);
 }
 
 /** How far a write has come: RELIABILITY section 1. */

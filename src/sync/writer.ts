@@ -272,7 +272,7 @@ export function createWriter(ports: {
     const record = replica.get(dTag);
     const now = Math.floor(clock.now() / 1000);
     const head = record?.event?.created_at ?? -1;
-    const own = record === undefined ? -1 : floorOf(record);
+    const own = floorOf(record);
     const isReplaceable = replica.isUncarried(dTag);
     const stamp = isReplaceable ? Math.max(now, own) : nextStamp(now, head, own);
     if (stamp - now > MAX_AHEAD_SECONDS) {

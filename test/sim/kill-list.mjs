@@ -22,22 +22,14 @@ const STAMPS = [
     name: 'a seen head does not raise the stamp',
     patches: [
       ['sync', 'nextStamp(now, head, own)', 'nextStamp(now, own, Math.min(head, -1))'],
-      [
-        'sync/reconcile.ts',
-        'Math.max(record?.own?.stamp ?? -1, head?.created_at ?? -1)',
-        '(record?.own?.stamp ?? -1)',
-      ],
+      ['sync/reconcile.ts', 'Math.max(floorOf(record), head?.created_at ?? -1)', 'floorOf(record)'],
     ],
   },
   {
     name: 'a withdrawn write does not raise the stamp',
     patches: [
-      ['sync', 'const own = record?.own?.stamp ?? -1;', 'const own = -1;'],
-      [
-        'sync/reconcile.ts',
-        'Math.max(record?.own?.stamp ?? -1, head?.created_at ?? -1)',
-        '(head?.created_at ?? -1)',
-      ],
+      ['sync', 'const own = floorOf(record);', 'const own = floorOf(undefined);'],
+      ['sync/reconcile.ts', 'Math.max(floorOf(record), head?.created_at ?? -1)', '(head?.created_at ?? -1)'],
     ],
   },
   {
@@ -837,7 +829,11 @@ const INBOX = [
         'if (written.get(dTag) !== event.id && announced.get(dTag) !== event.id)',
         'if (announced.get(dTag) !== event.id)',
       ],
-      ['sync/reader.ts', "if (effect.type === 'advanced') void announce(dTag);", 'void announce(dTag);'],
+      [
+        'sync/reader.ts',
+        "if (effect.type !== 'advanced') continue; void announce(dTag);",
+        "void announce(dTag); if (effect.type !== 'advanced') continue;",
+      ],
     ],
   },
   {
@@ -853,11 +849,7 @@ const INBOX = [
   {
     name: 'a subscription is not told of what there was before the signer',
     patches: [
-      [
-        'sync/session.ts',
-        'for (const subscription of ports.subscriptions) reader.present(subscription);',
-        '',
-      ],
+      ['sync/reader.ts', 'for (const subscription of ports.subscriptions) present(subscription);', ''],
     ],
   },
 ];

@@ -310,7 +310,10 @@ export function createOracle(ports: {
     }
     const isOwn = before?.device === device && before.lineage === state.lineage;
     const isLoss = ({ event }: Signed): boolean =>
-      after !== undefined && after.device !== device && isUnseenIn(after.event, event);
+      after !== undefined &&
+      after.device !== device &&
+      order(after.event, event) > 0 &&
+      isUnseenIn(after.event, event);
     for (const [id, { entry }] of state.losses)
       if (entry.category === category && !isLoss(entry)) state.losses.delete(id);
     if (isOwn && isLoss(before)) state.losses.set(before.event.id, { entry: before, since: ports.now() });
