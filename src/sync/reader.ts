@@ -263,12 +263,15 @@ export function createReader(ports: {
       for (const overwrite of [...untold]) void tellConflict(overwrite);
     },
     changed: ({ dTag, record, effects }) => {
-      for (const effect of effects) {
-        if (effect.type === 'conflict') void tellConflict({ ...effect, dTag });
-        if (effect.type !== 'advanced') continue;
-        void announce(dTag);
-        retell(dTag, effect.event, record?.own);
-      }
+      const head = record?.event;
+      if (head === undefined || !effects.some(({ type }) => type === 'advanced')) return;
+      void announce(dTag);
+      const { own } = record!;
+      retell(dTag, head, own);
+      // Of several that came together the newest counts: it may have seen what the one before it had not.
+      const overwrite = effects.find((effect) => effect.type === 'conflict');
+      if (overwrite !== undefined && overwrites(head, own!))
+        void tellConflict({ dTag, mine: overwrite.mine, theirs: head });
     },
     wrote: (dTag, id) => {
       written.set(dTag, id);

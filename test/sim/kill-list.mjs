@@ -831,8 +831,8 @@ const INBOX = [
       ],
       [
         'sync/reader.ts',
-        "if (effect.type !== 'advanced') continue; void announce(dTag);",
-        "void announce(dTag); if (effect.type !== 'advanced') continue;",
+        "if (head === undefined || !effects.some(({ type }) => type === 'advanced')) return; void announce(dTag);",
+        "if (head === undefined) return; void announce(dTag); if (!effects.some(({ type }) => type === 'advanced')) return;",
       ],
     ],
   },

@@ -316,7 +316,9 @@ export function createOracle(ports: {
       isUnseenIn(after.event, event);
     for (const [id, { entry }] of state.losses)
       if (entry.category === category && !isLoss(entry)) state.losses.delete(id);
-    if (isOwn && isLoss(before)) state.losses.set(before.event.id, { entry: before, since: ports.now() });
+    // Of a value in pieces these may be gone before it is read: two that come together replace it twice.
+    if (isOwn && isLoss(before) && !before.isInPieces)
+      state.losses.set(before.event.id, { entry: before, since: ports.now() });
     const isReplaced =
       isOwn &&
       after?.device === device &&
