@@ -64,7 +64,7 @@ export function rustStore(ipc: Ipc, generation: number): Store {
     update: async (keys, decide) => {
       assertOpen();
       const updating = last.then(async () => {
-        // Only in a hand-over are there two that write; whoever has to read again so often is not heard.
+        // Where one of its two ways fails, Tauri sends a call again by the other: the former copy may come late, and is refused.
         for (let lap = 0; lap < MAX_LAPS; lap++) if ((await attempt(keys, decide)) === 'done') return;
         throw new NostrSyncError('STORE_FAILED', 'Cannot use the store: its entries change all the time');
       });

@@ -593,7 +593,11 @@ export function createOracle(ports: {
       const ours = tell(told, 'conflict', mine, false);
       const others = tell(told, 'conflict', theirs, false);
       if (ours === undefined || others === undefined) return;
-      stateOf(told.device).losses.delete(ours.event.id);
+      // With what another had made of it, where that was overwritten.
+      const { losses } = stateOf(told.device);
+      for (const [id, { entry }] of losses)
+        if (entry.category === ours.category && (entry === ours || !isUnseenIn(ours.event, entry.event)))
+          losses.delete(id);
       if (order(others.event, ours.event) <= 0)
         violate('I2', `${told.device}: a conflict of ${describe(ours)} with ${describe(others)} before it`);
       // What this device wrote is part of the one and not of the other. A writer without vectors tells nothing.
