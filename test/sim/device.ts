@@ -604,7 +604,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   /** A conflict is told by the process that learnt of it, once it is awake and can read both sides. */
   function checkLosses(): void {
     const losses = oracle.losses(name);
-    if (hadFaults.signer || hadFaults.store) losses.clear();
+    if (hadFaults.signer || hadFaults.store || !isRunning()) losses.clear();
     const canRead = tabs.every(({ signer, readyAt }) => signer !== undefined && readyAt <= schedule.now());
     for (const [id, loss] of losses) {
       // Its pieces may be on no relay yet.
@@ -709,12 +709,10 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     const end = (): void => {
       tab.changes -= 1;
     };
-    const done = (): void => {
-      end();
-      if (how === 'addRelay') tab.relays.add(url);
-      else tab.relays.delete(url);
-    };
-    follow(tab, how, tab.sync[how](url), done, end);
+    // The last call counts, whichever resolves last.
+    if (how === 'addRelay') tab.relays.add(url);
+    else tab.relays.delete(url);
+    follow(tab, how, tab.sync[how](url), end, end);
   }
 
   function restore(): void {
