@@ -528,6 +528,7 @@ const OUTBOX = [
   {
     name: 'a clock that is set back makes waits longer',
     patches: [['sync/agenda.ts', 'Math.max(0, lastNow - time)', 'Math.max(0, time - time)']],
+    test: ['test/sync/agenda.test.ts', 'waits no longer where the clock is set back'],
   },
   {
     name: 'an error of the relay counts as an OK',
@@ -1110,7 +1111,25 @@ const TABS = [
   {
     name: 'a tab tells a conflict with what has seen the write',
     kept: 'no-conflict-with-what-has-seen-it',
-    patches: [['sync/replica.ts', '&& overwrites(record.event, own);', '&& overwrites !== undefined;']],
+    patches: [
+      ['sync/replica.ts', '&& overwrites(record.event, own);', '&& overwrites !== undefined;'],
+      [
+        'sync/reader.ts',
+        'overwrite !== undefined && overwrites(head, own!)',
+        'overwrite !== undefined && own',
+      ],
+    ],
+  },
+  {
+    name: 'of several that came together one that was overwritten makes a conflict',
+    patches: [
+      [
+        'sync/reader.ts',
+        'overwrite !== undefined && overwrites(head, own!)',
+        'overwrite !== undefined && own',
+      ],
+    ],
+    test: ['test/sync/conflict.test.ts', 'where several come together the newest decides'],
   },
   {
     name: 'a write that another tab withdraws is a conflict',

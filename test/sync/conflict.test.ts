@@ -2,20 +2,23 @@
 
 import { expect, test, vi } from 'vitest';
 import { secretKeySigner, type NostrEvent, type Signer } from '../../src/node.ts';
+import { deviceHash } from '../../src/protocol/causality.ts';
 import { device, KEY, relay, world, written } from './devices.ts';
 
 const START = 1_767_225_600;
 
-/** Of another device, which has seen nothing. */
-const blind = (): NostrEvent =>
+/** Of another device, which has seen this. */
+const later = (payload: string, seconds: number, ...seen: readonly string[]): NostrEvent =>
   written({
-    created_at: START + 600,
-    payload: 'blind',
+    created_at: START + seconds,
+    payload,
     tags: [
       ['device_id', 'other'],
-      ['vv', `00000000:${START + 600}`],
+      ['vv', `00000000:${START + seconds}`, ...seen],
     ],
   });
+
+const blind = (): NostrEvent => later('blind', 600);
 
 test('the loser of two writes that had not seen each other is told, the winner is not', async () => {
   const { clock, relays, device: make, settle } = world({});
@@ -115,6 +118,17 @@ test('of a writer without vectors only what no relay had acknowledged is in conf
   expect(laptop.conflicts).toMatchObject([
     { mine: { payload: 'not acknowledged' }, theirs: { payload: 'blind' } },
   ]);
+});
+
+test('where several come together the newest decides, which may have seen what the one before it had not', async () => {
+  const { clock, relays, device: make, settle } = world({}, {});
+  const laptop = make({ deviceId: 'laptop' });
+  const { updatedAt } = await settle(laptop.publish('settings', 'of the laptop', { waitFor: 'replicated' }));
+  relays[0]!.inject(blind());
+  relays[1]!.inject(later('merged', 601, `${deviceHash('laptop')}:${Date.parse(updatedAt) / 1000}`));
+  expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'merged' });
+  await clock.advance(1_000);
+  expect(laptop.conflicts).toEqual([]);
 });
 
 test('a conflict is told with the next signer where it came while there was none', async () => {
