@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { Option, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Signer } from '../node.ts';
 import { CommandError, EXIT } from './failure.ts';
 import { readKeyFile, signerOf } from './key.ts';
@@ -20,6 +20,10 @@ export function addGlobalOptions(program: Command): void {
   const collect = (value: string, earlier: readonly string[] = []): string[] => {
     const urls = value.split(',').map((url) => url.trim());
     return [...earlier, ...urls.filter((url) => url !== '')];
+  };
+  const folder = (value: string): string => {
+    if (value === '') throw new InvalidArgumentError('Expected the path of a folder.');
+    return value;
   };
   program
     .addOption(
@@ -38,6 +42,7 @@ export function addGlobalOptions(program: Command): void {
     .option(
       '--store <folder>',
       "this device's values and outbox (default: nostr-sync/NAMESPACE in the XDG data folder)",
+      folder,
     )
     .option('--json', 'print JSON: results on stdout, {"error":{code,message,details}} on stderr');
 }

@@ -280,6 +280,17 @@ test('relays, namespace and store given as options stand above the environment',
   });
 });
 
+// Found by fuzz, SEED=939352: it was an INTERNAL error.
+test('an empty --store is wrong usage', async () => {
+  const [laptop] = await laptopAnd((await relay()).url);
+  const { exit, stderr } = await laptop.run(['publish', 'x', '1', '--json', '--store', '']);
+  expect(exit).toBe(2);
+  expect(JSON.parse(stderr).error).toMatchObject({
+    code: 'USAGE',
+    message: expect.stringMatching(/--store.*Expected the path of a folder/),
+  });
+});
+
 test('a namespace that is no file name stays inside the data folder', async () => {
   const [laptop] = await laptopAnd((await relay()).url);
   const { stdout } = await laptop.run(['status', '--json', '--namespace', '..'], {
