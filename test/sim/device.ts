@@ -83,6 +83,8 @@ export interface Device {
   checkFlushed(): Promise<void>;
   /** Whether the app was told of the head of a category. */
   checkTold(category: string): void;
+  /** Calls of the app that have had no answer, `close` among them; `flush` apart, which may wait for ever. */
+  readonly unanswered: number;
   /** Closes every engine, and checks that nothing of it is left. */
   close(): Promise<void>;
   checkBounds(): void;
@@ -332,7 +334,10 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     tab.signer = state;
     tab.readyAt = Infinity;
     // It may fail with the store or the signer; the next call tries again.
-    tab.sync.setSigner(createSigner(tab, state)).then(
+    follow(
+      tab,
+      'setSigner',
+      tab.sync.setSigner(createSigner(tab, state)),
       () => {
         if (tab.signer === state) tab.readyAt = schedule.now();
       },
@@ -570,6 +575,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   }
 
   function flush(tab: Tab): void {
+    if (tab.isFlushing) return;
     tab.isFlushing = true;
     const end = (): void => {
       tab.isFlushing = false;
@@ -669,6 +675,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       case 'unsubscribe':
         return tab.subscriptions.pop()?.stop();
       case 'status':
+        flush(tab);
         return status(tab);
       case 'addRelay':
       case 'removeRelay':
@@ -679,8 +686,13 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         count('call: clearSigner');
         if (tab.signer !== undefined) tab.signer.isCleared = true;
         tab.signer = undefined;
-        void tab.sync.clearSigner();
-        return;
+        return follow(
+          tab,
+          'clearSigner',
+          tab.sync.clearSigner(),
+          () => undefined,
+          () => undefined,
+        );
       case 'wake':
         return tab.wake();
       case 'sleep':
@@ -752,6 +764,8 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
           oracle.violate('I10', `${name}: ${sockets} sockets after close`);
         if (tab.process.isAlive && timers.length > 0)
           oracle.violate('I10', `${name}: timers after close: ${timers.join(', ')} ms`);
+        if (tab.process.isAlive && tab.calls > 0)
+          oracle.violate('I14', `${name}: ${tab.calls} calls have no answer after close`);
         closing.delete(tab);
         tab.process.kill();
       }),
@@ -853,6 +867,9 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       }
     },
     checkTold,
+    get unanswered() {
+      return tabs.reduce((sum, { calls, isFlushing }) => sum + calls - Number(isFlushing), closing.size);
+    },
     close,
     checkBounds: () => {
       checkLosses();

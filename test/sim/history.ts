@@ -30,6 +30,8 @@ const LOOK_MS = 300_000;
 const STEP_MS = 5_000;
 /** How often, then, a value may be looked for before it must be there. */
 const READS = 10;
+/** How long a call may take, in ms: a slow signer takes its time for each of many pieces. */
+const CALL_MS = 180_000;
 
 interface Site {
   readonly url: string;
@@ -380,13 +382,24 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       wrong = [];
       for (const device of existing())
         for (const category of watched) device.read(category, (message) => wrong.push(message));
-      await schedule.advance(60_000);
+      await answered();
       if (wrong.length === 0) break;
       count('sometimes: read before its pieces came');
       await schedule.advance(LOOK_MS);
     }
     if (wrong.length > 0) return oracle.violate('I4', wrong[0]!);
     for (const device of existing()) for (const category of watched) device.checkTold(category);
+  }
+
+  /** Every call of an app has its answer in time. */
+  async function answered(): Promise<void> {
+    const waiting = (): Device | undefined => existing().find(({ unanswered }) => unanswered > 0);
+    for (let waitedMs = 0; waitedMs < CALL_MS; waitedMs += STEP_MS) {
+      await schedule.advance(STEP_MS);
+      if (waiting() === undefined) return;
+    }
+    const { name, unanswered } = waiting()!;
+    oracle.violate('I14', `${name}: ${unanswered} calls have no answer after ${CALL_MS / 1000} s`);
   }
 
   async function run(): Promise<void> {
@@ -417,9 +430,9 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     }
     await schedule.advance(1_000);
     for (const device of existing()) for (const category of categories) device.readLocally(category);
-    // A slow signer takes its time for each of many pieces.
-    await schedule.advance(180_000);
-    await Promise.all([...existing().map(async (device) => device.close()), schedule.advance(5_000)]);
+    await answered();
+    for (const device of existing()) void device.close();
+    await answered();
     for (const { name, disk } of existing()) oracle.finalMedium(name, disk.durable);
   }
 

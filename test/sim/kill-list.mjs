@@ -561,6 +561,16 @@ const OUTBOX = [
     ],
   },
   {
+    name: 'a publish waits for its relays for ever',
+    patches: [
+      [
+        'sync/writer.ts',
+        'const cancel = clock.after(PUBLISH_TIMEOUT_MS, stop);',
+        'const cancel = (): void => undefined; void PUBLISH_TIMEOUT_MS;',
+      ],
+    ],
+  },
+  {
     name: 'replicated is what one relay has',
     patches: [
       [
@@ -583,6 +593,10 @@ const OUTBOX = [
     patches: [
       ['nostr-sync.ts', 'onProgress: () => queueMicrotask(checkFlushes)', 'onProgress: checkFlushes'],
     ],
+  },
+  {
+    name: 'a flush waits for ever after close',
+    patches: [['nostr-sync.ts', 'for (const flush of [...flushes]) flush.reject(closedError());', '']],
   },
   {
     name: 'flush is not told that nothing is owed any more',
@@ -928,6 +942,16 @@ const RELAYS = [
     name: 'a question without EOSE waits for ever',
     patches: [['relay/connection.ts', "resend(subscription, 'no EOSE in time'),", 'nothing(),']],
     test: ['test/relay/connection.test.ts', 'without EOSE ends by its deadline'],
+  },
+  {
+    name: 'a read waits for ever where its connection breaks',
+    patches: [
+      [
+        'relay/connection.ts',
+        "if (subscription.onEnd !== undefined) end(subscription, 'incomplete'); } }",
+        '} }',
+      ],
+    ],
   },
   {
     name: 'a sent event waits for its OK for ever',
