@@ -98,19 +98,37 @@ struct Log {
     bytes: u64,
     /// Its length when it last held nothing but live entries.
     compacted_bytes: u64,
-    /// Held as long as the log is open: one process at a time.
-    _lock: File,
+    /// Held as long as the log is open.
+    _lock: Lock,
+}
+
+/// One process at a time.
+struct Lock(File);
+
+impl Lock {
+    fn take(folder: &Path) -> io::Result<Self> {
+        let file =
+            private().read(true).write(true).create(true).truncate(false).open(folder.join(LOCK_NAME))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(io::Error::other("another process is using it")),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+/// A child process that is just being started has the file open as well: closing it here would not be enough.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Where it fails, the lock goes when the last one closes the file.
+        let _ = self.0.unlock();
+    }
 }
 
 impl Log {
     fn open(folder: &Path) -> io::Result<Self> {
         create_folder(folder)?;
-        let lock =
-            private().read(true).write(true).create(true).truncate(false).open(folder.join(LOCK_NAME))?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => io::Error::other("another process is using it"),
-            TryLockError::Error(error) => error,
-        })?;
+        let lock = Lock::take(folder)?;
         let path = folder.join(LOG_NAME);
         // Left by a crash in mid-compaction; never read.
         remove_if_present(&temporary(folder))?;

@@ -11,7 +11,17 @@ import type { Cipher } from './cipher.ts';
 import { createDisk, type CrashMode, type Disk } from './disk.ts';
 import { never, startProcess, wakeUp, type Machine, type Process } from './machine.ts';
 import type { Network } from './network.ts';
-import { MARKER, order, owedTo, type Call, type Oracle, type Signed, type Told } from './oracle.ts';
+import {
+  MARKER,
+  order,
+  owedTo,
+  unprovenOn,
+  type Call,
+  type Oracle,
+  type Signed,
+  type Told,
+} from './oracle.ts';
+import type { Stage } from '../../src/sync/record.ts';
 import {
   LARGEST_PAYLOAD_BYTES,
   type CrashPoint,
@@ -50,6 +60,8 @@ interface Tab {
   /** Since when it can read, in ms. */
   readyAt: number;
   readonly subscriptions: { readonly via: string; readonly stop: () => void }[];
+  /** How far the app was told that a write has come, by its id. */
+  readonly stages: Map<string, Stage>;
   /** How many changes of its relays are under way. */
   changes: number;
   /** Whether a `flush` that was called has not ended. */
@@ -231,6 +243,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       polled: new Set(),
       readyAt: Infinity,
       subscriptions: [],
+      stages: new Map(),
       changes: 0,
       isFlushing: false,
       wake: () => wake(),
@@ -252,7 +265,10 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       world.trace(name, 'conflict', conflict.mine.eventId, conflict.theirs.eventId);
       oracle.conflict(told, conflict);
     });
-    sync.on('delivery', (report) => oracle.delivery(name, report));
+    sync.on('delivery', (report) => {
+      oracle.delivery(name, report);
+      tab.stages.set(report.eventId, report.stage);
+    });
     sync.on('error', (error) => {
       count(`told: error ${error.code}`);
       world.trace(name, 'error', error.code, error.message);
@@ -415,6 +431,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       (receipt) => {
         count(`receipt: ${receipt.stage}`);
         if (receipt.supersededBy !== undefined) count('sometimes: receipt superseded');
+        tab.stages.set(receipt.supersededBy ?? receipt.eventId, receipt.stage);
         oracle.resolved(call, receipt);
       },
       (code) => {
@@ -594,8 +611,19 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     const arrivedAt = oracle.arrivedAt(name, category);
     const isUnsure = hadFaults.signer || hadFaults.store || schedule.now() - arrivedAt < TELLING_MS;
     if (head === undefined || isGone(head) || isUnsure) return;
-    for (const { told, readyAt, subscriptions: listening, written } of tabs) {
-      if (written.has(head.event.id)) continue;
+    const raw = disk.durable.get(`head/${cipher.user.pubkey}/default/${category}/v1`);
+    for (const { told, readyAt, subscriptions: listening, written, stages, relays } of tabs) {
+      if (written.has(head.event.id)) {
+        const isEverywhere = raw !== undefined && unprovenOn(raw, [...relays], () => false) === undefined;
+        if (isEverywhere) count('sometimes: stage compared');
+        const stage = stages.get(head.event.id);
+        if (isEverywhere && stage !== 'replicated')
+          oracle.violate(
+            'I12',
+            `${name}: ${head.event.id.slice(0, 8)} is everywhere, and was told as ${stage}`,
+          );
+        continue;
+      }
       const vias = listening.map(({ via }) => via);
       // What came before it could read is told by the next call alone.
       if (head.device !== name && arrivedAt > readyAt) vias.push('updated');

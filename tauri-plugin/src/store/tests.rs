@@ -101,6 +101,18 @@ fn a_second_store_on_the_folder_is_refused_until_the_first_is_gone() {
 }
 
 #[test]
+fn a_store_that_is_gone_is_free_also_while_a_child_process_is_being_started() {
+    let folder = folder();
+    let mut first = store(&folder);
+    put(&mut first, "a", "1");
+    // What a child has between its fork and its exec.
+    let inherited = first.log.as_ref().unwrap()._lock.0.try_clone().unwrap();
+    drop(first);
+    assert_eq!(store(&folder).get("a").unwrap().unwrap(), "1");
+    drop(inherited);
+}
+
+#[test]
 fn a_torn_end_is_set_aside_and_everything_before_it_kept() {
     let folder = folder();
     let mut first = store(&folder);
