@@ -253,8 +253,8 @@ export function createEngine<Categories extends object>(
     };
     stillWanted();
     if (session?.signer === given) return;
-    const pubkey = await publicKeyOf(given, clock, drops);
-    stillWanted();
+    // What it fails with counts for nothing where it was dropped.
+    const pubkey = await publicKeyOf(given, clock, drops).finally(stillWanted);
     const opening = await openIdentity(pubkey);
     const key = `identity/${namespace}`;
     await store.update([key], (current) =>

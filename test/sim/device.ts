@@ -120,6 +120,15 @@ function filler(chars: number, chance: Chance): string {
   return noise.slice(at).concat(noise.slice(0, at)).slice(0, chars);
 }
 
+/** Errors that need no fault of the store or the signer. What else they need is looked at where they come from. */
+const POSSIBLE = new Set([
+  'SIGNER_NOT_SET',
+  'NO_RELAYS_ACCEPTED',
+  'NO_RELAYS_REACHABLE',
+  'CLOCK_SKEW',
+  'AbortError',
+]);
+
 const MAX_TIMERS_PER_PAIR = 6;
 /** How long the app may wait for what has come, in ms: a signer is slow. */
 const TELLING_MS = 30_000;
@@ -272,6 +281,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     sync.on('error', (error) => {
       count(`told: error ${error.code}`);
       world.trace(name, 'error', error.code, error.message);
+      if (!hasCause(tab, error.code)) oracle.violate('I7', `${name}: told of ${String(error)}`);
       if (`${error.message}${JSON.stringify(error.details)}`.includes(MARKER))
         oracle.violate('I13', `${name}: an error quotes a payload`);
     });
@@ -363,6 +373,25 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
 
   // Calls of the app
 
+  /** Whether anything has happened that can make the engine fail like this. */
+  function hasCause({ isClosed }: Tab, code: string): boolean {
+    switch (code) {
+      case 'STORE_FAILED':
+        return hadFaults.store;
+      case 'SIGNING_FAILED':
+      case 'ENCRYPTION_FAILED':
+      case 'UNDECODABLE':
+        // All values are good: only a signer that lies makes one unreadable.
+        return hadFaults.signer;
+      case 'INCOMPLETE':
+        return oracle.pieces.size > 0;
+      case 'CLOSED':
+        return isClosed;
+      default:
+        return POSSIBLE.has(code);
+    }
+  }
+
   /** Follows a call to its end, in a process that lives that long. */
   function follow<T>(
     tab: Tab,
@@ -388,7 +417,8 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
           const code = isNostrSyncError(error) ? error.code : (error as Error).name;
           world.trace(name, what, code);
           count(`${what}: ${code}`);
-          if (!isKnown) oracle.violate('I7', `${name}: ${what} rejected with ${String(error)}`);
+          if (!isKnown || !hasCause(tab, code))
+            oracle.violate('I7', `${name}: ${what} rejected with ${String(error)}`);
           if (error instanceof Error && error.message.includes(MARKER))
             oracle.violate('I13', `${name}: the error of ${what} quotes a payload`);
           onError(code);
@@ -499,9 +529,6 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     const isUnreadable = code === 'UNDECODABLE' || code === 'INCOMPLETE';
     if (isUnreadable && how !== 'fetch')
       oracle.violate('I17', `${name}: ${how} fails for a value that cannot be read`);
-    // All values are good: only a signer that lies makes one unreadable.
-    if (code === 'UNDECODABLE' && !hadFaults.signer)
-      oracle.violate('I17', `${name}: ${how} could not read a good value`);
   }
 
   function fetch(tab: Tab, category: string): void {
@@ -580,7 +607,13 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       tab,
       'status',
       tab.sync.getStatus(),
-      ({ outboxDepth }) => {
+      ({ outboxDepth, connectedRelayCount }) => {
+        const connections = world.network.openSocketsOf(tab.process);
+        if (config.tabs === 1 && connectedRelayCount !== connections)
+          oracle.violate(
+            'I12',
+            `${name}: ${connectedRelayCount} relays are connected, and ${connections} sockets open`,
+          );
         const owed = owedBy(tab);
         if (owed === undefined) return;
         count('sometimes: depth compared');

@@ -153,10 +153,11 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     chance: createChance(seed, 'network'),
     sites: sites.map(({ url, relay, config }) => ({ url, port: relay, latencyMs: config.latencyMs })),
     hasPing: (name) => devicesByName.get(name)?.config.hasPing ?? false,
+    onConnect: oracle.onConnect,
     onSend: (process, url, frame) => {
       const { name } = process.machine;
       trace(name, '>', url, frame);
-      oracle.onSend(name, frame);
+      oracle.onSend(process, name, url, frame);
       if (frame.startsWith('["EVENT"')) devicesByName.get(name)?.onSend(process);
     },
     onReceive: (process, url, frame) => {

@@ -561,6 +561,30 @@ const OUTBOX = [
     ],
   },
   {
+    name: 'what a relay does not take is sent again at once',
+    patches: [
+      [
+        'sync/queue.ts',
+        "case 'retry': return retryMs(count - 1, randomBytes);",
+        "case 'retry': return 100 + 0 * retryMs(count - 1, randomBytes);",
+      ],
+    ],
+  },
+  {
+    name: 'what a relay says OK to and forgets is sent again at once',
+    patches: [['sync/queue.ts', 'sent.count < 3 ? 0', 'sent.count < 1e9 ? 0']],
+  },
+  {
+    name: 'a relay that does not answer is asked again at once',
+    patches: [
+      [
+        'sync/outbox.ts',
+        'return retryMs(lane.auditFailures++, randomBytes);',
+        'return 100 + 0 * retryMs(lane.auditFailures++, randomBytes);',
+      ],
+    ],
+  },
+  {
     name: 'a publish waits for its relays for ever',
     patches: [
       [
@@ -942,6 +966,10 @@ const RELAYS = [
     name: 'a question without EOSE waits for ever',
     patches: [['relay/connection.ts', "resend(subscription, 'no EOSE in time'),", 'nothing(),']],
     test: ['test/relay/connection.test.ts', 'without EOSE ends by its deadline'],
+  },
+  {
+    name: 'a relay counts as connected before its socket is open',
+    patches: [['relay/connection.ts', "connected: state === 'open'", "connected: state !== 'waiting'"]],
   },
   {
     name: 'a read waits for ever where its connection breaks',

@@ -22,6 +22,8 @@ export interface Network {
   restart(url: string): void;
   /** Sockets that a process has not closed. */
   socketsOf(process: Process): number;
+  /** Those of them that it was told are open. */
+  openSocketsOf(process: Process): number;
 }
 
 export interface NetworkPorts {
@@ -30,6 +32,8 @@ export interface NetworkPorts {
   readonly sites: readonly Site[];
   /** Whether the platform's sockets can ping. */
   readonly hasPing: (device: string) => boolean;
+  /** A process opens a socket. */
+  readonly onConnect: (process: Process, url: string) => void;
   /** A process hands a frame to its socket. May kill the process. */
   readonly onSend: (process: Process, url: string, frame: string) => void;
   /** A frame is about to be handed to a process. May kill the process. */
@@ -39,6 +43,7 @@ export interface NetworkPorts {
 interface Line {
   readonly process: Process;
   readonly url: string;
+  isOpen: boolean;
   /** Breaks it at both ends, with what is under way. */
   readonly cut: (reason: string) => void;
 }
@@ -55,6 +60,7 @@ export function createNetwork(ports: NetworkPorts): Network {
     (process: Process): OpenSocket =>
     (url, handlers) => {
       const site = sites.get(url)!;
+      ports.onConnect(process, url);
       let link: RelayLink | undefined;
       let isClosing = false;
       let isOver = false;
@@ -72,6 +78,7 @@ export function createNetwork(ports: NetworkPorts): Network {
       const line: Line = {
         process,
         url,
+        isOpen: false,
         cut: (reason) => {
           isDead = true;
           link?.close();
@@ -118,7 +125,9 @@ export function createNetwork(ports: NetworkPorts): Network {
         });
         if (link === undefined) return over('connection refused');
         process.guard(() => {
-          if (!isOver && !isClosing) handlers.onOpen();
+          if (isOver || isClosing) return;
+          line.isOpen = true;
+          handlers.onOpen();
         })();
       });
 
@@ -166,6 +175,7 @@ export function createNetwork(ports: NetworkPorts): Network {
     restart: (url) => {
       for (const line of open) if (line.url === url) line.cut('relay restarts');
     },
+    openSocketsOf: (process) => [...open].filter((line) => line.process === process && line.isOpen).length,
     socketsOf: (process) => [...open].filter((line) => line.process === process).length,
   };
 }
