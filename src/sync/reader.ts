@@ -90,6 +90,8 @@ export function createReader(ports: {
       void replica.apply(dTag, { type: 'read', id: event.id });
       return { ...about, payload };
     } catch (cause) {
+      // Another tab may have replaced it, and taken its pieces away.
+      await lookInStore([dTag]);
       const record = replica.get(dTag);
       const isOutdated = record?.event?.id !== event.id && record?.before?.id !== event.id;
       if (isNostrSyncError(cause, 'INCOMPLETE') && !isOutdated && !reported.has(event.id)) {
@@ -145,14 +147,15 @@ export function createReader(ports: {
 
   // Asking
 
+  /** What another tab has saved by now counts, told yet or not. Where the store fails, only what is known here. */
+  async function lookInStore(dTags: readonly string[]): Promise<void> {
+    if (ports.store.sharedName !== undefined) await replica.reload(dTags).catch(() => undefined);
+  }
+
   /** Resolves with what the answers are worth. Rejects where nothing at all is known of any of the categories. */
   async function refresh(dTags: readonly string[]): Promise<Source> {
     if (dTags.length === 0) return 'local';
-    const [isAnswered] = await Promise.all([
-      ports.network().ask(dTags),
-      // What another tab has saved by now counts, told yet or not. Where the store fails, only what is known here.
-      ports.store.sharedName !== undefined && replica.reload(dTags).catch(() => undefined),
-    ]);
+    const [isAnswered] = await Promise.all([ports.network().ask(dTags), lookInStore(dTags)]);
     if (isAnswered) return 'relay';
     if (dTags.some((dTag) => replica.get(dTag)?.event !== undefined)) return 'local';
     throw new NostrSyncError(

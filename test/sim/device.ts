@@ -609,7 +609,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       tab.sync.getStatus(),
       ({ outboxDepth, connectedRelayCount }) => {
         const connections = world.network.openSocketsOf(tab.process);
-        if (config.tabs === 1 && connectedRelayCount !== connections)
+        if (config.tabs === 1 && tab.changes === 0 && connectedRelayCount !== connections)
           oracle.violate(
             'I12',
             `${name}: ${connectedRelayCount} relays are connected, and ${connections} sockets open`,

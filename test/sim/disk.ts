@@ -137,21 +137,33 @@ export function createDisk(ports: DiskPorts): Disk {
 
   function open(process: Process, isShared: boolean): Store {
     let isClosed = false;
+    /** Reads and updates that have not come to their end. */
+    const underWay = new Set<Promise<unknown>>();
+    const started = <T>(work: Promise<T>): Promise<T> => {
+      const end: Promise<unknown> = work.then(
+        () => underWay.delete(end),
+        () => underWay.delete(end),
+      );
+      underWay.add(end);
+      return work;
+    };
     const closed = (): Promise<never> =>
       Promise.reject(new NostrSyncError('CLOSED', 'Cannot use the store: it is closed'));
     const read = <T>(work: () => T): Promise<T> => {
       if (!process.isAlive) return never();
       if (isClosed) return closed();
-      return new Promise((resolve, reject) => {
-        const begin = (): void => {
-          if (chance.bool(disk.failing.reads)) {
-            ports.count('fault: read failed');
-            reject(failed('read'));
-          } else resolve(work());
-          next();
-        };
-        enqueue({ process, begin });
-      });
+      return started(
+        new Promise((resolve, reject) => {
+          const begin = (): void => {
+            if (chance.bool(disk.failing.reads)) {
+              ports.count('fault: read failed');
+              reject(failed('read'));
+            } else resolve(work());
+            next();
+          };
+          enqueue({ process, begin });
+        }),
+      );
     };
     return {
       ...(isShared && { sharedName: 'shared' }),
@@ -161,16 +173,19 @@ export function createDisk(ports: DiskPorts): Disk {
         ports.onPoint('update', process);
         if (!process.isAlive) return never();
         if (isClosed) return closed();
-        return new Promise((resolve, reject) => {
-          const settle = (error?: Error): void => {
-            if (error === undefined) resolve();
-            else reject(error);
-          };
-          enqueue({ process, begin: () => update({ process, keys, decide, settle }) });
-        });
+        return started(
+          new Promise((resolve, reject) => {
+            const settle = (error?: Error): void => {
+              if (error === undefined) resolve();
+              else reject(error);
+            };
+            enqueue({ process, begin: () => update({ process, keys, decide, settle }) });
+          }),
+        );
       },
       close: async () => {
         isClosed = true;
+        await Promise.all(underWay);
       },
     };
   }

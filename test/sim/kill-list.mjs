@@ -1055,6 +1055,10 @@ const SIGNER = [
     test: ['test/sync/signer.test.ts', 'a call that was under way is dropped, and publishes nothing'],
   },
   {
+    name: 'a signer that was replaced is said to have failed',
+    patches: [['nostr-sync.ts', '.finally(stillWanted)', '']],
+  },
+  {
     name: 'a hanging signer is waited for after it was dropped',
     kept: 'signer-hangs-at-close',
     patches: [['sync/signing.ts', 'drops.add(drop);', 'void drop;']],
@@ -1148,6 +1152,11 @@ const TABS = [
         '',
       ],
     ],
+  },
+  {
+    name: 'what another tab has replaced is told of as unreadable',
+    kept: 'replaced-by-another-tab-while-read',
+    patches: [['sync/reader.ts', 'await lookInStore([dTag]);', '']],
   },
   {
     name: 'a tab forgets what is gone from the store',
