@@ -11,7 +11,7 @@ import { compareEvents } from '../protocol/order.ts';
 import type { Store } from '../store/store.ts';
 import { STORE_RETRY_MS } from '../protocol/limits.ts';
 import { overwrites, reconcile, type Effect, type Input } from './reconcile.ts';
-import { parseRecord, serializeRecord, verifyRecord, type HeadRecord } from './record.ts';
+import { isWhole, parseRecord, serializeRecord, verifyRecord, type HeadRecord } from './record.ts';
 
 export interface Change {
   readonly dTag: string;
@@ -321,7 +321,9 @@ export async function openReplica(ports: {
     const previous = get(dTag);
     entries.set(dTag, { raw, record, isVerified: true });
     const effects: Effect[] = [];
-    if (record?.event !== undefined && record.event.id !== previous?.event?.id) {
+    // What both had already is news where the other tab has found its pieces.
+    const isFound = previous !== undefined && !isWhole(previous) && record !== undefined && isWhole(record);
+    if (record?.event !== undefined && (record.event.id !== previous?.event?.id || isFound)) {
       effects.push({ type: 'advanced', event: record.event });
       const { event: mine, own } = previous ?? {};
       // Where it went back, another tab has withdrawn the write; and what overwrote it may be overwritten since.

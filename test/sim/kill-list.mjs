@@ -1159,6 +1159,17 @@ const TABS = [
     patches: [['sync/reader.ts', 'await lookInStore([dTag]);', '']],
   },
   {
+    name: 'a tab is not told of what another has found the pieces of',
+    kept: 'pieces-found-by-another-tab',
+    patches: [
+      [
+        'sync/replica.ts',
+        'record.event.id !== previous?.event?.id || isFound',
+        'record.event.id !== previous?.event?.id',
+      ],
+    ],
+  },
+  {
     name: 'a tab forgets what is gone from the store',
     patches: [
       [
