@@ -74,6 +74,8 @@ const MUST_HAPPEN: readonly string[] = [
   'told: error CLOCK_SKEW',
   'sometimes: conflict',
   'sometimes: depth compared',
+  'sometimes: connections compared',
+  'sometimes: stage compared',
   'sometimes: fetch null',
   'sometimes: forged before genuine',
   'sometimes: head taken with all its pieces',
