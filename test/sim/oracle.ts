@@ -185,10 +185,9 @@ export interface Oracle {
   onEncrypt(text: string, content: string): void;
   onSign(device: string, event: NostrEvent): void;
   onFlush(device: string, changes: Changes): void;
-  /** A process hands a frame to a socket, or gets one. */
-  onSend(process: object, device: string, url: string, frame: string): void;
-  /** A process opens a socket. */
+  /** A process opens a socket, hands a frame to one, or gets one. */
   onConnect(process: object, url: string): void;
+  onSend(process: object, device: string, url: string, frame: string): void;
   onReceive(device: string, url: string, frame: string, isHonest: boolean): void;
   call(told: Told, category: string, text: string): Call;
   resolved(call: Call, receipt: Receipt): void;
@@ -502,6 +501,7 @@ export function createOracle(ports: {
         headChanged(device, category, value === null ? undefined : headOf(value));
       }
     },
+    onConnect: (process, url) => checkRate(process, url, 'a connection', MAX_CONNECTS),
     onSend: (process, device, url, frame) => {
       if (frame.includes(MARKER)) violate('I13', `${device}: plaintext on the wire`);
       if (frame.startsWith('["REQ"')) checkRate(process, url, frame.slice(frame.indexOf('{')), MAX_SAME_REQS);
@@ -527,7 +527,6 @@ export function createOracle(ports: {
         violate('I1', `${device}: ${describe(entry)} went out before it was on the medium`);
       if (isRejected(entry)) violate('I6', `${device}: ${describe(entry)} was rejected, and goes out`);
     },
-    onConnect: (process, url) => checkRate(process, url, 'a connection', MAX_CONNECTS),
     onReceive: (device, url, frame, isHonest) => {
       const isAnswer = frame.startsWith('["OK"');
       if (!isAnswer && !frame.startsWith('["EVENT"')) return;
