@@ -1148,8 +1148,8 @@ const TABS = [
     patches: [
       [
         'sync/reader.ts',
-        'ports.store.sharedName !== undefined && replica.reload(dTags).catch(() => undefined),',
-        '',
+        'await Promise.all([ports.network().ask(dTags), lookInStore(dTags)]);',
+        'await Promise.all([ports.network().ask(dTags)]);',
       ],
     ],
   },

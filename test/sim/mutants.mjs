@@ -11,13 +11,14 @@
  */
 
 import { spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bundle, FLAGS } from './bundle.mjs';
 import { MUTANTS } from './kill-list.mjs';
+import { escaped, planted } from './plant.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const { values } = parseArgs({
@@ -32,45 +33,6 @@ const { values } = parseArgs({
 });
 /** Of one run of the simulator or of tests. */
 const LIMIT_MS = 900_000;
-
-const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
-
-// Planting
-
-/** The text however it is laid out: a formatter may break it after and before any bracket. */
-function anywhere(text) {
-  const laidOut = escaped(text.trim())
-    .replace(/\s+/g, ' ')
-    .replace(/\\\( ?/g, String.raw`\(\s*`);
-  return new RegExp(laidOut.replace(/ ?\\\)/g, String.raw`,?\s*\)`).replaceAll(' ', String.raw`\s+`), 'g');
-}
-
-const parts = await readdir(join(root, 'src'), { recursive: true });
-const original = new Map(
-  await Promise.all(
-    parts
-      .filter((part) => part.endsWith('.ts'))
-      .map(async (part) => [join(root, 'src', part), await readFile(join(root, 'src', part), 'utf8')]),
-  ),
-);
-
-/** The files that a mutant changes, as they are then. Throws where a patch does not fit: the list must follow the code. */
-function planted({ name, patches }) {
-  const sources = new Map();
-  for (const [where, from, to] of patches) {
-    const found = [...original].flatMap(([path, text]) =>
-      path.startsWith(join(root, 'src', where))
-        ? [...(sources.get(path) ?? text).matchAll(anywhere(from))].map((match) => ({ path, match }))
-        : [],
-    );
-    if (found.length !== 1)
-      throw new Error(`${name}: stands ${found.length} times in src/${where}, instead of once:\n${from}`);
-    const [{ path, match }] = found;
-    const text = sources.get(path) ?? original.get(path);
-    sources.set(path, text.slice(0, match.index) + to + text.slice(match.index + match[0].length));
-  }
-  return sources;
-}
 
 // Looking who notices
 
@@ -184,7 +146,6 @@ async function inFolder(work) {
 
 const chosen = MUTANTS.filter(({ name }) => name.includes(values.only));
 if (chosen.length === 0) throw new Error('no mutant has this in its name');
-if (new Set(MUTANTS.map(({ name }) => name)).size < MUTANTS.length) throw new Error('two have the same name');
 // All of them first: an hour into the run is no time to learn that the code has moved on.
 const misfits = chosen.flatMap((mutant) => {
   try {
