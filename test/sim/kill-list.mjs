@@ -1056,6 +1056,7 @@ const SIGNER = [
   },
   {
     name: 'a signer that was replaced is said to have failed',
+    kept: 'signer-replaced-while-asked',
     patches: [['nostr-sync.ts', '.finally(stillWanted)', '']],
   },
   {

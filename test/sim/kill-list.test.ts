@@ -1,4 +1,4 @@
-/** That the kill list follows the code. `npm run mutants`, which takes twenty minutes, then says who notices. */
+/** That the kill list follows the code. `npm run mutants`, which takes ten minutes and more, says who notices. */
 
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
