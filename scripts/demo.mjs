@@ -141,7 +141,7 @@ async function story() {
     const offline = phone.connection(false);
     await mobile.close();
     await offline;
-    check(home.relay.connections === 1, 'only the laptop is connected');
+    check(home.relay.connections() === 1, 'only the laptop is connected');
     const edit = await phone.call('publish', { category: CATEGORY, payload: SECOND });
     check(edit.stage === 'saved', `${JSON.stringify(SECOND)} is saved on the phone`);
     check(

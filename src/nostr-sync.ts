@@ -227,7 +227,7 @@ export function createEngine<Categories extends object>(
     await opened();
     const failed = failedSigner;
     if (failed !== undefined && failed === signer) await next(() => signIn(failed));
-    if (session?.signer === undefined)
+    if (session?.signer() === undefined)
       throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: no signer is set`);
     return session;
   }
@@ -252,7 +252,7 @@ export function createEngine<Categories extends object>(
       );
     };
     stillWanted();
-    if (session?.signer === given) return;
+    if (session?.signer() === given) return;
     // What it fails with counts for nothing where it was dropped.
     const pubkey = await publicKeyOf(given, clock, drops).finally(stillWanted);
     const opening = await openIdentity(pubkey);
@@ -261,7 +261,7 @@ export function createEngine<Categories extends object>(
       current.get(key) === pubkey ? new Map() : new Map([[key, pubkey]]),
     );
     stillWanted();
-    opening.signer = given;
+    opening.setSigner(given);
     failedSigner = undefined;
   }
 
@@ -274,7 +274,7 @@ export function createEngine<Categories extends object>(
   function dropSigner(): void {
     signer = undefined;
     for (const drop of [...drops]) drop();
-    if (session !== undefined) session.signer = undefined;
+    session?.setSigner(undefined);
   }
 
   function checkFlushes(): void {
@@ -317,7 +317,7 @@ export function createEngine<Categories extends object>(
       const subscription: Subscription = { dTags, listener, delivered: new Map() };
       subscriptions.add(subscription);
       session?.rewatch();
-      if (session?.signer !== undefined) session.reader.present(subscription);
+      if (session?.signer() !== undefined) session.reader.present(subscription);
       return () => {
         if (subscriptions.delete(subscription)) session?.rewatch();
       };
@@ -345,14 +345,14 @@ export function createEngine<Categories extends object>(
     },
     getPubkey: async () => {
       await opened();
-      return session?.signer === undefined ? null : session.pubkey;
+      return session?.signer() === undefined ? null : session.pubkey;
     },
     getStatus: async () => {
       await opened();
       const relays = relayInfos();
       const connectedRelayCount = relays.filter((relay) => relay.connected).length;
       return {
-        ready: session?.signer !== undefined && connectedRelayCount > 0,
+        ready: session?.signer() !== undefined && connectedRelayCount > 0,
         relayCount: relays.length,
         connectedRelayCount,
         deviceId: deviceId!,

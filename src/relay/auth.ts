@@ -7,8 +7,10 @@ import { AUTH_INTERVAL_CAP_MS, AUTH_INTERVAL_MS, KIND_AUTH, OK_TIMEOUT_MS } from
 /** Signs AUTH; `undefined` where no signer is set or it refuses. */
 export type SignAuth = (template: EventTemplate) => Promise<NostrEvent | undefined>;
 
+export type AuthState = 'none' | 'required' | 'accepted';
+
 export interface AuthExchange {
-  readonly state: 'none' | 'required' | 'accepted';
+  state(): AuthState;
   /** The relay sent a challenge: only the newest counts. */
   challenged(challenge: string): void;
   /** The relay refused something with `auth-required:`, or a signer was set since. */
@@ -30,7 +32,7 @@ export function createAuthExchange(ports: {
   readonly onRefused: () => void;
 }): AuthExchange {
   const { clock } = ports;
-  let state: AuthExchange['state'] = 'none';
+  let state: AuthState = 'none';
   let challenge: string | undefined;
   let eventId: string | undefined;
   let signing = false;
@@ -76,9 +78,7 @@ export function createAuthExchange(ports: {
   }
 
   return {
-    get state() {
-      return state;
-    },
+    state: () => state,
     challenged: (text) => {
       challenge = text;
       eventId = undefined;

@@ -9,7 +9,7 @@ export const openBrowserSocket: OpenSocket = (url, handlers) => {
   } catch (error) {
     // An insecure relay from a secure page.
     queueMicrotask(() => handlers.onClose(String(error)));
-    return { bufferedAmount: 0, send: () => undefined, close: () => undefined };
+    return { bufferedAmount: () => 0, send: () => undefined, close: () => undefined };
   }
   socket.onopen = () => handlers.onOpen();
   socket.onmessage = ({ data }) => {
@@ -21,9 +21,7 @@ export const openBrowserSocket: OpenSocket = (url, handlers) => {
     send: (text) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(text);
     },
-    get bufferedAmount() {
-      return socket.bufferedAmount;
-    },
+    bufferedAmount: () => socket.bufferedAmount,
     close: () => socket.close(),
   };
 };

@@ -29,7 +29,7 @@ import {
   SUSPECT_TIMEOUT_MS,
 } from '../protocol/limits.ts';
 import { forPeople, parseRelayMessage, type ClientMessage, type Filter } from '../protocol/message.ts';
-import { createAuthExchange, type SignAuth } from './auth.ts';
+import { createAuthExchange, type AuthState, type SignAuth } from './auth.ts';
 import { backoffMs, type RandomBytes } from './backoff.ts';
 import { createLimitsLearner, type EventLimits, type KnownLimits } from './event-limits.ts';
 import type { OpenSocket, Socket } from './socket.ts';
@@ -49,7 +49,7 @@ export interface RelayInfo extends EventLimits {
   /** Round trip of the last answered request in ms. */
   readonly latencyMs: number | null;
   /** Whether the relay asked for AUTH (NIP-42), and whether it accepted ours on this connection. */
-  readonly auth: 'none' | 'required' | 'accepted';
+  readonly auth: AuthState;
   /** What the relay or the network last said against us. For people. */
   readonly lastError: string | null;
   /** Frames of this relay that failed a check, by kind of fault. */
@@ -188,7 +188,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
       lastSeen: lastSeen === undefined ? null : toIso(lastSeen),
       state,
       latencyMs,
-      auth: auth.state,
+      auth: auth.state(),
       lastError,
       ...ports.limits.get(url),
       violations: { ...violations },
@@ -201,7 +201,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
       else if (state === 'open' && lastHeard !== -Infinity) prove(SUSPECT_TIMEOUT_MS);
     },
     retryAuth: () => {
-      if (auth.state === 'required') auth.require();
+      if (auth.state() === 'required') auth.require();
     },
     pause: () => {
       if (state === 'closed') return;
@@ -324,7 +324,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
   }
 
   function writeText(text: string): boolean {
-    if (state !== 'open' || socket === undefined || socket.bufferedAmount > MAX_QUEUED_BYTES) return false;
+    if (state !== 'open' || socket === undefined || socket.bufferedAmount() > MAX_QUEUED_BYTES) return false;
     socket.send(text);
     return true;
   }
@@ -462,7 +462,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
         subscription.id = undefined;
         const wantsAuth = classifyAnswer(false, message.reason).type === 'auth-required';
         // Closed for lack of AUTH although AUTH was accepted: asking again at once would be a loop.
-        if (!wantsAuth || auth.state === 'accepted') return resend(subscription, message.reason);
+        if (!wantsAuth || auth.state() === 'accepted') return resend(subscription, message.reason);
         subscription.waitsForAuth = true;
         return requireAuth(message.reason);
       }
@@ -516,7 +516,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     if (!accepted) lastError = reason;
     if (answer.type !== 'auth-required') return pending.settle(answer);
     // Refused again with AUTH accepted: the relay will not have it from us.
-    if (auth.state === 'accepted') return pending.settle({ type: 'retry', reason });
+    if (auth.state() === 'accepted') return pending.settle({ type: 'retry', reason });
     pending.waitsForAuth = true;
     requireAuth(reason);
   }

@@ -33,9 +33,7 @@ export const openNodeSocket: OpenSocket = (url, handlers) => {
     ping: () => {
       if (socket.readyState === WebSocket.OPEN) socket.ping();
     },
-    get bufferedAmount() {
-      return socket.bufferedAmount;
-    },
+    bufferedAmount: () => socket.bufferedAmount,
     // The engine closes a socket that it is done with, or that does not answer: there is nothing to wait for.
     close: () => {
       socket.removeAllListeners('message');

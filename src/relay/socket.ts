@@ -17,7 +17,7 @@ export interface Socket {
   /** Asks the peer for a sign of life at protocol level, where the platform can (`ws`); a browser cannot. */
   readonly ping?: () => void;
   /** Bytes queued and not yet handed to the network. */
-  readonly bufferedAmount: number;
+  bufferedAmount(): number;
   /** Closes; `onClose` follows. Idempotent. */
   close(): void;
 }

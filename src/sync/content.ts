@@ -250,9 +250,9 @@ export function createContent(ports: {
         .network()
         .relays()
         .some(({ refusedBytes }) => refusedBytes !== null && refusedBytes <= MAX_TEXT_BYTES * 1.5);
-      const most = hand.isRemote ? MAX_REMOTE_PIECE_BYTES : MAX_PIECE_BYTES;
+      const most = hand.isRemote() ? MAX_REMOTE_PIECE_BYTES : MAX_PIECE_BYTES;
       const limits = {
-        maxTextBytes: hand.isRemote ? MAX_REMOTE_TEXT_BYTES : MAX_TEXT_BYTES,
+        maxTextBytes: hand.isRemote() ? MAX_REMOTE_TEXT_BYTES : MAX_TEXT_BYTES,
         maxPieceBytes: isTight ? MAX_SMALL_PIECE_BYTES : most,
       };
       return layOut(json, limits, { ...ports, base: () => baseOf(dTag) });

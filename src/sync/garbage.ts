@@ -103,7 +103,7 @@ export function createGarbage(ports: {
 
   /** Resolves whether it may go on at once. */
   async function collect(dTag: string): Promise<boolean> {
-    if (!ports.isSender() || !hand.isSet) return false;
+    if (!ports.isSender() || !hand.isSet()) return false;
     // What other devices wrote meanwhile may need what was an orphan.
     const isAnswered = await ports.network().ask([dTag]);
     const record = settled(dTag);

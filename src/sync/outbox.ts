@@ -277,7 +277,7 @@ export function createOutbox(ports: {
         for (const dTag of replica.dTags()) update(lane, dTag);
       }
       const isOpen = relay.info().connected;
-      if (isOpen === lane.queue.isOpen) return;
+      if (isOpen === lane.queue.isOpen()) return;
       if (isOpen) open(lane);
       else shut(lane);
     },

@@ -113,12 +113,12 @@ export function createPieces(
 
   /** Asks the relay what it has; without what it should have, all pieces are sent. */
   async function prove(dTag: string): Promise<void> {
-    if (!queue.isOpen || proving.has(dTag)) return;
+    if (!queue.isOpen() || proving.has(dTag)) return;
     proving.add(dTag);
     const end = await ports.ask(relay, [dTag]);
     proving.delete(dTag);
     const record = replica.peek(dTag);
-    if (!queue.isOpen || !isOwed(record, url)) return;
+    if (!queue.isOpen() || !isOwed(record, url)) return;
     if (end === 'incomplete') return queue.schedule(dTag, ports.askAgainMs());
     if (!isProven(dTag, record!))
       await replica.apply(dTag, { type: 'forget-pieces', relay: url, id: record!.event!.id });
@@ -144,7 +144,7 @@ export function createPieces(
     const piece = await replica.piece(category, name).catch(() => undefined);
     const isStillWanted = replica.get(category)?.pieces?.some((one) => one.name === name) === true;
     // As with the head: the first piece is what makes the write one that a socket has carried.
-    const head = isStillWanted && queue.isOpen ? replica.claim(category) : undefined;
+    const head = isStillWanted && queue.isOpen() ? replica.claim(category) : undefined;
     if (head === undefined || piece === undefined) {
       queue.vacate(address, version);
       // The store cannot give it just now.

@@ -28,7 +28,7 @@ export interface Sent {
 }
 
 export interface Queue {
-  readonly isOpen: boolean;
+  isOpen(): boolean;
   open(): void;
   /** The connection is gone: nothing is scheduled any more. */
   shut(): void;
@@ -129,9 +129,7 @@ export function createQueue(
   }
 
   return {
-    get isOpen() {
-      return isOpen;
-    },
+    isOpen: () => isOpen,
     open: () => {
       isOpen = true;
       for (const agenda of [delayed, pause]) agenda.start();

@@ -34,7 +34,9 @@ export interface Session {
   readonly writer: Writer;
   readonly network: Network;
   /** The signer that works for this identity, or none. */
-  signer: Signer | undefined;
+  signer(): Signer | undefined;
+  /** With `undefined` nothing more is asked of the former one; with another one all goes on that waited for it. */
+  setSigner(next: Signer | undefined): void;
   /** Signs AUTH (NIP-42) with the signer of this tab, or of another one. */
   signAuth(template: EventTemplate): Promise<NostrEvent | undefined>;
   /** The app added or removed a relay: the other tabs follow. */
@@ -77,7 +79,7 @@ export async function openSession(ports: {
   const replica = await openReplica({
     ...ports,
     // Without leadership any tab on the store may put this one's writes on a socket.
-    isSender: () => tabNetwork?.isLeading ?? ports.store.sharedName === undefined,
+    isSender: () => tabNetwork?.isLeading() ?? ports.store.sharedName === undefined,
     onChange: (change) => changed(change),
     onError: (error) => emitter.emit('error', error),
   });
@@ -95,7 +97,7 @@ export async function openSession(ports: {
     relays,
     isReachable: () =>
       // Until a tab knows who leads it may hope.
-      tabNetwork?.isSettled === false ||
+      tabNetwork?.isSettled() === false ||
       network.relays().some((relay) => ['open', 'connecting'].includes(relay.state)),
     onSaved: (dTag, id) => reader.wrote(dTag, id),
   });
@@ -155,7 +157,7 @@ export async function openSession(ports: {
     hand,
     relays,
     network: () => network,
-    isSender: () => tabNetwork?.isLeading !== false,
+    isSender: () => tabNetwork?.isLeading() !== false,
     send: (event) => Promise.all([...pool.connections.values()].map((relay) => relay.publish(event))),
   });
 
@@ -201,10 +203,8 @@ export async function openSession(ports: {
     reader,
     writer,
     network,
-    get signer() {
-      return signer;
-    },
-    set signer(next) {
+    signer: () => signer,
+    setSigner: (next) => {
       signer = next;
       hand.drop();
       content.forget();

@@ -17,9 +17,9 @@ import type { Signer } from '../signer/signer.ts';
 export interface Hand {
   readonly pubkey: string;
   /** See `Signer.isRemote`. */
-  readonly isRemote: boolean;
+  isRemote(): boolean;
   /** Whether a signer is set. */
-  readonly isSet: boolean;
+  isSet(): boolean;
   sign(template: EventTemplate): Promise<VerifiedEvent>;
   encrypt(plaintext: string): Promise<string>;
   decrypt(ciphertext: string): Promise<string>;
@@ -105,12 +105,8 @@ export function createHand(ports: {
 
   return {
     pubkey,
-    get isSet() {
-      return ports.current() !== undefined;
-    },
-    get isRemote() {
-      return ports.current()?.isRemote === true;
-    },
+    isSet: () => ports.current() !== undefined,
+    isRemote: () => ports.current()?.isRemote === true,
     drop: () => {
       for (const drop of [...drops]) drop();
     },

@@ -31,7 +31,7 @@ export interface TabFollowerPorts {
 
 export interface TabFollower extends Omit<Network, 'recordChanged' | 'relayChanged' | 'relayRemoved'> {
   /** Whether it knows what the leader's relays do. */
-  readonly isTold: boolean;
+  isTold(): boolean;
   /** The own lock is held: without it the leader would take this engine for dead. */
   present(): void;
   receive(message: TabMessage): void;
@@ -107,9 +107,7 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
   }
 
   return {
-    get isTold() {
-      return told !== undefined;
-    },
+    isTold: () => told !== undefined,
     present: () => {
       isPresent = true;
       introduce();

@@ -20,9 +20,9 @@ import { createTabLeader, type TabLeader, type TabLeaderPorts } from './tab-lead
 import type { TabMessage } from './tab-messages.ts';
 
 export interface TabNetwork extends Network {
-  readonly isLeading: boolean;
+  isLeading(): boolean;
   /** Whether this engine leads, or knows what the leader's relays do. */
-  readonly isSettled: boolean;
+  isSettled(): boolean;
   /** This engine has saved a change of this category. */
   saved(dTag: string): void;
   /** A relay answered to a write that another engine may have made. */
@@ -120,12 +120,8 @@ export function createTabNetwork(
   }
 
   return {
-    get isLeading() {
-      return leader !== undefined;
-    },
-    get isSettled() {
-      return leader !== undefined || follower.isTold;
-    },
+    isLeading: () => leader !== undefined,
+    isSettled: () => leader !== undefined || follower.isTold(),
     ask: follower.ask,
     collect: follower.collect,
     watch: (dTags) => (leader ?? follower).watch(dTags),

@@ -227,7 +227,7 @@ export function createWriter(ports: {
     const event = record?.event;
     if (record?.isBroken !== true || event === undefined || !isOwnHead(record) || running.has(dTag)) return;
     const count = renewals.get(dTag) ?? 0;
-    if (closed || !hand.isSet || count >= MAX_RENEWALS) return;
+    if (closed || !hand.isSet() || count >= MAX_RENEWALS) return;
     renewals.set(dTag, count + 1);
     try {
       const text = await ports.content.textOf(event, dTag);

@@ -39,7 +39,7 @@ export function createMemoryTransport(relay: RelayPort): OpenSocket {
     // There and back: a connection costs a round trip.
     transit(() => transit(open));
     return {
-      bufferedAmount: 0,
+      bufferedAmount: () => 0,
       send(text) {
         if (state === 'open') transit(() => link?.receive(text));
       },
@@ -64,6 +64,6 @@ export function connectTo(relays: Readonly<Record<string, { readonly openSocket:
     const relay = byKey.get(relayKey(url));
     if (relay !== undefined) return relay.openSocket(url, handlers);
     queueMicrotask(() => handlers.onClose('unknown host'));
-    return { bufferedAmount: 0, send: () => {}, close: () => {} };
+    return { bufferedAmount: () => 0, send: () => {}, close: () => {} };
   };
 }

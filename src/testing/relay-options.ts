@@ -115,9 +115,9 @@ export interface RelayConnection {
   /** The URL by which the client reached the relay. */
   readonly url: string;
   /** Ids of the open subscriptions. */
-  readonly subscriptions: readonly string[];
+  subscriptions(): readonly string[];
   /** Keys that authenticated (NIP-42) on this connection. */
-  readonly pubkeys: readonly string[];
+  pubkeys(): readonly string[];
 }
 
 /**

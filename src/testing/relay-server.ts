@@ -58,7 +58,7 @@ export async function startRelay(options: StartRelayOptions = {}): Promise<Runni
       stream.destroy();
       return;
     }
-    if (relay.faults.refuseConnections === true) {
+    if (relay.faults().refuseConnections === true) {
       stream.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\r\n');
       return;
     }

@@ -38,12 +38,12 @@ export interface Relay extends RelayPort {
   /** Connects in memory, by any URL; the URL is the one that AUTH must name. */
   readonly openSocket: OpenSocket;
   /** How many clients are connected. */
-  readonly connections: number;
+  connections(): number;
   /** How many subscriptions are open on all connections. */
-  readonly subscriptions: number;
+  subscriptions(): number;
   /** The latest frames, oldest first, as they came in and went out. */
   readonly frames: readonly LoggedFrame[];
-  readonly faults: RelayFaults;
+  faults(): RelayFaults;
   /** Adds faults to those that are set. */
   misbehave(faults: RelayFaults): void;
   /** Ends all faults. */
@@ -317,12 +317,8 @@ export function createRelay(options: RelayOptions = {}): Relay {
     const view: RelayConnection = {
       id: ++connectionCount,
       url,
-      get subscriptions() {
-        return [...subscriptions.keys()];
-      },
-      get pubkeys() {
-        return [...pubkeys];
-      },
+      subscriptions: () => [...subscriptions.keys()],
+      pubkeys: () => [...pubkeys],
     };
     const connection: Connection = {
       view,
@@ -349,16 +345,10 @@ export function createRelay(options: RelayOptions = {}): Relay {
     clock,
     latencyMs,
     openSocket: createMemoryTransport({ accept, clock, latencyMs }),
-    get connections() {
-      return connections.size;
-    },
-    get subscriptions() {
-      return [...connections].reduce((sum, connection) => sum + connection.subscriptions.size, 0);
-    },
+    connections: () => connections.size,
+    subscriptions: () => [...connections].reduce((sum, connection) => sum + connection.subscriptions.size, 0),
     frames,
-    get faults() {
-      return faults;
-    },
+    faults: () => faults,
     misbehave(more) {
       faults = { ...faults, ...more };
       flood();

@@ -40,7 +40,7 @@ describe.each(['chromium', 'firefox'] as const)('two tabs of %s', (browser) => {
     const device = await profile();
     const first = await start(device);
     const second = await start(device);
-    await expect.poll(() => relay.relay.connections, WAIT).toBe(1);
+    await expect.poll(() => relay.relay.connections(), WAIT).toBe(1);
     return { device, first, second };
   }
 
@@ -56,7 +56,7 @@ describe.each(['chromium', 'firefox'] as const)('two tabs of %s', (browser) => {
     const shown = (await fetched(first)) as [string, string];
     expect(['left', 'right']).toContain(shown[0]);
     expect(await fetched(second)).toEqual(shown);
-    expect(relay.relay.connections).toBe(1);
+    expect(relay.relay.connections()).toBe(1);
     expect(relayHas()).toBe(1);
     expect([await errors(first), await errors(second)]).toEqual([[], []]);
   });
@@ -70,7 +70,7 @@ describe.each(['chromium', 'firefox'] as const)('two tabs of %s', (browser) => {
     relay.relay.behave();
     await flush(second);
     expect(await fetched(second)).toEqual(['last words', 'relay']);
-    await expect.poll(() => relay.relay.connections, WAIT).toBe(1);
+    await expect.poll(() => relay.relay.connections(), WAIT).toBe(1);
   });
 
   test('the browser is killed with a write that has not gone out: the next start delivers it', async () => {
@@ -122,7 +122,7 @@ describe.each(['chromium', 'firefox'] as const)('two tabs of %s', (browser) => {
     await expect.poll(() => fetched(first), WAIT).toEqual(['later', 'relay']);
     const third = await start(device);
     expect(await fetched(third)).toEqual(['later', 'relay']);
-    await expect.poll(() => relay.relay.connections, WAIT).toBe(1);
+    await expect.poll(() => relay.relay.connections(), WAIT).toBe(1);
   });
 
   test('a page is frozen and thawed: it has lost nothing, and catches up', async () => {
@@ -142,6 +142,6 @@ describe.each(['chromium', 'firefox'] as const)('two tabs of %s', (browser) => {
     await expect.poll(() => fetched(other), WAIT).toEqual(['of the frozen one', 'relay']);
     expect(await publish(other, 'while it slept', 'replicated')).toEqual({ stage: 'replicated' });
     await expect.poll(() => fetched(first), WAIT).toEqual(['while it slept', 'relay']);
-    await expect.poll(() => relay.relay.connections, WAIT).toBe(2);
+    await expect.poll(() => relay.relay.connections(), WAIT).toBe(2);
   });
 });

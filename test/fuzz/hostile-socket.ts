@@ -50,7 +50,7 @@ export function createHostileRelay(): HostileRelay {
         given.onOpen();
       });
       return {
-        bufferedAmount: 0,
+        bufferedAmount: () => 0,
         send: (text) => state === 'open' && hear(text),
         ping: () => undefined,
         close: () => queueMicrotask(() => finish('closed by this side')),

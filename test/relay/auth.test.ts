@@ -109,7 +109,7 @@ describe('a relay that asks for AUTH', () => {
     relayConnection.retryAuth();
     await clock.advance(70_000);
     expect(got.completions).toBe(1);
-    expect(relay.subscriptions).toBe(1);
+    expect(relay.subscriptions()).toBe(1);
   });
 
   test('and never believes ours is asked seldom, and ends requests', async () => {

@@ -9,7 +9,7 @@ import type { FetchResult } from '../../src/sync/events.ts';
 import { createChance, type Chance } from './chance.ts';
 import type { Cipher } from './cipher.ts';
 import { createDisk, type CrashMode, type Disk } from './disk.ts';
-import { never, startProcess, wakeUp, type Machine, type Process } from './machine.ts';
+import { createMachine, never, startProcess, type Process } from './machine.ts';
 import type { Network } from './network.ts';
 import {
   MARKER,
@@ -75,8 +75,7 @@ export interface Device {
   readonly name: string;
   readonly config: DeviceConfig;
   readonly disk: Disk;
-  readonly isRunning: boolean;
-  readonly isDestroyed: boolean;
+  isDestroyed(): boolean;
   start(): void;
   perform(op: Extract<Op, { readonly device: number }>): void;
   onSend(process: Process): void;
@@ -96,7 +95,7 @@ export interface Device {
   /** Whether the app was told of the head of a category. */
   checkTold(category: string): void;
   /** Calls of the app that have had no answer, `close` among them; `flush` apart, which may wait for ever. */
-  readonly unanswered: number;
+  unanswered(): number;
   /** Closes every engine, and checks that nothing of it is left. */
   close(): Promise<void>;
   checkBounds(): void;
@@ -136,7 +135,7 @@ const TELLING_MS = 30_000;
 export function createDevice(name: string, config: DeviceConfig, world: World): Device {
   const { schedule, oracle, cipher, count } = world;
   const chance: Chance = createChance(world.seed, name);
-  const machine: Machine = { name, skewMs: config.skewMs, isAsleep: false, backlog: [] };
+  const machine = createMachine(name, config.skewMs, schedule);
   let tabSet = createTabSet(chance);
   let tabs: Tab[] = [];
   let isDestroyed = false;
@@ -156,11 +155,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   const disk = createDisk({
     chance: createChance(world.seed, name, 'disk'),
     flushMs: config.flushMs,
-    after: (delayMs, task) =>
-      void schedule.after(delayMs, () => {
-        if (machine.isAsleep) machine.backlog.push(task);
-        else task();
-      }),
+    after: (delayMs, task) => void schedule.after(delayMs, () => machine.run(task)),
     onFlushed: (changes) => {
       world.trace(name, 'flushed', ...[...changes].map(([key, value]) => `${key}=${value}`));
       oracle.onFlush(name, changes);
@@ -200,8 +195,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     oracle.losses(name).clear();
     for (const { process } of [...tabs.splice(0), ...closing]) process.kill();
     closing.clear();
-    machine.isAsleep = false;
-    machine.backlog.length = 0;
+    machine.losePower();
     const isLost = disk.losePower(mode);
     count(`crash: power lost, ${mode}`);
     if (isLost) count(`sometimes: unflushed batch lost, ${mode}`);
@@ -292,10 +286,10 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
 
   function createSigner({ process, written }: Tab, state: { isCleared: boolean }): Signer {
     const work = <T>(what: string, honest: () => Promise<T>, lie: () => Promise<T>): Promise<T> => {
-      if (!process.isAlive) return never();
+      if (!process.isAlive()) return never();
       if (state.isCleared) oracle.violate('I15', `${name}: ${what} after the signer was cleared`);
       reach('sign', process);
-      if (!process.isAlive) return never();
+      if (!process.isAlive()) return never();
       const fault = signerFault;
       if (fault !== 'none') count(`fault: signer ${fault}`);
       if (fault === 'hang') return never();
@@ -403,7 +397,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     tab.calls++;
     const settled = (act: () => void): void => {
       tab.calls--;
-      if (tab.process.isAlive) act();
+      if (tab.process.isAlive()) act();
     };
     call.then(
       (result) =>
@@ -591,7 +585,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   /** How many pairs of a category and a relay the records on the medium owe; `undefined` where nobody can say. */
   function owedBy(tab: Tab): number | undefined {
     // Which relays a tab has, another may have changed, or it does just now.
-    if (config.tabs > 1 || tab.changes > 0 || hadFaults.store || disk.isBusy) return undefined;
+    if (config.tabs > 1 || tab.changes > 0 || hadFaults.store || disk.isBusy()) return undefined;
     let owed = 0;
     for (const category of world.categories) {
       const raw = disk.durable.get(`head/${cipher.user.pubkey}/default/${category}/v1`);
@@ -680,7 +674,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     for (const [id, loss] of losses) {
       // Its pieces may be on no relay yet.
       const isIncomplete = oracle.headOn(name, loss.entry.category)?.isInPieces === true;
-      if (machine.isAsleep || !canRead || isIncomplete) loss.since = schedule.now();
+      if (machine.isAsleep() || !canRead || isIncomplete) loss.since = schedule.now();
       if (schedule.now() - loss.since < TELLING_MS) continue;
       losses.delete(id);
       oracle.violate('I2', `${name}: ${id.slice(0, 8)} was overwritten unseen, and no conflict tells of it`);
@@ -723,7 +717,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       default:
     }
     const tab = tabs.length === 0 ? undefined : chance.pick(tabs);
-    if (tab === undefined || machine.isAsleep || tab.isClosed) return;
+    if (tab === undefined || machine.isAsleep() || tab.isClosed) return;
     switch (op.type) {
       case 'publish':
         for (let i = 0; i < op.times; i++) publish(tab, world.categories[op.category]!, op);
@@ -762,10 +756,10 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         return tab.wake();
       case 'sleep':
         count('fault: sleep');
-        machine.isAsleep = true;
+        machine.sleep();
         schedule.after(op.forMs, () => {
-          if (!machine.isAsleep) return;
-          wakeUp(machine);
+          if (!machine.isAsleep()) return;
+          machine.wakeUp();
           for (const { wake } of tabs) wake();
         });
         return;
@@ -824,12 +818,12 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         // What `close` has settled cancels its own timers.
         await schedule.settle();
         const sockets = world.network.socketsOf(tab.process);
-        const { timers } = tab.process;
-        if (tab.process.isAlive && sockets > 0)
+        const timers = tab.process.timers();
+        if (tab.process.isAlive() && sockets > 0)
           oracle.violate('I10', `${name}: ${sockets} sockets after close`);
-        if (tab.process.isAlive && timers.length > 0)
+        if (tab.process.isAlive() && timers.length > 0)
           oracle.violate('I10', `${name}: timers after close: ${timers.join(', ')} ms`);
-        if (tab.process.isAlive && tab.calls > 0)
+        if (tab.process.isAlive() && tab.calls > 0)
           oracle.violate('I14', `${name}: ${tab.calls} calls have no answer after close`);
         closing.delete(tab);
         tab.process.kill();
@@ -841,12 +835,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     name,
     config,
     disk,
-    get isRunning() {
-      return isRunning();
-    },
-    get isDestroyed() {
-      return isDestroyed;
-    },
+    isDestroyed: () => isDestroyed,
     start,
     perform,
     onSend: (process) => reach('send', process),
@@ -861,7 +850,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       signerFault = 'none';
       disk.failing = { updates: 0, reads: 0 };
       machine.skewMs = 0;
-      if (machine.isAsleep) wakeUp(machine);
+      if (machine.isAsleep()) machine.wakeUp();
       if (closing.size > 0) crash('keep');
       start();
       while (tabs.length < config.tabs) openTab();
@@ -932,9 +921,8 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       }
     },
     checkTold,
-    get unanswered() {
-      return tabs.reduce((sum, { calls, isFlushing }) => sum + calls - Number(isFlushing), closing.size);
-    },
+    unanswered: () =>
+      tabs.reduce((sum, { calls, isFlushing }) => sum + calls - Number(isFlushing), closing.size),
     close,
     checkBounds: () => {
       checkLosses();
@@ -942,8 +930,8 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         const sockets = world.network.socketsOf(process);
         const pairs = world.urls.length * (world.categories.length + 2);
         if (sockets > world.urls.length) oracle.violate('I10', `${name}: ${sockets} sockets at once`);
-        if (process.timers.length > 10 + MAX_TIMERS_PER_PAIR * (pairs + calls))
-          oracle.violate('I10', `${name}: ${process.timers.length} timers at once`);
+        if (process.timers().length > 10 + MAX_TIMERS_PER_PAIR * (pairs + calls))
+          oracle.violate('I10', `${name}: ${process.timers().length} timers at once`);
       }
     },
   };

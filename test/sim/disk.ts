@@ -17,7 +17,7 @@ export interface Disk {
   /** What is on the medium. */
   readonly durable: ReadonlyMap<string, string>;
   /** Whether an update is under way. */
-  readonly isBusy: boolean;
+  isBusy(): boolean;
   /** How likely an update, and a read, fails. */
   failing: { updates: number; reads: number };
   /** Returns whether a batch was lost. */
@@ -86,7 +86,7 @@ export function createDisk(ports: DiskPorts): Disk {
     isRunning = job !== undefined;
     if (job === undefined) return;
     later(latency(3), () => {
-      if (job.process.isAlive) job.begin();
+      if (job.process.isAlive()) job.begin();
       else next();
     });
   }
@@ -98,7 +98,7 @@ export function createDisk(ports: DiskPorts): Disk {
 
   function finish({ process, settle }: Update, error?: Error): void {
     ports.onPoint('flushed', process);
-    if (process.isAlive) settle(error);
+    if (process.isAlive()) settle(error);
     next();
   }
 
@@ -150,7 +150,7 @@ export function createDisk(ports: DiskPorts): Disk {
     const closed = (): Promise<never> =>
       Promise.reject(new NostrSyncError('CLOSED', 'Cannot use the store: it is closed'));
     const read = <T>(work: () => T): Promise<T> => {
-      if (!process.isAlive) return never();
+      if (!process.isAlive()) return never();
       if (isClosed) return closed();
       return started(
         new Promise((resolve, reject) => {
@@ -171,7 +171,7 @@ export function createDisk(ports: DiskPorts): Disk {
       list: (prefix) => read(() => new Map([...durable].filter(([key]) => key.startsWith(prefix)))),
       update: (keys, decide) => {
         ports.onPoint('update', process);
-        if (!process.isAlive) return never();
+        if (!process.isAlive()) return never();
         if (isClosed) return closed();
         return started(
           new Promise((resolve, reject) => {
@@ -193,9 +193,7 @@ export function createDisk(ports: DiskPorts): Disk {
   const disk: Disk = {
     open,
     durable,
-    get isBusy() {
-      return isRunning;
-    },
+    isBusy: () => isRunning,
     failing: { updates: 0, reads: 0 },
     losePower: (mode) => {
       generation++;

@@ -281,7 +281,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     return held !== undefined && order(held, head) > 0;
   }
 
-  const existing = (): Device[] => devices.filter(({ isDestroyed }) => !isDestroyed);
+  const existing = (): Device[] => devices.filter(({ isDestroyed }) => !isDestroyed());
 
   /** Why the devices and the honest relays do not yet agree on a category; `undefined` where they do. */
   function disagreement(category: string): string | undefined {
@@ -396,13 +396,13 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
 
   /** Every call of an app has its answer in time. */
   async function answered(): Promise<void> {
-    const waiting = (): Device | undefined => existing().find(({ unanswered }) => unanswered > 0);
+    const waiting = (): Device | undefined => existing().find(({ unanswered }) => unanswered() > 0);
     for (let waitedMs = 0; waitedMs < CALL_MS; waitedMs += STEP_MS) {
       await schedule.advance(STEP_MS);
       if (waiting() === undefined) return;
     }
     const { name, unanswered } = waiting()!;
-    oracle.violate('I14', `${name}: ${unanswered} calls have no answer after ${CALL_MS / 1000} s`);
+    oracle.violate('I14', `${name}: ${unanswered()} calls have no answer after ${CALL_MS / 1000} s`);
   }
 
   async function run(): Promise<void> {
@@ -446,5 +446,5 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   }
   for (const { at, invariant, message } of oracle.violations) trace('violation', at, invariant, message);
   const violations = oracle.violations.map((violation) => ({ ...violation, at: violation.at - START_MS }));
-  return { violations, traceHash, counts, steps: schedule.steps };
+  return { violations, traceHash, counts, steps: schedule.steps() };
 }

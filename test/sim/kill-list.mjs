@@ -1040,7 +1040,7 @@ const RELAYS = [
 const SIGNER = [
   {
     name: 'clearSigner leaves the signer at work',
-    patches: [['nostr-sync.ts', 'if (session !== undefined) session.signer = undefined;', '']],
+    patches: [['nostr-sync.ts', 'session?.setSigner(undefined);', '']],
   },
   {
     name: 'what a signer gives after it was cleared is used',
@@ -1343,8 +1343,8 @@ const PIECES_OUT = [
     patches: [
       [
         'sync',
-        'if (closed || !hand.isSet || count >= MAX_RENEWALS) return;',
-        'if (closed || !hand.isSet || count < MAX_RENEWALS) return;',
+        'if (closed || !hand.isSet() || count >= MAX_RENEWALS) return;',
+        'if (closed || !hand.isSet() || count < MAX_RENEWALS) return;',
       ],
     ],
     test: ['test/sync/large.test.ts', 'that a relay has destroyed are made anew by the writer'],

@@ -8,18 +8,22 @@ export interface Machine {
   readonly name: string;
   /** How far its clock is off, in ms. */
   skewMs: number;
-  isAsleep: boolean;
-  /** What became due while it slept, in order. */
-  readonly backlog: (() => void)[];
+  isAsleep(): boolean;
+  /** Does it now; after waking where it sleeps, in the order of the calls. */
+  run(task: () => void): void;
+  sleep(): void;
+  wakeUp(): void;
+  /** What it was to do after waking is gone. */
+  losePower(): void;
 }
 
 /** One run of an engine: a Node process, or a tab. */
 export interface Process {
   readonly machine: Machine;
   readonly clock: Clock;
-  readonly isAlive: boolean;
+  isAlive(): boolean;
   /** Timers of the engine that are armed now: each by how long it was meant to wait, in ms. */
-  readonly timers: readonly number[];
+  timers(): readonly number[];
   /** `callback`, unless the process is dead by then; after waking where the machine sleeps. */
   guard<A extends unknown[]>(callback: (...args: A) => void): (...args: A) => void;
   /** Schedules something that the outside does to this process. */
@@ -33,9 +37,37 @@ export interface Process {
 /** What a dead process awaits. Each its own: one for all would keep every history in memory that ever waited for it. */
 export const never = (): Promise<never> => new Promise(() => undefined);
 
-export function wakeUp(machine: Machine): void {
-  machine.isAsleep = false;
-  for (const task of machine.backlog.splice(0)) task();
+export function createMachine(name: string, skewMs: number, schedule: Schedule): Machine {
+  let isAsleep = false;
+  const backlog: (() => void)[] = [];
+
+  /** One after the other, as an event loop does: promises run in between. */
+  function catchUp(): void {
+    if (isAsleep) return;
+    backlog.shift()?.();
+    if (backlog.length > 0) schedule.after(0, catchUp);
+  }
+
+  return {
+    name,
+    skewMs,
+    isAsleep: () => isAsleep,
+    run: (task) => {
+      if (isAsleep || backlog.length > 0) backlog.push(task);
+      else task();
+    },
+    sleep: () => {
+      isAsleep = true;
+    },
+    wakeUp: () => {
+      isAsleep = false;
+      catchUp();
+    },
+    losePower: () => {
+      isAsleep = false;
+      backlog.length = 0;
+    },
+  };
 }
 
 export function startProcess(machine: Machine, schedule: Schedule): Process {
@@ -44,9 +76,7 @@ export function startProcess(machine: Machine, schedule: Schedule): Process {
   const ends: (() => void)[] = [];
 
   const run = (callback: () => void): void => {
-    if (!isAlive) return;
-    if (machine.isAsleep) machine.backlog.push(() => isAlive && callback());
-    else callback();
+    if (isAlive) machine.run(() => isAlive && callback());
   };
   const after = (delayMs: number, callback: () => void): (() => void) =>
     schedule.after(delayMs, () => run(callback));
@@ -68,12 +98,8 @@ export function startProcess(machine: Machine, schedule: Schedule): Process {
         };
       },
     },
-    get isAlive() {
-      return isAlive;
-    },
-    get timers() {
-      return [...timers].map(({ delayMs }) => delayMs);
-    },
+    isAlive: () => isAlive,
+    timers: () => [...timers].map(({ delayMs }) => delayMs),
     guard:
       (callback) =>
       (...args) =>

@@ -110,7 +110,7 @@ export function createNetwork(ports: NetworkPorts): Network {
       schedule.after(site.latencyMs * 2, () => {
         const state = stateOf(process, url);
         if (state === 'cut') return over('unreachable');
-        if (state === 'hole' || isDead || isClosing || !process.isAlive) return;
+        if (state === 'hole' || isDead || isClosing || !process.isAlive()) return;
         link = site.port.accept(url, {
           send: (text) =>
             carry(
@@ -118,7 +118,7 @@ export function createNetwork(ports: NetworkPorts): Network {
               process.guard(() => {
                 if (isOver || isClosing) return;
                 ports.onReceive(process, url, text);
-                if (process.isAlive) handlers.onMessage(text);
+                if (process.isAlive()) handlers.onMessage(text);
               }),
             ),
           close: (reason) => carry('down', () => over(reason)),
@@ -132,17 +132,15 @@ export function createNetwork(ports: NetworkPorts): Network {
       });
 
       return {
-        get bufferedAmount() {
-          return bufferedAmount;
-        },
+        bufferedAmount: () => bufferedAmount,
         send: (text) => {
-          if (!process.isAlive || link === undefined || isClosing || isOver) return;
+          if (!process.isAlive() || link === undefined || isClosing || isOver) return;
           ports.onSend(process, url, text);
-          if (process.isAlive) carry('up', () => link?.receive(text), text.length);
+          if (process.isAlive()) carry('up', () => link?.receive(text), text.length);
         },
         ...(ports.hasPing(process.machine.name) && {
           ping: () => {
-            if (!process.isAlive || link === undefined || isClosing || isOver) return;
+            if (!process.isAlive() || link === undefined || isClosing || isOver) return;
             carry('up', () => {
               if (link?.ping() === true)
                 carry(
@@ -155,7 +153,7 @@ export function createNetwork(ports: NetworkPorts): Network {
           },
         }),
         close: () => {
-          if (isClosing || isOver || !process.isAlive) return;
+          if (isClosing || isOver || !process.isAlive()) return;
           isClosing = true;
           open.delete(line);
           carry('up', () => link?.close());

@@ -2,7 +2,7 @@
 
 import { createChance } from './chance.ts';
 import type { World } from './device.ts';
-import { startProcess, type Machine, type Process } from './machine.ts';
+import { createMachine, startProcess, type Process } from './machine.ts';
 import { MARKER } from './oracle.ts';
 import type { DeviceConfig, Op } from './scenario.ts';
 import type { Socket } from '../../src/relay/socket.ts';
@@ -20,7 +20,7 @@ const RECONNECT_MS = 5_000;
 export function createReferenceDevice(name: string, config: DeviceConfig, world: World): ReferenceDevice {
   const { cipher, oracle } = world;
   const chance = createChance(world.seed, name);
-  const machine: Machine = { name, skewMs: config.skewMs, isAsleep: false, backlog: [] };
+  const machine = createMachine(name, config.skewMs, world.schedule);
   let process: Process | undefined;
   let deviceId = '';
   let payloads = 0;
@@ -41,7 +41,7 @@ export function createReferenceDevice(name: string, config: DeviceConfig, world:
   }
 
   function start(): void {
-    if (process?.isAlive === true) return;
+    if (process?.isAlive() === true) return;
     process = startProcess(machine, world.schedule);
     deviceId = `reference-${chance.int(0, 1e9)}`;
     for (const url of world.urls) connect(process, url);
@@ -78,7 +78,7 @@ export function createReferenceDevice(name: string, config: DeviceConfig, world:
       if (op.type === 'crash') {
         stop();
         world.schedule.after(op.restartMs, start);
-      } else if (op.type === 'publish' && process?.isAlive === true)
+      } else if (op.type === 'publish' && process?.isAlive() === true)
         void publish(process, world.categories[op.category]!);
     },
     heal: () => {

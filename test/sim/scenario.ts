@@ -232,16 +232,42 @@ function rareOps(seed: number, chaosMs: number): Op[] {
   return ops;
 }
 
+interface Size {
+  readonly relays: readonly number[];
+  readonly devices: readonly number[];
+  readonly chaosMs: readonly number[];
+  readonly ops: readonly [least: number, most: number];
+}
+
+/**
+ * Most histories are short: for the same computing they meet as many faults as long ones, and what they find is easier to
+ * read. Some are long, for what takes many hands, or much that went before.
+ */
+const SHORT: Size = {
+  relays: [1, 2, 2, 2, 3],
+  devices: [2, 2, 2, 3],
+  chaosMs: [4_000, 10_000, 20_000, 40_000],
+  ops: [4, 16],
+};
+const LONG: Size = {
+  relays: [1, 2, 2, 2, 3, 3, 4, 5],
+  devices: [2, 2, 2, 3, 3, 4, 5],
+  chaosMs: [4_000, 10_000, 20_000, 20_000, 40_000, 120_000],
+  ops: [6, 36],
+};
+const LONG_SHARE = 0.15;
+
 export function createScenario(seed: number): Scenario {
   const chance = createChance(seed, 'scenario');
-  const relayCount = chance.pick([1, 2, 2, 2, 3, 3, 4, 5]);
+  const limits = chance.bool(LONG_SHARE) ? LONG : SHORT;
+  const relayCount = chance.pick(limits.relays);
   const hostileCount = chance.bool(0.4) ? 0 : chance.int(0, relayCount - 1);
   const relays = Array.from({ length: relayCount }, (_, i) =>
     relayConfig(chance, i >= relayCount - hostileCount),
   );
-  const devices = Array.from({ length: chance.pick([2, 2, 2, 3, 3, 4, 5]) }, () => deviceConfig(chance));
+  const devices = Array.from({ length: chance.pick(limits.devices) }, () => deviceConfig(chance));
   if (devices.length > 2 && chance.bool(0.4)) devices.push({ ...devices.pop()!, kind: 'reference', tabs: 1 });
-  const chaosMs = chance.pick([4_000, 10_000, 20_000, 20_000, 40_000, 120_000]);
+  const chaosMs = chance.pick(limits.chaosMs);
   const hasLarge = chance.bool(0.12);
   const categories = chance.pick([1, 1, 1, 2, 3]);
   const ops: Op[] = [];
@@ -249,7 +275,7 @@ export function createScenario(seed: number): Scenario {
   const absent = new Set(
     WEIGHTS.map(([type]) => type).filter((type) => type !== 'publish' && chance.bool(0.35)),
   );
-  for (let left = chance.int(6, 36); left > 0; left--) {
+  for (let left = chance.int(...limits.ops); left > 0; left--) {
     const type = pickType(chance);
     if (!absent.has(type)) ops.push(op(type));
   }

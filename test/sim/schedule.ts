@@ -10,7 +10,7 @@ export interface Schedule {
   /** Lets promises run, no time pass. */
   settle(): Promise<void>;
   /** Tasks run so far. */
-  readonly steps: number;
+  steps(): number;
 }
 
 interface Entry {
@@ -85,8 +85,6 @@ export function createSchedule(startMs: number, maxSteps: number): Schedule {
       now = until;
     },
     settle: turn,
-    get steps() {
-      return steps;
-    },
+    steps: () => steps,
   };
 }

@@ -25,9 +25,7 @@ export function createTabSet(chance: Chance): TabSet {
   return {
     open: (process) =>
       hub.open({
-        get isAlive() {
-          return process.isAlive;
-        },
+        isAlive: process.isAlive,
         whenGranted: (callback) => void process.after(chance.int(0, 2), callback),
         whenDelivered: (callback) => void process.after(1, callback),
         onEnd: process.onEnd,

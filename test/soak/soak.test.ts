@@ -74,7 +74,7 @@ function hostility(random: Random): RelayFaults {
       everyMs: 10,
       frames: ({ subscriptions }) => {
         junkCounts.sent += 10;
-        const subscription = subscriptions[0] ?? 'none';
+        const [subscription = 'none'] = subscriptions();
         return Array.from({ length: 10 }, () =>
           random.pick([
             () => '}{ no frame',
@@ -101,7 +101,7 @@ function heap(): number {
 /** Sockets and other handles of this process, those of the hostile relay left out: it is hung up on now and then. */
 function handles(hostile: RunningRelay): number {
   const all = process.getActiveResourcesInfo().filter((type) => type.includes('TCP'));
-  return all.length - 2 * hostile.relay.connections;
+  return all.length - 2 * hostile.relay.connections();
 }
 
 test(
@@ -196,7 +196,7 @@ test(
         )
         .toEqual(CATEGORIES.map(() => 'the newest'));
       await expect
-        .poll(() => honest.every((one) => one.relay.connections === DEVICES), {
+        .poll(() => honest.every((one) => one.relay.connections() === DEVICES), {
           timeout: 90_000,
           interval: 250,
         })

@@ -50,9 +50,7 @@ export function createMemoryTabs(connect: OpenSocket): TabFactory {
 
     const inATurn = (callback: () => void): void => void setImmediate(guard(callback));
     const { hold, join } = hub.open({
-      get isAlive() {
-        return isAlive;
-      },
+      isAlive: () => isAlive,
       whenGranted: inATurn,
       whenDelivered: inATurn,
       onEnd: (end) => void ends.add(end),
@@ -90,9 +88,7 @@ export function createMemoryTabs(connect: OpenSocket): TabFactory {
         return {
           send: guard((text: string) => socket.send(text)),
           ping: guard(() => socket.ping?.()),
-          get bufferedAmount() {
-            return socket.bufferedAmount;
-          },
+          bufferedAmount: () => socket.bufferedAmount(),
           close: () => {
             ends.delete(close);
             close();

@@ -3,7 +3,7 @@
 import type { Tabs } from '../../src/tabs/tabs.ts';
 
 export interface TabLife {
-  readonly isAlive: boolean;
+  isAlive(): boolean;
   /** Runs it in this tab, if it still lives, after the time that a lock takes. */
   whenGranted(callback: () => void): void;
   /** The same for a message. Always the same time: a channel keeps the order of one sender. */
@@ -41,7 +41,7 @@ export function createTabHub(copyOf: (message: unknown) => unknown = structuredC
   return {
     open: (life) => ({
       hold: (name, onHeld) => {
-        if (!life.isAlive) return () => undefined;
+        if (!life.isAlive()) return () => undefined;
         const request = { onHeld, life };
         const queue = locks.get(name) ?? [];
         locks.set(name, queue);
@@ -64,7 +64,7 @@ export function createTabHub(copyOf: (message: unknown) => unknown = structuredC
         life.onEnd(close);
         return {
           post: (message) => {
-            if (!life.isAlive) return;
+            if (!life.isAlive()) return;
             for (const other of members) {
               if (other === member) continue;
               const copy = copyOf(message);

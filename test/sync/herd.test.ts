@@ -33,17 +33,17 @@ test.each([1, 2, 3, 4, 5])(
     );
     for (const engine of engines) engine.subscribe(['settings'], () => undefined);
     await clock.advance(60_000);
-    expect(relay.connections).toBe(ENGINES);
+    expect(relay.connections()).toBe(ENGINES);
 
     relay.misbehave({ refuseConnections: true });
     relay.disconnectAll();
     const goneAt = clock.now();
     await clock.advance(OUTAGE_MS);
-    expect(relay.connections).toBe(0);
+    expect(relay.connections()).toBe(0);
     relay.behave();
     const backAt = clock.now();
     await clock.advance(90_000);
-    expect(relay.connections).toBe(ENGINES);
+    expect(relay.connections()).toBe(ENGINES);
 
     const byTenth = new Map<number, number>();
     for (const at of attempts.filter((time) => time >= backAt))

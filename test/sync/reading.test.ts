@@ -252,9 +252,9 @@ describe('subscribe', () => {
     const { url, relay: on } = await relay();
     const laptop = device([url]);
     const stops = ['a', 'b', 'c'].map((category) => laptop.subscribe([category, 'a'], () => undefined));
-    await vi.waitFor(() => expect(on.subscriptions).toBe(1));
+    await vi.waitFor(() => expect(on.subscriptions()).toBe(1));
     for (const stop of stops) stop();
-    await vi.waitFor(() => expect(on.subscriptions).toBe(0));
+    await vi.waitFor(() => expect(on.subscriptions()).toBe(0));
   });
 });
 

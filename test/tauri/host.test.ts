@@ -79,7 +79,7 @@ describe('calls', () => {
     expect(await second.calls.fetch('ui-settings')).toBeNull();
     expect(hosts(app)).toEqual(['main']);
     // The phone's, and the one of both windows.
-    expect(relay.connections).toBe(2);
+    expect(relay.connections()).toBe(2);
   });
 
   test('of Rust code are carried out too, and its windows hear of what it wrote', async () => {
@@ -391,12 +391,12 @@ describe('a hand-over', () => {
     const { app, relay } = setUp();
     const main = app.window('main');
     await main.calls.getStatus();
-    await vi.waitFor(() => expect(relay.connections).toBe(2));
+    await vi.waitFor(() => expect(relay.connections()).toBe(2));
     // As a window of another storage partition would, whose locks are others.
     const stranger = app.ipc('stranger');
     const grant = await stranger.invoke('engine_attach', { channel: stranger.channel(() => undefined) });
     expect(grant).toMatchObject({ generation: 2 });
-    await vi.waitFor(() => expect(relay.connections).toBe(1));
+    await vi.waitFor(() => expect(relay.connections()).toBe(1));
   });
 });
 

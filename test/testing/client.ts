@@ -37,7 +37,7 @@ export const openWebSocket: OpenSocket = (url, handlers) => {
   socket.on('error', () => {});
   socket.on('close', (_code, reason) => handlers.onClose(reason.toString()));
   return {
-    bufferedAmount: 0,
+    bufferedAmount: () => 0,
     send: (text) => socket.send(text),
     ping: () => socket.ping(),
     close: () => socket.close(),

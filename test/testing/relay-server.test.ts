@@ -62,7 +62,7 @@ test('comes back on its port with what it stored, in the middle of a publish', a
   expect(again.url).toBe(url);
   const second = await connect(openWebSocket, url);
   expect((await second.ask('EVENT', event))[3]).toMatch(/^duplicate: /);
-  expect(relay.connections).toBe(1);
+  expect(relay.connections()).toBe(1);
 });
 
 test('rejects where the port is taken, and closes more than once', async () => {
@@ -117,7 +117,7 @@ test('lets nobody in who was still connecting when it closed', async () => {
   await clock.advance(100);
   expect(await refusal).toMatch(/^Error: Cannot connect/);
   await closing;
-  expect(relay.connections).toBe(0);
+  expect(relay.connections()).toBe(0);
 });
 
 test('does not answer a ping while it is silent', async () => {

@@ -146,10 +146,10 @@ test('with no relay it works, says so, and keeps what was changed', async () => 
 
 test('two windows share one engine, and the second takes over when the first is closed', async () => {
   const { laptop, phone } = await pair();
-  expect(relay.relay.connections).toBe(2);
+  expect(relay.relay.connections()).toBe(2);
   await laptop.openWindow('second');
   await expect.poll(() => laptop.status(), WAIT).toBe('Up to date');
-  expect(relay.relay.connections).toBe(2);
+  expect(relay.relay.connections()).toBe(2);
   await laptop.setTheme('dark');
   await expect.poll(() => phone.theme(), WAIT).toBe('dark');
   await laptop.goTo('main');
@@ -170,7 +170,7 @@ test('two windows share one engine, and the second takes over when the first is 
   await expect.poll(() => laptop.theme(), WAIT).toBe('light');
   await laptop.setTheme('system');
   await expect.poll(() => phone.theme(), WAIT).toBe('system');
-  expect(relay.relay.connections).toBe(2);
+  expect(relay.relay.connections()).toBe(2);
 });
 
 test('reloads of the hosting window in mid-publish lose no call and no write', async () => {
@@ -229,7 +229,7 @@ test('a hosting window that goes to another page in mid-publish loses nothing, a
   expect(await phone.invoke('sync_all', { categories })).toMatchObject(
     categories.map((payload) => ({ payload })),
   );
-  expect(relay.relay.connections).toBe(2);
+  expect(relay.relay.connections()).toBe(2);
 });
 
 test('what Rust publishes reaches the other device and every window, and Rust hears of what that one does', async () => {
