@@ -1,99 +1,37 @@
-/** A device of the user: its disk, its processes, and the app that calls the engine and checks what it is told. */
+/** A device of the user: its disk, its processes, its signer, and what happens to them. */
 
-import { createHash } from 'node:crypto';
 import { isNostrSyncError } from '../../src/errors.ts';
-import { createNostrSync, type NostrSync } from '../../src/node.ts';
-import type { EventTemplate, NostrEvent } from '../../src/protocol/event.ts';
-import type { Signer } from '../../src/signer/signer.ts';
-import type { FetchResult } from '../../src/sync/events.ts';
-import { createChance, type Chance } from './chance.ts';
-import type { Cipher } from './cipher.ts';
+import { createNostrSync } from '../../src/node.ts';
+import { zlibCompression } from '../support/zlib-compression.ts';
+import { createApp, type App, type Tab } from './app.ts';
+import { createChance } from './chance.ts';
 import { createDisk, type CrashMode, type Disk } from './disk.ts';
-import { createMachine, never, startProcess, type Process } from './machine.ts';
-import type { Network } from './network.ts';
-import {
-  MARKER,
-  order,
-  owedTo,
-  unprovenOn,
-  type Call,
-  type Oracle,
-  type Signed,
-  type Told,
-} from './oracle.ts';
-import type { Stage } from '../../src/sync/record.ts';
+import { createMachine, startProcess, type Process } from './machine.ts';
 import {
   LARGEST_PAYLOAD_BYTES,
+  type AppOp,
   type CrashPoint,
   type DeviceConfig,
-  type Op,
+  type DeviceOp,
   type SignerFault,
 } from './scenario.ts';
-import type { Schedule } from './schedule.ts';
-import { zlibCompression } from '../support/zlib-compression.ts';
+import { createSigner, type SignerPorts } from './signer.ts';
 import { createTabSet } from './tabs.ts';
-
-export interface World {
-  readonly seed: number;
-  readonly schedule: Schedule;
-  readonly cipher: Cipher;
-  readonly network: Network;
-  readonly oracle: Oracle;
-  readonly urls: readonly string[];
-  readonly categories: readonly string[];
-  count(what: string): void;
-  /** Part of what two runs of one history must have in common. */
-  trace(...what: readonly (string | number)[]): void;
-}
-
-/** One run of the engine. */
-interface Tab {
-  readonly process: Process;
-  readonly sync: NostrSync;
-  readonly told: Told;
-  /** Relays by what the app asked for. */
-  readonly relays: Set<string>;
-  signer: { isCleared: boolean } | undefined;
-  /** Ids that this process has signed, and that `poll` has given it. */
-  readonly written: Set<string>;
-  readonly polled: Set<string>;
-  /** Since when it can read, in ms. */
-  readyAt: number;
-  readonly subscriptions: { readonly via: string; readonly stop: () => void }[];
-  /** How far the app was told that a write has come, by its id. */
-  readonly stages: Map<string, Stage>;
-  /** How many changes of its relays are under way. */
-  changes: number;
-  /** Whether a `flush` that was called has not ended. */
-  isFlushing: boolean;
-  wake: () => void;
-  calls: number;
-  isClosed: boolean;
-}
+import type { World } from './world.ts';
 
 export interface Device {
   readonly name: string;
   readonly config: DeviceConfig;
   readonly disk: Disk;
+  readonly app: App;
   isDestroyed(): boolean;
   start(): void;
-  perform(op: Extract<Op, { readonly device: number }>): void;
+  perform(op: AppOp | DeviceOp): void;
   onSend(process: Process): void;
   onReceive(process: Process, frame: string): void;
   crash(mode: CrashMode): void;
   /** Awake, with a healthy disk and signer, the right time, all relays, all tabs and a signer in each. */
   heal(): void;
-  /** Asks the relays for everything, and checks what comes. */
-  look(): void;
-  /** Reads a category in every tab, and says where that is not the head. */
-  read(category: string, onWrong: (message: string) => void): void;
-  /** The same on a device that reaches no relay. */
-  readLocally(category: string): void;
-  /** Calls `flush` in every tab, and says later where it has not ended though nothing is owed. */
-  flush(): void;
-  checkFlushed(): Promise<void>;
-  /** Whether the app was told of the head of a category. */
-  checkTold(category: string): void;
   /** Calls of the app that have had no answer, `close` among them; `flush` apart, which may wait for ever. */
   unanswered(): number;
   /** Closes every engine, and checks that nothing of it is left. */
@@ -101,54 +39,21 @@ export interface Device {
   checkBounds(): void;
 }
 
-/** Text that hardly compresses: made once, and cut at few places, so that values share most of their pieces. */
-let noise = '';
-
-function filler(chars: number, chance: Chance): string {
-  if (chars <= 0) return '';
-  if (noise === '') {
-    let digest = Buffer.from('noise');
-    const parts: string[] = [];
-    for (let i = 0; i < LARGEST_PAYLOAD_BYTES / 40; i++) {
-      digest = createHash('sha256').update(digest).digest();
-      parts.push(digest.toString('base64url'));
-    }
-    noise = parts.join('');
-  }
-  const at = chance.bool(0.7) ? 0 : chance.int(0, 3) * 5_000;
-  return noise.slice(at).concat(noise.slice(0, at)).slice(0, chars);
-}
-
-/** Errors that need no fault of the store or the signer. What else they need is looked at where they come from. */
-const POSSIBLE = new Set([
-  'SIGNER_NOT_SET',
-  'NO_RELAYS_ACCEPTED',
-  'NO_RELAYS_REACHABLE',
-  'CLOCK_SKEW',
-  'AbortError',
-]);
-
 const MAX_TIMERS_PER_PAIR = 6;
-/** How long the app may wait for what has come, in ms: a signer is slow. */
-const TELLING_MS = 30_000;
 
 export function createDevice(name: string, config: DeviceConfig, world: World): Device {
-  const { schedule, oracle, cipher, count } = world;
-  const chance: Chance = createChance(world.seed, name);
+  const { schedule, oracle, count } = world;
+  const chance = createChance(world.seed, name);
   const machine = createMachine(name, config.skewMs, schedule);
   let tabSet = createTabSet(chance);
   let tabs: Tab[] = [];
   let isDestroyed = false;
   let signerFault: SignerFault | 'none' = 'none';
   const hadFaults = { signer: false, store: false };
-  /** Categories in which a write was refused by all: what was before it is the head again, and news once more. */
-  const withdrawnIn = new Set<string>();
-  let armed: Extract<Op, { readonly type: 'crash' }> | undefined;
+  let armed: Extract<DeviceOp, { readonly type: 'crash' }> | undefined;
   let backup: Map<string, string> | undefined;
   let lastEoseAt = -1;
   let runs = 0;
-  let payloads = 0;
-  let subscriptions = 0;
   /** Engines that are being closed. */
   const closing = new Set<Tab>();
 
@@ -163,6 +68,18 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     onPoint: (point, process) => reach(point, process),
     count,
   });
+
+  const app = createApp({
+    ...{ name, config, world, chance, disk, machine, hadFaults },
+    tabs: () => tabs,
+    createSigner: (tab, state) => createSigner(signerPorts, tab.process, state, tab.written),
+    lastEoseAt: () => lastEoseAt,
+  });
+  const signerPorts: SignerPorts = {
+    ...{ name, world, chance, signerMs: config.signerMs },
+    fault: () => signerFault,
+    onCall: (process) => reach('sign', process),
+  };
 
   // Crashes
 
@@ -217,7 +134,6 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     const run = ++runs;
     const process = startProcess(machine, schedule);
     const entropy = createChance(world.seed, name, 'entropy', run);
-    const told: Told = { device: name, updated: new Map(), shown: new Map() };
     let wake = (): void => undefined;
     const sync = createNostrSync({
       relays: world.urls,
@@ -225,7 +141,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       clock: process.clock,
       randomBytes: (length) => entropy.bytes(length),
       openSocket: world.network.openSocket(process),
-      verifier: cipher.verifier,
+      verifier: world.cipher.verifier,
       compression: zlibCompression,
       maxPayloadSize: LARGEST_PAYLOAD_BYTES,
       tabs: tabSet.open(process),
@@ -236,452 +152,10 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         };
       },
     });
-    const tab: Tab = {
-      process,
-      sync,
-      told,
-      relays: new Set(world.urls),
-      signer: undefined,
-      written: new Set(),
-      polled: new Set(),
-      readyAt: Infinity,
-      subscriptions: [],
-      stages: new Map(),
-      changes: 0,
-      isFlushing: false,
-      wake: () => wake(),
-      calls: 0,
-      isClosed: false,
-    };
-    tabs.push(tab);
-    sync.on('updated', (result) => {
-      count('told: updated');
-      oracle.told(told, 'updated', result, true);
-      if (tab.written.has(result.eventId) && !withdrawnIn.has(result.category))
-        oracle.violate(
-          'I9',
-          `${name}: "updated" tells of ${result.eventId.slice(0, 8)}, written by this process`,
-        );
-    });
-    sync.on('conflict', (conflict) => {
-      count('sometimes: conflict');
-      world.trace(name, 'conflict', conflict.mine.eventId, conflict.theirs.eventId);
-      oracle.conflict(told, conflict);
-    });
-    sync.on('delivery', (report) => {
-      oracle.delivery(name, report);
-      tab.stages.set(report.eventId, report.stage);
-    });
-    sync.on('error', (error) => {
-      count(`told: error ${error.code}`);
-      world.trace(name, 'error', error.code, error.message);
-      if (!hasCause(tab, error.code)) oracle.violate('I7', `${name}: told of ${String(error)}`);
-      if (`${error.message}${JSON.stringify(error.details)}`.includes(MARKER))
-        oracle.violate('I13', `${name}: an error quotes a payload`);
-    });
-    setSigner(tab);
+    tabs.push(app.open(process, sync, () => wake()));
   }
 
-  // The signer
-
-  function createSigner({ process, written }: Tab, state: { isCleared: boolean }): Signer {
-    const work = <T>(what: string, honest: () => Promise<T>, lie: () => Promise<T>): Promise<T> => {
-      if (!process.isAlive()) return never();
-      if (state.isCleared) oracle.violate('I15', `${name}: ${what} after the signer was cleared`);
-      reach('sign', process);
-      if (!process.isAlive()) return never();
-      const fault = signerFault;
-      if (fault !== 'none') count(`fault: signer ${fault}`);
-      if (fault === 'hang') return never();
-      const delayMs = fault === 'slow' ? 20_000 : chance.int(0, config.signerMs);
-      return new Promise((resolve, reject) => {
-        const act = (): void => {
-          if (fault === 'throw') reject(new Error(`the signer refuses: ${MARKER}`));
-          else (fault === 'lie' ? lie() : honest()).then(resolve, reject);
-        };
-        if (delayMs === 0) act();
-        else process.after(delayMs, act);
-      });
-    };
-    const lieAboutEvent = async (template: EventTemplate): Promise<NostrEvent> =>
-      chance.bool(0.5)
-        ? cipher.stranger.sign(template)
-        : { ...(await cipher.user.sign({ ...template, content: 'other' })), content: template.content };
-    return {
-      getPublicKey: () =>
-        work(
-          'getPublicKey',
-          async () => cipher.user.pubkey,
-          async () => cipher.user.pubkey,
-        ),
-      signEvent: (template) =>
-        work(
-          'signEvent',
-          async () => {
-            const event = await cipher.user.sign(template);
-            oracle.onSign(name, event);
-            written.add(event.id);
-            return event;
-          },
-          () => lieAboutEvent(template),
-        ),
-      nip44: {
-        encrypt: (_peer, plaintext) =>
-          work(
-            'encrypt',
-            async () => {
-              const content = await cipher.user.encrypt(plaintext);
-              oracle.onEncrypt(plaintext, content);
-              return content;
-            },
-            async () => plaintext,
-          ),
-        decrypt: (_peer, ciphertext) =>
-          work(
-            'decrypt',
-            () => cipher.user.decrypt(ciphertext),
-            async () => 'not JSON',
-          ),
-      },
-      wipe: () => {
-        state.isCleared = true;
-      },
-    };
-  }
-
-  function setSigner(tab: Tab): void {
-    const state = { isCleared: false };
-    tab.signer = state;
-    tab.readyAt = Infinity;
-    // It may fail with the store or the signer; the next call tries again.
-    follow(
-      tab,
-      'setSigner',
-      tab.sync.setSigner(createSigner(tab, state)),
-      () => {
-        if (tab.signer === state) tab.readyAt = schedule.now();
-      },
-      () => undefined,
-    );
-  }
-
-  // Calls of the app
-
-  /** Whether anything has happened that can make the engine fail like this. */
-  function hasCause({ isClosed }: Tab, code: string): boolean {
-    switch (code) {
-      case 'STORE_FAILED':
-        return hadFaults.store;
-      case 'SIGNING_FAILED':
-      case 'ENCRYPTION_FAILED':
-      case 'UNDECODABLE':
-        // All values are good: only a signer that lies makes one unreadable.
-        return hadFaults.signer;
-      case 'INCOMPLETE':
-        return oracle.pieces.size > 0;
-      case 'CLOSED':
-        return isClosed;
-      default:
-        return POSSIBLE.has(code);
-    }
-  }
-
-  /** Follows a call to its end, in a process that lives that long. */
-  function follow<T>(
-    tab: Tab,
-    what: string,
-    call: Promise<T>,
-    onResult: (result: T) => void,
-    onError: (code: string) => void,
-  ): void {
-    tab.calls++;
-    const settled = (act: () => void): void => {
-      tab.calls--;
-      if (tab.process.isAlive()) act();
-    };
-    call.then(
-      (result) =>
-        settled(() => {
-          world.trace(name, what, 'resolved');
-          onResult(result);
-        }),
-      (error: unknown) =>
-        settled(() => {
-          const isKnown = isNostrSyncError(error) || (error instanceof Error && error.name === 'AbortError');
-          const code = isNostrSyncError(error) ? error.code : (error as Error).name;
-          world.trace(name, what, code);
-          count(`${what}: ${code}`);
-          if (!isKnown || !hasCause(tab, code))
-            oracle.violate('I7', `${name}: ${what} rejected with ${String(error)}`);
-          if (error instanceof Error && error.message.includes(MARKER))
-            oracle.violate('I13', `${name}: the error of ${what} quotes a payload`);
-          onError(code);
-        }),
-    );
-  }
-
-  function remove(tab: Tab, category: string): void {
-    const call = oracle.call(tab.told, category, 'null');
-    settleWrite(tab, 'remove', call, tab.sync.remove(category, { waitFor: 'saved' }));
-  }
-
-  function publish(tab: Tab, category: string, op: Extract<Op, { readonly type: 'publish' }>): void {
-    const start = op.isSame ? `${MARKER} same` : `${MARKER} ${name} ${++payloads}`;
-    const payload = `${start} ${filler(op.size - start.length - 3, chance)}`;
-    const call = oracle.call(tab.told, category, JSON.stringify(payload));
-    const aborting = op.abortMs === undefined ? undefined : new AbortController();
-    if (op.abortMs !== undefined) tab.process.after(op.abortMs, () => aborting?.abort());
-    const expiration =
-      op.expirationS === undefined ? undefined : Math.floor(tab.process.clock.now() / 1000) + op.expirationS;
-    if (op.size > 30_000) count('write: large');
-    settleWrite(
-      tab,
-      'publish',
-      call,
-      tab.sync.publish(category, payload, {
-        waitFor: op.waitFor,
-        ...(aborting !== undefined && { signal: aborting.signal }),
-        ...(expiration !== undefined && { expiration }),
-      }),
-    );
-  }
-
-  function settleWrite(tab: Tab, what: string, call: Call, promise: ReturnType<NostrSync['publish']>): void {
-    count(`call: ${what}`);
-    follow(
-      tab,
-      what,
-      promise,
-      (receipt) => {
-        count(`receipt: ${receipt.stage}`);
-        if (receipt.supersededBy !== undefined) count('sometimes: receipt superseded');
-        tab.stages.set(receipt.supersededBy ?? receipt.eventId, receipt.stage);
-        oracle.resolved(call, receipt);
-      },
-      (code) => {
-        oracle.rejected(call, code);
-        if (code === 'NO_RELAYS_ACCEPTED') withdrawnIn.add(call.category);
-      },
-    );
-  }
-
-  const clockS = (): number => Math.floor((schedule.now() + machine.skewMs) / 1000);
-
-  /** Whether it was removed, or has ended by this device's clock. */
-  function isGone(entry: Signed | undefined): boolean {
-    const tags = new Map(entry?.event.tags.map(([first, value]) => [first, value]));
-    return tags.has('deleted') || Number(tags.get('expiration') ?? Infinity) <= clockS();
-  }
-
-  /** What the device has of a category before a call that reads, and so what this may say of it. */
-  function expect(
-    tab: Tab,
-    how: string,
-    category: string,
-  ): { readonly isKnown: boolean; check(result: FetchResult | null): void } {
-    const before = oracle.headOn(name, category);
-    const wasGone = isGone(before);
-    const { skewMs } = machine;
-    const calledAt = schedule.now();
-    const wrong = (what: string): void => oracle.violate('I17', `${name}: ${how} of ${category} ${what}`);
-    const check = (result: FetchResult | null): void => {
-      const now = oracle.headOn(name, category);
-      const isUnsure =
-        hadFaults.signer ||
-        hadFaults.store ||
-        before === undefined ||
-        before.isVoid ||
-        // While its pieces are on their way the last whole value is shown, or none.
-        [before, now].some((one) => one?.device !== name && one?.isInPieces === true);
-      if (result !== null) {
-        const entry = oracle.told(tab.told, how, result, false);
-        if (entry === undefined) return;
-        if (!isUnsure && order(entry.event, before.event) < 0)
-          oracle.violate('I3', `${name}: ${how} of ${category} went back behind what the device had`);
-        if (result.source === 'relay' && lastEoseAt < calledAt) wrong('is of a relay, and none had answered');
-        if (how === 'poll') return;
-        if (result.deleted === true) wrong('gave what was removed');
-        // Unless the clock was set meanwhile.
-        if (entry === before && wasGone && machine.skewMs === skewMs) wrong('gave what had ended');
-        return;
-      }
-      // Removed or ended here before, meanwhile or by now is absent, whatever relays say.
-      const wasAbsent = wasGone || isGone(now) || oracle.endArrivedAt(name, category) >= calledAt;
-      if (how === 'fetch' && lastEoseAt < calledAt && before === undefined && !wasAbsent)
-        wrong('said "absent" and no relay had answered');
-      if (!isUnsure && !wasAbsent) wrong('said "absent" and the device has a value');
-    };
-    return { isKnown: before !== undefined && !before.isVoid, check };
-  }
-
-  /** Whether a call that reads may fail like this. */
-  function checkReadError(how: string, code: string, isKnown: boolean): void {
-    if (code === 'NO_RELAYS_REACHABLE') {
-      count('sometimes: unknown');
-      if (isKnown) oracle.violate('I17', `${name}: ${how} said "unknown" and the device has a value`);
-    }
-    const isUnreadable = code === 'UNDECODABLE' || code === 'INCOMPLETE';
-    if (isUnreadable && how !== 'fetch')
-      oracle.violate('I17', `${name}: ${how} fails for a value that cannot be read`);
-  }
-
-  function fetch(tab: Tab, category: string): void {
-    const { isKnown, check } = expect(tab, 'fetch', category);
-    count('call: fetch');
-    follow(
-      tab,
-      'fetch',
-      tab.sync.fetch(category),
-      (result) => {
-        if (result === null) count('sometimes: fetch null');
-        check(result);
-      },
-      (code) => checkReadError('fetch', code, isKnown),
-    );
-  }
-
-  function readAll(tab: Tab, how: 'syncAll' | 'poll'): void {
-    const expected = new Map(world.categories.map((category) => [category, expect(tab, how, category)]));
-    count(`call: ${how}`);
-    follow(
-      tab,
-      how,
-      tab.sync[how](world.categories),
-      (results) => {
-        for (const result of results) {
-          expected.get(result.category)!.check(result);
-          expected.delete(result.category);
-          if (how === 'poll') checkNews(tab, result.category, result.eventId);
-        }
-        // Whatever `syncAll` does not give is absent.
-        if (how === 'syncAll') for (const { check } of expected.values()) check(null);
-      },
-      (code) =>
-        checkReadError(
-          how,
-          code,
-          [...expected.values()].some(({ isKnown }) => isKnown),
-        ),
-    );
-  }
-
-  /** What `poll` gives was neither given before in this process, nor written by it. */
-  function checkNews({ polled, written }: Tab, category: string, id: string): void {
-    if ((polled.has(id) || written.has(id)) && !withdrawnIn.has(category))
-      oracle.violate('I9', `${name}: poll gave ${id.slice(0, 8)}, which is no news`);
-    polled.add(id);
-  }
-
-  function subscribe(tab: Tab): void {
-    count('call: subscribe');
-    const via = `subscription ${++subscriptions}`;
-    const stop = tab.sync.subscribe(world.categories, (result) => {
-      count('told: subscription');
-      oracle.told(tab.told, via, result, true);
-    });
-    tab.subscriptions.push({ via, stop });
-  }
-
-  /** How many pairs of a category and a relay the records on the medium owe; `undefined` where nobody can say. */
-  function owedBy(tab: Tab): number | undefined {
-    // Which relays a tab has, another may have changed, or it does just now.
-    if (config.tabs > 1 || tab.changes > 0 || hadFaults.store || disk.isBusy()) return undefined;
-    let owed = 0;
-    for (const category of world.categories) {
-      const raw = disk.durable.get(`head/${cipher.user.pubkey}/default/${category}/v1`);
-      const pairs = raw === undefined ? 0 : owedTo(raw, [...tab.relays]);
-      if (pairs === undefined) return undefined;
-      owed += pairs;
-    }
-    return owed;
-  }
-
-  function status(tab: Tab): void {
-    follow(
-      tab,
-      'status',
-      tab.sync.getStatus(),
-      ({ outboxDepth, connectedRelayCount }) => {
-        // Tabs have the relays of one among them; and a change that is under way may be done between here and there.
-        if (config.tabs === 1 && tab.changes === 0) {
-          count('sometimes: connections compared');
-          const sockets = world.network.openSocketsOf(tab.process);
-          if (connectedRelayCount !== sockets)
-            oracle.violate(
-              'I12',
-              `${name}: ${connectedRelayCount} relays are connected, and ${sockets} sockets open`,
-            );
-        }
-        const owed = owedBy(tab);
-        if (owed === undefined) return;
-        count('sometimes: depth compared');
-        if (owed !== outboxDepth)
-          oracle.violate('I12', `${name}: the outbox says ${outboxDepth} and the records say ${owed}`);
-      },
-      () => undefined,
-    );
-  }
-
-  function flush(tab: Tab): void {
-    if (tab.isFlushing) return;
-    tab.isFlushing = true;
-    const end = (): void => {
-      tab.isFlushing = false;
-    };
-    const done = (): void => {
-      end();
-      const owed = owedBy(tab) ?? 0;
-      if (owed > 0) oracle.violate('I12', `${name}: flush is done, and ${owed} pairs are owed`);
-    };
-    follow(tab, 'flush', tab.sync.flush(), done, end);
-  }
-
-  /** Once nothing comes any more: what is listened to was told of the head, unless this process wrote that itself. */
-  function checkTold(category: string): void {
-    const head = oracle.headOn(name, category);
-    const arrivedAt = oracle.arrivedAt(name, category);
-    const isUnsure = hadFaults.signer || hadFaults.store || schedule.now() - arrivedAt < TELLING_MS;
-    if (head === undefined || isGone(head) || isUnsure) return;
-    const raw = disk.durable.get(`head/${cipher.user.pubkey}/default/${category}/v1`);
-    for (const { told, readyAt, subscriptions: listening, written, stages, relays } of tabs) {
-      if (written.has(head.event.id)) {
-        const isEverywhere = raw !== undefined && unprovenOn(raw, [...relays], () => false) === undefined;
-        if (isEverywhere) count('sometimes: stage compared');
-        const stage = stages.get(head.event.id);
-        if (isEverywhere && stage !== 'replicated')
-          oracle.violate(
-            'I12',
-            `${name}: ${head.event.id.slice(0, 8)} is everywhere, and was told as ${stage}`,
-          );
-        continue;
-      }
-      const vias = listening.map(({ via }) => via);
-      // What came before it could read is told by the next call alone.
-      if (head.device !== name && arrivedAt > readyAt) vias.push('updated');
-      for (const via of vias) {
-        count('sometimes: telling compared');
-        if (told.updated.get(`${via} ${category}`)?.entry !== head)
-          oracle.violate('I17', `${name}: ${via} was not told of ${head.event.id.slice(0, 8)}`);
-      }
-    }
-  }
-
-  /** A conflict is told by the process that learnt of it, once it is awake and can read both sides. */
-  function checkLosses(): void {
-    const losses = oracle.losses(name);
-    if (hadFaults.signer || hadFaults.store || !isRunning()) losses.clear();
-    const canRead = tabs.every(({ signer, readyAt }) => signer !== undefined && readyAt <= schedule.now());
-    for (const [id, loss] of losses) {
-      // Its pieces may be on no relay yet.
-      const isIncomplete = oracle.headOn(name, loss.entry.category)?.isInPieces === true;
-      if (machine.isAsleep() || !canRead || isIncomplete) loss.since = schedule.now();
-      if (schedule.now() - loss.since < TELLING_MS) continue;
-      losses.delete(id);
-      oracle.violate('I2', `${name}: ${id.slice(0, 8)} was overwritten unseen, and no conflict tells of it`);
-    }
-  }
-
-  function perform(op: Extract<Op, { readonly device: number }>): void {
+  function perform(op: AppOp | DeviceOp): void {
     switch (op.type) {
       case 'restore':
         return restore();
@@ -719,39 +193,6 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     const tab = tabs.length === 0 ? undefined : chance.pick(tabs);
     if (tab === undefined || machine.isAsleep() || tab.isClosed) return;
     switch (op.type) {
-      case 'publish':
-        for (let i = 0; i < op.times; i++) publish(tab, world.categories[op.category]!, op);
-        return;
-      case 'remove':
-        return remove(tab, world.categories[op.category]!);
-      case 'fetch':
-        return fetch(tab, world.categories[op.category]!);
-      case 'syncAll':
-      case 'poll':
-        return readAll(tab, op.type);
-      case 'subscribe':
-        return subscribe(tab);
-      case 'unsubscribe':
-        return tab.subscriptions.pop()?.stop();
-      case 'status':
-        flush(tab);
-        return status(tab);
-      case 'addRelay':
-      case 'removeRelay':
-        return changeRelay(tab, op.type, world.urls[op.relay]!);
-      case 'setSigner':
-        return setSigner(tab);
-      case 'clearSigner':
-        count('call: clearSigner');
-        if (tab.signer !== undefined) tab.signer.isCleared = true;
-        tab.signer = undefined;
-        return follow(
-          tab,
-          'clearSigner',
-          tab.sync.clearSigner(),
-          () => undefined,
-          () => undefined,
-        );
       case 'wake':
         return tab.wake();
       case 'sleep':
@@ -771,19 +212,9 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         count('call: close');
         void close().then(() => void schedule.after(op.restartMs, start));
         return;
+      default:
+        return app.perform(tab, op);
     }
-  }
-
-  function changeRelay(tab: Tab, how: 'addRelay' | 'removeRelay', url: string): void {
-    count(`call: ${how}`);
-    tab.changes += 1;
-    const end = (): void => {
-      tab.changes -= 1;
-    };
-    // The last call counts, whichever resolves last.
-    if (how === 'addRelay') tab.relays.add(url);
-    else tab.relays.delete(url);
-    follow(tab, how, tab.sync[how](url), end, end);
   }
 
   function restore(): void {
@@ -835,6 +266,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     name,
     config,
     disk,
+    app,
     isDestroyed: () => isDestroyed,
     start,
     perform,
@@ -855,77 +287,15 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       start();
       while (tabs.length < config.tabs) openTab();
       for (const tab of tabs) {
-        setSigner(tab);
-        for (const url of world.urls) changeRelay(tab, 'addRelay', url);
+        app.heal(tab);
         tab.wake();
       }
     },
-    look: () => {
-      for (const tab of tabs) {
-        readAll(tab, 'syncAll');
-        status(tab);
-      }
-    },
-    read: (category, onWrong) => {
-      const head = oracle.headOn(name, category);
-      for (const tab of tabs) {
-        follow(
-          tab,
-          'last fetch',
-          tab.sync.fetch(category),
-          (result) => {
-            if (result === null) return;
-            oracle.told(tab.told, 'last fetch', result, false);
-            if (result.eventId !== head?.event.id)
-              onWrong(`${name}: ${category} reads as ${result.eventId.slice(0, 8)}, and the head is another`);
-          },
-          (code) => onWrong(`${name}: ${category} cannot be read: ${code}`),
-        );
-      }
-    },
-    readLocally: (category) => {
-      const head = oracle.headOn(name, category);
-      const wasGone = isGone(head);
-      const tab = tabs[0]!;
-      follow(
-        tab,
-        'fetch offline',
-        tab.sync.fetch(category),
-        (result) => {
-          if (result !== null) oracle.told(tab.told, 'fetch offline', result, false);
-          // A hostile relay that goes on may have shown something newer meanwhile.
-          const heads = [head, oracle.headOn(name, category)];
-          const isRight =
-            result === null
-              ? heads.some((one) => one === undefined || isGone(one))
-              : heads.some((one) => one?.event.id === result.eventId && !(wasGone && one === head));
-          if (!isRight) oracle.violate('I1', `${name}: after the restart ${category} is not what it was`);
-        },
-        (code) => {
-          if (code !== 'NO_RELAYS_REACHABLE' || head !== undefined)
-            oracle.violate('I1', `${name}: after the restart ${category} is ${code}`);
-        },
-      );
-    },
-    flush: () => {
-      for (const tab of tabs) flush(tab);
-    },
-    checkFlushed: async () => {
-      for (const tab of tabs) {
-        const depth = await tab.sync.getStatus().then(
-          ({ outboxDepth }) => outboxDepth,
-          () => undefined,
-        );
-        await schedule.settle();
-        if (depth === 0 && tab.isFlushing) oracle.violate('I12', `${name}: flush waits, and nothing is owed`);
-      }
-    },
-    checkTold,
     unanswered: () =>
       tabs.reduce((sum, { calls, isFlushing }) => sum + calls - Number(isFlushing), closing.size),
     close,
     checkBounds: () => {
-      checkLosses();
+      app.checkLosses();
       for (const { process, calls } of tabs) {
         const sockets = world.network.socketsOf(process);
         const pairs = world.urls.length * (world.categories.length + 2);

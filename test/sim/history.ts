@@ -5,13 +5,14 @@ import { createRelay, type Relay } from '../../src/testing/relay.ts';
 import { relayFlavours, type RelayFaults } from '../../src/testing/relay-options.ts';
 import { createChance, hashText } from './chance.ts';
 import { createCipher } from './cipher.ts';
-import { createDevice, type Device, type World } from './device.ts';
+import { createDevice, type Device } from './device.ts';
 import { misbehave, type Misbehaviour } from './hostile.ts';
 import { createNetwork } from './network.ts';
 import { createOracle, order, unprovenOn, type Signed, type Violation } from './oracle.ts';
 import { createReferenceDevice, type ReferenceDevice } from './reference-device.ts';
 import type { Op, RelayConfig, RelayFault, Scenario } from './scenario.ts';
 import { createSchedule } from './schedule.ts';
+import type { World } from './world.ts';
 
 export interface Outcome {
   readonly violations: readonly Violation[];
@@ -344,13 +345,13 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   async function finish(): Promise<void> {
     const deadline = Math.max(schedule.now(), latestStampMs()) + PATIENCE_MS;
     let why: string | undefined;
-    for (const device of devices) device.flush();
+    for (const device of devices) device.app.flush();
     do {
       await schedule.advance(STEP_MS);
       for (const device of devices) device.checkBounds();
       why = unfinished();
     } while (why !== undefined && schedule.now() < deadline);
-    for (const device of existing()) await device.checkFlushed();
+    for (const device of existing()) await device.app.checkFlushed();
     if (why !== undefined) oracle.violate('I14', why);
   }
 
@@ -364,7 +365,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     let why: string | undefined;
     while (schedule.now() < deadline) {
       if (schedule.now() >= lookAt) {
-        for (const device of devices) device.look();
+        for (const device of devices) device.app.look();
         lookAt = schedule.now() + LOOK_MS;
       }
       await schedule.advance(STEP_MS);
@@ -382,7 +383,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     for (let left = READS; left > 0; left--) {
       wrong = [];
       for (const device of existing())
-        for (const category of watched) device.read(category, (message) => wrong.push(message));
+        for (const category of watched) device.app.read(category, (message) => wrong.push(message));
       await answered();
       // Also the pieces of a value that is not looked for come.
       await schedule.advance(60_000);
@@ -391,7 +392,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       await schedule.advance(LOOK_MS);
     }
     if (wrong.length > 0) return oracle.violate('I4', wrong[0]!);
-    for (const device of existing()) for (const category of watched) device.checkTold(category);
+    for (const device of existing()) for (const category of watched) device.app.checkTold(category);
   }
 
   /** Every call of an app has its answer in time. */
@@ -432,7 +433,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       device.start();
     }
     await schedule.advance(1_000);
-    for (const device of existing()) for (const category of categories) device.readLocally(category);
+    for (const device of existing()) for (const category of categories) device.app.readLocally(category);
     await answered();
     for (const device of existing()) void device.close();
     await answered();

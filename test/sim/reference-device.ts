@@ -1,17 +1,17 @@
 /** A device that follows the Rust plugin: the time as stamp, no version vector, no store, a new device id at each start. */
 
 import { createChance } from './chance.ts';
-import type { World } from './device.ts';
+import type { World } from './world.ts';
 import { createMachine, startProcess, type Process } from './machine.ts';
 import { MARKER } from './oracle.ts';
-import type { DeviceConfig, Op } from './scenario.ts';
+import type { AppOp, DeviceConfig, DeviceOp } from './scenario.ts';
 import type { Socket } from '../../src/relay/socket.ts';
 
 export interface ReferenceDevice {
   readonly name: string;
   start(): void;
   stop(): void;
-  perform(op: Extract<Op, { readonly device: number }>): void;
+  perform(op: AppOp | DeviceOp): void;
   heal(): void;
 }
 

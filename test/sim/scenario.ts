@@ -36,70 +36,76 @@ export interface RelayConfig {
 
 export type CrashPoint = 'now' | 'update' | 'decided' | 'flushed' | 'send' | 'receive' | 'sign';
 
-export type Op = { readonly at: number } & (
-  | {
-      readonly type: 'publish';
-      readonly device: number;
-      readonly category: number;
-      /** Bytes of filler. */
-      readonly size: number;
-      /** Says the same as the last `isSame` publish of the category. */
-      readonly isSame: boolean;
-      readonly waitFor: 'saved' | 'delivered' | 'replicated';
-      readonly expirationS?: number;
-      readonly abortMs?: number;
-      /** How many in a row at the same time. */
-      readonly times: number;
-    }
-  | { readonly type: 'remove' | 'fetch'; readonly device: number; readonly category: number }
-  | { readonly type: 'syncAll' | 'poll' | 'subscribe' | 'unsubscribe' | 'status'; readonly device: number }
-  | { readonly type: 'addRelay' | 'removeRelay'; readonly device: number; readonly relay: number }
-  | { readonly type: 'setSigner' | 'clearSigner' | 'wake'; readonly device: number }
-  | {
-      readonly type: 'signerFault';
-      readonly device: number;
-      readonly fault: SignerFault;
-      readonly forMs: number;
-    }
-  | { readonly type: 'jumpClock'; readonly device: number; readonly byMs: number }
-  | { readonly type: 'sleep'; readonly device: number; readonly forMs: number }
-  | {
-      readonly type: 'crash';
-      readonly device: number;
-      readonly point: CrashPoint;
-      readonly mode: CrashMode;
-      /** Only one tab dies, not the machine. */
-      readonly isTab: boolean;
-      readonly restartMs: number;
-    }
-  | { readonly type: 'close'; readonly device: number; readonly restartMs: number }
-  | { readonly type: 'backup' | 'restore' | 'destroy'; readonly device: number }
-  | {
-      readonly type: 'storeFault';
-      readonly device: number;
-      readonly updates: number;
-      readonly reads: number;
-      readonly forMs: number;
-    }
-  | {
-      readonly type: 'line';
-      readonly device: number;
-      readonly relay: number;
-      readonly state: LineState;
-      readonly forMs: number;
-    }
-  | { readonly type: 'relayDown'; readonly relay: number; readonly forMs: number }
-  | { readonly type: 'relayRestart' | 'wipe' | 'snapshot' | 'rollback' | 'challenge'; readonly relay: number }
-  | {
-      readonly type: 'relayFault';
-      readonly relay: number;
-      /** All honest relays at once. */
-      readonly isEverywhere: boolean;
-      readonly fault: RelayFault;
-      readonly forMs: number;
-    }
-  | { readonly type: 'misbehave'; readonly relay: number; readonly what: readonly Misbehaviour[] }
-);
+interface At {
+  readonly at: number;
+}
+
+/** What the app on a device does. */
+export type AppOp = At & { readonly device: number } & (
+    | {
+        readonly type: 'publish';
+        readonly category: number;
+        /** Bytes of filler. */
+        readonly size: number;
+        /** Says the same as the last `isSame` publish of the category. */
+        readonly isSame: boolean;
+        readonly waitFor: 'saved' | 'delivered' | 'replicated';
+        readonly expirationS?: number;
+        readonly abortMs?: number;
+        /** How many in a row at the same time. */
+        readonly times: number;
+      }
+    | { readonly type: 'remove' | 'fetch'; readonly category: number }
+    | { readonly type: 'syncAll' | 'poll' | 'subscribe' | 'unsubscribe' | 'status' }
+    | { readonly type: 'addRelay' | 'removeRelay'; readonly relay: number }
+    | { readonly type: 'setSigner' | 'clearSigner' }
+  );
+
+/** What a device does or suffers. */
+export type DeviceOp = At & { readonly device: number } & (
+    | { readonly type: 'wake' }
+    | { readonly type: 'backup' | 'restore' | 'destroy' }
+    | { readonly type: 'signerFault'; readonly fault: SignerFault; readonly forMs: number }
+    | { readonly type: 'jumpClock'; readonly byMs: number }
+    | { readonly type: 'sleep'; readonly forMs: number }
+    | {
+        readonly type: 'crash';
+        readonly point: CrashPoint;
+        readonly mode: CrashMode;
+        /** Only one tab dies, not the machine. */
+        readonly isTab: boolean;
+        readonly restartMs: number;
+      }
+    | { readonly type: 'close'; readonly restartMs: number }
+    | {
+        readonly type: 'storeFault';
+        readonly updates: number;
+        readonly reads: number;
+        readonly forMs: number;
+      }
+    | {
+        readonly type: 'line';
+        readonly relay: number;
+        readonly state: LineState;
+        readonly forMs: number;
+      }
+  );
+
+/** What happens at a relay. */
+export type RelayOp = At & { readonly relay: number } & (
+    | { readonly type: 'relayDown'; readonly forMs: number }
+    | { readonly type: 'relayRestart' | 'wipe' | 'snapshot' | 'rollback' | 'challenge' }
+    | {
+        readonly type: 'relayFault';
+        /** All honest relays at once. */
+        readonly isEverywhere: boolean;
+        readonly fault: RelayFault;
+        readonly forMs: number;
+      }
+    | { readonly type: 'misbehave'; readonly what: readonly Misbehaviour[] }
+  );
+
+export type Op = AppOp | DeviceOp | RelayOp;
 
 export type SignerFault = 'hang' | 'throw' | 'lie' | 'slow';
 /** What an honest relay may have happen to it. */
