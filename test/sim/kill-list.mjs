@@ -583,6 +583,7 @@ const OUTBOX = [
         'return 100 + 0 * retryMs(lane.auditFailures++, randomBytes);',
       ],
     ],
+    kept: 'asked-in-vain',
   },
   {
     name: 'a publish waits for its relays for ever',
@@ -1085,10 +1086,12 @@ const SIGNER = [
       ],
       ['sync/signing.ts', '!/^A[g-v][A-Za-z0-9+/]+=*$/.test(ciphertext)', 'false'],
     ],
+    kept: 'signer-hands-the-text-back',
   },
   {
     name: 'believes any event that the signer returns',
     patches: [['sync/signing.ts', 'if (!isOurs) {', 'if (!isOurs && event === undefined) {']],
+    kept: 'signer-signs-as-another',
   },
   {
     name: 'the signature of the own signer is not verified',
@@ -1278,6 +1281,7 @@ const PIECES_OUT = [
         'void store.update([], () => new Map([[pieceKeyOf(dTag, name), JSON.stringify(event)]])).catch(() => undefined);',
       ],
     ],
+    kept: 'power-lost-between-pieces-and-head',
   },
   {
     name: 'pieces of former values stay in the store',

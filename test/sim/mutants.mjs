@@ -4,7 +4,7 @@
  * that survives is a hole in the proof.
  *
  *     --only TEXT    those whose name contains it
- *     --seeds N      the simulator's budget (1000), on `--workers W` threads
+ *     --seeds N      the simulator's budget (5000), on `--workers W` threads
  *     --blind        asks the simulator alone: no named test, no kept history
  *     --keep FILE    keeps the history, shrunk, by which the simulator caught it
  *     --check        only looks whether each patch fits the source, and each named test is there and passes
@@ -24,7 +24,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
-    seeds: { type: 'string', default: '1000' },
+    seeds: { type: 'string', default: '5000' },
     workers: { type: 'string', default: String(availableParallelism()) },
     blind: { type: 'boolean', default: false },
     keep: { type: 'string' },
