@@ -19,10 +19,14 @@ const PLUGIN = 'plugin:nostr-sync|';
 /** `undefined` where the page does not run in Tauri. */
 export function tauriIpc(): Ipc | undefined {
   if (!isTauri()) return undefined;
+  // Of this page: a reloaded one has another.
+  const run = crypto.getRandomValues(new Uint32Array(3)).join('.');
+  let calls = 0;
   return {
     label: (globalThis as unknown as Internals).__TAURI_INTERNALS__.metadata.currentWebview.label,
     invoke: (command, args) =>
-      invoke<unknown>(PLUGIN + command, { ...args }).catch((error: unknown) => {
+      // Tauri may deliver a call twice: by its id Rust knows the copy (`once.rs`).
+      invoke<unknown>(PLUGIN + command, { ...args, callId: `${run}-${++calls}` }).catch((error: unknown) => {
         throw fromWire(error);
       }),
     listen: (event, onEvent) => listen(event, ({ payload }) => onEvent(payload)),

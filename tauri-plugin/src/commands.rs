@@ -27,6 +27,13 @@ fn arguments(request: &Request<'_>, names: &[&str], from: &str) -> Value {
     Value::Object(given)
 }
 
+/// What a window calls this call, if a copy of it would do harm: see `once`.
+fn call_id<'a>(request: &'a Request<'_>, method: &str) -> Option<&'a str> {
+    let InvokeBody::Json(body) = request.body() else { return None };
+    let is_write = matches!(method, "publish" | "remove" | "add_relay" | "remove_relay");
+    body.get("callId").filter(|_| is_write).and_then(Value::as_str)
+}
+
 macro_rules! forward {
     ($($method:ident($($argument:literal),*);)*) => {
         $(#[command]
@@ -36,7 +43,11 @@ macro_rules! forward {
             request: Request<'_>,
         ) -> Result<Value> {
             let args = arguments(&request, &[$($argument),*], webview.label());
-            app.nostr_sync().forward(stringify!($method), args).await
+            let sync = app.nostr_sync();
+            let method = stringify!($method);
+            sync.once
+                .call(webview.label(), call_id(&request, method), || sync.forward(method, args))
+                .await
         })*
     };
 }

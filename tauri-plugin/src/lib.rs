@@ -49,6 +49,7 @@ mod broker;
 mod commands;
 mod error;
 mod models;
+mod once;
 mod protocol;
 mod signer;
 mod store;
@@ -63,6 +64,7 @@ pub use signer::{Signer, SignerError, SignerFuture};
 
 use broker::{Broker, Host};
 use commands::EngineEvent;
+use once::Once;
 use protocol::SigningPolicy;
 use signer::SignerSlot;
 use store::Store;
@@ -245,6 +247,7 @@ pub struct NostrSync<R: Runtime> {
     relays: Mutex<BTreeSet<String>>,
     signer: SignerSlot,
     broker: Broker,
+    once: Once,
     store: Mutex<Store>,
 }
 
@@ -260,6 +263,7 @@ impl<R: Runtime> NostrSync<R> {
             relays: Mutex::new(relays),
             signer: SignerSlot::default(),
             broker: Broker::new(format!("{started:x}.{:x}", std::process::id())),
+            once: Once::default(),
             store: Mutex::new(Store::new(data_dir)),
         }
     }

@@ -206,6 +206,31 @@ fn every_app_command_is_carried_with_its_arguments() {
 }
 
 #[test]
+fn what_changes_something_is_carried_out_once_however_often_tauri_delivers_it() {
+    let test = test_app(|builder| builder);
+    let args = json!({
+        "category": "note", "categories": [], "payload": 1, "url": "wss://relay.example.com", "callId": "a",
+    });
+    for command in ["publish", "remove", "add_relay", "remove_relay"] {
+        let mut args = args.clone();
+        args["callId"] = command.into();
+        let call = || invoke(&test.main, command, args.clone());
+        let (_, first) = test.answered(json!({ "ok": { "of": command } }), call);
+        assert_eq!(first, Ok(json!({ "of": command })));
+        // Nobody answers for the engine now.
+        assert_eq!(call(), first, "{command}");
+    }
+    // What only reads is asked anew, and its answers are not kept.
+    for command in ["fetch", "sync_all", "poll", "get_relays", "get_status"] {
+        for round in 0..2 {
+            let call = || invoke(&test.main, command, args.clone());
+            let (_, answer) = test.answered(json!({ "ok": round }), call);
+            assert_eq!(answer, Ok(json!(round)), "{command}");
+        }
+    }
+}
+
+#[test]
 fn errors_cross_the_ipc_with_code_message_and_details() {
     let test = test_app(|builder| builder);
     let error = json!({ "code": "PAYLOAD_TOO_LARGE", "message": "m", "details": { "size": 2, "limit": 1 } });
