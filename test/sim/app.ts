@@ -173,6 +173,18 @@ export function createApp(ports: AppPorts): App {
     );
   }
 
+  function changeRelay(tab: Tab, how: 'addRelay' | 'removeRelay', url: string): void {
+    count(`call: ${how}`);
+    tab.changes += 1;
+    const end = (): void => {
+      tab.changes -= 1;
+    };
+    // The last call counts, whichever resolves last.
+    if (how === 'addRelay') tab.relays.add(url);
+    else tab.relays.delete(url);
+    follow(tab, how, tab.sync[how](url), end, end);
+  }
+
   /** Whether anything has happened that can make the engine fail like this. */
   function hasCause({ isClosed }: Tab, code: string): boolean {
     switch (code) {
@@ -487,18 +499,6 @@ export function createApp(ports: AppPorts): App {
     }
   }
 
-  function changeRelay(tab: Tab, how: 'addRelay' | 'removeRelay', url: string): void {
-    count(`call: ${how}`);
-    tab.changes += 1;
-    const end = (): void => {
-      tab.changes -= 1;
-    };
-    // The last call counts, whichever resolves last.
-    if (how === 'addRelay') tab.relays.add(url);
-    else tab.relays.delete(url);
-    follow(tab, how, tab.sync[how](url), end, end);
-  }
-
   function perform(tab: Tab, op: AppOp): void {
     switch (op.type) {
       case 'publish':
@@ -531,7 +531,9 @@ export function createApp(ports: AppPorts): App {
   return {
     open: (process, sync, wake) => {
       const tab: Tab = {
-        ...{ process, sync, wake },
+        process,
+        sync,
+        wake,
         told: { device: name, updated: new Map(), shown: new Map() },
         relays: new Set(world.urls),
         signer: undefined,

@@ -69,17 +69,17 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     count,
   });
 
+  const signerPorts: SignerPorts = {
+    ...{ name, world, chance, signerMs: config.signerMs },
+    fault: () => signerFault,
+    onCall: (process) => reach('sign', process),
+  };
   const app = createApp({
     ...{ name, config, world, chance, disk, machine, hadFaults },
     tabs: () => tabs,
     createSigner: (tab, state) => createSigner(signerPorts, tab.process, state, tab.written),
     lastEoseAt: () => lastEoseAt,
   });
-  const signerPorts: SignerPorts = {
-    ...{ name, world, chance, signerMs: config.signerMs },
-    fault: () => signerFault,
-    onCall: (process) => reach('sign', process),
-  };
 
   // Crashes
 
