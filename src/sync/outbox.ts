@@ -154,24 +154,18 @@ export function createOutbox(ports: {
     ports.onAnswer(dTag, relay, event, answer);
     switch (answer.type) {
       case 'acknowledged':
-      case 'superseded':
-        if (answer.type === 'acknowledged') lane.pieces.note(dTag, event.id);
-        await replica.apply(dTag, {
-          type: 'answered',
-          relay,
-          id: event.id,
-          delivery: 'acknowledged',
-          superseded: answer.type === 'superseded',
-        });
-        if (answer.type === 'superseded') lane.audits.put(dTag, 0);
+      case 'superseded': {
+        const superseded = answer.type === 'superseded';
+        const { id } = event;
+        if (!superseded) lane.pieces.note(dTag, id);
+        await replica.apply(dTag, { type: 'answered', relay, id, delivery: 'acknowledged', superseded });
+        if (superseded) lane.audits.put(dTag, 0);
         else deleteOn(lane, dTag, event);
         return;
+      }
       case 'refused':
       case 'too-large':
-        await replica.apply(dTag, { type: 'answered', relay, id: event.id, delivery: 'refused' });
-        // Asked to be deleted along with what was older than a tombstone: the relay can tell of that.
-        if (answer.reason.startsWith('deleted:')) lane.audits.put(dTag, 0);
-        return;
+        return refused(lane, dTag, event.id);
       default: {
         const delayMs = lane.queue.againMs(event, sent);
         // Unless a newer head has taken its place.
@@ -180,6 +174,12 @@ export function createOutbox(ports: {
         if (answer.type === 'retry' && lane.pending.has(dTag)) lane.audits.put(dTag, CONFIRM_DELAY_MS);
       }
     }
+  }
+
+  /** For good, as it stands: the relay may have something newer, for instance a removal by which this was deleted. */
+  async function refused(lane: Lane, dTag: string, id: string): Promise<void> {
+    await replica.apply(dTag, { type: 'answered', relay: lane.relay.url, id, delivery: 'refused' });
+    lane.audits.put(dTag, 0);
   }
 
   function deleteOn(lane: Lane, dTag: string, event: VerifiedEvent): void {
@@ -252,6 +252,7 @@ export function createOutbox(ports: {
       released: (category, dTag) => released(lane, category, dTag),
       update: (dTag) => update(lane, dTag),
       settled: (category, dTag, version) => settled(lane, category, dTag, version),
+      refused: (dTag, id) => refused(lane, dTag, id),
       auditAgain: (dTag) => lane.audits.put(dTag, askAgainMs(lane)),
       askAgainMs: () => askAgainMs(lane),
     });

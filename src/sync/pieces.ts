@@ -52,6 +52,8 @@ export function createPieces(
     readonly update: (dTag: string) => void;
     /** What was sent by this d-tag is over: answered, and the answer saved. */
     readonly settled: (category: string, dTag: string, version: string) => void;
+    /** The relay will not have the value whose head this is. */
+    readonly refused: (dTag: string, id: string) => Promise<void>;
     /** Reads the head back, later, because the relay did not answer completely. */
     readonly auditAgain: (dTag: string) => void;
     /** When to ask a relay again that did not answer completely, in ms. */
@@ -204,7 +206,7 @@ export function createPieces(
     }
     // Without this piece the relay cannot have the value.
     ports.onAnswer(category, url, head, answer);
-    await replica.apply(category, { type: 'answered', relay: url, id: head.id, delivery: 'refused' });
+    await ports.refused(category, head.id);
   }
 
   // Reading back
@@ -230,12 +232,8 @@ export function createPieces(
   async function destroyed(dTag: string, head: NostrEvent): Promise<void> {
     const record = replica.peek(dTag);
     if (record === undefined || record.event?.id !== head.id) return;
-    await replica.apply(
-      dTag,
-      isOwnHead(record)
-        ? { type: 'broken', id: head.id }
-        : { type: 'answered', relay: url, id: head.id, delivery: 'refused' },
-    );
+    if (isOwnHead(record)) await replica.apply(dTag, { type: 'broken', id: head.id });
+    else await ports.refused(dTag, head.id);
   }
 
   return {

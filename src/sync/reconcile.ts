@@ -172,12 +172,17 @@ export function reconcile(
     case 'resave':
       return { record, effects: [] };
     case 'read':
-      // Where nothing was before it, nothing depends on that.
+      // Where nothing was before it, nothing depends on that. A signer may have failed, and works again.
       return change(record, input.id, (head) =>
-        head.before === undefined || isKnownReadable(head) ? head : { ...head, isRead: true },
+        !head.unreadable && (head.before === undefined || isKnownReadable(head))
+          ? head
+          : { ...head, isRead: true, unreadable: false },
       );
     case 'unreadable':
-      return change(record, input.id, (head) => (head.unreadable ? head : { ...head, unreadable: true }));
+      // An own write was made of a value: it is the signer that fails, and what comes next is built upon it.
+      return change(record, input.id, (head) =>
+        head.unreadable || isOwnHead(head) ? head : { ...head, unreadable: true },
+      );
     case 'forget-relay': {
       if (record === undefined || !record.deliveries.has(input.relay)) return { record, effects: [] };
       const deliveries = new Map(record.deliveries);
@@ -314,8 +319,8 @@ function write(
   if (pieces === undefined) return stale;
   return {
     record: {
+      ...EMPTY_RECORD,
       event,
-      deliveries: new Map(),
       // What is renewed may have been taken by no relay: then it is withdrawn with its renewal.
       before: isRenewal === true ? record?.before : readableOf(record),
       own: {
@@ -323,13 +328,10 @@ function write(
         former:
           isRenewal === true ? record?.own?.former : record?.own && { ...record.own, former: undefined },
       },
-      unreadable: false,
-      isRead: false,
       pieces: names && pieces,
       piecesBefore: isRenewal === true ? record?.piecesBefore : readablePiecesOf(record),
       proven: record?.proven ?? EMPTY_RECORD.proven,
       orphans: orphansOf(record, pieces),
-      isBroken: false,
     },
     effects: [],
   };
@@ -399,19 +401,16 @@ function shown(
   const overwritten = own !== undefined && !own.lost && overwrites(event, own);
   const isUntried = record?.before !== undefined && !isKnownReadable(record);
   const advanced: HeadRecord = {
+    ...EMPTY_RECORD,
     event,
     // Its writer sends it to all of them: they are asked before they are sent it.
     deliveries: new Map(relays.map((url) => [url, url === relay ? 'confirmed' : 'unseen'])),
     before: isUntried ? record.before : readableOf(record),
     own: overwritten ? { ...own, lost: true } : own,
-    unreadable: false,
-    isRead: false,
-    pieces: undefined,
     piecesBefore: isUntried ? record.piecesBefore : readablePiecesOf(record),
     proven: record?.proven ?? EMPTY_RECORD.proven,
     // Which pieces a head in pieces shares with the former is known once it is whole.
     orphans: isInPieces(event) ? (record?.orphans ?? []) : orphansOf(record),
-    isBroken: false,
   };
   const effects: Effect[] = [{ type: 'advanced', event }];
   if (overwritten && head !== undefined) effects.push({ type: 'conflict', mine: head, theirs: event });

@@ -296,7 +296,7 @@ export function createApp(ports: AppPorts): App {
     tab: Tab,
     how: string,
     category: string,
-  ): { readonly isKnown: boolean; check(result: FetchResult | null): void } {
+  ): { isKnown(): boolean; check(result: FetchResult | null): void } {
     const before = oracle.headOn(name, category);
     const wasGone = isGone(before);
     const { skewMs } = machine;
@@ -330,7 +330,8 @@ export function createApp(ports: AppPorts): App {
         wrong('said "absent" and no relay had answered');
       if (!isUnsure && !wasAbsent) wrong('said "absent" and the device has a value');
     };
-    return { isKnown: before !== undefined && !before.isVoid, check };
+    // It may be withdrawn while the call is under way.
+    return { isKnown: () => before !== undefined && !before.isVoid, check };
   }
 
   /** Whether a call that reads may fail like this. */
@@ -355,7 +356,7 @@ export function createApp(ports: AppPorts): App {
         if (result === null) count('sometimes: fetch null');
         check(result);
       },
-      (code) => checkReadError('fetch', code, isKnown),
+      (code) => checkReadError('fetch', code, isKnown()),
     );
   }
 
@@ -379,7 +380,7 @@ export function createApp(ports: AppPorts): App {
         checkReadError(
           how,
           code,
-          [...expected.values()].some(({ isKnown }) => isKnown),
+          [...expected.values()].some(({ isKnown }) => isKnown()),
         ),
     );
   }

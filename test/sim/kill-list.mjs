@@ -368,11 +368,7 @@ const OUTBOX = [
         "delivery: 'acknowledged', superseded",
         "delivery: answer.type === 'superseded' ? 'refused' : 'acknowledged', superseded",
       ],
-      [
-        'sync',
-        "if (answer.type === 'superseded') lane.audits.put(dTag, 0); else",
-        "if (answer.type !== 'superseded')",
-      ],
+      ['sync', 'if (superseded) lane.audits.put(dTag, 0); else', "if (answer.type !== 'superseded')"],
     ],
     test: [
       'test/sync/relays.test.ts',
@@ -606,12 +602,35 @@ const OUTBOX = [
     ],
   },
   {
-    name: 'a write that is refused as deleted does not look for what deleted it',
-    patches: [['sync', "if (answer.reason.startsWith('deleted:')) lane.audits.put(dTag, 0);", '']],
+    name: 'a relay that refuses a write is not asked what it has instead',
+    patches: [
+      ['sync/outbox.ts', "delivery: 'refused' }); lane.audits.put(dTag, 0);", "delivery: 'refused' });"],
+    ],
     test: [
       'test/sync/remove.test.ts',
       'whose write comes after a removal, and is refused for it, learns of the removal by itself',
     ],
+  },
+  {
+    name: 'a relay that refuses a piece is not asked what it has instead',
+    patches: [
+      [
+        'sync/pieces.ts',
+        'await ports.refused(category, head.id);',
+        "await replica.apply(category, { type: 'answered', relay: url, id: head.id, delivery: 'refused' });",
+      ],
+    ],
+    kept: 'piece-refused-after-a-removal',
+  },
+  {
+    name: 'an own write counts as unreadable where the signer fails',
+    patches: [['sync/reconcile.ts', 'head.unreadable || isOwnHead(head) ? head', 'head.unreadable ? head']],
+    kept: 'own-value-the-signer-could-not-read',
+  },
+  {
+    name: 'what a signer could not read at first stays unreadable',
+    patches: [['sync/reconcile.ts', 'isRead: true, unreadable: false', 'isRead: true']],
+    test: ['test/sync/reading.test.ts', 'is one that a signer could not read at first'],
   },
   {
     name: 'flush ends in the middle of what was saved together',
@@ -793,8 +812,8 @@ const INBOX = [
     patches: [
       [
         'sync/reconcile.ts',
-        'head.before === undefined || isKnownReadable(head) ? head : { ...head, isRead: true }',
-        'head.before === undefined || !isKnownReadable(head) ? head : { ...head, isRead: true }',
+        '!head.unreadable && (head.before === undefined || isKnownReadable(head))',
+        '!head.unreadable && (head.before === undefined || !isKnownReadable(head))',
       ],
     ],
     test: ['test/sync/reading.test.ts', 'is the newest that was shown, also after a restart'],

@@ -1,8 +1,8 @@
 /** Reading truthfully: what is known, what is unknown, what is news, and what cannot be read. */
 
 import { describe, expect, test, vi } from 'vitest';
-import { memoryStore, type FetchResult, type NostrEvent } from '../../src/node.ts';
-import { device, received, relay, world, written } from './devices.ts';
+import { memoryStore, secretKeySigner, type FetchResult, type NostrEvent } from '../../src/node.ts';
+import { device, KEY, received, relay, world, written } from './devices.ts';
 
 const now = (): number => Math.floor(Date.now() / 1000);
 
@@ -154,6 +154,27 @@ describe('the last good value', () => {
       expect(await laptop.fetch('settings')).toMatchObject({ payload: 'last good' });
       await laptop.close();
     }
+  });
+
+  test('is one that a signer could not read at first', async () => {
+    const { url, relay: on } = await relay();
+    const inner = secretKeySigner(KEY);
+    let isFailing = false;
+    const decrypt: typeof inner.nip44.decrypt = async (...args) => {
+      if (isFailing) throw new Error('not now');
+      return inner.nip44.decrypt(...args);
+    };
+    const laptop = device([url], { signer: { ...inner, nip44: { ...inner.nip44, decrypt } } });
+    const show = async (event: NostrEvent): Promise<unknown> => {
+      on.inject(event);
+      return (await laptop.fetch('settings'))!.payload;
+    };
+    expect(await show(written({ payload: 'older', created_at: now() - 100 }))).toBe('older');
+    isFailing = true;
+    expect(await show(written({ payload: 'newer', created_at: now() - 50 }))).toBe('older');
+    isFailing = false;
+    expect(await laptop.fetch('settings')).toMatchObject({ payload: 'newer' });
+    expect(await show(bad(now() - 40))).toBe('newer');
   });
 });
 
