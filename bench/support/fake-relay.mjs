@@ -18,7 +18,7 @@ export function createFakeRelay(answer = () => []) {
         handlers.onOpen();
       });
       return {
-        bufferedAmount: 0,
+        bufferedAmount: () => 0,
         send: (text) => {
           socket.sent += text.length;
           const [type, id, ...filters] = JSON.parse(text);
