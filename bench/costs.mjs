@@ -35,9 +35,7 @@ async function publishOnce(relayCount) {
       },
       ping: () => socket.ping(),
       close: () => socket.close(),
-      get bufferedAmount() {
-        return socket.bufferedAmount;
-      },
+      bufferedAmount: () => socket.bufferedAmount(),
     };
   };
   const sync = createNostrSync({

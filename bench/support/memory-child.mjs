@@ -59,9 +59,7 @@ const sync = createNostrSync({
     const { send, ping, close } = sampled(socket, 'send');
     return {
       ...{ send, ping, close },
-      get bufferedAmount() {
-        return socket.bufferedAmount;
-      },
+      bufferedAmount: () => socket.bufferedAmount(),
     };
   },
 });
