@@ -129,7 +129,7 @@ export function isDeviceId(value: unknown): value is string {
   return (
     typeof value === 'string' &&
     value.length <= MAX_DEVICE_ID_CHARS &&
-    /^[^\p{Cc}\p{Surrogate}]+$/u.test(value)
+    /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]+$/u.test(value)
   );
 }
 
@@ -153,7 +153,11 @@ export function checkOptions(options: NostrSyncOptions): Settings {
   if (!Array.isArray(relays)) throw new TypeError(misuse('relays', 'an array of URLs', relays));
   if (deviceId !== undefined && !isDeviceId(deviceId)) {
     throw new TypeError(
-      misuse('deviceId', `1 to ${MAX_DEVICE_ID_CHARS} characters without control characters`, deviceId),
+      misuse(
+        'deviceId',
+        `1 to ${MAX_DEVICE_ID_CHARS} characters, none of them a control or format character`,
+        deviceId,
+      ),
     );
   }
   if (!Number.isSafeInteger(maxPayloadSize) || maxPayloadSize < 1 || maxPayloadSize > MAX_PAYLOAD_BYTES) {

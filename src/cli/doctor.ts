@@ -8,7 +8,7 @@ import { SECRET_KEY_SEED_BYTES, secretKeyFromSeed } from '../crypto/schnorr.ts';
 import { secretKeySigner } from '../node.ts';
 import { CommandError, EXIT } from './failure.ts';
 import { largestValueBytes } from './largest-value.ts';
-import { printable, table, type Output } from './output.ts';
+import { escaped, table, type Output } from './output.ts';
 import { probeRelay, type RelayReport } from './probe.ts';
 import { requiredRelays, signerFrom } from './settings.ts';
 
@@ -136,5 +136,5 @@ function reportTable(reports: readonly (RelayReport & Judgement)[]): string {
 }
 
 function adviceText({ url, advice }: RelayReport & Judgement): string {
-  return [url, ...advice.map((line) => `  ${printable(line)}`)].join('\n');
+  return [url, ...advice.map((line) => `  ${escaped(line)}`)].join('\n');
 }

@@ -1,4 +1,7 @@
-/** What the command prints: results on stdout, everything else on stderr, each for people or for programs. */
+/**
+ * What the command prints: results on stdout, everything else on stderr, each for people or for programs. All of it goes
+ * through `write`, so that no byte which came from a relay, a store or another device acts on a terminal.
+ */
 
 import { failureOf, type ExitCode } from './failure.ts';
 
@@ -18,7 +21,8 @@ export interface Output {
 
 export function createOutput(isJson: boolean): Output {
   const told = new WeakSet<object>();
-  const line = (stream: NodeJS.WriteStream, text: string): void => void stream.write(`${text}\n`);
+  const write = (stream: NodeJS.WriteStream, text: string): void =>
+    void stream.write(`${text.split('\n').map(escaped).join('\n')}\n`);
   const isWatched = !isJson && process.stderr.isTTY;
   let hasBar = false;
   const clear = (): void => {
@@ -30,11 +34,11 @@ export function createOutput(isJson: boolean): Output {
     isWatched,
     result: (value, text) => {
       clear();
-      line(process.stdout, isJson ? JSON.stringify(value) : text);
+      write(process.stdout, isJson ? JSON.stringify(value) : text);
     },
     note: (text) => {
       clear();
-      if (!isJson) line(process.stderr, text);
+      if (!isJson) write(process.stderr, text);
     },
     progress: (what, done) => {
       if (!isWatched) return;
@@ -50,9 +54,9 @@ export function createOutput(isJson: boolean): Output {
         told.add(error);
       }
       clear();
-      line(
+      write(
         process.stderr,
-        isJson ? JSON.stringify({ error: failure }) : `nostr-sync: ${printable(failure.message)}`,
+        isJson ? JSON.stringify({ error: failure }) : `nostr-sync: ${escaped(failure.message)}`,
       );
       return exitCode;
     },
@@ -63,17 +67,23 @@ const BAR_CHARS = 30;
 
 function bar(what: string, done: number): string {
   const full = Math.floor(done * BAR_CHARS);
-  return `${printable(what)} [${'#'.repeat(full)}${'.'.repeat(BAR_CHARS - full)}] ${Math.floor(done * 100)} %`;
+  return `${escaped(what)} [${'#'.repeat(full)}${'.'.repeat(BAR_CHARS - full)}] ${Math.floor(done * 100)} %`;
 }
 
-/** Text that came from a relay, without what a terminal would obey. */
-export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, ' ');
+/**
+ * Text without what a terminal obeys or hides: control characters, line breaks among them, and format characters such as
+ * those for the direction of writing or of no width. They are written as JSON escapes, so that JSON keeps its value.
+ */
+export function escaped(text: string): string {
+  const escapeUnit = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (found) =>
+    found.split('').map(escapeUnit).join(''),
+  );
 }
 
 /** Columns as wide as their widest cell. */
 export function table(rows: readonly (readonly string[])[]): string {
-  const clean = rows.map((row) => row.map(printable));
+  const clean = rows.map((row) => row.map(escaped));
   const widths = (clean[0] ?? []).map((_, column) =>
     Math.max(...clean.map((row) => row[column]?.length ?? 0)),
   );

@@ -1,11 +1,12 @@
 /** `publish`, `fetch`, `sync` and `remove`: values in and out. */
 
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { isDeviceId } from '../options.ts';
 import { MAX_PAYLOAD_BYTES } from '../protocol/limits.ts';
 import type { FetchResult, NostrSync, Receipt, Stage } from '../node.ts';
 import { linger, withEngine } from './engine.ts';
 import { CommandError, EXIT } from './failure.ts';
-import type { Output } from './output.ts';
+import { escaped, type Output } from './output.ts';
 import { requiredRelays, requiredSigner } from './settings.ts';
 
 interface WriteFlags {
@@ -90,7 +91,10 @@ export function addSync(program: Command, output: Output): void {
 
 /** One value on one line, for people. */
 export function lineOf({ category, payload, updatedAt, deviceId, deleted }: FetchResult): string {
-  return `${updatedAt}  ${category}  ${deleted === true ? '(removed)' : JSON.stringify(payload)}  from ${deviceId}`;
+  const value = deleted === true ? '(removed)' : JSON.stringify(payload);
+  // Whoever writes events with the user's key may write anything there.
+  const device = isDeviceId(deviceId) ? `from ${deviceId}` : 'from a device without a proper id';
+  return [updatedAt, category, value, device].map(escaped).join('  ');
 }
 
 function waitOption(): Option {

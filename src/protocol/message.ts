@@ -32,9 +32,11 @@ export type RelayMessage =
   | { readonly type: 'AUTH'; readonly challenge: string }
   | { readonly type: 'NOTICE' };
 
-/** Text of a relay made fit to show: bounded, no control characters. */
+/** Text of a relay made fit to show: bounded, and without characters that act on a terminal, hide, or turn the line around. */
 export function forPeople(text: unknown): string {
-  return typeof text === 'string' ? text.slice(0, MAX_REASON_CHARS).replace(/\p{Cc}/gu, ' ') : '';
+  return typeof text === 'string'
+    ? text.slice(0, MAX_REASON_CHARS).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')
+    : '';
 }
 
 /** A relay's message, or `undefined` where the text is none. Never throws. */

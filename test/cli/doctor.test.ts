@@ -159,11 +159,18 @@ test('people get a table with a row per relay, and advice for each', async () =>
   expect(lines[0]).toMatch(
     /^RELAY +VERDICT +CONNECT +LATENCY +WRITE\+READ +AUTH +LARGEST EVENT +LARGEST VALUE +CLOCK +SAYS IT IS$/,
   );
-  expect(lines[1]).toMatch(new RegExp(`^${url} +good .*Mine \\[2J`));
+  expect(lines[1]).toMatch(new RegExp(`^${url} +good .*Mine\\\\u001b\\[2J`));
   expect(lines[2]).toMatch(new RegExp(`^${dead} +unreachable `));
   expect(stdout).toContain(`${dead}\n  Cannot be reached: `);
   expect(stdout).not.toContain('\u001B');
   expect(stderr).toBe(
     'no key given: trying with one that is thrown away\nnostr-sync: 1 of 2 relays cannot be used\n',
   );
+});
+
+test('what a relay says of itself does not act on the terminal', async () => {
+  const { url } = await relay({ name: 'Nice\u202e\u200b\u009b2J relay' });
+  const { stdout } = await (await computer({ NOSTR_SYNC_KEY: KEY })).run(['doctor', '--relay', url]);
+  expect(stdout).toContain('Nice\\u202e\\u200b\\u009b2J relay');
+  expect(stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
 });

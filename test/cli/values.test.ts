@@ -226,6 +226,39 @@ test('a large value shows its progress on a terminal, until the slowest relay ha
   expect(stdout).toMatch(/big: delivered \(1 of 1 relays\)\r?\n$/);
 });
 
+test.each([[[]], [['--json']]])(
+  'nothing that another device wrote acts on the terminal: %j',
+  async (flags) => {
+    const { url, relay: held } = await relay();
+    const [laptop] = await laptopAnd(url);
+    const signer = secretKeySigner(KEY);
+    // What turns colours on, erases, turns the line around, hides, and breaks lines in some terminals.
+    const evil = '\u001b[31m\u009b2J\u007f\u202etxt\u200b\u2028\u0085\ufeff';
+    const payload = { [evil]: evil };
+    const created_at = Math.floor(Date.now() / 1_000);
+    const content = await signer.nip44.encrypt(await signer.getPublicKey(), JSON.stringify(payload));
+    const tags = [
+      ['d', 'default/x/v1'],
+      ['device_id', `${evil}\n2026 y "forged"`],
+    ];
+    held.inject(await signer.signEvent({ kind: 30_078, created_at, tags, content }));
+    const watching = laptop.start(['watch', 'x', ...flags]);
+    const line = await watching.line();
+    const printed = [
+      await watching.interrupt(),
+      await laptop.run(['fetch', 'x', ...flags]),
+      await laptop.run(['sync', 'x', ...flags]),
+    ].map(({ stdout }) => stdout);
+    for (const text of [line, ...printed]) {
+      expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+      expect(text).toContain('\\u202etxt');
+    }
+    // The escapes are JSON's own: a program gets what was written, a person no device id that is none.
+    if (flags.length > 0) expect(JSON.parse(line)).toMatchObject({ payload, category: 'x' });
+    else expect(line).toMatch(/from a device without a proper id$/);
+  },
+);
+
 test('watch prints what is there, then what another computer publishes, until it is interrupted', async () => {
   const [laptop, phone] = await laptopAnd((await relay()).url);
   await laptop.run(['publish', 'x', '1']);

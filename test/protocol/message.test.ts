@@ -65,6 +65,8 @@ describe('a frame', () => {
   test('shows people at most 200 characters of a reason, and no control characters', () => {
     const message = parseRelayMessage(JSON.stringify(['CLOSED', '1', `\x1b[31m\n${'x'.repeat(10_000)}`]));
     expect(message).toMatchObject({ reason: ` [31m ${'x'.repeat(194)}` });
+    const hidden = parseRelayMessage(JSON.stringify(['CLOSED', '1', 'a\u202eb\u200bc\u2028d\u009be']));
+    expect(hidden).toMatchObject({ reason: 'a b c d e' });
   });
 });
 
