@@ -7,7 +7,7 @@ import { fork } from 'node:child_process';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { createNostrSync, memoryStore, secretKeySigner } from '../dist/node.js';
 import { nodePrimitives } from '../dist/crypto/node-primitives.js';
-import { inflateText, join, parseManifest, readPiece } from '../dist/protocol/chunks.js';
+import { inflateText, join, openPiece, parseManifest } from '../dist/protocol/chunks.js';
 import { streamCompression } from '../dist/protocol/compression.js';
 import { createEventVerifier } from '../dist/protocol/event-verifier.js';
 import { checkEvent, formatOf } from '../dist/protocol/event.js';
@@ -83,8 +83,7 @@ async function open(events, secretKey) {
   const pieces = new Map();
   for (const event of events.filter(isPiece)) {
     const name = event.tags[0][1].slice(-32);
-    const plain = await signer.nip44.decrypt(pubkey, event.content);
-    pieces.set(name, await readPiece(plain, name, manifest, PORTS));
+    pieces.set(name, await openPiece(event.content, name, manifest, PORTS));
   }
   JSON.parse(join(manifest, pieces, nodePrimitives));
   return performance.now() - startedAt;

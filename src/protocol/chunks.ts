@@ -10,6 +10,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js';
 import { base64Decode, base64Encode } from '../crypto/base64.ts';
+import { decrypt, encrypt } from '../crypto/nip44.ts';
 import type { Primitives } from '../crypto/primitives.ts';
 import type { Compression } from './compression.ts';
 import { isHex32 } from './event.ts';
@@ -28,7 +29,7 @@ export interface Manifest {
   readonly size: number;
   /** Of the JSON text, in hex. */
   readonly sha256: string;
-  /** Keys the names of the pieces: 32 bytes in hex, random per category, so that a relay cannot test guesses. */
+  /** Of which the names, the cuts and the encryption of the pieces are made: 32 bytes in hex, random per category. */
   readonly key: string;
   /** The names of the pieces in their order. One may stand here more than once. */
   readonly parts: readonly string[];
@@ -42,7 +43,7 @@ export type Layout =
       /** The manifest. */
       readonly text: string;
       readonly manifest: Manifest;
-      /** By name, what is deflated and encrypted. Whoever has done that takes them out: they are as large as the value. */
+      /** By name, what `sealPiece` takes. Whoever has done that takes them out: they are as large as the value. */
       readonly pieces: Map<string, Uint8Array>;
     };
 
@@ -148,9 +149,30 @@ export async function layOut(
   return { format: CHUNKED, text: JSON.stringify(manifest), manifest, pieces: new Map(pieces) };
 }
 
-/** What is encrypted of a piece. */
-export async function pieceText(piece: Uint8Array, compression: Compression): Promise<string> {
-  return base64Encode(await compression.deflate(piece));
+const PIECE_LABEL = encoder.encode('nostr-sync/piece/1');
+const NONCE_BYTES = 32;
+
+/**
+ * The NIP-44 conversation key of the pieces. The chunk key is what is hashed here, and what hashes in `nameOf`: no bytes
+ * that a piece could have make this key its name.
+ */
+function pieceKeyOf({ key }: Manifest, primitives: Primitives): Uint8Array {
+  return primitives.hmacSha256(PIECE_LABEL, hexToBytes(key));
+}
+
+/** The content of a piece's event. Encrypted here and not by the signer: a person is asked once for a value, not for each piece. */
+export async function sealPiece(
+  piece: Uint8Array,
+  manifest: Manifest,
+  ports: {
+    readonly compression: Compression;
+    readonly primitives: Primitives;
+    readonly randomBytes: (length: number) => Uint8Array;
+  },
+): Promise<string> {
+  const text = base64Encode(await ports.compression.deflate(piece));
+  const key = pieceKeyOf(manifest, ports.primitives);
+  return encrypt(ports.primitives, text, key, ports.randomBytes(NONCE_BYTES));
 }
 
 // Reading. Whatever is wrong throws a plain `Error` that quotes nothing.
@@ -183,13 +205,14 @@ export function parseManifest(text: string): Manifest {
   return { size: size as number, sha256: hash, key, parts };
 }
 
-/** The bytes of a piece from its decrypted text. Throws unless they are what its name stands for. */
-export async function readPiece(
-  text: string,
+/** The bytes of a piece from the content of its event. Throws unless they are what its name stands for. */
+export async function openPiece(
+  content: string,
   name: string,
   manifest: Manifest,
   { compression, primitives }: { readonly compression: Compression; readonly primitives: Primitives },
 ): Promise<Uint8Array> {
+  const text = decrypt(primitives, content, pieceKeyOf(manifest, primitives));
   const bytes = await compression.inflate(base64Decode(text), Math.min(manifest.size, MAX_PIECE_BYTES));
   if (nameOf(primitives, hexToBytes(manifest.key), bytes) !== name)
     throw new Error('a piece that is not what its name says');

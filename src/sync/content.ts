@@ -13,9 +13,9 @@ import {
   inflateText,
   join,
   layOut,
+  openPiece,
   parseManifest,
   pieceDTag,
-  readPiece,
   type Layout,
   type Manifest,
 } from '../protocol/chunks.ts';
@@ -108,10 +108,9 @@ export function createContent(ports: {
   ): Promise<boolean> {
     if (piece === undefined || isTombstone(piece)) return false;
     try {
-      into.set(name, await readPiece(await hand.decrypt(piece.content), name, manifest, ports));
+      into.set(name, await openPiece(piece.content, name, manifest, ports));
       return true;
-    } catch (error) {
-      if (!ports.canRead()) throw error;
+    } catch {
       return false;
     }
   }

@@ -1,9 +1,10 @@
 /** App → replica: publish and remove. A write is encrypted, stamped, signed, saved; then whoever waits is told how far it came. */
 
 import { toIso, type Clock } from '../clock.ts';
+import type { Primitives } from '../crypto/primitives.ts';
 import { NostrSyncError } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
-import { CHUNKED, pieceDTag, pieceText, type Layout } from '../protocol/chunks.ts';
+import { CHUNKED, pieceDTag, sealPiece, type Layout } from '../protocol/chunks.ts';
 import type { Compression } from '../protocol/compression.ts';
 import type { Answer } from '../protocol/answer.ts';
 import { seenBy, vectorTag, type VersionVector } from '../protocol/causality.ts';
@@ -17,6 +18,7 @@ import {
   PUBLISH_TIMEOUT_MS,
 } from '../protocol/limits.ts';
 import { nextStamp } from '../protocol/order.ts';
+import type { RandomBytes } from '../relay/backoff.ts';
 import type { Content } from './content.ts';
 import { callListener, type DeliveryReport, type Receipt } from './events.ts';
 import type { Network } from './network.ts';
@@ -101,6 +103,8 @@ export function createWriter(ports: {
   readonly hand: Hand;
   readonly content: Content;
   readonly compression: Compression;
+  readonly primitives: Primitives;
+  readonly randomBytes: RandomBytes;
   readonly deviceId: string;
   /** `deviceHash` of it. */
   readonly device: string;
@@ -211,8 +215,7 @@ export function createWriter(ports: {
     for (const name of names) {
       if (known.has(name)) continue;
       const content =
-        ciphertexts.get(name) ??
-        (await hand.encrypt(await pieceText(layout.pieces.get(name)!, ports.compression)));
+        ciphertexts.get(name) ?? (await sealPiece(layout.pieces.get(name)!, layout.manifest, ports));
       ciphertexts.set(name, content);
       layout.pieces.delete(name);
       const tags = [['d', pieceDTag(dTag, name)]];

@@ -3,6 +3,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
+import { encrypt as encryptWith } from '../../src/crypto/nip44.ts';
 import { CHUNKED, DEFLATED, parseManifest, type Manifest } from '../../src/protocol/chunks.ts';
 import { formatOf, serializeEvent, type EventTemplate, type NostrEvent } from '../../src/protocol/event.ts';
 import { createSecretKeySigner } from '../../src/signer/secret-key.ts';
@@ -35,6 +36,11 @@ function changed(random: Random, told: Manifest, other: Manifest): unknown {
     () => JSON.parse(`{"__proto__":${JSON.stringify(told)}}`) as unknown,
     () => mutateValue(random, told),
   ])();
+}
+
+/** What pieces are encrypted under. */
+function pieceKeyOf(key: string): Uint8Array {
+  return createHmac('sha256', 'nostr-sync/piece/1').update(Buffer.from(key, 'hex')).digest();
 }
 
 /** The manifest of a value of one piece. */
@@ -96,7 +102,9 @@ export async function createLiar(
         ],
       });
     const piece = async (name: string, text: string, tags: string[][] = []): Promise<NostrEvent> =>
-      sign({ created_at, content: await encrypt(text), tags: [['d', `${dTag}/c/${name}`], ...tags] });
+      sign({ created_at, content: seal(text), tags: [['d', `${dTag}/c/${name}`], ...tags] });
+    const seal = (text: string): string =>
+      encryptWith(nodePrimitives, text || ' ', pieceKeyOf(manifest.key), random.bytes(32));
     const whole = async (json: string, fits = manifestOf(json, manifest.key)): Promise<NostrEvent[]> => [
       await head(JSON.stringify(fits)),
       await piece(fits.parts[0]!, pack(json)),

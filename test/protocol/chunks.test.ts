@@ -1,5 +1,7 @@
 import fc from 'fast-check';
-import { randomBytes } from 'node:crypto';
+import { v2 } from 'nostr-tools/nip44';
+import { createHmac, randomBytes } from 'node:crypto';
+import { inflateRawSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { noblePrimitives } from '../../src/crypto/noble-primitives.ts';
 import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
@@ -8,20 +10,20 @@ import {
   inflateText,
   join,
   layOut,
+  openPiece,
   parseManifest,
   parsePieceDTag,
   pieceDTag,
-  pieceText,
-  readPiece,
+  sealPiece,
   type Layout,
   type Manifest,
 } from '../../src/protocol/chunks.ts';
 import { streamCompression } from '../../src/protocol/compression.ts';
+import { encryptedLength } from '../../src/protocol/payload.ts';
 import { valueOf } from '../sync/values.ts';
 import { zlibCompression } from '../support/zlib-compression.ts';
 
-/** What a reader has. */
-const PORTS = { compression: zlibCompression, primitives: nodePrimitives };
+const PORTS = { compression: zlibCompression, primitives: nodePrimitives, randomBytes };
 const NORMAL = { maxTextBytes: 40_960, maxPieceBytes: 30_720 };
 const SMALL = { maxTextBytes: 40_960, maxPieceBytes: 9_216 };
 
@@ -45,8 +47,8 @@ async function readBack(layout: InPieces, ports = PORTS): Promise<string> {
   const manifest = parseManifest(layout.text);
   const pieces = new Map<string, Uint8Array>();
   for (const [name, piece] of layout.pieces) {
-    const text = await pieceText(piece, ports.compression);
-    pieces.set(name, await readPiece(text, name, manifest, ports));
+    const content = await sealPiece(piece, manifest, ports);
+    pieces.set(name, await openPiece(content, name, manifest, ports));
   }
   return join(manifest, pieces, ports.primitives);
 }
@@ -62,8 +64,28 @@ describe('a value in pieces', () => {
       expect(await readBack(layout)).toBe(json);
       expect(layout.manifest.parts.length).toBeLessThanOrEqual(128);
       for (const piece of layout.pieces.values())
-        expect((await pieceText(piece, zlibCompression)).length).toBeLessThanOrEqual(maxTextBytes);
+        expect((await sealPiece(piece, layout.manifest, PORTS)).length).toBeLessThanOrEqual(
+          encryptedLength('x'.repeat(maxTextBytes)),
+        );
     }
+  });
+
+  test('is encrypted under the key of the manifest: by any NIP-44, with the rule of docs/PROTOCOL.md', async () => {
+    const json = JSON.stringify(valueOf(100_000, 3, true));
+    const { manifest, pieces } = await inPieces(json);
+    const chunkKey = Buffer.from(manifest.key, 'hex');
+    const pieceKey = createHmac('sha256', 'nostr-sync/piece/1').update(chunkKey).digest();
+    let text = '';
+    for (const name of manifest.parts) {
+      const content = await sealPiece(pieces.get(name)!, manifest, PORTS);
+      const bytes = inflateRawSync(Buffer.from(v2.decrypt(content, pieceKey), 'base64'));
+      expect(createHmac('sha256', chunkKey).update(bytes).digest('hex').slice(0, 32)).toBe(name);
+      text += bytes.toString();
+      await expect(openPiece(content, name, { ...manifest, key: '0'.repeat(64) }, PORTS)).rejects.toThrow(
+        /MAC/,
+      );
+    }
+    expect(text).toBe(json);
   });
 
   test('comes back whatever its text is', async () => {
@@ -125,10 +147,10 @@ describe('a value in pieces', () => {
     const json = JSON.stringify(valueOf(100_000, 1, true));
     const { manifest, pieces } = await inPieces(json);
     const [[name, piece], [otherName]] = [...pieces] as [[string, Uint8Array], [string, Uint8Array]];
-    const text = await pieceText(piece, zlibCompression);
-    await expect(readPiece(text, otherName, manifest, PORTS)).rejects.toThrow(/not what its name says/);
-    await expect(readPiece('AAAA', name, manifest, PORTS)).rejects.toThrow();
-    await expect(readPiece('not base64', name, manifest, PORTS)).rejects.toThrow();
+    const text = await sealPiece(piece, manifest, PORTS);
+    await expect(openPiece(text, otherName, manifest, PORTS)).rejects.toThrow(/not what its name says/);
+    await expect(openPiece('AAAA', name, manifest, PORTS)).rejects.toThrow();
+    await expect(openPiece('not base64', name, manifest, PORTS)).rejects.toThrow();
     expect(() => join({ ...manifest, size: manifest.size - 1 }, pieces, nodePrimitives)).toThrow(
       /more than the manifest says/,
     );
@@ -142,16 +164,16 @@ describe('a value in pieces', () => {
 
   test('is not made of a piece that inflates to more than a piece may have, or than the whole', async () => {
     const json = JSON.stringify(valueOf(400_000, 1, true));
-    const larger = await inPieces(json, { ...NORMAL, maxPieceBytes: 4 * NORMAL.maxPieceBytes });
-    const [[name, piece]] = [...larger.pieces] as [[string, Uint8Array]];
-    const text = await pieceText(piece, zlibCompression);
-    await expect(readPiece(text, name, larger.manifest, PORTS)).rejects.toThrow();
+    const larger = await inPieces(json, { ...NORMAL, maxPieceBytes: 1.5 * NORMAL.maxPieceBytes });
+    const [name, piece] = [...larger.pieces].find(([, bytes]) => bytes.length > NORMAL.maxPieceBytes)!;
+    const text = await sealPiece(piece, larger.manifest, PORTS);
+    await expect(openPiece(text, name, larger.manifest, PORTS)).rejects.toThrow();
     const { manifest, pieces } = await inPieces(json);
     const [[own, fitting]] = [...pieces] as [[string, Uint8Array]];
-    const fits = await pieceText(fitting, zlibCompression);
-    expect(await readPiece(fits, own, manifest, PORTS)).toEqual(fitting);
+    const fits = await sealPiece(fitting, manifest, PORTS);
+    expect(await openPiece(fits, own, manifest, PORTS)).toEqual(fitting);
     const smaller = { ...manifest, size: fitting.length - 1 };
-    await expect(readPiece(fits, own, smaller, PORTS)).rejects.toThrow();
+    await expect(openPiece(fits, own, smaller, PORTS)).rejects.toThrow();
   });
 });
 

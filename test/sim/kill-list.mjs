@@ -1433,6 +1433,32 @@ const PIECES_OUT = [
 /** Values in pieces, read. */
 const PIECES_IN = [
   {
+    name: 'a piece is encrypted under the chunk key itself, which names it',
+    patches: [
+      [
+        'protocol/chunks.ts',
+        'return primitives.hmacSha256(PIECE_LABEL, hexToBytes(key));',
+        'void primitives; return hexToBytes(key);',
+      ],
+    ],
+    test: ['test/protocol/chunks.test.ts', 'is encrypted under the key of the manifest'],
+  },
+  {
+    name: 'a piece is not encrypted',
+    patches: [
+      [
+        'protocol/chunks.ts',
+        'return encrypt(ports.primitives, text, key, ports.randomBytes(NONCE_BYTES));',
+        'void key; return text;',
+      ],
+      [
+        'protocol/chunks.ts',
+        'const text = decrypt(primitives, content, pieceKeyOf(manifest, primitives));',
+        'const text = content;',
+      ],
+    ],
+  },
+  {
     name: 'a piece may be other than its name says',
     patches: [
       [

@@ -3,7 +3,7 @@ import { getConversationKey, v2 } from 'nostr-tools/nip44';
 import { hexToBytes } from '@noble/hashes/utils.js';
 import { deflateRawSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
-import { memoryStore, secretKeySigner, type NostrEvent, type Store } from '../../src/node.ts';
+import { memoryStore, secretKeySigner, type NostrEvent, type Signer, type Store } from '../../src/node.ts';
 import type { RelayOptions } from '../../src/testing/relay-options.ts';
 import type { Relay } from '../../src/testing/relay.ts';
 import { device, health, KEY, PUBKEY, received, relay, stored, world, type Device } from './devices.ts';
@@ -488,6 +488,29 @@ describe('content that is not what it says', () => {
     one.relay.misbehave({ serve: [JSON.parse(JSON.stringify(event)) as NostrEvent, ...pieces(one.relay)] });
     const phone = device([one.url], LARGE);
     await expect(phone.fetch('settings')).rejects.toMatchObject({ code: 'UNDECODABLE' });
+  });
+});
+
+describe('a person who signs', () => {
+  test('is asked once to encrypt and once to decrypt 400 KB, and to sign each event', async () => {
+    const one = await relay();
+    const asked = { encrypt: 0, sign: 0, decrypt: 0 };
+    const inner = secretKeySigner(KEY);
+    const signer: Signer = {
+      ...inner,
+      signEvent: async (template) => (asked.sign++, inner.signEvent(template)),
+      nip44: {
+        encrypt: async (peer, text) => (asked.encrypt++, inner.nip44.encrypt(peer, text)),
+        decrypt: async (peer, text) => (asked.decrypt++, inner.nip44.decrypt(peer, text)),
+      },
+    };
+    const value = valueOf(409_500, 1, true);
+    const writer = device([one.url], { ...LARGE, signer });
+    const { pieces: sent } = await writer.publish('settings', value, { waitFor: 'replicated' });
+    expect(asked).toEqual({ encrypt: 1, sign: sent!.total + 1, decrypt: 0 });
+    Object.assign(asked, { encrypt: 0, sign: 0 });
+    expect((await device([one.url], { ...LARGE, signer }).fetch('settings'))?.payload).toEqual(value);
+    expect(asked).toEqual({ encrypt: 0, sign: 0, decrypt: 1 });
   });
 });
 
