@@ -56,8 +56,11 @@ export interface RelayInfo extends EventLimits {
   readonly violations: Readonly<Partial<Record<Violation, number>>>;
 }
 
-/** How a one-shot request ended. Only `'complete'` says anything about what the relay holds. */
-export type RequestEnd = 'complete' | 'incomplete';
+/**
+ * How a one-shot request ended. Only `'complete'` says anything about what the relay holds; `'unreached'`: there was no
+ * connection to send it on.
+ */
+export type RequestEnd = 'complete' | 'incomplete' | 'unreached';
 
 export interface RequestHandlers {
   /** An event, unchecked. Returns the fault it has, or whether it was of use: useless ones are bounded. */
@@ -91,7 +94,7 @@ export interface RelayConnection {
   retryAuth(): void;
   /** Drops the socket, until `wake`: what connects then is a stranger to the relay. */
   pause(): void;
-  /** Idempotent. Every request ends `'incomplete'`. */
+  /** Idempotent. Every request ends, not `'complete'`. */
   close(): void;
 }
 
@@ -114,6 +117,7 @@ interface Subscription {
   readonly onEnd: ((end: RequestEnd) => void) | undefined;
   readonly onComplete: (() => void) | undefined;
   id: string | undefined;
+  /** 0: not yet. */
   sentAt: number;
   useless: number;
   attempts: number;
@@ -266,7 +270,8 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
       subscription.cancelTimer();
       subscription.id = undefined;
       subscription.waitsForAuth = false;
-      if (subscription.onEnd !== undefined) end(subscription, 'incomplete');
+      if (subscription.onEnd !== undefined)
+        end(subscription, subscription.sentAt === 0 ? 'unreached' : 'incomplete');
     }
   }
 
@@ -372,7 +377,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     };
     subscriptions.add(subscription);
     if (state === 'open') send(subscription);
-    else if (onEnd !== undefined && state !== 'connecting') end(subscription, 'incomplete');
+    else if (onEnd !== undefined && state !== 'connecting') end(subscription, 'unreached');
     return () => end(subscription, undefined);
   }
 

@@ -1,7 +1,7 @@
 /** All relays of the user: which there are, and one question put to all of them. */
 
 import type { Clock } from '../clock.ts';
-import { SETTLE_MS } from '../protocol/limits.ts';
+import { EOSE_TIMEOUT_MS, SETTLE_MS } from '../protocol/limits.ts';
 import {
   createConnection,
   type ConnectionPorts,
@@ -9,17 +9,26 @@ import {
   type RequestEnd,
 } from './connection.ts';
 
+/** Which relays answered a question, by URL. One that could not be reached was not asked, and is in neither. */
+export interface Answers {
+  /** They answered completely: what they did not show, they do not have. */
+  readonly complete: readonly string[];
+  /** Nothing follows from what they did not show. */
+  readonly incomplete: readonly string[];
+}
+
 export interface RelayPool {
   readonly connections: ReadonlyMap<string, RelayConnection>;
   /** Adds a relay by canonical URL; connects it once the pool is started. Idempotent. */
   add(url: string): void;
   remove(url: string): void;
   /**
-   * Puts one question to every relay that is connected or connecting. Resolves `true` as soon as all of them have ended, or
-   * a settle time after the first complete answer; later answers still take effect. `false`: no relay answered
-   * completely. A relay that was too slow once is not waited for again until it is quicker.
+   * Puts one question to every relay that is connected or connecting, and resolves once all have ended, after the EOSE
+   * deadline at the latest. While `isEnough` holds, it resolves a settle time after the first complete answer. Later
+   * answers still take effect. A relay that was too slow once is not waited for again until it is quicker, and one that
+   * was waited for in vain no longer than the settle time.
    */
-  gather(ask: (relay: RelayConnection) => Promise<RequestEnd>): Promise<boolean>;
+  gather(ask: (relay: RelayConnection) => Promise<RequestEnd>, isEnough: () => boolean): Promise<Answers>;
   /** Connects all. */
   start(): void;
   /** Drops every connection until `start`: who connects then is not linked to who was connected. */
@@ -33,46 +42,69 @@ export interface RelayPool {
 export function createPool(
   ports: Omit<ConnectionPorts, 'onChange'> & {
     readonly clock: Clock;
-    readonly settleMs?: number;
     readonly onChange: (relay: RelayConnection) => void;
   },
 ): RelayPool {
   const connections = new Map<string, RelayConnection>();
+  /** Relays whose complete answers take longer than the settle time. */
   const slow = new Set<string>();
+  /** Relays that were waited for longer than the settle time, and then gave no complete answer. */
+  const mute = new Set<string>();
   let isStarted = false;
-  const settleMs = ports.settleMs ?? SETTLE_MS;
 
-  function gather(ask: (relay: RelayConnection) => Promise<RequestEnd>): Promise<boolean> {
+  function gather(
+    ask: (relay: RelayConnection) => Promise<RequestEnd>,
+    isEnough: () => boolean,
+  ): Promise<Answers> {
     const asked = [...connections.values()].filter((relay) =>
       ['open', 'connecting'].includes(relay.info().state),
     );
     return new Promise((resolve) => {
       const open = new Set(asked.map((relay) => relay.url));
+      const complete: string[] = [];
+      const incomplete: string[] = [];
       const startedAt = ports.clock.now();
-      let answered = false;
-      let done = false;
-      let cancelSettle = (): void => undefined;
+      /** Whether the settle time is over, since the question and since the first complete answer. */
+      let isLate = false;
+      let isSettled = false;
+      let isDone = false;
+      const timers: (() => void)[] = [];
+      const after = (ms: number, act: () => void): number => timers.push(ports.clock.after(ms, act));
       const finish = (): void => {
-        done = true;
-        cancelSettle();
-        resolve(answered);
+        isDone = true;
+        for (const cancel of timers) cancel();
+        resolve({ complete, incomplete: [...incomplete, ...open] });
       };
-      const settle = (): void => {
-        for (const url of open) slow.add(url);
-        finish();
+      const isWaitedFor = (url: string): boolean =>
+        complete.length > 0 && isEnough() ? !isSettled && !slow.has(url) : !isLate || !mute.has(url);
+      const check = (): void => {
+        if (!isDone && ![...open].some(isWaitedFor)) finish();
       };
       const ended = (url: string, end: RequestEnd): void => {
         open.delete(url);
-        if (end === 'complete' && ports.clock.now() - startedAt < settleMs) slow.delete(url);
-        if (done) return;
-        if (end === 'complete') {
-          if (!answered) cancelSettle = ports.clock.after(settleMs, settle);
-          answered = true;
-        }
-        const waitedFor = answered ? [...open].filter((url) => !slow.has(url)) : [...open];
-        if (waitedFor.length === 0) finish();
+        const isQuick = ports.clock.now() - startedAt < SETTLE_MS;
+        if (end === 'complete') mute.delete(url);
+        if (end === 'complete' && isQuick) slow.delete(url);
+        if (end !== 'complete' && !isQuick) mute.add(url);
+        if (isDone) return;
+        if (end === 'incomplete') incomplete.push(url);
+        if (end === 'complete' && complete.push(url) === 1)
+          after(SETTLE_MS, () => {
+            isSettled = true;
+            for (const url of open) slow.add(url);
+            check();
+          });
+        check();
       };
-      if (asked.length === 0) finish();
+      after(SETTLE_MS, () => {
+        isLate = true;
+        check();
+      });
+      after(EOSE_TIMEOUT_MS, () => {
+        for (const url of open) mute.add(url);
+        finish();
+      });
+      check();
       for (const relay of asked) void ask(relay).then((end) => ended(relay.url, end));
     });
   }
@@ -93,6 +125,7 @@ export function createPool(
       const relay = connections.get(url);
       connections.delete(url);
       slow.delete(url);
+      mute.delete(url);
       relay?.close();
     },
     gather,

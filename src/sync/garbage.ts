@@ -20,7 +20,7 @@ import {
   ORPHAN_MS,
   TOMBSTONE_SECONDS,
 } from '../protocol/limits.ts';
-import type { Network } from './network.ts';
+import { isFromAll, type Network } from './network.ts';
 import { isOwnHead, isWhole, stageOf, type HeadRecord } from './record.ts';
 import type { Replica } from './replica.ts';
 import type { Hand } from './signing.ts';
@@ -105,9 +105,9 @@ export function createGarbage(ports: {
   async function collect(dTag: string): Promise<boolean> {
     if (!ports.isSender() || !hand.isSet()) return false;
     // What other devices wrote meanwhile may need what was an orphan.
-    const isAnswered = await ports.network().ask([dTag]);
+    const answers = await ports.network().ask([dTag], 'all');
     const record = settled(dTag);
-    if (!isAnswered || record === undefined) return false;
+    if (!isFromAll(answers) || record === undefined) return false;
     const due = dueTimes(record).filter(({ at }) => at <= clock.now());
     const names = due.slice(0, MAX_COLLECTED_AT_ONCE).map(({ name }) => name);
     if (names.length === 0) return true;

@@ -139,7 +139,7 @@ export function createInbox(ports: {
     const { handlers, complete } = exchange(relay, request.dTags);
     return new Promise((resolve) => {
       relay.request(request.filters, request.dTags.length, handlers, (end) => {
-        if (end === 'incomplete') resolve(end);
+        if (end !== 'complete') resolve(end);
         else void complete().then(() => resolve(end));
       });
     });
@@ -170,7 +170,8 @@ export function createInbox(ports: {
       for (let next = 0; next < requests.length; next += MAX_REQS_AT_ONCE) {
         const some = requests.slice(next, next + MAX_REQS_AT_ONCE);
         const ends = await Promise.all(some.map((request) => askOnce(relay, request)));
-        if (ends.includes('incomplete')) return 'incomplete';
+        const bad = ends.find((end) => end !== 'complete');
+        if (bad !== undefined) return bad;
       }
       return 'complete';
     },
@@ -188,7 +189,7 @@ export function createInbox(ports: {
           }),
         ),
       );
-      return { isComplete: !ends.includes('incomplete'), events };
+      return { isComplete: ends.every((end) => end === 'complete'), events };
     },
     watch: (relay, dTags) => {
       const stops = categoryRequests(pubkey, dTags).map((request) => {

@@ -4,19 +4,25 @@ import type { Clock } from '../clock.ts';
 import type { Answer } from '../protocol/answer.ts';
 import type { EventVerifier, NostrEvent, VerifiedEvent } from '../protocol/event.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
-import type { RelayPool } from '../relay/pool.ts';
+import type { Answers, RelayPool } from '../relay/pool.ts';
 import type { RelayConnection, RelayInfo } from '../relay/connection.ts';
 import { createInbox, type Collected } from './inbox.ts';
 import { createOutbox } from './outbox.ts';
 import type { Pacing } from './pacer.ts';
 import type { Replica } from './replica.ts';
 
+/** Whether every relay that could be reached has answered completely, and there was one. */
+export function isFromAll({ complete, incomplete }: Answers): boolean {
+  return complete.length > 0 && incomplete.length === 0;
+}
+
 export interface Network {
   /**
-   * Brings the replica up to date with the relays: RELIABILITY section 3. Resolves whether any relay answered completely;
-   * `onAnswer` is called at the first that did.
+   * Brings the replica up to date with the relays: RELIABILITY section 3. Resolves with who answered, at the latest when the
+   * EOSE deadline is over: once all have ended, or with `'known'` soon after the first complete answer if every category has
+   * a head by then.
    */
-  ask(dTags: readonly string[], onAnswer?: () => void): Promise<boolean>;
+  ask(dTags: readonly string[], waitFor: 'known' | 'all'): Promise<Answers>;
   /** Asks one relay, by URL, for pieces, by their d-tags. Of an unknown relay: nothing, incompletely. */
   collect(relay: string, dTags: readonly string[]): Promise<Collected>;
   /** Keeps these categories, and only these, up to date by live subscriptions. */
@@ -62,12 +68,11 @@ export function createNetwork(ports: {
   }
 
   const network: Network = {
-    ask: (dTags, onAnswer) =>
-      pool.gather(async (relay) => {
-        const end = await inbox.ask(relay, dTags);
-        if (end === 'complete') onAnswer?.();
-        return end;
-      }),
+    ask: (dTags, waitFor) =>
+      pool.gather(
+        (relay) => inbox.ask(relay, dTags),
+        () => waitFor === 'known' && dTags.every((dTag) => ports.replica.get(dTag)?.event !== undefined),
+      ),
     collect: async (url, dTags) => {
       const relay = pool.connections.get(url);
       return relay === undefined ? { isComplete: false, events: new Map() } : inbox.collect(relay, dTags);

@@ -121,7 +121,7 @@ export function createPieces(
     proving.delete(dTag);
     const record = replica.peek(dTag);
     if (!queue.isOpen() || !isOwed(record, url)) return;
-    if (end === 'incomplete') return queue.schedule(dTag, ports.askAgainMs());
+    if (end !== 'complete') return queue.schedule(dTag, ports.askAgainMs());
     if (!isProven(dTag, record!))
       await replica.apply(dTag, { type: 'forget-pieces', relay: url, id: record!.event!.id });
     ports.update(dTag);

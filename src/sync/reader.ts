@@ -155,8 +155,8 @@ export function createReader(ports: {
   /** Resolves with what the answers are worth. Rejects where nothing at all is known of any of the categories. */
   async function refresh(dTags: readonly string[]): Promise<Source> {
     if (dTags.length === 0) return 'local';
-    const [isAnswered] = await Promise.all([ports.network().ask(dTags), lookInStore(dTags)]);
-    if (isAnswered) return 'relay';
+    const [answers] = await Promise.all([ports.network().ask(dTags, 'known'), lookInStore(dTags)]);
+    if (answers.complete.length > 0) return 'relay';
     if (dTags.some((dTag) => replica.get(dTag)?.event !== undefined)) return 'local';
     throw new NostrSyncError(
       'NO_RELAYS_REACHABLE',

@@ -8,6 +8,7 @@ import type { Answer } from '../protocol/answer.ts';
 import type { NostrEvent } from '../protocol/event.ts';
 import { ASK_LEADER_MS } from '../protocol/limits.ts';
 import type { RelayInfo } from '../relay/connection.ts';
+import type { Answers } from '../relay/pool.ts';
 import type { Collected } from './inbox.ts';
 import type { Network } from './network.ts';
 import { isOwed } from './record.ts';
@@ -44,14 +45,13 @@ export interface TabFollower extends Omit<Network, 'recordChanged' | 'relayChang
 /** What was asked and is not answered. */
 interface Request<T> {
   readonly send: (id: number, settle: (value: T) => void) => void;
-  /** A relay answered completely, others may follow. */
-  readonly onAnswer: (() => void) | undefined;
   readonly settle: (value: T) => void;
 }
 
 export function createTabFollower(ports: TabFollowerPorts): TabFollower {
   const { self, replica, urls, post } = ports;
   const nothing: Collected = { isComplete: false, events: new Map() };
+  const unanswered = (): Answers => ({ complete: [], incomplete: urls() });
   let leading: Network | undefined;
   let isClosed = false;
   let isPresent = false;
@@ -61,7 +61,7 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
   /** Relays that the app added (`true`) or removed here and that the leader has not confirmed. */
   const unconfirmed = new Map(urls().map((url) => [url, true]));
   let nextId = 0;
-  const asks = new Map<number, Request<boolean>>();
+  const asks = new Map<number, Request<Answers>>();
   const collects = new Map<number, Request<Collected>>();
 
   function introduce(): void {
@@ -70,12 +70,7 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
   }
 
   /** Resolves with what `settle` is given; with `otherwise` after a time: nobody may lead just now, or the leader hangs. */
-  function request<T>(
-    requests: Map<number, Request<T>>,
-    otherwise: T,
-    send: Request<T>['send'],
-    onAnswer?: () => void,
-  ): Promise<T> {
+  function request<T>(requests: Map<number, Request<T>>, otherwise: T, send: Request<T>['send']): Promise<T> {
     return new Promise((resolve) => {
       if (isClosed) return resolve(otherwise);
       const id = nextId++;
@@ -85,7 +80,7 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
         resolve(value);
       };
       const cancel = ports.clock.after(ASK_LEADER_MS, () => settle(otherwise));
-      requests.set(id, { send, onAnswer, settle });
+      requests.set(id, { send, settle });
       send(id, settle);
     });
   }
@@ -121,10 +116,8 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
           return receiveRelays(message.relays);
         case 'answer':
           return ports.onAnswer(message.dTag, message.relay, message.event, message.answer);
-        case 'asked': {
-          const ask = asks.get(message.id);
-          return message.isDone ? ask?.settle(message.isAnswered) : ask?.onAnswer?.();
-        }
+        case 'asked':
+          return asks.get(message.id)?.settle(message.answers);
         case 'collected':
           return collects.get(message.id)?.settle(message.collected);
         default:
@@ -136,16 +129,11 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
       network.watch(watched);
       askAgain();
     },
-    ask: (dTags, onAnswer) =>
-      request<boolean>(
-        asks,
-        false,
-        (id, settle) => {
-          if (leading === undefined) post({ type: 'ask', from: self, id, dTags });
-          else void leading.ask(dTags, onAnswer).then(settle);
-        },
-        onAnswer,
-      ),
+    ask: (dTags, waitFor) =>
+      request(asks, unanswered(), (id, settle) => {
+        if (leading === undefined) post({ type: 'ask', from: self, id, dTags, waitFor });
+        else void leading.ask(dTags, waitFor).then(settle);
+      }),
     // Asked once: whoever wants the pieces asks again, and another relay.
     collect: (relay, dTags) =>
       leading === undefined || isClosed
@@ -173,7 +161,7 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
     },
     close: () => {
       isClosed = true;
-      for (const { settle } of asks.values()) settle(false);
+      for (const { settle } of asks.values()) settle(unanswered());
       for (const { settle } of collects.values()) settle(nothing);
     },
   };

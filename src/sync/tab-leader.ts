@@ -131,9 +131,8 @@ export function createTabLeader(ports: TabLeaderPorts): TabLeader {
           return network.follow(message.dTag, message.tombstone, message.deletion);
         case 'ask': {
           const { from: to, id } = message;
-          const onAnswer = (): void => post({ type: 'asked', to, id, isDone: false, isAnswered: true });
-          void network.ask(message.dTags, onAnswer).then((isAnswered) => {
-            post({ type: 'asked', to, id, isDone: true, isAnswered });
+          void network.ask(message.dTags, message.waitFor).then((answers) => {
+            post({ type: 'asked', to, id, answers });
             tell();
           });
           return;

@@ -3,6 +3,7 @@
 import type { Answer } from '../protocol/answer.ts';
 import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
 import type { RelayInfo } from '../relay/connection.ts';
+import type { Answers } from '../relay/pool.ts';
 import type { Collected } from './inbox.ts';
 
 /** To the leader: what a follower needs of it. Sent whenever that changes, and again to whoever begins to lead. */
@@ -39,15 +40,14 @@ export type TabMessage =
       readonly tombstone: string;
       readonly deletion: NostrEvent;
     }
-  | { readonly type: 'ask'; readonly from: string; readonly id: number; readonly dTags: readonly string[] }
-  /** The leader to one: `isDone` false at the first complete answer of a relay. */
   | {
-      readonly type: 'asked';
-      readonly to: string;
+      readonly type: 'ask';
+      readonly from: string;
       readonly id: number;
-      readonly isDone: boolean;
-      readonly isAnswered: boolean;
+      readonly dTags: readonly string[];
+      readonly waitFor: 'known' | 'all';
     }
+  | { readonly type: 'asked'; readonly to: string; readonly id: number; readonly answers: Answers }
   | {
       readonly type: 'collect';
       readonly from: string;

@@ -121,7 +121,7 @@ export function createWriter(ports: {
   const refusals = new Map<string, { readonly id: string; readonly reasons: Map<string, string> }>();
   /** By d-tag, the last write that somebody was told is saved: it is not taken back from under another who waits for it. */
   const told = new Map<string, string>();
-  /** Categories that a relay has answered for, or that were waited for long enough. */
+  /** Categories that the relays have answered for, or that were waited for long enough. */
   const explored = new Set<string>();
   /** How often in a row a value was renewed: a relay that destroys pieces again and again has its way. */
   const renewals = new Map<string, number>();
@@ -262,11 +262,13 @@ export function createWriter(ports: {
     if (explored.has(dTag) || replica.get(dTag) !== undefined || !ports.isReachable()) return;
     await new Promise<void>((resolve) => {
       const cancel = clock.after(FIRST_WRITE_MS, resolve);
-      const done = (): void => {
-        cancel();
-        resolve();
-      };
-      void ports.network().ask([dTag], done).then(done);
+      void ports
+        .network()
+        .ask([dTag], 'all')
+        .then(() => {
+          cancel();
+          resolve();
+        });
     });
     explored.add(dTag);
   }

@@ -168,7 +168,7 @@ describe('a connection', () => {
     const answer = relayConnection.publish(written());
     relayConnection.close();
     relayConnection.close();
-    expect(await end).toBe('incomplete');
+    expect(await end).toBe('unreached');
     expect((await answer).type).toBe('retry');
     await clock.advance(0);
     expect([clock.pending, relay.connections()]).toEqual([0, 0]);
@@ -239,7 +239,7 @@ describe('a request', () => {
     expect(relay.subscriptions()).toBe(0);
   });
 
-  test('ends incomplete with the connection, and where there is none', async () => {
+  test('ends incomplete with the connection, and unreached if there is none', async () => {
     const { clock, relay, relayConnection } = virtual();
     await clock.advance(0);
     relay.misbehave({ noEose: true, refuseConnections: true });
@@ -248,7 +248,10 @@ describe('a request', () => {
     relay.disconnectAll();
     await clock.advance(0);
     expect(await lost).toBe('incomplete');
-    expect(await request(relayConnection)).toBe('incomplete');
+    expect(await request(relayConnection)).toBe('unreached');
+    const hoped = request(relayConnection);
+    await clock.advance(2_000);
+    expect(await hoped).toBe('unreached');
   });
 
   test('that the relay closes ends incomplete', async () => {

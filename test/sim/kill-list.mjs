@@ -787,8 +787,8 @@ const INBOX = [
     patches: [
       [
         'relay/pool.ts',
-        'cancelSettle = ports.clock.after(settleMs, settle);',
-        'cancelSettle = ports.clock.after(settleMs * 1e3, settle);',
+        "if (end === 'complete' && complete.push(url) === 1) after(SETTLE_MS,",
+        "if (end === 'complete' && complete.push(url) === 1) after(SETTLE_MS * 1e3,",
       ],
     ],
     test: [
@@ -992,13 +992,17 @@ const RELAYS = [
     patches: [['relay/connection.ts', "connected: state === 'open'", "connected: state !== 'waiting'"]],
   },
   {
-    name: 'a read waits for ever where its connection breaks',
+    name: 'a request outlives its connection',
     patches: [
       [
         'relay/connection.ts',
-        "if (subscription.onEnd !== undefined) end(subscription, 'incomplete'); } }",
+        "if (subscription.onEnd !== undefined) end(subscription, subscription.sentAt === 0 ? 'unreached' : 'incomplete'); } }",
         '} }',
       ],
+    ],
+    test: [
+      'test/relay/connection.test.ts',
+      'ends incomplete with the connection, and unreached if there is none',
     ],
   },
   {
@@ -1171,8 +1175,8 @@ const TABS = [
     patches: [
       [
         'sync/reader.ts',
-        'await Promise.all([ports.network().ask(dTags), lookInStore(dTags)]);',
-        'await Promise.all([ports.network().ask(dTags)]);',
+        "await Promise.all([ports.network().ask(dTags, 'known'), lookInStore(dTags)]);",
+        "await Promise.all([ports.network().ask(dTags, 'known')]);",
       ],
     ],
   },
