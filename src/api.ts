@@ -9,6 +9,7 @@ export type { RelayInfo, Violation } from './relay/connection.ts';
 export type { OpenSocket, Socket, SocketHandlers } from './relay/socket.ts';
 export { deriveSyncKey } from './signer/derive.ts';
 export { nip07Signer } from './signer/nip07.ts';
+export { nsecDecode, nsecEncode } from './signer/nsec.ts';
 export type { Signer } from './signer/signer.ts';
 export { memoryStore } from './store/memory.ts';
 export type { Changes, Store } from './store/store.ts';

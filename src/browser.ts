@@ -3,6 +3,7 @@
 import { onWake } from './browser/wake.ts';
 import { systemClock } from './clock.ts';
 import { noblePrimitives } from './crypto/noble-primitives.ts';
+import { SECRET_KEY_SEED_BYTES, secretKeyFromSeed } from './crypto/schnorr.ts';
 import { streamCompression } from './protocol/compression.ts';
 import { createEventVerifier } from './protocol/event-verifier.ts';
 import { createEngine, type NostrSync } from './nostr-sync.ts';
@@ -44,4 +45,12 @@ export function createNostrSync<Categories extends object = Record<string, unkno
  */
 export function secretKeySigner(key: Uint8Array | string): Signer {
   return createSecretKeySigner(noblePrimitives, randomBytes, key);
+}
+
+/**
+ * A new secret key for `secretKeySigner`: 32 bytes. Keep it where only the user can read it, and use it for syncing alone:
+ * whoever has it reads and writes everything, and without it nothing can be read.
+ */
+export function generateKey(): Uint8Array {
+  return secretKeyFromSeed(randomBytes(SECRET_KEY_SEED_BYTES));
 }

@@ -3,6 +3,7 @@
 import { randomBytes as nodeRandomBytes } from 'node:crypto';
 import { systemClock } from './clock.ts';
 import { nodePrimitives } from './crypto/node-primitives.ts';
+import { SECRET_KEY_SEED_BYTES, secretKeyFromSeed } from './crypto/schnorr.ts';
 import { streamCompression } from './protocol/compression.ts';
 import { createEventVerifier } from './protocol/event-verifier.ts';
 import { createEngine, type NostrSync } from './nostr-sync.ts';
@@ -41,4 +42,12 @@ export function createNostrSync<Categories extends object = Record<string, unkno
  */
 export function secretKeySigner(key: Uint8Array | string): Signer {
   return createSecretKeySigner(nodePrimitives, randomBytes, key);
+}
+
+/**
+ * A new secret key for `secretKeySigner`: 32 bytes. Keep it where only the user can read it, and use it for syncing alone:
+ * whoever has it reads and writes everything, and without it nothing can be read.
+ */
+export function generateKey(): Uint8Array {
+  return secretKeyFromSeed(randomBytes(SECRET_KEY_SEED_BYTES));
 }

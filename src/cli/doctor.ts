@@ -4,8 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
 import { MAX_EVENT_PLAINTEXT_BYTES, MAX_TEXT_BYTES, SKEW_REPORT_SECONDS } from '../protocol/limits.ts';
 import { canonicalRelayUrl } from '../relay/url.ts';
-import { SECRET_KEY_SEED_BYTES, secretKeyFromSeed } from '../crypto/schnorr.ts';
-import { secretKeySigner } from '../node.ts';
+import { generateKey, secretKeySigner } from '../node.ts';
 import { CommandError, EXIT } from './failure.ts';
 import { largestValueBytes } from './largest-value.ts';
 import { escaped, table, type Output } from './output.ts';
@@ -38,7 +37,7 @@ Exit codes here: 0 every relay can be used, 1 some cannot, 4 none could be reach
     .action(async (_options: object, command: Command) => {
       const urls = [...new Set(requiredRelays(command).map((url) => canonicalRelayUrl(url)))];
       const given = await signerFrom(command);
-      const signer = given ?? secretKeySigner(secretKeyFromSeed(randomBytes(SECRET_KEY_SEED_BYTES)));
+      const signer = given ?? secretKeySigner(generateKey());
       if (given === undefined) output.note('no key given: trying with one that is thrown away');
       const reports = await Promise.all(urls.map((url) => probeRelay(url, { signer, randomBytes })));
       signer.wipe?.();

@@ -8,6 +8,7 @@ import {
   type NostrSync,
   type RelayInfo,
   type Signer,
+  type Store,
 } from '../node.ts';
 import { MAX_PAYLOAD_BYTES } from '../protocol/limits.ts';
 import type { Output } from './output.ts';
@@ -21,14 +22,20 @@ const WATCHED_MS = 1_800_000;
 /** Opens an engine, does the work and closes it. Without a signer what waits is delivered, and nothing can be read. */
 export async function withEngine<T>(
   command: Command,
-  given: { readonly relays: readonly string[]; readonly signer: Signer | undefined; readonly output: Output },
+  given: {
+    readonly relays: readonly string[];
+    readonly signer: Signer | undefined;
+    readonly output: Output;
+    /** Default: the file store that the options name, which one process at a time can use. */
+    readonly store?: Store;
+  },
   work: (sync: NostrSync) => Promise<T>,
 ): Promise<T> {
   const options = command.optsWithGlobals<GlobalOptions>();
   const sync = createNostrSync({
     namespace: options.namespace,
     relays: given.relays,
-    store: fileStore(storeFolder(options)),
+    store: given.store ?? fileStore(storeFolder(options)),
     maxPayloadSize: MAX_PAYLOAD_BYTES,
   });
   sync.on('error', given.output.error);

@@ -1,16 +1,11 @@
 /** Where the key comes from and where a new one goes: a file that nobody else can read, or the environment; never an argument. */
 
 import { open } from 'node:fs/promises';
-import { bech32 } from '@scure/base';
-import { secretKeySigner, type Signer } from '../node.ts';
+import { nsecEncode, secretKeySigner, type Signer } from '../node.ts';
 import { CommandError, EXIT } from './failure.ts';
 
 /** More than any form of a key with some space around it. */
 const MAX_KEY_FILE_BYTES = 1_024;
-
-export function encodeNsec(key: Uint8Array): string {
-  return bech32.encodeFromBytes('nsec', key);
-}
 
 /** A signer for the key written in `text`. `source` names where it came from; the key itself is never told. */
 export function signerOf(text: string, source: string): Signer {
@@ -65,7 +60,7 @@ export async function writeKeyFile(path: string, key: Uint8Array): Promise<void>
   try {
     const file = await open(path, 'wx', 0o600);
     try {
-      await file.writeFile(`${encodeNsec(key)}\n`);
+      await file.writeFile(`${nsecEncode(key)}\n`);
       await file.sync();
     } finally {
       await file.close();

@@ -1,10 +1,8 @@
 /** `keygen` and `pubkey`. */
 
-import { randomBytes } from 'node:crypto';
 import { InvalidArgumentError, type Command } from 'commander';
-import { SECRET_KEY_SEED_BYTES, secretKeyFromSeed } from '../crypto/schnorr.ts';
-import { secretKeySigner } from '../node.ts';
-import { encodeNsec, writeKeyFile } from './key.ts';
+import { generateKey, nsecEncode, secretKeySigner } from '../node.ts';
+import { writeKeyFile } from './key.ts';
 import type { Output } from './output.ts';
 import { requiredSigner, type GlobalOptions } from './settings.ts';
 
@@ -19,10 +17,10 @@ export function addKeygen(program: Command, output: Output): void {
       if (options.stdout === true ? isFileAsked : keyFile === undefined) {
         throw new InvalidArgumentError('Cannot make a key: expected either --key-file or --stdout');
       }
-      const key = secretKeyFromSeed(randomBytes(SECRET_KEY_SEED_BYTES));
+      const key = generateKey();
       const pubkey = await secretKeySigner(key).getPublicKey();
       if (options.stdout === true) {
-        const nsec = encodeNsec(key);
+        const nsec = nsecEncode(key);
         output.result({ pubkey, nsec }, nsec);
       } else {
         await writeKeyFile(keyFile!, key);

@@ -3,10 +3,14 @@
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addCompletion } from './completion.ts';
+import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
+import { EXAMPLES } from './examples.ts';
 import { EXIT, EXIT_CODES_HELP } from './failure.ts';
 import { addKeygen, addPubkey } from './keys.ts';
 import { createOutput, type Output } from './output.ts';
+import { addList } from './list.ts';
 import { addRelay } from './relay.ts';
 import { addGlobalOptions } from './settings.ts';
 import { addFlush, addStatus } from './status.ts';
@@ -21,8 +25,8 @@ Environment:
   NOSTR_SYNC_KEY_FILE   file with the key
   XDG_DATA_HOME         where values and outbox are kept (default: ~/.local/share)
 
-A value that is published while no relay can be reached is saved on this device. The next publish, remove, sync, watch
-or flush delivers it; status tells how much waits.`;
+A value that is published while no relay can be reached is saved on this device. The next publish, remove, sync or
+flush delivers it; status tells how much waits.`;
 
 function version(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
@@ -41,10 +45,14 @@ function createProgram(output: Output): Command {
     .addHelpText('afterAll', EXIT_CODES_HELP);
   addGlobalOptions(program);
   const commands = [
-    ...[addKeygen, addPubkey, addPublish, addFetch, addSync, addWatch, addRemove],
-    ...[addFlush, addStatus, addDoctor, addRelay],
+    ...[addKeygen, addPubkey, addPublish, addFetch, addSync, addList, addWatch, addRemove],
+    ...[addFlush, addStatus, addDoctor, addRelay, addDemo, addCompletion],
   ];
   for (const add of commands) add(program, output);
+  for (const command of program.commands) {
+    const examples = EXAMPLES[command.name()]?.map((line) => `\n  ${line}`).join('');
+    if (examples !== undefined) command.addHelpText('after', `\nExamples:${examples}`);
+  }
   return program;
 }
 

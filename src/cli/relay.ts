@@ -6,11 +6,14 @@ import { interrupted } from './engine.ts';
 import { CommandError, EXIT } from './failure.ts';
 import type { Output } from './output.ts';
 
+/** Always the same, so that what README shows runs as it stands. */
+const DEFAULT_PORT = 7447;
+
 export function addRelay(program: Command, output: Output): void {
   program
     .command('relay')
     .description('run a relay on this computer until interrupted; it keeps everything in memory')
-    .option('--port <number>', 'port to listen on (default: any free one)', toPort, 0)
+    .option('--port <number>', 'port to listen on; 0: any free one', toPort, DEFAULT_PORT)
     .addOption(
       // It has no defence against strangers: it is for this computer alone.
       new Option('--host <address>', 'loopback address')
@@ -21,7 +24,10 @@ export function addRelay(program: Command, output: Output): void {
       const stopped = interrupted();
       const running = await startRelay({ port, host }).catch((error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error);
-        throw new CommandError('RELAY_FAILED', EXIT.failed, `Cannot start the relay: ${reason}`);
+        const advice = reason.includes('EADDRINUSE')
+          ? '; give it another with --port, or --port 0 for any'
+          : '';
+        throw new CommandError('RELAY_FAILED', EXIT.failed, `Cannot start the relay: ${reason}${advice}`);
       });
       const url = `ws://${host.includes(':') ? `[${host}]` : host}:${running.port}`;
       output.result({ url, port: running.port }, url);

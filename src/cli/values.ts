@@ -7,7 +7,10 @@ import type { FetchResult, NostrSync, Receipt, Stage } from '../node.ts';
 import { linger, withEngine } from './engine.ts';
 import { CommandError, EXIT } from './failure.ts';
 import { escaped, type Output } from './output.ts';
-import { requiredRelays, requiredSigner } from './settings.ts';
+import { requiredRelays, requiredSigner, type GlobalOptions } from './settings.ts';
+
+/** How far a write can come, in this order. */
+const STAGES: readonly Stage[] = ['saved', 'delivered', 'replicated'];
 
 interface WriteFlags {
   readonly wait: Stage;
@@ -22,13 +25,15 @@ export function addPublish(program: Command, output: Output): void {
     .command('publish')
     .argument('<category>')
     .argument('[json]', 'the value; - or nothing: standard input')
-    .description('write a value; it is saved here and goes to every relay, now or at a later run')
+    .description(
+      'write a value; it is saved here and goes to every relay, now or at a later run; exit code 4 where it came less far than --wait',
+    )
     .addOption(waitOption())
     .option('--expiration <seconds>', 'when the value ends, Unix time in seconds (NIP-40)', toSeconds)
     .action(async (category: string, json: string | undefined, options: PublishFlags, command: Command) => {
       const payload = parseJson(json === undefined || json === '-' ? await readStandardInput() : json);
       const { expiration, wait: waitFor } = options;
-      await write(command, output, async (sync) =>
+      await write(command, output, waitFor, async (sync) =>
         sync.publish(category, payload, { waitFor, ...(expiration !== undefined && { expiration }) }),
       );
     });
@@ -41,7 +46,7 @@ export function addRemove(program: Command, output: Output): void {
     .description('remove a value on all devices')
     .addOption(waitOption())
     .action(async (category: string, { wait: waitFor }: WriteFlags, command: Command) =>
-      write(command, output, async (sync) => sync.remove(category, { waitFor })),
+      write(command, output, waitFor, async (sync) => sync.remove(category, { waitFor })),
     );
 }
 
@@ -54,7 +59,14 @@ export function addFetch(program: Command, output: Output): void {
       const result = await withKey(command, output, async (sync) => sync.fetch(category));
       if (result === null) {
         if (output.isJson) output.result(null, '');
-        throw new CommandError('NO_VALUE', EXIT.absent, `There is no value in ${JSON.stringify(category)}`);
+        // What people look for first where they expected one: another namespace, another key.
+        const { namespace } = command.optsWithGlobals<GlobalOptions>();
+        const pubkey = await (await requiredSigner(command)).getPublicKey();
+        throw new CommandError(
+          'NO_VALUE',
+          EXIT.absent,
+          `There is no value in ${JSON.stringify(category)} of namespace ${JSON.stringify(namespace)} for the key ${pubkey.slice(0, 16)}…`,
+        );
       }
       output.result(result, JSON.stringify(result.payload, null, 2));
       noteSource(output, [result]);
@@ -92,9 +104,12 @@ export function addSync(program: Command, output: Output): void {
 /** One value on one line, for people. */
 export function lineOf({ category, payload, updatedAt, deviceId, deleted }: FetchResult): string {
   const value = deleted === true ? '(removed)' : JSON.stringify(payload);
-  // Whoever writes events with the user's key may write anything there.
-  const device = isDeviceId(deviceId) ? `from ${deviceId}` : 'from a device without a proper id';
-  return [updatedAt, category, value, device].map(escaped).join('  ');
+  return [updatedAt, category, value, deviceName(deviceId)].map(escaped).join('  ');
+}
+
+/** For people. What an event of the user's key says there may be anything. */
+export function deviceName(deviceId: string): string {
+  return isDeviceId(deviceId) ? `from ${deviceId}` : 'from a device without a proper id';
 }
 
 function waitOption(): Option {
@@ -102,7 +117,7 @@ function waitOption(): Option {
     '--wait <stage>',
     'how far to wait, at most 5 s: on this device, at one relay, at every relay',
   )
-    .choices(['saved', 'delivered', 'replicated'] satisfies Stage[])
+    .choices(STAGES)
     .default('delivered');
 }
 
@@ -118,6 +133,7 @@ async function withKey<T>(
 async function write(
   command: Command,
   output: Output,
+  waitFor: Stage,
   work: (sync: NostrSync) => Promise<Receipt>,
 ): Promise<void> {
   const receipt = await withKey(command, output, async (sync) => {
@@ -129,12 +145,18 @@ async function write(
     return latest;
   });
   output.result(receipt, receiptText(receipt));
+  if (STAGES.indexOf(receipt.stage) >= STAGES.indexOf(waitFor)) return;
+  throw new CommandError(
+    'NOT_DELIVERED',
+    EXIT.unreachable,
+    `${JSON.stringify(receipt.category)} is not ${waitFor} yet; it is saved on this device, and the next run or nostr-sync flush delivers it`,
+  );
 }
 
 function receiptText({ category, stage, relays, supersededBy }: Receipt): string {
   if (supersededBy !== undefined) return `${category}: a newer value has taken its place`;
   if (stage === 'saved') {
-    return `${category}: saved on this device; no relay has it yet, the next run delivers it`;
+    return `${category}: saved on this device; no relay has it yet`;
   }
   const states = Object.values(relays);
   const taken = states.filter((state) => state === 'acknowledged' || state === 'confirmed').length;

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { followRelays, interrupted, withEngine } from './engine.ts';
+import { memoryStore } from '../node.ts';
 import type { Output } from './output.ts';
 import { requiredRelays, requiredSigner } from './settings.ts';
 import { lineOf } from './values.ts';
@@ -10,11 +11,15 @@ export function addWatch(program: Command, output: Output): void {
   program
     .command('watch')
     .argument('<category...>')
-    .description('print the newest values and each later one, a line each, until interrupted')
+    .description('print the newest values on the relays and each later one, a line each, until interrupted')
     .action(async (categories: string[], _options: object, command: Command) => {
       const relays = requiredRelays(command);
       const stopped = interrupted();
-      await withEngine(command, { relays, signer: await requiredSigner(command), output }, async (sync) => {
+      const signer = await requiredSigner(command);
+      // It writes nothing, and must not keep this device's store from `publish` in another terminal.
+      const store = memoryStore();
+      await withEngine(command, { relays, signer, output, store }, async (sync) => {
+        output.note(`watching ${categories.join(', ')}; Ctrl-C ends it`);
         const connected = new Set<string>();
         const stopFollowing = await followRelays(sync, (relays) => {
           for (const relay of relays) {
@@ -25,7 +30,6 @@ export function addWatch(program: Command, output: Output): void {
           }
         });
         sync.subscribe(categories, (result) => output.result(result, lineOf(result)));
-        output.note(`watching ${categories.join(', ')}; Ctrl-C ends it`);
         await stopped;
         stopFollowing();
       });

@@ -15,6 +15,8 @@ export interface Filter {
   readonly '#d'?: readonly string[];
   readonly ids?: readonly string[];
   readonly limit?: number;
+  /** created_at at most, in s. */
+  readonly until?: number;
 }
 
 export type ClientMessage =

@@ -1,21 +1,25 @@
-/** `npm run demo`: the main job over real processes, every step of it checked by the demo itself. */
+/** `nostr-sync demo`: the main job over real processes, every step of it checked by the demo itself. */
 
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { readdir, readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { computer } from './support.ts';
 
-const ROOT = new URL('../../', import.meta.url);
-
-test('the demo holds in every step', async () => {
-  const { scripts } = JSON.parse(await readFile(new URL('package.json', ROOT), 'utf8'));
-  const [program, ...args] = scripts.demo.split(' ');
-  expect(program).toBe('node');
-  const options = { cwd: fileURLToPath(ROOT), timeout: 15_000 };
-  // Rejects with what it printed where the exit code is not 0.
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, options);
-  expect(stderr).toBe('');
+test('the demo holds in every step, and `npm run demo` is that', async () => {
+  const { exit, stdout, stderr } = await (await computer()).run(['demo']);
+  expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
   expect(stdout.match(/✓/g)).toHaveLength(13);
   expect(stdout).toContain('Every step held');
+  const { scripts } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
+  expect(scripts.demo).toMatch(/ && node dist\/cli\/main\.js demo$/);
+});
+
+test('the demo leaves nothing behind when it is interrupted', async () => {
+  const laptop = await computer();
+  const running = laptop.start(['demo'], { env: { TMPDIR: laptop.folder } });
+  await running.line();
+  expect(await running.interrupt()).toMatchObject({
+    exit: 1,
+    stderr: 'nostr-sync: The demo was interrupted\n',
+  });
+  expect(await readdir(laptop.folder)).toEqual([]);
 });

@@ -14,12 +14,15 @@ const COMMANDS = [
   'publish',
   'fetch',
   'sync',
+  'list',
   'watch',
   'remove',
   'flush',
   'status',
   'doctor',
   'relay',
+  'demo',
+  'completion',
 ];
 
 test('--help names every command, the environment and the exit codes', async () => {
@@ -34,9 +37,23 @@ test('every command has help of its own, with the global options and the exit co
   const outcomes = await Promise.all(COMMANDS.map(async (command) => run([command, '--help'])));
   for (const { exit, stdout } of outcomes) {
     expect(exit).toBe(0);
-    for (const word of ['--json', '--relay', 'Exit codes:']) expect(stdout).toContain(word);
+    for (const word of ['--json', '--relay', 'Exit codes:', 'Examples:\n  ']) expect(stdout).toContain(word);
   }
 });
+
+test('every example of the help runs as it stands', async () => {
+  const { url } = await relay();
+  const laptop = await computer({ NOSTR_SYNC_RELAYS: url, NOSTR_SYNC_KEY_FILE: './sync.key' });
+  const helps = await Promise.all(COMMANDS.map(async (command) => laptop.run([command, '--help'])));
+  const lines = helps.flatMap(({ stdout }) => [...stdout.matchAll(/^ {2}((?:echo .*\| )?nostr-sync .*)$/gm)]);
+  expect(lines.length).toBeGreaterThan(COMMANDS.length);
+  for (const [, line = ''] of lines) {
+    const isEndless = /nostr-sync (watch|relay)/.test(line);
+    const running = laptop.shell(line.replace('wss://relay.example.com', url));
+    if (isEndless) await running.heard('Ctrl-C');
+    expect({ line, ...(await (isEndless ? running.interrupt() : running.ended)) }).toMatchObject({ exit: 0 });
+  }
+}, 60_000);
 
 test('--version is that of the package', async () => {
   const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));

@@ -47,6 +47,8 @@ export interface Computer {
   readonly folder: string;
   run(args: readonly string[], surroundings?: Surroundings): Promise<Outcome>;
   start(args: readonly string[], surroundings?: Surroundings): Running;
+  /** A line as a user types it: `nostr-sync` is the built command. */
+  shell(line: string, surroundings?: Surroundings): Running;
 }
 
 export async function relay(options: StartRelayOptions = {}): Promise<RunningRelay> {
@@ -68,16 +70,30 @@ export async function computer(defaults: Readonly<Record<string, string>> = {}):
 
   function start(args: readonly string[], { env = {}, input = '', isTerminal }: Surroundings = {}): Running {
     const words = [process.execPath, MAIN, ...args];
-    const [command, ...rest] =
-      isTerminal === true ? ['script', '-qefc', words.join(' '), '/dev/null'] : words;
-    const child = spawn(command!, rest, {
+    return spawned(
+      isTerminal === true ? ['script', '-qefc', words.join(' '), '/dev/null'] : words,
+      env,
+      input,
+    );
+  }
+
+  function spawned(words: readonly string[], env: Surroundings['env'], input = ''): Running {
+    const [command, ...args] = words;
+    const child = spawn(command!, args, {
       cwd: folder,
       env: { PATH: process.env['PATH'], HOME: folder, ...defaults, ...env },
+      // A shell does not pass signals on: they go to the whole group.
+      detached: true,
     });
     return follow(child, input);
   }
 
-  return { folder, start, run: async (args, surroundings) => start(args, surroundings).ended };
+  function shell(line: string, { env }: Surroundings = {}): Running {
+    const ours = `nostr-sync() { "${process.execPath}" "${MAIN}" "$@"; }`;
+    return spawned(['bash', '-c', `${ours}; ${line}`], env);
+  }
+
+  return { folder, start, shell, run: async (args, surroundings) => start(args, surroundings).ended };
 }
 
 function follow(child: ChildProcess, input: string): Running {
@@ -85,7 +101,10 @@ function follow(child: ChildProcess, input: string): Running {
   child.stdout!.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+  const signalAll = (signal: NodeJS.Signals): void => {
+    if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, signal);
+  };
+  const timer = setTimeout(() => signalAll('SIGKILL'), LIMIT_MS);
   const ended = new Promise<Outcome>((resolve) => {
     child.once('close', (code, signal) => {
       clearTimeout(timer);
@@ -96,7 +115,7 @@ function follow(child: ChildProcess, input: string): Running {
   child.stdin!.on('error', () => undefined);
   child.stdin!.end(input);
   cleanups.push(async () => {
-    child.kill('SIGKILL');
+    signalAll('SIGKILL');
     await ended;
   });
   return {
@@ -114,7 +133,7 @@ function follow(child: ChildProcess, input: string): Running {
       }
     },
     interrupt: async () => {
-      child.kill('SIGINT');
+      signalAll('SIGINT');
       return ended;
     },
   };

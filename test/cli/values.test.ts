@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { secretKeySigner } from '../../src/node.ts';
+import { fileStore, secretKeySigner } from '../../src/node.ts';
 import { computer, deadRelay, KEY, relay, type Computer } from './support.ts';
 import { valueOf } from '../sync/values.ts';
 
@@ -64,7 +64,12 @@ test.each([[['publish', 'x']], [['publish', 'x', '-']]])(
 test('fetch exits with 3 where it is known that there is no value', async () => {
   const [laptop] = await laptopAnd((await relay()).url);
   const forPeople = await laptop.run(['fetch', 'nothing']);
-  expect(forPeople).toEqual({ exit: 3, stdout: '', stderr: 'nostr-sync: There is no value in "nothing"\n' });
+  const pubkey = await secretKeySigner(KEY).getPublicKey();
+  expect(forPeople).toEqual({
+    exit: 3,
+    stdout: '',
+    stderr: `nostr-sync: There is no value in "nothing" of namespace "default" for the key ${pubkey.slice(0, 16)}…\n`,
+  });
   const { exit, stdout, stderr } = await laptop.run(['fetch', 'nothing', '--json']);
   expect([exit, JSON.parse(stdout), JSON.parse(stderr).error.code]).toEqual([3, null, 'NO_VALUE']);
 });
@@ -83,10 +88,13 @@ test('published offline it is saved, fetched from here with a note, and delivere
   await close();
   const [laptop] = await laptopAnd(url);
   const published = await laptop.run(['publish', 'x', '1']);
-  expect(published).toMatchObject({
-    exit: 0,
-    stdout: 'x: saved on this device; no relay has it yet, the next run delivers it\n',
+  expect(published).toEqual({
+    exit: 4,
+    stdout: 'x: saved on this device; no relay has it yet\n',
+    stderr:
+      'nostr-sync: "x" is not delivered yet; it is saved on this device, and the next run or nostr-sync flush delivers it\n',
   });
+  expect(await laptop.run(['publish', 'x', '1', '--wait', 'saved'])).toMatchObject({ exit: 0, stderr: '' });
   const local = await laptop.run(['fetch', 'x']);
   expect(local).toEqual({
     exit: 0,
@@ -174,11 +182,14 @@ test('a value that every relay refuses for good is a failure with their reasons'
 
 test('what one of two relays has is delivered, and publish says that the other waits', async () => {
   const [laptop] = await laptopAnd(`${(await relay()).url},${await deadRelay()}`);
-  const { exit, stdout } = await laptop.run(['publish', 'x', '1']);
-  expect({ exit, stdout }).toEqual({
-    exit: 0,
-    stdout: 'x: delivered (1 of 2 relays); the next run delivers the rest\n',
-  });
+  const stdout = 'x: delivered (1 of 2 relays); the next run delivers the rest\n';
+  expect(await laptop.run(['publish', 'x', '1'])).toEqual({ exit: 0, stdout, stderr: '' });
+  const all = await laptop.run(['publish', 'x', '2', '--wait', 'replicated', '--json']);
+  expect([all.exit, JSON.parse(all.stdout).stage, JSON.parse(all.stderr).error.code]).toEqual([
+    4,
+    'delivered',
+    'NOT_DELIVERED',
+  ]);
 });
 
 test('status shows the relays and what waits', async () => {
@@ -282,23 +293,80 @@ test('watch tells people on stderr how the connection is', async () => {
   const { stderr, exit } = await watching.interrupt();
   expect(exit).toBe(0);
   expect(stderr.split('\n')).toEqual([
-    `connected to ${url}`,
     'watching x; Ctrl-C ends it',
+    `connected to ${url}`,
     `lost ${url}, trying again`,
     '',
   ]);
 });
 
+test('publish in a second terminal goes through while watch runs, and watch shows it', async () => {
+  const [laptop] = await laptopAnd((await relay()).url);
+  await laptop.run(['publish', 'x', '1']);
+  const watching = laptop.start(['watch', 'x', '--json']);
+  expect(JSON.parse(await watching.line())).toMatchObject({ payload: 1 });
+  expect(await laptop.run(['publish', 'x', '2'])).toMatchObject({ exit: 0, stderr: '' });
+  expect(JSON.parse(await watching.line())).toMatchObject({ payload: 2 });
+  await watching.interrupt();
+});
+
+test('list shows the categories of the namespace: delivered or not, and neither removed nor expired nor pieces', async () => {
+  const [one, other] = [await relay(), await relay()];
+  const [laptop, phone] = await laptopAnd(`${one.url},${other.url}`);
+  for (const args of [
+    ['publish', 'b', '1'],
+    ['publish', 'a', '2'],
+    ['publish', 'gone', '3'],
+    ['remove', 'gone'],
+    ['publish', 'a', '4', '--namespace', 'other'],
+  ])
+    await laptop.run([...args, '--wait', 'replicated']);
+  await laptop.run(['publish', 'large', '--wait', 'replicated'], {
+    input: JSON.stringify(valueOf(150_000, 1, true)),
+  });
+  await other.close();
+  await laptop.run(['publish', 'b', '5']);
+  const { exit, stdout } = await phone.run(['list', '--json']);
+  expect(exit).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject([
+    { category: 'a', relays: [one.url] },
+    { category: 'b', relays: [one.url] },
+    { category: 'large', relays: [one.url] },
+  ]);
+  await one.close();
+  const offline = await laptop.run(['list']);
+  expect(offline.exit).toBe(0);
+  expect(offline.stdout).toMatch(/^a {6}\S+ {2}from \S+ {2}on this device only\nb .*\nlarge .*\n$/);
+  expect(offline.stderr.match(/did not answer/g)).toHaveLength(2);
+  expect(await phone.run(['list', '--store', 'new'])).toMatchObject({ exit: 4, stdout: '' });
+});
+
+test('list goes on behind a page that a relay caps', async () => {
+  const { url, relay: held } = await relay({ limits: { maxLimit: 10 } });
+  const [laptop] = await laptopAnd(url);
+  const signer = secretKeySigner(KEY);
+  for (let i = 0; i < 35; i++)
+    held.inject(
+      await signer.signEvent({
+        kind: 30_078,
+        created_at: 1_700_000_000 + i,
+        tags: [['d', `default/c${i}/v1`]],
+        content: 'x',
+      }),
+    );
+  expect(JSON.parse((await laptop.run(['list', '--json'])).stdout)).toHaveLength(35);
+});
+
 test('a second process on one store is told who uses it and what to do', async () => {
   const [laptop] = await laptopAnd((await relay()).url);
   await laptop.run(['publish', 'x', '1']);
-  const watching = laptop.start(['watch', 'x']);
-  await watching.line();
+  const holder = fileStore(join(laptop.folder, '.local/share/nostr-sync/default'));
+  await holder.get('x');
   const { exit, stderr } = await laptop.run(['publish', 'x', '2']);
   expect(exit).toBe(1);
   expect(stderr).toMatch(/^nostr-sync: Cannot open the store in .*: process \d+ is using it; .*--store\n$/);
   expect(await laptop.run(['publish', 'x', '2', '--store', 'other'])).toMatchObject({ exit: 0 });
-  await watching.interrupt();
+  await holder.close();
 });
 
 test('relays, namespace and store given as options stand above the environment', async () => {

@@ -74,7 +74,8 @@ export async function inEmptyFolder<T>(work: (folder: string) => Promise<T>): Pr
 }
 
 const RELAY_URL = /wss?:\/\/[^\s'"`,;)\]}>\\]+/g;
-const DOCUMENTED_RELAY = /^wss:\/\/(?:[\w-]+\.)*example\.(?:com|net|org)(?![\w.-])/;
+const DOCUMENTED_RELAY =
+  /^(?:wss:\/\/(?:[\w-]+\.)*example\.(?:com|net|org)(?![\w.-])|wss:\/\/…|ws:\/\/localhost:7447$)/;
 
 /** Puts embedded relays and a fresh key where the documentation has placeholders. */
 export async function fillIn(text: string, relayFor: Surroundings['relayFor']): Promise<string> {
@@ -82,7 +83,9 @@ export async function fillIn(text: string, relayFor: Surroundings['relayFor']): 
   const replacements = new Map<string, string>();
   for (const [url] of text.matchAll(RELAY_URL)) {
     if (!DOCUMENTED_RELAY.test(url)) {
-      throw new Error(`Cannot run documentation against ${url}: use wss://relay.example.com`);
+      throw new Error(
+        `Cannot run documentation against ${url}: use wss://relay.example.com or ws://localhost:7447`,
+      );
     }
     replacements.set(url, await relayFor(url));
   }

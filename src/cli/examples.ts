@@ -1,0 +1,22 @@
+/** What `--help` shows of each command, to copy. Every line of it is run by a test. */
+
+export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
+  keygen: ['nostr-sync keygen --key-file ./sync.key'],
+  pubkey: ['nostr-sync pubkey --key-file ./sync.key'],
+  publish: [
+    `nostr-sync publish ui-settings '{"theme":"dark"}'`,
+    'echo \'["buy milk"]\' | nostr-sync publish notes -',
+    'nostr-sync publish notes \'["buy milk"]\' --wait replicated',
+  ],
+  fetch: ['nostr-sync fetch ui-settings', 'nostr-sync fetch ui-settings --json'],
+  sync: ['nostr-sync sync ui-settings notes'],
+  list: ['nostr-sync list', 'nostr-sync list --namespace default --json'],
+  watch: ['nostr-sync watch ui-settings notes'],
+  remove: ['nostr-sync remove notes'],
+  flush: ['nostr-sync flush --timeout 60'],
+  status: ['nostr-sync status', 'nostr-sync status --json'],
+  doctor: ['nostr-sync doctor', 'nostr-sync doctor --relay wss://relay.example.com'],
+  relay: ['nostr-sync relay', 'nostr-sync relay --port 0'],
+  demo: ['nostr-sync demo'],
+  completion: ['nostr-sync completion bash', 'nostr-sync completion zsh', 'nostr-sync completion fish'],
+};
