@@ -2,9 +2,10 @@
 
 export { systemClock, type Clock } from './clock.ts';
 export { isNostrSyncError, NostrSyncError, type ErrorCode, type ErrorDetails } from './errors.ts';
-export type { NostrSync, SyncStatus } from './nostr-sync.ts';
+export type { JsonPayloads, NostrSync, SyncStatus } from './nostr-sync.ts';
 export type { NostrSyncOptions, PublishOptions } from './options.ts';
 export type { EventTemplate, EventVerifier, NostrEvent } from './protocol/event.ts';
+export type { Json } from './protocol/payload.ts';
 export type { RelayInfo, Violation } from './relay/connection.ts';
 export type { OpenSocket, Socket, SocketHandlers } from './relay/socket.ts';
 export { deriveSyncKey } from './signer/derive.ts';
@@ -13,6 +14,14 @@ export { nsecDecode, nsecEncode } from './signer/nsec.ts';
 export type { Signer } from './signer/signer.ts';
 export { memoryStore } from './store/memory.ts';
 export type { Changes, Store } from './store/store.ts';
-export type { Conflict, DeliveryReport, FetchResult, Receipt, SyncEvents } from './sync/events.ts';
+export type {
+  Conflict,
+  DeliveryReport,
+  FetchedValue,
+  FetchResult,
+  Receipt,
+  Removal,
+  SyncEvents,
+} from './sync/events.ts';
 export type { Pacing } from './sync/pacer.ts';
 export type { Delivery, Stage } from './sync/record.ts';

@@ -6,7 +6,7 @@ import { noblePrimitives } from './crypto/noble-primitives.ts';
 import { SECRET_KEY_SEED_BYTES, secretKeyFromSeed } from './crypto/schnorr.ts';
 import { streamCompression } from './protocol/compression.ts';
 import { createEventVerifier } from './protocol/event-verifier.ts';
-import { createEngine, type NostrSync } from './nostr-sync.ts';
+import { createEngine, type JsonPayloads, type NostrSync } from './nostr-sync.ts';
 import type { NostrSyncOptions } from './options.ts';
 import { openBrowserSocket } from './relay/browser-socket.ts';
 import { createSecretKeySigner } from './signer/secret-key.ts';
@@ -23,7 +23,7 @@ const randomBytes = (length: number): Uint8Array => crypto.getRandomValues(new U
  * Starts an engine. Without a `store` it keeps its state in IndexedDB, in a database named after the namespace.
  * Throws `INVALID_NAMESPACE`, `INVALID_RELAY_URL`, `INVALID_PAYLOAD_LIMIT`; `TypeError` or `RangeError` for other misuse.
  */
-export function createNostrSync<Categories extends object = Record<string, unknown>>(
+export function createNostrSync<Categories extends JsonPayloads<Categories> = Record<string, unknown>>(
   options: NostrSyncOptions = {},
 ): NostrSync<Categories> {
   return createEngine(options, {

@@ -6,7 +6,7 @@ import { nodePrimitives } from './crypto/node-primitives.ts';
 import { SECRET_KEY_SEED_BYTES, secretKeyFromSeed } from './crypto/schnorr.ts';
 import { streamCompression } from './protocol/compression.ts';
 import { createEventVerifier } from './protocol/event-verifier.ts';
-import { createEngine, type NostrSync } from './nostr-sync.ts';
+import { createEngine, type JsonPayloads, type NostrSync } from './nostr-sync.ts';
 import type { NostrSyncOptions } from './options.ts';
 import { openNodeSocket } from './relay/node-socket.ts';
 import { createSecretKeySigner } from './signer/secret-key.ts';
@@ -22,7 +22,7 @@ const randomBytes = (length: number): Uint8Array => new Uint8Array(nodeRandomByt
  * Starts an engine. Without a `store` it keeps everything in memory: what is not delivered when the process ends is lost.
  * Throws `INVALID_NAMESPACE`, `INVALID_RELAY_URL`, `INVALID_PAYLOAD_LIMIT`; `TypeError` or `RangeError` for other misuse.
  */
-export function createNostrSync<Categories extends object = Record<string, unknown>>(
+export function createNostrSync<Categories extends JsonPayloads<Categories> = Record<string, unknown>>(
   options: NostrSyncOptions = {},
 ): NostrSync<Categories> {
   return createEngine(options, {

@@ -14,6 +14,7 @@ import {
 } from './options.ts';
 import { toDTag } from './protocol/address.ts';
 import { isHex32 } from './protocol/event.ts';
+import type { Json } from './protocol/payload.ts';
 import type { RandomBytes } from './relay/backoff.ts';
 import type { RelayInfo } from './relay/connection.ts';
 import { createPool } from './relay/pool.ts';
@@ -21,7 +22,14 @@ import { canonicalRelayUrl } from './relay/url.ts';
 import type { Signer } from './signer/signer.ts';
 import type { Store } from './store/store.ts';
 import { createRelayLimits } from './sync/relay-limits.ts';
-import { createEmitter, type FetchResult, type Receipt, type SyncEvents } from './sync/events.ts';
+import {
+  createEmitter,
+  type NameOf,
+  type Receipt,
+  type ResultOf,
+  type SyncEvents,
+  type ValueOf,
+} from './sync/events.ts';
 import type { Subscription } from './sync/reader.ts';
 import { openSession, type Session } from './sync/session.ts';
 import { publicKeyOf } from './sync/signing.ts';
@@ -36,6 +44,9 @@ export interface SyncStatus {
   /** (category, relay) pairs for which the relay has not yet got, nor refused, what this device has. */
   readonly outboxDepth: number;
 }
+
+/** Each category's payload, as far as types can tell JSON: the bound of `Categories`. */
+export type JsonPayloads<Categories> = object & { readonly [C in keyof Categories]: Json<Categories[C]> };
 
 /** `Categories` maps each category to the type of its payload, for those who want it typed. */
 export interface NostrSync<Categories extends object = Record<string, unknown>> {
@@ -53,38 +64,37 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
    * Rejects with `SIGNER_NOT_SET`, `INVALID_CATEGORY`, `INVALID_PAYLOAD`, `PAYLOAD_TOO_LARGE`, `INVALID_EXPIRATION`,
    * `ENCRYPTION_FAILED`, `SIGNING_FAILED`, `STORE_FAILED`, `CLOCK_SKEW`, `NO_RELAYS_ACCEPTED`, `CLOSED`.
    */
-  publish<C extends keyof Categories & string>(
+  publish<C extends NameOf<Categories>, Payload>(
     category: C,
-    payload: Categories[C],
+    // If the categories have types, `JsonPayloads` has checked them.
+    payload: Record<string, unknown> extends Categories ? Payload & Json<Payload> : Categories[C],
     expirationOrOptions?: number | PublishOptions,
   ): Promise<Receipt>;
   /** Removes the value of a category on all devices: a write like any other, that holds nothing. Options as of `publish`. */
-  remove(category: keyof Categories & string, options?: Omit<PublishOptions, 'expiration'>): Promise<Receipt>;
+  remove(category: NameOf<Categories>, options?: Omit<PublishOptions, 'expiration'>): Promise<Receipt>;
   /**
    * The newest value that the relays or this device know. `null` only where it is known that there is none.
    * Rejects with `NO_RELAYS_REACHABLE` (unknown), `UNDECODABLE`, `INCOMPLETE`, `STORE_FAILED`, `SIGNER_NOT_SET`, `INVALID_CATEGORY`, `CLOSED`.
    */
-  fetch<C extends keyof Categories & string>(category: C): Promise<FetchResult<Categories[C]> | null>;
+  fetch<C extends NameOf<Categories>>(category: C): Promise<ValueOf<Categories, C> | null>;
   /**
    * The newest values of several categories with one request per relay; those without a value are left out, those that
    * cannot be read are reported by `error`. Results with `source: 'local'` mean that no relay answered: what is then
    * left out is unknown, not absent. Rejects with `NO_RELAYS_REACHABLE` where nothing at all is known.
    */
-  syncAll<C extends keyof Categories & string>(
-    categories: readonly C[],
-  ): Promise<FetchResult<Categories[C]>[]>;
+  syncAll<C extends NameOf<Categories>>(categories: readonly C[]): Promise<ValueOf<Categories, C>[]>;
   /** Like `syncAll`, but only what this process has neither written nor been given by `poll` before. */
-  poll<C extends keyof Categories & string>(categories: readonly C[]): Promise<FetchResult<Categories[C]>[]>;
+  poll<C extends NameOf<Categories>>(categories: readonly C[]): Promise<ResultOf<Categories, C>[]>;
   /**
    * Calls `listener` with the current value of each category, as soon as one is known, and with each newer one that another
    * device writes; never with what this engine itself publishes. Returns the function that ends it.
    */
-  subscribe<C extends keyof Categories & string>(
+  subscribe<C extends NameOf<Categories>>(
     categories: readonly C[],
-    listener: (result: FetchResult<Categories[C] | null>) => void,
+    listener: (result: ResultOf<Categories, C>) => void,
   ): () => void;
   /** Adds a listener; returns the function that removes it. */
-  on<K extends keyof SyncEvents>(type: K, listener: (event: SyncEvents[K]) => void): () => void;
+  on<K extends keyof SyncEvents>(type: K, listener: (event: SyncEvents<Categories>[K]) => void): () => void;
   /** Adds a relay; it gets every value that this device has. Idempotent. Rejects with `INVALID_RELAY_URL`. */
   addRelay(url: string): Promise<void>;
   removeRelay(url: string): Promise<void>;
@@ -290,6 +300,7 @@ export function createEngine<Categories extends object>(
     );
   }
 
+  // What results hold is what devices wrote: that it is of the types of `Categories` is the app's to know, hence `never`.
   const sync: NostrSync = {
     setSigner: async (given) => setSigner(given),
     clearSigner: async () => {
@@ -301,20 +312,24 @@ export function createEngine<Categories extends object>(
     remove: async (category, removeOptions) => write(category, null, removeOptions, true),
     fetch: async (category) => {
       const dTag = toDTag(namespace, category);
-      return (await signedIn('fetch')).reader.fetch(dTag);
+      return (await signedIn('fetch')).reader.fetch(dTag) as Promise<never>;
     },
     syncAll: async (categories) => {
       const dTags = checkCategories(namespace, categories);
-      return (await signedIn('sync')).reader.syncAll(dTags);
+      return (await signedIn('sync')).reader.syncAll(dTags) as Promise<never>;
     },
     poll: async (categories) => {
       const dTags = checkCategories(namespace, categories);
-      return (await signedIn('poll')).reader.poll(dTags);
+      return (await signedIn('poll')).reader.poll(dTags) as Promise<never>;
     },
     subscribe: (categories, listener) => {
       const dTags = new Set(checkCategories(namespace, categories));
       if (typeof listener !== 'function') throw new TypeError(misuse('listener', 'a function', listener));
-      const subscription: Subscription = { dTags, listener, delivered: new Map() };
+      const subscription: Subscription = {
+        dTags,
+        listener: listener as Subscription['listener'],
+        delivered: new Map(),
+      };
       subscriptions.add(subscription);
       session?.rewatch();
       if (session?.signer() !== undefined) session.reader.present(subscription);

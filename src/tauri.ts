@@ -7,10 +7,11 @@
 import { createNostrSync } from './browser.ts';
 import { onWake } from './browser/wake.ts';
 import { systemClock } from './clock.ts';
-import type { NostrSync, SyncStatus } from './nostr-sync.ts';
+import type { JsonPayloads, NostrSync, SyncStatus } from './nostr-sync.ts';
 import type { NostrSyncOptions } from './options.ts';
+import type { Json } from './protocol/payload.ts';
 import type { RelayInfo } from './relay/connection.ts';
-import type { FetchResult, Receipt } from './sync/events.ts';
+import type { FetchedValue, FetchResult, Receipt } from './sync/events.ts';
 import { webTabs } from './tabs/web-tabs.ts';
 import { createCalls, type Calls, type WindowPublishOptions } from './tauri/calls.ts';
 import { startHost } from './tauri/host.ts';
@@ -20,11 +21,12 @@ import { tauriIpc } from './tauri/tauri-ipc.ts';
 export { isNostrSyncError, NostrSyncError, type ErrorCode, type ErrorDetails } from './errors.ts';
 export type { NostrSync, SyncStatus } from './nostr-sync.ts';
 export type { NostrSyncOptions } from './options.ts';
+export type { Json } from './protocol/payload.ts';
 export type { RelayInfo } from './relay/connection.ts';
 export { deriveSyncKey } from './signer/derive.ts';
 export { secretKeySigner } from './browser.ts';
 export type { Signer } from './signer/signer.ts';
-export type { Conflict, DeliveryReport, FetchResult, Receipt } from './sync/events.ts';
+export type { Conflict, DeliveryReport, FetchedValue, FetchResult, Receipt, Removal } from './sync/events.ts';
 export type { WindowPublishOptions } from './tauri/calls.ts';
 
 /** One page has one engine, or one way to it: the functions below are the seed's, which name none. */
@@ -65,7 +67,7 @@ function onWakeOf(ipc: Ipc): typeof onWake {
  * work on that engine. Returns it; its events come by `on`, not as `nostr-sync://` events.
  * Throws as `createNostrSync`, and `TypeError` where an engine was chosen before.
  */
-export function configure<Categories extends object = Record<string, unknown>>(
+export function configure<Categories extends JsonPayloads<Categories> = Record<string, unknown>>(
   options: NostrSyncOptions,
 ): NostrSync<Categories> {
   if (current !== undefined) throw new TypeError('Cannot configure: an engine is in use already');
@@ -82,9 +84,9 @@ export function configure<Categories extends object = Record<string, unknown>>(
  * Writes the value of a category. When it resolves, the value is encrypted, signed and saved on this device, and goes to
  * every relay, over crashes and restarts. `third` is NIP-40's expiration in Unix seconds, or options.
  */
-export async function publish(
+export async function publish<Payload>(
   category: string,
-  payload: unknown,
+  payload: Json<Payload>,
   third?: number | WindowPublishOptions,
 ): Promise<Receipt> {
   return calls().publish(category, payload, third);
@@ -99,13 +101,13 @@ export async function remove(
 }
 
 /** The newest value that the relays or this device know; `null` only where it is known that there is none. */
-export async function fetch<T = unknown>(category: string): Promise<FetchResult<T> | null> {
-  return (await calls().fetch(category)) as FetchResult<T> | null;
+export async function fetch<T = unknown>(category: string): Promise<FetchedValue<T> | null> {
+  return (await calls().fetch(category)) as FetchedValue<T> | null;
 }
 
 /** The newest values of several categories with one request per relay; leaves out what is absent or unreadable. */
-export async function syncAll<T = unknown>(categories: readonly string[]): Promise<FetchResult<T>[]> {
-  return (await calls().syncAll(categories)) as FetchResult<T>[];
+export async function syncAll<T = unknown>(categories: readonly string[]): Promise<FetchedValue<T>[]> {
+  return (await calls().syncAll(categories)) as FetchedValue<T>[];
 }
 
 /** Like `syncAll`, but only what `poll` has not returned since the engine started, nor this device written. */

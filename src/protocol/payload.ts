@@ -3,6 +3,29 @@
 import { describe, NostrSyncError } from '../errors.ts';
 import { MAX_PAYLOAD_DEPTH } from './limits.ts';
 
+/**
+ * `T` with `never` in the place of what JSON cannot hold, such as a function or the methods of a `Date`. A parameter of type
+ * `T & Json<T>` takes JSON only; interfaces need no index signature. `unknown` passes: it is checked when it is written.
+ */
+export type Json<T> = unknown extends T
+  ? T
+  : // Most types are done here. Without it, types that contain themselves would be taken apart for ever.
+    T extends JsonValue
+    ? T
+    : T extends bigint | symbol | undefined | ((...args: never) => unknown)
+      ? never
+      : T extends readonly (infer Item)[]
+        ? readonly Json<Item>[]
+        : { readonly [K in keyof T]: Json<T[K]> | Extract<T[K], undefined> };
+
+type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue | undefined };
+
 const encoder = new TextEncoder();
 const LONE_SURROGATE = /\p{Surrogate}/u;
 

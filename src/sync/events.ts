@@ -4,10 +4,22 @@ import { misuse, type NostrSyncError } from '../errors.ts';
 import type { RelayInfo } from '../relay/connection.ts';
 import type { Delivery, Stage } from './record.ts';
 
-/** The seed's `FetchResult`, grown by `eventId`, `source` and `deleted`. */
-export interface FetchResult<T = unknown> {
-  readonly category: string;
+/** The seed's `FetchResult`, grown by `eventId`, `source` and `deleted`, by which a removal is told from a value. */
+export type FetchResult<T = unknown, C extends string = string> = FetchedValue<T, C> | Removal<C>;
+
+export interface FetchedValue<T = unknown, C extends string = string> extends Written<C> {
   readonly payload: T;
+  readonly deleted?: never;
+}
+
+/** The value was removed. Only from `poll`, `subscribe`, `updated` and `conflict`. */
+export interface Removal<C extends string = string> extends Written<C> {
+  readonly payload: null;
+  readonly deleted: true;
+}
+
+interface Written<C extends string> {
+  readonly category: C;
   /** When it was written by the writer's clock, ISO 8601. */
   readonly updatedAt: string;
   /** The device that wrote it; the sync pubkey where it did not say. */
@@ -16,13 +28,24 @@ export interface FetchResult<T = unknown> {
   readonly eventId: string;
   /** `'relay'`: at least one relay answered completely; `'local'`: none did, this is what the device knew. */
   readonly source: 'relay' | 'local';
-  /** The value was removed; `payload` is `null`. Only from `poll`, `subscribe` and `updated`. */
-  readonly deleted?: true;
 }
 
+/** Names of categories. */
+export type NameOf<Categories> = keyof Categories & string;
+
+/** The values of some categories: a union that `category` tells apart. */
+export type ValueOf<Categories, C extends NameOf<Categories> = NameOf<Categories>> = {
+  readonly [K in C]: FetchedValue<Categories[K], K>;
+}[C];
+
+/** Values and removals of some categories: a union that `category` and `deleted` tell apart. */
+export type ResultOf<Categories, C extends NameOf<Categories> = NameOf<Categories>> = {
+  readonly [K in C]: FetchResult<Categories[K], K>;
+}[C];
+
 /** How far one write has come, and with which relay. */
-export interface DeliveryReport {
-  readonly category: string;
+export interface DeliveryReport<C extends string = string> {
+  readonly category: C;
   readonly eventId: string;
   /** When it was stamped, ISO 8601. */
   readonly updatedAt: string;
@@ -39,24 +62,25 @@ export interface Receipt extends DeliveryReport {
   readonly supersededBy?: string;
 }
 
-export interface Conflict {
-  readonly category: string;
+export interface Conflict<T = unknown, C extends string = string> {
+  readonly category: C;
   /** What this device had written, or built on its write; overwritten by `theirs`, whose writer had not seen it. */
-  readonly mine: FetchResult;
-  readonly theirs: FetchResult;
+  readonly mine: FetchResult<T, C>;
+  readonly theirs: FetchResult<T, C>;
 }
 
-export interface SyncEvents {
+/** What `on` hears of, by event. `Categories` as of `NostrSync`. */
+export interface SyncEvents<Categories extends object = Record<string, unknown>> {
   /** A new value from another device, once, however it was learned. */
-  readonly updated: FetchResult;
+  readonly updated: ResultOf<Categories>;
   /** A relay was connected, lost, added or removed, or asked for AUTH. */
   readonly 'relay-status': RelayInfo;
   /** Something failed that no call was waiting for. */
   readonly error: NostrSyncError;
   /** A write of this device came a step further. */
-  readonly delivery: DeliveryReport;
+  readonly delivery: DeliveryReport<NameOf<Categories>>;
   /** A write of this device was overwritten by one that had not seen it. */
-  readonly conflict: Conflict;
+  readonly conflict: { readonly [C in NameOf<Categories>]: Conflict<Categories[C], C> }[NameOf<Categories>];
 }
 
 export interface Emitter {

@@ -1,0 +1,142 @@
+/** An app in types alone: it is compiled, never run. What must not compile stands under `@ts-expect-error`. */
+
+import {
+  createNostrSync,
+  type FetchResult,
+  type Json,
+  type NostrSync,
+  type Removal,
+  type Store,
+  type SyncEvents,
+} from 'nostr-sync';
+import { fileStore } from 'nostr-sync/file-store';
+import { indexedDbStore } from 'nostr-sync/indexeddb-store';
+
+/** Compiles if `value` is a `T`. */
+const is = <T>(value: T): T => value;
+
+// Interfaces have no index signature, as `Json` must allow.
+interface Settings {
+  theme: 'light' | 'dark';
+  fontSize?: number;
+  panes: readonly Pane[];
+}
+interface Pane {
+  size: [number, number];
+  inside: Pane | null;
+}
+type Tree = { pane: Pane; next: Tree[] } | Tree[];
+type AnyJson = string | number | boolean | null | AnyJson[] | { [key: string]: AnyJson };
+interface Categories {
+  'ui-settings': Settings;
+  wallet: { accounts: string[]; owner: string & { readonly brand: 'owner' } };
+  tree: Tree;
+  any: AnyJson;
+}
+const settings: Settings = { theme: 'dark', panes: [{ size: [1, 2], inside: null }] };
+
+// Stores are reached under every resolution.
+
+export const stores: readonly Store[] = [fileStore('./state'), indexedDbStore('state')];
+
+// Events and results, typed by `Categories`.
+
+export async function typed(sync: NostrSync<Categories>): Promise<void> {
+  sync.on('updated', (result) => {
+    is<keyof Categories>(result.category);
+    if (result.deleted) {
+      is<null>(result.payload);
+    } else if (result.category === 'wallet') {
+      is<Categories['wallet']>(result.payload);
+    } else if (result.category === 'ui-settings') {
+      is<Settings>(result.payload);
+    }
+    // @ts-expect-error: a removal holds nothing, and which category it is was not asked
+    console.log(result.payload.accounts);
+  });
+  sync.on('conflict', (conflict) => {
+    if (conflict.category === 'wallet' && !conflict.mine.deleted)
+      is<Categories['wallet']>(conflict.mine.payload);
+  });
+  sync.on('delivery', ({ category }) => is<keyof Categories>(category));
+  sync.subscribe(['ui-settings', 'wallet'], (result) => {
+    is<'ui-settings' | 'wallet'>(result.category);
+    if (result.category === 'wallet' && result.deleted !== true) console.log(result.payload.accounts[0]);
+  });
+
+  const fetched = await sync.fetch('ui-settings');
+  is<Settings | undefined>(fetched?.payload);
+  for (const result of await sync.syncAll(['ui-settings', 'wallet'])) {
+    if (result.category === 'wallet') is<Categories['wallet']>(result.payload);
+    else is<Settings>(result.payload);
+  }
+  for (const result of await sync.poll(['ui-settings', 'wallet'])) {
+    if (result.deleted) is<Removal<'ui-settings'> | Removal<'wallet'>>(result);
+    else if (result.category === 'ui-settings') is<Settings>(result.payload);
+  }
+
+  await sync.publish('ui-settings', settings);
+  await sync.publish('ui-settings', { theme: 'light', panes: [] });
+  // @ts-expect-error: no such category
+  await sync.publish('ui-setings', settings);
+  // @ts-expect-error: no such theme
+  await sync.publish('ui-settings', { theme: 'blue', panes: [] });
+  // @ts-expect-error: a property that the category does not have
+  await sync.publish('ui-settings', { theme: 'light', panes: [], extra: 1 });
+}
+
+/** What a wrapper for one category or another needs. */
+export async function generic<C extends keyof Categories>(
+  sync: NostrSync<Categories>,
+  category: C,
+  value: Categories[C],
+): Promise<Categories[C] | undefined> {
+  await sync.publish(category, value);
+  return (await sync.fetch(category))?.payload;
+}
+
+// Payloads are JSON, in apps that say nothing of their categories as well.
+
+export async function untyped(sync: NostrSync, unknown: unknown): Promise<void> {
+  await sync.publish('x', settings);
+  await sync.publish('x', { list: [1, 'a', null, { deep: true }], absent: undefined });
+  await sync.publish('x', null);
+  await sync.publish('x', unknown);
+  const save = <T>(value: T & Json<T>): Promise<unknown> => sync.publish<string, T>('x', value);
+  await save(settings);
+
+  // @ts-expect-error: a Date would become a string
+  await sync.publish('x', new Date());
+  // @ts-expect-error: also within
+  await sync.publish('x', { list: [{ when: new Date() }] });
+  // @ts-expect-error: a Map would become {}
+  await sync.publish('x', new Map([['a', 1]]));
+  // @ts-expect-error: so would a Set
+  await sync.publish('x', { tags: new Set(['a']) });
+  // @ts-expect-error: bytes would become an object of numbers
+  await sync.publish('x', new Uint8Array(1));
+  // @ts-expect-error: a function is no JSON
+  await sync.publish('x', () => 1);
+  // @ts-expect-error: nor is it as a property
+  await sync.publish('x', { run: () => 1 });
+  // @ts-expect-error: nor a BigInt
+  await sync.publish('x', 1n);
+  // @ts-expect-error: nor nothing at all
+  await sync.publish('x', undefined);
+  // @ts-expect-error: which is not even an item of a list
+  await sync.publish('x', [undefined]);
+
+  const results: FetchResult[] = await sync.poll(['x']);
+  sync.on('updated', (result: SyncEvents['updated']) => results.push(result));
+}
+
+// `createNostrSync` refuses categories that JSON cannot hold.
+
+export const created: NostrSync<Categories> = createNostrSync<Categories>();
+createNostrSync<Record<string, Settings>>();
+// @ts-expect-error: a Date in it
+createNostrSync<{ log: { when: Date } }>();
+// @ts-expect-error: a Map
+createNostrSync<{ log: Map<string, string> }>();
+// @ts-expect-error: a value that may be absent cannot be published
+createNostrSync<{ log: string | undefined }>();
