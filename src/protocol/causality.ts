@@ -17,15 +17,19 @@ export function deviceHash(deviceId: string): string {
   return bytesToHex(sha256(new TextEncoder().encode(deviceId))).slice(0, 8);
 }
 
-/** The vector of an event, or `undefined` where its writer keeps none (the reference) or it is malformed. */
+/**
+ * The vector of an event; `undefined` if its writer keeps none (the reference), or if it is malformed. A write cannot have
+ * seen what is stamped above it: such an entry would count as seen for good, and push out those that are true.
+ */
 export function vectorOf(event: NostrEvent): VersionVector | undefined {
   const entries = tagValues(event, 'vv');
   if (entries === undefined || entries.length > MAX_VECTOR_ENTRIES) return undefined;
   const vector = new Map<string, number>();
   for (const entry of entries) {
     const match = ENTRY.exec(entry);
-    if (match === null) return undefined;
-    vector.set(match[1]!, Number(match[2]));
+    const stamp = Number(match?.[2] ?? Infinity);
+    if (stamp > event.created_at) return undefined;
+    vector.set(match![1]!, stamp);
   }
   return vector;
 }
@@ -36,12 +40,13 @@ export function seenBy(event: NostrEvent | undefined): VersionVector {
   return vectorOf(event) ?? new Map([[deviceHash(deviceIdOf(event)), event.created_at]]);
 }
 
-/** The tag of a write by `device` at `stamp` on top of what it had seen: newest first, the oldest dropped. */
+/** The tag of a write by `device` at `stamp` on top of what it had seen: its own entry, then the newest of the others. */
 export function vectorTag(seen: VersionVector, device: string, stamp: number): readonly string[] {
-  const entries = [...new Map([...seen, [device, stamp]])]
+  const others = [...seen]
+    .filter(([d, s]) => d !== device && s <= stamp)
     .toSorted(([a, s], [b, t]) => t - s || (a < b ? -1 : 1))
-    .slice(0, MAX_VECTOR_ENTRIES);
-  return ['vv', ...entries.map(([d, s]) => `${d}:${s}`)];
+    .slice(0, MAX_VECTOR_ENTRIES - 1);
+  return ['vv', ...[[device, stamp], ...others].map((entry) => entry.join(':'))];
 }
 
 /**

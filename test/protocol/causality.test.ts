@@ -41,6 +41,7 @@ describe('the vector of an event', () => {
     ['has a stamp of 13 digits', [['vv', '0000000a:1000000000000']]],
     ['has one bad entry among good ones', [['vv', '0000000a:1', 'bad']]],
     ['has 17 entries', [['vv', ...Array.from({ length: 17 }, (_, i) => `${device(i)}:1`)]]],
+    ['has an entry above the stamp of its event', [['vv', '0000000a:1000', '0000000b:1001']]],
   ])('is none where it %s', (_, tags) => {
     expect(vectorOf(eventWith(tags))).toBeUndefined();
   });
@@ -73,7 +74,7 @@ describe('the vv tag', () => {
         const tag = vectorTag(seen, device(me), stamp);
         expect(tag[1]).toBe(`${device(me)}:${stamp}`);
         expect(tag.length).toBeLessThanOrEqual(17);
-        const read = vectorOf(eventWith([tag]))!;
+        const read = vectorOf(eventWith([tag], stamp))!;
         const order = [...read.values()];
         expect(order).toEqual(order.toSorted((a, b) => b - a));
         for (const [d, s] of read) expect(d === device(me) ? stamp : seen.get(d)).toBe(s);
@@ -81,11 +82,18 @@ describe('the vv tag', () => {
     );
   });
 
+  test('never drops its writer, whatever it was based on', () => {
+    const ahead = new Map(Array.from({ length: 16 }, (_, i) => [device(i), 900_000 + i]));
+    const tag = vectorTag(ahead, device(99), 1_000);
+    expect(tag).toContain(`${device(99)}:1000`);
+    expect(vectorOf(eventWith([tag]))).toBeDefined();
+  });
+
   test('covers everything it was based on, however many devices there are', () => {
     fc.assert(
       fc.property(vector, fc.nat(40), (seen, me) => {
         const stamp = 1 + Math.max(0, ...seen.values());
-        const written = vectorOf(eventWith([vectorTag(seen, device(me), stamp)]))!;
+        const written = vectorOf(eventWith([vectorTag(seen, device(me), stamp)], stamp))!;
         expect(covers(written, device(me), stamp)).toBe(true);
         // One that was dropped with the same stamp as the last that was kept cannot be told.
         const last = Math.min(...written.values());

@@ -2,8 +2,8 @@
 
 import { expect, test, vi } from 'vitest';
 import { secretKeySigner, type NostrEvent, type Signer } from '../../src/node.ts';
-import { deviceHash } from '../../src/protocol/causality.ts';
-import { device, KEY, relay, world, written } from './devices.ts';
+import { deviceHash, vectorOf } from '../../src/protocol/causality.ts';
+import { device, KEY, relay, stored, world, written } from './devices.ts';
 
 const START = 1_767_225_600;
 
@@ -174,4 +174,31 @@ test('a write that was refused and withdrawn is not missed later', async () => {
   for (let i = 0; i < 3; i++) await settle(phone.publish('settings', i));
   expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 2 });
   expect(laptop.conflicts).toEqual([]);
+});
+
+test('sixteen entries far in the future, once, from a buggy client, end no conflict detection', async () => {
+  const { clock, relays, device: make, settle } = world({});
+  const laptop = make({ deviceId: 'laptop' });
+  laptop.subscribe(['settings'], () => undefined);
+  await settle(laptop.publish('settings', 'first'));
+  const future = Array.from({ length: 16 }, (_, i) => `${`${i}`.padStart(8, 'f')}:${START + 90_000_000}`);
+  relays[0]!.inject(
+    written({
+      created_at: START + 20,
+      payload: 'buggy',
+      tags: [
+        ['device_id', 'buggy'],
+        ['vv', ...future],
+      ],
+    }),
+  );
+  await clock.advance(1_000);
+  await settle(laptop.publish('settings', 'second'));
+  const [second] = stored(relays[0]!);
+  expect(vectorOf(second!)?.get(deviceHash('laptop'))).toBe(second!.created_at);
+  // What the buggy client claimed to have seen goes no further.
+  expect([...vectorOf(second!)!.values()].every((stamp) => stamp <= second!.created_at)).toBe(true);
+  relays[0]!.inject(later('blind', 600));
+  await clock.advance(1_000);
+  expect(laptop.conflicts).toMatchObject([{ mine: { payload: 'second' }, theirs: { payload: 'blind' } }]);
 });
