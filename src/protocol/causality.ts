@@ -22,31 +22,44 @@ export function deviceHash(deviceId: string): string {
  * seen what is stamped above it: such an entry would count as seen for good, and push out those that are true.
  */
 export function vectorOf(event: NostrEvent): VersionVector | undefined {
-  const entries = tagValues(event, 'vv');
+  return parseEntries(tagValues(event, 'vv'), event.created_at);
+}
+
+/** From `["d:s", …]`; `undefined` unless each entry is one, and none is above `newest`. */
+export function parseEntries(
+  entries: readonly unknown[] | undefined,
+  newest: number,
+): VersionVector | undefined {
   if (entries === undefined || entries.length > MAX_VECTOR_ENTRIES) return undefined;
   const vector = new Map<string, number>();
   for (const entry of entries) {
-    const match = ENTRY.exec(entry);
+    const match = ENTRY.exec(String(entry));
     const stamp = Number(match?.[2] ?? Infinity);
-    if (stamp > event.created_at) return undefined;
+    if (stamp > newest) return undefined;
     vector.set(match![1]!, stamp);
   }
   return vector;
 }
 
-/** What a value based on `event` has seen. A writer without vectors is known by its last write alone. */
-export function seenBy(event: NostrEvent | undefined): VersionVector {
+export function entriesOf(vector: VersionVector): string[] {
+  return [...vector].map(([d, s]) => `${d}:${s}`);
+}
+
+/** The newest entries, newest first, as many as there is room for. */
+export function newestOf(vector: VersionVector, room: number = MAX_VECTOR_ENTRIES): VersionVector {
+  return new Map([...vector].toSorted(([a, s], [b, t]) => t - s || (a < b ? -1 : 1)).slice(0, room));
+}
+
+/** What a value based on `event` has seen. `deemed`: what the event has, if its writer keeps no vectors. */
+export function seenBy(event: NostrEvent | undefined, deemed?: VersionVector): VersionVector {
   if (event === undefined) return new Map();
-  return vectorOf(event) ?? new Map([[deviceHash(deviceIdOf(event)), event.created_at]]);
+  return vectorOf(event) ?? new Map([...(deemed ?? []), [deviceHash(deviceIdOf(event)), event.created_at]]);
 }
 
 /** The tag of a write by `device` at `stamp` on top of what it had seen: its own entry, then the newest of the others. */
 export function vectorTag(seen: VersionVector, device: string, stamp: number): readonly string[] {
-  const others = [...seen]
-    .filter(([d, s]) => d !== device && s <= stamp)
-    .toSorted(([a, s], [b, t]) => t - s || (a < b ? -1 : 1))
-    .slice(0, MAX_VECTOR_ENTRIES - 1);
-  return ['vv', ...[[device, stamp], ...others].map((entry) => entry.join(':'))];
+  const others = new Map([...seen].filter(([d, s]) => d !== device && s <= stamp));
+  return ['vv', `${device}:${stamp}`, ...entriesOf(newestOf(others, MAX_VECTOR_ENTRIES - 1))];
 }
 
 /**

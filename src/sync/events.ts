@@ -64,7 +64,7 @@ export interface Receipt extends DeliveryReport {
 
 export interface Conflict<T = unknown, C extends string = string> {
   readonly category: C;
-  /** What this device had written, or built on its write; overwritten by `theirs`, whose writer had not seen it. */
+  /** What this device had written; overwritten by `theirs`, whose writer had not seen it. */
   readonly mine: FetchResult<T, C>;
   readonly theirs: FetchResult<T, C>;
 }

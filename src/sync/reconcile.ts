@@ -16,7 +16,7 @@
  *  P2  A head whose pieces are not all in the store is not shown, not sent, and not built upon.
  */
 
-import { covers, vectorOf } from '../protocol/causality.ts';
+import { covers, newestOf, seenBy, vectorOf, type VersionVector } from '../protocol/causality.ts';
 import { isTombstone, type VerifiedEvent } from '../protocol/event.ts';
 import { compareEvents } from '../protocol/order.ts';
 import { MAX_ORPHANS } from '../protocol/limits.ts';
@@ -108,7 +108,7 @@ export type Effect =
   | { readonly type: 'withdrawn' }
   /** The head changed by another's write, or has become whole. */
   | { readonly type: 'advanced'; readonly event: VerifiedEvent }
-  /** A write of this device (held in `mine`) was replaced by one that had not seen it. */
+  /** A write of this device was replaced by one that had not seen it. */
   | { readonly type: 'conflict'; readonly mine: VerifiedEvent; readonly theirs: VerifiedEvent };
 
 export interface Outcome {
@@ -201,7 +201,7 @@ function change(
   return { record: record?.event?.id === id ? apply(record) : record, effects: [] };
 }
 
-/** Its stamp stays the floor, but nobody will ever have seen it: what comes next is no conflict with it. */
+/** Its stamp stays the floor. It is not the head any more, so that what comes next is no conflict with it. */
 function withdraw(record: HeadRecord | undefined, id: string): Outcome {
   if (record?.event?.id !== id || !isOwnHead(record)) return { record, effects: [] };
   const own = record.own!;
@@ -212,10 +212,7 @@ function withdraw(record: HeadRecord | undefined, id: string): Outcome {
       before: undefined,
       deliveries: new Map(),
       // As if a relay had it: what it had replaced is forgotten, so it cannot be withdrawn as well.
-      own:
-        own.former === undefined
-          ? { ...own, lost: true }
-          : { ...own.former, acknowledged: true, floor: floorOf(record) },
+      own: own.former === undefined ? own : { ...own.former, acknowledged: true, floor: floorOf(record) },
       unreadable: false,
       pieces: record.piecesBefore,
       piecesBefore: undefined,
@@ -328,6 +325,7 @@ function write(
         former:
           isRenewal === true ? record?.own?.former : record?.own && { ...record.own, former: undefined },
       },
+      deemed: record?.deemed ?? EMPTY_RECORD.deemed,
       pieces: names && pieces,
       piecesBefore: isRenewal === true ? record?.piecesBefore : readablePiecesOf(record),
       proven: record?.proven ?? EMPTY_RECORD.proven,
@@ -398,7 +396,8 @@ function shown(
   if (order === 0) return { record: withDelivery(record!, relay, 'confirmed'), effects: [] };
 
   const own = record?.own;
-  const overwritten = own !== undefined && !own.lost && overwrites(event, own);
+  // Once what had seen our write has replaced it, the write lives on in that, and whoever overwrites that tells its writer.
+  const overwritten = own !== undefined && isOwnHead(record!) && overwrites(event, own);
   const isUntried = record?.before !== undefined && !isKnownReadable(record);
   const advanced: HeadRecord = {
     ...EMPTY_RECORD,
@@ -407,6 +406,7 @@ function shown(
     deliveries: new Map(relays.map((url) => [url, url === relay ? 'confirmed' : 'unseen'])),
     before: isUntried ? record.before : readableOf(record),
     own: overwritten ? { ...own, lost: true } : own,
+    deemed: vectorOf(event) === undefined ? takenBy(record) : (record?.deemed ?? EMPTY_RECORD.deemed),
     piecesBefore: isUntried ? record.piecesBefore : readablePiecesOf(record),
     proven: record?.proven ?? EMPTY_RECORD.proven,
     // Which pieces a head in pieces shares with the former is known once it is whole.
@@ -415,6 +415,14 @@ function shown(
   const effects: Effect[] = [{ type: 'advanced', event }];
   if (overwritten && head !== undefined) effects.push({ type: 'conflict', mine: head, theirs: event });
   return { record: advanced, effects };
+}
+
+/** What relays had when the head was replaced: what a writer without vectors is deemed to have seen then. */
+function takenBy(record: HeadRecord | undefined): VersionVector {
+  if (record === undefined) return EMPTY_RECORD.deemed;
+  const seen = new Map(seenBy(record.event, record.deemed));
+  if (isOwnHead(record) && !record.own!.acknowledged) seen.delete(record.own!.device);
+  return newestOf(seen);
 }
 
 /** Whether the head can be read, by all that is known: one in pieces is whole only where its manifest was right. */

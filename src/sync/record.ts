@@ -1,5 +1,6 @@
 /** What a device keeps of one category: its head and what each relay is known to have of it. One store entry. */
 
+import { entriesOf, parseEntries, type VersionVector } from '../protocol/causality.ts';
 import { CHUNKED, isPieceName } from '../protocol/chunks.ts';
 import {
   checkEvent,
@@ -10,6 +11,7 @@ import {
   type NostrEvent,
   type VerifiedEvent,
 } from '../protocol/event.ts';
+import { MAX_STAMP } from '../protocol/limits.ts';
 
 /**
  * What a relay has of the head. `pending`: owed to it. `unseen`: another relay showed it, this one may have it as well.
@@ -28,7 +30,7 @@ export interface OwnWrite {
   readonly floor?: number;
   /** Whether a relay has acknowledged it. */
   readonly acknowledged: boolean;
-  /** Whether a newer write that had not seen it has replaced it, and this was reported. */
+  /** Whether what replaced it had not seen it. What comes later decides nothing: the write was seen, or is lost. */
   readonly lost: boolean;
   /** The one before it, while this one may be withdrawn. */
   readonly former?: OwnWrite | undefined;
@@ -60,6 +62,8 @@ export interface HeadRecord<E extends NostrEvent = VerifiedEvent> {
   /** The newest readable value before the head: shown while the head cannot be read, restored when it is withdrawn. */
   readonly before: E | undefined;
   readonly own: OwnWrite | undefined;
+  /** What the last head without a version vector is deemed to have seen: all that relays had by then. */
+  readonly deemed: VersionVector;
   /** The head could not be decrypted or parsed. */
   readonly unreadable: boolean;
   /** The head was read, and so replaces `before` as what is shown while the next cannot be read. */
@@ -82,6 +86,7 @@ export const EMPTY_RECORD: HeadRecord<never> = {
   deliveries: new Map(),
   before: undefined,
   own: undefined,
+  deemed: new Map(),
   unreadable: false,
   isRead: false,
   pieces: undefined,
@@ -131,7 +136,11 @@ const toPieces = (pieces: readonly Piece[] | undefined): unknown =>
 
 export function serializeRecord(record: HeadRecord): string {
   const { pieces, piecesBefore, proven, orphans, isBroken, ...plain } = record;
-  const first = { ...plain, deliveries: Object.fromEntries(record.deliveries) };
+  const first = {
+    ...plain,
+    deliveries: Object.fromEntries(record.deliveries),
+    deemed: record.deemed.size === 0 ? undefined : entriesOf(record.deemed),
+  };
   if (pieces === undefined && piecesBefore === undefined && orphans.length === 0)
     return JSON.stringify({ v: VERSION, ...first });
   return JSON.stringify({
@@ -198,9 +207,11 @@ export function parseRecord(text: string): HeadRecord<NostrEvent> | undefined {
     if (damaged || (event === undefined && own === undefined)) return undefined;
     const deliveries = Object.entries(stored['deliveries'] as Listed<Delivery>);
     if (!deliveries.every(([, delivery]) => DELIVERIES.has(delivery))) return undefined;
+    const deemed = parseEntries((stored['deemed'] ?? []) as readonly unknown[], MAX_STAMP);
+    if (deemed === undefined) return undefined;
     const first = {
       ...EMPTY_RECORD,
-      ...{ event, deliveries: new Map(deliveries), before, own },
+      ...{ event, deliveries: new Map(deliveries), before, own, deemed },
       ...{ unreadable: stored['unreadable'] === true, isRead: stored['isRead'] === true },
     };
     if (!hasPieces) return first;

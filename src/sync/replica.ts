@@ -325,9 +325,10 @@ export async function openReplica(ports: {
     const isFound = previous !== undefined && !isWhole(previous) && record !== undefined && isWhole(record);
     if (record?.event !== undefined && (record.event.id !== previous?.event?.id || isFound)) {
       effects.push({ type: 'advanced', event: record.event });
-      const { event: mine, own } = previous ?? {};
+      const mine = previous?.event;
+      const { own } = record;
       // Where it went back, another tab has withdrawn the write; and what overwrote it may be overwritten since.
-      const isLost = record.own?.lost === true && own?.lost === false && overwrites(record.event, own);
+      const isLost = own?.lost === true && own.id === mine?.id && overwrites(record.event, own);
       if (isLost && mine !== undefined && compareEvents(record.event, mine) > 0)
         effects.push({ type: 'conflict', mine, theirs: record.event });
     }

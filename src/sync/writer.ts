@@ -131,7 +131,8 @@ export function createWriter(ports: {
 
   function draft(dTag: string, write: Write, isRenewal = false): Promise<VerifiedEvent> {
     // What the app can have seen when it made this value; whatever comes in while it is signed is not part of it.
-    const seen = seenBy(readableOf(replica.get(dTag)));
+    const record = replica.get(dTag);
+    const seen = seenBy(readableOf(record), record?.deemed);
     return new Promise((resolve, reject) => {
       const settlers = [...(drafts.get(dTag)?.settlers ?? []), { write, resolve, reject }];
       drafts.set(dTag, { write, seen, isRenewal, settlers });

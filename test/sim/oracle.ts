@@ -68,9 +68,13 @@ interface DeviceState {
   readonly own: Map<string, Signed>;
   /** By category: what its app was promised. */
   readonly owed: Map<string, Set<Signed>>;
-  /** How version vectors name it. */
-  readonly hashes: Set<string>;
   readonly losses: Map<string, Loss>;
+  /** What it has been shown by relays. */
+  readonly received: Set<Signed>;
+  /** Own writes, by id, that something replaced which had seen them: they are lost to nobody any more. */
+  readonly passedOn: Set<string>;
+  /** By a head without a vector, the head before it. */
+  readonly under: Map<Signed, Signed>;
   /** It was destroyed: it owes nothing any more. */
   isGone: boolean;
 }
@@ -153,10 +157,12 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 const tag = (event: NostrEvent, name: string): string | undefined =>
   event.tags.find(([first]) => first === name)?.[1];
 
-/** The stamp up to which the writer of an event had seen what the device of this hash wrote. */
-function seenIn(event: NostrEvent, hash: string): number | undefined {
-  const vector = event.tags.find(([name]) => name === 'vv');
-  return vector && Number(vector.find((item) => item.startsWith(`${hash}:`))?.slice(9) ?? -1);
+/** The stamps up to which the writer of an event had seen what other devices wrote, by their hashes. */
+function vectorIn(event: NostrEvent): Map<string, number> | undefined {
+  const items = event.tags.find(([name]) => name === 'vv')?.slice(1);
+  const vector = items && new Map(items.map((item) => [item.slice(0, 8), Number(item.slice(9))]));
+  // One that knows the future lies.
+  return [...(vector?.values() ?? [])].some((stamp) => stamp > event.created_at) ? undefined : vector;
 }
 
 /** Whether the writer of `newer` had not seen `older`. One without vectors tells nothing. */
@@ -164,8 +170,16 @@ function isUnseenIn(newer: NostrEvent, older: NostrEvent): boolean {
   const own = older.tags
     .find(([name]) => name === 'vv')
     ?.find((item) => item.endsWith(`:${older.created_at}`));
-  return own !== undefined && (seenIn(newer, own.slice(0, 8)) ?? Infinity) < older.created_at;
+  const seen = vectorIn(newer);
+  return own !== undefined && seen !== undefined && (seen.get(own.slice(0, 8)) ?? -1) < older.created_at;
 }
+
+/** Whether the writer of `newer` says that it had seen `older`. */
+const hasSeen = (newer: NostrEvent, older: NostrEvent): boolean =>
+  order(newer, older) > 0 && vectorIn(newer) !== undefined && !isUnseenIn(newer, older);
+
+const isOfReference = (event: NostrEvent): boolean =>
+  tag(event, 'device_id')?.startsWith('reference-') === true;
 
 const sameEvent = (a: NostrEvent, b: NostrEvent): boolean =>
   a === b ||
@@ -273,8 +287,10 @@ export function createOracle(ports: {
         flushed: new Set(),
         own: new Map(),
         owed: new Map(),
-        hashes: new Set(),
         losses: new Map(),
+        received: new Set(),
+        passedOn: new Set(),
+        under: new Map(),
         isGone: false,
       };
       devices.set(device, state);
@@ -340,8 +356,22 @@ export function createOracle(ports: {
       isUnseenIn(after.event, event);
     for (const [id, { entry }] of state.losses)
       if (entry.category === category && !isLoss(entry)) state.losses.delete(id);
+    // Of several that came together one may have seen it.
+    const isPassedOn = ({ event }: Signed): boolean =>
+      [...state.received].some((one) => one.category === category && hasSeen(one.event, event));
+    if (isOwn && after !== undefined && hasSeen(after.event, before.event))
+      state.passedOn.add(before.event.id);
+    // Back again, because what replaced it was refused by all.
+    if (after !== undefined) state.passedOn.delete(after.event.id);
+    if (
+      before !== undefined &&
+      before.device !== device &&
+      after !== undefined &&
+      vectorIn(after.event) === undefined
+    )
+      state.under.set(after, before);
     // Of a value in pieces these may be gone before it is read: two that come together replace it twice.
-    if (isOwn && isLoss(before) && !before.isInPieces)
+    if (isOwn && isLoss(before) && !before.isInPieces && !isPassedOn(before))
       state.losses.set(before.event.id, { entry: before, since: ports.now() });
     const isReplaced =
       isOwn &&
@@ -434,7 +464,7 @@ export function createOracle(ports: {
       (vector.length > 0 &&
         vector.length <= 16 &&
         vector.some((item) => item.endsWith(`:${event.created_at}`)) &&
-        vector.every((item) => /^[0-9a-f]{8}:\d+$/.test(item)));
+        vector.every((item) => /^[0-9a-f]{8}:\d+$/.test(item) && Number(item.slice(9)) <= event.created_at));
     if (!isRight || !isVector)
       violate('I16', `${describe(entry)} has the tags ${JSON.stringify(event.tags)}`);
   }
@@ -488,11 +518,7 @@ export function createOracle(ports: {
         isVoid: false,
       };
       signed.set(event.id, entry);
-      checkShape(entry);
-      const own = event.tags
-        .find(([name]) => name === 'vv')
-        ?.find((item) => item.endsWith(`:${event.created_at}`));
-      if (own !== undefined) stateOf(device).hashes.add(own.slice(0, 8));
+      if (!isOfReference(event)) checkShape(entry);
     },
     onFlush: (device, changes) => {
       for (const [key, value] of changes) {
@@ -527,8 +553,7 @@ export function createOracle(ports: {
       if (entry === undefined) return;
       entry.isCarried = true;
       // The reference has no store.
-      const isOurs = tag(event, 'vv') !== undefined;
-      if (isOurs && entry.device === device && !stateOf(device).flushed.has(event.id))
+      if (!isOfReference(event) && entry.device === device && !stateOf(device).flushed.has(event.id))
         violate('I1', `${device}: ${describe(entry)} went out before it was on the medium`);
       if (isRejected(entry)) violate('I6', `${device}: ${describe(entry)} was rejected, and goes out`);
     },
@@ -540,8 +565,10 @@ export function createOracle(ports: {
       const entry = id === undefined ? undefined : signed.get(id);
       if (entry === undefined) return;
       const what = `${device} ${url} ${entry.event.id}`;
-      if (!isAnswer) shown.add(what);
-      else if (TAKEN.test(frame)) taken.add(what);
+      if (!isAnswer) {
+        shown.add(what);
+        stateOf(device).received.add(entry);
+      } else if (TAKEN.test(frame)) taken.add(what);
       if (isAnswer && isHonest && frame.includes(',true,')) entry.isAcknowledged = true;
     },
     call: (told, category, text) => {
@@ -581,6 +608,13 @@ export function createOracle(ports: {
       const isBelow = base !== undefined && !base.isVoid && order(entry.event, base.event) <= 0;
       const isReused =
         base?.device === call.device && !base.isCarried && base.event.created_at === entry.event.created_at;
+      // A writer without vectors has seen what relays had, and so has whoever builds upon its write.
+      const under = base && state.under.get(base);
+      if (under !== undefined && entry.lineage === call.lineage && isUnseenIn(entry.event, under.event))
+        violate(
+          'I2',
+          `${call.device}: wrote ${describe(entry)} upon ${describe(base!)}, and does not cover ${describe(under)}`,
+        );
       if (isBelow && !isReused && entry.lineage === call.lineage)
         violate('I2', `${call.device}: wrote ${describe(entry)} after it had seen ${describe(base)}`);
       if (call.lineage !== state.lineage) return;
@@ -623,22 +657,15 @@ export function createOracle(ports: {
       const ours = tell(told, 'conflict', mine, false);
       const others = tell(told, 'conflict', theirs, false);
       if (ours === undefined || others === undefined) return;
-      // With what another had made of it, where that was overwritten.
-      const { losses } = stateOf(told.device);
-      for (const [id, { entry }] of losses)
-        if (entry.category === ours.category && (entry === ours || !isUnseenIn(ours.event, entry.event)))
-          losses.delete(id);
-      if (order(others.event, ours.event) <= 0)
-        violate('I2', `${told.device}: a conflict of ${describe(ours)} with ${describe(others)} before it`);
-      // What this device wrote is part of the one and not of the other. A writer without vectors tells nothing.
-      const isLost = [...stateOf(told.device).hashes].some(
-        (hash) => (seenIn(ours.event, hash) ?? Infinity) > (seenIn(others.event, hash) ?? -1),
-      );
-      if (!isLost)
-        violate(
-          'I2',
-          `${told.device}: a conflict of ${describe(ours)} with ${describe(others)}, which saw it`,
-        );
+      const { losses, passedOn } = stateOf(told.device);
+      losses.delete(ours.event.id);
+      const wrong = (what: string): void =>
+        violate('I2', `${told.device}: a conflict of ${describe(ours)} with ${describe(others)}, ${what}`);
+      if (order(others.event, ours.event) <= 0) wrong('which is before it');
+      if (ours.device !== told.device) wrong('and the former is not its own');
+      if (passedOn.has(ours.event.id)) wrong('and something that had seen it came between');
+      // A writer without vectors tells nothing.
+      if (hasSeen(others.event, ours.event)) wrong('which saw it');
     },
     losses: (device) => stateOf(device).losses,
     told: tell,

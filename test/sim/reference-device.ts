@@ -56,13 +56,16 @@ export function createReferenceDevice(name: string, config: DeviceConfig, world:
     const text = JSON.stringify(`${MARKER} ${name} ${++payloads}`);
     const content = await cipher.user.encrypt(text);
     oracle.onEncrypt(text, content);
+    const created_at = Math.floor(here.clock.now() / 1000);
+    // Another client, with a fault: it claims to have seen what is far in the future.
+    const lies = chance.bool(0.2)
+      ? [['vv', ...Array.from({ length: 16 }, (_, i) => `${i.toString(16).repeat(8)}:${created_at + 9e7}`)]]
+      : [];
+    if (lies.length > 0) world.count('sometimes: vector that lies');
     const event = await cipher.user.sign({
       kind: 30_078,
-      created_at: Math.floor(here.clock.now() / 1000),
-      tags: [
-        ['d', `default/${category}/v1`],
-        ['device_id', deviceId],
-      ],
+      created_at,
+      tags: [['d', `default/${category}/v1`], ['device_id', deviceId], ...lies],
       content,
     });
     oracle.onSign(name, event);

@@ -86,6 +86,7 @@ const MUST_HAPPEN: readonly string[] = [
   'sometimes: telling compared',
   'sometimes: tie kept by a relay',
   'sometimes: unknown',
+  'sometimes: vector that lies',
   'sometimes: write withdrawn',
   'agreement: whole',
 ];

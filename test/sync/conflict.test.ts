@@ -1,7 +1,7 @@
 /** Conflicts: a write that was overwritten unseen is told of, one that was merely superseded is not. */
 
 import { expect, test, vi } from 'vitest';
-import { secretKeySigner, type NostrEvent, type Signer } from '../../src/node.ts';
+import { memoryStore, secretKeySigner, type NostrEvent, type Signer } from '../../src/node.ts';
 import { deviceHash, vectorOf } from '../../src/protocol/causality.ts';
 import { device, KEY, relay, stored, world, written } from './devices.ts';
 
@@ -201,4 +201,65 @@ test('sixteen entries far in the future, once, from a buggy client, end no confl
   relays[0]!.inject(later('blind', 600));
   await clock.advance(1_000);
   expect(laptop.conflicts).toMatchObject([{ mine: { payload: 'second' }, theirs: { payload: 'blind' } }]);
+});
+
+test('who overwrites blindly what had seen a write is in conflict with the writer of that, not of the first', async () => {
+  const { clock, relays, device: make, settle } = world({});
+  const [laptop, phone] = [make({ deviceId: 'laptop' }), make({ deviceId: 'phone' })];
+  for (const each of [laptop, phone]) each.subscribe(['settings'], () => undefined);
+  await settle(laptop.publish('settings', 'of the laptop', { waitFor: 'replicated' }));
+  await clock.advance(1_000);
+  await settle(phone.publish('settings', 'of the phone', { waitFor: 'replicated' }));
+  await clock.advance(1_000);
+  relays[0]!.inject(blind());
+  await clock.advance(1_000);
+  expect(laptop.updated.at(-1)).toMatchObject({ payload: 'blind' });
+  expect(phone.conflicts).toMatchObject([
+    { mine: { payload: 'of the phone' }, theirs: { payload: 'blind' } },
+  ]);
+  expect(laptop.conflicts).toEqual([]);
+});
+
+test('a write upon one without a vector has seen what that is deemed to have seen', async () => {
+  const { clock, relays, urls, device: make, settle } = world({});
+  const store = memoryStore();
+  const undying = { ...store, close: async () => undefined };
+  const laptop = make({ deviceId: 'laptop' });
+  const phone = make({ deviceId: 'phone', relays: urls, store: undying });
+  phone.subscribe(['settings'], () => undefined);
+  await settle(laptop.publish('settings', 'of the laptop', { waitFor: 'replicated' }));
+  await clock.advance(1_000);
+  await laptop.close();
+  for (const second of [10, 20]) relays[0]!.inject(written({ created_at: START + second }));
+  await clock.advance(1_000);
+  // Over a restart.
+  await phone.close();
+  await settle(make({ deviceId: 'phone', relays: urls, store: undying }).publish('settings', 'of the phone'));
+  const [last] = stored(relays[0]!);
+  expect([...vectorOf(last!)!.keys()].toSorted()).toEqual(
+    ['laptop', 'phone', 'reference'].map(deviceHash).toSorted(),
+  );
+});
+
+test('one without a vector is not deemed to have seen what no relay had', async () => {
+  const { clock, relays, device: make, settle } = world({});
+  const [laptop, phone] = [make({ deviceId: 'laptop' }), make({ deviceId: 'phone' })];
+  await settle(laptop.publish('settings', 'base', { waitFor: 'replicated' }));
+  await settle(phone.fetch('settings'));
+  relays[0]!.misbehave({ refuseConnections: true });
+  relays[0]!.disconnectAll();
+  await clock.advance(10);
+  await settle(phone.publish('settings', 'of the phone'));
+  relays[0]!.inject(written({ created_at: START + 600 }));
+  relays[0]!.behave();
+  await settle(phone.flush());
+  await settle(phone.publish('settings', 'again'));
+  const [last] = stored(relays[0]!);
+  expect([...vectorOf(last!)!.keys()].toSorted()).toEqual(
+    ['laptop', 'phone', 'reference'].map(deviceHash).toSorted(),
+  );
+  expect(vectorOf(last!)!.get(deviceHash('phone'))).toBe(last!.created_at);
+  expect(phone.conflicts).toMatchObject([
+    { mine: { payload: 'of the phone' }, theirs: { payload: 'theirs' } },
+  ]);
 });
