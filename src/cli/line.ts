@@ -1,14 +1,23 @@
 /** One relay without an engine, for commands that ask it something of their own. */
 
 import { systemClock, type NostrEvent, type RelayInfo, type Signer } from '../node.ts';
+import type { Answer } from '../protocol/answer.ts';
 import type { Filter } from '../protocol/message.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import { createConnection, type RelayConnection } from '../relay/connection.ts';
 import { UNKNOWN_LIMITS } from '../relay/event-limits.ts';
 import { openNodeSocket } from '../relay/node-socket.ts';
+import type { OpenSocket } from '../relay/socket.ts';
 
 /** In ms. Each step is bounded, so that a relay that stops answering is reported and not waited for. */
 const STEP_TIMEOUT_MS = 8_000;
+
+/** Why an event was not taken. */
+export interface Trouble {
+  readonly type: Exclude<Answer['type'], 'acknowledged'>;
+  /** For people. */
+  readonly reason: string;
+}
 
 /** A connection with waits that end. */
 export interface Line {
@@ -18,12 +27,16 @@ export interface Line {
   ask(filter: Filter, size?: number): Promise<unknown[] | undefined>;
   roundTrip(filter: Filter): Promise<number | null>;
   /** Why the event was not taken, or `undefined` where it was. */
-  write(event: NostrEvent): Promise<string | undefined>;
+  write(event: NostrEvent): Promise<Trouble | undefined>;
+  /** Keeps a live subscription, resolved once the relay has sent its EOSE or has taken too long; `stop` ends it. */
+  listen(filter: Filter, onEvent: (event: unknown) => void): Promise<{ stop(): void }>;
   /** Why the event could not be read back, or `undefined` where it was. */
   missing(event: NostrEvent): Promise<string | undefined>;
   info(): RelayInfo;
   /** The most that AUTH came to, over all sockets of this line. */
   auth(): RelayInfo['auth'];
+  /** Whether the relay has sent an AUTH challenge, wanted or not. */
+  isChallenged(): boolean;
   close(): void;
 }
 
@@ -32,11 +45,20 @@ export function openLine(
   { signer, randomBytes }: { readonly signer: Signer; readonly randomBytes: RandomBytes },
 ): Line {
   let auth: RelayInfo['auth'] = 'none';
+  let isChallenged = false;
   let changed = (): void => undefined;
+  const openSocket: OpenSocket = (address, handlers) =>
+    openNodeSocket(address, {
+      ...handlers,
+      onMessage: (text) => {
+        isChallenged ||= /^\s*\[\s*"AUTH"/.test(text);
+        handlers.onMessage(text);
+      },
+    });
   const connection: RelayConnection = createConnection(url, {
     clock: systemClock,
     randomBytes,
-    openSocket: openNodeSocket,
+    openSocket,
     // It is asked for its limits anew each time.
     limits: { get: () => UNKNOWN_LIMITS, set: () => undefined },
     signAuth: async (template) => signer.signEvent(template),
@@ -94,14 +116,25 @@ export function openLine(
       return (await ask(filter)) === undefined ? null : systemClock.now() - startedAt;
     },
     write: async (event) => {
-      if ((await connect()) === null) return connection.info().lastError ?? 'not connected';
-      const answer = await within<string>((done) => {
-        void connection.publish(event).then((given) => {
-          const isTaken = given.type === 'acknowledged';
-          done(isTaken ? '' : 'reason' in given ? given.reason || given.type : given.type);
-        });
+      const unanswered = (reason: string): Trouble => ({ type: 'retry', reason });
+      if ((await connect()) === null) return unanswered(connection.info().lastError ?? 'not connected');
+      const answer = await within<Answer>((done) => void connection.publish(event).then(done));
+      if (answer === undefined) return unanswered('no answer in time');
+      if (answer.type === 'acknowledged') return undefined;
+      return { type: answer.type, reason: ('reason' in answer && answer.reason) || answer.type };
+    },
+    listen: async (filter, onEvent) => {
+      let stop = (): void => undefined;
+      await within<true>((done) => {
+        const handlers = {
+          onEvent: (event: unknown): 'useful' => {
+            onEvent(event);
+            return 'useful';
+          },
+        };
+        stop = connection.subscribe([filter], 1, handlers, () => done(true));
       });
-      return answer === '' ? undefined : (answer ?? 'no answer in time');
+      return { stop };
     },
     missing: async (event) => {
       const found = await ask({ ids: [event.id] });
@@ -116,6 +149,7 @@ export function openLine(
     },
     info: connection.info,
     auth: () => auth,
+    isChallenged: () => isChallenged,
     close: connection.close,
   };
 }

@@ -7,10 +7,13 @@ import {
   MAX_EVENT_PLAINTEXT_BYTES,
   MAX_TEXT_BYTES,
 } from '../protocol/limits.ts';
+import { dTagOf } from '../protocol/event.ts';
 import type { Filter } from '../protocol/message.ts';
 import { encryptedLength } from '../protocol/payload.ts';
 import { largestValueBytes, SMALL_TEXT_BYTES } from './largest-value.ts';
 import { openLine, type Line } from './line.ts';
+import { tryHabits, type Habits, type SmallProbes } from './probe-habits.ts';
+import { measureRate, type Rate } from './probe-rate.ts';
 import { readRelayInformation, type RelayInformation } from './relay-information.ts';
 
 export interface Refusal {
@@ -33,6 +36,8 @@ export interface RelayReport {
   readonly latencyMs: number | null;
   /** Whether it asked for AUTH (NIP-42), and whether it accepted ours. */
   readonly auth: RelayInfo['auth'];
+  /** It sent an AUTH challenge, whether or not it then asked for an answer. */
+  readonly challenged: boolean;
   /** It answered a question completely. */
   readonly readable: boolean;
   /** From sending the first probe until it was read back; `null` where that failed. */
@@ -43,7 +48,11 @@ export interface RelayReport {
   readonly largestValueBytes: number | null;
   /** The first probe that was not: larger ones were not tried. */
   readonly refused: Refusal | null;
-  /** It no longer hands out the probes after a request to delete them; `null` where there was nothing to delete. */
+  /** It was asked too much of: what came after that was not tried. What it said. */
+  readonly limitedForNow: string | null;
+  readonly rate: Rate | null;
+  readonly habits: Habits | null;
+  /** It no longer hands out the probes after a request to delete them; `null` where that could not be tried. */
   readonly deletes: boolean | null;
   /** The relay's clock minus ours. */
   readonly clockDifferenceSeconds: number | null;
@@ -58,6 +67,8 @@ export interface ProbePorts {
 
 /** In s. What cannot be deleted ends by itself (NIP-40). */
 const PROBE_LIFETIME_SECONDS = 600;
+/** In s. Each probe is stamped after the one before it, and the last must not lie in the future. */
+const PROBES_SECONDS_AGO = 60;
 /** JSON bytes of the probes' values; the last is the most that one event of ours can carry. */
 const PAYLOAD_SIZES = [1_024, SMALL_TEXT_BYTES, MAX_TEXT_BYTES, MAX_EVENT_PLAINTEXT_BYTES];
 /** One step beyond: the largest frame that a strfry takes as it is installed. */
@@ -81,16 +92,19 @@ export async function probeRelay(url: string, ports: ProbePorts): Promise<RelayR
       error: connectMs === null ? (info.lastError ?? 'no answer') : null,
       connectMs,
       ...{
-        auth: line.auth(),
         latencyMs: null,
         readable: false,
         writeAndReadMs: null,
         largest: null,
         largestValueBytes: null,
         refused: null,
+        limitedForNow: null,
+        rate: null,
+        habits: null,
         deletes: null,
       },
       ...seen,
+      ...{ auth: line.auth(), challenged: line.isChallenged() },
       ...answer,
     };
   } finally {
@@ -102,6 +116,7 @@ async function tryOut(line: Line, ports: ProbePorts): Promise<Partial<RelayRepor
   const author = await ports.signer.getPublicKey();
   const dTag = `nostr-sync-doctor/${hex(ports.randomBytes(8))}/v1`;
   const address: Filter = { authors: [author], kinds: [KIND_APP_DATA], '#d': [dTag] };
+  const rate = measureRate(line);
   const askedAt = systemClock.now();
   const readable = (await line.ask(address)) !== undefined;
   // Where AUTH came in between, this measured more than the way there and back.
@@ -115,27 +130,41 @@ async function tryOut(line: Line, ports: ProbePorts): Promise<Partial<RelayRepor
   const count = PAYLOAD_SIZES.length + 1;
   const sent: NostrEvent[] = [];
   for (let i = 0; i < count && refused === null; i++) {
-    // Each replaces the one before: its stamp must be greater, and none may lie in the future.
-    const { event, payloadBytes } = await makeProbe(i, { dTag, stamp: startedAt - count + i, ports });
+    const { event, payloadBytes } = await makeProbe(i, {
+      dTag,
+      stamp: startedAt - PROBES_SECONDS_AGO + i,
+      ports,
+    });
     const size = { eventBytes: byteLength(event), payloadBytes };
     const writtenAt = systemClock.now();
     sent.push(event);
-    const trouble = (await line.write(event)) ?? (await line.missing(event));
-    if (trouble !== undefined) refused = { ...size, reason: trouble };
+    const trouble = await rate.write(event);
+    // What it says now is not about the size.
+    if (trouble?.type === 'rate-limited') break;
+    const reason = trouble?.reason ?? (await line.missing(event));
+    if (reason !== undefined) refused = { ...size, reason };
     else {
       largest = size;
       writeAndReadMs ??= systemClock.now() - writtenAt;
     }
   }
-  const deletes = largest === null ? null : await cleanUp(line, address, sent, ports.signer);
+  const small = smallProbes(dTag, ports, sent);
+  const deletion = async (request: Pick<NostrEvent, 'created_at' | 'tags'>): Promise<NostrEvent> =>
+    ports.signer.signEvent({ kind: KIND_DELETION, content: '', ...request });
+  const habits =
+    largest === null ? null : await tryHabits(line, { author, dTag, write: rate.write, small, deletion });
+  const measured = largest === null && rate.said() === null ? null : await rate.finish(small);
+  const deletes = largest === null ? null : await cleanUp(line, author, sent, deletion);
   const largestValue = largest && largestValueBytes(largest.payloadBytes ?? MAX_EVENT_PLAINTEXT_BYTES);
   return {
-    auth: line.auth(),
     latencyMs,
     readable,
     largest,
     largestValueBytes: largestValue,
     refused,
+    limitedForNow: rate.said(),
+    rate: measured,
+    habits,
     writeAndReadMs,
     deletes,
   };
@@ -169,25 +198,44 @@ async function makeProbe(
   return { payloadBytes, event: await ports.signer.signEvent(templateOf(content)) };
 }
 
-/** Asks the relay to delete the probes (NIP-09). Returns whether it did. */
+/** Makes probes of a few bytes, each newer than those before it, and keeps them in `sent` to be deleted. */
+function smallProbes(dTag: string, ports: ProbePorts, sent: NostrEvent[]): SmallProbes {
+  return async ({ suffix = '', lifetimeSeconds = PROBE_LIFETIME_SECONDS } = {}) => {
+    const now = Math.floor(systemClock.now() / 1_000);
+    const event = await ports.signer.signEvent({
+      kind: KIND_APP_DATA,
+      created_at: Math.max(now - PROBE_LIFETIME_SECONDS, (sent.at(-1)?.created_at ?? 0) + 1),
+      tags: [
+        ['d', dTag + suffix],
+        ['expiration', String(now + lifetimeSeconds)],
+      ],
+      content: Buffer.from(ports.randomBytes(99)).toString('base64'),
+    });
+    sent.push(event);
+    return event;
+  };
+}
+
+/** Asks the relay to delete the probes (NIP-09). Returns whether it did; `null` where it would hear of no more writes. */
 async function cleanUp(
   line: Line,
-  address: Filter,
+  author: string,
   sent: readonly NostrEvent[],
-  signer: Signer,
-): Promise<boolean> {
+  deletion: Parameters<typeof tryHabits>[1]['deletion'],
+): Promise<boolean | null> {
   const last = sent.at(-1)!;
-  const deletion = await signer.signEvent({
-    kind: KIND_DELETION,
+  const dTags = [...new Set(sent.map((event) => dTagOf(event)!))];
+  const address: Filter = { authors: [author], kinds: [KIND_APP_DATA], '#d': dTags };
+  const request = await deletion({
     created_at: last.created_at + 1,
     tags: [
-      ['a', `${KIND_APP_DATA}:${last.pubkey}:${address['#d']![0]!}`],
+      ...dTags.map((dTag) => ['a', `${KIND_APP_DATA}:${author}:${dTag}`]),
       ...sent.map(({ id }) => ['e', id]),
       ['k', String(KIND_APP_DATA)],
     ],
-    content: '',
   });
-  const trouble = await line.write(deletion);
+  const trouble = await line.write(request);
+  if (trouble?.type === 'rate-limited') return null;
   return trouble === undefined && (await line.ask(address))?.length === 0;
 }
 

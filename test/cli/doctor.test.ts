@@ -3,7 +3,7 @@
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { createRelay } from '../../src/testing/relay.ts';
 import { computer, deadRelay, KEY, relay } from './support.ts';
@@ -173,4 +173,119 @@ test('what a relay says of itself does not act on the terminal', async () => {
   const { stdout } = await (await computer({ NOSTR_SYNC_KEY: KEY })).run(['doctor', '--relay', url]);
   expect(stdout).toContain('Nice\\u202e\\u200b\\u009b2J relay');
   expect(stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+});
+
+const ROOMY = { maxEventBytes: 200_000, maxFrameBytes: 200_000 };
+const FLAVOURS = ['strfry', 'nostr-rs-relay', 'nostream', 'khatru', 'chorus', 'citrine'] as const;
+
+describe('what it says of a relay that behaves as', () => {
+  test.each(FLAVOURS)('%s', async (flavour) => {
+    const { exit, relays } = await examine([(await relay({ flavour })).url]);
+    expect(exit).toBe(0);
+    expect(relays[0]).toMatchObject({
+      ...{ verdict: 'good', auth: 'none', challenged: false, deletes: true, limitedForNow: null },
+      habits: { live: 'as asked', servesExpired: false, deletesNewer: false },
+      rate: { burst: null, perMinute: null },
+    });
+    expect(relays[0].advice).toEqual([
+      'It can be used for values of every size, up to 409600 bytes.',
+      expect.stringMatching(/^No limit on writes was met in \d\d of them\.$/),
+    ]);
+  });
+
+  test('one with a rate limit: burst and refill, and how long the largest value takes', async () => {
+    const writeRate = { burst: 15, perMinute: 24 };
+    const { exit, relays } = await examine([(await relay({ limits: { ...ROOMY, writeRate } })).url]);
+    expect(exit).toBe(0);
+    const [{ verdict, rate, advice, limitedForNow, deletes }] = relays;
+    expect({ verdict, limitedForNow, deletes }).toEqual({
+      verdict: 'limited',
+      limitedForNow: 'rate-limited: slow down',
+      // It would have been one write more.
+      deletes: expect.toBeOneOf([null, true]),
+    });
+    // The bucket fills while the probes are made.
+    expect(rate.burst).toBeGreaterThanOrEqual(15);
+    expect(rate.burst).toBeLessThanOrEqual(19);
+    expect(rate.perMinute).toBeGreaterThanOrEqual(12);
+    expect(rate.perMinute).toBeLessThanOrEqual(48);
+    expect(advice.join(' ')).toMatch(
+      /Limited for now: it took 1\d writes at once, then about \d+ a minute\. A value of 409600 bytes takes about \d+ s/,
+    );
+  });
+
+  test('one that is asked too much of already', async () => {
+    const { url, relay: held } = await relay();
+    held.misbehave({ refuse: 'rate-limited: come back later' });
+    const { exit, relays } = await examine([url]);
+    expect(exit).toBe(0);
+    expect(relays[0]).toMatchObject({ verdict: 'limited', largest: null, refused: null });
+    expect(relays[0].advice[0]).toMatch(/^Limited for now: it says "rate-limited: come back later"/);
+  });
+
+  test('one that sends a challenge and asks for no answer', async () => {
+    const { url, relay: held } = await relay({ limits: ROOMY });
+    held.misbehave({
+      rewrite: (frame) => (frame[0] === 'EOSE' ? [['AUTH', 'who are you?'], frame] : [frame]),
+    });
+    const { relays } = await examine([url]);
+    expect(relays[0]).toMatchObject({ verdict: 'good', auth: 'none', challenged: true });
+    expect(relays[0].advice.join(' ')).toContain('It sends an AUTH challenge (NIP-42), but wanted none');
+  });
+
+  test('one whose live subscriptions do not look at the d-tag', async () => {
+    const { url, relay: held } = await relay({ limits: ROOMY });
+    held.misbehave({
+      receive: ([type, event], connection) => {
+        if (type !== 'EVENT') return undefined;
+        for (const id of connection.subscriptions()) held.sendAll(['EVENT', id, event]);
+        return undefined;
+      },
+    });
+    const { relays } = await examine([url]);
+    expect(relays[0]).toMatchObject({ verdict: 'good', habits: { live: 'any d-tag' } });
+    expect(relays[0].advice.join(' ')).toContain('whatever was asked for');
+  });
+
+  test('one that pushes nothing', async () => {
+    const { url, relay: held } = await relay({ limits: ROOMY });
+    const closed = new Set<unknown>();
+    held.misbehave({
+      rewrite: (frame) => {
+        if (frame[0] === 'EOSE') closed.add(frame[1]);
+        return frame[0] === 'EVENT' && closed.has(frame[1]) ? [] : [frame];
+      },
+    });
+    const { relays } = await examine([url]);
+    expect(relays[0]).toMatchObject({ verdict: 'limited', habits: { live: 'nothing' } });
+  });
+
+  test('one that still serves what has expired', async () => {
+    const { url, relay: held } = await relay({ limits: ROOMY });
+    const kept: unknown[][] = [];
+    held.misbehave({
+      receive: (frame) => {
+        if (frame[0] === 'EVENT' && JSON.stringify(frame[1]).includes('/expired')) kept.push([...frame]);
+        return undefined;
+      },
+      rewrite: (frame) =>
+        frame[0] === 'EOSE' ? [...kept.map(([, event]) => ['EVENT', frame[1], event]), frame] : [frame],
+    });
+    const { relays } = await examine([url]);
+    expect(relays[0].habits).toMatchObject({ servesExpired: true });
+    expect(relays[0].advice.join(' ')).toContain('It still hands out what has expired');
+  });
+
+  test('one that deletes what is newer than the request', async () => {
+    const { url, relay: held } = await relay({ limits: ROOMY });
+    held.misbehave({
+      receive: ([type, event]) => {
+        if (type === 'EVENT' && (event as { kind: number }).kind === 5) held.wipe();
+        return undefined;
+      },
+    });
+    const { relays } = await examine([url]);
+    expect(relays[0]).toMatchObject({ verdict: 'limited', habits: { deletesNewer: true } });
+    expect(relays[0].advice.join(' ')).toContain('takes away what is newer than it');
+  });
 });

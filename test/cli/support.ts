@@ -12,7 +12,7 @@ import { startRelay, type RunningRelay, type StartRelayOptions } from '../../src
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 export const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
-const LIMIT_MS = 15_000;
+const LIMIT_MS = 30_000;
 
 const cleanups: (() => Promise<unknown>)[] = [];
 
