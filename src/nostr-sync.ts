@@ -356,6 +356,7 @@ export function createEngine<Categories extends object>(
     },
     getRelays: async () => {
       await opened();
+      await session?.told();
       return relayInfos();
     },
     getPubkey: async () => {
@@ -364,6 +365,7 @@ export function createEngine<Categories extends object>(
     },
     getStatus: async () => {
       await opened();
+      await session?.told();
       const relays = relayInfos();
       const connectedRelayCount = relays.filter((relay) => relay.connected).length;
       return {

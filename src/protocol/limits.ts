@@ -84,6 +84,10 @@ export const PUBLISH_TIMEOUT_MS = 5_000;
 export const FIRST_WRITE_MS = 3_000;
 /** How long a tab waits for the one that leads: a relay's own deadlines, and a little. */
 export const ASK_LEADER_MS = 15_000;
+/** How often a tab looks whether the one that leads has said anything. */
+export const LEADER_TICK_MS = 1_500;
+/** At so many looks in vain, after two unanswered questions among them, it leads itself: the other may be suspended. */
+export const MAX_SILENT_TICKS = 4;
 /** How long a tab that leads without a signer waits to hear of another that has one. */
 export const FIND_SIGNER_MS = 1_000;
 /** Until a save that failed is tried again. */

@@ -40,6 +40,11 @@ export interface Replica {
   claim(dTag: string): VerifiedEvent | undefined;
   /** Whether the head is a write of this process that no socket has carried: a newer one may take its stamp (R3). */
   isUncarried(dTag: string): boolean;
+  /**
+   * This engine alone puts events on sockets from now on. `mark`: it has taken that from another, which may not know, and
+   * finds this mark in the store as soon as it looks there; rejects if that cannot be written.
+   */
+  lead(mark: string | undefined): Promise<void>;
   /** Another tab has changed these categories in the store, or any, or may have. */
   reload(dTags?: readonly string[]): Promise<void>;
   /** Resolves when all that was applied is saved. Later inputs are ignored. */
@@ -83,8 +88,10 @@ export async function openReplica(ports: {
   readonly verifier: EventVerifier;
   readonly pubkey: string;
   readonly namespace: string;
-  /** Whether this engine alone puts events on sockets, and so knows which of its own none has carried. */
-  readonly isSender: () => boolean;
+  /** No other engine has this store open: this one alone puts events on sockets. */
+  readonly isAlone: boolean;
+  /** Another engine has taken over the sending. Told before anything that it may have saved is. */
+  readonly onDeposed: () => void;
   readonly onChange: (change: Change) => void;
   /** Something that no caller awaits went wrong. */
   readonly onError: (error: NostrSyncError) => void;
@@ -92,6 +99,9 @@ export async function openReplica(ports: {
   const { store, pubkey, verifier } = ports;
   const prefix = `head/${pubkey}/`;
   const keyOf = (dTag: string): string => prefix + dTag;
+  const leaderKey = `leader/${pubkey}/${ports.namespace}`;
+  /** What the store said of who leads when this engine began to; `null` before that. */
+  let mark: string | null | undefined = null;
   const pieceKeyOf = (dTag: string, name: string): string => `piece/${pubkey}/${pieceDTag(dTag, name)}`;
 
   const entries = new Map<string, Entry>();
@@ -150,13 +160,21 @@ export async function openReplica(ports: {
     return piece?.stamp === event.created_at;
   }
 
-  function decide(jobs: readonly Job[], baseOf: (dTag: string) => HeadRecord | undefined): Decision {
+  function lookWhoLeads(found: string | undefined): void {
+    if (mark !== null && found !== undefined && found !== mark) ports.onDeposed();
+  }
+
+  function decide(
+    jobs: readonly Job[],
+    baseOf: (dTag: string) => HeadRecord | undefined,
+    isSender = false,
+  ): Decision {
     const changes = new Map<string, Change>();
     const effects = jobs.map(({ dTag, input }) => {
       const so = changes.get(dTag);
       const previous = so === undefined ? baseOf(dTag) : so.previous;
       const current = so === undefined ? previous : so.record;
-      const outcome = reconcile(current, input, uncarried.get(dTag));
+      const outcome = reconcile(current, input, isSender ? uncarried.get(dTag) : undefined);
       changes.set(dTag, {
         dTag,
         previous,
@@ -181,16 +199,19 @@ export async function openReplica(ports: {
 
   async function save(jobs: readonly Job[]): Promise<void> {
     const dTags = [...new Set(jobs.map((job) => job.dTag))];
-    // Whoever was not the sender when it began cannot know whether another was, and has sent it meanwhile.
-    const isSender = ports.isSender();
+    let isSender = ports.isAlone;
+    let leading: string | undefined;
     let decision: Decision = { changes: new Map(), effects: [] };
     const raws = new Map<string, string | undefined>();
     let found = raws as ReadonlyMap<string, string | undefined>;
     try {
-      await store.update(dTags.map(keyOf), (current) => {
+      await store.update([...dTags.map(keyOf), ...(isSender ? [] : [leaderKey])], (current) => {
+        leading = current.get(leaderKey);
+        // Where another leads, or nobody says who does, it may have sent what is saved here (R3).
+        isSender = ports.isAlone || leading === mark;
         found = new Map(dTags.map((dTag) => [dTag, current.get(keyOf(dTag))]));
         const writes = new Map<string, string | null>();
-        decision = decide(jobs, (dTag) => base(dTag, current.get(keyOf(dTag))));
+        decision = decide(jobs, (dTag) => base(dTag, current.get(keyOf(dTag))), isSender);
         for (const { dTag, previous, record, effects } of decision.changes.values()) {
           const raw = current.get(keyOf(dTag));
           raws.set(dTag, raw);
@@ -222,6 +243,8 @@ export async function openReplica(ports: {
       underway = [];
       return saveFailed(jobs, cause);
     }
+    if (!isSender) uncarried.clear();
+    lookWhoLeads(leading);
     for (const { dTag, previous } of decision.changes.values()) learn(dTag, found.get(dTag), previous);
     underway = [];
     for (const { dTag, record } of decision.changes.values()) {
@@ -309,6 +332,7 @@ export async function openReplica(ports: {
       dTags === undefined
         ? await list()
         : await Promise.all(dTags.map(async (dTag) => [dTag, await store.get(keyOf(dTag))] as const));
+    if (mark !== null) lookWhoLeads(await store.get(leaderKey));
     for (const [dTag, raw] of raws) {
       // A store that was emptied takes nothing away that is known here.
       if (raw !== undefined && entries.get(dTag)?.raw !== raw) learn(dTag, raw, base(dTag, raw));
@@ -363,6 +387,12 @@ export async function openReplica(ports: {
       return get(dTag)?.event;
     },
     isUncarried: (dTag) => uncarried.has(dTag) && uncarried.get(dTag) === get(dTag)?.event?.id,
+    lead: (given) =>
+      exclusive(async () => {
+        uncarried.clear();
+        if (given !== undefined) await store.update([leaderKey], () => new Map([[leaderKey, given]]));
+        mark = given ?? (await store.get(leaderKey));
+      }),
     reload: (dTags) => exclusive(() => reload(dTags)),
     close: async () => {
       closed = true;

@@ -33,6 +33,8 @@ export interface Session {
   readonly reader: Reader;
   readonly writer: Writer;
   readonly network: Network;
+  /** Resolves once `network.relays()` is of now: at once, unless another tab leads and has not been heard for long. */
+  told(): Promise<void>;
   /** The signer that works for this identity, or none. */
   signer(): Signer | undefined;
   /** With `undefined` nothing more is asked of the former one; with another one all goes on that waited for it. */
@@ -79,7 +81,8 @@ export async function openSession(ports: {
   const replica = await openReplica({
     ...ports,
     // Without leadership any tab on the store may put this one's writes on a socket.
-    isSender: () => tabNetwork?.isLeading() ?? ports.store.sharedName === undefined,
+    isAlone: ports.store.sharedName === undefined,
+    onDeposed: () => tabNetwork?.deposed(),
     onChange: (change) => changed(change),
     onError: (error) => emitter.emit('error', error),
   });
@@ -128,6 +131,8 @@ export async function openSession(ports: {
       clock,
       replica,
       open: openNetwork,
+      shut: pool.stop,
+      ownRelays: () => [...pool.connections.values()].map((relay) => relay.info()),
       urls: relays,
       addRelay: pool.add,
       removeRelay: (url) => {
@@ -203,6 +208,7 @@ export async function openSession(ports: {
     reader,
     writer,
     network,
+    told: async () => tabNetwork?.told(),
     signer: () => signer,
     setSigner: (next) => {
       signer = next;

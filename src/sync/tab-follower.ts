@@ -1,12 +1,13 @@
 /**
- * What an engine needs of the tab that leads: it says what it is there for, keeps the leader's list of relays, and asks.
- * Once it leads itself, only the asking is left: what was not answered goes on over its own connections.
+ * What an engine needs of the tab that leads: it says what it is there for, keeps the leader's list of relays, asks, and
+ * notices that the leader has fallen silent. While it leads itself, only the asking is left: what was not answered goes on
+ * over its own connections.
  */
 
 import type { Clock } from '../clock.ts';
 import type { Answer } from '../protocol/answer.ts';
 import type { NostrEvent } from '../protocol/event.ts';
-import { ASK_LEADER_MS } from '../protocol/limits.ts';
+import { ASK_LEADER_MS, LEADER_TICK_MS, MAX_SILENT_TICKS } from '../protocol/limits.ts';
 import type { RelayInfo } from '../relay/connection.ts';
 import type { Answers } from '../relay/pool.ts';
 import type { Collected } from './inbox.ts';
@@ -27,6 +28,8 @@ export interface TabFollowerPorts {
   readonly onRelays: (relays: readonly RelayInfo[], former: readonly RelayInfo[]) => void;
   readonly onAnswer: (dTag: string, relay: string, event: NostrEvent, answer: Answer) => void;
   readonly hasSigner: () => boolean;
+  /** The leader answers nothing: it may be suspended, and holds its lock all the same. */
+  readonly onSilence: () => void;
   readonly post: (message: TabMessage) => void;
 }
 
@@ -36,10 +39,16 @@ export interface TabFollower extends Omit<Network, 'recordChanged' | 'relayChang
   /** The own lock is held: without it the leader would take this engine for dead. */
   present(): void;
   receive(message: TabMessage): void;
+  /** Something came that the leader alone says. */
+  heard(): void;
+  /** Resolves once what `relays` says is not older than the time in which a leader that is silent loses its place. */
+  told(): Promise<void>;
   /** The app added or removed a relay here. */
   relayListChanged(url: string, isAdded: boolean): void;
   /** This engine leads from now on: this network over its connections is to watch, and to answer what nobody has answered. */
   takeOver(network: Network): void;
+  /** Another leads from now on. */
+  giveWay(): void;
 }
 
 /** What was asked and is not answered. */
@@ -60,6 +69,11 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
   let told: readonly RelayInfo[] | undefined;
   /** Relays that the app added (`true`) or removed here and that the leader has not confirmed. */
   const unconfirmed = new Map(urls().map((url) => [url, true]));
+  /** Looks at the leader since it last said something, and when it did. */
+  let silentTicks = 0;
+  let heardAt = -Infinity;
+  let cancelTick = (): void => undefined;
+  const waiting = new Set<() => void>();
   let nextId = 0;
   const asks = new Map<number, Request<Answers>>();
   const collects = new Map<number, Request<Collected>>();
@@ -85,6 +99,22 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
     });
   }
 
+  function tick(): void {
+    cancelTick = ports.clock.after(LEADER_TICK_MS, () => {
+      silentTicks++;
+      if (silentTicks >= MAX_SILENT_TICKS) {
+        silentTicks = 0;
+        ports.onSilence();
+      } else if (silentTicks > 1) post({ type: 'ping' });
+      tick();
+    });
+  }
+
+  function settleWaiting(): void {
+    for (const resolve of waiting) resolve();
+    waiting.clear();
+  }
+
   function askAgain(): void {
     for (const [id, { send, settle }] of asks) send(id, settle);
   }
@@ -99,8 +129,10 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
     for (const url of listed) if (!own.has(url) && !unconfirmed.has(url)) ports.addRelay(url);
     for (const url of own) if (!listed.has(url) && !unconfirmed.has(url)) ports.removeRelay(url);
     ports.onRelays(relays, former);
+    settleWaiting();
   }
 
+  tick();
   return {
     isTold: () => told !== undefined,
     present: () => {
@@ -124,15 +156,37 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
           return;
       }
     },
+    heard: () => {
+      silentTicks = 0;
+      heardAt = ports.clock.now();
+    },
+    told: async () => {
+      const isFresh = Math.abs(ports.clock.now() - heardAt) < LEADER_TICK_MS * MAX_SILENT_TICKS;
+      if (told === undefined || isFresh || leading !== undefined || isClosed) return;
+      post({ type: 'ping' });
+      await new Promise<void>((resolve) => waiting.add(resolve));
+    },
     takeOver: (network) => {
       leading = network;
+      told = undefined;
+      cancelTick();
+      settleWaiting();
       network.watch(watched);
+      askAgain();
+    },
+    giveWay: () => {
+      if (leading === undefined) return;
+      leading = undefined;
+      tick();
+      introduce();
       askAgain();
     },
     ask: (dTags, waitFor) =>
       request(asks, unanswered(), (id, settle) => {
-        if (leading === undefined) post({ type: 'ask', from: self, id, dTags, waitFor });
-        else void leading.ask(dTags, waitFor).then(settle);
+        if (leading === undefined) return post({ type: 'ask', from: self, id, dTags, waitFor });
+        const asked = leading;
+        // What breaks off because another leads now is asked of that one.
+        void asked.ask(dTags, waitFor).then((answers) => leading === asked && settle(answers));
       }),
     // Asked once: whoever wants the pieces asks again, and another relay.
     collect: (relay, dTags) =>
@@ -141,6 +195,7 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
         : leading.collect(relay, dTags),
     watch: (dTags) => {
       watched = dTags;
+      leading?.watch(dTags);
       introduce();
     },
     relays: () => told ?? [],
@@ -161,6 +216,8 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
     },
     close: () => {
       isClosed = true;
+      cancelTick();
+      settleWaiting();
       for (const { settle } of asks.values()) settle(unanswered());
       for (const { settle } of collects.values()) settle(nothing);
     },

@@ -22,6 +22,8 @@ export type TabMessage =
   | Here
   /** From who begins to lead: tell me who you are, and ask me what you had asked. */
   | { readonly type: 'lead' }
+  /** To the leader, which says `relays` at once if it lives. */
+  | { readonly type: 'ping' }
   /** From the leader: the relays and their state. */
   | { readonly type: 'relays'; readonly relays: readonly RelayInfo[] }
   /** From the leader: a relay's answer to a write, for whoever made it. */
@@ -70,3 +72,12 @@ export type TabMessage =
       readonly id: number;
       readonly event: NostrEvent | undefined;
     };
+
+/** What the leader alone says: the tab that says it lives. */
+export const OF_LEADER: ReadonlySet<string> = new Set<TabMessage['type']>([
+  'lead',
+  'relays',
+  'answer',
+  'asked',
+  'collected',
+]);

@@ -3,9 +3,12 @@
  * leader, and learn from it what was saved. Safety comes from the store's transactions alone; leadership saves
  * connections. Whoever follows today may lead a moment later, so what was asked and not answered is asked again.
  *
- *     joining ──told by the leader──▶ following ──the leader's lock is free──▶ reloading ──▶ leading
- *        └──────────────────────nobody leads────────────────────────────────────▲
+ *     joining ──told by the leader──▶ following ──the leader's lock is free, or stolen──▶ reloading ──▶ leading
+ *        └──────────────────────nobody leads───────────────────────────────────────────────▲             │
+ *                                         ▲──────────────the lock was stolen─────────────────────────────┘
  *
+ * A leader that the system suspends keeps its lock. It loses it to the first tab that notices, and learns of that when it
+ * wakes up, or from the store, whichever comes first.
  * Every engine holds two locks or waits for them: the leader's, and one of its own, by which the leader learns that it died.
  * Here are the locks, the order of messages, what was saved, and the change of leadership; the two roles have files of their own.
  */
@@ -13,16 +16,21 @@
 import type { Answer } from '../protocol/answer.ts';
 import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
 import { KIND_AUTH, STORE_RETRY_MS } from '../protocol/limits.ts';
+import type { RelayInfo } from '../relay/connection.ts';
 import type { Tabs } from '../tabs/tabs.ts';
 import type { Network } from './network.ts';
 import { createTabFollower, type TabFollowerPorts } from './tab-follower.ts';
 import { createTabLeader, type TabLeader, type TabLeaderPorts } from './tab-leader.ts';
-import type { TabMessage } from './tab-messages.ts';
+import { OF_LEADER, type TabMessage } from './tab-messages.ts';
 
 export interface TabNetwork extends Network {
   isLeading(): boolean;
   /** Whether this engine leads, or knows what the leader's relays do. */
   isSettled(): boolean;
+  /** Resolves once what `relays` says is of now: see `TabFollower.told`. */
+  told(): Promise<void>;
+  /** The store says that another leads: then this engine sends nothing more. */
+  deposed(): void;
   /** This engine has saved a change of this category. */
   saved(dTag: string): void;
   /** A relay answered to a write that another engine may have made. */
@@ -36,22 +44,29 @@ export interface TabNetwork extends Network {
 }
 
 export function createTabNetwork(
-  ports: Omit<TabFollowerPorts, 'post'> &
+  ports: Omit<TabFollowerPorts, 'post' | 'onSilence'> &
     Omit<TabLeaderPorts, 'post' | 'network' | 'onDeath'> & {
       readonly tabs: Tabs;
       /** Of the store, the namespace and the identity. */
       readonly name: string;
       /** Begins to lead: connects, and makes the network over the connections. */
       readonly open: () => Network;
+      /** Drops the connections. */
+      readonly shut: () => void;
+      /** Of the connections of this engine. */
+      readonly ownRelays: () => readonly RelayInfo[];
       /** This engine leads from now on. */
       readonly onLead: () => void;
     },
 ): TabNetwork {
   const { tabs, name, self, replica } = ports;
-  const follower = createTabFollower({ ...ports, post });
+  const follower = createTabFollower({ ...ports, post, onSilence: () => campaign('steal') });
   let leader: TabLeader | undefined;
   let isClosed = false;
-  let cancelReload = (): void => undefined;
+  /** What this engine has of the leader's lock. */
+  let lock: 'none' | 'held' | 'stolen' = 'none';
+  let giveUp = (): void => undefined;
+  let cancelRetry = (): void => undefined;
   /** Saved and not yet told: one message for all that is saved at once. */
   const unsaid = new Set<string>();
   /** Messages and changes of leadership, one after the other: a change is in the replica before what speaks of it. */
@@ -61,9 +76,44 @@ export function createTabNetwork(
     inbound = inbound.then(() => (isClosed ? undefined : act())).catch(() => undefined);
   };
 
-  const channel = tabs.join(name, (message) => inOrder(() => receive(message as TabMessage)));
-  const giveUp = tabs.hold(name, () => inOrder(lead));
+  const channel = tabs.join(name, (message) => {
+    const type = (message as TabMessage | undefined)?.type;
+    // At once: what this engine waits for says nothing of whether another lives.
+    if (type === 'ping') return sayRelays();
+    if (type !== undefined && OF_LEADER.has(type)) follower.heard();
+    inOrder(() => receive(message as TabMessage));
+  });
+  campaign('hold');
   const leave = tabs.hold(`${name}/${self}`, follower.present);
+
+  /** Waits for the leader's lock, or takes it. */
+  function campaign(how: 'hold' | 'steal'): void {
+    giveUp();
+    const onHeld = (): void => {
+      lock = how === 'steal' ? 'stolen' : 'held';
+      sayRelays();
+      inOrder(lead);
+    };
+    giveUp = tabs[how](name, onHeld, stepDown);
+  }
+
+  /** Another leads. Before anything else the sockets go: what that one writes must not leave by them. */
+  function stepDown(): void {
+    if (isClosed) return;
+    const former = leader;
+    leader = undefined;
+    lock = 'none';
+    if (former !== undefined) {
+      ports.shut();
+      follower.giveWay();
+      former.close();
+    }
+    campaign('hold');
+  }
+
+  function sayRelays(): void {
+    if (lock !== 'none') post({ type: 'relays', relays: ports.ownRelays() });
+  }
 
   function post(message: TabMessage): void {
     if (isClosed) return;
@@ -82,15 +132,29 @@ export function createTabNetwork(
       await replica.reload(dTags);
     } catch {
       // What another engine saved must not be missed because the store failed once.
-      cancelReload();
-      if (!isClosed) cancelReload = ports.clock.after(STORE_RETRY_MS, () => inOrder(() => reload()));
+      tryAgain();
     }
   }
 
+  function tryAgain(): void {
+    cancelRetry();
+    if (isClosed) return;
+    cancelRetry = ports.clock.after(STORE_RETRY_MS, () =>
+      inOrder(() => (lock === 'none' || leader !== undefined ? reload() : lead())),
+    );
+  }
+
   async function lead(): Promise<void> {
+    const isStolen = lock === 'stolen';
+    try {
+      await replica.lead(isStolen ? self : undefined);
+    } catch {
+      // Whoever it was stolen from may wake up, and could only tell by the store.
+      if (isStolen) return tryAgain();
+    }
     // The former leader may have died between saving and telling.
     await reload();
-    if (isClosed) return;
+    if (isClosed || lock === 'none' || leader !== undefined) return;
     leader = createTabLeader({
       ...ports,
       network: ports.open(),
@@ -124,7 +188,11 @@ export function createTabNetwork(
     isSettled: () => leader !== undefined || follower.isTold(),
     ask: follower.ask,
     collect: follower.collect,
-    watch: (dTags) => (leader ?? follower).watch(dTags),
+    told: follower.told,
+    deposed: () => {
+      if (leader !== undefined) stepDown();
+    },
+    watch: follower.watch,
     recordChanged: (dTag) => leader?.recordChanged(dTag),
     relayChanged: (relay) => leader?.relayChanged(relay),
     relayRemoved: (url) => leader?.relayRemoved(url),
@@ -153,7 +221,7 @@ export function createTabNetwork(
       if (isClosed) return;
       sayChanged();
       isClosed = true;
-      cancelReload();
+      cancelRetry();
       leader?.close();
       giveUp();
       leave();

@@ -9,8 +9,11 @@ export interface Channel {
 export interface Tabs {
   /**
    * Waits for the lock `name`, and calls `onHeld`, later, once no other engine holds it. From then on this one does, until
-   * it calls the returned function or dies. Before that, the returned function gives up waiting.
+   * it calls the returned function, dies, or is told by `onLost` that another has stolen the lock. Before that, the returned
+   * function gives up waiting.
    */
-  hold(name: string, onHeld: () => void): () => void;
+  hold(name: string, onHeld: () => void, onLost?: () => void): () => void;
+  /** Takes the lock from the engine that holds it, which may be asleep and learn of it when it wakes up; then as `hold`. */
+  steal(name: string, onHeld: () => void, onLost: () => void): () => void;
   join(name: string, onMessage: (message: unknown) => void): Channel;
 }

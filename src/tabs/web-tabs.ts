@@ -6,26 +6,36 @@ import type { Tabs } from './tabs.ts';
 export function webTabs(): Tabs | undefined {
   const locks = globalThis.navigator?.locks;
   if (locks === undefined || globalThis.BroadcastChannel === undefined) return undefined;
-  return {
-    hold: (name, onHeld) => {
-      const giveUp = new AbortController();
-      let release = (): void => undefined;
-      const held = new Promise<void>((resolve) => {
-        release = resolve;
+
+  function request(name: string, steal: boolean, onHeld: () => void, onLost?: () => void): () => void {
+    const giveUp = new AbortController();
+    const { signal } = giveUp;
+    let isHeld = false;
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    locks
+      // A request that steals waits for nothing, and takes no signal.
+      .request(name, steal ? { steal } : { signal }, () => {
+        if (signal.aborted) return undefined;
+        isHeld = true;
+        onHeld();
+        return held;
+      })
+      // Stolen; or given up, or the document has no storage or is being unloaded: then there is no store either.
+      .catch(() => {
+        if (isHeld && !signal.aborted) onLost?.();
       });
-      locks
-        .request(name, { signal: giveUp.signal }, () => {
-          if (giveUp.signal.aborted) return undefined;
-          onHeld();
-          return held;
-        })
-        // Given up, or the document has no storage or is being unloaded: then there is no store either.
-        .catch(() => undefined);
-      return () => {
-        giveUp.abort();
-        release();
-      };
-    },
+    return () => {
+      giveUp.abort();
+      release();
+    };
+  }
+
+  return {
+    hold: (name, onHeld, onLost) => request(name, false, onHeld, onLost),
+    steal: (name, onHeld, onLost) => request(name, true, onHeld, onLost),
     join: (name, onMessage) => {
       const channel = new BroadcastChannel(name);
       channel.onmessage = ({ data }) => onMessage(data);

@@ -4,7 +4,8 @@
  */
 
 import { afterEach, describe, expect, test } from 'vitest';
-import type { BrowserProfile, Tab } from '../support/browser.ts';
+import type { Page } from 'playwright-core';
+import type { BrowserProfile, Profile, Tab } from '../support/browser.ts';
 import { filler, FILLER } from '../support/random.ts';
 import { tracesOf } from '../support/traces.ts';
 import {
@@ -145,3 +146,43 @@ describe.each(['chromium', 'firefox'] as const)('two tabs of %s', (browser) => {
     await expect.poll(() => relay.relay.connections(), WAIT).toBe(2);
   });
 });
+
+describe.each(['frozen', 'paused'] as const)('the page that leads is %s, in Chromium', (how) => {
+  test('the other takes its place within seconds, and the page that wakes up follows', async () => {
+    const device = await opened(site.profile());
+    const first = await start(device);
+    const second = await start(device);
+    await publish(first, 'before', 'replicated');
+    relay.relay.misbehave({ receive: (frame) => (frame[0] === 'EVENT' ? 'ignore' : undefined) });
+    expect(await publish(first, 'of the one that sleeps', 'saved')).toMatchObject({ stage: 'saved' });
+    const wakeUp = how === 'frozen' ? await device.freeze(first) : await paused(device, first);
+    relay.relay.behave();
+    const stopped = Date.now();
+    expect(await fetched(second)).toEqual(['of the one that sleeps', 'relay']);
+    expect(Date.now() - stopped).toBeLessThan(10_000);
+    expect(await publish(second, 'while it sleeps', 'replicated')).toEqual({ stage: 'replicated' });
+    const other = await start(await opened(site.profile()));
+    expect(await publish(other, 'pushed', 'replicated')).toEqual({ stage: 'replicated' });
+    await expect.poll(() => second.evaluate(() => window.app.updated), WAIT).toContain('pushed');
+    expect(await status(second)).toMatchObject({ ready: true, connectedRelayCount: 1 });
+    await wakeUp();
+    await expect.poll(() => fetched(first), WAIT).toEqual(['pushed', 'relay']);
+    expect(await publish(first, 'awake', 'replicated')).toEqual({ stage: 'replicated' });
+    expect(await fetched(second)).toEqual(['awake', 'relay']);
+    await expect.poll(() => relay.relay.connections(), WAIT).toBe(2);
+    expect([await errors(first), await errors(second)]).toEqual([[], []]);
+  });
+});
+
+/** Stops the page's JavaScript, as a breakpoint does. */
+async function paused(device: Profile, tab: Page): Promise<() => Promise<void>> {
+  const session = await device.context.newCDPSession(tab);
+  await session.send('Debugger.enable');
+  await session.send('Debugger.pause');
+  // It stops at the next statement.
+  void tab.evaluate(() => 1).catch(() => undefined);
+  return async () => {
+    await session.send('Debugger.resume');
+    await session.send('Debugger.disable');
+  };
+}

@@ -493,7 +493,8 @@ export function createApp(ports: AppPorts): App {
     for (const [id, loss] of losses) {
       // Its pieces may be on no relay yet.
       const isIncomplete = oracle.headOn(name, loss.entry.category)?.isInPieces === true;
-      if (machine.isAsleep() || !canRead || isIncomplete) loss.since = schedule.now();
+      const isAsleep = machine.isAsleep() || tabs().some(({ process }) => process.isSuspended());
+      if (isAsleep || !canRead || isIncomplete) loss.since = schedule.now();
       if (schedule.now() - loss.since < TELLING_MS) continue;
       losses.delete(id);
       oracle.violate('I2', `${name}: ${id.slice(0, 8)} was overwritten unseen, and no conflict tells of it`);

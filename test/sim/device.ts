@@ -40,6 +40,8 @@ export interface Device {
 }
 
 const MAX_TIMERS_PER_PAIR = 6;
+/** By then another tab has the connections of one that is suspended. */
+const TAKE_OVER_MS = 10_000;
 
 export function createDevice(name: string, config: DeviceConfig, world: World): Device {
   const { schedule, oracle, count } = world;
@@ -54,6 +56,10 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   let backup: Map<string, string> | undefined;
   let lastEoseAt = -1;
   let runs = 0;
+  /** Since when the tabs have been left to themselves: no crash, no sleep, no fault of the store. */
+  let calmSince = 0;
+  /** When each process last opened a socket. */
+  const connectedAt = new Map<Process, number>();
   /** Engines that are being closed. */
   const closing = new Set<Tab>();
 
@@ -109,6 +115,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
 
   function crash(mode: CrashMode): void {
     armed = undefined;
+    calmSince = schedule.now();
     oracle.losses(name).clear();
     for (const { process } of [...tabs.splice(0), ...closing]) process.kill();
     closing.clear();
@@ -134,13 +141,17 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     const run = ++runs;
     const process = startProcess(machine, schedule);
     const entropy = createChance(world.seed, name, 'entropy', run);
+    const open = world.network.openSocket(process);
     let wake = (): void => undefined;
     const sync = createNostrSync({
       relays: world.urls,
       store: disk.open(process, config.tabs > 1),
       clock: process.clock,
       randomBytes: (length) => entropy.bytes(length),
-      openSocket: world.network.openSocket(process),
+      openSocket: (url, handlers) => {
+        connectedAt.set(process, schedule.now());
+        return open(url, handlers);
+      },
       verifier: world.cipher.verifier,
       compression: zlibCompression,
       maxPayloadSize: LARGEST_PAYLOAD_BYTES,
@@ -182,6 +193,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         return;
       case 'storeFault':
         hadFaults.store = true;
+        calmSince = schedule.now() + op.forMs;
         count('fault: store');
         disk.failing = { updates: op.updates, reads: op.reads };
         schedule.after(op.forMs, () => {
@@ -190,12 +202,16 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         return;
       default:
     }
-    const tab = tabs.length === 0 ? undefined : chance.pick(tabs);
+    const awake = tabs.filter(({ process }) => !process.isSuspended());
+    const tab = awake.length === 0 ? undefined : chance.pick(awake);
     if (tab === undefined || machine.isAsleep() || tab.isClosed) return;
     switch (op.type) {
       case 'wake':
         return tab.wake();
+      case 'suspend':
+        return suspend(op.forMs);
       case 'sleep':
+        calmSince = schedule.now() + op.forMs;
         count('fault: sleep');
         machine.sleep();
         schedule.after(op.forMs, () => {
@@ -215,6 +231,28 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       default:
         return app.perform(tab, op);
     }
+  }
+
+  function suspend(forMs: number): void {
+    if (tabs.length < 2) return;
+    const leading = tabs.find(({ process }) => world.network.socketsOf(process) > 0);
+    const { process } = leading ?? chance.pick(tabs);
+    count('fault: a tab is suspended');
+    const since = schedule.now();
+    process.suspend();
+    schedule.after(forMs, process.resume);
+    if (leading === undefined || forMs <= TAKE_OVER_MS) return;
+    schedule.after(TAKE_OVER_MS, () => checkTakeOver(process, since));
+  }
+
+  /** Those who are awake do not wait for one that sleeps. */
+  function checkTakeOver(sleeper: Process, since: number): void {
+    const others = tabs.filter(({ process, isClosed }) => !process.isSuspended() && !isClosed);
+    const isCalm = calmSince < since && !machine.isAsleep() && sleeper.isAlive() && sleeper.isSuspended();
+    if (!isCalm || !others.some(({ readyAt, relays }) => readyAt < since && relays.size > 0)) return;
+    if (others.some(({ process }) => (connectedAt.get(process) ?? 0) >= since))
+      return count('sometimes: another tab takes over');
+    oracle.violate('I14', `${name}: the tab that leads sleeps, and no other takes its place`);
   }
 
   function restore(): void {
@@ -237,6 +275,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   async function close(): Promise<void> {
     armed = undefined;
     oracle.losses(name).clear();
+    for (const { process } of tabs) process.resume();
     await Promise.all(
       tabs.splice(0).map(async (tab) => {
         tab.isClosed = true;
@@ -287,6 +326,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       start();
       while (tabs.length < config.tabs) openTab();
       for (const tab of tabs) {
+        tab.process.resume();
         app.heal(tab);
         tab.wake();
       }

@@ -86,8 +86,12 @@ export function createDisk(ports: DiskPorts): Disk {
     isRunning = job !== undefined;
     if (job === undefined) return;
     later(latency(3), () => {
-      if (job.process.isAlive()) job.begin();
-      else next();
+      if (!job.process.isAlive()) next();
+      else if (job.process.isSuspended()) {
+        // A page that sleeps begins nothing, and holds up nobody.
+        job.process.run(() => enqueue(job));
+        next();
+      } else job.begin();
     });
   }
 
@@ -98,7 +102,7 @@ export function createDisk(ports: DiskPorts): Disk {
 
   function finish({ process, settle }: Update, error?: Error): void {
     ports.onPoint('flushed', process);
-    if (process.isAlive()) settle(error);
+    process.run(() => process.isAlive() && settle(error));
     next();
   }
 
@@ -157,8 +161,11 @@ export function createDisk(ports: DiskPorts): Disk {
           const begin = (): void => {
             if (chance.bool(disk.failing.reads)) {
               ports.count('fault: read failed');
-              reject(failed('read'));
-            } else resolve(work());
+              process.run(() => reject(failed('read')));
+            } else {
+              const value = work();
+              process.run(() => resolve(value));
+            }
             next();
           };
           enqueue({ process, begin });

@@ -90,7 +90,7 @@ const STAMPS = [
     patches: [
       [
         'sync/replica.ts',
-        'reconcile(current, input, uncarried.get(dTag))',
+        'reconcile(current, input, isSender ? uncarried.get(dTag) : undefined)',
         'reconcile(current, input, current?.own?.acknowledged === false ? current.own.id : undefined)',
       ],
       [
@@ -113,7 +113,9 @@ const STAMPS = [
   },
   {
     name: 'a tab that does not lead takes its writes for uncarried',
-    patches: [['sync/replica.ts', 'if (isHead && isSender)', 'void isSender; if (isHead)']],
+    patches: [
+      ['sync/replica.ts', 'isSender = ports.isAlone || leading === mark;', 'isSender = true; void mark;'],
+    ],
   },
   {
     name: 'writes without a look at what the relays have',
@@ -1182,17 +1184,52 @@ const SIGNER = [
 /** Several tabs on one store. */
 const TABS = [
   {
+    name: 'no tab takes the place of a leader that sleeps',
+    patches: [['sync/tab-follower.ts', 'ports.onSilence();', '']],
+  },
+  {
+    name: 'a leader that has lost its place takes its writes for uncarried',
+    patches: [['sync/replica.ts', 'ports.isAlone || leading === mark', 'ports.isAlone || mark !== null']],
+    test: [
+      'test/sync/tabs.test.ts',
+      'a leader that finds in the store that another leads sends nothing more, and uses no stamp again',
+    ],
+  },
+  {
+    name: 'a leader that has lost its place sends what the new one has written',
+    patches: [['sync/replica.ts', 'if (mark !== null) lookWhoLeads(await store.get(leaderKey));', '']],
+    test: [
+      'test/sync/tabs.test.ts',
+      'a leader that finds in the store that another leads sends nothing more, and uses no stamp again',
+    ],
+  },
+  {
+    name: 'a leader that has lost its place stays connected',
+    patches: [['sync/tab-network.ts', 'ports.shut();', '']],
+    test: [
+      'test/sync/tabs.test.ts',
+      'a leader that wakes up sends nothing that the new one has written, and uses no stamp again',
+    ],
+  },
+  {
+    name: 'a status is what a leader said that sleeps since',
+    patches: [
+      ['sync/tab-follower.ts', 'told === undefined || isFresh ||', 'told === undefined || !isFresh ||'],
+    ],
+    test: ['test/sync/tabs.test.ts', 'a status is not what a leader said that has been suspended since'],
+  },
+  {
     name: 'a tab leaves its wait to reload behind',
     kept: 'tab-closed-before-reload',
-    patches: [['sync/tab-network.ts', 'isClosed = true; cancelReload();', 'isClosed = true;']],
+    patches: [['sync/tab-network.ts', 'isClosed = true; cancelRetry();', 'isClosed = true;']],
   },
   {
     name: 'a tab that begins to lead does not reload',
     patches: [
       [
         'sync/tab-network.ts',
-        'await reload(); if (isClosed) return; leader = createTabLeader(',
-        'if (isClosed) return; leader = createTabLeader(',
+        "await reload(); if (isClosed || lock === 'none'",
+        "if (isClosed || lock === 'none'",
       ],
     ],
     test: [

@@ -28,6 +28,12 @@ export interface Process {
   guard<A extends unknown[]>(callback: (...args: A) => void): (...args: A) => void;
   /** Schedules something that the outside does to this process. */
   after(delayMs: number, callback: () => void): () => void;
+  isSuspended(): boolean;
+  /** Nothing of it runs, though the machine is awake: a page in the background. It keeps its locks. */
+  suspend(): void;
+  resume(): void;
+  /** Does it now; after resuming where it is suspended, in the order of the calls. */
+  run(task: () => void): void;
   /** Runs when the process dies, also by `end`. */
   onEnd(act: () => void): void;
   /** Ends it without a word. */
@@ -37,7 +43,15 @@ export interface Process {
 /** What a dead process awaits. Each its own: one for all would keep every history in memory that ever waited for it. */
 export const never = (): Promise<never> => new Promise(() => undefined);
 
-export function createMachine(name: string, skewMs: number, schedule: Schedule): Machine {
+interface Rest {
+  isAsleep(): boolean;
+  run(task: () => void): void;
+  sleep(): void;
+  wakeUp(): void;
+  losePower(): void;
+}
+
+function createRest(schedule: Schedule): Rest {
   let isAsleep = false;
   const backlog: (() => void)[] = [];
 
@@ -49,8 +63,6 @@ export function createMachine(name: string, skewMs: number, schedule: Schedule):
   }
 
   return {
-    name,
-    skewMs,
     isAsleep: () => isAsleep,
     run: (task) => {
       if (isAsleep || backlog.length > 0) backlog.push(task);
@@ -70,13 +82,18 @@ export function createMachine(name: string, skewMs: number, schedule: Schedule):
   };
 }
 
+export function createMachine(name: string, skewMs: number, schedule: Schedule): Machine {
+  return { name, skewMs, ...createRest(schedule) };
+}
+
 export function startProcess(machine: Machine, schedule: Schedule): Process {
   let isAlive = true;
   const timers = new Set<{ readonly delayMs: number }>();
   const ends: (() => void)[] = [];
+  const rest = createRest(schedule);
 
   const run = (callback: () => void): void => {
-    if (isAlive) machine.run(() => isAlive && callback());
+    if (isAlive) machine.run(() => rest.run(() => isAlive && callback()));
   };
   const after = (delayMs: number, callback: () => void): (() => void) =>
     schedule.after(delayMs, () => run(callback));
@@ -105,6 +122,10 @@ export function startProcess(machine: Machine, schedule: Schedule): Process {
       (...args) =>
         run(() => callback(...args)),
     after,
+    isSuspended: rest.isAsleep,
+    suspend: rest.sleep,
+    resume: rest.wakeUp,
+    run: rest.run,
     onEnd: (act) => void ends.push(act),
     kill: () => {
       if (!isAlive) return;

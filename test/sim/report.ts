@@ -43,6 +43,8 @@ const MUST_HAPPEN: readonly string[] = [
   ...['hang', 'throw', 'lie', 'slow'].map((what) => `fault: signer ${what}`),
   'fault: clock jumps',
   'fault: sleep',
+  'fault: a tab is suspended',
+  'sometimes: another tab takes over',
   'fault: update failed',
   'fault: flush failed',
   'fault: read failed',

@@ -68,6 +68,8 @@ export type DeviceOp = At & { readonly device: number } & (
     | { readonly type: 'signerFault'; readonly fault: SignerFault; readonly forMs: number }
     | { readonly type: 'jumpClock'; readonly byMs: number }
     | { readonly type: 'sleep'; readonly forMs: number }
+    /** One tab, that which leads if there is one; it keeps its locks. */
+    | { readonly type: 'suspend'; readonly forMs: number }
     | {
         readonly type: 'crash';
         readonly point: CrashPoint;
@@ -238,6 +240,16 @@ function rareOps(seed: number, chaosMs: number): Op[] {
   return ops;
 }
 
+/** Tabs that the system suspends. Of a stream of its own, as `rareOps`. */
+function suspensions(seed: number, chaosMs: number, devices: readonly DeviceConfig[]): Op[] {
+  const chance = createChance(seed, 'suspended');
+  return devices.flatMap(({ tabs }, device) =>
+    tabs > 1 && chance.bool(0.5)
+      ? [{ at: chance.int(0, chaosMs), type: 'suspend', device, forMs: duration(chance) } as const]
+      : [],
+  );
+}
+
 interface Size {
   readonly relays: readonly number[];
   readonly devices: readonly number[];
@@ -289,7 +301,7 @@ export function createScenario(seed: number): Scenario {
   relays.forEach(({ isHostile }, relay) => {
     if (isHostile) ops.push({ at: 0, type: 'misbehave', relay, what: misbehaviours() });
   });
-  ops.push(...rareOps(seed, chaosMs));
+  ops.push(...rareOps(seed, chaosMs), ...suspensions(seed, chaosMs, devices));
   ops.sort((a, b) => a.at - b.at);
   return { seed, isReal: seed % 100 === 0, categories, devices, relays, chaosMs, ops };
 
@@ -328,6 +340,7 @@ export function createScenario(seed: number): Scenario {
           byMs: chance.pick([-7_200_000, -60_000, -3_000, -1_000, 1_000, 30_000, 600_000, 7_200_000]),
         };
       case 'sleep':
+      case 'suspend':
         return { at, type, device, forMs };
       case 'crash':
         return {

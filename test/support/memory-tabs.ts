@@ -17,6 +17,8 @@ export interface TabFactory {
   open(): Tab & {
     /** Nothing of it runs any more: locks fall back, sockets break, what it awaits never comes, what it said last may be lost. */
     kill(): void;
+    /** Nothing of it runs until the returned function is called; its locks and sockets stay. */
+    freeze(): () => void;
   };
   /** Every message on every channel, in order. */
   readonly messages: readonly { readonly type: string }[];
@@ -35,21 +37,27 @@ export function createMemoryTabs(connect: OpenSocket): TabFactory {
   function open(): ReturnType<TabFactory['open']> {
     let isAlive = true;
     const ends = new Set<() => void>();
+    /** What came while it was frozen, in order. */
+    let frozen: (() => void)[] | undefined;
+    const run = (act: () => void): void => {
+      if (frozen !== undefined) frozen.push(act);
+      else if (isAlive) act();
+    };
     const guard =
       <A extends unknown[]>(callback: (...args: A) => void) =>
-      (...args: A): void => {
-        if (isAlive) callback(...args);
-      };
+      (...args: A): void =>
+        run(() => callback(...args));
     const alive = <T>(work: () => Promise<T>): Promise<T> =>
       isAlive
-        ? work().then(
-            (value) => (isAlive ? value : never),
-            (error: unknown) => (isAlive ? Promise.reject(error as Error) : never),
-          )
+        ? new Promise((resolve) => {
+            const end = work();
+            const settle = (): void => run(() => resolve(end));
+            end.then(settle, settle);
+          })
         : never;
 
     const inATurn = (callback: () => void): void => void setImmediate(guard(callback));
-    const { hold, join } = hub.open({
+    const { hold, steal, join } = hub.open({
       isAlive: () => isAlive,
       whenGranted: inATurn,
       whenDelivered: inATurn,
@@ -57,6 +65,7 @@ export function createMemoryTabs(connect: OpenSocket): TabFactory {
     });
     const tabs: Tabs = {
       hold,
+      steal,
       join: (name, onMessage) => {
         const { post, close } = join(name, onMessage);
         const postAndNote = (message: unknown): void => {
@@ -96,6 +105,19 @@ export function createMemoryTabs(connect: OpenSocket): TabFactory {
         };
       },
       clock: { now: systemClock.now, after: (ms, callback) => systemClock.after(ms, guard(callback)) },
+      freeze: () => {
+        frozen = [];
+        return () => {
+          const missed = frozen ?? [];
+          frozen = undefined;
+          // One after the other, as an event loop does: promises run in between.
+          const next = (): void => {
+            missed.shift()?.();
+            if (missed.length > 0) setImmediate(next);
+          };
+          next();
+        };
+      },
       kill: () => {
         isAlive = false;
         for (const end of [...ends]) end();

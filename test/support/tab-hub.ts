@@ -17,6 +17,7 @@ export interface TabHub {
 
 interface Request {
   readonly onHeld: () => void;
+  readonly onLost: (() => void) | undefined;
   readonly life: TabLife;
 }
 
@@ -29,6 +30,7 @@ interface Member {
 export function createTabHub(copyOf: (message: unknown) => unknown = structuredClone): TabHub {
   const locks = new Map<string, Request[]>();
   const channels = new Map<string, Set<Member>>();
+  const released = new WeakSet<Request>();
 
   function grant(name: string): void {
     const first = locks.get(name)?.[0];
@@ -38,23 +40,37 @@ export function createTabHub(copyOf: (message: unknown) => unknown = structuredC
     });
   }
 
+  function request(
+    name: string,
+    { isFirst, ...wanted }: Request & { readonly isFirst: boolean },
+  ): () => void {
+    const { life } = wanted;
+    if (!life.isAlive()) return () => undefined;
+    const queue = locks.get(name) ?? [];
+    locks.set(name, queue);
+    if (isFirst) {
+      const former = queue.shift();
+      queue.unshift(wanted);
+      former?.life.whenGranted(() => {
+        if (!released.has(former)) former.onLost?.();
+      });
+    } else queue.push(wanted);
+    if (queue[0] === wanted) grant(name);
+    const release = (): void => {
+      released.add(wanted);
+      const place = queue.indexOf(wanted);
+      if (place === -1) return;
+      queue.splice(place, 1);
+      if (place === 0) grant(name);
+    };
+    life.onEnd(release);
+    return release;
+  }
+
   return {
     open: (life) => ({
-      hold: (name, onHeld) => {
-        if (!life.isAlive()) return () => undefined;
-        const request = { onHeld, life };
-        const queue = locks.get(name) ?? [];
-        locks.set(name, queue);
-        if (queue.push(request) === 1) grant(name);
-        const release = (): void => {
-          const place = queue.indexOf(request);
-          if (place === -1) return;
-          queue.splice(place, 1);
-          if (place === 0) grant(name);
-        };
-        life.onEnd(release);
-        return release;
-      },
+      hold: (name, onHeld, onLost) => request(name, { onHeld, onLost, life, isFirst: false }),
+      steal: (name, onHeld, onLost) => request(name, { onHeld, onLost, life, isFirst: true }),
       join: (name, onMessage) => {
         const members = channels.get(name) ?? new Set();
         channels.set(name, members);

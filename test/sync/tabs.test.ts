@@ -27,6 +27,8 @@ interface OpenTab {
   readonly sync: NostrSync;
   readonly events: { readonly [K in keyof SyncEvents]: SyncEvents[K][] };
   kill(): void;
+  /** Nothing of it runs until the returned function is called; it keeps its locks. */
+  freeze(): () => void;
 }
 
 const cleanups: (() => Promise<void>)[] = [];
@@ -43,7 +45,10 @@ function setUp(relays: Readonly<Record<string, Relay>>): {
 } {
   const openSocket = connectTo(relays);
   const browser = createMemoryTabs(openSocket);
-  const start = (platform: NostrSyncOptions, kill: () => void, options: NostrSyncOptions): OpenTab => {
+  const start = (
+    { kill, freeze, ...platform }: NostrSyncOptions & Pick<OpenTab, 'kill' | 'freeze'>,
+    options: NostrSyncOptions,
+  ): OpenTab => {
     const sync = createNostrSync({
       relays: Object.keys(relays),
       signer: secretKeySigner(KEY),
@@ -69,15 +74,14 @@ function setUp(relays: Readonly<Record<string, Relay>>): {
         isKilled = true;
         kill();
       },
+      freeze,
     };
   };
   return {
     browser,
-    tab: (options = {}) => {
-      const { kill, ...platform } = browser.open();
-      return start(platform, kill, options);
-    },
-    device: (options = {}) => start({ openSocket }, () => undefined, options),
+    tab: (options = {}) => start(browser.open(), options),
+    device: (options = {}) =>
+      start({ openSocket, kill: () => undefined, freeze: () => () => undefined }, options),
   };
 }
 
@@ -351,8 +355,9 @@ test('without leadership a stamp is never used twice either: any tab may have se
   const relay = createRelay();
   relay.misbehave({ refuseConnections: true });
   const { browser, device } = setUp({ [URL_A]: relay });
-  const { tabs: _, kill: __, ...one } = browser.open();
-  const { tabs: ___, kill: ____, ...two } = browser.open();
+  const { tabs: _, kill: __, freeze: ___, ...one } = browser.open();
+  const { store, clock, openSocket } = browser.open();
+  const two = { store, clock, openSocket };
   const first = device(one);
   await first.sync.publish('x', 'first', { waitFor: 'saved' });
   relay.behave();
@@ -369,7 +374,7 @@ test.each(['with', 'without'])(
   async (how) => {
     const { browser, device } = setUp({});
     const open = (): NostrSync => {
-      const { kill: _, tabs, ...platform } = browser.open();
+      const { kill: _, freeze: __, tabs, ...platform } = browser.open();
       return device(how === 'with' ? { tabs, ...platform } : platform).sync;
     };
     const reader = open();
@@ -386,7 +391,7 @@ test.each(['with', 'without'])(
 
 test('a store that is emptied or fails takes nothing from a tab that reads', async () => {
   const { browser, device } = setUp({});
-  const { kill: _, store, ...platform } = browser.open();
+  const { kill: _, freeze: __, store, ...platform } = browser.open();
   let isBroken = false;
   const { sync } = device({
     ...platform,
@@ -453,7 +458,7 @@ function requestsFor(relay: Relay, dTag: string): number {
 
 /** A tab that dies with the save of a category: after the store has it, before anybody else is told. */
 function dyingTab(browser: TabFactory): NostrSync {
-  const { kill, store, ...platform } = browser.open();
+  const { kill, freeze: _, store, ...platform } = browser.open();
   return createNostrSync({
     ...{ relays: [URL_A], signer: secretKeySigner(KEY), ...platform },
     store: {
@@ -490,7 +495,7 @@ test('what a leader saved and could not tell before it died is delivered by the 
 test('a leader that closes while it saves leaves nothing behind that the next does not know', async () => {
   const relay = createRelay();
   const { tab, browser } = setUp({ [URL_A]: relay });
-  const { kill: _, store, ...platform } = browser.open();
+  const { kill: _, freeze: __, store, ...platform } = browser.open();
   let begun = (): void => undefined;
   let finish = (): void => undefined;
   const isBegun = new Promise<void>((resolve) => (begun = resolve));
@@ -523,7 +528,7 @@ test('a leader that closes while it saves leaves nothing behind that the next do
 test('news is not lost when a tab learns of it only from the store, in the midst of its own save', async () => {
   const relay = createRelay();
   const { tab, browser } = setUp({ [URL_A]: relay });
-  const { store, kill: _, ...platform } = browser.open();
+  const { store, kill: _, freeze: __, ...platform } = browser.open();
   const other = browser.open();
   let before = async (): Promise<void> => undefined;
   const slow = tab({
@@ -560,7 +565,7 @@ test('news is not lost when a tab learns of it only from the store, in the midst
 test('what the leader could not save at first is told to the others once it is saved', async () => {
   const relay = createRelay();
   const { tab, browser, device } = setUp({ [URL_A]: relay });
-  const { kill: _, store, ...platform } = browser.open();
+  const { kill: _, freeze: __, store, ...platform } = browser.open();
   let isBroken = false;
   const leader = tab({
     ...platform,
@@ -704,7 +709,7 @@ test('a leader whose store fails to list still leads, and reads it again later',
   const { tab, browser } = setUp({ [URL_A]: relay });
   const leader = tab();
   await connected(leader);
-  const { kill: _, store, ...platform } = browser.open();
+  const { kill: _, freeze: __, store, ...platform } = browser.open();
   let isBroken = false;
   const follower = tab({
     ...platform,
@@ -776,4 +781,128 @@ test('a tab that was closed is forgotten: the leader no longer watches for it', 
   await vi.waitFor(() => expect(lastWatch(relay)).toEqual(['default/a/v1', 'default/b/v1', 'default/c/v1']));
   follower.kill();
   await vi.waitFor(() => expect(lastWatch(relay)).toEqual(['default/a/v1', 'default/b/v1']));
+});
+
+// A leader that the system suspends keeps its lock.
+
+test('a follower takes over from a leader that is suspended, and every call works in it', async () => {
+  const relay = createRelay();
+  const { tab, device } = setUp({ [URL_A]: relay });
+  const clock = quickClock();
+  const [leader, follower, third] = await tabsInOrder(() => tab({ clock }), 3);
+  const got: unknown[] = [];
+  follower.sync.subscribe(['pushed'], ({ payload }) => got.push(payload));
+  const thaw = leader.freeze();
+  relay.disconnectAll();
+  const asked = follower.sync.fetch('x');
+  const written = third!.sync.publish('y', 'delivered all the same', { waitFor: 'saved' });
+  expect(await asked).toBeNull();
+  await written;
+  await third!.sync.flush();
+  await device().sync.publish('pushed', 'there');
+  await vi.waitFor(() => expect(got).toEqual(['there']), { timeout: 5_000 });
+  thaw();
+  await leader.sync.flush();
+  await vi.waitFor(
+    async () =>
+      expect(await leader.sync.fetch('y')).toMatchObject({
+        ...{ payload: 'delivered all the same', source: 'relay' },
+      }),
+    { timeout: 5_000 },
+  );
+  expect((await leader.sync.publish('x', 'awake')).stage).toBe('delivered');
+  await vi.waitFor(() => expect(relay.connections()).toBe(2), { timeout: 5_000 });
+  expect(await leader.sync.getStatus()).toMatchObject({ connectedRelayCount: 1 });
+});
+
+test('a tab that opens while the leader is suspended leads', async () => {
+  const relay = createRelay();
+  const { tab } = setUp({ [URL_A]: relay });
+  const clock = quickClock();
+  const leader = tab({ clock });
+  await connected(leader);
+  const thaw = leader.freeze();
+  const late = tab({ clock });
+  await connected(late);
+  expect((await late.sync.publish('x', 1)).stage).toBe('delivered');
+  thaw();
+});
+
+test('a status is not what a leader said that has been suspended since', async () => {
+  const relay = createRelay();
+  const { tab } = setUp({ [URL_A]: relay });
+  let isThrottled = false;
+  const { now, after } = quickClock();
+  let aheadMs = 0;
+  // As in a hidden page: no timer comes.
+  const clock = {
+    now: () => now() + aheadMs,
+    after: (ms: number, act: () => void) => after(ms, () => !isThrottled && act()),
+  };
+  const leader = tab({ clock: { now, after } });
+  await connected(leader);
+  const follower = tab({ clock });
+  await connected(follower);
+  relay.misbehave({ refuseConnections: true });
+  const thaw = leader.freeze();
+  isThrottled = true;
+  relay.disconnectAll();
+  aheadMs = 60_000;
+  const status = follower.sync.getStatus();
+  const relays = follower.sync.getRelays();
+  thaw();
+  expect(await status).toMatchObject({ ready: false, connectedRelayCount: 0 });
+  expect(await relays).toMatchObject([{ connected: false }]);
+});
+
+test('a leader that wakes up sends nothing that the new one has written, and uses no stamp again', async () => {
+  const relay = createRelay();
+  const { tab } = setUp({ [URL_A]: relay });
+  const clock = quickClock();
+  const [former, next] = await tabsInOrder(() => tab({ clock, pacing: { burst: 1, intervalMs: 20_000 } }), 2);
+  await former.sync.publish('x', 'first');
+  // The burst is spent: what comes now is saved and not sent, and the next may take its stamp.
+  await former.sync.publish('x', 'second', { waitFor: 'saved' });
+  const thaw = former.freeze();
+  await vi.waitFor(async () => expect(relay.connections()).toBe(2), { timeout: 5_000 });
+  await next.sync.flush();
+  // Called before it knows.
+  const late = former.sync.publish('x', 'third', { waitFor: 'saved' });
+  thaw();
+  await late;
+  await Promise.all([former.sync.flush(), next.sync.flush()]);
+  expectStrictOrder(relay);
+  expect(await next.sync.fetch('x')).toMatchObject({ payload: 'third' });
+  await vi.waitFor(() => expect(relay.connections()).toBe(1), { timeout: 5_000 });
+});
+
+test('a leader that finds in the store that another leads sends nothing more, and uses no stamp again', async () => {
+  const relay = createRelay();
+  const { tab, browser } = setUp({ [URL_A]: relay });
+  const pacing = { burst: 1, intervalMs: 60_000 };
+  const { kill: _, freeze: __, ...one } = browser.open();
+  // Nobody tells it that it has lost the lock.
+  const untold = { ...one.tabs, hold: (name: string, onHeld: () => void) => one.tabs.hold(name, onHeld) };
+  const former = tab({ ...one, pacing, tabs: untold });
+  await former.sync.publish('x', 'first');
+  // The burst is spent: saved, not sent, and the next write may take its stamp.
+  await former.sync.publish('x', 'second', { waitFor: 'saved' });
+  const two = browser.open();
+  // It hears no word of the other's.
+  const deaf = (onMessage: (message: unknown) => void) => (message: unknown) =>
+    (message as { readonly type: string }).type === 'relays' ? undefined : onMessage(message);
+  const next = tab({
+    ...{ store: two.store, clock: quickClock(), openSocket: two.openSocket },
+    tabs: { ...two.tabs, join: (name, onMessage) => two.tabs.join(name, deaf(onMessage)) },
+  });
+  await vi.waitFor(() => expect(written(relay)).toHaveLength(2), { timeout: 5_000 });
+  await next.sync.publish('y', 1, { waitFor: 'replicated' });
+  const ofY = relay.frames.filter(
+    ({ direction, frame }) => direction === 'in' && /"EVENT".*\/y\/v1/.test(JSON.stringify(frame)),
+  );
+  expect(ofY).toHaveLength(1);
+  await former.sync.publish('x', 'third', { waitFor: 'saved' });
+  await vi.waitFor(() => expect(written(relay)).toHaveLength(4), { timeout: 5_000 });
+  expectStrictOrder(relay);
+  await vi.waitFor(() => expect(relay.connections()).toBe(1), { timeout: 5_000 });
 });
