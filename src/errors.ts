@@ -16,8 +16,11 @@ export interface ErrorDetails {
   readonly INVALID_RELAY_URL: undefined;
   /** Every configured relay refused the write for good; it was withdrawn. Reasons by relay URL. */
   readonly NO_RELAYS_ACCEPTED: { readonly reasons: Readonly<Record<string, string>> };
-  /** No relay answered and this device holds no copy: the value is unknown, not absent. */
-  readonly NO_RELAYS_REACHABLE: undefined;
+  /**
+   * This device holds no copy, and not every relay that it reached has answered completely, or it reached none: the value
+   * is unknown, not absent. Relay URLs.
+   */
+  readonly NO_RELAYS_REACHABLE: { readonly answered: readonly string[]; readonly silent: readonly string[] };
   readonly ENCRYPTION_FAILED: undefined;
   readonly DECRYPTION_FAILED: undefined;
   readonly SIGNING_FAILED: undefined;

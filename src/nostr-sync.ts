@@ -73,14 +73,15 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
   /** Removes the value of a category on all devices: a write like any other, that holds nothing. Options as of `publish`. */
   remove(category: NameOf<Categories>, options?: Omit<PublishOptions, 'expiration'>): Promise<Receipt>;
   /**
-   * The newest value that the relays or this device know. `null` only where it is known that there is none.
-   * Rejects with `NO_RELAYS_REACHABLE` (unknown), `UNDECODABLE`, `INCOMPLETE`, `STORE_FAILED`, `SIGNER_NOT_SET`, `INVALID_CATEGORY`, `CLOSED`.
+   * The newest value that the relays or this device know. `null` only if there is none: removed, or every relay that is
+   * connected or connecting has answered completely, within ten seconds, and none has a value. Rejects with
+   * `NO_RELAYS_REACHABLE` (unknown; `details: { answered, silent }`), `UNDECODABLE`, `INCOMPLETE`, `STORE_FAILED`, `SIGNER_NOT_SET`, `INVALID_CATEGORY`, `CLOSED`.
    */
   fetch<C extends NameOf<Categories>>(category: C): Promise<ValueOf<Categories, C> | null>;
   /**
    * The newest values of several categories with one request per relay; those without a value are left out, those that
-   * cannot be read are reported by `error`. Results with `source: 'local'` mean that no relay answered: what is then
-   * left out is unknown, not absent. Rejects with `NO_RELAYS_REACHABLE` where nothing at all is known.
+   * cannot be read are reported by `error`. What is left out may be unknown, since a relay may not have answered: `fetch`
+   * tells whether it is absent. Rejects with `NO_RELAYS_REACHABLE` if nothing at all is known and some have not answered.
    */
   syncAll<C extends NameOf<Categories>>(categories: readonly C[]): Promise<ValueOf<Categories, C>[]>;
   /** Like `syncAll`, but only what this process has neither written nor been given by `poll` before. */

@@ -8,7 +8,7 @@ import { decodePayload } from '../protocol/payload.ts';
 import type { Store } from '../store/store.ts';
 import type { Content } from './content.ts';
 import { callListener, type Emitter, type FetchResult } from './events.ts';
-import type { Network } from './network.ts';
+import { isFromAll, type Network } from './network.ts';
 import { overwrites } from './reconcile.ts';
 import { isOwnHead, type OwnWrite } from './record.ts';
 import type { Change, Replica } from './replica.ts';
@@ -152,16 +152,20 @@ export function createReader(ports: {
     if (ports.store.sharedName !== undefined) await replica.reload(dTags).catch(() => undefined);
   }
 
-  /** Resolves with what the answers are worth. Rejects where nothing at all is known of any of the categories. */
+  /**
+   * Resolves with what the answers are worth. Rejects if nothing at all is known of any of the categories: a relay that has
+   * not answered completely may have what no other has.
+   */
   async function refresh(dTags: readonly string[]): Promise<Source> {
     if (dTags.length === 0) return 'local';
     const [answers] = await Promise.all([ports.network().ask(dTags, 'known'), lookInStore(dTags)]);
-    if (answers.complete.length > 0) return 'relay';
-    if (dTags.some((dTag) => replica.get(dTag)?.event !== undefined)) return 'local';
-    throw new NostrSyncError(
-      'NO_RELAYS_REACHABLE',
-      'Cannot read: no relay answered, and this device holds no copy',
-    );
+    const { complete: answered, incomplete: silent } = answers;
+    if (isFromAll(answers) || dTags.some((dTag) => replica.get(dTag)?.event !== undefined))
+      return answered.length > 0 ? 'relay' : 'local';
+    const who = answered.length === 0 ? 'no relay answered' : `no answer from ${silent.join(', ')}`;
+    throw new NostrSyncError('NO_RELAYS_REACHABLE', `Cannot read: ${who}, and this device holds no copy`, {
+      details: { answered, silent },
+    });
   }
 
   async function collect(dTags: readonly string[], source: Source): Promise<FetchResult[]> {

@@ -787,8 +787,8 @@ const INBOX = [
     patches: [
       [
         'sync/reader.ts',
-        "if (dTags.some((dTag) => replica.get(dTag)?.event !== undefined)) return 'local';",
-        "if (dTags.length > 0) return 'local';",
+        'if (isFromAll(answers) || dTags.some((dTag) => replica.get(dTag)?.event !== undefined))',
+        'if (dTags.length > 0)',
       ],
     ],
   },
@@ -828,6 +828,19 @@ const INBOX = [
       'test/sync/reading.test.ts',
       'gives the current values first, then only news, never what this device wrote',
     ],
+  },
+  {
+    name: 'absent on the word of one relay',
+    patches: [['sync/reader.ts', 'if (isFromAll(answers) ||', 'if (answers.complete.length > 0 ||']],
+  },
+  {
+    name: 'absent by impatience',
+    patches: [['relay/pool.ts', 'incomplete: [...incomplete, ...open]', 'incomplete']],
+  },
+  {
+    name: 'a mute relay makes what nobody has slow for ever',
+    patches: [['relay/pool.ts', '!isLate || !mute.has(url)', 'true']],
+    test: ['test/sync/hostile.test.ts', 'what nobody has by the EOSE deadline'],
   },
   {
     name: 'waits for the slowest relay',
@@ -909,23 +922,11 @@ const INBOX = [
   },
   {
     name: 'what no relay has answered is told as of a relay',
-    patches: [
-      [
-        'sync/reader.ts',
-        "if (dTags.some((dTag) => replica.get(dTag)?.event !== undefined)) return 'local';",
-        "if (dTags.some((dTag) => replica.get(dTag)?.event !== undefined)) return 'relay';",
-      ],
-    ],
+    patches: [['sync/reader.ts', "return answered.length > 0 ? 'relay' : 'local';", "return 'relay';"]],
   },
   {
     name: 'syncAll fails as "unknown" where one value is',
-    patches: [
-      [
-        'sync/reader.ts',
-        "if (dTags.some((dTag) => replica.get(dTag)?.event !== undefined)) return 'local';",
-        "if (dTags.every((dTag) => replica.get(dTag)?.event !== undefined)) return 'local';",
-      ],
-    ],
+    patches: [['sync/reader.ts', '|| dTags.some((dTag) =>', '|| dTags.every((dTag) =>']],
   },
   {
     name: 'updated tells a process what it wrote itself',

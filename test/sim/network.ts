@@ -22,6 +22,11 @@ export interface Network {
   restart(url: string): void;
   /** Sockets that a process has not closed. */
   socketsOf(process: Process): number;
+  /**
+   * Relays to which the device has had an open connection since `since` (ms) and that have not answered a question for this
+   * d-tag which it sent since then.
+   */
+  silentOn(device: string, dTag: string, since: number): readonly string[];
   /** Those of them that it was told are open. */
   openSocketsOf(process: Process): number;
 }
@@ -44,8 +49,17 @@ interface Line {
   readonly process: Process;
   readonly url: string;
   isOpen: boolean;
+  readonly since: number;
+  /** REQs by subscription, and those that were answered, oldest first. */
+  readonly asked: Map<string, Question>;
+  readonly answered: Question[];
   /** Breaks it at both ends, with what is under way. */
   readonly cut: (reason: string) => void;
+}
+
+interface Question {
+  readonly frame: string;
+  readonly sentAt: number;
 }
 
 export function createNetwork(ports: NetworkPorts): Network {
@@ -55,6 +69,19 @@ export function createNetwork(ports: NetworkPorts): Network {
   const open = new Set<Line>();
   const stateOf = (process: Process, url: string): LineState =>
     states.get(`${process.machine.name} ${url}`) ?? 'up';
+
+  function noteSent(line: Line, frame: string): void {
+    const id = /^\["REQ","(\d+)"/.exec(frame)?.[1];
+    if (id !== undefined) line.asked.set(id, { frame, sentAt: schedule.now() });
+  }
+
+  function noteReceived(line: Line, frame: string): void {
+    const id = /^\["EOSE","(\d+)"/.exec(frame)?.[1];
+    const question = id === undefined ? undefined : line.asked.get(id);
+    if (question === undefined) return;
+    line.asked.delete(id!);
+    line.answered.push(question);
+  }
 
   const openSocket =
     (process: Process): OpenSocket =>
@@ -79,6 +106,9 @@ export function createNetwork(ports: NetworkPorts): Network {
         process,
         url,
         isOpen: false,
+        since: schedule.now(),
+        asked: new Map(),
+        answered: [],
         cut: (reason) => {
           isDead = true;
           link?.close();
@@ -117,6 +147,7 @@ export function createNetwork(ports: NetworkPorts): Network {
               'down',
               process.guard(() => {
                 if (isOver || isClosing) return;
+                noteReceived(line, text);
                 ports.onReceive(process, url, text);
                 if (process.isAlive()) handlers.onMessage(text);
               }),
@@ -135,6 +166,7 @@ export function createNetwork(ports: NetworkPorts): Network {
         bufferedAmount: () => bufferedAmount,
         send: (text) => {
           if (!process.isAlive() || link === undefined || isClosing || isOver) return;
+          noteSent(line, text);
           ports.onSend(process, url, text);
           if (process.isAlive()) carry('up', () => link?.receive(text), text.length);
         },
@@ -173,6 +205,14 @@ export function createNetwork(ports: NetworkPorts): Network {
     restart: (url) => {
       for (const line of open) if (line.url === url) line.cut('relay restarts');
     },
+    silentOn: (device, dTag, since) =>
+      [...open]
+        .filter((line) => line.process.machine.name === device && line.isOpen && line.since <= since)
+        .filter(
+          ({ answered }) =>
+            !answered.some(({ frame, sentAt }) => sentAt >= since && frame.includes(JSON.stringify(dTag))),
+        )
+        .map(({ url }) => url),
     openSocketsOf: (process) => [...open].filter((line) => line.process === process && line.isOpen).length,
     socketsOf: (process) => [...open].filter((line) => line.process === process).length,
   };

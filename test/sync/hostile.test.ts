@@ -204,7 +204,13 @@ describe('a relay that', () => {
     const durations: number[] = [];
     for (let i = 0; i < 3; i++) {
       const start = clock.now();
-      await settle(laptop.fetch('settings'));
+      const read = settle(laptop.fetch('settings'));
+      if (isThere) expect(await read).toMatchObject({ payload: 1, source: 'relay' });
+      else
+        await expect(read).rejects.toMatchObject({
+          code: 'NO_RELAYS_REACHABLE',
+          details: { answered: ['wss://relay-1.example'], silent: ['wss://relay-0.example'] },
+        });
       durations.push(clock.now() - start);
     }
     expect(durations).toEqual(expected);

@@ -26,6 +26,24 @@ describe('fetch', () => {
     await expect(settle(make().fetch('settings'))).rejects.toMatchObject({ code: 'NO_RELAYS_REACHABLE' });
   });
 
+  test('says "absent" only if all have said so: what a connection lost on the way is unknown', async () => {
+    const { clock, relays, device: make, settle } = world({}, { latencyMs: 100 }, {});
+    const laptop = make();
+    await clock.advance(1_000);
+    const lost = laptop.fetch('settings');
+    lost.catch(() => undefined);
+    await clock.advance(50);
+    relays[1]!.disconnectAll();
+    await expect(settle(lost)).rejects.toMatchObject({ details: { silent: ['wss://relay-1.example'] } });
+    relays[1]!.misbehave({ refuseConnections: true });
+    relays[1]!.disconnectAll();
+    await clock.advance(10_000);
+    expect(await settle(laptop.fetch('settings'))).toBeNull();
+    relays[2]!.misbehave({ noEose: true });
+    relays[2]!.inject(written({ payload: 'only here' }));
+    expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'only here' });
+  });
+
   test('takes a CLOSED for no answer', async () => {
     const { relays, device: make, settle } = world({});
     relays[0]!.misbehave({
