@@ -1,7 +1,9 @@
 /** The engine over a relay that nobody here wrote: @nostr-relay/core with an SQLite file, in a process of its own. */
 
+import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
-import { memoryStore, type FetchResult } from '../../../src/node.ts';
+import { probeRelay } from '../../../src/cli/probe.ts';
+import { memoryStore, secretKeySigner, type FetchResult } from '../../../src/node.ts';
 import { device, KEY, relay, stored, written } from '../../sync/devices.ts';
 import { referenceDevice, type ReferenceDevice } from '../reference-device.ts';
 import { startNostrRelay } from './relay-process.ts';
@@ -195,5 +197,15 @@ describe('the outbox', () => {
     expect(await phone.poll(['ui-settings'])).toMatchObject([{ payload: null, deleted: true }]);
     expect(await (await probe(url)).fetch('ui-settings')).toMatchObject({ payload: null });
     expect(await laptop.fetch('ui-settings')).toBeNull();
+  });
+});
+
+test('what `doctor` says of it', async () => {
+  const { url } = await startNostrRelay();
+  const report = await probeRelay(url, { signer: secretKeySigner(KEY), randomBytes });
+  expect(report).toMatchObject({
+    ...{ reachable: true, auth: 'none', deletes: true, limitedForNow: null },
+    habits: { live: 'any d-tag', servesExpired: true, deletesNewer: false },
+    rate: { burst: null },
   });
 });
