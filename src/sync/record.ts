@@ -239,7 +239,7 @@ export function verifyRecord(
     const isAsked = (dTag: string): boolean => dTag === expected.dTag;
     return (
       event === undefined ||
-      checkEvent(event, { ...expected, isAsked, isVerified: () => false }).type === 'new'
+      checkEvent(event, { ...expected, isAsked, known: () => undefined }).type === 'new'
     );
   };
   const { event, before } = record;

@@ -152,7 +152,13 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         connectedAt.set(process, schedule.now());
         return open(url, handlers);
       },
-      verifier: world.cipher.verifier,
+      verifier: {
+        ...world.cipher.verifier,
+        verifySignature: (event) => {
+          oracle.onVerify(event);
+          return world.cipher.verifier.verifySignature(event);
+        },
+      },
       compression: zlibCompression,
       maxPayloadSize: LARGEST_PAYLOAD_BYTES,
       tabs: tabSet.open(process),
