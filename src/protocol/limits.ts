@@ -66,6 +66,8 @@ export const SUSPECT_TIMEOUT_MS = 5_000;
 export const STABLE_CONNECTION_MS = 30_000;
 export const BACKOFF_BASE_MS = 1_000;
 export const BACKOFF_CAP_MS = 60_000;
+/** Until the next attempt where the platform says that there is no network: it may be wrong. */
+export const OFFLINE_RETRY_MS = 60_000;
 /** Between the first two signatures of AUTH for one connection; doubled after each. */
 export const AUTH_INTERVAL_MS = 5_000;
 export const AUTH_INTERVAL_CAP_MS = 300_000;

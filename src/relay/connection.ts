@@ -23,6 +23,7 @@ import {
   MAX_QUEUED_BYTES,
   MAX_STRAIN_PER_MINUTE,
   maxUselessEvents,
+  OFFLINE_RETRY_MS,
   OK_TIMEOUT_MS,
   PING_INTERVAL_MS,
   PONG_TIMEOUT_MS,
@@ -98,6 +99,8 @@ export interface RelayConnection {
   publish(event: NostrEvent): Promise<Answer>;
   /** Connects at once if waiting; if open, the relay must prove within 5 s that it is there. */
   wake(): void;
+  /** The network is gone: drops the socket. */
+  lose(): void;
   /** A signer was set: asks again for what waited for AUTH. */
   retryAuth(): void;
   /** Drops the socket, until `wake`: what connects then is a stranger to the relay. */
@@ -110,6 +113,7 @@ export interface ConnectionPorts {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly openSocket: OpenSocket;
+  readonly isOnline: () => boolean;
   readonly signAuth: SignAuth;
   /** What the relay is known to take; learned here. */
   readonly limits: KnownLimits;
@@ -219,6 +223,9 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
       if (state === 'waiting') connect();
       else if (state === 'open' && lastHeard !== -Infinity) prove(SUSPECT_TIMEOUT_MS);
     },
+    lose: () => {
+      if (socket !== undefined) fail('offline');
+    },
     retryAuth: () => {
       if (auth.state() === 'required') auth.require();
     },
@@ -294,7 +301,8 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     lastError = forPeople(reason);
     state = 'waiting';
     disconnect(reason);
-    cancelTimer = clock.after(backoffMs(failures++, randomBytes), connect);
+    const delayMs = backoffMs(failures++, randomBytes);
+    cancelTimer = clock.after(ports.isOnline() ? delayMs : OFFLINE_RETRY_MS, connect);
     ports.onChange(connection);
   }
 

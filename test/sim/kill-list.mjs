@@ -1221,6 +1221,35 @@ const SIGNER = [
   },
 ];
 
+/** What the platform says of the network. */
+const CONNECTIVITY = [
+  {
+    name: 'connections outlive the network',
+    patches: [['nostr-sync.ts', 'if (isLost) pool.lose();', 'if (isLost && clock.now() < 0) pool.lose();']],
+    test: ['test/sync/status.test.ts', 'offline, nothing is ready from that moment on'],
+  },
+  {
+    name: 'without a network relays are tried as ever',
+    patches: [['relay/connection.ts', 'ports.isOnline() ? delayMs : OFFLINE_RETRY_MS', 'delayMs']],
+    test: ['test/sync/status.test.ts', 'offline, nothing is ready from that moment on'],
+  },
+  {
+    name: 'what one relay has counts as pending',
+    patches: [
+      ['sync/record.ts', 'record.own?.acknowledged === true', 'Number.isNaN(record.own?.stamp)'],
+      [
+        'sync/record.ts',
+        "return stageOf(record, relays) === 'saved';",
+        "return stageOf(record, relays) !== 'replicated';",
+      ],
+    ],
+    test: [
+      'test/sync/status.test.ts',
+      'a change that one relay has waits for the others, and is not pending',
+    ],
+  },
+];
+
 /** Several tabs on one store. */
 const TABS = [
   {
@@ -1759,6 +1788,7 @@ export const MUTANTS = [
   ...INBOX,
   ...RELAYS,
   ...SIGNER,
+  ...CONNECTIVITY,
   ...TABS,
   ...PIECES_OUT,
   ...PIECES_IN,
