@@ -681,9 +681,7 @@ const OUTBOX = [
   },
   {
     name: 'flush ends in the middle of what was saved together',
-    patches: [
-      ['nostr-sync.ts', 'onProgress: () => queueMicrotask(checkFlushes)', 'onProgress: checkFlushes'],
-    ],
+    patches: [['nostr-sync.ts', 'queueMicrotask(checkFlushes);', 'checkFlushes();']],
   },
   {
     name: 'a flush waits for ever after close',
@@ -968,8 +966,8 @@ const RELAYS = [
     patches: [
       [
         'relay/connection.ts',
-        'cancelTimer = clock.after(backoffMs(failures++, randomBytes), connect);',
-        'if (failures < 5) cancelTimer = clock.after(backoffMs(failures++, randomBytes), connect);',
+        'cancelTimer = clock.after(ports.isOnline()',
+        'if (failures <= 5) cancelTimer = clock.after(ports.isOnline()',
       ],
     ],
     test: ['test/relay/connection.test.ts', 'is tried again however often it fails'],
