@@ -24,6 +24,8 @@ export interface ErrorDetails {
   readonly ENCRYPTION_FAILED: undefined;
   readonly DECRYPTION_FAILED: undefined;
   readonly SIGNING_FAILED: undefined;
+  /** The account behind the signer is not the one that it was set with. Nothing was saved. */
+  readonly SIGNER_CHANGED: undefined;
   /** The store could not read or save; nothing was changed. */
   readonly STORE_FAILED: undefined;
   /** The newest event of a category cannot be decrypted or parsed. */

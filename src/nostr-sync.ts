@@ -1,20 +1,22 @@
 /** `createNostrSync`: checks what it is given, wires the parts, and minds their lifecycle. Nothing is decided here. */
 
-import { toIso } from './clock.ts';
 import type { Primitives } from './crypto/primitives.ts';
 import { isNostrSyncError, misuse, NostrSyncError } from './errors.ts';
 import {
   checkCategories,
   checkOptions,
+  checkReading,
   checkSigner,
   checkWrite,
   isDeviceId,
   type NostrSyncOptions,
   type Platform,
   type PublishOptions,
+  type ReadOptions,
 } from './options.ts';
 import { toDTag } from './protocol/address.ts';
 import { isHex32 } from './protocol/event.ts';
+import { MAX_READS, RETRY_BASE_MS, RETRY_CAP_MS } from './protocol/limits.ts';
 import type { Json } from './protocol/payload.ts';
 import type { RandomBytes } from './relay/backoff.ts';
 import type { RelayInfo } from './relay/connection.ts';
@@ -31,12 +33,20 @@ import {
   type SyncEvents,
   type ValueOf,
 } from './sync/events.ts';
-import type { Subscription } from './sync/reader.ts';
+import type { Reader, Subscription } from './sync/reader.ts';
 import { openSession, type Session } from './sync/session.ts';
 import { publicKeyOf } from './sync/signing.ts';
-import { createStatusTeller, type SyncStatus } from './sync/status.ts';
 
-export type { SyncStatus } from './sync/status.ts';
+/** The seed's `SyncStatus`, grown by `outboxDepth`. */
+export interface SyncStatus {
+  /** A signer is set and at least one relay is connected. */
+  readonly ready: boolean;
+  readonly relayCount: number;
+  readonly connectedRelayCount: number;
+  readonly deviceId: string;
+  /** (category, relay) pairs for which the relay has not yet got, nor refused, what this device has. */
+  readonly outboxDepth: number;
+}
 
 /** Each category's payload, as far as types can tell JSON: the bound of `Categories`. */
 export type JsonPayloads<Categories> = object & { readonly [C in keyof Categories]: Json<Categories[C]> };
@@ -44,8 +54,9 @@ export type JsonPayloads<Categories> = object & { readonly [C in keyof Categorie
 /** `Categories` maps each category to the type of its payload, for those who want it typed. */
 export interface NostrSync<Categories extends object = Record<string, unknown>> {
   /**
-   * Sets who signs. Rejects with `SIGNING_FAILED` where it gives no public key. Values and outbox are kept per public key:
-   * the former one's wait in the store until it comes back.
+   * Sets who signs, and wipes the one before (see `keepSigner`). Rejects with `SIGNING_FAILED` where it gives no public key,
+   * with `SIGNER_NOT_SET` where there is no extension yet; that, and a store that failed, is tried again, by a timer and by
+   * each call. Values and outbox are kept per public key: the former one's wait in the store until it comes back.
    */
   setSigner(signer: Signer): Promise<void>;
   /** Drops the signer and wipes its buffers, at once. What was saved goes on to the relays: it is ciphertext. */
@@ -55,7 +66,7 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
    * to every relay, over crashes and restarts. When it rejects, nothing was saved and nobody will ever see it.
    * Waits up to 5 s for a relay to take it; being offline is no error.
    * Rejects with `SIGNER_NOT_SET`, `INVALID_CATEGORY`, `INVALID_PAYLOAD`, `PAYLOAD_TOO_LARGE`, `INVALID_EXPIRATION`,
-   * `ENCRYPTION_FAILED`, `SIGNING_FAILED`, `STORE_FAILED`, `CLOCK_SKEW`, `NO_RELAYS_ACCEPTED`, `CLOSED`.
+   * `ENCRYPTION_FAILED`, `SIGNING_FAILED`, `SIGNER_CHANGED`, `STORE_FAILED`, `CLOCK_SKEW`, `NO_RELAYS_ACCEPTED`, `CLOSED`.
    */
   publish<C extends NameOf<Categories>, Payload>(
     category: C,
@@ -68,17 +79,27 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
   /**
    * The newest value that the relays or this device know. `null` only if there is none: removed, or every relay that is
    * connected or connecting has answered completely, within ten seconds, and none has a value. Rejects with
-   * `NO_RELAYS_REACHABLE` (unknown; `details: { answered, silent }`), `UNDECODABLE`, `INCOMPLETE`, `STORE_FAILED`, `SIGNER_NOT_SET`, `INVALID_CATEGORY`, `CLOSED`.
+   * `NO_RELAYS_REACHABLE` (unknown; `details: { answered, silent }`), `UNDECODABLE`, `INCOMPLETE`, `STORE_FAILED`, `SIGNER_NOT_SET`, `INVALID_CATEGORY`, `CLOSED`,
+   * and if the signer has failed `DECRYPTION_FAILED` or `SIGNER_CHANGED`.
    */
-  fetch<C extends NameOf<Categories>>(category: C): Promise<ValueOf<Categories, C> | null>;
+  fetch<C extends NameOf<Categories>>(
+    category: C,
+    options?: ReadOptions,
+  ): Promise<ValueOf<Categories, C> | null>;
   /**
    * The newest values of several categories with one request per relay; those without a value are left out, those that
    * cannot be read are reported by `error`. What is left out may be unknown, since a relay may not have answered: `fetch`
    * tells whether it is absent. Rejects with `NO_RELAYS_REACHABLE` if nothing at all is known and some have not answered.
    */
-  syncAll<C extends NameOf<Categories>>(categories: readonly C[]): Promise<ValueOf<Categories, C>[]>;
+  syncAll<C extends NameOf<Categories>>(
+    categories: readonly C[],
+    options?: ReadOptions,
+  ): Promise<ValueOf<Categories, C>[]>;
   /** Like `syncAll`, but only what this process has neither written nor been given by `poll` before. */
-  poll<C extends NameOf<Categories>>(categories: readonly C[]): Promise<ResultOf<Categories, C>[]>;
+  poll<C extends NameOf<Categories>>(
+    categories: readonly C[],
+    options?: ReadOptions,
+  ): Promise<ResultOf<Categories, C>[]>;
   /**
    * Calls `listener` with the current value of each category, as soon as one is known, and with each newer one that another
    * device writes; never with what this engine itself publishes. Returns the function that ends it.
@@ -108,6 +129,18 @@ function uuid(randomBytes: RandomBytes): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
 }
 
+/** The promise, or as soon as the signal aborts its reason. */
+function heard<T>(signal: AbortSignal | undefined, promise: Promise<T>): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    const settled = (): void => signal.removeEventListener('abort', abort);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort);
+    promise.then(resolve, reject).finally(settled);
+  });
+}
+
 function closedError(): NostrSyncError {
   return new NostrSyncError('CLOSED', 'The engine was closed');
 }
@@ -120,8 +153,7 @@ export function createEngine<Categories extends object>(
   if (options.signer !== undefined) checkSigner(options.signer);
   const { namespace } = settings;
   const platform = { ...defaults, ...options };
-  const { clock, randomBytes, connectivity, tabs } = platform;
-  const isOnline = (): boolean => connectivity?.isOnline() ?? true;
+  const { clock, randomBytes, onWake, tabs } = platform;
   const store = options.store ?? defaults.store(namespace);
   const sharedTabs = store.sharedName === undefined ? undefined : tabs;
   const emitter = createEmitter();
@@ -132,47 +164,36 @@ export function createEngine<Categories extends object>(
   let session: Session | undefined;
   /** The signer that was set last, also while its session is being opened. */
   let signer: Signer | undefined;
-  /** The signer with which signing in has failed, perhaps by a store that is well again: the next call tries once more. */
+  /** While it is asked for its public key, and its session is opened. */
+  let entering: Promise<void> | undefined;
+  /** The signer with which signing in has failed: an extension comes late, a store is well again. */
   let failedSigner: Signer | undefined;
+  /** How often in a row the engine has failed to start, and what ends the waiting for the next time. */
+  let failures = 0;
+  let cancelRetry = (): void => undefined;
   /** What ends the waiting for a signer that is dropped before it has told its public key. */
   const drops = new Set<() => void>();
   let closing: Promise<void> | undefined;
-  /** What a relay has said before this was to another identity. */
-  let identityAt = '';
-  let lastSyncedAt: string | null = null;
-  const statusChanged = createStatusTeller(
-    () => (deviceId === undefined || closing !== undefined || !emitter.has('status') ? undefined : status()),
-    (changed) => emitter.emit('status', changed),
-  );
 
   const limits = createRelayLimits({ store, clock });
   const pool = createPool({
     ...platform,
     limits,
-    isOnline,
     signAuth: async (template) => session?.signAuth(template),
     onChange: (relay) => {
       emitter.emit('relay-status', relay.info());
       session?.relayChanged(relay);
-      statusChanged();
     },
   });
   for (const url of settings.relays) pool.add(url);
   // Where another tab may lead, it is for the session to say whether this one connects.
   if (sharedTabs === undefined) pool.start();
-  let wasOnline = isOnline();
-  const stopListening = connectivity?.onChange(() => {
-    const isLost = wasOnline && !isOnline();
-    wasOnline = isOnline();
-    if (isLost) pool.lose();
-    else (session ?? pool).wake();
-    statusChanged();
-  });
+  const stopWaking = onWake?.(() => (session ?? pool).wake());
 
   // Lifecycle: one change at a time, in the order of the calls.
 
   let lifecycle: Promise<void> = open();
-  lifecycle.catch(() => undefined);
+  lifecycle.catch(startFailed);
   if (options.signer !== undefined) {
     setSigner(options.signer).catch((error: unknown) => {
       // Whoever closes at once knows why nobody was signed in.
@@ -206,8 +227,6 @@ export function createEngine<Categories extends object>(
     if (former !== undefined) {
       await former.close();
       pool.stop();
-      identityAt = toIso(clock.now());
-      lastSyncedAt = null;
     }
     session = await openSession({
       ...platform,
@@ -221,10 +240,7 @@ export function createEngine<Categories extends object>(
       tabs: sharedTabs,
       pacing: settings.pacing,
       // Once all that was saved together is told: one write may be done, and the next owed.
-      onProgress: () => {
-        queueMicrotask(checkFlushes);
-        statusChanged();
-      },
+      onProgress: () => queueMicrotask(checkFlushes),
     });
     return session;
   }
@@ -243,16 +259,21 @@ export function createEngine<Categories extends object>(
     return result;
   }
 
+  /** Also after the steps that follow while this waits. A signer that hangs is none of them. */
   async function opened(): Promise<void> {
-    if (closing !== undefined) throw closedError();
-    await lifecycle.catch(() => next(async () => undefined));
+    for (let step: unknown; step !== lifecycle;) {
+      if (closing !== undefined) throw closedError();
+      step = lifecycle;
+      await lifecycle.catch(() => next(async () => undefined));
+    }
     if (closing !== undefined) throw closedError();
   }
 
   async function signedIn(what: string): Promise<Session> {
     await opened();
-    const failed = failedSigner;
-    if (failed !== undefined && failed === signer) await next(() => signIn(failed));
+    await entering?.catch(() => undefined);
+    if (failedSigner !== undefined && failedSigner === signer) await (entering ?? enter(failedSigner));
+    if (closing !== undefined) throw closedError();
     if (session?.signer() === undefined)
       throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: no signer is set`);
     return session;
@@ -260,13 +281,46 @@ export function createEngine<Categories extends object>(
 
   function setSigner(given: Signer): Promise<void> {
     checkSigner(given);
+    if (closing !== undefined) return Promise.reject(closedError());
+    const former = signer;
     dropSigner();
+    if (former !== given) wipe(former);
     signer = given;
-    const signingIn = next(() => signIn(given));
-    signingIn.catch(() => {
-      if (signer === given) failedSigner = given;
+    return enter(given);
+  }
+
+  function wipe(former: Signer | undefined): void {
+    if (options.keepSigner !== true) former?.wipe?.();
+  }
+
+  function enter(given: Signer): Promise<void> {
+    const mine = signIn(given);
+    entering = mine;
+    mine.then(
+      () => {
+        failures = 0;
+        if (entering === mine) entering = undefined;
+      },
+      (error: unknown) => {
+        if (entering === mine) entering = undefined;
+        if (signer !== given || closing !== undefined) return;
+        failedSigner = given;
+        // A person who said no is not asked for ever.
+        if (!isNostrSyncError(error, 'SIGNING_FAILED') || failures < MAX_READS) startFailed();
+      },
+    );
+    return mine;
+  }
+
+  /** Also an app that makes no call is to have what it subscribed to, once what failed is well again. */
+  function startFailed(): void {
+    if (closing !== undefined) return;
+    cancelRetry();
+    cancelRetry = clock.after(Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** failures++), () => {
+      const again = failedSigner !== undefined && failedSigner === signer;
+      if (again && entering === undefined) enter(failedSigner!).catch(() => undefined);
+      else next(async () => undefined).catch(startFailed);
     });
-    return signingIn;
   }
 
   async function signIn(given: Signer): Promise<void> {
@@ -277,19 +331,20 @@ export function createEngine<Categories extends object>(
         'Cannot set the signer: it was cleared or replaced meanwhile',
       );
     };
-    stillWanted();
-    if (session?.signer() === given) return;
-    // What it fails with counts for nothing where it was dropped.
-    const pubkey = await publicKeyOf(given, clock, drops).finally(stillWanted);
-    const opening = await openIdentity(pubkey);
-    const key = `identity/${namespace}`;
-    await store.update([key], (current) =>
-      current.get(key) === pubkey ? new Map() : new Map([[key, pubkey]]),
-    );
-    stillWanted();
-    opening.setSigner(given);
-    statusChanged();
-    failedSigner = undefined;
+    // Before its turn among the steps: whoever needs no signer does not wait for one that hangs. What it fails with counts
+    // for nothing where it was dropped.
+    const pubkey = await publicKeyOf(given, { clock, drops }).finally(stillWanted);
+    await next(async () => {
+      stillWanted();
+      const opening = await openIdentity(pubkey);
+      const key = `identity/${namespace}`;
+      await store.update([key], (current) =>
+        current.get(key) === pubkey ? new Map() : new Map([[key, pubkey]]),
+      );
+      stillWanted();
+      opening.setSigner(given);
+      failedSigner = undefined;
+    });
   }
 
   function relayInfos(): RelayInfo[] {
@@ -302,27 +357,6 @@ export function createEngine<Categories extends object>(
     signer = undefined;
     for (const drop of [...drops]) drop();
     session?.setSigner(undefined);
-    statusChanged();
-  }
-
-  function status(): SyncStatus {
-    const relays = relayInfos();
-    const connectedRelayCount = relays.filter((relay) => relay.connected).length;
-    const pendingChanges = session?.pendingChanges() ?? 0;
-    if (pendingChanges === 0)
-      for (const { lastSeen } of relays)
-        if (lastSeen !== null && lastSeen >= identityAt && lastSeen > (lastSyncedAt ?? ''))
-          lastSyncedAt = lastSeen;
-    return {
-      ready: session?.signer() !== undefined && connectedRelayCount > 0,
-      online: isOnline(),
-      relayCount: relays.length,
-      connectedRelayCount,
-      deviceId: deviceId!,
-      outboxDepth: session?.network.depth() ?? 0,
-      pendingChanges,
-      lastSyncedAt,
-    };
   }
 
   function checkFlushes(): void {
@@ -333,12 +367,25 @@ export function createEngine<Categories extends object>(
   function write(category: unknown, payload: unknown, third: unknown, isRemoval: boolean): Promise<Receipt> {
     const dTag = toDTag(namespace, category);
     const wanted = checkWrite(payload, third, settings, Math.floor(clock.now() / 1000));
-    return signedIn(isRemoval ? 'remove' : 'publish').then((to) =>
+    return heard(wanted.signal, signedIn(isRemoval ? 'remove' : 'publish')).then((to) =>
       to.writer.publish(dTag, { ...wanted, isRemoval }),
     );
   }
 
   // What results hold is what devices wrote: that it is of the types of `Categories` is the app's to know, hence `never`.
+  async function read<T>(
+    what: string,
+    given: unknown,
+    work: (reader: Reader, signal?: AbortSignal) => Promise<T>,
+  ): Promise<never> {
+    const signal = checkReading(given);
+    const reading = signedIn(what).then(({ reader }) => {
+      signal?.throwIfAborted();
+      return work(reader, signal);
+    });
+    return heard(signal, reading) as Promise<never>;
+  }
+
   const sync: NostrSync = {
     setSigner: async (given) => setSigner(given),
     clearSigner: async () => {
@@ -348,17 +395,17 @@ export function createEngine<Categories extends object>(
     },
     publish: async (category, payload, third) => write(category, payload, third, false),
     remove: async (category, removeOptions) => write(category, null, removeOptions, true),
-    fetch: async (category) => {
+    fetch: async (category, given) => {
       const dTag = toDTag(namespace, category);
-      return (await signedIn('fetch')).reader.fetch(dTag) as Promise<never>;
+      return read('fetch', given, (reader) => reader.fetch(dTag));
     },
-    syncAll: async (categories) => {
+    syncAll: async (categories, given) => {
       const dTags = checkCategories(namespace, categories);
-      return (await signedIn('sync')).reader.syncAll(dTags) as Promise<never>;
+      return read('sync', given, (reader) => reader.syncAll(dTags));
     },
-    poll: async (categories) => {
+    poll: async (categories, given) => {
       const dTags = checkCategories(namespace, categories);
-      return (await signedIn('poll')).reader.poll(dTags) as Promise<never>;
+      return read('poll', given, (reader, signal) => reader.poll(dTags, signal));
     },
     subscribe: (categories, listener) => {
       const dTags = new Set(checkCategories(namespace, categories));
@@ -375,11 +422,7 @@ export function createEngine<Categories extends object>(
         if (subscriptions.delete(subscription)) session?.rewatch();
       };
     },
-    on: (type, listener) => {
-      const stop = emitter.on(type, listener);
-      if (type === 'status') void opened().then(statusChanged, () => undefined);
-      return stop;
-    },
+    on: emitter.on,
     addRelay: async (url) => {
       const canonical = canonicalRelayUrl(url, options.allowInsecureRelays);
       await opened();
@@ -403,12 +446,21 @@ export function createEngine<Categories extends object>(
     },
     getPubkey: async () => {
       await opened();
+      await entering?.catch(() => undefined);
       return session?.signer() === undefined ? null : session.pubkey;
     },
     getStatus: async () => {
       await opened();
       await session?.told();
-      return status();
+      const relays = relayInfos();
+      const connectedRelayCount = relays.filter((relay) => relay.connected).length;
+      return {
+        ready: session?.signer() !== undefined && connectedRelayCount > 0,
+        relayCount: relays.length,
+        connectedRelayCount,
+        deviceId: deviceId!,
+        outboxDepth: session?.network.depth() ?? 0,
+      };
     },
     flush: async ({ signal } = {}) => {
       signal?.throwIfAborted();
@@ -431,9 +483,12 @@ export function createEngine<Categories extends object>(
     },
     close: async () => {
       closing ??= (async () => {
-        stopListening?.();
+        stopWaking?.();
+        cancelRetry();
         const before = lifecycle;
+        const former = signer;
         dropSigner();
+        wipe(former);
         await before.catch(() => undefined);
         await session?.close();
         session = undefined;

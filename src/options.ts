@@ -14,7 +14,6 @@ import {
 } from './protocol/limits.ts';
 import { encodePayload } from './protocol/payload.ts';
 import type { RandomBytes } from './relay/backoff.ts';
-import type { Connectivity } from './relay/connectivity.ts';
 import type { OpenSocket } from './relay/socket.ts';
 import { canonicalRelayUrl } from './relay/url.ts';
 import type { Signer } from './signer/signer.ts';
@@ -35,8 +34,8 @@ export interface Platform {
   readonly verifier: EventVerifier;
   /** Raw deflate, for values larger than one event. */
   readonly compression: Compression;
-  /** What the platform says of the network. Without it the network counts as there. */
-  readonly connectivity?: Connectivity | undefined;
+  /** Calls back whenever connections may have died unnoticed (online again, visible again). Returns how to stop. */
+  readonly onWake?: (wake: () => void) => () => void;
   /** How engines on one store find each other, where several can have it open. */
   readonly tabs?: Tabs | undefined;
 }
@@ -48,6 +47,11 @@ export interface NostrSyncOptions extends Partial<Platform> {
   readonly relays?: readonly string[];
   /** Who signs, encrypts and decrypts; `setSigner` does the same later. */
   readonly signer?: Signer;
+  /**
+   * `close`, and a signer that is set in its place, leave the former one's key in memory: for a signer that several engines
+   * share, which is the app's to wipe. `clearSigner` wipes it all the same. Default false.
+   */
+  readonly keepSigner?: boolean;
   /** Tells this device from the user's others. Default: a UUID made once and kept in the store. */
   readonly deviceId?: string;
   /** The largest payload, in bytes of JSON. Default 65,536, at most 409,600. */
@@ -84,6 +88,11 @@ export interface PublishOptions {
   readonly onSaved?: (receipt: Receipt) => void;
 }
 
+export interface ReadOptions {
+  /** Ends the waiting, at once: the call rejects with its reason. */
+  readonly signal?: AbortSignal;
+}
+
 /** The key of an option that only adapters in this package use, and nothing that comes as JSON can name. */
 export const NOTE: unique symbol = Symbol('note');
 
@@ -108,6 +117,7 @@ const OPTIONS: readonly string[] = [
   'namespace',
   'relays',
   'signer',
+  'keepSigner',
   'deviceId',
   'maxPayloadSize',
   'interop',
@@ -119,7 +129,7 @@ const OPTIONS: readonly string[] = [
   'randomBytes',
   'verifier',
   'compression',
-  'connectivity',
+  'onWake',
   'tabs',
 ] satisfies (keyof NostrSyncOptions)[];
 
@@ -215,6 +225,22 @@ export function checkCategories(namespace: string, categories: unknown): string[
   return [...new Set(categories.map((category: unknown) => toDTag(namespace, category)))];
 }
 
+function checkSignal(signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new TypeError(misuse('signal', 'an AbortSignal', signal));
+}
+
+/** What `fetch`, `syncAll` and `poll` take. */
+export function checkReading(options: unknown): AbortSignal | undefined {
+  if (options === undefined) return undefined;
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(misuse('options', 'an object', options));
+  const { signal, ...others }: ReadOptions = options;
+  checkNames('signal', Object.keys(others));
+  checkSignal(signal);
+  return signal;
+}
+
 /** What `publish` is asked to write. `third` is NIP-40's expiration in s, as in the seed, or options. */
 export function checkWrite(payload: unknown, third: unknown, settings: Settings, nowSeconds: number): Write {
   const {
@@ -242,9 +268,7 @@ export function checkWrite(payload: unknown, third: unknown, settings: Settings,
     throw new TypeError(misuse('waitFor', "'saved', 'delivered' or 'replicated'", waitFor));
   }
   checkInterop(interop);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError(misuse('signal', 'an AbortSignal', signal));
-  }
+  checkSignal(signal);
   if (onSaved !== undefined && typeof onSaved !== 'function') {
     throw new TypeError(misuse('onSaved', 'a function', onSaved));
   }

@@ -20,6 +20,12 @@ const NEWER = /^replaced:|have newer|newest event|newer event/i;
 const TOO_LATE = /created_at too late|(too far|in) (in )?the future|too new|out of the acceptable range/i;
 const TOO_LARGE =
   /too (large|big|long)|(size|length|bytes).*(limit|exceed|max)|(exceed|max).*(size|length|bytes)/i;
+
+/** Whether somebody, a relay or a signer, gives the size as the reason for a no. */
+export function saysTooLarge(reason: string): boolean {
+  return TOO_LARGE.test(reason);
+}
+
 const FINAL = new Set(['blocked', 'restricted', 'pow', 'invalid', 'deleted', 'rejected']);
 
 /**
@@ -37,7 +43,7 @@ export function classifyAnswer(accepted: boolean, reason: string, isLarge = fals
     case 'auth-required':
       return { type: prefix, reason };
     default:
-      if (isLarge && TOO_LARGE.test(reason)) return { type: 'too-large', reason };
+      if (isLarge && saysTooLarge(reason)) return { type: 'too-large', reason };
       if (TOO_LATE.test(reason)) return { type: 'clock', reason };
       return { type: FINAL.has(prefix) ? 'refused' : 'retry', reason };
   }

@@ -19,13 +19,19 @@ export const MAX_EVENT_PLAINTEXT_BYTES = 65_408;
 /** The most plaintext in one event that a strfry as it is installed takes (events of 65,536 bytes). */
 export const MAX_TEXT_BYTES = 40_960;
 /** The same behind a remote signer (NIP-46), which encrypts the ciphertext a second time. */
-export const MAX_REMOTE_TEXT_BYTES = 28_672;
+const MAX_REMOTE_TEXT_BYTES = 28_672;
 /** The most bytes of JSON in a piece: what its text can hold in base64 where deflate gains nothing. */
 export const MAX_PIECE_BYTES = 30_720;
 /** The same behind a remote signer. */
-export const MAX_REMOTE_PIECE_BYTES = 21_504;
+const MAX_REMOTE_PIECE_BYTES = 21_504;
 /** And where a relay refuses such events: pieces that one takes which allows 20,000 bytes an event. */
 export const MAX_SMALL_PIECE_BYTES = 9_216;
+/** The most in a text and in a piece: as a rule, behind a remote signer, and for a signer that has refused those for their size. */
+export const SIZES: readonly { readonly maxTextBytes: number; readonly maxPieceBytes: number }[] = [
+  { maxTextBytes: MAX_TEXT_BYTES, maxPieceBytes: MAX_PIECE_BYTES },
+  { maxTextBytes: MAX_REMOTE_TEXT_BYTES, maxPieceBytes: MAX_REMOTE_PIECE_BYTES },
+  { maxTextBytes: (MAX_SMALL_PIECE_BYTES / 3) * 4, maxPieceBytes: MAX_SMALL_PIECE_BYTES },
+];
 /** Pieces in one REQ. */
 export const MAX_PIECES_PER_REQ = 16;
 /** Pieces sent to one relay and not yet answered. */
@@ -66,8 +72,6 @@ export const SUSPECT_TIMEOUT_MS = 5_000;
 export const STABLE_CONNECTION_MS = 30_000;
 export const BACKOFF_BASE_MS = 1_000;
 export const BACKOFF_CAP_MS = 60_000;
-/** Until the next attempt where the platform says that there is no network: it may be wrong. */
-export const OFFLINE_RETRY_MS = 60_000;
 /** Between the first two signatures of AUTH for one connection; doubled after each. */
 export const AUTH_INTERVAL_MS = 5_000;
 export const AUTH_INTERVAL_CAP_MS = 300_000;
@@ -80,6 +84,12 @@ export const RETRY_CAP_MS = 300_000;
 export const SETTLE_MS = 1_500;
 /** A signer may have to ask a person. */
 export const SIGNER_TIMEOUT_MS = 300_000;
+/** After this a call to a signer keeps no other call waiting any longer: its popup may have been closed without a word. */
+export const SIGNER_TURN_MS = 20_000;
+/** For how long a signer that has read what it encrypted is trusted to encrypt for the same account. */
+export const SIGNER_TRUST_MS = 300_000;
+/** How much later than asked a signer may stamp an event. In s. */
+export const MAX_LATE_SECONDS = 10;
 /** `publish` waits this long to be delivered. */
 export const PUBLISH_TIMEOUT_MS = 5_000;
 /** A device without local state asks the relays this long before its first write to a category. */
@@ -114,6 +124,11 @@ export const RELAY_LIMITS_MS = 604_800_000;
 
 // Counts.
 
+/** Times in a row that a signer may fail to read a value until that counts as the value's own fault, and is not tried by a timer. */
+export const MAX_READS = 5;
+/** Times that a write is stamped and signed anew because something newer came in meanwhile. */
+export const MAX_LAPS = 8;
+
 /** Pieces of former values that may wait for the end of `ORPHAN_MS`, per category, and as many as are collected at once. */
 export const MAX_OLD_ORPHANS = 64;
 /** Pieces collected before the relays are asked again what they have: one deletion request, of 64 tags at most, names them all. */
@@ -144,12 +159,8 @@ export const MAX_REQ_BYTES = 60_000;
 export const MAX_QUEUED_BYTES = 1_048_576;
 /** Events sent to one relay and not yet answered. */
 export const MAX_IN_FLIGHT = 32;
-/** What a relay may make us do in a minute beyond what it was asked for, in frames. More of it, and it is hung up on. */
-export const MAX_STRAIN_PER_MINUTE = 10_000;
-/** What such a frame costs beside itself: so many characters as much again; a genuine event that is news; a bad signature. */
-export const STRAIN = { chars: 8_192, verified: 5, forged: 100 } as const;
-/** Failures that the wait for the next connection then counts from: half a minute on average. */
-export const LONG_BACKOFF = 6;
+/** Violations a minute after which a relay is hung up on. */
+export const MAX_VIOLATIONS_PER_MINUTE = 10_000;
 
 /** The most events that add nothing which one REQ for `n` d-tags may bring before it is closed. */
 export function maxUselessEvents(n: number): number {

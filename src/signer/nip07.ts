@@ -3,8 +3,14 @@
 import { describe, NostrSyncError } from '../errors.ts';
 import type { Signer } from './signer.ts';
 
-/** A provider as far as it can be trusted: any part may be missing. */
-type Provider = Partial<Omit<Signer, 'nip44'>> & { readonly nip44?: Partial<Signer['nip44']> };
+type Cipher = (peer: string, text: string) => Promise<string>;
+
+/** A provider as far as it can be trusted: any part may be missing. A NIP-46 client of nostr-tools has its ciphers under other names. */
+type Provider = Partial<Pick<Signer, 'getPublicKey' | 'signEvent' | 'isRemote'>> & {
+  readonly nip44?: Partial<Signer['nip44']>;
+  readonly nip44Encrypt?: Cipher;
+  readonly nip44Decrypt?: Cipher;
+};
 
 function isProvider(value: unknown): value is Provider {
   return typeof value === 'object' && value !== null;
@@ -14,6 +20,8 @@ function isProvider(value: unknown): value is Provider {
  * A signer that asks `provider`, or without one whatever is `window.nostr` at the time of each call: extensions
  * arrive late. Calls reject with `SIGNER_NOT_SET` where there is no provider, and where it lacks the method with
  * the code of that method's failure. It holds no key, so there is nothing to wipe.
+ *
+ * A `BunkerSigner` of nostr-tools is a provider as it is, and counts as remote; so does one that says `isRemote`.
  */
 export function nip07Signer(provider?: unknown): Signer {
   if (provider !== undefined && !isProvider(provider)) {
@@ -22,14 +30,26 @@ export function nip07Signer(provider?: unknown): Signer {
     );
   }
 
-  function current(): Provider {
+  function find(): Provider | undefined {
     const found = provider ?? (globalThis as { readonly nostr?: unknown }).nostr;
-    if (isProvider(found)) return found;
+    return isProvider(found) ? found : undefined;
+  }
+
+  function current(): Provider {
+    const found = find();
+    if (found !== undefined) return found;
     throw new NostrSyncError('SIGNER_NOT_SET', 'Cannot use NIP-07: no signer extension has set window.nostr');
   }
 
   // Each method is called on its own object: extensions keep their state in `this`.
   return {
+    get isRemote() {
+      const nostr = find();
+      return nostr?.isRemote ?? typeof nostr?.nip44Encrypt === 'function';
+    },
+
+    provider: find,
+
     getPublicKey: async () => {
       const nostr = current();
       if (typeof nostr.getPublicKey === 'function') return nostr.getPublicKey();
@@ -44,8 +64,9 @@ export function nip07Signer(provider?: unknown): Signer {
 
     nip44: {
       encrypt: async (peer, plaintext) => {
-        const { nip44 } = current();
-        if (typeof nip44?.encrypt === 'function') return nip44.encrypt(peer, plaintext);
+        const nostr = current();
+        if (typeof nostr.nip44?.encrypt === 'function') return nostr.nip44.encrypt(peer, plaintext);
+        if (typeof nostr.nip44Encrypt === 'function') return nostr.nip44Encrypt(peer, plaintext);
         throw new NostrSyncError(
           'ENCRYPTION_FAILED',
           'Cannot encrypt: the NIP-07 provider does not offer NIP-44',
@@ -53,8 +74,9 @@ export function nip07Signer(provider?: unknown): Signer {
       },
 
       decrypt: async (peer, ciphertext) => {
-        const { nip44 } = current();
-        if (typeof nip44?.decrypt === 'function') return nip44.decrypt(peer, ciphertext);
+        const nostr = current();
+        if (typeof nostr.nip44?.decrypt === 'function') return nostr.nip44.decrypt(peer, ciphertext);
+        if (typeof nostr.nip44Decrypt === 'function') return nostr.nip44Decrypt(peer, ciphertext);
         throw new NostrSyncError(
           'DECRYPTION_FAILED',
           'Cannot decrypt: the NIP-07 provider does not offer NIP-44',

@@ -83,6 +83,8 @@ export function createSecretKeySigner(
   }
 
   return {
+    isLocal: true,
+
     getPublicKey: async () => {
       unwiped();
       return publicKey;

@@ -9,8 +9,8 @@ import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
 export interface Signer {
   /** The public key: 32 bytes in lower-case hex. */
   getPublicKey(): Promise<string>;
-  /** Adds `pubkey`, `id` and `sig` (NIP-01). */
-  signEvent(template: EventTemplate): Promise<NostrEvent>;
+  /** Adds `id` and `sig` (NIP-01), and `pubkey` where the template does not say it: the engine's do. */
+  signEvent(template: EventTemplate & { readonly pubkey?: string }): Promise<NostrEvent>;
   readonly nip44: {
     /** NIP-44 v2 from this key to `peer` (hex). Returns base64. */
     encrypt(peer: string, plaintext: string): Promise<string>;
@@ -21,6 +21,13 @@ export interface Signer {
    * smaller to fit.
    */
   readonly isRemote?: boolean;
+  /**
+   * Whether it holds one key for good and asks nobody. Any other signer is asked one thing at a time, whose account it
+   * is around each encryption, and now and then to read what it has encrypted.
+   */
+  readonly isLocal?: boolean;
+  /** Who answers, if that is not this object: signers with the same provider are asked one thing at a time, by all engines. */
+  provider?(): object | undefined;
   /** Wipes what key material this signer holds; every later call rejects. Signers without one have nothing to wipe. */
   wipe?(): void;
 }

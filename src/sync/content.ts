@@ -23,16 +23,14 @@ import type { Compression } from '../protocol/compression.ts';
 import { formatOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
 import {
   EVENT_OVERHEAD_CHARS,
-  MAX_PIECE_BYTES,
   MAX_RECENT_CHARS,
-  MAX_REMOTE_PIECE_BYTES,
-  MAX_REMOTE_TEXT_BYTES,
   MAX_SMALL_PIECE_BYTES,
   MAX_TEXT_BYTES,
   RETRY_BASE_MS,
   RETRY_CAP_MS,
   SETTLE_MS,
 } from '../protocol/limits.ts';
+import { decodePayload } from '../protocol/payload.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import type { Network } from './network.ts';
 import { createRecent } from './recent.ts';
@@ -48,6 +46,8 @@ export interface Content {
    * `STORE_FAILED`; with anything else where it can never be read.
    */
   textOf(event: VerifiedEvent, dTag: string): Promise<string>;
+  /** What that text says. Kept from then on: a signer that gave something else than the value is asked again. */
+  payloadOf(event: VerifiedEvent, dTag: string): Promise<unknown>;
   /** A relay was opened or a signer set: what is missing may be there. */
   retry(): void;
   /** Drops every decrypted text. */
@@ -82,15 +82,18 @@ export function createContent(ports: {
   const assemblies = new Map<string, Assembly>();
   let isClosed = false;
 
-  function remember(texts: ReturnType<typeof createRecent<string>>, id: string, text: string): string {
+  function remember(texts: ReturnType<typeof createRecent<string>>, id: string, text: string): void {
     if (!ports.canRead()) throw new NostrSyncError('SIGNER_NOT_SET', 'Cannot read: the signer was cleared');
     texts.set(id, text);
-    return text;
   }
 
   async function manifestOf(event: NostrEvent): Promise<Manifest> {
-    const text = manifests.get(event.id) ?? remember(manifests, event.id, await hand.decrypt(event.content));
-    return parseManifest(text);
+    const known = manifests.get(event.id);
+    if (known !== undefined) return parseManifest(known);
+    const text = await hand.decrypt(event.content);
+    const manifest = parseManifest(text);
+    remember(manifests, event.id, text);
+    return manifest;
   }
 
   /** The manifest of what the next value follows. What cannot be read any more is not built upon. */
@@ -243,36 +246,41 @@ export function createContent(ports: {
     }
   }
 
+  async function textOf(event: VerifiedEvent, dTag: string): Promise<string> {
+    const known = texts.get(event.id);
+    const record = replica.get(dTag);
+    // Pieces that could not be saved must not be shown either: what is shown is kept.
+    const isKept = record?.event?.id !== event.id || isWhole(record);
+    if (known !== undefined && isKept) return known;
+    const format = formatOf(event);
+    switch (format) {
+      case undefined:
+        return hand.decrypt(event.content);
+      case DEFLATED:
+        return inflateText(await hand.decrypt(event.content), compression);
+      case CHUNKED:
+        return textInPieces(event, dTag);
+      default:
+        throw new Error(`its format ${JSON.stringify(format.slice(0, 40))} is not known to this version`);
+    }
+  }
+
   return {
     layOut: (dTag, json) => {
       const isTight = ports
         .network()
         .relays()
         .some(({ refusedBytes }) => refusedBytes !== null && refusedBytes <= MAX_TEXT_BYTES * 1.5);
-      const most = hand.isRemote() ? MAX_REMOTE_PIECE_BYTES : MAX_PIECE_BYTES;
-      const limits = {
-        maxTextBytes: hand.isRemote() ? MAX_REMOTE_TEXT_BYTES : MAX_TEXT_BYTES,
-        maxPieceBytes: isTight ? MAX_SMALL_PIECE_BYTES : most,
-      };
+      const sizes = hand.sizes();
+      const limits = { ...sizes, maxPieceBytes: isTight ? MAX_SMALL_PIECE_BYTES : sizes.maxPieceBytes };
       return layOut(json, limits, { ...ports, base: () => baseOf(dTag) });
     },
-    textOf: async (event, dTag) => {
-      const known = texts.get(event.id);
-      const record = replica.get(dTag);
-      // Pieces that could not be saved must not be shown either: what is shown is kept.
-      const isKept = record?.event?.id !== event.id || isWhole(record);
-      if (known !== undefined && isKept) return known;
-      const format = formatOf(event);
-      switch (format) {
-        case undefined:
-          return remember(texts, event.id, await hand.decrypt(event.content));
-        case DEFLATED:
-          return remember(texts, event.id, await inflateText(await hand.decrypt(event.content), compression));
-        case CHUNKED:
-          return remember(texts, event.id, await textInPieces(event, dTag));
-        default:
-          throw new Error(`its format ${JSON.stringify(format.slice(0, 40))} is not known to this version`);
-      }
+    textOf,
+    payloadOf: async (event, dTag) => {
+      const text = await textOf(event, dTag);
+      const payload = decodePayload(text);
+      remember(texts, event.id, text);
+      return payload;
     },
     retry: () => {
       for (const [dTag, assembly] of assemblies) again(assembly, dTag);

@@ -4,8 +4,9 @@ import { toIso, type Clock } from '../clock.ts';
 import { isNostrSyncError, NostrSyncError, type ErrorCode } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
 import { deviceIdOf, isExpired, isTombstone, type VerifiedEvent } from '../protocol/event.ts';
-import { decodePayload } from '../protocol/payload.ts';
+import { MAX_READS, RETRY_BASE_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
 import type { Store } from '../store/store.ts';
+import { createAgenda } from './agenda.ts';
 import type { Content } from './content.ts';
 import { callListener, type Emitter, type FetchResult } from './events.ts';
 import { isFromAll, type Network } from './network.ts';
@@ -24,7 +25,8 @@ export interface Subscription {
 export interface Reader {
   fetch(dTag: string): Promise<FetchResult | null>;
   syncAll(dTags: readonly string[]): Promise<FetchResult[]>;
-  poll(dTags: readonly string[]): Promise<FetchResult[]>;
+  /** Nothing counts as given to one who waits no longer. */
+  poll(dTags: readonly string[], signal?: AbortSignal): Promise<FetchResult[]>;
   /** Hands over the current value of what a subscription has not had yet. */
   present(subscription: Subscription): void;
   /** A signer was set: what could not be read without one is. */
@@ -32,6 +34,7 @@ export interface Reader {
   changed(change: Change): void;
   /** This process wrote the head `id`: no news to itself. */
   wrote(dTag: string, id: string): void;
+  close(): void;
 }
 
 type Source = FetchResult['source'];
@@ -43,12 +46,15 @@ interface Overwrite {
   readonly theirs: VerifiedEvent;
 }
 
+const isOneOf = (error: unknown, codes: readonly ErrorCode[]): boolean =>
+  codes.some((code) => isNostrSyncError(error, code));
+
+/** The signer failed, which says nothing about the value. */
+const isSignersFault = (error: unknown): boolean => isOneOf(error, ['DECRYPTION_FAILED', 'SIGNER_CHANGED']);
+
 /** What says nothing about the value itself. */
-function isPassing(error: unknown): boolean {
-  return ['SIGNER_NOT_SET', 'INCOMPLETE', 'STORE_FAILED', 'CLOSED'].some((code) =>
-    isNostrSyncError(error, code as ErrorCode),
-  );
-}
+const isPassing = (error: unknown): boolean =>
+  isSignersFault(error) || isOneOf(error, ['SIGNER_NOT_SET', 'INCOMPLETE', 'STORE_FAILED', 'CLOSED']);
 
 export function createReader(ports: {
   readonly clock: Clock;
@@ -57,6 +63,8 @@ export function createReader(ports: {
   readonly network: () => Network;
   readonly content: Content;
   readonly canRead: () => boolean;
+  /** See `Signer.isLocal`. */
+  readonly isLocal: () => boolean;
   readonly emitter: Emitter;
   readonly subscriptions: ReadonlySet<Subscription>;
 }): Reader {
@@ -71,10 +79,34 @@ export function createReader(ports: {
   const untold = new Set<Overwrite>();
   /** By d-tag, the last id that this process wrote. */
   const written = new Map<string, string>();
+  /** By id of an event that could not be read, how often in a row a signer has failed to. */
+  const unread = new Map<string, { readonly dTag: string; count: number }>();
+  /** D-tags of what is to be tried again. */
+  const agenda = createAgenda(ports.clock, 0, (dTags) => dTags.forEach(tryAgain));
+  agenda.start();
+
+  function tryAgain(dTag: string): void {
+    void announce(dTag);
+    for (const overwrite of [...untold]) if (overwrite.dTag === dTag) void tellConflict(overwrite);
+  }
+
+  /**
+   * The signer could not read it: a person may have said no, an extension been locked. It is tried again, by and by. Returns
+   * how often it has failed.
+   */
+  function countFailure(dTag: string, id: string): number {
+    const count = (unread.get(id)?.count ?? 0) + 1;
+    unread.set(id, { dTag, count });
+    if (count < MAX_READS) agenda.put(dTag, Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** (count - 1)));
+    return count;
+  }
 
   // Decrypting
 
-  /** The value of one event. Throws `UNDECODABLE`, `INCOMPLETE`, `STORE_FAILED` or `SIGNER_NOT_SET`. */
+  /**
+   * The value of one event. Throws `UNDECODABLE`, `INCOMPLETE`, `STORE_FAILED`, `SIGNER_NOT_SET`, or where the signer has
+   * failed `DECRYPTION_FAILED` or `SIGNER_CHANGED`: then it is tried again.
+   */
   async function decode(event: VerifiedEvent, dTag: string, source: Source): Promise<FetchResult> {
     const category = categoryOf(dTag);
     const about = {
@@ -86,8 +118,10 @@ export function createReader(ports: {
     };
     if (isTombstone(event)) return { ...about, payload: null, deleted: true };
     try {
-      const payload = decodePayload(await ports.content.textOf(event, dTag));
+      const payload = await ports.content.payloadOf(event, dTag);
       void replica.apply(dTag, { type: 'read', id: event.id });
+      // Whoever read it, those who wait for it are told.
+      if (unread.delete(event.id)) void announce(dTag);
       return { ...about, payload };
     } catch (cause) {
       // Another tab may have replaced it, and taken its pieces away.
@@ -98,7 +132,13 @@ export function createReader(ports: {
         reported.add(event.id);
         emitter.emit('error', cause);
       }
-      if (isPassing(cause)) throw cause;
+      const isFinal = ports.isLocal() && isNostrSyncError(cause, 'DECRYPTION_FAILED');
+      if (isPassing(cause) && !isFinal) {
+        if (!isSignersFault(cause)) throw cause;
+        const count = countFailure(dTag, event.id);
+        if (count === 1) emitter.emit('error', cause as NostrSyncError);
+        if (count < MAX_READS || isNostrSyncError(cause, 'SIGNER_CHANGED')) throw cause;
+      } else unread.set(event.id, { dTag, count: MAX_READS });
       const error = new NostrSyncError(
         'UNDECODABLE',
         `Cannot read the newest value of ${JSON.stringify(category)}`,
@@ -132,17 +172,21 @@ export function createReader(ports: {
     } catch (error) {
       const isReplaced = replica.get(dTag)?.event?.id !== record.event.id;
       if (isReplaced && !isNostrSyncError(error, 'SIGNER_NOT_SET')) return valueOf(dTag, source);
-      const isUnreadable = isNostrSyncError(error, 'UNDECODABLE') || isNostrSyncError(error, 'INCOMPLETE');
-      if (!isUnreadable || record.before === undefined || isGone(record.before)) throw error;
+      if (!isUnreadable(error) || record.before === undefined || isGone(record.before)) throw error;
       return decode(record.before, dTag, source).catch(() => {
         throw error;
       });
     }
   }
 
+  /** Of one value alone, and reported. */
+  function isUnreadable(error: unknown): boolean {
+    return isOneOf(error, ['UNDECODABLE', 'INCOMPLETE', 'DECRYPTION_FAILED']);
+  }
+
   /** `undefined` for what cannot be read: one bad category never fails the rest. */
   function unlessUnreadable(error: unknown): undefined {
-    if (!isNostrSyncError(error, 'UNDECODABLE') && !isNostrSyncError(error, 'INCOMPLETE')) throw error;
+    if (!isUnreadable(error)) throw error;
   }
 
   // Asking
@@ -242,7 +286,7 @@ export function createReader(ports: {
   return {
     fetch: async (dTag) => valueOf(dTag, await refresh([dTag])),
     syncAll: async (dTags) => collect(dTags, await refresh(dTags)),
-    poll: async (dTags) => {
+    poll: async (dTags, signal) => {
       const source = await refresh(dTags);
       const nowSeconds = Math.floor(ports.clock.now() / 1000);
       const news = await Promise.all(
@@ -254,6 +298,7 @@ export function createReader(ports: {
           return result && { dTag, before, result };
         }),
       );
+      signal?.throwIfAborted();
       const results: FetchResult[] = [];
       for (const one of news) {
         // Another poll has given it meanwhile, or this process has written a newer one.
@@ -268,6 +313,10 @@ export function createReader(ports: {
     retry: () => {
       for (const subscription of ports.subscriptions) present(subscription);
       for (const overwrite of [...untold]) void tellConflict(overwrite);
+      for (const one of unread.values()) {
+        one.count = 0;
+        void announce(one.dTag);
+      }
     },
     changed: ({ dTag, record, effects }) => {
       const head = record?.event;
@@ -286,5 +335,6 @@ export function createReader(ports: {
       for (const subscription of ports.subscriptions)
         if (subscription.dTags.has(dTag)) subscription.delivered.set(dTag, id);
     },
+    close: agenda.stop,
   };
 }

@@ -47,6 +47,8 @@ export type Input =
       /** Of one in pieces: those that were made for it, by name, and the names of all. */
       readonly made?: ReadonlyMap<string, VerifiedEvent>;
       readonly names?: readonly string[];
+      /** It is certain that this device can read it. */
+      readonly isRead: boolean;
       /** The same value as that of the own head, with all pieces made anew. */
       readonly isRenewal?: boolean;
       readonly along?: Along;
@@ -176,12 +178,12 @@ export function reconcile(
       return change(record, input.id, (head) =>
         !head.unreadable && (head.before === undefined || isKnownReadable(head))
           ? head
-          : { ...head, isRead: true, unreadable: false },
+          : withoutBefore({ ...head, isRead: true, unreadable: false }),
       );
     case 'unreadable':
-      // An own write was made of a value: it is the signer that fails, and what comes next is built upon it.
+      // What was read once, or made by a key that is here: it is the signer that fails, and what comes next is built upon it.
       return change(record, input.id, (head) =>
-        head.unreadable || isOwnHead(head) ? head : { ...head, unreadable: true },
+        head.unreadable || head.isRead ? head : { ...head, unreadable: true },
       );
     case 'forget-relay': {
       if (record === undefined || !record.deliveries.has(input.relay)) return { record, effects: [] };
@@ -231,16 +233,16 @@ function withDelivery(record: HeadRecord, relay: string, delivery: Delivery, sup
   const held = delivery === 'confirmed' ? withPieces(next, relay) : next;
   const proven =
     record.pieces === undefined ? record.proven : new Map([...record.proven, [relay, record.event!.id]]);
-  // A write of ours that a relay has taken can neither be withdrawn nor prove unreadable: nothing needs its `before`.
   return isOwnHead(record)
-    ? {
-        ...held,
-        proven,
-        before: undefined,
-        piecesBefore: undefined,
-        own: { ...record.own!, acknowledged: true, former: undefined },
-      }
+    ? withoutBefore({ ...held, proven, own: { ...record.own!, acknowledged: true, former: undefined } })
     : { ...held, proven };
+}
+
+/** A write of ours that a relay has taken cannot be withdrawn; where it cannot prove unreadable either, nothing needs its `before`. */
+function withoutBefore(record: HeadRecord): HeadRecord {
+  return isOwnHead(record) && record.own!.acknowledged && isKnownReadable(record)
+    ? { ...record, before: undefined, piecesBefore: undefined }
+    : record;
 }
 
 // Pieces
@@ -303,7 +305,7 @@ function orphansOf(record: HeadRecord | undefined, kept: readonly Piece[] = []):
 
 function write(
   record: HeadRecord | undefined,
-  { event, device, made, names, isRenewal }: Extract<Input, { readonly type: 'write' }>,
+  { event, device, made, names, isRead, isRenewal }: Extract<Input, { readonly type: 'write' }>,
   uncarried: string | undefined,
 ): Outcome {
   const head = record?.event;
@@ -311,7 +313,9 @@ function write(
   const floor = Math.max(floorOf(record), head?.created_at ?? -1);
   const stale: Outcome = { record, effects: [{ type: 'stale' }] };
   if (event.created_at < floor || (event.created_at === floor && !replaces)) return stale;
-  const pieces = piecesOf(record, new Set(names), made);
+  const pieces = piecesOf(record, new Set(names), event.created_at, made);
+  // A signer that says its own time has made the event a little later than its writer says.
+  const stamp = vectorOf(event)?.get(device) ?? event.created_at;
   // The pieces that it was to share are gone from the store meanwhile.
   if (pieces === undefined) return stale;
   return {
@@ -321,11 +325,13 @@ function write(
       // What is renewed may have been taken by no relay: then it is withdrawn with its renewal.
       before: isRenewal === true ? record?.before : readableOf(record),
       own: {
-        ...{ device, id: event.id, stamp: event.created_at, acknowledged: false, lost: false },
+        ...{ device, id: event.id, stamp, acknowledged: false, lost: false },
+        ...(stamp === event.created_at ? {} : { floor: event.created_at }),
         former:
           isRenewal === true ? record?.own?.former : record?.own && { ...record.own, former: undefined },
       },
       deemed: record?.deemed ?? EMPTY_RECORD.deemed,
+      isRead,
       pieces: names && pieces,
       piecesBefore: isRenewal === true ? record?.piecesBefore : readablePiecesOf(record),
       proven: record?.proven ?? EMPTY_RECORD.proven,
@@ -342,6 +348,7 @@ function write(
 function piecesOf(
   record: HeadRecord | undefined,
   names: ReadonlySet<string>,
+  stamp: number,
   made: ReadonlyMap<string, VerifiedEvent> = new Map(),
 ): Piece[] | undefined {
   const known = new Map(
@@ -350,12 +357,11 @@ function piecesOf(
   const pieces: Piece[] = [];
   let witness: Piece | undefined;
   for (const name of names) {
-    const event = made.get(name);
-    const piece =
-      event === undefined ? known.get(name) : { name, stamp: event.created_at, deliveries: new Map() };
+    const isMade = made.has(name);
+    const piece = isMade ? { name, stamp, deliveries: new Map() } : known.get(name);
     if (piece === undefined) return undefined;
     pieces.push(piece);
-    if (event === undefined && piece.stamp > (witness?.stamp ?? -1)) witness = piece;
+    if (!isMade && piece.stamp > (witness?.stamp ?? -1)) witness = piece;
   }
   return pieces.map((piece) =>
     piece === witness
@@ -428,7 +434,7 @@ function takenBy(record: HeadRecord | undefined): VersionVector {
 /** Whether the head can be read, by all that is known: one in pieces is whole only where its manifest was right. */
 function isKnownReadable(record: HeadRecord): boolean {
   const head = record.event!;
-  return record.isRead || isOwnHead(record) || isInPieces(head) || isTombstone(head);
+  return record.isRead || isTombstone(head) || (isInPieces(head) && !isOwnHead(record));
 }
 
 /** Whether `event` was written without having seen our write. */

@@ -21,7 +21,7 @@ import { createNetwork, type Network } from './network.ts';
 import { createGarbage } from './garbage.ts';
 import type { Pacing } from './pacer.ts';
 import { createReader, type Reader, type Subscription } from './reader.ts';
-import { isOwnHead, isPending } from './record.ts';
+import { isOwnHead } from './record.ts';
 import { openReplica, type Change } from './replica.ts';
 import { createHand, type Hand } from './signing.ts';
 import { createTabNetwork, type TabNetwork } from './tab-network.ts';
@@ -35,8 +35,6 @@ export interface Session {
   readonly network: Network;
   /** Resolves once `network.relays()` is of now: at once, unless another tab leads and has not been heard for long. */
   told(): Promise<void>;
-  /** Own writes that no relay has. */
-  pendingChanges(): number;
   /** The signer that works for this identity, or none. */
   signer(): Signer | undefined;
   /** With `undefined` nothing more is asked of the former one; with another one all goes on that waited for it. */
@@ -112,6 +110,7 @@ export async function openSession(ports: {
     content,
     network: () => network,
     canRead,
+    isLocal: hand.isLocal,
   });
   const openNetwork = (): Network => {
     pool.start();
@@ -154,7 +153,7 @@ export async function openSession(ports: {
       onAnswer: answered,
       hasSigner: () => signer !== undefined,
       signAuth: async (template) =>
-        signer === undefined ? undefined : hand.sign(template).catch(() => undefined),
+        signer === undefined ? undefined : hand.sign(template, { isUrgent: true }).catch(() => undefined),
     });
   const network: Network = tabNetwork ?? openNetwork();
 
@@ -211,8 +210,6 @@ export async function openSession(ports: {
     writer,
     network,
     told: async () => tabNetwork?.told(),
-    pendingChanges: () =>
-      [...replica.dTags()].filter((dTag) => isPending(replica.peek(dTag), relays())).length,
     signer: () => signer,
     setSigner: (next) => {
       signer = next;
@@ -227,7 +224,7 @@ export async function openSession(ports: {
     },
     signAuth: async (template) => {
       if (signer === undefined) return tabNetwork?.signElsewhere(template);
-      return hand.sign(template).catch(() => undefined);
+      return hand.sign(template, { isUrgent: true }).catch(() => undefined);
     },
     relayListChanged: (url, isAdded) => tabNetwork?.relayListChanged(url, isAdded),
     wake: () => {
@@ -258,6 +255,7 @@ export async function openSession(ports: {
     close: async () => {
       writer.close();
       garbage.close();
+      reader.close();
       isClosed = true;
       content.forget();
       content.close();

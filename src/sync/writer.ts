@@ -14,8 +14,11 @@ import {
   KIND_APP_DATA,
   KIND_DELETION,
   MAX_AHEAD_SECONDS,
+  MAX_LAPS,
   MAX_RENEWALS,
   PUBLISH_TIMEOUT_MS,
+  SIGNER_TURN_MS,
+  SIZES,
 } from '../protocol/limits.ts';
 import { nextStamp } from '../protocol/order.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
@@ -33,7 +36,7 @@ import {
   type Stage,
 } from './record.ts';
 import type { Change, Replica } from './replica.ts';
-import type { Hand } from './signing.ts';
+import type { Asking, Hand } from './signing.ts';
 
 /**
  * Makes entries of the store that are saved together with a write, and removed together with it where it is withdrawn: both
@@ -68,18 +71,25 @@ export interface Writer {
   close(): void;
 }
 
-/** A write that is not saved yet. Newer ones take its place, and settle those who wait for it. */
-interface Draft {
+/** A call whose write is not saved yet. */
+interface Settler {
   readonly write: Write;
   readonly seen: VersionVector;
   /** All pieces are made anew: a relay has destroyed or refused one. */
   readonly isRenewal: boolean;
-  /** Of the calls that it settles: their notes go with it. */
-  readonly settlers: {
-    readonly write: Write;
-    resolve(saved: VerifiedEvent): void;
-    reject(error: unknown): void;
-  }[];
+  resolve(saved: VerifiedEvent): void;
+  reject(error: Error): void;
+}
+
+/** What is saved next: the write of the last of these calls, which settles all of them, and their notes go with it. */
+interface Draft {
+  readonly settlers: Settler[];
+  /** Ends what the signer is asked for it: nobody waits for it any more, or a newer write has waited for too long. */
+  readonly abandon: AbortController;
+  /** From here on it may be on the medium. */
+  isSaving: boolean;
+  /** Ends a newer write's patience with it. */
+  cancelPatience: (() => void) | undefined;
 }
 
 interface Waiter {
@@ -115,7 +125,9 @@ export function createWriter(ports: {
 }): Writer {
   const { clock, replica, hand, device } = ports;
   const drafts = new Map<string, Draft>();
-  const running = new Set<string>();
+  const running = new Map<string, Draft>();
+  /** By d-tag, how often in a row a write was abandoned for a newer one: a signer that is slow must come to its end. */
+  const abandoned = new Map<string, number>();
   const waiters = new Set<Waiter>();
   /** Why relays refused an own head, by d-tag. */
   const refusals = new Map<string, { readonly id: string; readonly reasons: Map<string, string> }>();
@@ -132,38 +144,109 @@ export function createWriter(ports: {
   function draft(dTag: string, write: Write, isRenewal = false): Promise<VerifiedEvent> {
     // What the app can have seen when it made this value; whatever comes in while it is signed is not part of it.
     const record = replica.get(dTag);
-    const seen = seenBy(readableOf(record), record?.deemed);
+    const basis = record !== undefined && isOwnHead(record) ? record.event : readableOf(record);
+    const seen = seenBy(basis, record?.deemed);
     return new Promise((resolve, reject) => {
-      const settlers = [...(drafts.get(dTag)?.settlers ?? []), { write, resolve, reject }];
-      drafts.set(dTag, { write, seen, isRenewal, settlers });
+      const abort = (): void => leave(dTag, settler);
+      const settled = (): void => write.signal?.removeEventListener('abort', abort);
+      const settler: Settler = {
+        ...{ write, seen, isRenewal },
+        resolve: (event) => {
+          settled();
+          resolve(event);
+        },
+        reject: (error) => {
+          settled();
+          reject(error);
+        },
+      };
+      write.signal?.addEventListener('abort', abort);
+      enqueue(dTag, [settler]);
+      beImpatient(dTag);
       if (!running.has(dTag)) void run(dTag);
     });
   }
 
+  /** After those that wait, or before them. */
+  function enqueue(dTag: string, settlers: readonly Settler[], areOlder = false): void {
+    const waiting = drafts.get(dTag)?.settlers ?? [];
+    drafts.set(dTag, {
+      settlers: areOlder ? [...settlers, ...waiting] : [...waiting, ...settlers],
+      abandon: new AbortController(),
+      isSaving: false,
+      cancelPatience: undefined,
+    });
+  }
+
+  /** A popup may have been closed without a word: a newer write does not wait for that one to the end. */
+  function beImpatient(dTag: string): void {
+    const current = running.get(dTag);
+    if (current === undefined || current.isSaving) return;
+    const times = abandoned.get(dTag) ?? 0;
+    current.cancelPatience ??= clock.after(SIGNER_TURN_MS * 2 ** times, () => {
+      abandoned.set(dTag, times + 1);
+      current.abandon.abort();
+    });
+  }
+
+  /** The caller waits no longer. What it wrote is not written, unless it may be saved by now: then `publish` tells. */
+  function leave(dTag: string, settler: Settler): void {
+    for (const draft of [drafts.get(dTag), running.get(dTag)]) {
+      const at = draft?.settlers.indexOf(settler) ?? -1;
+      if (draft === undefined || at < 0 || draft.isSaving) continue;
+      const isItsWrite = at === draft.settlers.length - 1;
+      draft.settlers.splice(at, 1);
+      if (drafts.get(dTag) === draft && draft.settlers.length === 0) drafts.delete(dTag);
+      // Others whose place it had taken are settled by what they wrote themselves.
+      if (isItsWrite) draft.abandon.abort();
+      settler.reject(settler.write.signal?.reason as Error);
+    }
+  }
+
   /** One write of a category at a time: a signer may ask a person, and is not asked for what is outdated already. */
   async function run(dTag: string): Promise<void> {
-    running.add(dTag);
     for (let next = drafts.get(dTag); next !== undefined; next = drafts.get(dTag)) {
       drafts.delete(dTag);
+      running.set(dTag, next);
       try {
         const event = await save(dTag, next);
+        abandoned.delete(dTag);
         for (const settler of next.settlers) settler.resolve(event);
       } catch (error) {
-        for (const settler of next.settlers) settler.reject(error);
+        if (next.abandon.signal.aborted && !closed && hand.isSet()) {
+          if (next.settlers.length > 0) enqueue(dTag, next.settlers, true);
+        } else for (const settler of next.settlers) settler.reject(error as Error);
       }
+      next.cancelPatience?.();
     }
     running.delete(dTag);
   }
 
-  async function save(dTag: string, { write, seen, isRenewal, settlers }: Draft): Promise<VerifiedEvent> {
+  async function save(dTag: string, draft: Draft): Promise<VerifiedEvent> {
     await explore(dTag);
+    for (let left = SIZES.length; ; left--) {
+      const sizes = hand.sizes();
+      try {
+        return await make(dTag, draft);
+      } catch (error) {
+        // The signer finds it too large: what it takes is laid out anew, in smaller parts.
+        if (hand.sizes() === sizes || left === 0) throw error;
+      }
+    }
+  }
+
+  async function make(dTag: string, draft: Draft): Promise<VerifiedEvent> {
+    const asking = { signal: draft.abandon.signal };
+    asking.signal.throwIfAborted();
+    const { settlers } = draft;
+    const { write, seen, isRenewal } = settlers.at(-1)!;
     const layout = await ports.content.layOut(dTag, write.text);
-    const content = await hand.encrypt(layout.text);
+    const content = await hand.encrypt(layout.text, asking);
     const ciphertexts = new Map<string, string>();
-    // Bounded by the number of newer writes that can come in; each lap has a higher stamp.
-    for (;;) {
+    // Each lap has a higher stamp: something newer came in while it was signed.
+    for (let lap = 0; lap < MAX_LAPS; lap++) {
       const stamp = stampOf(dTag);
-      const event = await hand.sign({
+      const template = {
         kind: KIND_APP_DATA,
         created_at: stamp,
         tags: [
@@ -175,27 +258,38 @@ export function createWriter(ports: {
           vectorTag(seen, device, stamp),
         ],
         content,
-      });
-      // Others wait for this write as well once it has replaced theirs: then it is not one caller's to abandon.
-      if (settlers.length === 1) write.signal?.throwIfAborted();
-      if (closed) throw new NostrSyncError('CLOSED', 'Cannot publish: the engine was closed');
+      };
+      const event = await hand.sign(template, asking);
       const before = replica.get(dTag)?.event;
-      const pieces = await makePieces(dTag, layout, stamp, isRenewal, ciphertexts);
+      const pieces = await makePieces(dTag, layout, event.created_at, isRenewal, ciphertexts, asking);
+      if (closed) throw new NostrSyncError('CLOSED', 'Cannot publish: the engine was closed');
+      asking.signal.throwIfAborted();
+      draft.isSaving = true;
+      draft.cancelPatience?.();
       const along = (record: HeadRecord): ReturnType<Note> =>
         settlers.flatMap((settler) => settler.write.note?.(receiptOf({ dTag, event }, record)) ?? []);
       const effects = await replica.apply(dTag, {
         type: 'write',
         event,
         device,
+        isRead: hand.isLocal(),
         isRenewal,
         along,
         ...pieces,
       });
-      if (effects.some((effect) => effect.type === 'stale')) continue;
+      if (effects.some((effect) => effect.type === 'stale')) {
+        draft.isSaving = false;
+        for (const settler of [...settlers]) if (settler.write.signal?.aborted === true) leave(dTag, settler);
+        continue;
+      }
       ports.onSaved(dTag, event.id);
       if (write.isRemoval) void requestDeletion(dTag, event, before);
       return event;
     }
+    throw new NostrSyncError(
+      'SIGNING_FAILED',
+      'Cannot publish: newer values come in faster than it is signed',
+    );
   }
 
   /** Signs those pieces of a value that the one before it does not share, under the stamp of the value. */
@@ -205,6 +299,7 @@ export function createWriter(ports: {
     stamp: number,
     isRenewal: boolean,
     ciphertexts: Map<string, string>,
+    asking: Asking,
   ): Promise<{ made?: ReadonlyMap<string, VerifiedEvent>; names?: readonly string[] }> {
     if (layout.format !== CHUNKED) return {};
     const record = isRenewal ? undefined : replica.get(dTag);
@@ -220,7 +315,7 @@ export function createWriter(ports: {
       ciphertexts.set(name, content);
       layout.pieces.delete(name);
       const tags = [['d', pieceDTag(dTag, name)]];
-      made.set(name, await hand.sign({ kind: KIND_APP_DATA, created_at: stamp, tags, content }));
+      made.set(name, await hand.sign({ kind: KIND_APP_DATA, created_at: stamp, tags, content }, asking));
     }
     return { made, names };
   }

@@ -10,7 +10,8 @@ export function rustSigner(ipc: Ipc, generation: number, pubkey: string): Signer
 
   return {
     getPublicKey: async () => pubkey,
-    signEvent: async (template) => call('sign_event', { template }),
+    signEvent: async ({ kind, created_at, tags, content }) =>
+      call('sign_event', { template: { kind, created_at, tags, content } }),
     nip44: {
       encrypt: async (peer, plaintext) => call('nip44_encrypt', { peer, plaintext }),
       decrypt: async (peer, ciphertext) => call('nip44_decrypt', { peer, ciphertext }),

@@ -192,6 +192,8 @@ export function createApp(ports: AppPorts): App {
         return hadFaults.store;
       case 'SIGNING_FAILED':
       case 'ENCRYPTION_FAILED':
+      case 'DECRYPTION_FAILED':
+      case 'SIGNER_CHANGED':
       case 'UNDECODABLE':
         // All values are good: only a signer that lies makes one unreadable.
         return hadFaults.signer;

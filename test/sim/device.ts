@@ -50,7 +50,6 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   let tabSet = createTabSet(chance);
   let tabs: Tab[] = [];
   let isDestroyed = false;
-  let isOffline = false;
   let signerFault: SignerFault | 'none' = 'none';
   const hadFaults = { signer: false, store: false };
   let armed: Extract<DeviceOp, { readonly type: 'crash' }> | undefined;
@@ -153,24 +152,15 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         connectedAt.set(process, schedule.now());
         return open(url, handlers);
       },
-      verifier: {
-        ...world.cipher.verifier,
-        verifySignature: (event) => {
-          oracle.onVerify(event);
-          return world.cipher.verifier.verifySignature(event);
-        },
-      },
+      verifier: world.cipher.verifier,
       compression: zlibCompression,
       maxPayloadSize: LARGEST_PAYLOAD_BYTES,
       tabs: tabSet.open(process),
-      connectivity: {
-        isOnline: () => !isOffline,
-        onChange: (callback) => {
-          wake = process.guard(callback);
-          return () => {
-            wake = () => undefined;
-          };
-        },
+      onWake: (callback) => {
+        wake = process.guard(callback);
+        return () => {
+          wake = () => undefined;
+        };
       },
     });
     tabs.push(app.open(process, sync, () => wake()));
@@ -186,11 +176,6 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         world.network.setLine(name, world.urls[op.relay]!, op.state);
         count(`fault: line ${op.state}`);
         schedule.after(op.forMs, () => world.network.setLine(name, world.urls[op.relay]!, 'up'));
-        return;
-      case 'offline':
-        count('fault: offline');
-        setOffline(true);
-        schedule.after(op.forMs, () => setOffline(false));
         return;
       case 'backup':
         backup = disk.copy();
@@ -246,13 +231,6 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       default:
         return app.perform(tab, op);
     }
-  }
-
-  /** What was on its way is lost without a word; the platform says so. */
-  function setOffline(how: boolean): void {
-    isOffline = how;
-    for (const url of world.urls) world.network.setLine(name, url, how ? 'hole' : 'up');
-    for (const { wake } of tabs) wake();
   }
 
   function suspend(forMs: number): void {
@@ -343,7 +321,6 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       signerFault = 'none';
       disk.failing = { updates: 0, reads: 0 };
       machine.skewMs = 0;
-      isOffline = false;
       if (machine.isAsleep()) machine.wakeUp();
       if (closing.size > 0) crash('keep');
       start();

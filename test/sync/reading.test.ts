@@ -2,7 +2,7 @@
 
 import { describe, expect, test, vi } from 'vitest';
 import { memoryStore, secretKeySigner, type FetchResult, type NostrEvent } from '../../src/node.ts';
-import { device, KEY, received, relay, world, written } from './devices.ts';
+import { device, KEY, received, relay, world, written, type Device } from './devices.ts';
 
 const now = (): number => Math.floor(Date.now() / 1000);
 
@@ -174,12 +174,17 @@ describe('the last good value', () => {
     }
   });
 
-  test('is one that a signer could not read at first', async () => {
+  /** A device whose signer reads nothing while it is `failing`. */
+  async function forgetful(): Promise<{
+    laptop: Device;
+    state: { isFailing: boolean };
+    show(event: NostrEvent): Promise<unknown>;
+  }> {
     const { url, relay: on } = await relay();
     const inner = secretKeySigner(KEY);
-    let isFailing = false;
+    const state = { isFailing: false };
     const decrypt: typeof inner.nip44.decrypt = async (...args) => {
-      if (isFailing) throw new Error('not now');
+      if (state.isFailing) throw new Error('not now');
       return inner.nip44.decrypt(...args);
     };
     const laptop = device([url], { signer: { ...inner, nip44: { ...inner.nip44, decrypt } } });
@@ -187,10 +192,24 @@ describe('the last good value', () => {
       on.inject(event);
       return (await laptop.fetch('settings'))!.payload;
     };
+    return { laptop, state, show };
+  }
+
+  test('was read once, is built upon whatever the signer says of it later', async () => {
+    const { laptop, state, show } = await forgetful();
+    await laptop.publish('settings', 'mine');
+    state.isFailing = true;
+    await expect(laptop.fetch('settings')).rejects.toMatchObject({ code: 'UNDECODABLE' });
+    state.isFailing = false;
+    expect(await show(bad(now() + 50))).toBe('mine');
+  });
+
+  test('is one that a signer could not read at first', async () => {
+    const { laptop, state, show } = await forgetful();
     expect(await show(written({ payload: 'older', created_at: now() - 100 }))).toBe('older');
-    isFailing = true;
+    state.isFailing = true;
     expect(await show(written({ payload: 'newer', created_at: now() - 50 }))).toBe('older');
-    isFailing = false;
+    state.isFailing = false;
     expect(await laptop.fetch('settings')).toMatchObject({ payload: 'newer' });
     expect(await show(bad(now() - 40))).toBe('newer');
   });

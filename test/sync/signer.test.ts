@@ -24,6 +24,7 @@ function watched(key = KEY): { signer: Signer; calls: string[]; hang: Hang } {
     };
   };
   const signer: Signer = {
+    isLocal: true,
     getPublicKey: inner.getPublicKey,
     signEvent: log('sign', inner.signEvent),
     nip44: { encrypt: log('encrypt', inner.nip44.encrypt), decrypt: log('decrypt', inner.nip44.decrypt) },
@@ -156,7 +157,7 @@ describe('a change of signer', () => {
 
 describe('a signer that', () => {
   const lies: [string, string, (honest: Signer) => Partial<Signer>][] = [
-    ['signs as another', 'SIGNING_FAILED', () => ({ signEvent: secretKeySigner(OTHER_KEY).signEvent })],
+    ['signs as another', 'SIGNER_CHANGED', () => ({ signEvent: secretKeySigner(OTHER_KEY).signEvent })],
     [
       'signs something else',
       'SIGNING_FAILED',

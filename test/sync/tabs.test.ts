@@ -63,7 +63,6 @@ function setUp(relays: Readonly<Record<string, Relay>>): {
       error: [],
       delivery: [],
       conflict: [],
-      status: [],
     };
     for (const type of Object.keys(events) as (keyof SyncEvents)[]) {
       sync.on(type, (event) => (events[type] as unknown[]).push(event));
