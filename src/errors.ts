@@ -82,7 +82,21 @@ export class NostrSyncError<C extends ErrorCode = ErrorCode> extends Error {
 export function isNostrSyncError(error: unknown): error is NostrSyncError;
 export function isNostrSyncError<C extends ErrorCode>(error: unknown, code: C): error is NostrSyncError<C>;
 export function isNostrSyncError(error: unknown, code?: ErrorCode): boolean {
-  return error instanceof NostrSyncError && (code === undefined || error.code === code);
+  // By its name: a test runner, a frame or a second copy of this package has a class of its own.
+  const { name, code: found } = Object(error) as { readonly name?: unknown; readonly code?: unknown };
+  return name === 'NostrSyncError' && (code === undefined ? typeof found === 'string' : found === code);
+}
+
+// What comes from elsewhere may be of another realm, whose classes are not ours: `instanceof` says nothing there.
+
+export function isBytes(value: unknown): value is Uint8Array {
+  return Object.prototype.toString.call(value) === '[object Uint8Array]';
+}
+
+/** What a thrown value says; `otherwise` where it says nothing. */
+export function messageOf(error: unknown, otherwise: string = describe(error)): string {
+  const { message } = Object(error) as { readonly message?: unknown };
+  return typeof message === 'string' ? message : otherwise;
 }
 
 /** A short description of an unexpected argument for error messages: its type and, when harmless, its value. */

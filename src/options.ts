@@ -135,6 +135,12 @@ const OPTIONS: readonly string[] = [
 
 const STAGES = new Set<unknown>(['saved', 'delivered', 'replicated'] satisfies Stage[]);
 
+/** By what it can do: it may be of another realm, or a polyfill. */
+function isAbortSignal(value: unknown): value is AbortSignal {
+  const { aborted, addEventListener } = Object(value) as Partial<AbortSignal>;
+  return typeof aborted === 'boolean' && typeof addEventListener === 'function';
+}
+
 /** Also of what the store says: a device with an id that no event can carry could never write again. */
 export function isDeviceId(value: unknown): value is string {
   return (
@@ -226,7 +232,7 @@ export function checkCategories(namespace: string, categories: unknown): string[
 }
 
 function checkSignal(signal: unknown): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal))
+  if (signal !== undefined && !isAbortSignal(signal))
     throw new TypeError(misuse('signal', 'an AbortSignal', signal));
 }
 

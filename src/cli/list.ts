@@ -97,7 +97,7 @@ function newest(
       deviceId: deviceIdOf(event),
       relays: onRelays.filter(([, events]) => events.some(({ id }) => id === event.id)).map(([url]) => url),
     }))
-    .toSorted((a, b) => (a.category < b.category ? -1 : 1));
+    .sort((a, b) => (a.category < b.category ? -1 : 1));
 }
 
 /** What the store knows, delivered or not. */

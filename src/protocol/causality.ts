@@ -47,7 +47,7 @@ export function entriesOf(vector: VersionVector): string[] {
 
 /** The newest entries, newest first, as many as there is room for. */
 export function newestOf(vector: VersionVector, room: number = MAX_VECTOR_ENTRIES): VersionVector {
-  return new Map([...vector].toSorted(([a, s], [b, t]) => t - s || (a < b ? -1 : 1)).slice(0, room));
+  return new Map([...vector].sort(([a, s], [b, t]) => t - s || (a < b ? -1 : 1)).slice(0, room));
 }
 
 /** What a value based on `event` has seen. `deemed`: what the event has, if its writer keeps no vectors. */

@@ -285,7 +285,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
 
   /** Some relays have no other answer to an event that is too large. */
   function hungUp(): void {
-    const largest = [...answers.values()].toSorted((a, b) => b.bytes - a.bytes)[0];
+    const largest = [...answers.values()].sort((a, b) => b.bytes - a.bytes)[0];
     if (largest !== undefined && limits.hungUp(largest.bytes))
       largest.settle({ type: 'too-large', reason: `hung up ${MAX_HANG_UPS} times on events of this size` });
   }

@@ -4,6 +4,14 @@ import { describe, NostrSyncError } from '../errors.ts';
 
 const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
+function parse(input: string): URL | undefined {
+  try {
+    return new URL(input);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * The canonical form of a relay URL; the same for every spelling of it, and of itself. Throws `INVALID_RELAY_URL` unless
  * it is `wss:` (or `ws:` to loopback, or to anywhere with `allowInsecure`) without credentials and fragment.
@@ -13,8 +21,7 @@ export function canonicalRelayUrl(input: unknown, allowInsecure = false): string
     throw new NostrSyncError('INVALID_RELAY_URL', `Invalid relay URL: expected ${expected}, got ${got}`);
   };
   if (typeof input !== 'string') return fail('a string such as "wss://relay.example.com"');
-  if (!URL.canParse(input)) return fail('a URL such as "wss://relay.example.com"');
-  const url = new URL(input);
+  const url = parse(input) ?? fail('a URL such as "wss://relay.example.com"');
   if (url.username !== '' || url.password !== '') return fail('no credentials in it', 'one with credentials');
   if (url.hash !== '' || input.includes('#')) return fail('no fragment');
   if (url.protocol === 'ws:' && !allowInsecure && !LOOPBACK.test(url.hostname)) {

@@ -4,7 +4,7 @@ import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { SECRET_KEY_SEED_BYTES, secretKeyFromSeed } from '../crypto/schnorr.ts';
-import { describe } from '../errors.ts';
+import { describe, isBytes } from '../errors.ts';
 import { checkNamespace } from '../protocol/address.ts';
 
 /** Raised with any change of the derivation: another salt gives unrelated keys. */
@@ -29,7 +29,7 @@ export interface SyncKeyPath {
  */
 export function deriveSyncKey(secret: Uint8Array, { namespace, account }: SyncKeyPath): Uint8Array {
   // The messages never describe `secret` beyond its type and length.
-  if (!(secret instanceof Uint8Array)) {
+  if (!isBytes(secret)) {
     throw new TypeError(`Cannot derive a key: secret must be a Uint8Array, got type ${typeof secret}`);
   }
   if (secret.length < MIN_SECRET_BYTES) {
@@ -44,8 +44,11 @@ export function deriveSyncKey(secret: Uint8Array, { namespace, account }: SyncKe
     throw new RangeError(`Cannot derive a key: account must be ${expected}, got ${describe(account)}`);
   }
   const info = utf8ToBytes(`${namespace}/${account}`);
-  const seed = hkdf(sha256, secret, utf8ToBytes(SALT), info, SECRET_KEY_SEED_BYTES);
+  // noble knows the Uint8Array of its own realm.
+  const own = Uint8Array.from(secret);
+  const seed = hkdf(sha256, own, utf8ToBytes(SALT), info, SECRET_KEY_SEED_BYTES);
   const key = secretKeyFromSeed(seed);
+  own.fill(0);
   seed.fill(0);
   return key;
 }

@@ -1,12 +1,13 @@
 /** Keys as text that people can copy: `nsec` (NIP-19). */
 
 import { decodeNsec, encodeNsec } from '../crypto/bech32.ts';
+import { isBytes } from '../errors.ts';
 
 // The messages tell types and lengths at most: either could hold the key.
 
 /** A 32-byte secret key as an `nsec` (NIP-19). Throws `TypeError` or `RangeError`. */
 export function nsecEncode(key: Uint8Array): string {
-  if (!(key instanceof Uint8Array))
+  if (!isBytes(key))
     throw new TypeError(`Cannot encode a key: key must be a Uint8Array, got type ${typeof key}`);
   if (key.length !== 32) throw new RangeError(`Cannot encode a key: key must be 32 bytes, got ${key.length}`);
   return encodeNsec(key);

@@ -5,7 +5,7 @@ import { decodeNsec } from '../crypto/bech32.ts';
 import { conversationKey, decrypt, encrypt } from '../crypto/nip44.ts';
 import type { Primitives } from '../crypto/primitives.ts';
 import { publicKeyOf, sign } from '../crypto/schnorr.ts';
-import { NostrSyncError } from '../errors.ts';
+import { isBytes, NostrSyncError } from '../errors.ts';
 import { serializeEvent } from '../protocol/event.ts';
 import type { Signer } from './signer.ts';
 
@@ -34,7 +34,7 @@ function nsecToBytes(nsec: string): Uint8Array {
 /** A copy of the key, in whatever form it came. */
 function parseKey(key: unknown): Uint8Array {
   if (typeof key === 'string') return HEX_KEY.test(key) ? hexToBytes(key) : nsecToBytes(key);
-  if (!(key instanceof Uint8Array)) {
+  if (!isBytes(key)) {
     throw new TypeError(
       `Cannot create a signer: ${EXPECTED}, got ${key === null ? 'null' : `type ${typeof key}`}`,
     );

@@ -2,7 +2,7 @@
 
 import { link, mkdir, open, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { describe, isNostrSyncError, NostrSyncError } from '../errors.ts';
+import { isNostrSyncError, messageOf, NostrSyncError } from '../errors.ts';
 
 export async function createFolder(folder: string): Promise<void> {
   const topmost = await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -75,15 +75,13 @@ export async function linkIfAbsent(existing: string, path: string): Promise<bool
 }
 
 export function errorCode(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
+  return (Object(error) as { readonly code?: unknown }).code;
 }
 
 export function storeFailed(action: string, folder: string, cause: unknown): NostrSyncError {
   if (isNostrSyncError(cause)) return cause;
-  const reason = cause instanceof Error ? cause.message : describe(cause);
-  return new NostrSyncError('STORE_FAILED', `Cannot ${action} the store in ${quote(folder)}: ${reason}`, {
-    cause,
-  });
+  const message = `Cannot ${action} the store in ${quote(folder)}: ${messageOf(cause)}`;
+  return new NostrSyncError('STORE_FAILED', message, { cause });
 }
 
 export function quote(path: string): string {

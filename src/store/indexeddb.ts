@@ -1,7 +1,7 @@
 /** Store for browsers and webviews: one IndexedDB database, safe to share between tabs. */
 
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from 'idb';
-import { isNostrSyncError, NostrSyncError } from '../errors.ts';
+import { isNostrSyncError, messageOf, NostrSyncError } from '../errors.ts';
 import type { Store } from './store.ts';
 
 interface Schema extends DBSchema {
@@ -39,7 +39,7 @@ export function indexedDbStore(name: string): Store {
       return stale.transaction(['entries'], mode, { durability: 'strict' });
     } catch (error) {
       // The connection was closed for another tab's upgrade or deletion while this call waited for it.
-      if (!(error instanceof DOMException && error.name === 'InvalidStateError')) throw error;
+      if ((error as Partial<DOMException> | undefined)?.name !== 'InvalidStateError') throw error;
       return (await connect()).transaction(['entries'], mode, { durability: 'strict' });
     }
   }
@@ -173,8 +173,10 @@ function isText(value: unknown): value is string {
 
 function storeFailed(name: string, cause: unknown): NostrSyncError {
   if (isNostrSyncError(cause)) return cause;
-  const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : 'the transaction was aborted';
-  return new NostrSyncError('STORE_FAILED', `Cannot use the store ${quote(name)}: ${reason}`, { cause });
+  const { name: kind } = Object(cause) as { readonly name?: unknown };
+  const reason = messageOf(cause, 'the transaction was aborted');
+  const message = `Cannot use the store ${quote(name)}: ${typeof kind === 'string' ? `${kind}: ` : ''}${reason}`;
+  return new NostrSyncError('STORE_FAILED', message, { cause });
 }
 
 function quote(name: string): string {

@@ -5,7 +5,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { Primitives } from '../crypto/primitives.ts';
-import { NostrSyncError } from '../errors.ts';
+import { isNostrSyncError, NostrSyncError } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
 import {
   CHUNKED,
@@ -155,7 +155,7 @@ export function createContent(ports: {
       return text;
     } catch (error) {
       assembly.underWay = undefined;
-      if (error instanceof NostrSyncError && error.code === 'INCOMPLETE' && isCurrent()) {
+      if (isNostrSyncError(error, 'INCOMPLETE') && isCurrent()) {
         const delayMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** assembly.failures++);
         assembly.cancelRetry = clock.after(delayMs, () => again(assembly, dTag));
       }
@@ -211,7 +211,7 @@ export function createContent(ports: {
     const relays = network
       .relays()
       .filter(({ connected }) => connected)
-      .toSorted((a, b) => rank(a.url, a.latencyMs) - rank(b.url, b.latencyMs));
+      .sort((a, b) => rank(a.url, a.latencyMs) - rank(b.url, b.latencyMs));
     const asked: Promise<void>[] = [];
     for (const { url } of relays) {
       const names = missing();

@@ -89,10 +89,22 @@ export interface Emitter {
   has(type: keyof SyncEvents): boolean;
 }
 
-/** Calls app code. What it throws is the app's own: it surfaces as an uncaught error and stops nothing here. */
+/** A copy of JSON-like data; what is of a class, such as an error, as it is. */
+function copyOf<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(copyOf) as T;
+  if (Object.prototype.toString.call(value) !== '[object Object]') return value;
+  return Object.fromEntries(
+    Object.entries(value as object).map(([key, member]) => [key, copyOf(member)]),
+  ) as T;
+}
+
+/**
+ * Calls app code, with a copy: what one listener does to its result is nothing to the next. What it throws is the app's own: it
+ * surfaces as an uncaught error and stops nothing here.
+ */
 export function callListener<T>(listener: (event: T) => void, event: T): void {
   try {
-    listener(event);
+    listener(copyOf(event));
   } catch (error) {
     queueMicrotask(() => {
       throw error;

@@ -233,7 +233,7 @@ export async function openSession(ports: {
     },
     rewatch: () => {
       const wanted = new Set([...ports.subscriptions].flatMap((subscription) => [...subscription.dTags]));
-      const dTags = [...wanted].toSorted();
+      const dTags = [...wanted].sort();
       const text = JSON.stringify(dTags);
       // A second subscription to what is watched already costs the relays nothing.
       if (text === watched) return;

@@ -7,7 +7,7 @@
  */
 
 import type { Clock } from '../clock.ts';
-import { isNostrSyncError, NostrSyncError } from '../errors.ts';
+import { isNostrSyncError, messageOf, NostrSyncError } from '../errors.ts';
 import { saysTooLarge } from '../protocol/answer.ts';
 import {
   isHex32,
@@ -188,7 +188,7 @@ export function createHand(ports: {
     const before = sizeIndex();
     return call.catch((error: unknown) => {
       const { cause } = error as { readonly cause?: unknown };
-      const reason = cause instanceof Error ? cause.message : JSON.stringify(cause);
+      const reason = messageOf(cause, JSON.stringify(cause));
       if (chars > LARGE_EVENT_BYTES && saysTooLarge(reason ?? ''))
         learned = Math.min(before + 1, SIZES.length - 1);
       throw error;

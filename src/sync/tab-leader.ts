@@ -65,7 +65,7 @@ export function createTabLeader(ports: TabLeaderPorts): TabLeader {
   function watchAll(): void {
     const wanted = new Set(watched);
     for (const follower of followers.values()) for (const dTag of follower.watched) wanted.add(dTag);
-    const all = [...wanted].toSorted();
+    const all = [...wanted].sort();
     const text = JSON.stringify(all);
     if (text === watchedByAll) return;
     watchedByAll = text;

@@ -13,7 +13,7 @@
  */
 
 import type { Clock } from '../clock.ts';
-import { misuse, isNostrSyncError, NostrSyncError } from '../errors.ts';
+import { misuse, isNostrSyncError } from '../errors.ts';
 import type { NostrSync } from '../nostr-sync.ts';
 import { NOTE, type AdapterPublishOptions, type NostrSyncOptions } from '../options.ts';
 import { STORE_RETRY_MS } from '../protocol/limits.ts';
@@ -157,7 +157,7 @@ function createHosting(
 
   for (const type of EVENT_TYPES) {
     engine.on(type, (event: SyncEvents[typeof type]) =>
-      emit(type, () => (event instanceof NostrSyncError ? toWire(event) : event)),
+      emit(type, () => (isNostrSyncError(event) ? toWire(event) : event)),
     );
   }
 

@@ -1,6 +1,6 @@
 /** The Ipc port: how a window reaches the Rust half of the plugin, and what errors look like on the way. */
 
-import { NostrSyncError, type ErrorCode } from '../errors.ts';
+import { isNostrSyncError, messageOf, NostrSyncError, type ErrorCode } from '../errors.ts';
 
 export interface Ipc {
   /** The label of this webview. */
@@ -22,17 +22,17 @@ export interface WireError {
 }
 
 export function toWire(error: unknown): WireError {
-  if (error instanceof NostrSyncError) {
-    const { code, message, details }: WireError = error as NostrSyncError;
+  if (isNostrSyncError(error)) {
+    const { code, message, details }: WireError = error;
     return details === undefined ? { code, message } : { code, message, details };
   }
-  const message = error instanceof Error ? error.message : 'The engine failed';
-  const isMisuse = error instanceof TypeError || error instanceof RangeError;
+  const message = messageOf(error, 'The engine failed');
+  const isMisuse = ['TypeError', 'RangeError'].includes((Object(error) as Error).name);
   return { code: isMisuse ? 'INVALID_ARGUMENT' : 'UNKNOWN', message };
 }
 
 export function fromWire(error: unknown): Error {
-  if (error instanceof Error) return error;
+  if (Object.prototype.toString.call(error) === '[object Error]') return error as Error;
   if (typeof error === 'string') {
     // Tauri's own refusals are strings: of its access control, and of arguments that do not fit.
     if (error.includes('not allowed'))

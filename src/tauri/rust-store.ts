@@ -1,6 +1,6 @@
 /** Store in the app's data folder, kept by the Rust half: durable, and locked against a second process. */
 
-import { isNostrSyncError, NostrSyncError } from '../errors.ts';
+import { isNostrSyncError, messageOf, NostrSyncError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import type { Ipc } from './ipc.ts';
 
@@ -23,7 +23,7 @@ export function rustStore(ipc: Ipc, generation: number): Store {
       return await ipc.invoke(command, { generation, ...args });
     } catch (cause) {
       if (isNostrSyncError(cause, 'STORE_FAILED')) throw cause;
-      const reason = cause instanceof Error ? cause.message : 'no reason given';
+      const reason = messageOf(cause, 'no reason given');
       throw new NostrSyncError('STORE_FAILED', `Cannot use the store: ${reason}`, { cause });
     }
   }

@@ -291,5 +291,7 @@ function assertEqual(actual: unknown, expected: unknown): void {
 }
 
 function show(value: unknown): string {
-  return value instanceof Error ? String(value) : (JSON.stringify(value) ?? 'undefined');
+  return Object.prototype.toString.call(value) === '[object Error]'
+    ? String(value)
+    : (JSON.stringify(value) ?? 'undefined');
 }
