@@ -40,6 +40,14 @@ export interface ErrorDetails {
   };
   /** A stamp is further ahead of this device's clock than allowed. `aheadSeconds` in s. */
   readonly CLOCK_SKEW: { readonly aheadSeconds: number };
+  /** Another device writes under this device's id, as a copied profile or a restored backup does: this one has a new id since. */
+  readonly DEVICE_ID_TAKEN: {
+    readonly category: string;
+    /** The event that this device's store has not written. */
+    readonly eventId: string;
+    readonly formerDeviceId: string;
+    readonly deviceId: string;
+  };
   /** The engine, store or connection was closed. */
   readonly CLOSED: undefined;
   /** Tauri: no window hosts the engine, and none came in time. */

@@ -14,8 +14,8 @@ import {
   type PublishOptions,
   type ReadOptions,
 } from './options.ts';
-import { toDTag } from './protocol/address.ts';
-import { isHex32 } from './protocol/event.ts';
+import { categoryOf, toDTag } from './protocol/address.ts';
+import { isHex32, type NostrEvent } from './protocol/event.ts';
 import { MAX_READS, RETRY_BASE_MS, RETRY_CAP_MS } from './protocol/limits.ts';
 import type { Json } from './protocol/payload.ts';
 import type { RandomBytes } from './relay/backoff.ts';
@@ -160,7 +160,9 @@ export function createEngine<Categories extends object>(
   const subscriptions = new Set<Subscription>();
   const flushes = new Set<{ resolve: () => void; reject: (error: Error) => void }>();
 
-  let deviceId = options.deviceId;
+  let deviceId: string | undefined;
+  /** Whether the app gives the id or the engine makes one: another may have to take its place. */
+  const deviceIdKey = options.deviceId === undefined ? 'device-id' : `device-id/${options.deviceId}`;
   let session: Session | undefined;
   /** The signer that was set last, also while its session is being opened. */
   let signer: Signer | undefined;
@@ -204,20 +206,39 @@ export function createEngine<Categories extends object>(
   /** The device id, and the last identity: its outbox goes on before anyone signs in. */
   async function open(): Promise<void> {
     if (deviceId === undefined) {
-      const stored = await store.get('device-id');
+      const stored = await store.get(deviceIdKey);
       if (isDeviceId(stored)) deviceId = stored;
-    }
-    if (deviceId === undefined) {
-      deviceId = uuid(randomBytes);
-      await store.update(['device-id'], (current) => {
-        const other = current.get('device-id');
-        if (isDeviceId(other)) deviceId = other;
-        return new Map([['device-id', deviceId!]]);
-      });
+      else deviceId = options.deviceId ?? (await keepDeviceId(uuid(randomBytes)));
     }
     await limits.load();
     const pubkey = await store.get(`identity/${namespace}`);
     if (isHex32(pubkey)) await openIdentity(pubkey);
+  }
+
+  /** Resolves with the id that is in the store then: another tab may have kept one meanwhile. */
+  async function keepDeviceId(next: string): Promise<string> {
+    const former = deviceId;
+    let kept = next;
+    await store.update([deviceIdKey], (current) => {
+      const other = current.get(deviceIdKey);
+      kept = isDeviceId(other) && other !== former ? other : next;
+      return new Map([[deviceIdKey, kept]]);
+    });
+    return kept;
+  }
+
+  /** Another device has this one's id: only under a new one can be told whose writes somebody has seen. */
+  async function leaveDeviceId(dTag: string, event: NostrEvent): Promise<void> {
+    const former = deviceId!;
+    const made = uuid(randomBytes);
+    const suffixed = `${options.deviceId}-${made}`;
+    const next = options.deviceId !== undefined && isDeviceId(suffixed) ? suffixed : made;
+    deviceId = await keepDeviceId(next);
+    if (deviceId !== next) return;
+    const category = categoryOf(dTag);
+    const message = `Another device writes under the id of this one, which has a new one now: seen in ${JSON.stringify(category)}`;
+    const details = { category, eventId: event.id, formerDeviceId: former, deviceId };
+    emitter.emit('error', new NostrSyncError('DEVICE_ID_TAKEN', message, { details }));
   }
 
   async function openIdentity(pubkey: string): Promise<Session> {
@@ -232,7 +253,9 @@ export function createEngine<Categories extends object>(
       ...platform,
       pubkey,
       namespace,
-      deviceId: deviceId!,
+      deviceId: () => deviceId!,
+      // With a store that fails: again with the next change of the category.
+      onTwin: (dTag, event) => void leaveDeviceId(dTag, event).catch(() => undefined),
       store,
       pool,
       emitter,

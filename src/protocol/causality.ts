@@ -50,10 +50,14 @@ export function newestOf(vector: VersionVector, room: number = MAX_VECTOR_ENTRIE
   return new Map([...vector].sort(([a, s], [b, t]) => t - s || (a < b ? -1 : 1)).slice(0, room));
 }
 
-/** What a value based on `event` has seen. `deemed`: what the event has, if its writer keeps no vectors. */
+/**
+ * What a value based on `event` has seen: the event itself, also if its signer has set a later stamp than the vector says, and
+ * what its writer had. `deemed`: what a writer without vectors is taken to have seen.
+ */
 export function seenBy(event: NostrEvent | undefined, deemed?: VersionVector): VersionVector {
   if (event === undefined) return new Map();
-  return vectorOf(event) ?? new Map([...(deemed ?? []), [deviceHash(deviceIdOf(event)), event.created_at]]);
+  const seen = vectorOf(event) ?? deemed ?? [];
+  return new Map([...seen, [deviceHash(deviceIdOf(event)), event.created_at]]);
 }
 
 /** The tag of a write by `device` at `stamp` on top of what it had seen: its own entry, then the newest of the others. */

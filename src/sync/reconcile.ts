@@ -32,6 +32,7 @@ import {
   type Delivery,
   type HeadRecord,
   type Orphan,
+  type OwnWrite,
   type Piece,
 } from './record.ts';
 
@@ -437,9 +438,20 @@ function isKnownReadable(record: HeadRecord): boolean {
   return record.isRead || isTombstone(head) || (isInPieces(head) && !isOwnHead(record));
 }
 
-/** Whether `event` was written without having seen our write. */
-export function overwrites(event: VerifiedEvent, own: NonNullable<HeadRecord['own']>): boolean {
+/**
+ * Whether `event` knows of a write under the id of our own that this store has not made: then a copy of the store, or whoever
+ * else has that id, writes as well. An entry for that id says nothing about our write any more.
+ */
+export function isOfTwin(event: VerifiedEvent, own: OwnWrite): boolean {
   if (event.id === own.id) return false;
+  const seen = seenBy(event).get(own.device) ?? -1;
+  const isTied = seen === own.stamp && event.created_at === own.stamp;
+  return isTied || seen > Math.max(own.stamp, own.floor ?? -1);
+}
+
+/** Whether `event` was written without having seen our write. */
+export function overwrites(event: VerifiedEvent, own: OwnWrite): boolean {
+  if (isOfTwin(event, own)) return true;
   const vector = vectorOf(event);
   // A writer without vectors (the reference) may well have seen what a relay had taken.
   return vector === undefined ? !own.acknowledged : !covers(vector, own.device, own.stamp);

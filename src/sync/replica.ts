@@ -11,7 +11,7 @@ import { compareEvents } from '../protocol/order.ts';
 import type { Store } from '../store/store.ts';
 import { STORE_RETRY_MS } from '../protocol/limits.ts';
 import { overwrites, reconcile, type Effect, type Input } from './reconcile.ts';
-import { isWhole, parseRecord, serializeRecord, verifyRecord, type HeadRecord } from './record.ts';
+import { floorOf, isWhole, parseRecord, serializeRecord, verifyRecord, type HeadRecord } from './record.ts';
 
 export interface Change {
   readonly dTag: string;
@@ -20,6 +20,8 @@ export interface Change {
   readonly effects: readonly Effect[];
   /** Whether this engine has just put it into the store, where other tabs do not know of it. */
   readonly isNewInStore: boolean;
+  /** Whether the record is the store's, so that whatever any tab has written is in it. */
+  readonly isStored: boolean;
 }
 
 export interface Replica {
@@ -151,7 +153,9 @@ export async function openReplica(ports: {
     const storeIsAhead =
       stored?.event !== undefined &&
       (ours?.event === undefined || compareEvents(stored.event, ours.event) > 0);
-    return storeIsAhead ? stored : ours;
+    if (storeIsAhead || ours === undefined) return stored;
+    // Another tab may have written meanwhile: this one's record knows of no own write that the store does not.
+    return floorOf(stored) > floorOf(ours) ? { ...ours, own: stored!.own } : ours;
   }
 
   /** Whether `event` is what the record means by `name`: another may have been made for a write that came too late. */
@@ -181,6 +185,7 @@ export async function openReplica(ports: {
         record: outcome.record,
         effects: [...(so?.effects ?? []), ...outcome.effects],
         isNewInStore: false,
+        isStored: false,
       });
       return outcome.effects;
     });
@@ -190,10 +195,11 @@ export async function openReplica(ports: {
   function carryOut(
     jobs: readonly Job[],
     { changes, effects }: Decision,
+    isStored: boolean,
     isNewInStore: (dTag: string) => boolean,
   ): void {
     for (const change of changes.values())
-      ports.onChange({ ...change, isNewInStore: isNewInStore(change.dTag) });
+      ports.onChange({ ...change, isStored, isNewInStore: isNewInStore(change.dTag) });
     jobs.forEach((job, i) => job.resolve(effects[i]!));
   }
 
@@ -256,7 +262,7 @@ export async function openReplica(ports: {
       if (isHead && isSender) uncarried.set(dTag, input.event.id);
     }
     // Also what was known here for long, and could not be saved before.
-    carryOut(jobs, decision, (dTag) => raws.get(dTag) !== found.get(dTag));
+    carryOut(jobs, decision, true, (dTag) => raws.get(dTag) !== found.get(dTag));
   }
 
   function saveFailed(jobs: readonly Job[], cause: unknown): void {
@@ -272,11 +278,11 @@ export async function openReplica(ports: {
       unsaved.set(dTag, record);
     }
     for (const job of own) job.reject(error);
-    carryOut(others, decision, () => false);
+    carryOut(others, decision, false, () => false);
     // Whoever waits for a claim that a failed write had blocked tries again.
     for (const { dTag } of own) {
       const record = get(dTag);
-      ports.onChange({ dTag, previous: record, record, effects: [], isNewInStore: false });
+      ports.onChange({ dTag, previous: record, record, effects: [], isNewInStore: false, isStored: false });
     }
     if (unsaved.size === 0 || closed) return;
     ports.onError(error);
@@ -356,7 +362,7 @@ export async function openReplica(ports: {
       if (isLost && mine !== undefined && compareEvents(record.event, mine) > 0)
         effects.push({ type: 'conflict', mine, theirs: record.event });
     }
-    ports.onChange({ dTag, previous, record, effects, isNewInStore: false });
+    ports.onChange({ dTag, previous, record, effects, isNewInStore: false, isStored: true });
   }
 
   return {

@@ -20,6 +20,7 @@ import type { Emitter } from './events.ts';
 import { createNetwork, type Network } from './network.ts';
 import { createGarbage } from './garbage.ts';
 import type { Pacing } from './pacer.ts';
+import { isOfTwin } from './reconcile.ts';
 import { createReader, type Reader, type Subscription } from './reader.ts';
 import { isOwnHead } from './record.ts';
 import { openReplica, type Change } from './replica.ts';
@@ -56,7 +57,9 @@ export interface Session {
 export async function openSession(ports: {
   readonly pubkey: string;
   readonly namespace: string;
-  readonly deviceId: string;
+  readonly deviceId: () => string;
+  /** The id is another's as well, by an event of this category. */
+  readonly onTwin: (dTag: string, event: NostrEvent) => void;
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly verifier: EventVerifier;
@@ -95,7 +98,6 @@ export async function openSession(ports: {
     replica,
     hand,
     content,
-    device: deviceHash(ports.deviceId),
     network: () => network,
     relays,
     isReachable: () =>
@@ -180,6 +182,9 @@ export async function openSession(ports: {
     if (change.isNewInStore) tabNetwork?.saved(dTag);
     network.recordChanged(dTag);
     for (const effect of effects) if (effect.type === 'advanced') reportSkew(dTag, effect.event.created_at);
+    const { event, own } = record ?? {};
+    const isTaken = change.isStored && event !== undefined && own !== undefined && isOfTwin(event, own);
+    if (isTaken && own.device === deviceHash(ports.deviceId())) ports.onTwin(dTag, event);
     reader.changed(change);
     if (record !== undefined && record !== previous && isOwnHead(record)) {
       const report = writer.report(dTag, record);

@@ -7,7 +7,7 @@ import { categoryOf } from '../protocol/address.ts';
 import { CHUNKED, pieceDTag, sealPiece, type Layout } from '../protocol/chunks.ts';
 import type { Compression } from '../protocol/compression.ts';
 import type { Answer } from '../protocol/answer.ts';
-import { seenBy, vectorTag, type VersionVector } from '../protocol/causality.ts';
+import { deviceHash, seenBy, vectorTag, type VersionVector } from '../protocol/causality.ts';
 import { tagValues, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
 import {
   FIRST_WRITE_MS,
@@ -115,15 +115,13 @@ export function createWriter(ports: {
   readonly compression: Compression;
   readonly primitives: Primitives;
   readonly randomBytes: RandomBytes;
-  readonly deviceId: string;
-  /** `deviceHash` of it. */
-  readonly device: string;
+  readonly deviceId: () => string;
   /** Configured relays, and whether there is a hope that one of them answers soon. */
   readonly relays: () => readonly string[];
   readonly isReachable: () => boolean;
   readonly onSaved: (dTag: string, id: string) => void;
 }): Writer {
-  const { clock, replica, hand, device } = ports;
+  const { clock, replica, hand } = ports;
   const drafts = new Map<string, Draft>();
   const running = new Map<string, Draft>();
   /** By d-tag, how often in a row a write was abandoned for a newer one: a signer that is slow must come to its end. */
@@ -246,12 +244,14 @@ export function createWriter(ports: {
     // Each lap has a higher stamp: something newer came in while it was signed.
     for (let lap = 0; lap < MAX_LAPS; lap++) {
       const stamp = stampOf(dTag);
+      const deviceId = ports.deviceId();
+      const device = deviceHash(deviceId);
       const template = {
         kind: KIND_APP_DATA,
         created_at: stamp,
         tags: [
           ['d', dTag],
-          ['device_id', ports.deviceId],
+          ['device_id', deviceId],
           ...(write.expiration === undefined ? [] : [['expiration', String(write.expiration)]]),
           ...(write.isRemoval ? [['deleted', '']] : []),
           ...(layout.format === undefined ? [] : [['format', layout.format]]),

@@ -197,6 +197,8 @@ export function createApp(ports: AppPorts): App {
       case 'UNDECODABLE':
         // All values are good: only a signer that lies makes one unreadable.
         return hadFaults.signer;
+      case 'DEVICE_ID_TAKEN':
+        return oracle.hasTwin(name);
       case 'INCOMPLETE':
         return oracle.pieces.size > 0;
       case 'CLOSED':

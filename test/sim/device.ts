@@ -30,6 +30,8 @@ export interface Device {
   onSend(process: Process): void;
   onReceive(process: Process, frame: string): void;
   crash(mode: CrashMode): void;
+  /** Starts anew with these entries on its disk. */
+  become(entries: Map<string, string>): void;
   /** Awake, with a healthy disk and signer, the right time, all relays, all tabs and a signer in each. */
   heal(): void;
   /** Calls of the app that have had no answer, `close` among them; `flush` apart, which may wait for ever. */
@@ -258,9 +260,13 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   function restore(): void {
     if (backup === undefined || isDestroyed) return;
     count('fault: backup restored');
+    become(backup);
+  }
+
+  function become(entries: Map<string, string>): void {
     crash('drop');
-    disk.restore(backup);
-    oracle.restored(name, backup);
+    disk.restore(entries);
+    oracle.restored(name, entries);
     start();
   }
 
@@ -315,6 +321,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       reach('receive', process);
     },
     crash,
+    become,
     heal: () => {
       if (isDestroyed) return;
       armed = undefined;

@@ -200,8 +200,17 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     });
   }
 
+  function clone(from: number, onto: number): void {
+    const [source, target] = [from, onto].map((i) => devicesByName.get(`device-${i}`));
+    if (source === undefined || target === undefined || source.isDestroyed() || target.isDestroyed()) return;
+    count('fault: disk cloned');
+    oracle.cloned(source.name, target.name);
+    target.become(source.disk.copy());
+  }
+
   function perform(op: Op): void {
     trace('op', JSON.stringify(op));
+    if (op.type === 'clone') return clone(op.from, op.onto);
     if ('device' in op) return actors[op.device]!.perform(op);
     const site = sites[op.relay]!;
     switch (op.type) {

@@ -167,6 +167,34 @@ const STAMPS = [
     ],
   },
   {
+    name: 'what a copy of this device has written counts as seen by it',
+    patches: [['sync/reconcile.ts', 'if (isOfTwin(event, own)) return true;', '']],
+  },
+  {
+    name: 'a device with a copy keeps its id',
+    patches: [['nostr-sync.ts', 'deviceId = await keepDeviceId(next);', 'await keepDeviceId(next); return;']],
+    test: ['test/sync/twins.test.ts', 'are found out by the write that one has not made'],
+  },
+  {
+    name: 'a new id is forgotten by a restart',
+    patches: [['nostr-sync.ts', 'return new Map([[deviceIdKey, kept]]);', 'return new Map();']],
+    test: ['test/sync/twins.test.ts', 'keep the new id over a restart'],
+  },
+  {
+    name: 'a tie of two copies is not found out',
+    patches: [['sync/reconcile.ts', 'return isTied || seen >', 'return seen >']],
+    test: ['test/sync/twins.test.ts', 'are found out where they write in one second'],
+  },
+  {
+    name: 'a device takes its own withdrawn write for that of a copy',
+    patches: [['sync/reconcile.ts', 'Math.max(own.stamp, own.floor ?? -1)', 'own.stamp']],
+    test: ['test/sync/twins.test.ts', 'where a write that was withdrawn turns up'],
+  },
+  {
+    name: 'a device takes every write that has seen its own for that of a copy',
+    patches: [['sync/reconcile.ts', 'seen > Math.max(', 'seen >= Math.max(']],
+  },
+  {
     name: 'who writes upon an event without a vector has seen nothing else',
     patches: [['sync/reconcile.ts', 'return newestOf(seen);', 'return newestOf(new Map());']],
   },

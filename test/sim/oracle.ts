@@ -73,6 +73,10 @@ interface DeviceState {
   readonly received: Set<Signed>;
   /** Own writes, by id, that something replaced which had seen them: they are lost to nobody any more. */
   readonly passedOn: Set<string>;
+  /** Devices that began with a copy of its disk, or whose copy it began with. */
+  readonly twins: Set<string>;
+  /** What was on its disk when that was restored or copied, by id. */
+  readonly inherited: Set<string>;
   /** By a head without a vector, the head before it. */
   readonly under: Map<Signed, Signed>;
   /** It was destroyed: it owes nothing any more. */
@@ -223,6 +227,10 @@ export interface Oracle {
   /** When something that ends by itself, or a removal, became the head last, in ms. */
   endArrivedAt(device: string, category: string): number;
   restored(device: string, entries: ReadonlyMap<string, string>): void;
+  /** A disk is copied: both devices go on with one id. */
+  cloned(from: string, onto: string): void;
+  /** Whether somebody else writes, or has written, under the id of this device. */
+  hasTwin(device: string): boolean;
   destroyed(device: string): void;
   /** At the end: a medium holds no piece that no record needs. */
   finalMedium(device: string, entries: ReadonlyMap<string, string>): void;
@@ -290,6 +298,8 @@ export function createOracle(ports: {
         losses: new Map(),
         received: new Set(),
         passedOn: new Set(),
+        twins: new Set(),
+        inherited: new Set(),
         under: new Map(),
         isGone: false,
       };
@@ -303,6 +313,8 @@ export function createOracle(ports: {
 
   /** Whether every call on its device that asked for what it holds was rejected: it was made for one of these. */
   function isRejected({ device, category, text }: Signed): boolean {
+    // Whoever has a copy of the disk goes on with what is on it.
+    if (stateOf(device).twins.size > 0) return false;
     const all = calls.get(`${device} ${category}`)?.get(text);
     return all?.every(({ state }) => state === 'rejected') === true;
   }
@@ -318,6 +330,18 @@ export function createOracle(ports: {
   /** The head in a stored record, whatever else is in it. */
   function headOf(raw: string): NostrEvent | undefined {
     return madeAt(raw, '{"v":1,"event":'.length) ?? (JSON.parse(raw) as { event?: NostrEvent }).event;
+  }
+
+  const hasTwin = (device: string): boolean => {
+    const { lineage, twins } = stateOf(device);
+    return lineage > 0 || twins.size > 0;
+  };
+
+  /** Whether a device that goes by the same id wrote `newer` and never had `older`: their vectors cannot say so. */
+  function isBlindTwin(newer: Signed, older: Signed): boolean {
+    const { twins, received, flushed, inherited } = stateOf(newer.device);
+    const had = received.has(older) || flushed.has(older.event.id) || inherited.has(older.event.id);
+    return twins.has(older.device) && !had;
   }
 
   const withdrawalsOn = (device: string, category: string): number =>
@@ -349,11 +373,11 @@ export function createOracle(ports: {
       state.flushed.add(after.event.id);
     }
     const isOwn = before?.device === device && before.lineage === state.lineage;
-    const isLoss = ({ event }: Signed): boolean =>
+    const isLoss = (entry: Signed): boolean =>
       after !== undefined &&
       after.device !== device &&
-      order(after.event, event) > 0 &&
-      isUnseenIn(after.event, event);
+      order(after.event, entry.event) > 0 &&
+      (isUnseenIn(after.event, entry.event) || isBlindTwin(after, entry));
     for (const [id, { entry }] of state.losses)
       if (entry.category === category && !isLoss(entry)) state.losses.delete(id);
     // Of several that came together one may have seen it.
@@ -649,7 +673,8 @@ export function createOracle(ports: {
     },
     delivery: (device, report) => {
       const entry = signed.get(report.eventId);
-      if (entry === undefined || entry.category !== report.category || entry.device !== device)
+      const isOwn = entry?.device === device || stateOf(device).inherited.has(report.eventId);
+      if (entry?.category !== report.category || !isOwn)
         return violate('I12', `${device}: a delivery of ${report.eventId.slice(0, 8)}, which it never wrote`);
       checkReport(device, report, report.eventId);
     },
@@ -662,6 +687,7 @@ export function createOracle(ports: {
       const wrong = (what: string): void =>
         violate('I2', `${told.device}: a conflict of ${describe(ours)} with ${describe(others)}, ${what}`);
       if (order(others.event, ours.event) <= 0) wrong('which is before it');
+      if (hasTwin(told.device)) return;
       if (ours.device !== told.device) wrong('and the former is not its own');
       if (passedOn.has(ours.event.id)) wrong('and something that had seen it came between');
       // A writer without vectors tells nothing.
@@ -681,9 +707,21 @@ export function createOracle(ports: {
         if (!key.startsWith(headPrefix)) continue;
         const event = headOf(value);
         const entry = event && genuine(event, `${device}, in a backup`);
-        if (entry !== undefined) state.heads.set(entry.category, entry);
+        if (entry === undefined) continue;
+        state.heads.set(entry.category, entry);
+        state.inherited.add(entry.event.id);
       }
     },
+    cloned: (from, onto) => {
+      for (const [one, other] of [
+        [from, onto],
+        [onto, from],
+      ] as const)
+        stateOf(one).twins.add(other);
+      for (const told of [shown, taken])
+        for (const what of [...told]) if (what.startsWith(`${from} `)) told.add(what.replace(from, onto));
+    },
+    hasTwin,
     destroyed: (device) => {
       stateOf(device).isGone = true;
     },

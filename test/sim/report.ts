@@ -50,6 +50,7 @@ const MUST_HAPPEN: readonly string[] = [
   'fault: read failed',
   'fault: backup restored',
   'fault: device destroyed',
+  'fault: disk cloned',
   ...MISBEHAVIOURS.map((one) => `misbehaviour: ${one}`),
   'call: publish by the reference',
   ...[
@@ -74,6 +75,7 @@ const MUST_HAPPEN: readonly string[] = [
   'told: subscription',
   'told: error UNDECODABLE',
   'told: error CLOCK_SKEW',
+  'told: error DEVICE_ID_TAKEN',
   'sometimes: conflict',
   'sometimes: depth compared',
   'sometimes: connections compared',

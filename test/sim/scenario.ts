@@ -107,7 +107,10 @@ export type RelayOp = At & { readonly relay: number } & (
     | { readonly type: 'misbehave'; readonly what: readonly Misbehaviour[] }
   );
 
-export type Op = AppOp | DeviceOp | RelayOp;
+/** The disk of one device is copied onto another's, and both go on. */
+export type CloneOp = At & { readonly type: 'clone'; readonly from: number; readonly onto: number };
+
+export type Op = AppOp | DeviceOp | RelayOp | CloneOp;
 
 export type SignerFault = 'hang' | 'throw' | 'lie' | 'slow';
 /** What an honest relay may have happen to it. */
@@ -158,7 +161,7 @@ function deviceConfig(chance: Chance): DeviceConfig {
 }
 
 /** What may happen, by weight. */
-const WEIGHTS: readonly (readonly [Op['type'], number])[] = [
+const WEIGHTS: readonly (readonly [Exclude<Op['type'], 'clone'>, number])[] = [
   ['publish', 30],
   ['remove', 3],
   ['fetch', 6],
@@ -194,7 +197,7 @@ const WEIGHTS: readonly (readonly [Op['type'], number])[] = [
 
 const TOTAL_WEIGHT = WEIGHTS.reduce((sum, [, weight]) => sum + weight, 0);
 
-function pickType(chance: Chance): Op['type'] {
+function pickType(chance: Chance): (typeof WEIGHTS)[number][0] {
   let left = chance.next() * TOTAL_WEIGHT;
   for (const [type, weight] of WEIGHTS) {
     left -= weight;
@@ -231,6 +234,8 @@ function rareOps(seed: number, chaosMs: number): Op[] {
   const later = chance.int(at, chaosMs);
   const ops: Op[] = [];
   if (chance.bool(0.02)) ops.push({ at, type: 'backup', device }, { at: later, type: 'restore', device });
+  // Two that live on with one id.
+  if (chance.bool(0.03)) ops.push({ at, type: 'clone', from: device, onto: 1 - device });
   // A store is read at the start: it is to fail just then.
   if (chance.bool(0.02))
     ops.push(
@@ -309,7 +314,7 @@ export function createScenario(seed: number): Scenario {
     return Array.from({ length: chance.int(1, 3) }, () => chance.pick(MISBEHAVIOURS));
   }
 
-  function op(type: Op['type']): Op {
+  function op(type: (typeof WEIGHTS)[number][0]): Op {
     const at = chance.int(0, chaosMs);
     const device = chance.int(0, devices.length - 1);
     const relay = chance.int(0, relayCount - 1);

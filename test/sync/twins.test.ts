@@ -1,0 +1,166 @@
+/** Two devices with one id, as a copied profile, a restored backup or an app makes them: found out, and told apart. */
+
+import { describe, expect, test } from 'vitest';
+import { memoryStore, type Store } from '../../src/node.ts';
+import { deviceHash, vectorOf } from '../../src/protocol/causality.ts';
+import { stored, world, type Device, type World } from './devices.ts';
+
+/** What a store holds, in another. */
+async function copyOf(store: Store): Promise<Store> {
+  const copy = memoryStore();
+  const entries = await store.list('');
+  await copy.update([...entries.keys()], () => entries);
+  return copy;
+}
+
+const codes = ({ errors }: Device): string[] => errors.map(({ code }) => code);
+
+/** A device that wrote once, and one with a copy of its store: neither reaches the relay. */
+async function twins(
+  { clock, relays, urls, device: make, settle }: World,
+  options: { readonly deviceId?: string } = {},
+): Promise<readonly [Device, Device]> {
+  const store = memoryStore();
+  const laptop = make({ relays: urls, store, ...options });
+  laptop.subscribe(['settings'], () => undefined);
+  await settle(laptop.publish('settings', 'base', { waitFor: 'replicated' }));
+  relays[0]!.misbehave({ refuseConnections: true });
+  relays[0]!.disconnectAll();
+  await clock.advance(1_000);
+  const copied = make({ relays: urls, store: await copyOf(store), ...options });
+  copied.subscribe(['settings'], () => undefined);
+  return [laptop, copied];
+}
+
+describe('two devices with one id', () => {
+  test.each([{}, { deviceId: 'kiosk' }])(
+    'are found out by the write that one has not made, which takes a new id, and keeps it: %o',
+    async (options) => {
+      const all = world({});
+      const { clock, relays, settle } = all;
+      const [laptop, copied] = await twins(all, options);
+      const { deviceId } = await laptop.getStatus();
+      expect((await copied.getStatus()).deviceId).toBe(deviceId);
+      await settle(laptop.publish('settings', 'of the laptop'));
+      await clock.advance(5_000);
+      await settle(copied.publish('settings', 'of the copy'));
+      relays[0]!.behave();
+      await settle(Promise.all([laptop.flush(), copied.flush()]));
+      await clock.advance(2_000);
+      // The laptop's write is lost, though the copy's claims to have seen what this id wrote.
+      expect(laptop.conflicts).toMatchObject([
+        { mine: { payload: 'of the laptop' }, theirs: { payload: 'of the copy' } },
+      ]);
+      expect(copied.conflicts).toEqual([]);
+      const { deviceId: renewed } = await laptop.getStatus();
+      expect(renewed).not.toBe(deviceId);
+      expect(renewed.startsWith(options.deviceId ?? '')).toBe(true);
+      const told = laptop.errors.filter(({ code }) => code === 'DEVICE_ID_TAKEN');
+      expect(told).toMatchObject([
+        {
+          details: {
+            category: 'settings',
+            eventId: stored(relays[0]!)[0]!.id,
+            formerDeviceId: deviceId,
+            deviceId: renewed,
+          },
+        },
+      ]);
+      expect(codes(copied)).not.toContain('DEVICE_ID_TAKEN');
+      // From here on they are two like any others, in both directions.
+      for (const [one, other] of [
+        [laptop, copied],
+        [copied, laptop],
+      ] as const) {
+        const before = [one.conflicts.length, other.conflicts.length];
+        relays[0]!.misbehave({ refuseConnections: true });
+        relays[0]!.disconnectAll();
+        await clock.advance(1_000);
+        await settle(one.publish('settings', 'blind'));
+        await clock.advance(5_000);
+        await settle(other.publish('settings', 'blind too'));
+        relays[0]!.behave();
+        await settle(Promise.all([one.flush(), other.flush()]));
+        await clock.advance(2_000);
+        expect([one.conflicts.length, other.conflicts.length]).toEqual([before[0]! + 1, before[1]!]);
+      }
+      expect(codes(laptop).filter((code) => code === 'DEVICE_ID_TAKEN')).toHaveLength(1);
+      expect(codes(copied)).not.toContain('DEVICE_ID_TAKEN');
+    },
+  );
+
+  test('are found out where they write in one second', async () => {
+    const all = world({});
+    const { clock, relays, settle } = all;
+    const both = await twins(all);
+    await settle(Promise.all(both.map((each, i) => each.publish('settings', i))));
+    relays[0]!.behave();
+    await settle(Promise.all(both.map((each) => each.flush())));
+    await clock.advance(2_000);
+    expect(both.flatMap(codes).filter((code) => code === 'DEVICE_ID_TAKEN')).toHaveLength(1);
+    expect(both.flatMap(({ conflicts }) => conflicts)).toHaveLength(1);
+  });
+
+  test('keep the new id over a restart', async () => {
+    const { clock, relays, urls, device: make, settle } = world({});
+    const store = memoryStore();
+    const undying = { ...store, close: async () => undefined };
+    const own = { relays: urls, deviceId: 'kiosk' };
+    let kiosk = make({ ...own, store: undying });
+    await settle(kiosk.publish('settings', 'base', { waitFor: 'replicated' }));
+    await clock.advance(1_000);
+    const other = make({ ...own, store: await copyOf(store) });
+    await settle(other.fetch('settings'));
+    await settle(other.publish('settings', 'of the other'));
+    await settle(kiosk.fetch('settings'));
+    await clock.advance(10);
+    const { deviceId } = await kiosk.getStatus();
+    expect(deviceId).toMatch(/^kiosk-./);
+    await kiosk.close();
+    kiosk = make({ ...own, store: undying });
+    await settle(kiosk.publish('settings', 'of the first'));
+    expect((await kiosk.getStatus()).deviceId).toBe(deviceId);
+    const [last] = stored(relays[0]!);
+    expect([...vectorOf(last!)!.keys()]).toEqual([deviceHash(deviceId), deviceHash('kiosk')]);
+    expect(codes(kiosk)).not.toContain('DEVICE_ID_TAKEN');
+  });
+
+  test('are two devices from the start where each made its own id', async () => {
+    const { relays, device: make, settle } = world({});
+    const [laptop, phone] = [make(), make()];
+    for (let i = 0; i < 3; i++) for (const each of [laptop, phone]) await settle(each.publish('settings', i));
+    expect(stored(relays[0]!)).toHaveLength(1);
+    expect([laptop, phone].flatMap(codes)).toEqual([]);
+  });
+});
+
+describe('one device alone is not taken for two', () => {
+  test('where it was reinstalled under the id that the app gives it', async () => {
+    const { clock, device: make, settle } = world({});
+    for (let i = 0; i < 3; i++) {
+      const kiosk = make({ deviceId: 'kiosk' });
+      kiosk.subscribe(['settings'], () => undefined);
+      await settle(kiosk.publish('settings', i, { waitFor: 'replicated' }));
+      await clock.advance(1_000);
+      expect(codes(kiosk)).toEqual([]);
+      await kiosk.close();
+    }
+  });
+
+  test('where a write that was withdrawn turns up', async () => {
+    const { clock, relays, device: make, settle } = world({});
+    const laptop = make();
+    laptop.subscribe(['settings'], () => undefined);
+    await settle(laptop.publish('settings', 'former'));
+    relays[0]!.misbehave({ refuse: 'blocked: no' });
+    await expect(settle(laptop.publish('settings', 'refused'))).rejects.toThrow();
+    const refused = relays[0]!.frames.findLast(
+      ({ direction, frame }) => direction === 'in' && Array.isArray(frame) && frame[0] === 'EVENT',
+    )!.frame as unknown[];
+    relays[0]!.behave();
+    relays[0]!.inject(refused[1] as never);
+    await clock.advance(2_000);
+    expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'refused' });
+    expect(codes(laptop)).not.toContain('DEVICE_ID_TAKEN');
+  });
+});
