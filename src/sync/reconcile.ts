@@ -16,7 +16,7 @@
  *  P2  A head whose pieces are not all in the store is not shown, not sent, and not built upon.
  */
 
-import { covers, newestOf, seenBy, vectorOf, type VersionVector } from '../protocol/causality.ts';
+import { covers, newestOf, seenBy, vectorOf } from '../protocol/causality.ts';
 import { isTombstone, type VerifiedEvent } from '../protocol/event.ts';
 import { compareEvents } from '../protocol/order.ts';
 import { MAX_ORPHANS } from '../protocol/limits.ts';
@@ -413,7 +413,11 @@ function shown(
     deliveries: new Map(relays.map((url) => [url, url === relay ? 'confirmed' : 'unseen'])),
     before: isUntried ? record.before : readableOf(record),
     own: overwritten ? { ...own, lost: true } : own,
-    deemed: vectorOf(event) === undefined ? takenBy(record) : (record?.deemed ?? EMPTY_RECORD.deemed),
+    // Also where no relay had our own: whoever writes next here has seen that one, and says so by its own entry.
+    deemed:
+      vectorOf(event) === undefined
+        ? newestOf(seenBy(head, record?.deemed))
+        : (record?.deemed ?? EMPTY_RECORD.deemed),
     piecesBefore: isUntried ? record.piecesBefore : readablePiecesOf(record),
     proven: record?.proven ?? EMPTY_RECORD.proven,
     // Which pieces a head in pieces shares with the former is known once it is whole.
@@ -422,14 +426,6 @@ function shown(
   const effects: Effect[] = [{ type: 'advanced', event }];
   if (overwritten && head !== undefined) effects.push({ type: 'conflict', mine: head, theirs: event });
   return { record: advanced, effects };
-}
-
-/** What relays had when the head was replaced: what a writer without vectors is deemed to have seen then. */
-function takenBy(record: HeadRecord | undefined): VersionVector {
-  if (record === undefined) return EMPTY_RECORD.deemed;
-  const seen = new Map(seenBy(record.event, record.deemed));
-  if (isOwnHead(record) && !record.own!.acknowledged) seen.delete(record.own!.device);
-  return newestOf(seen);
 }
 
 /** Whether the head can be read, by all that is known: one in pieces is whole only where its manifest was right. */

@@ -240,26 +240,3 @@ test('a write upon one without a vector has seen what that is deemed to have see
     ['laptop', 'phone', 'reference'].map(deviceHash).toSorted(),
   );
 });
-
-test('one without a vector is not deemed to have seen what no relay had', async () => {
-  const { clock, relays, device: make, settle } = world({});
-  const [laptop, phone] = [make({ deviceId: 'laptop' }), make({ deviceId: 'phone' })];
-  await settle(laptop.publish('settings', 'base', { waitFor: 'replicated' }));
-  await settle(phone.fetch('settings'));
-  relays[0]!.misbehave({ refuseConnections: true });
-  relays[0]!.disconnectAll();
-  await clock.advance(10);
-  await settle(phone.publish('settings', 'of the phone'));
-  relays[0]!.inject(written({ created_at: START + 600 }));
-  relays[0]!.behave();
-  await settle(phone.flush());
-  await settle(phone.publish('settings', 'again'));
-  const [last] = stored(relays[0]!);
-  expect([...vectorOf(last!)!.keys()].toSorted()).toEqual(
-    ['laptop', 'phone', 'reference'].map(deviceHash).toSorted(),
-  );
-  expect(vectorOf(last!)!.get(deviceHash('phone'))).toBe(last!.created_at);
-  expect(phone.conflicts).toMatchObject([
-    { mine: { payload: 'of the phone' }, theirs: { payload: 'theirs' } },
-  ]);
-});

@@ -1,9 +1,9 @@
 /** Two devices with one id, as a copied profile, a restored backup or an app makes them: found out, and told apart. */
 
 import { describe, expect, test } from 'vitest';
-import { memoryStore, type Store } from '../../src/node.ts';
+import { memoryStore, type NostrEvent, type Store } from '../../src/node.ts';
 import { deviceHash, vectorOf } from '../../src/protocol/causality.ts';
-import { stored, world, type Device, type World } from './devices.ts';
+import { received, stored, world, type Device, type World } from './devices.ts';
 
 /** What a store holds, in another. */
 async function copyOf(store: Store): Promise<Store> {
@@ -154,11 +154,10 @@ describe('one device alone is not taken for two', () => {
     await settle(laptop.publish('settings', 'former'));
     relays[0]!.misbehave({ refuse: 'blocked: no' });
     await expect(settle(laptop.publish('settings', 'refused'))).rejects.toThrow();
-    const refused = relays[0]!.frames.findLast(
-      ({ direction, frame }) => direction === 'in' && Array.isArray(frame) && frame[0] === 'EVENT',
-    )!.frame as unknown[];
+    const sent = received(relays[0]!, 'EVENT').map(([, event]) => event as NostrEvent);
+    const refused = sent.toSorted((a, b) => b.created_at - a.created_at)[0]!;
     relays[0]!.behave();
-    relays[0]!.inject(refused[1] as never);
+    relays[0]!.inject(refused);
     await clock.advance(2_000);
     expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'refused' });
     expect(codes(laptop)).not.toContain('DEVICE_ID_TAKEN');
