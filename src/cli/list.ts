@@ -28,7 +28,7 @@ import { requiredRelays, requiredSigner, storeFolder, type GlobalOptions } from 
 
 /** Relays cap an answer at 250 to 500 events. */
 const PAGE = 500;
-/** Large values have some 20 events each: 20,000 events are a thousand of these. */
+/** Large values have up to some 35 events each: 20,000 events are hundreds of these. */
 const MAX_PAGES = 40;
 
 interface Listed {

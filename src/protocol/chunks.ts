@@ -2,9 +2,9 @@
  * Values larger than one event: docs/PROTOCOL.md section 6. JSON text ↔ what one event carries (bare or deflated), or a
  * manifest and the pieces that it names.
  *
- * The text is cut where its content says so (a rolling hash), and each piece is deflated on its own: after an edit in
- * the middle the cuts fall where they fell before, so all other pieces stay the same bytes. Deflating first would
- * change everything behind the edit.
+ * The text is cut where its content says so (a rolling hash), and each piece is deflated on its own: around an edit
+ * the cuts fall where they fell before, so all other pieces stay the same bytes. Deflating first would change everything
+ * behind the edit.
  */
 
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -82,34 +82,49 @@ function gearOf(key: Uint8Array): Uint32Array {
 /** Deflate makes incompressible bytes a little longer. */
 const DEFLATE_MARGIN = 64;
 
+/** How far around a cut its hash is the least, as a part of the largest piece: pieces are twice as long on average. */
+const REACH = 0.2;
+
 /**
- * Content-defined cuts, each where the hash is least in the window in which a cut may lie. After an edit two sequences of cuts
- * meet again as soon as their windows share their least. No piece deflates to more than `maxBytes`.
+ * Content-defined cuts: behind each byte whose hash is the least of those around it, wherever the piece before began. So an
+ * edit moves no cut but those next to it. What is then too large is cut where its hash is least, which moves no other
+ * cut either. No piece deflates to more than `maxBytes`.
  */
-function cut(bytes: Uint8Array, key: Uint8Array, maxBytes: number): Uint8Array[] {
+export function cut(bytes: Uint8Array, key: Uint8Array, maxBytes: number): Uint8Array[] {
   const gear = gearOf(key);
-  const max = maxBytes - DEFLATE_MARGIN;
-  const min = Math.floor(max * 0.4);
+  const most = maxBytes - DEFLATE_MARGIN;
+  const reach = Math.floor(most * REACH);
+  const hashes = new Uint32Array(bytes.length);
+  let hash = 0;
+  // It forgets a byte after 32 others.
+  for (let i = 0; i < bytes.length; i++) hashes[i] = hash = (hash << 1) + gear[bytes[i]!]!;
   const pieces: Uint8Array[] = [];
-  let start = 0;
-  while (bytes.length - start > max) {
-    // The hash forgets a byte after 32 others.
-    let hash = 0;
-    for (let i = start + min - 32; i < start + min; i++) hash = ((hash << 1) + gear[bytes[i]!]!) >>> 0;
-    let least = Infinity;
-    let end = start + max;
-    for (let i = start + min; i < start + max; i++) {
-      hash = ((hash << 1) + gear[bytes[i]!]!) >>> 0;
-      // Of equals the last: the same byte over and over makes few pieces.
-      if (hash > least) continue;
-      least = hash;
-      end = i + 1;
-    }
-    // Copies: a view would keep the whole value for as long as the last of them.
-    pieces.push(bytes.slice(start, end));
-    start = end;
+
+  /** Of equals the first. */
+  function leastIn(start: number, end: number): number {
+    let at = start;
+    for (let i = start; i < end; i++) if (hashes[i]! < hashes[at]!) at = i;
+    return at;
   }
-  pieces.push(bytes.slice(start));
+
+  function add(start: number, end: number): void {
+    // Copies: a view would keep the whole value for as long as the last of them.
+    if (end - start <= most) return void pieces.push(bytes.slice(start, end));
+    const margin = Math.floor((end - start) / 4);
+    const middle = leastIn(start + margin, end - margin) + 1;
+    add(start, middle);
+    add(middle, end);
+  }
+
+  let start = 0;
+  // What is least within reach is the least of its block, too.
+  for (let block = reach; block < bytes.length - reach; block += reach + 1) {
+    const at = leastIn(block, Math.min(block + reach + 1, bytes.length - reach));
+    if (leastIn(at - reach, at + reach + 1) !== at) continue;
+    add(start, at + 1);
+    start = at + 1;
+  }
+  add(start, bytes.length);
   return pieces;
 }
 
