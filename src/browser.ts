@@ -21,7 +21,7 @@ const randomBytes = (length: number): Uint8Array => crypto.getRandomValues(new U
 
 /**
  * Starts an engine. Without a `store` it keeps its state in IndexedDB, in a database named after the namespace.
- * Throws `INVALID_NAMESPACE`, `INVALID_RELAY_URL`, `INVALID_PAYLOAD_LIMIT`; `TypeError` or `RangeError` for other misuse.
+ * Throws `STORE_FAILED` if there is no IndexedDB; `INVALID_NAMESPACE`, `INVALID_RELAY_URL`, `INVALID_PAYLOAD_LIMIT`; `TypeError` or `RangeError` for other misuse.
  */
 export function createNostrSync<Categories extends JsonPayloads<Categories> = Record<string, unknown>>(
   options: NostrSyncOptions = {},

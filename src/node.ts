@@ -1,14 +1,15 @@
 /** The entry point on Node. */
 
 import { randomBytes as nodeRandomBytes } from 'node:crypto';
-import { systemClock } from './clock.ts';
+import { idleClock, systemClock } from './clock.ts';
 import { nodePrimitives } from './crypto/node-primitives.ts';
 import { SECRET_KEY_SEED_BYTES, secretKeyFromSeed } from './crypto/schnorr.ts';
+import { misuse } from './errors.ts';
 import { streamCompression } from './protocol/compression.ts';
 import { createEventVerifier } from './protocol/event-verifier.ts';
 import { createEngine, type JsonPayloads, type NostrSync } from './nostr-sync.ts';
 import type { NostrSyncOptions } from './options.ts';
-import { openNodeSocket } from './relay/node-socket.ts';
+import { openIdleNodeSocket, openNodeSocket } from './relay/node-socket.ts';
 import { createSecretKeySigner } from './signer/secret-key.ts';
 import type { Signer } from './signer/signer.ts';
 import { memoryStore } from './store/memory.ts';
@@ -25,15 +26,38 @@ const randomBytes = (length: number): Uint8Array => new Uint8Array(nodeRandomByt
 export function createNostrSync<Categories extends JsonPayloads<Categories> = Record<string, unknown>>(
   options: NostrSyncOptions = {},
 ): NostrSync<Categories> {
-  return createEngine(options, {
-    openSocket: openNodeSocket,
-    clock: systemClock,
+  // If `options` is no object at all, the engine says so.
+  const { keepProcessAlive = true }: NostrSyncOptions = (options as NostrSyncOptions | null) ?? {};
+  if (typeof keepProcessAlive !== 'boolean')
+    throw new TypeError(misuse('keepProcessAlive', 'true or false', keepProcessAlive));
+  const sync = createEngine<Categories>(options, {
+    openSocket: keepProcessAlive ? openNodeSocket : openIdleNodeSocket,
+    clock: keepProcessAlive ? systemClock : idleClock,
     randomBytes,
     compression: streamCompression,
     primitives: nodePrimitives,
     verifier: createEventVerifier(nodePrimitives),
     store: memoryStore,
   });
+  return keepProcessAlive ? sync : keptAliveByCalls(sync);
+}
+
+/** The same calls; while one of them is under way, the process stays alive: its promise would never be settled. */
+function keptAliveByCalls<Calls extends object>(sync: Calls): Calls {
+  const kept = Object.entries(sync).map(
+    ([name, call]: [string, (...args: readonly unknown[]) => unknown]) => [
+      name,
+      (...args: readonly unknown[]) => {
+        const result = call(...args);
+        if (result instanceof Promise) {
+          const release = systemClock.after(Number.MAX_SAFE_INTEGER, () => undefined);
+          result.then(release, release);
+        }
+        return result;
+      },
+    ],
+  );
+  return Object.fromEntries(kept) as Calls;
 }
 
 /**

@@ -67,6 +67,11 @@ export interface NostrSyncOptions extends Partial<Platform> {
   readonly pacing?: Pacing;
   /** Allows `ws:` relays beyond loopback: everybody on the way then sees the metadata. Default false. */
   readonly allowInsecureRelays?: boolean;
+  /**
+   * On Node: whether the process stays alive for the sake of this engine until it is closed. If not, only its calls keep the
+   * process alive, each until it is settled. Default true.
+   */
+  readonly keepProcessAlive?: boolean;
 }
 
 /** `'strict'`: nothing is written that `tauri-plugin-nostr-sync` 0.1 cannot read. `'own'`: this library is enough. */
@@ -124,6 +129,7 @@ const OPTIONS: readonly string[] = [
   'store',
   'pacing',
   'allowInsecureRelays',
+  'keepProcessAlive',
   'openSocket',
   'clock',
   'randomBytes',

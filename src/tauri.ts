@@ -86,7 +86,7 @@ export function configure<Categories extends JsonPayloads<Categories> = Record<s
  */
 export async function publish<Payload>(
   category: string,
-  payload: Json<Payload>,
+  payload: Payload & Json<Payload>,
   third?: number | WindowPublishOptions,
 ): Promise<Receipt> {
   return calls().publish(category, payload, third);

@@ -1,12 +1,24 @@
 /** Sockets on Node, by `ws`: Node 20's own WebSocket tells nothing of a connect that failed. */
 
-import { WebSocket } from 'ws';
+import { WebSocket, type ClientOptions } from 'ws';
 import { systemClock } from '../clock.ts';
 import { CONNECT_TIMEOUT_MS, MAX_FRAME_BYTES } from '../protocol/limits.ts';
-import type { OpenSocket } from './socket.ts';
+import type { OpenSocket, Socket, SocketHandlers } from './socket.ts';
 
-export const openNodeSocket: OpenSocket = (url, handlers) => {
+export const openNodeSocket: OpenSocket = (url, handlers) => open(url, handlers, {});
+
+/** Sockets for whose sake alone a process does not stay alive. */
+export const openIdleNodeSocket: OpenSocket = (url, handlers) =>
+  open(url, handlers, {
+    finishRequest: (request) => {
+      request.once('socket', (socket) => socket.unref());
+      request.end();
+    },
+  });
+
+function open(url: string, handlers: SocketHandlers, options: ClientOptions): Socket {
   const socket = new WebSocket(url, {
+    ...options,
     handshakeTimeout: CONNECT_TIMEOUT_MS,
     maxPayload: MAX_FRAME_BYTES,
     perMessageDeflate: false,
@@ -45,4 +57,4 @@ export const openNodeSocket: OpenSocket = (url, handlers) => {
       if (socket.readyState === WebSocket.CONNECTING) socket.terminate();
     },
   };
-};
+}

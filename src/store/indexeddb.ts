@@ -16,8 +16,15 @@ const SCHEMA_VERSION = 1;
 /**
  * A store in the IndexedDB database `name` of this origin, opened at first use. Every update is one `readwrite`
  * transaction with `durability: 'strict'`; several tabs may have the same store open.
+ * Throws `STORE_FAILED` if the runtime has no IndexedDB.
  */
 export function indexedDbStore(name: string): Store {
+  if (!globalThis.indexedDB) {
+    throw new NostrSyncError(
+      'STORE_FAILED',
+      'Cannot keep state: this runtime has no IndexedDB. Pass `store: memoryStore()`, or a store of your own',
+    );
+  }
   let connection: Promise<Connection> | undefined;
   let closing: Promise<void> | undefined;
   const running = new Set<Promise<unknown>>();
@@ -125,14 +132,6 @@ class DecideError extends Error {}
 
 /** `onLost` is called when the connection can no longer be used and the next use must open another. */
 function open(name: string, onLost: () => void): Promise<Connection> {
-  if (typeof indexedDB === 'undefined') {
-    return Promise.reject(
-      new NostrSyncError(
-        'STORE_FAILED',
-        `Cannot open the store ${quote(name)}: this runtime has no IndexedDB`,
-      ),
-    );
-  }
   return new Promise((resolve, reject) => {
     let abandoned = false;
     openDB<Schema>(name, SCHEMA_VERSION, {

@@ -5,6 +5,7 @@ import 'fake-indexeddb/auto';
 import { forceCloseDatabase } from 'fake-indexeddb';
 import { deleteDB, openDB } from 'idb';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { createNostrSync } from '../../src/browser.ts';
 import { indexedDbStore } from '../../src/store/indexeddb.ts';
 import type { Store } from '../../src/store/store.ts';
 
@@ -122,12 +123,14 @@ describe('a browser that fails', () => {
     await store.close();
   });
 
-  test('a runtime without IndexedDB rejects with STORE_FAILED and says so', async () => {
+  test('a runtime without IndexedDB is told so at creation, and what to do', () => {
     vi.stubGlobal('indexedDB', undefined);
-    const store = indexedDbStore('store');
-    const message = 'Cannot open the store "store": this runtime has no IndexedDB';
-    await expect(store.get('a')).rejects.toMatchObject({ code: 'STORE_FAILED', message });
-    await store.close();
+    const told = {
+      code: 'STORE_FAILED',
+      message: expect.stringContaining('Pass `store: memoryStore()`') as string,
+    };
+    expect(() => indexedDbStore('store')).toThrow(expect.objectContaining(told));
+    expect(() => createNostrSync()).toThrow(expect.objectContaining(told));
   });
 
   test('a foreign value is not an entry', async () => {
