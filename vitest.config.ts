@@ -1,4 +1,4 @@
-/** Eight lanes, one project each: `unit` is `npm test`; the others are long, or need more than Node. */
+/** Nine lanes, one project each: `unit` is `npm test`; the others are long, or need more than Node. */
 
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
@@ -6,6 +6,7 @@ const LONG_LANES = [
   'test/browser/**',
   'test/fuzz/**',
   'test/process/**',
+  'test/runtimes/**',
   'test/soak/**',
   'test/cli/**',
   'test/interop/nostr-relay/**',
@@ -38,6 +39,15 @@ const config: ViteUserConfig = defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'runtimes',
+          include: ['test/runtimes/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {

@@ -27,7 +27,7 @@ export function createNostrSync<Categories extends JsonPayloads<Categories> = Re
   options: NostrSyncOptions = {},
 ): NostrSync<Categories> {
   // If `options` is no object at all, the engine says so.
-  const { keepProcessAlive = true }: NostrSyncOptions = (options as NostrSyncOptions | null) ?? {};
+  const { keepProcessAlive = true }: NostrSyncOptions = options ?? {};
   if (typeof keepProcessAlive !== 'boolean')
     throw new TypeError(misuse('keepProcessAlive', 'true or false', keepProcessAlive));
   const sync = createEngine<Categories>(options, {

@@ -1,5 +1,6 @@
 /** The primitives on `node:crypto` and `Buffer`: the same results as `noblePrimitives`, many times faster. */
 
+import { chacha20 } from '@noble/ciphers/chacha.js';
 import { Buffer } from 'node:buffer';
 import { createCipheriv, createHmac, hash } from 'node:crypto';
 import type { Primitives } from './primitives.ts';
@@ -9,6 +10,24 @@ const CHACHA20_COUNTER_BYTES = 4;
 /** The bytes of `buffer` as a plain `Uint8Array`, without a copy: callers must not see Node's own class. */
 function toUint8Array(buffer: Buffer): Uint8Array {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}
+
+const opensslChacha20: Primitives['chacha20'] = (key, nonce, data) => {
+  // OpenSSL's IV is the block counter, little-endian, followed by the nonce.
+  const iv = new Uint8Array(CHACHA20_COUNTER_BYTES + nonce.length);
+  iv.set(nonce, CHACHA20_COUNTER_BYTES);
+  // A stream cipher holds nothing back, so there is no `final()` to collect.
+  return toUint8Array(createCipheriv('chacha20', key, iv).update(data));
+};
+
+/** Bun and Electron are built on BoringSSL, which has no raw ChaCha20. Their lists of ciphers do not tell: it is tried. */
+function hasChacha20(): boolean {
+  try {
+    opensslChacha20(new Uint8Array(32), new Uint8Array(12), new Uint8Array(1));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 export const nodePrimitives: Primitives = {
@@ -21,13 +40,7 @@ export const nodePrimitives: Primitives = {
     return toUint8Array(mac.digest());
   },
 
-  chacha20: (key, nonce, data) => {
-    // OpenSSL's IV is the block counter, little-endian, followed by the nonce.
-    const iv = new Uint8Array(CHACHA20_COUNTER_BYTES + nonce.length);
-    iv.set(nonce, CHACHA20_COUNTER_BYTES);
-    // A stream cipher holds nothing back, so there is no `final()` to collect.
-    return toUint8Array(createCipheriv('chacha20', key, iv).update(data));
-  },
+  chacha20: hasChacha20() ? opensslChacha20 : (key, nonce, data) => chacha20(key, nonce, data),
 
   base64Encode: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64'),
 
