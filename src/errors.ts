@@ -21,6 +21,8 @@ export interface ErrorDetails {
    * is unknown, not absent. Relay URLs.
    */
   readonly NO_RELAYS_REACHABLE: { readonly answered: readonly string[]; readonly silent: readonly string[] };
+  /** A write whose `publish` rejected is the newest value after all: a relay that had refused it kept it, and shows it. */
+  readonly WITHDRAWN_WRITE_SHOWN: { readonly category: string; readonly eventId: string };
   readonly ENCRYPTION_FAILED: undefined;
   readonly DECRYPTION_FAILED: undefined;
   readonly SIGNING_FAILED: undefined;

@@ -63,7 +63,8 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
   clearSigner(): Promise<void>;
   /**
    * Writes the value of a category. When it resolves, the value is encrypted, signed and saved on this device, and goes
-   * to every relay, over crashes and restarts. When it rejects, nothing was saved and nobody will ever see it.
+   * to every relay, over crashes and restarts. When it rejects, nothing was saved, and no honest relay has
+   * it; one that says that it refuses it and keeps it can show it later, which `WITHDRAWN_WRITE_SHOWN` tells.
    * Waits up to 5 s for a relay to take it; being offline is no error.
    * Rejects with `SIGNER_NOT_SET`, `INVALID_CATEGORY`, `INVALID_PAYLOAD`, `PAYLOAD_TOO_LARGE`, `INVALID_EXPIRATION`,
    * `ENCRYPTION_FAILED`, `SIGNING_FAILED`, `SIGNER_CHANGED`, `STORE_FAILED`, `CLOCK_SKEW`, `NO_RELAYS_ACCEPTED`, `CLOSED`.

@@ -124,6 +124,8 @@ export const RELAY_LIMITS_MS = 604_800_000;
 
 // Counts.
 
+/** Own writes that were withdrawn and are remembered, per category. */
+export const MAX_WITHDRAWN = 8;
 /** Times in a row that a signer may fail to read a value until that counts as the value's own fault, and is not tried by a timer. */
 export const MAX_READS = 5;
 /** Times that a write is stamped and signed anew because something newer came in meanwhile. */

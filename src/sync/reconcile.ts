@@ -19,7 +19,7 @@
 import { covers, newestOf, seenBy, vectorOf } from '../protocol/causality.ts';
 import { isTombstone, type VerifiedEvent } from '../protocol/event.ts';
 import { compareEvents } from '../protocol/order.ts';
-import { MAX_ORPHANS } from '../protocol/limits.ts';
+import { MAX_ORPHANS, MAX_WITHDRAWN } from '../protocol/limits.ts';
 import {
   deliveryOf,
   EMPTY_RECORD,
@@ -215,7 +215,10 @@ function withdraw(record: HeadRecord | undefined, id: string): Outcome {
       before: undefined,
       deliveries: new Map(),
       // As if a relay had it: what it had replaced is forgotten, so it cannot be withdrawn as well.
-      own: own.former === undefined ? own : { ...own.former, acknowledged: true, floor: floorOf(record) },
+      own: {
+        ...(own.former === undefined ? own : { ...own.former, acknowledged: true, floor: floorOf(record) }),
+        withdrawn: [...(own.withdrawn ?? []), id].slice(-MAX_WITHDRAWN),
+      },
       unreadable: false,
       pieces: record.piecesBefore,
       piecesBefore: undefined,
@@ -328,6 +331,7 @@ function write(
       own: {
         ...{ device, id: event.id, stamp, acknowledged: false, lost: false },
         ...(stamp === event.created_at ? {} : { floor: event.created_at }),
+        withdrawn: record?.own?.withdrawn,
         former:
           isRenewal === true ? record?.own?.former : record?.own && { ...record.own, former: undefined },
       },

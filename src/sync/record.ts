@@ -32,6 +32,8 @@ export interface OwnWrite {
   readonly acknowledged: boolean;
   /** Whether what replaced it had not seen it. What comes later decides nothing: the write was seen, or is lost. */
   readonly lost: boolean;
+  /** Ids of those that were withdrawn, oldest first: a relay that refused one may have kept it. */
+  readonly withdrawn?: readonly string[] | undefined;
   /** The one before it, while this one may be withdrawn. */
   readonly former?: OwnWrite | undefined;
 }
@@ -165,6 +167,7 @@ function parseOwn(value: unknown): OwnWrite | undefined {
     typeof own.acknowledged === 'boolean' &&
     typeof own.lost === 'boolean' &&
     (own.floor === undefined || Number.isSafeInteger(own.floor)) &&
+    (own.withdrawn === undefined || own.withdrawn.every(isHex32)) &&
     (own.former === undefined || parseOwn(own.former) !== undefined);
   return fits ? own : undefined;
 }

@@ -22,7 +22,7 @@ import { createGarbage } from './garbage.ts';
 import type { Pacing } from './pacer.ts';
 import { isOfTwin } from './reconcile.ts';
 import { createReader, type Reader, type Subscription } from './reader.ts';
-import { isOwnHead } from './record.ts';
+import { isOwnHead, type OwnWrite } from './record.ts';
 import { openReplica, type Change } from './replica.ts';
 import { createHand, type Hand } from './signing.ts';
 import { createTabNetwork, type TabNetwork } from './tab-network.ts';
@@ -182,6 +182,8 @@ export async function openSession(ports: {
     if (change.isNewInStore) tabNetwork?.saved(dTag);
     network.recordChanged(dTag);
     for (const effect of effects) if (effect.type === 'advanced') reportSkew(dTag, effect.event.created_at);
+    for (const effect of effects)
+      if (effect.type === 'advanced') reportReturn(dTag, record?.own, effect.event.id);
     const { event, own } = record ?? {};
     const isTaken = change.isStored && event !== undefined && own !== undefined && isOfTwin(event, own);
     if (isTaken && own.device === deviceHash(ports.deviceId())) ports.onTwin(dTag, event);
@@ -199,6 +201,16 @@ export async function openSession(ports: {
   function relaysChanged(): void {
     writer.relaysChanged();
     ports.onProgress();
+  }
+
+  function reportReturn(dTag: string, own: OwnWrite | undefined, eventId: string): void {
+    if (own?.withdrawn?.includes(eventId) !== true) return;
+    const category = categoryOf(dTag);
+    const message = `A write of ${JSON.stringify(category)} that every relay had refused is the newest value: one of them kept it`;
+    emitter.emit(
+      'error',
+      new NostrSyncError('WITHDRAWN_WRITE_SHOWN', message, { details: { category, eventId } }),
+    );
   }
 
   function reportSkew(dTag: string, stamp: number): void {

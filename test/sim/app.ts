@@ -198,6 +198,7 @@ export function createApp(ports: AppPorts): App {
         // All values are good: only a signer that lies makes one unreadable.
         return hadFaults.signer;
       case 'DEVICE_ID_TAKEN':
+      case 'WITHDRAWN_WRITE_SHOWN':
         return oracle.hasTwin(name);
       case 'INCOMPLETE':
         return oracle.pieces.size > 0;

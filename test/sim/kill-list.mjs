@@ -167,6 +167,11 @@ const STAMPS = [
     ],
   },
   {
+    name: 'a withdrawn write that turns up is not told',
+    patches: [['sync/reconcile.ts', 'withdrawn: [...(own.withdrawn ?? []), id].slice(-MAX_WITHDRAWN),', '']],
+    test: ['test/sync/publish.test.ts', 'a write that was withdrawn, and that a relay kept all the same'],
+  },
+  {
     name: 'what a copy of this device has written counts as seen by it',
     patches: [['sync/reconcile.ts', 'if (isOfTwin(event, own)) return true;', '']],
   },

@@ -1,7 +1,7 @@
 /** What `publish` promises: its stages, its refusals, and its sizes. */
 
 import { describe, expect, test, vi } from 'vitest';
-import { memoryStore, type Store } from '../../src/node.ts';
+import { memoryStore, type NostrEvent, type Store } from '../../src/node.ts';
 import { NOTE, type AdapterPublishOptions } from '../../src/options.ts';
 import type { Changes } from '../../src/store/store.ts';
 import type { Receipt } from '../../src/sync/events.ts';
@@ -324,4 +324,25 @@ describe('a payload that is too large', () => {
     expect(() => device([url], wrong)).toThrow(/Invalid interop: expected 'strict' or 'own', got "loose"/);
     await expect(laptop.publish('settings', 1, wrong)).rejects.toThrow(/Invalid interop/);
   });
+});
+
+test('a write that was withdrawn, and that a relay kept all the same, is told when it is the newest value', async () => {
+  const { clock, relays, urls, device: make, settle } = world({});
+  const store = memoryStore();
+  const undying = { ...store, close: async () => undefined };
+  const laptop = make({ relays: urls, store: undying });
+  await settle(laptop.publish('settings', 'former'));
+  relays[0]!.misbehave({ refuse: 'blocked: no' });
+  await expect(settle(laptop.publish('settings', 'refused'))).rejects.toThrow();
+  const sent = received(relays[0]!, 'EVENT').map(([, event]) => event as NostrEvent);
+  const refused = sent.toSorted((a, b) => b.created_at - a.created_at)[0]!;
+  await laptop.close();
+  relays[0]!.behave();
+  relays[0]!.inject(refused);
+  const again = make({ relays: urls, store: undying });
+  expect(await settle(again.fetch('settings'))).toMatchObject({ payload: 'refused' });
+  await clock.advance(1_000);
+  expect(again.errors).toMatchObject([
+    { code: 'WITHDRAWN_WRITE_SHOWN', details: { category: 'settings', eventId: refused.id } },
+  ]);
 });
