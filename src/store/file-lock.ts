@@ -1,20 +1,34 @@
 /** The lock of a file store's folder: one process at a time, and none that is dead. */
 
 import { randomUUID } from 'node:crypto';
-import { readFile, rename, rm } from 'node:fs/promises';
+import { lstat, readFile, readlink, rename, rm, utimes } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { clearInterval, setInterval } from 'node:timers';
+import { setTimeout } from 'node:timers/promises';
+import { systemClock } from '../clock.ts';
 import { NostrSyncError } from '../errors.ts';
-import { errorCode, linkIfAbsent, quote, readIfPresent, writeFlushed } from './files.ts';
+import { errorCode, ifPresent, linkIfAbsent, openFile, quote, writeAt, writeFlushed } from './files.ts';
 
 //
 /** Each failed attempt means that another process took or released the lock in that moment. */
 const LOCK_ATTEMPTS = 10;
+/** How often a holder shows that it lives. */
+const BEAT_MS = 2_000;
+/** A lock without a sign of life for so long is free. */
+const SILENCE_MS = 10_000;
+const LOOK_MS = 500;
 
 // Node has no flock. The lock is a file that names its holder, made complete under another name and then linked into
-// place, so nobody ever reads half of it. A lock whose holder is dead may be replaced only by whoever holds a second
-// lock named after the dead holder's token, and only while the first still is that dead holder's. So of many takers
-// exactly one wins; and a taker that dies in between leaves a second lock that is stale itself and taken the same way.
+// place, so nobody ever reads half of it; its holder touches it every two seconds. Where a pid means the same to both,
+// a taker asks the system whether the holder is dead. Anywhere else, as in another container on the same volume, it
+// watches for a sign of life.
+// A lock whose holder is dead or silent may be replaced only by whoever holds a second lock named after that holder's
+// token, and only while the first still is as it was. So of many takers exactly one wins; and a taker that dies in
+// between leaves a second lock that is stale itself and taken the same way.
 
 export interface Lock {
+  /** Whether its former holder may live, and only be too slow to show it: what that one still writes must do no harm. */
+  readonly isFromLiving: boolean;
   /** Rejects when the lock is no longer ours, because someone removed it: writing on would mix two logs. */
   verify(): Promise<void>;
   release(): Promise<void>;
@@ -22,38 +36,57 @@ export interface Lock {
 
 export interface LockHolder {
   readonly pid: number;
+  /** Processes with the same one know each other by their pids: of one boot and pid namespace, or else of one host. */
+  readonly place: string;
   /** Tells a process from a later one with the same pid; null where the system does not say. */
   readonly started: string | null;
   readonly token: string;
 }
 
+/** What stands where the lock belongs. */
+interface Found {
+  /** Changes with every sign of life. */
+  readonly trace: string;
+  readonly touchedAt: number;
+  readonly isFile: boolean;
+  /** Absent where it is no lock of ours: half a file that a power cut has left, a folder, a link. */
+  readonly holder?: LockHolder | undefined;
+}
+
 export async function acquireLock(path: string, folder: string): Promise<Lock> {
   const self: LockHolder = {
     pid: process.pid,
+    place: await ownPlace(),
     started: await processStart(process.pid),
     token: randomUUID(),
   };
   const content = Buffer.from(JSON.stringify(self));
   const candidate = `${path}.${self.token}.new`;
-  await writeFlushed(candidate, content);
+  await writeFlushed(candidate, (handle) => writeAt(handle, content, 0));
   try {
     for (let attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
-      if (await linkIfAbsent(candidate, path)) return heldLock(path, content, folder);
-      const found = await readIfPresent(path);
+      if (await linkIfAbsent(candidate, path)) return heldLock(path, content, folder, false);
+      const found = await look(path);
       if (!found) continue;
-      const holder = parseHolder(found);
-      if (holder && (await isAlive(holder))) {
+      const state = await watch(path, found, self.place);
+      if (state === 'alive') {
+        const where = found.holder?.place === self.place ? '' : ' of another container or machine';
         throw new NostrSyncError(
           'STORE_FAILED',
-          `Cannot open the store in ${quote(folder)}: process ${holder.pid} is using it`,
+          `Cannot open the store in ${quote(folder)}: process ${found.holder?.pid}${where} is using it`,
         );
       }
-      const claim = await acquireLock(`${path}.${holder?.token ?? 'unreadable'}`, folder);
+      const claim = await acquireLock(`${path}.${found.holder?.token ?? 'unreadable'}`, folder);
       try {
-        if ((await readIfPresent(path))?.equals(found)) {
+        if ((await look(path))?.trace !== found.trace) continue;
+        if (found.isFile) {
+          // The wait may have made it old.
+          await touch(candidate);
           await rename(candidate, path);
-          return heldLock(path, content, folder);
+          return heldLock(path, content, folder, state === 'silent');
         }
+        // No file takes the place of a folder.
+        await rm(path, { recursive: true, force: true });
       } finally {
         await claim.release();
       }
@@ -64,9 +97,15 @@ export async function acquireLock(path: string, folder: string): Promise<Lock> {
   }
 }
 
-function heldLock(path: string, content: Buffer, folder: string): Lock {
-  const isOurs = async (): Promise<boolean> => (await readIfPresent(path))?.equals(content) ?? false;
+function heldLock(path: string, content: Buffer, folder: string, isFromLiving: boolean): Lock {
+  const isOurs = async (): Promise<boolean> => (await readLock(path))?.equals(content) ?? false;
+  const beat = async (): Promise<void> => {
+    if (await isOurs()) await touch(path);
+  };
+  // A store that is open keeps no process alive.
+  const beating = setInterval(() => void beat().catch(() => undefined), BEAT_MS).unref();
   return {
+    isFromLiving,
     async verify() {
       if (await isOurs()) return;
       throw new NostrSyncError(
@@ -75,22 +114,68 @@ function heldLock(path: string, content: Buffer, folder: string): Lock {
       );
     },
     async release() {
-      if (await isOurs()) await rm(path, { force: true });
+      clearInterval(beating);
+      if (await isOurs().catch(() => false)) await rm(path, { force: true });
     },
   };
 }
 
+async function touch(path: string): Promise<void> {
+  const seconds = systemClock.now() / 1_000;
+  await utimes(path, seconds, seconds);
+}
+
+async function readLock(path: string): Promise<Buffer | undefined> {
+  const handle = await ifPresent(openFile(path));
+  try {
+    return await handle?.readFile();
+  } finally {
+    await handle?.close();
+  }
+}
+
+async function look(path: string): Promise<Found | undefined> {
+  const stats = await ifPresent(lstat(path));
+  if (!stats) return undefined;
+  const { ino, mtimeMs } = stats;
+  const trace = `${ino}/${mtimeMs}`;
+  if (!stats.isFile()) return { trace, touchedAt: mtimeMs, isFile: stats.isSymbolicLink() };
+  const content = await readLock(path);
+  return content && { trace, touchedAt: mtimeMs, isFile: true, holder: parseHolder(content) };
+}
+
+/** Waits for a sign of life where nothing else tells. */
+async function watch(path: string, found: Found, ownPlace: string): Promise<'alive' | 'dead' | 'silent'> {
+  const { holder, touchedAt, trace } = found;
+  if (!holder) return 'dead';
+  const isNear = holder.place === ownPlace;
+  if (isNear && !(await isAlive(holder))) return 'dead';
+  const age = systemClock.now() - touchedAt;
+  const isFresh = age >= 0 && age < SILENCE_MS;
+  if (isNear && isFresh) return 'alive';
+  // A process that is there gets the whole time, however old its last sign: the machine may have slept.
+  const end = isNear || age < 0 ? SILENCE_MS : SILENCE_MS - age;
+  for (let waited = 0; waited < end; waited += LOOK_MS) {
+    await setTimeout(LOOK_MS);
+    const now = await look(path);
+    if (now === undefined) return 'dead';
+    if (now.trace !== trace) return 'alive';
+  }
+  return 'silent';
+}
+
 function parseHolder(bytes: Buffer): LockHolder | undefined {
   try {
-    const { pid, started, token } = JSON.parse(bytes.toString()) as Record<keyof LockHolder, unknown>;
+    const { pid, place, started, token } = JSON.parse(bytes.toString()) as Record<keyof LockHolder, unknown>;
     const isValid =
       Number.isSafeInteger(pid) &&
       (pid as number) > 0 &&
+      typeof place === 'string' &&
       (started === null || typeof started === 'string') &&
       // It becomes part of a file name.
       typeof token === 'string' &&
       /^[0-9a-f-]{36}$/.test(token);
-    return isValid ? { pid: pid as number, started, token } : undefined;
+    return isValid ? { pid: pid as number, place, started, token } : undefined;
   } catch {
     return undefined;
   }
@@ -108,15 +193,23 @@ async function isAlive(holder: LockHolder): Promise<boolean> {
   }
 }
 
-/** Boot id and start tick of a process, from /proc (proc(5), stat field 22); null where there is no such process or /proc. */
-async function processStart(pid: number): Promise<string | null> {
+async function ownPlace(): Promise<string> {
   try {
     const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+    return `${boot.trim()}/${await readlink('/proc/self/ns/pid')}`;
+  } catch {
+    return hostname();
+  }
+}
+
+/** Start tick of a process, from /proc (proc(5), stat field 22); null where there is no such process or /proc. */
+async function processStart(pid: number): Promise<string | null> {
+  try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     // Field 2, the command, may hold spaces and parentheses.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [state, startTick] = [fields[0], fields[19]];
-    return state === 'Z' || startTick === undefined ? 'exited' : `${boot.trim()}/${startTick}`;
+    return state === 'Z' || startTick === undefined ? 'exited' : startTick;
   } catch {
     return null;
   }

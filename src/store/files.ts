@@ -1,15 +1,32 @@
-/** Files whose content is on the medium when a call returns, and the error that says which of them failed. */
+/** Files of this user alone, whose content is on the medium when a call returns, and the error that says which of them failed. */
 
-import { link, mkdir, open, readFile, rm, type FileHandle } from 'node:fs/promises';
+import { constants, link, mkdir, open, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isNostrSyncError, messageOf, NostrSyncError } from '../errors.ts';
 
+/** What is read or copied at once of a file that may be larger than memory. */
+export const SLICE_BYTES: number = 4 * 1024 * 1024;
+
 export async function createFolder(folder: string): Promise<void> {
   const topmost = await mkdir(folder, { recursive: true, mode: 0o700 });
+  await checkFolder(folder);
   if (topmost === undefined) return;
   // A new folder survives a power cut once the folder that lists it is flushed.
   for (let made = folder; made.length >= topmost.length; made = dirname(made))
     await flushFolder(dirname(made));
+}
+
+/** Whoever can write to the folder can put in it what this process then trusts, or follows. */
+async function checkFolder(folder: string): Promise<void> {
+  const user = process.geteuid?.();
+  // Windows has no such bits: there the folder's access list decides.
+  if (user === undefined) return;
+  const { uid, mode } = await stat(folder);
+  if (uid !== user)
+    throw new Error(`it belongs to another user (uid ${uid}); use a folder of your own in it`);
+  if ((mode & 0o077) === 0) return;
+  const found = (mode & 0o777).toString(8).padStart(4, '0');
+  throw new Error(`others may use it (mode ${found}); make it 0700 with chmod 700`);
 }
 
 export async function flushFolder(folder: string): Promise<void> {
@@ -23,10 +40,19 @@ export async function flushFolder(folder: string): Promise<void> {
   }
 }
 
-export async function writeFlushed(path: string, bytes: Buffer): Promise<void> {
-  const handle = await open(path, 'w', 0o600);
+/** Opens a plain file of the folder: no link is followed, and no pipe waited for. Windows knows neither flag. */
+export async function openFile(path: string, flags: number = constants.O_RDONLY): Promise<FileHandle> {
+  const handle = await open(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  if ((await handle.stat()).isFile()) return handle;
+  await handle.close();
+  throw new Error(`${quote(path)} is not a file`);
+}
+
+/** Makes a new file and has `fill` write it; there is none when that fails, or something had the name. */
+export async function writeFlushed(path: string, fill: (handle: FileHandle) => Promise<void>): Promise<void> {
+  const handle = await open(path, 'wx', 0o600);
   try {
-    await handle.writeFile(bytes);
+    await fill(handle);
     await handle.sync();
   } catch (error) {
     // Half a file is of no use, and takes room that a full disk needs.
@@ -44,6 +70,17 @@ export async function writeAt(handle: FileHandle, bytes: Buffer, position: numbe
   }
 }
 
+/** Exactly `length` bytes. */
+export async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(length);
+  for (let done = 0; done < length;) {
+    const { bytesRead } = await handle.read(bytes, done, length - done, position + done);
+    if (bytesRead === 0) throw new Error('the file ends before what it holds');
+    done += bytesRead;
+  }
+  return bytes;
+}
+
 /** Takes back what a failed write left behind `size`. False when that failed as well. */
 export async function cutBack(handle: FileHandle, size: number): Promise<boolean> {
   try {
@@ -55,21 +92,22 @@ export async function cutBack(handle: FileHandle, size: number): Promise<boolean
   }
 }
 
-export async function readIfPresent(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
 export async function linkIfAbsent(existing: string, path: string): Promise<boolean> {
   try {
     await link(existing, path);
     return true;
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** `undefined` where there is no such file. */
+export async function ifPresent<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -200,6 +200,33 @@ export const storeConformance: readonly StoreCheck[] = [
     assertEqual((await store.get('big')) === big, true);
   }),
 
+  check('pieces of large values are entries like any other', async (store, subject) => {
+    const piece = (n: number, round: number): string => `${n}/${round} `.repeat(10_000);
+    const pieces = (count: number, round: number): Record<string, string> =>
+      Object.fromEntries(Array.from({ length: count }, (_, n) => [`piece/${n}`, piece(n, round)]));
+    // Enough of them, changed often enough, that a log would be rewritten.
+    for (let round = 0; round < 8; round++) await put(store, { ...pieces(12, round), head: `${round}` });
+    await put(store, { 'piece/0': null, 'piece/"\\\u2028': 'é\ud800', 'piece/': '' });
+    const expected: Record<string, string> = {
+      ...pieces(12, 7),
+      'piece/"\\\u2028': 'é\ud800',
+      'piece/': '',
+    };
+    delete expected['piece/0'];
+    assertEqual(await store.get('piece/0'), undefined);
+    assertEqual(await store.get('piece/11'), piece(11, 7));
+    await store.update(
+      ['piece/1', 'piece/0'],
+      (current) => new Map([['seen', [...current.values()].join()]]),
+    );
+    assertEqual(await store.get('seen'), piece(1, 7));
+    await assertEntries(store, 'piece/', expected);
+    await store.close();
+    const again = await subject.reopen?.();
+    if (again) await assertEntries(again, 'piece/', expected);
+    await again?.close();
+  }),
+
   check('close can be called twice, and everything after it rejects with CLOSED', async (store) => {
     await put(store, { a: '1' });
     await Promise.all([store.close(), store.close()]);

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { openDB } from 'idb';
 import { afterAll, expect, test } from 'vitest';
 import { createNostrSync, fileStore, isNostrSyncError, secretKeySigner } from '../../src/node.ts';
-import { decodeLog, encodeHeader, encodeRecord, HEADER_BYTES } from '../../src/store/file-log.ts';
+import { encodeHeader, encodeLine, encodeRecord, HEADER_BYTES, readLog } from '../../src/store/file-log.ts';
 import { indexedDbStore } from '../../src/store/indexeddb.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -126,7 +126,8 @@ async function live(open: () => Store, why: string): Promise<void> {
 }
 
 function log(records: readonly (readonly [string, string | null][])[]): Buffer {
-  return Buffer.concat([encodeHeader(), ...records.map((changes) => encodeRecord(new Map(changes)))]);
+  const lines = records.map((changes) => changes.map(([key, value]) => encodeLine(key, value)));
+  return Buffer.concat([encodeHeader(), ...lines.map(encodeRecord)]);
 }
 
 function changedLog(random: Random): Buffer {
@@ -155,7 +156,10 @@ test(
       await live(() => fileStore(folder), `SEED=${SEED}, log ${n}`);
       // A log that it could not open is left as it is; one that it could is whole again.
       const after = await readFile(join(folder, 'entries.log'));
-      if (!after.equals(bytes)) expect(decodeLog(after).goodBytes).toBe(after.length);
+      if (!after.equals(bytes)) {
+        const read = async (at: number, length: number): Promise<Buffer> => after.subarray(at, at + length);
+        expect((await readLog(after.length, read)).goodBytes).toBe(after.length);
+      }
       expect(after.length).toBeGreaterThanOrEqual(Math.min(bytes.length, HEADER_BYTES));
       await rm(folder, { recursive: true });
     }

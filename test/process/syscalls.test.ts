@@ -121,7 +121,7 @@ async function live(call: string, fault: string, when: string): Promise<Run> {
   }
 }
 
-const CALLS = ['pwrite64', 'fdatasync', 'write', 'fsync', 'rename'] as const;
+const CALLS = ['pwrite64', 'fdatasync', 'fsync', 'rename'] as const;
 const ERRORS = ['EIO', 'ENOSPC'] as const;
 
 describe.each(CALLS)('at every %s', (call) => {

@@ -1,9 +1,21 @@
 /** The file store against other processes: its lock, `kill -9` in mid-write, and a full disk. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  lstat,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -152,8 +164,8 @@ describe('the lock', () => {
   test.each([
     '',
     '{',
-    '{"pid":-1,"started":null,"token":"x"}',
-    '{"pid":1,"started":null,"token":"../../../etc/x"}',
+    '{"pid":-1,"place":"here","started":null,"token":"x"}',
+    '{"pid":1,"place":"here","started":null,"token":"../../../etc/x"}',
   ])('that a power cut left as %j is taken over', async (content) => {
     const folder = await newFolder();
     await writeFile(lockOf(folder), content);
@@ -161,6 +173,43 @@ describe('the lock', () => {
     expect(await store.get('a')).toBeUndefined();
     await store.close();
     expect(await readdir(folder)).toEqual(['entries.log']);
+  });
+
+  test.each<[string, (path: string) => Promise<unknown>]>([
+    ['a folder', (path) => mkdir(join(path, 'with', 'more'), { recursive: true })],
+    ['a link to nothing', (path) => symlink('nowhere', path)],
+    ['a link to a file', (path) => symlink('/etc/hostname', path)],
+    ['a pipe', async (path) => execFileSync('mkfifo', [path])],
+  ])('that somebody planted as %s does not block', async (_, plant) => {
+    const folder = await newFolder();
+    await plant(lockOf(folder));
+    await plant(`${lockOf(folder)}.unreadable`);
+    const store = fileStore(folder);
+    await store.update([], () => new Map([['a', '1']]));
+    expect((await lstat(lockOf(folder))).isFile()).toBe(true);
+    await store.close();
+    expect(await readdir(folder)).toEqual(['entries.log']);
+  });
+
+  test('of a process elsewhere that has not been heard of for long is taken over', async () => {
+    const folder = await abandonedFolder();
+    const lock = JSON.parse(await readFile(lockOf(folder), 'utf8'));
+    // Its pid and start are those of a process that is there: it says nothing about another container's.
+    const elsewhere = { ...lock, pid: process.pid, place: 'another boot' };
+    await writeFile(lockOf(folder), JSON.stringify(elsewhere));
+    const minuteAgo = Date.now() / 1000 - 60;
+    await utimes(lockOf(folder), minuteAgo, minuteAgo);
+    const log = await open(join(folder, 'entries.log'), 'a');
+    const store = fileStore(folder);
+    expect(await store.get('from')).toBe('the dead');
+    // Should it live after all, and be in the middle of a write, that goes to a file of the past.
+    await log.write('what it still had to say');
+    await log.close();
+    await store.update([], () => new Map([['a', '1']]));
+    await store.close();
+    const again = fileStore(folder, { onRecovered: () => expect.unreachable() });
+    expect([...(await again.list('')).keys()]).toEqual(['from', 'a']);
+    await again.close();
   });
 
   test('is taken over also where an earlier taker died in the middle', async () => {
@@ -193,10 +242,10 @@ describe('the lock', () => {
   });
 
   test('of a dead holder goes to exactly one of 40 stores that want it', async () => {
+    const dead = JSON.parse(await readFile(lockOf(await abandonedFolder()), 'utf8'));
     for (let round = 0; round < 5; round++) {
       const folder = await newFolder();
-      const dead = { pid: 2 ** 22 + 1, started: null, token: '00000000-0000-0000-0000-000000000000' };
-      await writeFile(lockOf(folder), JSON.stringify(dead));
+      await writeFile(lockOf(folder), JSON.stringify({ ...dead, pid: 2 ** 22 + 1, started: null }));
       const stores = Array.from({ length: 40 }, () => fileStore(folder));
       // Some begin when others are in the middle: a late taker must not replace the lock of an early one.
       const started: Promise<'open' | 'refused'>[] = [];

@@ -1,12 +1,14 @@
 /** The file store within one process: its format, damaged logs, compaction, and a medium that fails. */
 
 import { mkdtempSync } from 'node:fs';
-import { mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
-import { fileStore, type FileStoreOptions, type Recovery } from '../../src/store/file.ts';
+import { fileStore, type FileStoreOptions } from '../../src/store/file.ts';
+import type { Recovery } from '../../src/store/file-entries.ts';
 import type { Store } from '../../src/store/store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'nostr-sync-file-'));
@@ -14,7 +16,7 @@ afterAll(() => rm(root, { recursive: true }));
 afterEach(() => vi.restoreAllMocks());
 
 /** Written once by version 1 and never computed again: the update {k: v}. */
-const GOLDEN_V1 = '6e6f7374722d73796e630d0a010000004b0edd090b00000088729a735b5b226b222c2276225d5d';
+const GOLDEN_V1 = '6e6f7374722d73796e630d0a01000000ce2827fa0a0000005435e88a5b226b222c2276225d0a';
 
 const newFolder = (): Promise<string> => mkdtemp(join(root, 'store-'));
 const logOf = (folder: string): string => join(folder, 'entries.log');
@@ -56,16 +58,6 @@ async function threeUpdates(): Promise<{ bytes: Buffer; sizes: number[]; states:
 }
 const sample = await threeUpdates();
 
-/** CRC32C bit by bit, independent of the store's table. */
-function crc32c(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
-  }
-  return (crc ^ 0xffffffff) >>> 0;
-}
-
 function u32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(value);
@@ -74,22 +66,17 @@ function u32(value: number): Buffer {
 
 function header(version: number): Buffer {
   const bytes = Buffer.concat([Buffer.from('nostr-sync\r\n'), u32(version)]);
-  return Buffer.concat([bytes, u32(crc32c(bytes))]);
+  return Buffer.concat([bytes, u32(crc32(bytes))]);
 }
 
 function record(payload: string | Buffer): Buffer {
   const bytes = Buffer.from(payload);
-  return Buffer.concat([u32(bytes.length), u32(crc32c(bytes)), bytes]);
+  return Buffer.concat([u32(bytes.length), u32(crc32(bytes)), bytes]);
 }
 
 describe('the format', () => {
-  test('the test computes CRC32C as RFC 3720 does', () => {
-    expect(crc32c(Buffer.from('123456789'))).toBe(0xe3069283);
-    expect(crc32c(Buffer.alloc(32))).toBe(0x8a9136aa);
-  });
-
   test('version 1 is written byte for byte like this', () => {
-    const records = ['[["a","eins"]]', '[["b","zwei"],["a",null]]', '[["c","drei €"]]'].map(record);
+    const records = ['["a","eins"]\n', '["b","zwei"]\n["a",null]\n', '["c","drei €"]\n'].map(record);
     expect(sample.bytes.toString('hex')).toBe(Buffer.concat([header(1), ...records]).toString('hex'));
   });
 
@@ -123,6 +110,50 @@ describe('the format', () => {
       expect((await stat(join(folder, name))).mode & 0o777).toBe(0o600);
     await store.close();
   });
+
+  test.skipIf(process.platform === 'win32').each([0o755, 0o770, 0o702])(
+    'a folder that others may use (mode %o) is refused, with what to do about it',
+    async (mode) => {
+      const folder = await newFolder();
+      await chmod(folder, mode);
+      const store = fileStore(folder);
+      await expect(store.get('a')).rejects.toMatchObject({
+        code: 'STORE_FAILED',
+        message: expect.stringMatching(`mode 0${mode.toString(8)}.*chmod 700`),
+      });
+      expect(await readdir(folder)).toEqual([]);
+      await chmod(folder, 0o700);
+      await put(store, 'a', '1');
+      await store.close();
+    },
+  );
+
+  test.skipIf(process.platform === 'win32')('a folder of another user is refused', async () => {
+    vi.spyOn(process, 'geteuid').mockReturnValue((process.geteuid?.() ?? 0) + 1);
+    const store = fileStore(await newFolder());
+    await expect(store.get('a')).rejects.toThrow(/belongs to another user/);
+    await store.close();
+  });
+
+  test.each(['entries.log', 'entries.log.new', 'entries.log.corrupt-1'])(
+    'nothing is written or read through a link in the place of %s',
+    async (name) => {
+      const folder = await newFolder();
+      const target = join(await newFolder(), 'target');
+      await writeFile(target, sample.bytes);
+      await symlink(target, join(folder, name));
+      // Torn, so that what cannot be read is set aside.
+      if (name !== 'entries.log') await writeFile(logOf(folder), sample.bytes.subarray(0, -1));
+      const store = fileStore(folder);
+      const outcome = await put(store, 'a', '1').then(
+        () => 'saved',
+        (error: unknown) => (error as { code: unknown }).code,
+      );
+      expect(outcome).toBe(name === 'entries.log' ? 'STORE_FAILED' : 'saved');
+      await store.close();
+      expect(await readFile(target)).toEqual(sample.bytes);
+    },
+  );
 
   test('nothing is touched before the first use', async () => {
     const folder = join(await newFolder(), 'later');
@@ -193,15 +224,18 @@ describe('a damaged log', () => {
   test.each([
     ['a length of 4 GB', Buffer.concat([u32(0xffffffff), u32(0), Buffer.from('[]')])],
     ['zeros, as a power cut leaves them', Buffer.alloc(4096)],
-    ['what is not UTF-8', record(Buffer.from('[["d","\xff"]]', 'latin1'))],
-    ['what is not JSON', record('[["a","1"]')],
-    ['what is not a list', record('{"a":"1"}')],
-    ['a value that is not a string', record('[["d","1"],["e",7]]')],
-    ['a key that is not a string', record('[[7,"1"]]')],
-    ['half a change', record('[["d"]]')],
+    ['what is not UTF-8', record(Buffer.from('["d","\xff"]\n', 'latin1'))],
+    ['what is not JSON', record('["a","1"\n')],
+    ['what is not a list', record('{"a":"1"}\n')],
+    ['a value that is not a string', record('["d","1"]\n["e",7]\n')],
+    ['a key that is not a string', record('[7,"1"]\n')],
+    ['half a change', record('["d"]\n')],
+    ['a line without an end', record('["d","1"]')],
+    ['a piece that is not a string', record('["d","1"]\n["piece/a",7]\n')],
+    ['a piece without an end', record('["piece/a","1\n')],
   ])('keeps the records before %s', async (_, tail) => {
     const folder = await newFolder();
-    await writeFile(logOf(folder), Buffer.concat([sample.bytes, tail, record('[["never","read"]]')]));
+    await writeFile(logOf(folder), Buffer.concat([sample.bytes, tail, record('["never","read"]\n')]));
     expect(await contents(folder)).toBe(sample.states[3]);
     expect((await readFile(`${logOf(folder)}.corrupt-1`)).subarray(0, tail.length)).toEqual(tail);
   });
@@ -237,13 +271,15 @@ describe('compaction', () => {
     );
   });
 
-  test('costs in proportion to what is written, also where nothing is garbage', async () => {
+  test('costs in proportion to the garbage, and nothing where there is none', async () => {
     const store = fileStore(await newFolder());
     await store.get('open');
     const sync = vi.spyOn(await fileHandlePrototype(), 'sync');
     for (let n = 0; n < 80; n++) await put(store, `key ${n}`, 'x'.repeat(100_000));
-    // 8 MB are rewritten at 1, 2 and 4; each time the new file and its folder are flushed.
-    expect(sync).toHaveBeenCalledTimes(6);
+    expect(sync).not.toHaveBeenCalled();
+    // 8 of 16 MB are garbage after 80, and again after 160; each time the new file and its folder are flushed.
+    for (let n = 0; n < 200; n++) await put(store, `key ${n % 80}`, 'y'.repeat(100_000));
+    expect(sync).toHaveBeenCalledTimes(4);
     await store.close();
   });
 
@@ -253,6 +289,86 @@ describe('compaction', () => {
     await writeFile(`${logOf(folder)}.new`, sample.bytes.subarray(0, 30));
     expect(await contents(folder, { onRecovered: () => expect.unreachable() })).toBe(sample.states[3]);
     expect(await readdir(folder)).toEqual(['entries.log']);
+  });
+});
+
+describe('pieces of large values', () => {
+  const piece = (n: number, round = 0): [string, string] => [`piece/${n}`, `${n}/${round} `.repeat(10_000)];
+
+  test('stay on the disk, and are read, listed, changed and removed like any other', async () => {
+    const folder = await newFolder();
+    const store = fileStore(folder);
+    for (let n = 0; n < 10; n++) await store.update([], () => new Map([piece(n), [`head/${n}`, `${n}`]]));
+    await put(store, 'piece/"strange"\\\u2028\ud800', 'é\ud800');
+    await put(store, 'piece/empty', '');
+    await put(store, 'piece/0', null);
+    expect(await store.get('piece/0')).toBeUndefined();
+    await store.update(['piece/1', 'piece/0'], (current) => new Map([['seen', [...current.keys()].join()]]));
+    expect(await store.get('seen')).toBe('piece/1');
+    await put(store, ...piece(2, 1));
+    const expected = new Map([
+      ...Array.from({ length: 9 }, (_, n) => piece(n + 1, Number(n + 1 === 2))),
+      ['piece/"strange"\\\u2028\ud800', 'é\ud800'],
+      ['piece/empty', ''],
+    ] as [string, string][]);
+    const sorted = (entries: Map<string, string>): unknown[] =>
+      [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+    expect(sorted(await store.list('piece/'))).toEqual(sorted(expected));
+    await store.close();
+    const again = fileStore(folder);
+    expect(sorted(await again.list('piece/'))).toEqual(sorted(expected));
+    expect((await again.list('')).size).toBe(expected.size + 11);
+    await again.close();
+  });
+
+  test('can be read while the log is rewritten under them, as they were when they were asked for', async () => {
+    const store = fileStore(await newFolder());
+    await store.get('open');
+    for (let n = 0; n < 20; n++) await put(store, ...piece(n));
+    const rename = vi.spyOn(await fileHandlePrototype(), 'sync');
+    for (let round = 1; round < 8; round++) {
+      const reads = Array.from({ length: 20 }, (_, n) => store.get(`piece/${n}`));
+      const lists = [store.list('piece/'), store.list('piece/1')];
+      const writes = Array.from({ length: 20 }, (_, n) => put(store, ...piece(n, round)));
+      for (const [n, value] of (await Promise.all(reads)).entries())
+        expect(value).toBe(piece(n, round - 1)[1]);
+      for (const found of await Promise.all(lists))
+        for (const [key, value] of found) expect(value).toBe(piece(Number(key.slice(6)), round - 1)[1]);
+      await Promise.all(writes);
+    }
+    expect(rename.mock.calls.length).toBeGreaterThan(0);
+    await store.close();
+  });
+
+  test('that rot on the disk are gone, alone', async () => {
+    const folder = await newFolder();
+    const store = fileStore(folder);
+    for (const n of [1, 2]) await put(store, ...piece(n));
+    const bytes = await readFile(logOf(folder));
+    bytes.writeUInt8(0x78, bytes.indexOf('1/0 ') + 8);
+    await writeFile(logOf(folder), bytes);
+    expect(await store.get('piece/1')).toBeUndefined();
+    expect([...(await store.list('piece/')).keys()]).toEqual(['piece/2']);
+    for (let round = 0; round < 60; round++) await put(store, 'big', `${round}`.repeat(25_000));
+    expect(await store.get('piece/2')).toBe(piece(2)[1]);
+    await store.close();
+    expect(JSON.parse(await contents(folder)).map(([key]: [string]) => key)).toEqual(['big', 'piece/2']);
+  });
+
+  test('that cannot be read reject with STORE_FAILED, and with it the updates that ask for them', async () => {
+    const store = fileStore(await newFolder());
+    await put(store, ...piece(1));
+    const eio = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+    const read = vi.spyOn(await fileHandlePrototype(), 'read').mockRejectedValue(eio);
+    for (const call of [
+      store.get('piece/1'),
+      store.list('piece/'),
+      store.update(['piece/1'], () => expect.unreachable()),
+    ])
+      await expect(call).rejects.toMatchObject({ code: 'STORE_FAILED', cause: eio });
+    read.mockRestore();
+    expect(await store.get('piece/1')).toBe(piece(1)[1]);
+    await store.close();
   });
 });
 
@@ -360,7 +476,7 @@ describe('a medium that fails', () => {
   });
 });
 
-type FileHandlePrototype = Pick<Awaited<ReturnType<typeof open>>, 'sync' | 'datasync' | 'truncate'>;
+type FileHandlePrototype = Pick<Awaited<ReturnType<typeof open>>, 'read' | 'sync' | 'datasync' | 'truncate'>;
 
 async function fileHandlePrototype(): Promise<FileHandlePrototype> {
   const handle = await open(root);
