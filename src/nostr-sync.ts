@@ -23,6 +23,7 @@ import type { RelayInfo } from './relay/connection.ts';
 import { createPool } from './relay/pool.ts';
 import { canonicalRelayUrl } from './relay/url.ts';
 import type { Signer } from './signer/signer.ts';
+import { withDeadline } from './store/deadline.ts';
 import type { Store } from './store/store.ts';
 import { createRelayLimits } from './sync/relay-limits.ts';
 import {
@@ -155,7 +156,7 @@ export function createEngine<Categories extends object>(
   const { namespace } = settings;
   const platform = { ...defaults, ...options };
   const { clock, randomBytes, onWake, tabs } = platform;
-  const store = options.store ?? defaults.store(namespace);
+  const store = withDeadline(options.store ?? defaults.store(namespace), clock);
   const sharedTabs = store.sharedName === undefined ? undefined : tabs;
   const emitter = createEmitter();
   const subscriptions = new Set<Subscription>();

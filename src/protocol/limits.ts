@@ -104,6 +104,8 @@ export const MAX_SILENT_TICKS = 4;
 export const FIND_SIGNER_MS = 1_000;
 /** Until a save that failed is tried again. */
 export const STORE_RETRY_MS = 10_000;
+/** How long a store may take for one call. Longer than a file store watches a lock before it takes it over. */
+export const STORE_DEADLINE_MS = 20_000;
 /** From an acknowledgement to the read-back that proves it. */
 export const CONFIRM_DELAY_MS = 1_000;
 /** From a value that one relay showed to the question whether the others have it. */

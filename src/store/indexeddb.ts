@@ -28,27 +28,37 @@ export function indexedDbStore(name: string): Store {
   let connection: Promise<Connection> | undefined;
   let closing: Promise<void> | undefined;
   const running = new Set<Promise<unknown>>();
+  const begun = new Set<Pick<IDBTransaction, 'abort'>>();
 
   function connect(): Promise<Connection> {
     if (connection) return connection;
-    const opened = open(name, forget);
-    function forget(): void {
-      if (connection === opened) connection = undefined;
-    }
-    opened.catch(forget);
+    const opened = open(name, () => forget(opened));
+    opened.catch(() => forget(opened));
     connection = opened;
     return opened;
   }
 
+  /** The next use opens another. What has begun on this one comes to its end. */
+  function forget(lost: Promise<Connection> | undefined): void {
+    if (connection === lost) connection = undefined;
+    lost?.then((database) => database.close(), ignore);
+  }
+
   async function begin<M extends IDBTransactionMode>(mode: M): Promise<Transaction<M>> {
-    const stale = await connect();
+    const opened = connect();
+    const database = await opened;
+    let transaction: Transaction<M>;
     try {
-      return stale.transaction(['entries'], mode, { durability: 'strict' });
-    } catch (error) {
-      // The connection was closed for another tab's upgrade or deletion while this call waited for it.
-      if ((error as Partial<DOMException> | undefined)?.name !== 'InvalidStateError') throw error;
-      return (await connect()).transaction(['entries'], mode, { durability: 'strict' });
+      transaction = database.transaction(['entries'], mode, { durability: 'strict' });
+    } catch {
+      // Closed for another tab's upgrade or deletion while this call waited for it, or dead without a word.
+      forget(opened);
+      transaction = (await connect()).transaction(['entries'], mode, { durability: 'strict' });
     }
+    begun.add(transaction);
+    const over = (): boolean => begun.delete(transaction);
+    transaction.done.then(over, over);
+    return transaction;
   }
 
   /** Lets `close` wait for `work`, and gives its errors their code. */
@@ -58,7 +68,10 @@ export function indexedDbStore(name: string): Store {
         new NostrSyncError('CLOSED', `Cannot use the store ${quote(name)}: it is closed`),
       );
     const result = work().catch((error: unknown) => {
-      throw error instanceof DecideError ? error.cause : storeFailed(name, error);
+      if (error instanceof DecideError) throw error.cause;
+      // A handle that has failed may fail for ever, whatever the browser says of it.
+      forget(connection);
+      throw storeFailed(name, error);
     });
     const settled: Promise<unknown> = result.then(ignore, ignore).then(() => running.delete(settled));
     running.add(settled);
@@ -117,6 +130,17 @@ export function indexedDbStore(name: string): Store {
         }
         await transaction.done;
       }),
+
+    drop: () => {
+      forget(connection);
+      for (const transaction of begun) {
+        try {
+          transaction.abort();
+        } catch {
+          // It is over already, or about to be.
+        }
+      }
+    },
 
     close: () =>
       (closing ??= (async () => {

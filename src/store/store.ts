@@ -5,7 +5,8 @@ export type Changes = ReadonlyMap<string, string | null>;
 
 /**
  * Where a device keeps what it knows. Values are ciphertext or metadata, never plaintext or keys.
- * Every method rejects with `STORE_FAILED` (with `cause`) when the medium fails, and with `CLOSED` after `close`.
+ * Every method rejects with `STORE_FAILED` (with `cause`) when the medium fails, and with `CLOSED` after `close`. The
+ * engine waits 20 s for an answer.
  */
 export interface Store {
   /** A name under which other tabs of this origin open the same store; absent where nobody else does. */
@@ -22,6 +23,8 @@ export interface Store {
    * with what it threw. It may change keys it did not ask to read.
    */
   update(keys: readonly string[], decide: (current: ReadonlyMap<string, string>) => Changes): Promise<void>;
+  /** A call has waited for too long: whatever it hangs on is given up, and the next call starts anew. */
+  drop?(): void;
   /** Finishes what was started, then releases files, handles and locks. Idempotent. */
   close(): Promise<void>;
 }

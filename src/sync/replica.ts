@@ -109,6 +109,8 @@ export async function openReplica(ports: {
   const entries = new Map<string, Entry>();
   /** Records that are newer than the store, because it failed. */
   const unsaved = new Map<string, HeadRecord | undefined>();
+  /** Own writes that a failed save may have left in the store: their callers were told that nobody will see them. */
+  const refused = new Map<string, Extract<Input, { readonly type: 'write' }>[]>();
   /** Own heads that no socket has carried. Of this process alone: after a restart nobody can know. */
   const uncarried = new Map<string, string>();
   let queue: Job[] = [];
@@ -145,9 +147,18 @@ export async function openReplica(ports: {
     return entry?.record;
   }
 
+  /** The record without the writes that were refused: I6, also for a save that failed when it was done. */
+  function takeBack(dTag: string, stored: HeadRecord | undefined): HeadRecord | undefined {
+    const id = stored?.event?.id;
+    if (id === undefined || refused.get(dTag)?.some(({ event }) => event.id === id) !== true) return stored;
+    const { record } = reconcile(stored, { type: 'withdraw', id }, undefined);
+    unsaved.set(dTag, record);
+    return takeBack(dTag, record);
+  }
+
   /** What a decision starts from: the store, unless it failed to take something newer. */
   function base(dTag: string, raw: string | undefined): HeadRecord | undefined {
-    const stored = read(dTag, raw);
+    const stored = takeBack(dTag, read(dTag, raw));
     if (!unsaved.has(dTag)) return stored;
     const ours = unsaved.get(dTag);
     const storeIsAhead =
@@ -222,6 +233,8 @@ export async function openReplica(ports: {
           const raw = current.get(keyOf(dTag));
           raws.set(dTag, raw);
           if (record === undefined || (record === previous && !unsaved.has(dTag))) continue;
+          for (const { along } of refused.get(dTag) ?? [])
+            for (const [key] of along?.(record) ?? []) writes.set(key, null);
           const text = serializeRecord(record);
           writes.set(keyOf(dTag), text);
           raws.set(dTag, text);
@@ -256,6 +269,7 @@ export async function openReplica(ports: {
     for (const { dTag, record } of decision.changes.values()) {
       entries.set(dTag, { raw: raws.get(dTag), record, isVerified: true });
       unsaved.delete(dTag);
+      refused.delete(dTag);
     }
     for (const { dTag, input } of jobs) {
       const isHead = input.type === 'write' && get(dTag)?.event?.id === input.event.id;
@@ -277,6 +291,8 @@ export async function openReplica(ports: {
       entries.set(dTag, { raw: entries.get(dTag)?.raw, record, isVerified: true });
       unsaved.set(dTag, record);
     }
+    for (const { dTag, input } of own)
+      if (input.type === 'write') refused.set(dTag, [...(refused.get(dTag) ?? []), input]);
     for (const job of own) job.reject(error);
     carryOut(others, decision, false, () => false);
     // Whoever waits for a claim that a failed write had blocked tries again.
@@ -284,11 +300,12 @@ export async function openReplica(ports: {
       const record = get(dTag);
       ports.onChange({ dTag, previous: record, record, effects: [], isNewInStore: false, isStored: false });
     }
-    if (unsaved.size === 0 || closed) return;
-    ports.onError(error);
+    if (closed) return;
+    if (unsaved.size > 0) ports.onError(error);
     cancelRetry();
     cancelRetry = ports.clock.after(STORE_RETRY_MS, () => {
-      for (const dTag of unsaved.keys()) void apply(dTag, { type: 'resave' });
+      for (const dTag of new Set([...unsaved.keys(), ...refused.keys()]))
+        void apply(dTag, { type: 'resave' });
     });
   }
 

@@ -1,0 +1,41 @@
+/** A store that always answers: a call that the one behind it leaves waiting fails. */
+
+import type { Clock } from '../clock.ts';
+import { NostrSyncError } from '../errors.ts';
+import { STORE_DEADLINE_MS } from '../protocol/limits.ts';
+import type { Store } from './store.ts';
+
+/**
+ * Every call is settled within `STORE_DEADLINE_MS`, `close` too. An update that has not decided by then never will; one that
+ * has may still reach the medium, which nobody can know but by reading again.
+ */
+export function withDeadline(store: Store, clock: Clock): Store {
+  function inTime<T>(work: Promise<T>, isOver = (): void => undefined): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const cancel = clock.after(STORE_DEADLINE_MS, () => {
+        isOver();
+        store.drop?.();
+        const message = `Cannot use the store: it has not answered for ${STORE_DEADLINE_MS / 1_000} s`;
+        reject(new NostrSyncError('STORE_FAILED', message));
+      });
+      void work.then(resolve, reject).finally(cancel);
+    });
+  }
+
+  return {
+    ...(store.sharedName !== undefined && { sharedName: store.sharedName }),
+    get: async (key) => inTime(store.get(key)),
+    list: async (prefix) => inTime(store.list(prefix)),
+    update: async (keys, decide) => {
+      let isOver = false;
+      const update = store.update(keys, (current) => {
+        if (isOver) throw new Error('its caller was told that it failed');
+        return decide(current);
+      });
+      return inTime(update, () => {
+        isOver = true;
+      });
+    },
+    close: async () => inTime(store.close()),
+  };
+}
