@@ -1,17 +1,18 @@
 //! The engine's store: small texts under text keys, in the app's data folder, flushed before an update is answered.
 //!
-//! One append-only log, rewritten when it has doubled. Numbers are unsigned, 32 bits, little-endian.
+//! One append-only log, rewritten when more than half of it is garbage. Numbers are unsigned, 32 bits, little-endian.
 //!
 //! ```text
 //! header   "nostr-sync/tauri store 1\n"
-//! record   length of payload | crc32c of payload | payload: UTF-8 JSON { key: value or null, ... }
+//! record   length of payload | crc32c of payload | payload: lines of UTF-8 JSON, each [key, value or null] and "\n"
 //! ```
 //!
 //! A record is one atomic update. What a crash tore at the end was never answered for; it is set aside, not read.
+//! Small values are in memory; pieces of large ones, which are many and rarely read, stay in the log.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -25,6 +26,11 @@ const HEADER_NAME: &[u8] = b"nostr-sync/tauri store ";
 const RECORD_HEAD_BYTES: usize = 8;
 const MAX_RECORD_BYTES: usize = 64 * 1_024 * 1_024;
 const COMPACT_FROM_BYTES: u64 = 1_024 * 1_024;
+/// Of a record of a rewritten log, unless one entry is larger; and what is read ahead of a log.
+const SLICE_BYTES: usize = 4 * 1_024 * 1_024;
+/// Keys of values that stay in the log.
+const PIECE_PREFIX: &str = "piece/";
+const PIECE_LINE_START: &[u8] = b"[\"piece/";
 const KEPT_CORRUPT_FILES: u64 = 8;
 const LOG_NAME: &str = "entries.log";
 const LOCK_NAME: &str = "process.lock";
@@ -44,21 +50,23 @@ impl Store {
     }
 
     pub fn get(&mut self, key: &str) -> Result<Option<String>> {
-        Ok(self.opened()?.entries.get(key).cloned())
+        let value = self.opened()?.get(key);
+        value.map_err(|error| failed("read", &self.folder, &error))
     }
 
     pub fn list(&mut self, prefix: &str) -> Result<BTreeMap<String, String>> {
-        let entries = &self.opened()?.entries;
-        let of_prefix = entries.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
-        Ok(of_prefix.map(|(key, value)| (key.clone(), value.clone())).collect())
+        let values = self.opened()?.list(prefix);
+        values.map_err(|error| failed("read", &self.folder, &error))
     }
 
     /// Applies all of `changes` if everything is as `expected`, durably; returns whether it was.
     pub fn update(&mut self, expected: &Entries, changes: &Entries) -> Result<bool> {
-        let log = self.opened()?;
-        if expected.iter().any(|(key, value)| log.entries.get(key) != value.as_ref()) {
-            return Ok(false);
+        for (key, value) in expected {
+            if self.get(key)? != *value {
+                return Ok(false);
+            }
         }
+        let log = self.opened()?;
         if changes.is_empty() {
             return Ok(true);
         }
@@ -90,14 +98,57 @@ fn failed(what: &str, folder: &Path, error: &io::Error) -> Error {
     Error::StoreFailed(format!("Cannot {what} the store in {}: {error}", folder.display()))
 }
 
+/// A live entry, with the length of its line.
+#[derive(Debug, PartialEq)]
+struct Entry {
+    bytes: u64,
+    value: Value,
+}
+
+#[derive(Debug, PartialEq)]
+enum Value {
+    Text(String),
+    /// Where the line of a piece stands, and what it must add up to.
+    Piece {
+        at: u64,
+        crc: u32,
+    },
+}
+
+impl Entry {
+    fn new(key: &str, value: String, line: &[u8], at: u64) -> Self {
+        let is_piece = key.starts_with(PIECE_PREFIX);
+        let value = if is_piece { Value::Piece { at, crc: crc32c(line) } } else { Value::Text(value) };
+        Self { bytes: line.len() as u64, value }
+    }
+}
+
+/// The live entries of a log, and how many bytes their lines take.
+#[derive(Default)]
+struct Live {
+    entries: BTreeMap<String, Entry>,
+    bytes: u64,
+}
+
+impl Live {
+    fn put(&mut self, key: String, entry: Option<Entry>) {
+        self.bytes += entry.as_ref().map_or(0, |entry| entry.bytes);
+        let former = match entry {
+            Some(entry) => self.entries.insert(key, entry),
+            None => self.entries.remove(&key),
+        };
+        self.bytes -= former.map_or(0, |entry| entry.bytes);
+    }
+}
+
 struct Log {
     folder: PathBuf,
     /// What is on the medium, nothing else.
-    entries: BTreeMap<String, String>,
+    live: Live,
     file: File,
     bytes: u64,
-    /// Its length when it last held nothing but live entries.
-    compacted_bytes: u64,
+    /// It is not rewritten before it is so long.
+    compact_from: u64,
     /// Held as long as the log is open.
     _lock: Lock,
 }
@@ -107,8 +158,14 @@ struct Lock(File);
 
 impl Lock {
     fn take(folder: &Path) -> io::Result<Self> {
-        let file =
-            private().read(true).write(true).create(true).truncate(false).open(folder.join(LOCK_NAME))?;
+        let path = folder.join(LOCK_NAME);
+        // What somebody planted there is no lock, and blocks nobody.
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_dir() => fs::remove_dir_all(&path)?,
+            Ok(found) if !found.is_file() => fs::remove_file(&path)?,
+            _ => {}
+        }
+        let file = private().read(true).write(true).create(true).truncate(false).open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(io::Error::other("another process is using it")),
@@ -132,14 +189,16 @@ impl Log {
         let path = folder.join(LOG_NAME);
         // Left by a crash in mid-compaction; never read.
         remove_if_present(&temporary(folder))?;
-        let mut file = private().read(true).write(true).create(true).truncate(false).open(&path)?;
-        let mut content = Vec::new();
-        file.read_to_end(&mut content)?;
-        let (entries, good) = decode(&content)?;
-        if let Some(bad @ [_, ..]) = content.get(good..) {
-            set_aside(folder, bad)?;
+        if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+            return Err(io::Error::other(format!("{LOG_NAME} in it is not a file")));
         }
-        let mut bytes = good as u64;
+        let mut file = private().read(true).write(true).create(true).truncate(false).open(&path)?;
+        let size = file.metadata()?.len();
+        let (live, good) = decode(&mut BufReader::with_capacity(SLICE_BYTES, &file), size)?;
+        if good < size {
+            set_aside(folder, &mut file, good)?;
+        }
+        let mut bytes = good;
         if good == 0 {
             file.set_len(0)?;
             file.rewind()?;
@@ -149,22 +208,51 @@ impl Log {
         file.set_len(bytes)?;
         file.sync_all()?;
         sync_folder(folder)?;
-        Ok(Self { folder: folder.to_owned(), entries, file, bytes, compacted_bytes: bytes, _lock: lock })
+        let compact_from = COMPACT_FROM_BYTES;
+        Ok(Self { folder: folder.to_owned(), live, file, bytes, compact_from, _lock: lock })
     }
 
-    /// Writes and flushes one record. `entries` follows only when it is on the medium.
+    fn get(&mut self, key: &str) -> io::Result<Option<String>> {
+        match self.live.entries.get(key) {
+            None => Ok(None),
+            Some(Entry { value: Value::Text(text), .. }) => Ok(Some(text.clone())),
+            Some(&Entry { bytes, value: Value::Piece { at, crc } }) => {
+                let line = read_line(&mut self.file, at, bytes, crc)?;
+                Ok(line.and_then(|line| decode_line(&line)).and_then(|(_, value)| value))
+            }
+        }
+    }
+
+    fn list(&mut self, prefix: &str) -> io::Result<BTreeMap<String, String>> {
+        let of_prefix = self.live.entries.range(prefix.to_owned()..);
+        let keys: Vec<_> =
+            of_prefix.map(|(key, _)| key.clone()).take_while(|key| key.starts_with(prefix)).collect();
+        let mut values = BTreeMap::new();
+        for key in keys {
+            if let Some(value) = self.get(&key)? {
+                values.insert(key, value);
+            }
+        }
+        Ok(values)
+    }
+
+    /// Writes and flushes one record. `live` follows only when it is on the medium.
     fn append(&mut self, changes: &Entries) -> io::Result<()> {
-        let record = encode(changes)?;
+        let mut lines = Vec::with_capacity(changes.len());
+        for (key, value) in changes {
+            lines.push(encode_line(key, value.as_deref())?);
+        }
+        let record = encode(&lines)?;
         self.file.seek(SeekFrom::Start(self.bytes))?;
         self.file.write_all(&record)?;
         self.file.sync_data()?;
-        self.bytes += record.len() as u64;
-        for (key, value) in changes {
-            match value {
-                Some(value) => self.entries.insert(key.clone(), value.clone()),
-                None => self.entries.remove(key),
-            };
+        let mut at = self.bytes + RECORD_HEAD_BYTES as u64;
+        for ((key, value), line) in changes.iter().zip(&lines) {
+            let entry = value.clone().map(|value| Entry::new(key, value, line, at));
+            self.live.put(key.clone(), entry);
+            at += line.len() as u64;
         }
+        self.bytes = at;
         Ok(())
     }
 
@@ -173,32 +261,91 @@ impl Log {
         self.file.sync_data()
     }
 
-    /// Rewrites the log when it has doubled since it last held nothing but live entries.
+    /// Rewrites the log when more than half of it is garbage.
     fn compact_if_due(&mut self) -> io::Result<()> {
-        if self.bytes < COMPACT_FROM_BYTES || self.bytes < 2 * self.compacted_bytes {
+        if self.bytes < self.compact_from.max(2 * (HEADER.len() as u64 + self.live.bytes)) {
             return Ok(());
         }
         // Where it fails now, it is not tried again with every update.
-        self.compacted_bytes = self.bytes;
+        self.compact_from = self.bytes + COMPACT_FROM_BYTES;
         let path = temporary(&self.folder);
-        let mut file = private().read(true).write(true).create(true).truncate(true).open(&path)?;
-        let mut bytes = HEADER.len() as u64;
-        file.write_all(HEADER)?;
-        for (key, value) in &self.entries {
-            let record = encode(&Entries::from([(key.clone(), Some(value.clone()))]))?;
-            file.write_all(&record)?;
-            bytes += record.len() as u64;
-        }
+        remove_if_present(&path)?;
+        let mut file = private().read(true).write(true).create_new(true).open(&path)?;
+        let (places, bytes) = self.copy_live(&mut file)?;
         file.sync_all()?;
         fs::rename(&path, self.folder.join(LOG_NAME))?;
         // From here on the new file is the log, whether or not the rename is on the medium yet: both hold the same.
-        (self.file, self.bytes, self.compacted_bytes) = (file, bytes, bytes);
+        (self.file, self.bytes, self.compact_from) = (file, bytes, COMPACT_FROM_BYTES);
+        for (key, piece) in places {
+            self.live.put(key, piece);
+        }
         sync_folder(&self.folder)
+    }
+
+    /// Writes a log that holds what is live, in records of a bounded size; returns its pieces and its length.
+    fn copy_live(&mut self, target: &mut File) -> io::Result<(Vec<(String, Option<Entry>)>, u64)> {
+        target.write_all(HEADER)?;
+        let mut bytes = HEADER.len() as u64;
+        let mut pieces = Vec::new();
+        let mut lines: Vec<Vec<u8>> = Vec::new();
+        let mut line_bytes = 0;
+        // Pieces last: damage that cuts this log short costs what relays can give back.
+        let (kept, moved): (Vec<_>, Vec<_>) =
+            self.live.entries.iter().partition(|(_, entry)| matches!(entry.value, Value::Text(_)));
+        for (key, entry) in kept.into_iter().chain(moved) {
+            let line = match &entry.value {
+                Value::Text(text) => encode_line(key, Some(text))?,
+                &Value::Piece { at, crc } => match read_line(&mut self.file, at, entry.bytes, crc)? {
+                    Some(line) => line,
+                    // What has rotten is gone, and the relays may have it.
+                    None => {
+                        pieces.push((key.clone(), None));
+                        continue;
+                    }
+                },
+            };
+            if line_bytes > 0 && line_bytes + line.len() > SLICE_BYTES {
+                bytes += write_record(target, &mut lines)?;
+                line_bytes = 0;
+            }
+            if let Value::Piece { crc, .. } = entry.value {
+                let at = bytes + (RECORD_HEAD_BYTES + line_bytes) as u64;
+                let value = Value::Piece { at, crc };
+                pieces.push((key.clone(), Some(Entry { bytes: entry.bytes, value })));
+            }
+            line_bytes += line.len();
+            lines.push(line);
+        }
+        if line_bytes > 0 {
+            bytes += write_record(target, &mut lines)?;
+        }
+        Ok((pieces, bytes))
     }
 }
 
-fn encode(changes: &Entries) -> io::Result<Vec<u8>> {
-    let payload = serde_json::to_vec(changes)?;
+fn write_record(target: &mut File, lines: &mut Vec<Vec<u8>>) -> io::Result<u64> {
+    let record = encode(lines)?;
+    lines.clear();
+    target.write_all(&record)?;
+    Ok(record.len() as u64)
+}
+
+/// The line of a piece; `None` if it is not as it was written.
+fn read_line(file: &mut File, at: u64, bytes: u64, crc: u32) -> io::Result<Option<Vec<u8>>> {
+    let mut line = vec![0; usize::try_from(bytes).map_err(io::Error::other)?];
+    file.seek(SeekFrom::Start(at))?;
+    file.read_exact(&mut line)?;
+    Ok(if crc32c(&line) == crc { Some(line) } else { None })
+}
+
+fn encode_line(key: &str, value: Option<&str>) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(&(key, value))?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+fn encode(lines: &[Vec<u8>]) -> io::Result<Vec<u8>> {
+    let payload = lines.concat();
     let length = u32::try_from(payload.len()).ok().filter(|_| payload.len() <= MAX_RECORD_BYTES);
     let length = length
         .ok_or_else(|| io::Error::other(format!("an update has more than {MAX_RECORD_BYTES} bytes")))?;
@@ -209,42 +356,85 @@ fn encode(changes: &Entries) -> io::Result<Vec<u8>> {
     Ok(record)
 }
 
-/// Reads up to the first byte that is not as it was written; returns how many were. Fails only where the log is of a
-/// newer version, which must not be touched.
-fn decode(content: &[u8]) -> io::Result<(BTreeMap<String, String>, usize)> {
-    let mut entries = BTreeMap::new();
-    if !content.starts_with(HEADER) {
-        if content.starts_with(HEADER_NAME) && content.len() >= HEADER.len() {
+/// Reads up to the first byte that is not as it was written, `size` at most; returns how many were. Never more than a
+/// record at a time. Fails only where the log is of a newer version, which must not be touched, or the medium fails.
+fn decode(log: &mut impl Read, size: u64) -> io::Result<(Live, u64)> {
+    let mut live = Live::default();
+    let mut left = size;
+    let mut header = Vec::new();
+    log.take(HEADER.len() as u64).read_to_end(&mut header)?;
+    if header != HEADER {
+        if header.starts_with(HEADER_NAME) && header.len() == HEADER.len() {
             return Err(io::Error::other("it was written by a newer version of this plugin"));
         }
-        return Ok((entries, 0));
+        return Ok((live, 0));
     }
-    let mut good = HEADER.len();
-    while let Some((changes, end)) = decode_record(content, good) {
-        for (key, value) in changes {
-            match value {
-                Some(value) => entries.insert(key, value),
-                None => entries.remove(&key),
-            };
+    left = left.saturating_sub(HEADER.len() as u64);
+    let mut payload = Vec::new();
+    while left >= RECORD_HEAD_BYTES as u64 {
+        let [mut length, mut crc] = [[0; 4]; 2];
+        log.read_exact(&mut length)?;
+        log.read_exact(&mut crc)?;
+        let [length, crc] = [length, crc].map(u32::from_le_bytes);
+        let record_bytes = RECORD_HEAD_BYTES as u64 + u64::from(length);
+        if record_bytes > left || length as usize > MAX_RECORD_BYTES {
+            break;
         }
-        good = end;
+        payload.resize(length as usize, 0);
+        log.read_exact(&mut payload)?;
+        if crc32c(&payload) != crc {
+            break;
+        }
+        let at = size - left + RECORD_HEAD_BYTES as u64;
+        let Some(changes) = decode_payload(&payload, at) else { break };
+        for (key, entry) in changes {
+            live.put(key, entry);
+        }
+        left -= record_bytes;
     }
-    Ok((entries, good))
+    Ok((live, size - left))
 }
 
-fn decode_record(content: &[u8], start: usize) -> Option<(Entries, usize)> {
-    let number = |at: usize| Some(u32::from_le_bytes(content.get(at..at.checked_add(4)?)?.try_into().ok()?));
-    let payload_at = start.checked_add(RECORD_HEAD_BYTES)?;
-    let end = payload_at.checked_add(usize::try_from(number(start)?).ok()?)?;
-    let payload = content.get(payload_at..end)?;
-    if crc32c(payload) != number(start + 4)? {
+/// The changes of a record whose payload stands at `at`.
+fn decode_payload(payload: &[u8], mut at: u64) -> Option<Vec<(String, Option<Entry>)>> {
+    // As zeros would be read, that a power cut has left.
+    if payload.last() != Some(&b'\n') {
         return None;
     }
-    Some((serde_json::from_slice(payload).ok()?, end))
+    let mut changes = Vec::new();
+    for line in payload.split_inclusive(|byte| *byte == b'\n') {
+        let is_piece = line.starts_with(PIECE_LINE_START);
+        let (key, value) = if is_piece { decode_piece_key(line) } else { decode_line(line) }?;
+        let entry = value.map(|value| Entry::new(&key, value, line, at));
+        changes.push((key, entry));
+        at += line.len() as u64;
+    }
+    Some(changes)
 }
 
-/// Keeps bytes that could not be read in a file of their own, and of these files the newest eight.
-fn set_aside(folder: &Path, bytes: &[u8]) -> io::Result<()> {
+fn decode_line(line: &[u8]) -> Option<(String, Option<String>)> {
+    serde_json::from_slice(line).ok()
+}
+
+/// Key of a piece's line, and an empty text for its value, which is looked at when somebody reads it.
+fn decode_piece_key(line: &[u8]) -> Option<(String, Option<String>)> {
+    let mut is_escaped = false;
+    let end = line.iter().skip(PIECE_LINE_START.len()).position(|byte| {
+        let is_end = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        is_end
+    })?;
+    let (start, rest) = line.split_at_checked(PIECE_LINE_START.len() + end + 1)?;
+    let key = serde_json::from_slice(start.get(1..)?).ok()?;
+    match rest {
+        b",null]\n" => Some((key, None)),
+        [b',', b'"', .., b'"', b']', b'\n'] => Some((key, Some(String::new()))),
+        _ => None,
+    }
+}
+
+/// Keeps bytes that could not be read, from `from` on, in a file of their own, and of these files the newest eight.
+fn set_aside(folder: &Path, log: &mut File, from: u64) -> io::Result<()> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
@@ -254,8 +444,9 @@ fn set_aside(folder: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     let number = numbers.iter().max().map_or(1, |last| last.saturating_add(1));
     let corrupt = |number: u64| folder.join(format!("{LOG_NAME}.corrupt-{number}"));
-    let mut file = private().write(true).create(true).truncate(true).open(corrupt(number))?;
-    file.write_all(bytes)?;
+    let mut file = private().write(true).create_new(true).open(corrupt(number))?;
+    log.seek(SeekFrom::Start(from))?;
+    io::copy(log, &mut file)?;
     file.sync_all()?;
     for old in numbers.into_iter().filter(|old| old.saturating_add(KEPT_CORRUPT_FILES) <= number) {
         remove_if_present(&corrupt(old))?;
@@ -288,7 +479,18 @@ fn create_folder(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)
+    builder.recursive(true).create(folder)?;
+    // Whoever can write to it can put in it what this process then trusts. Not of another user either: with this mode
+    // only its owner can make a file in it, and root.
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(folder)?.permissions()) & 0o777;
+        if mode & 0o077 != 0 {
+            let advice = "make it 0700 with chmod 700";
+            return Err(io::Error::other(format!("others may use it (mode {mode:04o}); {advice}")));
+        }
+    }
+    Ok(())
 }
 
 /// Makes a created or renamed file last. Windows cannot flush a folder, and does so by itself.

@@ -49,7 +49,7 @@ export interface AppPorts {
   readonly tabs: () => readonly Tab[];
   readonly createSigner: (tab: Tab, state: { isCleared: boolean }) => Signer;
   /** What was made to fail, so that the app may be told of it. */
-  readonly hadFaults: { readonly signer: boolean; readonly store: boolean };
+  readonly hadFaults: { readonly signer: boolean; readonly store: boolean; readonly hanging: boolean };
   /** When a relay has answered a question of the device last, in ms; -1: never. */
   readonly lastEoseAt: () => number;
 }
@@ -282,7 +282,8 @@ export function createApp(ports: AppPorts): App {
         oracle.resolved(call, receipt);
       },
       (code) => {
-        oracle.rejected(call, code);
+        // What a store that hangs has saved nobody knows; a process that dies before it knows cannot take it back.
+        if (code !== 'STORE_FAILED' || !hadFaults.hanging) oracle.rejected(call, code);
         if (code === 'NO_RELAYS_ACCEPTED') withdrawnIn.add(call.category);
       },
     );

@@ -53,7 +53,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   let tabs: Tab[] = [];
   let isDestroyed = false;
   let signerFault: SignerFault | 'none' = 'none';
-  const hadFaults = { signer: false, store: false };
+  const hadFaults = { signer: false, store: false, hanging: false };
   let armed: Extract<DeviceOp, { readonly type: 'crash' }> | undefined;
   let backup: Map<string, string> | undefined;
   let lastEoseAt = -1;
@@ -202,6 +202,16 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
           disk.failing = { updates: 0, reads: 0 };
         });
         return;
+      case 'storeHang':
+        hadFaults.store = true;
+        hadFaults.hanging = true;
+        // The last of what hangs has its answer later.
+        calmSince = schedule.now() + op.forMs + 60_000;
+        disk.hanging = op.likely;
+        schedule.after(op.forMs, () => {
+          disk.hanging = 0;
+        });
+        return;
       default:
     }
     const awake = tabs.filter(({ process }) => !process.isSuspended());
@@ -327,6 +337,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       armed = undefined;
       signerFault = 'none';
       disk.failing = { updates: 0, reads: 0 };
+      disk.hanging = 0;
       machine.skewMs = 0;
       if (machine.isAsleep()) machine.wakeUp();
       if (closing.size > 0) crash('keep');

@@ -20,6 +20,8 @@ export interface Disk {
   isBusy(): boolean;
   /** How likely an update, and a read, fails. */
   failing: { updates: number; reads: number };
+  /** How likely a transaction is never heard of again, or far too late, with or without effect. */
+  hanging: number;
   /** Returns whether a batch was lost. */
   losePower(mode: CrashMode): boolean;
   copy(): Map<string, string>;
@@ -48,6 +50,8 @@ interface Job {
 
 interface Update {
   readonly process: Process;
+  /** Nobody will be told how it ends. */
+  readonly isLost?: boolean;
   readonly keys: readonly string[];
   readonly decide: (current: ReadonlyMap<string, string>) => Changes;
   readonly settle: (error?: Error) => void;
@@ -59,6 +63,9 @@ function apply(entries: Map<string, string>, changes: Changes): void {
     else entries.set(key, value);
   }
 }
+
+/** After every deadline. */
+const LATE_MS = 60_000;
 
 export function createDisk(ports: DiskPorts): Disk {
   const { chance } = ports;
@@ -98,6 +105,18 @@ export function createDisk(ports: DiskPorts): Disk {
   function enqueue(job: Job): void {
     queue.push(job);
     if (!isRunning) next();
+  }
+
+  /** A transaction as it goes, unless the store hangs. `unheard`: all of it but the answer. */
+  function orHang(process: Process, begin: () => void, unheard: () => void): () => void {
+    return () => {
+      if (disk.hanging === 0 || !chance.bool(disk.hanging)) return begin();
+      const how = chance.pick(['lost', 'late', 'unanswered']);
+      ports.count(`fault: transaction ${how}`);
+      if (how === 'unanswered') return unheard();
+      if (how === 'late') later(LATE_MS, () => enqueue({ process, begin }));
+      next();
+    };
   }
 
   function finish({ process, settle }: Update, error?: Error): void {
@@ -168,7 +187,7 @@ export function createDisk(ports: DiskPorts): Disk {
             }
             next();
           };
-          enqueue({ process, begin });
+          enqueue({ process, begin: orHang(process, begin, next) });
         }),
       );
     };
@@ -186,7 +205,13 @@ export function createDisk(ports: DiskPorts): Disk {
               if (error === undefined) resolve();
               else reject(error);
             };
-            enqueue({ process, begin: () => update({ process, keys, decide, settle }) });
+            const job = { process, keys, decide, settle };
+            const begin = orHang(
+              process,
+              () => update(job),
+              () => update({ ...job, isLost: true }),
+            );
+            enqueue({ process, begin });
           }),
         );
       },
@@ -202,6 +227,7 @@ export function createDisk(ports: DiskPorts): Disk {
     durable,
     isBusy: () => isRunning,
     failing: { updates: 0, reads: 0 },
+    hanging: 0,
     losePower: (mode) => {
       generation++;
       queue = [];

@@ -291,7 +291,7 @@ const STORE = [
     patches: [
       [
         'sync/replica.ts',
-        "for (const dTag of unsaved.keys()) void apply(dTag, { type: 'resave' });",
+        "for (const dTag of new Set([...unsaved.keys(), ...refused.keys()])) void apply(dTag, { type: 'resave' });",
         'void apply;',
       ],
     ],
@@ -358,6 +358,68 @@ const STORE = [
         'pieceNames(read(dTag, raw))',
       ],
     ],
+  },
+  {
+    name: 'a store that does not answer is waited for',
+    patches: [
+      ['store/deadline.ts', 'clock.after(STORE_DEADLINE_MS,', 'clock.after(1e15 * STORE_DEADLINE_MS,'],
+    ],
+  },
+  {
+    name: 'what was refused for want of an answer is decided all the same, later',
+    patches: [['store/deadline.ts', 'if (isOver) throw', 'if (isOver && keys.length > 9) throw']],
+    test: ['test/store/deadline.test.ts', 'leaves no timer behind, and no update that is decided later'],
+  },
+  {
+    name: 'a write that was refused, and saved all the same, is not taken back',
+    patches: [['sync/replica.ts', 'refused.set(dTag, [...(refused.get(dTag) ?? []), input]);', 'void 0;']],
+    test: ['test/store/deadline.test.ts', 'takes back what was saved after its publish was refused'],
+  },
+  {
+    name: 'a database that has failed is used on',
+    patches: [['store/indexeddb.ts', 'forget(connection); throw storeFailed', 'throw storeFailed']],
+    test: ['test/store/deadline.test.ts', 'a handle that fails without a word is dropped'],
+  },
+  {
+    name: 'what a database hangs on is kept',
+    patches: [['store/indexeddb.ts', 'transaction.abort(); } catch', 'void transaction; } catch']],
+    test: ['test/store/deadline.test.ts', 'a transaction that never answers is aborted'],
+  },
+  {
+    name: 'a piece on the disk is believed unseen',
+    patches: [['store/file-log.ts', 'crc32(line) === crc ?', 'crc32(line) !== crc + 0.5 ?']],
+    test: ['test/store/file.test.ts', 'that rot on the disk are gone, alone'],
+  },
+  {
+    name: 'pieces are read from where they stood before the log was rewritten',
+    patches: [['store/file-entries.ts', 'put(live, key, copy!.places.get(key) ?? null)', 'void copy']],
+    test: ['test/store/file.test.ts', 'can be read while the log is rewritten under them'],
+  },
+  {
+    name: 'the log of a holder that may live is written on',
+    patches: [['store/file-entries.ts', '!found.isWhole || lock.isFromLiving', '!found.isWhole']],
+    test: ['test/store/file-processes.test.ts', 'of a process elsewhere that has not been heard of for long'],
+  },
+  {
+    name: 'whoever is not seen from here counts as dead',
+    patches: [
+      [
+        'store/file-lock.ts',
+        'if (isNear && !(await isAlive(holder)))',
+        'if (!isNear || !(await isAlive(holder)))',
+      ],
+    ],
+    test: ['test/store/file-processes.test.ts', 'of a process elsewhere that shows a sign of life is not'],
+  },
+  {
+    name: 'a folder that others may use is used',
+    patches: [['store/files.ts', 'if ((mode & 0o077) === 0) return;', 'if (mode >= 0) return;']],
+    test: ['test/store/file.test.ts', 'is refused, with what to do about it'],
+  },
+  {
+    name: 'links in the folder are followed',
+    patches: [['store/files.ts', 'flags | constants.O_NOFOLLOW | constants.O_NONBLOCK', 'flags']],
+    test: ['test/store/file.test.ts', 'nothing is written or read through a link'],
   },
 ];
 

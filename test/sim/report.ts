@@ -48,6 +48,7 @@ const MUST_HAPPEN: readonly string[] = [
   'fault: update failed',
   'fault: flush failed',
   'fault: read failed',
+  ...['lost', 'late', 'unanswered'].map((how) => `fault: transaction ${how}`),
   'fault: backup restored',
   'fault: device destroyed',
   'fault: disk cloned',

@@ -85,6 +85,7 @@ export type DeviceOp = At & { readonly device: number } & (
         readonly reads: number;
         readonly forMs: number;
       }
+    | { readonly type: 'storeHang'; readonly likely: number; readonly forMs: number }
     | {
         readonly type: 'line';
         readonly relay: number;
@@ -255,6 +256,15 @@ function suspensions(seed: number, chaosMs: number, devices: readonly DeviceConf
   );
 }
 
+/** Stores that do not answer. Of a stream of its own, as `rareOps`. */
+function hangs(seed: number, chaosMs: number): Op[] {
+  const chance = createChance(seed, 'hangs');
+  if (chance.bool(0.9)) return [];
+  const at = chance.int(0, chaosMs);
+  const device = chance.int(0, 1);
+  return [{ at, type: 'storeHang', device, likely: chance.pick([0.1, 0.5, 1]), forMs: duration(chance) }];
+}
+
 interface Size {
   readonly relays: readonly number[];
   readonly devices: readonly number[];
@@ -306,7 +316,7 @@ export function createScenario(seed: number): Scenario {
   relays.forEach(({ isHostile }, relay) => {
     if (isHostile) ops.push({ at: 0, type: 'misbehave', relay, what: misbehaviours() });
   });
-  ops.push(...rareOps(seed, chaosMs), ...suspensions(seed, chaosMs, devices));
+  ops.push(...rareOps(seed, chaosMs), ...suspensions(seed, chaosMs, devices), ...hangs(seed, chaosMs));
   ops.sort((a, b) => a.at - b.at);
   return { seed, isReal: seed % 100 === 0, categories, devices, relays, chaosMs, ops };
 
@@ -347,6 +357,8 @@ export function createScenario(seed: number): Scenario {
       case 'sleep':
       case 'suspend':
         return { at, type, device, forMs };
+      case 'storeHang':
+        return { at, type, device, likely: chance.pick([0.1, 0.5, 1]), forMs };
       case 'crash':
         return {
           ...{ at, type, device, restartMs: duration(chance) },

@@ -207,9 +207,29 @@ describe('the lock', () => {
     await log.close();
     await store.update([], () => new Map([['a', '1']]));
     await store.close();
-    const again = fileStore(folder, { onRecovered: () => expect.unreachable() });
+    const recoveries: unknown[] = [];
+    const again = fileStore(folder, { onRecovered: (recovery) => recoveries.push(recovery) });
     expect([...(await again.list('')).keys()]).toEqual(['from', 'a']);
     await again.close();
+    expect(recoveries).toEqual([]);
+  });
+
+  test('of a process elsewhere that shows a sign of life is not', async () => {
+    const folder = await abandonedFolder();
+    const lock = JSON.parse(await readFile(lockOf(folder), 'utf8'));
+    await writeFile(lockOf(folder), JSON.stringify({ ...lock, place: 'another boot' }));
+    const store = fileStore(folder);
+    const opening = store.get('from').catch((error: unknown) => error);
+    // As that process would, within two seconds.
+    for (let n = 1; n <= 3; n++) {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      await utimes(lockOf(folder), Date.now() / 1000, Date.now() / 1000);
+    }
+    expect(await opening).toMatchObject({
+      code: 'STORE_FAILED',
+      message: expect.stringContaining('of another container or machine is using it'),
+    });
+    await store.close();
   });
 
   test('is taken over also where an earlier taker died in the middle', async () => {

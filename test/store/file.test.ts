@@ -335,6 +335,9 @@ describe('pieces of large values', () => {
       for (const found of await Promise.all(lists))
         for (const [key, value] of found) expect(value).toBe(piece(Number(key.slice(6)), round - 1)[1]);
       await Promise.all(writes);
+      // After the rewriting, if there was one.
+      await put(store, 'round', `${round}`);
+      for (let n = 0; n < 20; n++) expect(await store.get(`piece/${n}`)).toBe(piece(n, round)[1]);
     }
     expect(rename.mock.calls.length).toBeGreaterThan(0);
     await store.close();

@@ -2,7 +2,6 @@ use std::io::BufRead;
 use std::process::{Command, Stdio};
 
 use proptest::prelude::*;
-use serde_json::Value;
 use tempfile::TempDir;
 
 use super::*;
@@ -191,6 +190,144 @@ fn a_log_that_has_doubled_is_rewritten() {
 }
 
 #[test]
+fn pieces_stay_in_the_log_and_are_values_like_any_other() {
+    let folder = folder();
+    let mut first = store(&folder);
+    let piece = |n: u32, round: u32| format!("{n}/{round} ").repeat(10_000);
+    let mut longest = 0;
+    for round in 0..30 {
+        for n in 0..4 {
+            put(&mut first, &format!("piece/{n}"), &piece(n, round));
+        }
+        put(&mut first, "head", &round.to_string());
+        longest = longest.max(fs::metadata(log_of(&folder)).unwrap().len());
+    }
+    assert!((COMPACT_FROM_BYTES / 2..COMPACT_FROM_BYTES + 100_000).contains(&longest), "{longest}");
+    let texts = first.log.as_ref().unwrap().live.entries.values();
+    let in_memory: usize =
+        texts.map(|entry| if let Value::Text(text) = &entry.value { text.len() } else { 0 }).sum();
+    assert_eq!(in_memory, 2);
+    let expected = entries(&[("piece/1", Some(&piece(1, 29))), ("piece/9", None)]);
+    assert_eq!(first.update(&entries(&[("piece/1", Some("else"))]), &Entries::new()), Ok(false));
+    assert_eq!(first.update(&expected, &entries(&[("piece/1", None), ("piece/\"", Some(""))])), Ok(true));
+    drop(first);
+    let mut second = store(&folder);
+    assert_eq!(second.get("piece/1").unwrap(), None);
+    assert_eq!(second.get("piece/3").unwrap().unwrap(), piece(3, 29));
+    let pieces = second.list("piece/").unwrap();
+    assert_eq!(pieces.keys().collect::<Vec<_>>(), ["piece/\"", "piece/0", "piece/2", "piece/3"]);
+    assert_eq!(pieces["piece/2"], piece(2, 29));
+}
+
+#[test]
+fn a_piece_that_rots_is_gone_alone() {
+    let folder = folder();
+    let mut store = store(&folder);
+    for key in ["piece/1", "piece/2"] {
+        put(&mut store, key, &key.repeat(1_000));
+    }
+    let mut bytes = fs::read(log_of(&folder)).unwrap();
+    bytes[HEADER.len() + RECORD_HEAD_BYTES + 100] ^= 1;
+    fs::write(log_of(&folder), bytes).unwrap();
+    assert_eq!(store.get("piece/1").unwrap(), None);
+    assert_eq!(store.list("piece/").unwrap().len(), 1);
+    for n in 0..30 {
+        put(&mut store, "a", &n.to_string().repeat(50_000));
+    }
+    assert_eq!(store.get("piece/1").unwrap(), None);
+    assert_eq!(store.get("piece/2").unwrap().unwrap(), "piece/2".repeat(1_000));
+}
+
+/// Not a test of its own: the process whose memory the next one looks at.
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "is run by another test"]
+fn child_that_has_a_large_store() {
+    let path = PathBuf::from(std::env::var_os(CHILD_FOLDER).unwrap());
+    let log = path.join(LOG_NAME);
+    let length = || fs::metadata(&log).unwrap().len();
+    let peak = || {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1_024
+    };
+    let before = peak();
+    let value = |n: u32| (0..10).map(move |i| (format!("piece/{n}/{i}"), Some("x".repeat(40_000))));
+    let mut first = Store::new(path.clone());
+    for n in (0..250).step_by(5) {
+        let changes: Entries = (n..n + 5).flat_map(value).collect();
+        assert_eq!(first.update(&Entries::new(), &changes), Ok(true));
+    }
+    let full = length();
+    assert!(full > 100_000_000, "{full}");
+    drop(first);
+    let mut second = Store::new(path);
+    assert_eq!(second.get("piece/249/9").unwrap().unwrap().len(), 40_000);
+    for n in (0..250).step_by(5) {
+        let changes: Entries = (n..n + 3).flat_map(value).map(|(key, _)| (key, None)).collect();
+        assert_eq!(second.update(&Entries::new(), &changes), Ok(true));
+    }
+    assert!(length() < full / 2 + 10_000_000, "{}", length());
+    assert_eq!(second.get("piece/246/3").unwrap(), None);
+    assert_eq!(second.get("piece/248/3").unwrap().unwrap().len(), 40_000);
+    println!("grew by {}", peak() - before);
+}
+
+/// What is held does not depend on how many megabytes there are.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_store_of_100_megabytes_opens_updates_and_is_rewritten_in_40() {
+    let folder = folder();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "store::tests::child_that_has_a_large_store", "--ignored", "--nocapture"])
+        .env(CHILD_FOLDER, folder.path().join("store"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let grown = said.lines().find_map(|line| line.split_once("grew by ")).expect(&said).1;
+    assert!(grown.parse::<u64>().unwrap() < 40_000_000, "{grown}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_others_may_use_is_refused_with_what_to_do_about_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder();
+    let path = folder.path().join("store");
+    fs::create_dir(&path).unwrap();
+    for mode in [0o755, 0o770, 0o702] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let error = store(&folder).get("a").unwrap_err();
+        assert_eq!(error.code(), "STORE_FAILED");
+        assert!(error.to_string().contains(&format!("mode {mode:04o}); make it 0700")), "{error}");
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+    }
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    put(&mut store(&folder), "a", "1");
+}
+
+#[cfg(unix)]
+#[test]
+fn no_link_is_followed_and_no_planted_lock_blocks() {
+    let folder = folder();
+    put(&mut store(&folder), "a", "1");
+    let path = folder.path().join("store");
+    let target = folder.path().join("target");
+    fs::write(&target, "whole").unwrap();
+    fs::remove_file(path.join(LOCK_NAME)).unwrap();
+    std::os::unix::fs::symlink(&target, path.join(LOCK_NAME)).unwrap();
+    std::os::unix::fs::symlink(&target, temporary(&path)).unwrap();
+    put(&mut store(&folder), "b", "2");
+    fs::remove_file(path.join(LOCK_NAME)).unwrap();
+    fs::create_dir_all(path.join(LOCK_NAME).join("with/more")).unwrap();
+    assert_eq!(all(&mut store(&folder)).len(), 2);
+    fs::remove_file(log_of(&folder)).unwrap();
+    std::os::unix::fs::symlink(&target, log_of(&folder)).unwrap();
+    assert_eq!(store(&folder).get("a").unwrap_err().code(), "STORE_FAILED");
+    assert_eq!(fs::read_to_string(&target).unwrap(), "whole");
+}
+
+#[test]
 fn what_a_crash_in_mid_rewriting_left_is_ignored_and_removed() {
     let folder = folder();
     put(&mut store(&folder), "a", "1");
@@ -320,24 +457,43 @@ fn a_killed_writer_loses_nothing_that_was_answered() {
 // --- Bytes from anywhere ----------------------------------------------------------------------------------------
 
 /// Any JSON value.
-pub(crate) fn arbitrary_json() -> impl Strategy<Value = Value> {
+pub(crate) fn arbitrary_json() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        ".{0,12}".prop_map(Value::from),
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(serde_json::Value::from),
+        any::<f64>().prop_map(serde_json::Value::from),
+        any::<i64>().prop_map(serde_json::Value::from),
+        ".{0,12}".prop_map(serde_json::Value::from),
     ];
     leaf.prop_recursive(3, 24, 4, |inner| {
         prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
             proptest::collection::vec((".{0,8}", inner), 0..4).prop_map(|pairs| pairs.into_iter().collect()),
         ]
     })
 }
 
+fn record(changes: &Entries) -> Vec<u8> {
+    if changes.is_empty() {
+        return Vec::new();
+    }
+    let lines = changes.iter().map(|(key, value)| encode_line(key, value.as_deref()).unwrap());
+    encode(&lines.collect::<Vec<_>>()).unwrap()
+}
+
+/// The values of what was decoded from `log`.
+fn texts(live: &Live, log: &[u8]) -> BTreeMap<String, String> {
+    let text = |entry: &Entry| match &entry.value {
+        Value::Text(text) => text.clone(),
+        Value::Piece { at, .. } => {
+            decode_line(&log[*at as usize..(at + entry.bytes) as usize]).unwrap().1.unwrap()
+        }
+    };
+    live.entries.iter().map(|(key, entry)| (key.clone(), text(entry))).collect()
+}
+
 fn updates() -> impl Strategy<Value = Vec<Entries>> {
-    let entry = ("[a-c]{0,2}", proptest::option::of(".{0,20}"));
+    let entry = ("(piece/)?[a-c\"]{0,2}", proptest::option::of(".{0,20}"));
     proptest::collection::vec(proptest::collection::hash_map(entry.0, entry.1, 0..4), 0..8)
 }
 
@@ -362,7 +518,7 @@ proptest! {
         let mut log = HEADER.to_vec();
         let mut states = vec![(HEADER.len(), BTreeMap::new())];
         for changes in &updates {
-            log.extend(encode(changes).unwrap());
+            log.extend(record(changes));
             let mut next = states.last().unwrap().1.clone();
             apply(&mut next, changes);
             states.push((log.len(), next));
@@ -374,8 +530,10 @@ proptest! {
         }
         damaged.extend(&tail);
         let good = log.iter().zip(&damaged).take_while(|(written, found)| written == found).count();
-        match decode(&damaged) {
-            Ok((entries, bytes)) => {
+        match decode(&mut &damaged[..], damaged.len() as u64) {
+            Ok((live, bytes)) => {
+                let entries = texts(&live, &damaged);
+                let bytes = bytes as usize;
                 let before = states.iter().rev().find(|(end, _)| *end <= good);
                 match before {
                     Some((end, state)) => prop_assert_eq!((bytes, &entries), (*end, state)),
@@ -389,8 +547,9 @@ proptest! {
 
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = decode(&bytes);
-        let _ = decode(&[HEADER, &bytes].concat());
+        let _ = decode(&mut &bytes[..], bytes.len() as u64);
+        let log = [HEADER, &bytes].concat();
+        let _ = decode(&mut &log[..], log.len() as u64);
     }
 
 }
