@@ -123,6 +123,9 @@ impl Entry {
     }
 }
 
+/// What has become of pieces when the log was rewritten.
+type Pieces = Vec<(String, Option<Entry>)>;
+
 /// The live entries of a log, and how many bytes their lines take.
 #[derive(Default)]
 struct Live {
@@ -283,7 +286,7 @@ impl Log {
     }
 
     /// Writes a log that holds what is live, in records of a bounded size; returns its pieces and its length.
-    fn copy_live(&mut self, target: &mut File) -> io::Result<(Vec<(String, Option<Entry>)>, u64)> {
+    fn copy_live(&mut self, target: &mut File) -> io::Result<(Pieces, u64)> {
         target.write_all(HEADER)?;
         let mut bytes = HEADER.len() as u64;
         let mut pieces = Vec::new();

@@ -360,7 +360,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       for (const device of devices) device.checkBounds();
       why = unfinished();
     } while (why !== undefined && schedule.now() < deadline);
-    for (const device of existing()) await device.app.checkFlushed();
+    for (const device of existing()) await flushed(device);
     if (why !== undefined) oracle.violate('I14', why);
   }
 
@@ -402,6 +402,18 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     }
     if (wrong.length > 0) return oracle.violate('I4', wrong[0]!);
     for (const device of existing()) for (const category of watched) device.app.checkTold(category);
+  }
+
+  /** A store that has left a question without an answer has let the engine wait until now, or longer. */
+  async function flushed({ name, app }: Device): Promise<void> {
+    let isChecked = false;
+    void app.checkFlushed().then(() => {
+      isChecked = true;
+    });
+    for (let turn = 0; !isChecked && turn < 10; turn++) await schedule.settle();
+    for (let waitedMs = 0; !isChecked && waitedMs < CALL_MS; waitedMs += STEP_MS)
+      await schedule.advance(STEP_MS);
+    if (!isChecked) oracle.violate('I14', `${name}: its status has no answer after ${CALL_MS / 1000} s`);
   }
 
   /** Every call of an app has its answer in time. */
