@@ -161,9 +161,7 @@ describe('IndexedDB', () => {
   test('an open that never answers is given up, and the next call opens again', async () => {
     const clock = createTestClock();
     const store = withDeadline(indexedDbStore(randomUUID()), clock);
-    vi.spyOn(indexedDB, 'open').mockImplementationOnce(
-      () => Object.assign(new EventTarget()) as unknown as IDBOpenDBRequest,
-    );
+    vi.spyOn(indexedDB, 'open').mockImplementationOnce(() => Object.assign(new EventTarget()));
     const hung = store.get('a').catch((error: unknown) => error);
     await clock.advance(STORE_DEADLINE_MS);
     expect(await hung).toEqual(FAILED);
@@ -179,7 +177,7 @@ describe('IndexedDB', () => {
       // Requests without end keep the transaction open, as one that the browser has forgotten.
       const again = (): void => void (this.count().onsuccess = again);
       again();
-      return Object.assign(new EventTarget()) as unknown as IDBRequest;
+      return Object.assign(new EventTarget());
     });
     const hung = store.update(['a'], () => new Map([['a', '2']])).catch((error: unknown) => error);
     const behind = store.get('a').catch((error: unknown) => error);
