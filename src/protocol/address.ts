@@ -5,6 +5,8 @@ import { MAX_D_TAG_BYTES } from './limits.ts';
 
 const VERSION_SUFFIX = '/v1';
 const FORBIDDEN = /[/\p{Cc}\p{Surrogate}]/u;
+/** Two names that look the same must be the same: what turns the direction of text, or takes no place in it. */
+const UNSEEN = /[\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
 const encoder = new TextEncoder();
 
 function checkPart(
@@ -19,6 +21,8 @@ function checkPart(
   if (typeof value !== 'string') fail('a string');
   else if (value === '') fail('a non-empty string');
   else if (FORBIDDEN.test(value)) fail('no "/", no control characters and well-formed Unicode');
+  else if (UNSEEN.test(value)) fail('no characters that cannot be seen');
+  else if (value !== value.normalize()) fail(`the normal form NFC, ${JSON.stringify(value.normalize())}`);
   else if (encoder.encode(value).length > room)
     fail(`at most ${room} bytes of UTF-8 here (the whole d-tag: ${MAX_D_TAG_BYTES})`);
 }

@@ -3,6 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
 use url::{Host, Url};
 
 use crate::error::{Error, Result};
@@ -34,11 +37,23 @@ const MAX_STAMP: u64 = 253_402_300_799;
 /// The tags of a value, and of a piece of one.
 const VALUE_TAGS: [&str; 6] = ["d", "device_id", "vv", "expiration", "deleted", "format"];
 
+/// What turns the direction of text, or takes no place in it: two names that look the same must be the same.
+fn is_unseen(c: char) -> bool {
+    use GeneralCategory::{Format, LineSeparator, ParagraphSeparator};
+    matches!(CodePointMapData::<GeneralCategory>::new().get(c), Format | LineSeparator | ParagraphSeparator)
+        || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+}
+
 fn check_part(name: &str, value: &str, room: usize) -> std::result::Result<(), String> {
+    let nfc = ComposingNormalizerBorrowed::new_nfc();
     let expected = if value.is_empty() {
         "a non-empty string".into()
     } else if value.chars().any(|c| c == '/' || c.is_control()) {
         "no \"/\" and no control characters".into()
+    } else if value.chars().any(is_unseen) {
+        "no characters that cannot be seen".into()
+    } else if !nfc.is_normalized(value) {
+        format!("the normal form NFC, {:?}", nfc.normalize(value))
     } else if value.len() > room {
         format!("at most {room} bytes of UTF-8 here (the whole d-tag: {MAX_D_TAG_BYTES})")
     } else {

@@ -20,6 +20,18 @@ const BAD = [
   ['a C1 control', 'a\x85b'],
   ['a lone high surrogate', 'a\ud800'],
   ['a lone low surrogate', '\udc00a'],
+  ['a right-to-left override', 'a\u202eb'],
+  ['an isolate', 'a\u2067b'],
+  ['a zero-width space', 'ui\u200b'],
+  ['a zero-width joiner', '👨\u200d👩'],
+  ['a soft hyphen', 'set\xadtings'],
+  ['a byte order mark', '\ufeffa'],
+  ['a variation selector', '❤\ufe0f'],
+  ['a filler', 'a\u3164'],
+  ['a line separator', 'a\u2028b'],
+  ['a tag character', 'a\u{e0061}'],
+  ['decomposed (NFD)', 'cafe\u0301'],
+  ['a singleton that NFC replaces', '\u212b'],
 ] as const;
 
 describe('a namespace and a category', () => {
@@ -33,17 +45,22 @@ describe('a namespace and a category', () => {
     'ui-settings',
     '__proto__',
     'wörter mit leerraum',
-    '🦩👨‍👩‍👧‍👦',
+    '🦩',
+    'café',
+    'משתמש',
     'a:b',
     '..',
     '"',
-    '\u2028',
     '%2F',
   ])('%j is fine as both', (name) => {
     checkNamespace(name);
     expect(toDTag(name, name)).toBe(`${name}/${name}/v1`);
     expect(categoryOf(toDTag(name, name))).toBe(name);
   });
+});
+
+test('one that is not in NFC is told which one is', () => {
+  expect(() => toDTag('app', 'cafe\u0301')).toThrow('the normal form NFC, "caf\xe9"');
 });
 
 describe('a d-tag', () => {

@@ -286,11 +286,24 @@ fn relay_urls_have_the_engines_canonical_form() {
 
 #[test]
 fn namespaces_and_categories_are_those_of_the_engine() {
-    for name in ["a", "my-app", "ü", "a b", "__proto__", "👩‍👧"] {
+    for name in ["a", "my-app", "ü", "a b", "__proto__", "🦩", "משתמש"] {
         check_namespace(name).unwrap();
         check_category("sage", name).unwrap();
     }
-    for name in ["", "a/b", "/", "a\n", "\0", "\u{85}"] {
+    let unseen = [
+        "a\u{202e}b",
+        "a\u{2067}b",
+        "ui\u{200b}",
+        "👩\u{200d}👧",
+        "set\u{ad}tings",
+        "\u{feff}a",
+        "❤\u{fe0f}",
+        "a\u{3164}",
+        "a\u{2028}b",
+        "a\u{e0061}",
+    ];
+    let decomposed = ["cafe\u{301}", "\u{212b}"];
+    for name in ["", "a/b", "/", "a\n", "\0", "\u{85}"].into_iter().chain(unseen).chain(decomposed) {
         assert_eq!(check_namespace(name).unwrap_err().code(), "INVALID_NAMESPACE");
         assert_eq!(check_category("sage", name).unwrap_err().code(), "INVALID_CATEGORY");
     }
