@@ -51,7 +51,7 @@ export async function run() {
     const expected = {
       pubkey: author.pubkey,
       isAsked: () => true,
-      isVerified: () => false,
+      known: () => undefined,
       verifier: verifiers[which],
     };
     assertEqual(checkEvent({ ...event }, expected).type, 'new', 'a genuine event');

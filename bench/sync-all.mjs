@@ -70,7 +70,7 @@ async function measure(roundTripMs) {
     const expected = {
       pubkey: author.pubkey,
       isAsked: (dTag) => dTags.has(dTag),
-      isVerified: () => false,
+      known: () => undefined,
       verifier,
     };
     return (event) => checkEvent(event, expected).type === 'new';

@@ -30,7 +30,7 @@ export async function run() {
       const check = checkEvent(value, {
         pubkey: author.pubkey,
         isAsked: (dTag) => dTag === asked,
-        isVerified: () => false,
+        known: () => undefined,
         verifier,
       });
       if (check.type !== 'new') continue;

@@ -7,6 +7,7 @@ export type { NostrSyncOptions, PublishOptions, ReadOptions } from './options.ts
 export type { EventTemplate, EventVerifier, NostrEvent } from './protocol/event.ts';
 export type { Json } from './protocol/payload.ts';
 export type { RelayInfo, Violation } from './relay/connection.ts';
+export type { Connectivity } from './relay/connectivity.ts';
 export type { OpenSocket, Socket, SocketHandlers } from './relay/socket.ts';
 export { deriveSyncKey } from './signer/derive.ts';
 export { nip07Signer } from './signer/nip07.ts';

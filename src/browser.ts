@@ -1,6 +1,6 @@
 /** The entry point in browsers, webviews and workers. */
 
-import { onWake } from './browser/wake.ts';
+import { browserConnectivity } from './browser/connectivity.ts';
 import { systemClock } from './clock.ts';
 import { noblePrimitives } from './crypto/noble-primitives.ts';
 import { SECRET_KEY_SEED_BYTES, secretKeyFromSeed } from './crypto/schnorr.ts';
@@ -34,7 +34,7 @@ export function createNostrSync<Categories extends JsonPayloads<Categories> = Re
     primitives: noblePrimitives,
     verifier: createEventVerifier(noblePrimitives),
     store: (namespace) => indexedDbStore(`nostr-sync/${namespace}`),
-    onWake,
+    connectivity: browserConnectivity,
     tabs: webTabs(),
   });
 }

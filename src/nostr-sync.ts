@@ -1,5 +1,6 @@
 /** `createNostrSync`: checks what it is given, wires the parts, and minds their lifecycle. Nothing is decided here. */
 
+import { toIso } from './clock.ts';
 import type { Primitives } from './crypto/primitives.ts';
 import { isNostrSyncError, misuse, NostrSyncError } from './errors.ts';
 import {
@@ -37,17 +38,9 @@ import {
 import type { Reader, Subscription } from './sync/reader.ts';
 import { openSession, type Session } from './sync/session.ts';
 import { publicKeyOf } from './sync/signing.ts';
+import { createStatusTeller, type SyncStatus } from './sync/status.ts';
 
-/** The seed's `SyncStatus`, grown by `outboxDepth`. */
-export interface SyncStatus {
-  /** A signer is set and at least one relay is connected. */
-  readonly ready: boolean;
-  readonly relayCount: number;
-  readonly connectedRelayCount: number;
-  readonly deviceId: string;
-  /** (category, relay) pairs for which the relay has not yet got, nor refused, what this device has. */
-  readonly outboxDepth: number;
-}
+export type { SyncStatus } from './sync/status.ts';
 
 /** Each category's payload, as far as types can tell JSON: the bound of `Categories`. */
 export type JsonPayloads<Categories> = object & { readonly [C in keyof Categories]: Json<Categories[C]> };
@@ -155,7 +148,8 @@ export function createEngine<Categories extends object>(
   if (options.signer !== undefined) checkSigner(options.signer);
   const { namespace } = settings;
   const platform = { ...defaults, ...options };
-  const { clock, randomBytes, onWake, tabs } = platform;
+  const { clock, randomBytes, connectivity, tabs } = platform;
+  const isOnline = (): boolean => connectivity?.isOnline() ?? true;
   const store = withDeadline(options.store ?? defaults.store(namespace), clock);
   const sharedTabs = store.sharedName === undefined ? undefined : tabs;
   const emitter = createEmitter();
@@ -178,21 +172,37 @@ export function createEngine<Categories extends object>(
   /** What ends the waiting for a signer that is dropped before it has told its public key. */
   const drops = new Set<() => void>();
   let closing: Promise<void> | undefined;
+  /** What a relay has said before this was to another identity. */
+  let identityAt = '';
+  let lastSyncedAt: string | null = null;
+  const statusChanged = createStatusTeller(
+    () => (deviceId === undefined || closing !== undefined || !emitter.has('status') ? undefined : status()),
+    (changed) => emitter.emit('status', changed),
+  );
 
   const limits = createRelayLimits({ store, clock });
   const pool = createPool({
     ...platform,
     limits,
+    isOnline,
     signAuth: async (template) => session?.signAuth(template),
     onChange: (relay) => {
       emitter.emit('relay-status', relay.info());
       session?.relayChanged(relay);
+      statusChanged();
     },
   });
   for (const url of settings.relays) pool.add(url);
   // Where another tab may lead, it is for the session to say whether this one connects.
   if (sharedTabs === undefined) pool.start();
-  const stopWaking = onWake?.(() => (session ?? pool).wake());
+  let wasOnline = isOnline();
+  const stopListening = connectivity?.onChange(() => {
+    const isLost = wasOnline && !isOnline();
+    wasOnline = isOnline();
+    if (isLost) pool.lose();
+    else (session ?? pool).wake();
+    statusChanged();
+  });
 
   // Lifecycle: one change at a time, in the order of the calls.
 
@@ -250,6 +260,8 @@ export function createEngine<Categories extends object>(
     if (former !== undefined) {
       await former.close();
       pool.stop();
+      identityAt = toIso(clock.now());
+      lastSyncedAt = null;
     }
     session = await openSession({
       ...platform,
@@ -265,7 +277,10 @@ export function createEngine<Categories extends object>(
       tabs: sharedTabs,
       pacing: settings.pacing,
       // Once all that was saved together is told: one write may be done, and the next owed.
-      onProgress: () => queueMicrotask(checkFlushes),
+      onProgress: () => {
+        queueMicrotask(checkFlushes);
+        statusChanged();
+      },
     });
     return session;
   }
@@ -368,6 +383,7 @@ export function createEngine<Categories extends object>(
       );
       stillWanted();
       opening.setSigner(given);
+      statusChanged();
       failedSigner = undefined;
     });
   }
@@ -382,6 +398,27 @@ export function createEngine<Categories extends object>(
     signer = undefined;
     for (const drop of [...drops]) drop();
     session?.setSigner(undefined);
+    statusChanged();
+  }
+
+  function status(): SyncStatus {
+    const relays = relayInfos();
+    const connectedRelayCount = relays.filter((relay) => relay.connected).length;
+    const pendingChanges = session?.pendingChanges() ?? 0;
+    if (pendingChanges === 0)
+      for (const { lastSeen } of relays)
+        if (lastSeen !== null && lastSeen >= identityAt && lastSeen > (lastSyncedAt ?? ''))
+          lastSyncedAt = lastSeen;
+    return {
+      ready: session?.signer() !== undefined && connectedRelayCount > 0,
+      online: isOnline(),
+      relayCount: relays.length,
+      connectedRelayCount,
+      deviceId: deviceId!,
+      outboxDepth: session?.network.depth() ?? 0,
+      pendingChanges,
+      lastSyncedAt,
+    };
   }
 
   function checkFlushes(): void {
@@ -447,7 +484,11 @@ export function createEngine<Categories extends object>(
         if (subscriptions.delete(subscription)) session?.rewatch();
       };
     },
-    on: emitter.on,
+    on: (type, listener) => {
+      const stop = emitter.on(type, listener);
+      if (type === 'status') void opened().then(statusChanged, () => undefined);
+      return stop;
+    },
     addRelay: async (url) => {
       const canonical = canonicalRelayUrl(url, options.allowInsecureRelays);
       await opened();
@@ -477,15 +518,7 @@ export function createEngine<Categories extends object>(
     getStatus: async () => {
       await opened();
       await session?.told();
-      const relays = relayInfos();
-      const connectedRelayCount = relays.filter((relay) => relay.connected).length;
-      return {
-        ready: session?.signer() !== undefined && connectedRelayCount > 0,
-        relayCount: relays.length,
-        connectedRelayCount,
-        deviceId: deviceId!,
-        outboxDepth: session?.network.depth() ?? 0,
-      };
+      return status();
     },
     flush: async ({ signal } = {}) => {
       signal?.throwIfAborted();
@@ -508,7 +541,7 @@ export function createEngine<Categories extends object>(
     },
     close: async () => {
       closing ??= (async () => {
-        stopWaking?.();
+        stopListening?.();
         cancelRetry();
         const before = lifecycle;
         const former = signer;

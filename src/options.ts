@@ -14,6 +14,7 @@ import {
 } from './protocol/limits.ts';
 import { encodePayload } from './protocol/payload.ts';
 import type { RandomBytes } from './relay/backoff.ts';
+import type { Connectivity } from './relay/connectivity.ts';
 import type { OpenSocket } from './relay/socket.ts';
 import { canonicalRelayUrl } from './relay/url.ts';
 import type { Signer } from './signer/signer.ts';
@@ -34,8 +35,8 @@ export interface Platform {
   readonly verifier: EventVerifier;
   /** Raw deflate, for values larger than one event. */
   readonly compression: Compression;
-  /** Calls back whenever connections may have died unnoticed (online again, visible again). Returns how to stop. */
-  readonly onWake?: (wake: () => void) => () => void;
+  /** What the platform says of the network. Without it the network counts as there. */
+  readonly connectivity?: Connectivity | undefined;
   /** How engines on one store find each other, where several can have it open. */
   readonly tabs?: Tabs | undefined;
 }
@@ -135,7 +136,7 @@ const OPTIONS: readonly string[] = [
   'randomBytes',
   'verifier',
   'compression',
-  'onWake',
+  'connectivity',
   'tabs',
 ] satisfies (keyof NostrSyncOptions)[];
 

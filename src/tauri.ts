@@ -5,12 +5,13 @@
  */
 
 import { createNostrSync } from './browser.ts';
-import { onWake } from './browser/wake.ts';
+import { browserConnectivity } from './browser/connectivity.ts';
 import { systemClock } from './clock.ts';
 import type { JsonPayloads, NostrSync, SyncStatus } from './nostr-sync.ts';
 import type { NostrSyncOptions } from './options.ts';
 import type { Json } from './protocol/payload.ts';
 import type { RelayInfo } from './relay/connection.ts';
+import type { Connectivity } from './relay/connectivity.ts';
 import type { FetchedValue, FetchResult, Receipt } from './sync/events.ts';
 import { webTabs } from './tabs/web-tabs.ts';
 import { createCalls, type Calls, type WindowPublishOptions } from './tauri/calls.ts';
@@ -42,22 +43,25 @@ function calls(): Calls {
     ipc,
     clock: systemClock,
     tabs: webTabs(),
-    createEngine: (options) => createNostrSync({ onWake: onWakeOf(ipc), ...options }),
+    createEngine: (options) => createNostrSync({ connectivity: connectivityOf(ipc), ...options }),
   });
   return current;
 }
 
 /** The hosting window may be hidden while the user comes back to another one. */
-function onWakeOf(ipc: Ipc): typeof onWake {
-  return (wake) => {
-    const stop = onWake(wake);
-    const listening = ipc.listen('tauri://focus', wake);
-    // Without the permission to listen, the page's own events remain.
-    listening.catch(() => undefined);
-    return () => {
-      stop();
-      listening.then((unlisten) => unlisten()).catch(() => undefined);
-    };
+function connectivityOf(ipc: Ipc): Connectivity {
+  return {
+    ...browserConnectivity,
+    onChange: (listener) => {
+      const stop = browserConnectivity.onChange(listener);
+      const listening = ipc.listen('tauri://focus', listener);
+      // Without the permission to listen, the page's own events remain.
+      listening.catch(() => undefined);
+      return () => {
+        stop();
+        listening.then((unlisten) => unlisten()).catch(() => undefined);
+      };
+    },
   };
 }
 

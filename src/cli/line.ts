@@ -59,6 +59,7 @@ export function openLine(
     clock: systemClock,
     randomBytes,
     openSocket,
+    isOnline: () => true,
     // It is asked for its limits anew each time.
     limits: { get: () => UNKNOWN_LIMITS, set: () => undefined },
     signAuth: async (template) => signer.signEvent(template),

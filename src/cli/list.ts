@@ -141,7 +141,7 @@ async function onRelay(
     for (const event of fresh) {
       seen.add(event.id);
       until = Math.min(until ?? Infinity, event.created_at);
-      const check = checkEvent(event, { pubkey, isAsked, isVerified: () => false, verifier });
+      const check = checkEvent(event, { pubkey, isAsked, known: () => undefined, verifier });
       if (check.type === 'new') heads.push(check.event);
     }
   }

@@ -33,6 +33,8 @@ export function addStatus(program: Command, output: Output): void {
         ['public key', shown.pubkey ?? 'none: no key was given'],
         ['device', shown.deviceId],
         ['store', shown.store],
+        ['pending changes', `${shown.pendingChanges}`],
+        ['last synced', shown.lastSyncedAt ?? 'not yet'],
         ['outbox', shown.outboxDepth === 0 ? 'empty' : `${shown.outboxDepth} to deliver`],
       ];
       output.result(shown, `${table(about)}\n\n${relayTable(shown.relays)}`);

@@ -72,6 +72,8 @@ export const SUSPECT_TIMEOUT_MS = 5_000;
 export const STABLE_CONNECTION_MS = 30_000;
 export const BACKOFF_BASE_MS = 1_000;
 export const BACKOFF_CAP_MS = 60_000;
+/** Until the next attempt where the platform says that there is no network: it may be wrong. */
+export const OFFLINE_RETRY_MS = 60_000;
 /** Between the first two signatures of AUTH for one connection; doubled after each. */
 export const AUTH_INTERVAL_MS = 5_000;
 export const AUTH_INTERVAL_CAP_MS = 300_000;
@@ -163,8 +165,12 @@ export const MAX_REQ_BYTES = 60_000;
 export const MAX_QUEUED_BYTES = 1_048_576;
 /** Events sent to one relay and not yet answered. */
 export const MAX_IN_FLIGHT = 32;
-/** Violations a minute after which a relay is hung up on. */
-export const MAX_VIOLATIONS_PER_MINUTE = 10_000;
+/** What a relay may make us do in a minute beyond what it was asked for, in frames. More of it, and it is hung up on. */
+export const MAX_STRAIN_PER_MINUTE = 10_000;
+/** What such a frame costs beside itself: so many characters as much again; a genuine event that is news; a bad signature. */
+export const STRAIN = { chars: 8_192, verified: 5, forged: 100 } as const;
+/** Failures that the wait for the next connection then counts from: half a minute on average. */
+export const LONG_BACKOFF = 6;
 
 /** The most events that add nothing which one REQ for `n` d-tags may bring before it is closed. */
 export function maxUselessEvents(n: number): number {

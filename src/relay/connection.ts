@@ -17,18 +17,27 @@ import {
   EOSE_TIMEOUT_MS,
   LARGE_EVENT_BYTES,
   LIVE_EOSE_TIMEOUT_MS,
+  LONG_BACKOFF,
   MAX_FRAME_BYTES,
   MAX_HANG_UPS,
   MAX_QUEUED_BYTES,
-  MAX_VIOLATIONS_PER_MINUTE,
+  MAX_STRAIN_PER_MINUTE,
   maxUselessEvents,
+  OFFLINE_RETRY_MS,
   OK_TIMEOUT_MS,
   PING_INTERVAL_MS,
   PONG_TIMEOUT_MS,
   STABLE_CONNECTION_MS,
+  STRAIN,
   SUSPECT_TIMEOUT_MS,
 } from '../protocol/limits.ts';
-import { forPeople, parseRelayMessage, type ClientMessage, type Filter } from '../protocol/message.ts';
+import {
+  forPeople,
+  parseRelayMessage,
+  type ClientMessage,
+  type Filter,
+  type RelayMessage,
+} from '../protocol/message.ts';
 import { createAuthExchange, type AuthState, type SignAuth } from './auth.ts';
 import { backoffMs, type RandomBytes } from './backoff.ts';
 import { createLimitsLearner, type EventLimits, type KnownLimits } from './event-limits.ts';
@@ -90,6 +99,8 @@ export interface RelayConnection {
   publish(event: NostrEvent): Promise<Answer>;
   /** Connects at once if waiting; if open, the relay must prove within 5 s that it is there. */
   wake(): void;
+  /** The network is gone: drops the socket. */
+  lose(): void;
   /** A signer was set: asks again for what waited for AUTH. */
   retryAuth(): void;
   /** Drops the socket, until `wake`: what connects then is a stranger to the relay. */
@@ -102,6 +113,7 @@ export interface ConnectionPorts {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly openSocket: OpenSocket;
+  readonly isOnline: () => boolean;
   readonly signAuth: SignAuth;
   /** What the relay is known to take; learned here. */
   readonly limits: KnownLimits;
@@ -112,13 +124,19 @@ export interface ConnectionPorts {
 interface Subscription {
   readonly filters: readonly Filter[];
   readonly handlers: RequestHandlers;
-  readonly maxUseless: number;
+  /** How many events an honest relay has for it. */
+  readonly size: number;
   /** A one-shot ends; one that stays is told of every EOSE. */
   readonly onEnd: ((end: RequestEnd) => void) | undefined;
   readonly onComplete: (() => void) | undefined;
   id: string | undefined;
   /** 0: not yet. */
   sentAt: number;
+  /** EOSE has come. */
+  isComplete: boolean;
+  /** Events that came for it. */
+  events: number;
+  /** Of these since the last that was of use. */
   useless: number;
   attempts: number;
   waitsForAuth: boolean;
@@ -156,7 +174,8 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
   let latencyMs: number | null = null;
   let lastError: string | null = null;
   const violations: Partial<Record<Violation, number>> = {};
-  let violationWindow = { startedAt: 0, count: 0 };
+  /** Of this minute: what the relay has made us do beyond what it was asked for. */
+  let strain = { since: 0, sum: 0 };
 
   const subscriptions = new Set<Subscription>();
   const byId = new Map<string, Subscription>();
@@ -203,6 +222,9 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     wake: () => {
       if (state === 'waiting') connect();
       else if (state === 'open' && lastHeard !== -Infinity) prove(SUSPECT_TIMEOUT_MS);
+    },
+    lose: () => {
+      if (socket !== undefined) fail('offline');
     },
     retryAuth: () => {
       if (auth.state() === 'required') auth.require();
@@ -279,7 +301,8 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     lastError = forPeople(reason);
     state = 'waiting';
     disconnect(reason);
-    cancelTimer = clock.after(backoffMs(failures++, randomBytes), connect);
+    const delayMs = backoffMs(failures++, randomBytes);
+    cancelTimer = clock.after(ports.isOnline() ? delayMs : OFFLINE_RETRY_MS, connect);
     ports.onChange(connection);
   }
 
@@ -367,9 +390,11 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
       handlers,
       onEnd,
       onComplete,
-      maxUseless: maxUselessEvents(size),
+      size,
       id: undefined,
       sentAt: 0,
+      isComplete: false,
+      events: 0,
       useless: 0,
       attempts: 0,
       waitsForAuth: false,
@@ -383,7 +408,9 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
 
   function send(subscription: Subscription): void {
     subscription.id = String(nextId++);
+    subscription.events = 0;
     subscription.useless = 0;
+    subscription.isComplete = false;
     subscription.waitsForAuth = false;
     subscription.sentAt = clock.now();
     byId.set(subscription.id, subscription);
@@ -418,6 +445,8 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     if (subscription.onEnd !== undefined) return end(subscription, 'incomplete');
     unsend(subscription);
     subscription.cancelTimer();
+    // Not at its EOSE: a relay that misuses the REQ behind it waits longer each time as well.
+    if (clock.now() - subscription.sentAt > STABLE_CONNECTION_MS) subscription.attempts = 0;
     subscription.cancelTimer = clock.after(1_000 + backoffMs(subscription.attempts++, randomBytes), () => {
       if (state === 'open' && subscriptions.has(subscription)) send(subscription);
     });
@@ -427,13 +456,18 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
 
   function violation(kind: Violation): void {
     violations[kind] = (violations[kind] ?? 0) + 1;
+  }
+
+  /** Counts work that nobody asked for; too much of it in a minute is a verdict: the relay is left alone for long. */
+  function burden(work: number): void {
     const now = clock.now();
-    if (Math.abs(now - violationWindow.startedAt) > 60_000) violationWindow = { startedAt: now, count: 0 };
-    if (++violationWindow.count > MAX_VIOLATIONS_PER_MINUTE) {
-      // Not a fresh start at the next connect: a relay that floods again waits longer each time.
-      violationWindow.count = 0;
-      fail('too many violations');
-    }
+    if (Math.abs(now - strain.since) > 60_000) strain = { since: now, sum: 0 };
+    strain.sum += work;
+    if (strain.sum <= MAX_STRAIN_PER_MINUTE || state !== 'open') return;
+    strain.sum = 0;
+    violation('flood');
+    failures = Math.max(failures, LONG_BACKOFF);
+    fail('too many violations');
   }
 
   function receive(text: string): void {
@@ -443,40 +477,48 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
       return fail('frame too large');
     }
     const message = parseRelayMessage(text);
-    if (message === undefined) return violation('frame');
+    if (message === undefined) violation('frame');
+    if (message === undefined || !take(message)) burden(1 + text.length / STRAIN.chars);
+  }
+
+  /** Whether that was asked for. */
+  function take(message: RelayMessage): boolean {
     switch (message.type) {
       case 'EVENT': {
         const subscription = subscriptionOf(message.subscription);
-        return subscription && receiveEvent(subscription, message.event);
+        return subscription !== undefined && receiveEvent(subscription, message.event);
       }
       case 'EOSE': {
         const subscription = subscriptionOf(message.subscription);
-        if (subscription === undefined) return;
+        if (subscription === undefined || subscription.isComplete) return false;
         seen(subscription.sentAt);
         subscription.cancelTimer();
-        subscription.attempts = 0;
-        subscription.useless = 0;
+        subscription.isComplete = true;
         if (subscription.onEnd !== undefined) end(subscription, 'complete');
         else subscription.onComplete?.();
-        return;
+        return true;
       }
       case 'CLOSED': {
         const subscription = subscriptionOf(message.subscription);
-        if (subscription === undefined) return;
+        if (subscription === undefined) return false;
         byId.delete(message.subscription);
         subscription.id = undefined;
         const wantsAuth = classifyAnswer(false, message.reason).type === 'auth-required';
         // Closed for lack of AUTH although AUTH was accepted: asking again at once would be a loop.
-        if (!wantsAuth || auth.state() === 'accepted') return resend(subscription, message.reason);
-        subscription.waitsForAuth = true;
-        return requireAuth(message.reason);
+        if (!wantsAuth || auth.state() === 'accepted') resend(subscription, message.reason);
+        else {
+          subscription.waitsForAuth = true;
+          requireAuth(message.reason);
+        }
+        return true;
       }
       case 'OK':
         return receiveOk(message.id, message.accepted, message.reason);
       case 'AUTH':
-        return auth.challenged(message.challenge);
+        auth.challenged(message.challenge);
+        return false;
       case 'NOTICE':
-        return;
+        return false;
     }
   }
 
@@ -493,37 +535,48 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     latencyMs = Math.max(0, lastSeen - sentAt);
   }
 
-  function receiveEvent(subscription: Subscription, event: unknown): void {
+  function receiveEvent(subscription: Subscription, event: unknown): boolean {
     const verdict = subscription.handlers.onEvent(event);
+    const isAsked = ++subscription.events <= subscription.size;
     if (verdict === 'useful') {
       lastSeen = clock.now();
-      return;
+      subscription.useless = 0;
+      if (!isAsked) burden(STRAIN.verified);
+      return true;
     }
     if (verdict !== 'useless') violation(verdict);
-    if (++subscription.useless > subscription.maxUseless && subscription.id !== undefined) {
+    if (verdict === 'signature') burden(STRAIN.forged);
+    if (++subscription.useless > maxUselessEvents(subscription.size) && subscription.id !== undefined) {
       violation('flood');
       resend(subscription, 'too many events for one subscription');
     }
+    return isAsked;
   }
 
-  function receiveOk(id: string, accepted: boolean, reason: string): void {
+  function receiveOk(id: string, accepted: boolean, reason: string): boolean {
     if (auth.answered(id, accepted)) {
       if (!accepted) lastError = reason;
-      return;
+      return true;
     }
     const pending = answers.get(id);
-    if (pending === undefined) return violation('answer');
+    if (pending === undefined) {
+      violation('answer');
+      return false;
+    }
     const { bytes } = pending;
     const answer = classifyAnswer(accepted, reason, bytes >= LARGE_EVENT_BYTES);
     if (answer.type === 'too-large') limits.tooLarge(bytes);
     if (accepted) limits.taken(bytes);
     seen(pending.sentAt);
     if (!accepted) lastError = reason;
-    if (answer.type !== 'auth-required') return pending.settle(answer);
+    if (answer.type !== 'auth-required') pending.settle(answer);
     // Refused again with AUTH accepted: the relay will not have it from us.
-    if (auth.state() === 'accepted') return pending.settle({ type: 'retry', reason });
-    pending.waitsForAuth = true;
-    requireAuth(reason);
+    else if (auth.state() === 'accepted') pending.settle({ type: 'retry', reason });
+    else {
+      pending.waitsForAuth = true;
+      requireAuth(reason);
+    }
+    return true;
   }
 
   function requireAuth(reason: string): void {

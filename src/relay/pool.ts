@@ -35,6 +35,8 @@ export interface RelayPool {
   stop(): void;
   /** Connections may have died without a word: they must prove themselves. */
   wake(): void;
+  /** The network is gone: drops every connection, and tries them again slowly, in case that is not true. */
+  lose(): void;
   retryAuth(): void;
   close(): void;
 }
@@ -140,6 +142,9 @@ export function createPool(
     },
     wake: () => {
       if (isStarted) each((relay) => relay.wake());
+    },
+    lose: () => {
+      if (isStarted) each((relay) => relay.lose());
     },
     retryAuth: () => each((relay) => relay.retryAuth()),
     close: () => each((relay) => relay.close()),

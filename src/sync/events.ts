@@ -3,6 +3,7 @@
 import { misuse, type NostrSyncError } from '../errors.ts';
 import type { RelayInfo } from '../relay/connection.ts';
 import type { Delivery, Stage } from './record.ts';
+import type { SyncStatus } from './status.ts';
 
 /** The seed's `FetchResult`, grown by `eventId`, `source` and `deleted`, by which a removal is told from a value. */
 export type FetchResult<T = unknown, C extends string = string> = FetchedValue<T, C> | Removal<C>;
@@ -81,6 +82,8 @@ export interface SyncEvents<Categories extends object = Record<string, unknown>>
   readonly delivery: DeliveryReport<NameOf<Categories>>;
   /** A write of this device was overwritten by one that had not seen it. */
   readonly conflict: { readonly [C in NameOf<Categories>]: Conflict<Categories[C], C> }[NameOf<Categories>];
+  /** The status has changed; also once when a listener is added. `lastSyncedAt` alone is no change. */
+  readonly status: SyncStatus;
 }
 
 export interface Emitter {
@@ -118,6 +121,7 @@ export const EVENT_TYPES: readonly (keyof SyncEvents)[] = [
   'error',
   'delivery',
   'conflict',
+  'status',
 ];
 
 export function createEmitter(): Emitter {

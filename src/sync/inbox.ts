@@ -7,17 +7,11 @@ import {
   type EventVerifier,
   type VerifiedEvent,
 } from '../protocol/event.ts';
-import {
-  EVENT_OVERHEAD_CHARS,
-  MAX_PIECES_PER_REQ,
-  MAX_RECENT_CHARS,
-  MAX_REQS_AT_ONCE,
-} from '../protocol/limits.ts';
+import { MAX_PIECES_PER_REQ, MAX_REQS_AT_ONCE } from '../protocol/limits.ts';
 import { categoryRequests } from '../protocol/message.ts';
 import { compareEvents } from '../protocol/order.ts';
 import type { RelayConnection, RequestEnd, RequestHandlers } from '../relay/connection.ts';
 import type { Clock } from '../clock.ts';
-import { createRecent } from './recent.ts';
 import { deliveryOf } from './record.ts';
 import type { Replica } from './replica.ts';
 
@@ -56,11 +50,19 @@ export function createInbox(ports: {
   readonly onShown: (relay: string, dTag: string, id: string | undefined) => void;
 }): Inbox {
   const { replica, pubkey, verifier } = ports;
-  /** Lately verified, so that the copies of other relays cost no signature; the oldest goes first. */
-  const recent = createRecent<VerifiedEvent>(
-    MAX_RECENT_CHARS,
-    (event) => event.content.length + EVENT_OVERHEAD_CHARS,
-  );
+  /** By d-tag, what was verified and is being saved: until it is the head, copies and older versions cost no signature either. */
+  const incoming = new Map<string, VerifiedEvent>();
+
+  function newestOf(dTag: string): VerifiedEvent | undefined {
+    const head = replica.get(dTag)?.event;
+    const next = incoming.get(dTag);
+    return next !== undefined && (head === undefined || compareEvents(next, head) > 0) ? next : head;
+  }
+
+  function isConfirmed(relay: RelayConnection, dTag: string, id: string): boolean {
+    const record = replica.get(dTag);
+    return record?.event?.id === id && deliveryOf(record, relay.url) === 'confirmed';
+  }
 
   function exchange(relay: RelayConnection, dTags: readonly string[]): Exchange {
     const asked = new Set(dTags);
@@ -75,28 +77,24 @@ export function createInbox(ports: {
     let expected = new Map<string, string>();
 
     function onEvent(value: unknown): EventFault | 'useful' | 'useless' {
-      const check = checkEvent(value, {
-        pubkey,
-        isAsked: (dTag) => asked.has(dTag),
-        isVerified: (id, dTag) => recent.get(id) !== undefined || isHead(id, dTag),
-        verifier,
-      });
+      const isAsked = (dTag: string): boolean => asked.has(dTag);
+      const check = checkEvent(value, { pubkey, isAsked, known: newestOf, verifier });
       if (check.type === 'rejected') return check.fault;
       const { dTag } = check;
       came.add(dTag);
-      ports.onShown(relay.url, dTag, check.type === 'new' ? check.event.id : check.id);
-      const record = replica.get(dTag);
-      const head = record?.event;
-      if (check.type === 'new') recent.set(check.event.id, check.event);
-      // A known id: our own copy stands for it, since this one's signature was not looked at.
-      const event = check.type === 'new' ? check.event : head?.id === check.id ? head : recent.get(check.id)!;
-      const order = head === undefined ? 1 : compareEvents(event, head);
-      const isRepeated = shown.get(dTag) === event.id;
-      if (order >= 0) shown.set(dTag, event.id);
-      if (check.type === 'known' && (order < 0 || isRepeated)) return 'useless';
+      ports.onShown(relay.url, dTag, check.type === 'old' ? check.id : check.event.id);
+      // An unverified claim moves nothing. All that it leaves is that the relay has not shown the head.
+      if (check.type === 'old' || shown.get(dTag) === check.event.id) return 'useless';
+      const { event } = check;
+      const isNews = check.type === 'new' || !isConfirmed(relay, dTag, event.id);
+      shown.set(dTag, event.id);
+      if (check.type === 'new') incoming.set(dTag, event);
       const done = replica.apply(dTag, { type: 'shown', relay: relay.url, event, relays: ports.relays() });
+      void done.then(() => {
+        if (incoming.get(dTag) === event) incoming.delete(dTag);
+      });
       applied?.push(done);
-      return order > 0 || deliveryOf(record!, relay.url) !== 'confirmed' ? 'useful' : 'useless';
+      return isNews ? 'useful' : 'useless';
     }
 
     return {
@@ -148,15 +146,17 @@ export function createInbox(ports: {
   function collectOnce(
     relay: RelayConnection,
     dTags: readonly string[],
-    onPiece: (dTag: string, event: VerifiedEvent) => void,
+    events: Map<string, VerifiedEvent>,
   ): Promise<RequestEnd> {
     const asked = new Set(dTags);
     const isAsked = (dTag: string): boolean => asked.has(dTag);
+    const known = (dTag: string): VerifiedEvent | undefined => events.get(dTag);
     const onEvent = (value: unknown): EventFault | 'useful' | 'useless' => {
-      const check = checkEvent(value, { pubkey, isAsked, isVerified: () => false, verifier });
+      const check = checkEvent(value, { pubkey, isAsked, known, verifier });
       if (check.type === 'rejected') return check.fault;
-      if (check.type === 'new') onPiece(check.dTag, check.event);
-      return 'useless';
+      if (check.type !== 'new') return 'useless';
+      events.set(check.dTag, check.event);
+      return 'useful';
     };
     const [request] = categoryRequests(pubkey, dTags);
     return new Promise((resolve) => {
@@ -182,12 +182,7 @@ export function createInbox(ports: {
         (_, i) => i * MAX_PIECES_PER_REQ,
       );
       const ends = await Promise.all(
-        starts.map((start) =>
-          collectOnce(relay, dTags.slice(start, start + MAX_PIECES_PER_REQ), (dTag, event) => {
-            const known = events.get(dTag);
-            if (known === undefined || compareEvents(event, known) > 0) events.set(dTag, event);
-          }),
-        ),
+        starts.map((start) => collectOnce(relay, dTags.slice(start, start + MAX_PIECES_PER_REQ), events)),
       );
       return { isComplete: ends.every((end) => end === 'complete'), events };
     },

@@ -242,7 +242,7 @@ export function verifyRecord(
     const isAsked = (dTag: string): boolean => dTag === expected.dTag;
     return (
       event === undefined ||
-      checkEvent(event, { ...expected, isAsked, isVerified: () => false }).type === 'new'
+      checkEvent(event, { ...expected, isAsked, known: () => undefined }).type === 'new'
     );
   };
   const { event, before } = record;
@@ -281,10 +281,16 @@ export function floorOf(record: HeadRecord<NostrEvent> | undefined): number {
 /** How far a write has come: RELIABILITY section 1. */
 export type Stage = 'saved' | 'delivered' | 'replicated';
 
-export function stageOf(record: HeadRecord, relays: Iterable<string>): Stage {
+export function stageOf(record: HeadRecord<NostrEvent>, relays: Iterable<string>): Stage {
   const deliveries = [...relays].map((relay) => deliveryOf(record, relay));
   if (deliveries.length > 0 && deliveries.every((delivery) => delivery === 'confirmed')) return 'replicated';
   return deliveries.some((delivery) => delivery === 'acknowledged' || delivery === 'confirmed')
     ? 'delivered'
     : 'saved';
+}
+
+/** Whether the head is a write of this device that no relay has. */
+export function isPending(record: HeadRecord<NostrEvent> | undefined, relays: Iterable<string>): boolean {
+  if (record === undefined || !isOwnHead(record) || record.own?.acknowledged === true) return false;
+  return stageOf(record, relays) === 'saved';
 }

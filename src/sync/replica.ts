@@ -396,7 +396,7 @@ export async function openReplica(ports: {
       if (text === undefined) return undefined;
       try {
         const isAsked = (address: string): boolean => address === pieceDTag(dTag, name);
-        const check = checkEvent(JSON.parse(text), { pubkey, isAsked, isVerified: () => false, verifier });
+        const check = checkEvent(JSON.parse(text), { pubkey, isAsked, known: () => undefined, verifier });
         return check.type === 'new' ? check.event : undefined;
       } catch {
         return undefined;

@@ -22,7 +22,7 @@ import { createGarbage } from './garbage.ts';
 import type { Pacing } from './pacer.ts';
 import { isOfTwin } from './reconcile.ts';
 import { createReader, type Reader, type Subscription } from './reader.ts';
-import { isOwnHead, type OwnWrite } from './record.ts';
+import { isOwnHead, isPending, type OwnWrite } from './record.ts';
 import { openReplica, type Change } from './replica.ts';
 import { createHand, type Hand } from './signing.ts';
 import { createTabNetwork, type TabNetwork } from './tab-network.ts';
@@ -36,6 +36,8 @@ export interface Session {
   readonly network: Network;
   /** Resolves once `network.relays()` is of now: at once, unless another tab leads and has not been heard for long. */
   told(): Promise<void>;
+  /** Own writes that no relay has. */
+  pendingChanges(): number;
   /** The signer that works for this identity, or none. */
   signer(): Signer | undefined;
   /** With `undefined` nothing more is asked of the former one; with another one all goes on that waited for it. */
@@ -227,6 +229,8 @@ export async function openSession(ports: {
     writer,
     network,
     told: async () => tabNetwork?.told(),
+    pendingChanges: () =>
+      [...replica.dTags()].filter((dTag) => isPending(replica.peek(dTag), relays())).length,
     signer: () => signer,
     setSigner: (next) => {
       signer = next;

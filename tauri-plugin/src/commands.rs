@@ -121,6 +121,7 @@ pub(crate) enum EngineEvent {
     Error,
     Delivery,
     Conflict,
+    Status,
     /// The current value of a category that is subscribed to: for the bindings' `subscribe`.
     Value,
 }

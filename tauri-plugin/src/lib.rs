@@ -438,6 +438,7 @@ impl<R: Runtime> NostrSync<R> {
             EngineEvent::Error => "nostr-sync://error",
             EngineEvent::Delivery => "nostr-sync://delivery",
             EngineEvent::Conflict => "nostr-sync://conflict",
+            EngineEvent::Status => "nostr-sync://status",
             EngineEvent::Value => "nostr-sync://value",
         };
         self.app

@@ -143,6 +143,8 @@ pub struct RelayInfo {
 pub struct SyncStatus {
     /// A signer is set and at least one relay is connected.
     pub ready: bool,
+    /// `false`: the system says that there is no network. `true` proves nothing.
+    pub online: bool,
     /// Relays that are configured.
     pub relay_count: usize,
     /// Of them, connected now.
@@ -151,6 +153,10 @@ pub struct SyncStatus {
     pub device_id: String,
     /// (category, relay) pairs for which the relay has not yet got, nor refused, what this device has.
     pub outbox_depth: usize,
+    /// Writes of this device that no relay has, each counted once.
+    pub pending_changes: usize,
+    /// When a relay last answered while no change was pending, ISO 8601, in this run of the engine.
+    pub last_synced_at: Option<String>,
 }
 
 /// What is to be signed (NIP-01).

@@ -291,9 +291,14 @@ fn rust_code_gets_typed_results() {
     });
     let (_, answer) = test.answered(json!({ "ok": [relay] }), || block_on(sync.relays()));
     assert_eq!(answer.unwrap()[0].violations["signature"], 2);
-    let status = json!({ "ready": true, "relayCount": 2, "connectedRelayCount": 1, "deviceId": "laptop", "outboxDepth": 3 });
+    let status = json!({
+        "ready": true, "online": true, "relayCount": 2, "connectedRelayCount": 1, "deviceId": "laptop", "outboxDepth": 3,
+        "pendingChanges": 2, "lastSyncedAt": "2026-01-01T00:00:00Z",
+    });
     let (_, answer) = test.answered(json!({ "ok": status }), || block_on(sync.status()));
-    assert_eq!(answer.unwrap().outbox_depth, 3);
+    let status = answer.unwrap();
+    assert_eq!((status.outbox_depth, status.pending_changes, status.online), (3, 2, true));
+    assert_eq!(status.last_synced_at.as_deref(), Some("2026-01-01T00:00:00Z"));
     let (_, answer) = test.answered(json!({}), || block_on(sync.flush()));
     answer.unwrap();
 }

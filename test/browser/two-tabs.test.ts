@@ -186,3 +186,21 @@ async function paused(device: Profile, tab: Page): Promise<() => Promise<void>> 
     await session.send('Debugger.disable');
   };
 }
+
+test('without a network, the tabs of Chromium say so at once, and with one again they are connected at once', async () => {
+  const device = await opened(site.profile());
+  const first = await start(device);
+  const second = await start(device);
+  await device.context.setOffline(true);
+  for (const tab of [first, second])
+    await expect
+      .poll(() => status(tab), { timeout: 1_000, interval: 20 })
+      .toMatchObject({ ready: false, online: false });
+  expect(await publish(second, 'offline', 'delivered')).toEqual({ stage: 'saved' });
+  expect(await status(second)).toMatchObject({ pendingChanges: 1 });
+  await device.context.setOffline(false);
+  for (const tab of [first, second])
+    await expect
+      .poll(() => status(tab), WAIT)
+      .toMatchObject({ ready: true, online: true, pendingChanges: 0 });
+});

@@ -13,19 +13,21 @@ import {
   parseEvent,
   type EventCheck,
   type NostrEvent,
+  type VerifiedEvent,
 } from '../../src/protocol/event.ts';
+import { compareEvents } from '../../src/protocol/order.ts';
 import { OTHER_KEY, PUBKEY, written } from '../sync/devices.ts';
 
 const real = createEventVerifier(nodePrimitives);
 const genuine = written();
 
 /** Checks `value` and notes which of the costly checks it came to. */
-function check(value: unknown, known: readonly string[] = []): { outcome: EventCheck; steps: string[] } {
+function check(value: unknown, known?: NostrEvent): { outcome: EventCheck; steps: string[] } {
   const steps: string[] = [];
   const outcome = checkEvent(value, {
     pubkey: PUBKEY,
     isAsked: (dTag) => dTag === 'default/settings/v1',
-    isVerified: (id) => (steps.push('known?'), known.includes(id)),
+    known: () => (steps.push('known?'), known as VerifiedEvent | undefined),
     verifier: {
       hash: (event) => (steps.push('hash'), real.hash(event)),
       verifySignature: (event) => (steps.push('signature'), real.verifySignature(event)),
@@ -117,16 +119,39 @@ describe('a received event', () => {
     expect(check(changed({ sig })).outcome).toEqual({ type: 'rejected', fault: 'signature' });
   });
 
-  test('with a known id costs no signature, but its id must be its own', () => {
-    expect(check(changed({ sig: '0'.repeat(128) }), [genuine.id])).toEqual({
-      outcome: { type: 'known', id: genuine.id, dTag: 'default/settings/v1' },
+  test('that is a copy of the known one costs no signature, but its id must be its own', () => {
+    expect(check(genuine, genuine)).toEqual({
+      outcome: { type: 'known', event: genuine, dTag: 'default/settings/v1' },
       steps: ['hash', 'known?'],
     });
     const disguised = { ...written({ payload: 'else' }), id: genuine.id };
-    expect(check(disguised, [genuine.id])).toEqual({
+    expect(check(disguised, genuine)).toEqual({
       outcome: { type: 'rejected', fault: 'id' },
       steps: ['hash'],
     });
+  });
+
+  test('that is the known one under a bad signature fails: whoever keeps it so could show it to nobody else', () => {
+    expect(check(changed({ sig: '0'.repeat(128) }), genuine)).toEqual({
+      outcome: { type: 'rejected', fault: 'signature' },
+      steps: ['hash', 'known?', 'signature'],
+    });
+  });
+
+  test('that is below the known one costs no signature, and is believed by nobody', () => {
+    const stamps = [genuine.created_at - 1, genuine.created_at];
+    for (const created_at of stamps) {
+      const other = written({ payload: 'else', created_at });
+      const [low, high] = compareEvents(other, genuine) < 0 ? [other, genuine] : [genuine, other];
+      expect(check(low, high)).toEqual({
+        outcome: { type: 'old', id: low.id, dTag: 'default/settings/v1' },
+        steps: ['hash', 'known?'],
+      });
+      expect(check(high, low)).toMatchObject({
+        outcome: { type: 'new' },
+        steps: ['hash', 'known?', 'signature'],
+      });
+    }
   });
 
   test('loses the fields that NIP-01 does not know', () => {

@@ -72,11 +72,13 @@ export function connection(ports: {
   readonly chance?: () => number;
   readonly signAuth?: ConnectionPorts['signAuth'];
   readonly onChange?: ConnectionPorts['onChange'];
+  readonly isOnline?: () => boolean;
 }): RelayConnection {
   let limits = UNKNOWN_LIMITS;
   const made = createConnection(ports.url ?? URL_OF_RELAY, {
     clock: ports.clock,
     openSocket: ports.openSocket,
+    isOnline: ports.isOnline ?? (() => true),
     limits: { get: () => limits, set: (_url, learned) => void (limits = learned) },
     randomBytes: (length) => new Uint8Array(length).fill(Math.floor((ports.chance?.() ?? 0.5) * 256)),
     signAuth: ports.signAuth ?? (async () => undefined),

@@ -147,6 +147,35 @@ describe('a flood', () => {
     expect(relay.subscriptions()).toBe(0);
   });
 
+  test('of genuine news that nobody asked for makes us hang up; as many events as were asked for do not', async () => {
+    const { clock, relay, relayConnection } = virtual({ chance: () => 0.99 });
+    relay.misbehave({
+      rewrite: (frame) =>
+        frame[0] === 'EOSE'
+          ? [...Array.from({ length: 5_000 }, () => ['EVENT', frame[1], event]), frame]
+          : [frame],
+    });
+    await clock.advance(0);
+    const end = new Promise((resolve) =>
+      relayConnection.request([{}], 5_000, { onEvent: () => 'useful' }, resolve),
+    );
+    await clock.advance(0);
+    expect(await end).toBe('complete');
+    expect(relayConnection.info()).toMatchObject({ connected: true, violations: {} });
+    subscribe(relayConnection);
+    await clock.advance(0);
+    expect(relayConnection.info()).toMatchObject({
+      connected: false,
+      violations: { flood: 1 },
+      lastError: 'too many violations',
+    });
+    relay.behave();
+    await clock.advance(59_000);
+    expect(relayConnection.info().connected).toBe(false);
+    await clock.advance(1_000);
+    expect(relayConnection.info().connected).toBe(true);
+  });
+
   test('of false events is cut as well', async () => {
     const { clock, relay, relayConnection } = virtual();
     relay.misbehave({

@@ -52,6 +52,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   let tabSet = createTabSet(chance);
   let tabs: Tab[] = [];
   let isDestroyed = false;
+  let isOffline = false;
   let signerFault: SignerFault | 'none' = 'none';
   const hadFaults = { signer: false, store: false, hanging: false };
   let armed: Extract<DeviceOp, { readonly type: 'crash' }> | undefined;
@@ -154,15 +155,24 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         connectedAt.set(process, schedule.now());
         return open(url, handlers);
       },
-      verifier: world.cipher.verifier,
+      verifier: {
+        ...world.cipher.verifier,
+        verifySignature: (event) => {
+          oracle.onVerify(event);
+          return world.cipher.verifier.verifySignature(event);
+        },
+      },
       compression: zlibCompression,
       maxPayloadSize: LARGEST_PAYLOAD_BYTES,
       tabs: tabSet.open(process),
-      onWake: (callback) => {
-        wake = process.guard(callback);
-        return () => {
-          wake = () => undefined;
-        };
+      connectivity: {
+        isOnline: () => !isOffline,
+        onChange: (callback) => {
+          wake = process.guard(callback);
+          return () => {
+            wake = () => undefined;
+          };
+        },
       },
     });
     tabs.push(app.open(process, sync, () => wake()));
@@ -178,6 +188,11 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         world.network.setLine(name, world.urls[op.relay]!, op.state);
         count(`fault: line ${op.state}`);
         schedule.after(op.forMs, () => world.network.setLine(name, world.urls[op.relay]!, 'up'));
+        return;
+      case 'offline':
+        count('fault: offline');
+        setOffline(true);
+        schedule.after(op.forMs, () => setOffline(false));
         return;
       case 'backup':
         backup = disk.copy();
@@ -243,6 +258,13 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       default:
         return app.perform(tab, op);
     }
+  }
+
+  /** What was on its way is lost without a word; the platform says so. */
+  function setOffline(how: boolean): void {
+    isOffline = how;
+    for (const url of world.urls) world.network.setLine(name, url, how ? 'hole' : 'up');
+    for (const { wake } of tabs) wake();
   }
 
   function suspend(forMs: number): void {
@@ -339,6 +361,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       disk.failing = { updates: 0, reads: 0 };
       disk.hanging = 0;
       machine.skewMs = 0;
+      isOffline = false;
       if (machine.isAsleep()) machine.wakeUp();
       if (closing.size > 0) crash('keep');
       start();

@@ -168,6 +168,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       if (isHonest.get(url)! && frame.startsWith('["OK"') && frame.includes(',true,')) checkParts(url, frame);
       devicesByName.get(name)?.onReceive(process, frame);
     },
+    hand: (process, url, frame, task) => oracle.hand(process, process.machine.name, url, frame, task),
   });
   const categories = Array.from({ length: scenario.categories }, (_, i) => `category-${i}`);
   const world: World = { seed, schedule, cipher, network, oracle, urls, categories, count, trace };

@@ -1,7 +1,12 @@
 /** What hostile relays do, each a fault of its own; any number of them together. */
 
 import type { NostrEvent } from '../../src/protocol/event.ts';
-import type { FrameAction, OutgoingFrame, RelayFaults } from '../../src/testing/relay-options.ts';
+import type {
+  FrameAction,
+  OutgoingFrame,
+  RelayConnection,
+  RelayFaults,
+} from '../../src/testing/relay-options.ts';
 import type { Chance } from './chance.ts';
 import type { Cipher } from './cipher.ts';
 
@@ -15,6 +20,7 @@ export const MISBEHAVIOURS = [
   'withhold-pieces',
   'serve-old',
   'replay',
+  'replay-for-ever',
   'reorder',
   'forge-first',
   'forge-newer',
@@ -76,6 +82,7 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
   const rewrites: Rewrite[] = [];
   const receives: ((frame: readonly unknown[]) => FrameAction | undefined)[] = [];
   const floods: (() => OutgoingFrame)[] = [];
+  const batches: ((connection: RelayConnection) => readonly OutgoingFrame[])[] = [];
   let faults: RelayFaults = {};
   const some = (): NostrEvent | undefined => {
     const known = ports.known();
@@ -134,6 +141,19 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
         );
         rewrites.push(beforeEose((subscription) => withSome((event) => [['EVENT', subscription, event]])));
         break;
+      case 'replay-for-ever': {
+        // What the user once wrote, at whoever listens, and an EOSE as if that were an answer.
+        const batch = chance.pick([3, 40]);
+        batches.push(({ subscriptions }) =>
+          subscriptions().flatMap((id): OutgoingFrame[] => [
+            ...Array.from({ length: batch }, () =>
+              withSome((event) => (event.content.length > 2_000 ? [] : [['EVENT', id, event]])),
+            ).flat(),
+            ['EOSE', id],
+          ]),
+        );
+        break;
+      }
       case 'reorder': {
         const held: OutgoingFrame[] = [];
         rewrites.push((frames) => {
@@ -300,8 +320,14 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
         }
       },
     }),
-    ...(floods.length > 0 && {
-      flood: { everyMs: chance.pick([200, 2_000]), frames: () => floods.map((make) => make()) },
+    ...(floods.length + batches.length > 0 && {
+      flood: {
+        everyMs: chance.pick([200, 2_000]),
+        frames: (connection) => [
+          ...floods.map((make) => make()),
+          ...batches.flatMap((make) => make(connection)),
+        ],
+      },
     }),
   };
 }

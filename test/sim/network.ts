@@ -43,6 +43,8 @@ export interface NetworkPorts {
   readonly onSend: (process: Process, url: string, frame: string) => void;
   /** A frame is about to be handed to a process. May kill the process. */
   readonly onReceive: (process: Process, url: string, frame: string) => void;
+  /** Hands it over: what the process does with it happens within. */
+  readonly hand: (process: Process, url: string, frame: string, task: () => void) => void;
 }
 
 interface Line {
@@ -149,7 +151,7 @@ export function createNetwork(ports: NetworkPorts): Network {
                 if (isOver || isClosing) return;
                 noteReceived(line, text);
                 ports.onReceive(process, url, text);
-                if (process.isAlive()) handlers.onMessage(text);
+                if (process.isAlive()) ports.hand(process, url, text, () => handlers.onMessage(text));
               }),
             ),
           close: (reason) => carry('down', () => over(reason)),

@@ -43,6 +43,7 @@ const MUST_HAPPEN: readonly string[] = [
   ...['hang', 'throw', 'lie', 'slow'].map((what) => `fault: signer ${what}`),
   'fault: clock jumps',
   'fault: sleep',
+  'fault: offline',
   'fault: a tab is suspended',
   'sometimes: another tab takes over',
   'fault: update failed',

@@ -68,6 +68,8 @@ export type DeviceOp = At & { readonly device: number } & (
     | { readonly type: 'signerFault'; readonly fault: SignerFault; readonly forMs: number }
     | { readonly type: 'jumpClock'; readonly byMs: number }
     | { readonly type: 'sleep'; readonly forMs: number }
+    /** No network, and the platform says so. */
+    | { readonly type: 'offline'; readonly forMs: number }
     /** One tab, that which leads if there is one; it keeps its locks. */
     | { readonly type: 'suspend'; readonly forMs: number }
     | {
@@ -246,14 +248,17 @@ function rareOps(seed: number, chaosMs: number): Op[] {
   return ops;
 }
 
-/** Tabs that the system suspends. Of a stream of its own, as `rareOps`. */
+/** Tabs that the system suspends, and devices without a network. Of a stream of its own, as `rareOps`. */
 function suspensions(seed: number, chaosMs: number, devices: readonly DeviceConfig[]): Op[] {
   const chance = createChance(seed, 'suspended');
-  return devices.flatMap(({ tabs }, device) =>
-    tabs > 1 && chance.bool(0.5)
-      ? [{ at: chance.int(0, chaosMs), type: 'suspend', device, forMs: duration(chance) } as const]
-      : [],
-  );
+  return devices.flatMap(({ tabs, kind }, device) => {
+    const ops: Op[] = [];
+    if (tabs > 1 && chance.bool(0.5))
+      ops.push({ at: chance.int(0, chaosMs), type: 'suspend', device, forMs: duration(chance) });
+    if (kind === 'ours' && chance.bool(0.04))
+      ops.push({ at: chance.int(0, chaosMs), type: 'offline', device, forMs: duration(chance) });
+    return ops;
+  });
 }
 
 /** Stores that do not answer. Of a stream of its own, as `rareOps`. */
@@ -356,6 +361,7 @@ export function createScenario(seed: number): Scenario {
         };
       case 'sleep':
       case 'suspend':
+      case 'offline':
         return { at, type, device, forMs };
       case 'storeHang':
         return { at, type, device, likely: chance.pick([0.1, 0.5, 1]), forMs };

@@ -1,9 +1,12 @@
 /** Hostile relays: whatever one does has no effect but on its own record, and the honest relay beside it is enough. */
 
 import { describe, expect, test, vi } from 'vitest';
+import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
 import type { NostrEvent } from '../../src/node.ts';
+import { createEventVerifier } from '../../src/protocol/event-verifier.ts';
+import type { Relay } from '../../src/testing/relay.ts';
 import type { RelayFaults } from '../../src/testing/relay-options.ts';
-import { device, health, KEY, OTHER_KEY, relay, stored, world, written } from './devices.ts';
+import { device, health, KEY, OTHER_KEY, relay, stored, world, written, type Device } from './devices.ts';
 
 const now = (): number => Math.floor(Date.now() / 1000);
 const genuine = written({ payload: 'genuine', created_at: now() - 100 });
@@ -114,6 +117,77 @@ describe('an event', () => {
 });
 
 describe('a relay that', () => {
+  /** Signatures that a device verifies by what a relay replays at it for `forMs`, and how often it connects anew. */
+  async function replaying(
+    frames: (subscription: string) => readonly (readonly unknown[])[],
+    forMs: number,
+  ): Promise<{ verified: number; connects: number; laptop: Device; url: string }> {
+    const { clock, urls, relays, device: make } = world({}, {});
+    const [hostile, honest] = relays as [Relay, Relay];
+    let verified = 0;
+    let connects = 0;
+    const verifier = createEventVerifier(nodePrimitives);
+    const laptop = make({
+      verifier: { ...verifier, verifySignature: (event) => (verified++, verifier.verifySignature(event)) },
+    });
+    laptop.on(
+      'relay-status',
+      ({ url, connected }) => void (connects += Number(connected && url === urls[0])),
+    );
+    laptop.subscribe(['settings'], () => undefined);
+    honest.inject(written({ payload: 'newest', created_at: Math.floor(clock.now() / 1000) - 10 }));
+    await clock.advance(2_000);
+    verified = 0;
+    connects = 0;
+    hostile.misbehave({
+      refuse: 'blocked: no',
+      flood: {
+        everyMs: 50,
+        // An EOSE after each round: that is no new beginning.
+        frames: ({ subscriptions }) => subscriptions().flatMap((id) => [...frames(id), ['EOSE', id]]),
+      },
+    });
+    await clock.advance(forMs);
+    honest.inject(
+      written({ category: 'settings', payload: 'newer', created_at: Math.floor(clock.now() / 1000) }),
+    );
+    await clock.advance(1_000);
+    expect(laptop.updated.map(({ payload }) => payload)).toEqual(['newest', 'newer']);
+    return { verified, connects, laptop, url: urls[0]! };
+  }
+
+  test('replays a hundred genuine old versions for ever costs no signature, and is asked less and less', async () => {
+    // More than any cache of what was verified lately would hold.
+    const old = Array.from({ length: 100 }, (_, i) =>
+      written({ payload: `${i} ${'x'.repeat(20_000)}`, created_at: 1_700_000_000 + i }),
+    );
+    let next = 0;
+    const { verified, connects, laptop, url } = await replaying(
+      // Less at a time than one answer may bring.
+      (id) => Array.from({ length: 30 }, () => ['EVENT', id, old[next++ % 100]]),
+      60_000,
+    );
+    // The newer one from the other relay.
+    expect(verified).toBe(1);
+    const { violations } = await health(laptop, url);
+    expect(violations.flood).toBeGreaterThan(3);
+    expect(violations.flood).toBeLessThan(20);
+    // Its REQs are closed; it may still take what this device writes.
+    expect(connects).toBe(0);
+  });
+
+  test('sends bad signatures without end is hung up on for long after a hundred of them', async () => {
+    const forged = written({ created_at: 2_000_000_000, payload: 'forged' });
+    const { verified, connects, laptop, url } = await replaying(
+      (id) => Array.from({ length: 100 }, () => ['EVENT', id, { ...forged, sig: corrupt(forged.sig) }]),
+      60_000,
+    );
+    expect(connects).toBeGreaterThan(0);
+    expect(connects).toBeLessThan(5);
+    expect(verified).toBeLessThan(500);
+    expect((await health(laptop, url)).violations.signature).toBeGreaterThanOrEqual(100);
+  });
+
   const floods: [string, object, RelayFaults][] = [
     [
       'never stops before EOSE',

@@ -63,6 +63,7 @@ function setUp(relays: Readonly<Record<string, Relay>>): {
       error: [],
       delivery: [],
       conflict: [],
+      status: [],
     };
     for (const type of Object.keys(events) as (keyof SyncEvents)[]) {
       sync.on(type, (event) => (events[type] as unknown[]).push(event));

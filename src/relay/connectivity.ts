@@ -1,0 +1,8 @@
+/** The Connectivity port: what the platform says of the network. */
+
+export interface Connectivity {
+  /** `false`: the platform says that there is no network. It may be wrong there; and `true` proves nothing. */
+  isOnline(): boolean;
+  /** Calls back when that has changed, and whenever connections may have died unnoticed. Returns how to stop. */
+  onChange(listener: () => void): () => void;
+}
