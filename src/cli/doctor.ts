@@ -127,10 +127,7 @@ function judge(report: RelayReport, hasKey: boolean): Judgement {
   const mostBytes = largest.payloadBytes ?? MAX_EVENT_PLAINTEXT_BYTES;
   if (mostBytes < MAX_TEXT_BYTES) {
     const limit = `Events with ${mostBytes} bytes fit, with ${refused?.payloadBytes} they did not (${refused?.reason}).`;
-    const isInPieces = largestValueBytes(mostBytes) > mostBytes;
-    const consequence = isInPieces
-      ? `Values above ${MAX_TEXT_BYTES} bytes go to it in small pieces; those between the two do not reach it.`
-      : `Set maxPayloadSize to ${mostBytes} if all relays are to have every value.`;
+    const consequence = `Set maxPayloadSize to ${mostBytes} if all relays are to have every value.`;
     return { verdict: 'limited', advice: [`${limit} ${consequence}`, ...notes] };
   }
   const isLimited =

@@ -10,7 +10,7 @@ import {
 import { dTagOf } from '../protocol/event.ts';
 import type { Filter } from '../protocol/message.ts';
 import { encryptedLength } from '../protocol/payload.ts';
-import { largestValueBytes, SMALL_TEXT_BYTES } from './largest-value.ts';
+import { largestValueBytes } from './largest-value.ts';
 import { openLine, type Line } from './line.ts';
 import { tryHabits, type Habits, type SmallProbes } from './probe-habits.ts';
 import { measureRate, type Rate } from './probe-rate.ts';
@@ -70,7 +70,7 @@ const PROBE_LIFETIME_SECONDS = 600;
 /** In s. Each probe is stamped after the one before it, and the last must not lie in the future. */
 const PROBES_SECONDS_AGO = 60;
 /** JSON bytes of the probes' values; the last is the most that one event of ours can carry. */
-const PAYLOAD_SIZES = [1_024, SMALL_TEXT_BYTES, MAX_TEXT_BYTES, MAX_EVENT_PLAINTEXT_BYTES];
+const PAYLOAD_SIZES = [1_024, 12_288, MAX_TEXT_BYTES, MAX_EVENT_PLAINTEXT_BYTES];
 /** One step beyond: the largest frame that a strfry takes as it is installed. */
 const LARGEST_FRAME_BYTES = 131_072;
 

@@ -51,13 +51,12 @@ export function newestOf(vector: VersionVector, room: number = MAX_VECTOR_ENTRIE
 }
 
 /**
- * What a value based on `event` has seen: the event itself, also if its signer has set a later stamp than the vector says, and
- * what its writer had. `deemed`: what a writer without vectors is taken to have seen.
+ * What a value based on `event` has seen: what its vector says, whose entry for the writer is below the stamp of an event that was
+ * stamped later (by its signer, or by a renewal). `deemed`: what a writer without vectors is taken to have seen.
  */
 export function seenBy(event: NostrEvent | undefined, deemed?: VersionVector): VersionVector {
   if (event === undefined) return new Map();
-  const seen = vectorOf(event) ?? deemed ?? [];
-  return new Map([...seen, [deviceHash(deviceIdOf(event)), event.created_at]]);
+  return vectorOf(event) ?? new Map([...(deemed ?? []), [deviceHash(deviceIdOf(event)), event.created_at]]);
 }
 
 /** The tag of a write by `device` at `stamp` on top of what it had seen: its own entry, then the newest of the others. */

@@ -86,7 +86,7 @@ export type EventCheck =
   /** What was known: that very object. */
   | { readonly type: 'known'; readonly event: VerifiedEvent; readonly dTag: string }
   /** Below what was known. Its signature was not looked at: nobody may believe that the user ever made it. */
-  | { readonly type: 'old'; readonly id: string; readonly dTag: string }
+  | { readonly type: 'old'; readonly event: NostrEvent; readonly dTag: string }
   | { readonly type: 'rejected'; readonly fault: EventFault };
 
 /**
@@ -114,7 +114,7 @@ export function checkEvent(
   if (expected.verifier.hash(event) !== event.id) return rejected('id');
   const known = expected.known(dTag);
   const order = known === undefined ? 1 : compareEvents(event, known);
-  if (order < 0) return { type: 'old', id: event.id, dTag };
+  if (order < 0) return { type: 'old', event, dTag };
   const isCopy = order === 0 && event.sig === known!.sig;
   if (!isCopy && !expected.verifier.verifySignature(event)) return rejected('signature');
   return order === 0

@@ -24,8 +24,8 @@ const MAX_REMOTE_TEXT_BYTES = 28_672;
 export const MAX_PIECE_BYTES = 30_720;
 /** The same behind a remote signer. */
 const MAX_REMOTE_PIECE_BYTES = 21_504;
-/** And where a relay refuses such events: pieces that one takes which allows 20,000 bytes an event. */
-export const MAX_SMALL_PIECE_BYTES = 9_216;
+/** And for a signer that refuses those for their size. */
+const MAX_SMALL_PIECE_BYTES = 9_216;
 /** The most in a text and in a piece: as a rule, behind a remote signer, and for a signer that has refused those for their size. */
 export const SIZES: readonly { readonly maxTextBytes: number; readonly maxPieceBytes: number }[] = [
   { maxTextBytes: MAX_TEXT_BYTES, maxPieceBytes: MAX_PIECE_BYTES },
@@ -114,6 +114,16 @@ export const CONFIRM_DELAY_MS = 1_000;
 export const SPREAD_DELAY_MS = 30_000;
 /** Until a relay that refused a value is asked again whether it has something newer. */
 export const LOOK_AGAIN_MS = 900_000;
+/** From a renewal that could not be made to the next attempt. */
+export const RENEW_AGAIN_MS = 30_000;
+/** Renewals that are due within this are asked about in one question. */
+export const RENEW_SLACK_MS = 1_000;
+/** How long a renewal waits for a connected relay that never answers completely. */
+export const RENEW_PATIENCE_MS = 180_000;
+/** How long a timer for something far off runs at most, so that a clock that is set does not put it off. */
+export const MAX_TIMER_MS = 3_600_000;
+/** How long after its end a value is removed though every relay still shows it: clocks may be off. In s. */
+export const END_MARGIN_SECONDS = 86_400;
 /** How long a relay's word that it has a value is enough to leave its unchanged pieces out of the next. */
 export const PROOF_MS = 300_000;
 /** How long pieces of former values stay on the relays. */
@@ -141,8 +151,10 @@ export const MAX_OLD_ORPHANS = 64;
 export const MAX_COLLECTED_AT_ONCE = 30;
 /** Hang-ups of a relay on the same large event, one after the other, until that is taken for its answer. */
 export const MAX_HANG_UPS = 4;
-/** Times in a row that a value is written again because a relay has destroyed a piece of it, or takes smaller ones only. */
-export const MAX_RENEWALS = 3;
+/** How far a value is stamped above the write it came from, at most, because a relay keeps another of the same stamp. In s. */
+export const MAX_RENEWAL_SECONDS = 3;
+/** Complete answers of relays that contradict the order of events until the head is stamped anew. */
+export const MAX_CONTRADICTIONS = 2;
 /** Bytes of an event that a relay may find too large. */
 export const LARGE_EVENT_BYTES = 8_192;
 

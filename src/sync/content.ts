@@ -24,8 +24,6 @@ import { formatOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../p
 import {
   EVENT_OVERHEAD_CHARS,
   MAX_RECENT_CHARS,
-  MAX_SMALL_PIECE_BYTES,
-  MAX_TEXT_BYTES,
   RETRY_BASE_MS,
   RETRY_CAP_MS,
   SETTLE_MS,
@@ -267,13 +265,7 @@ export function createContent(ports: {
 
   return {
     layOut: (dTag, json) => {
-      const isTight = ports
-        .network()
-        .relays()
-        .some(({ refusedBytes }) => refusedBytes !== null && refusedBytes <= MAX_TEXT_BYTES * 1.5);
-      const sizes = hand.sizes();
-      const limits = { ...sizes, maxPieceBytes: isTight ? MAX_SMALL_PIECE_BYTES : sizes.maxPieceBytes };
-      return layOut(json, limits, { ...ports, base: () => baseOf(dTag) });
+      return layOut(json, hand.sizes(), { ...ports, base: () => baseOf(dTag) });
     },
     textOf,
     payloadOf: async (event, dTag) => {

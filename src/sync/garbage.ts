@@ -16,6 +16,7 @@ import {
   KIND_DELETION,
   MAX_COLLECTED_AT_ONCE,
   MAX_OLD_ORPHANS,
+  MAX_TIMER_MS,
   MIN_ORPHAN_MS,
   ORPHAN_MS,
   TOMBSTONE_SECONDS,
@@ -32,9 +33,6 @@ export interface Garbage {
   retry(): void;
   close(): void;
 }
-
-/** How long a timer runs at most, so that a clock that is set does not put it off. In ms. */
-const MAX_TIMER_MS = 3_600_000;
 
 /** Orphans with the time (ms) from when they may be collected. Another device's are its own to collect first. */
 function dueTimes(record: HeadRecord): { readonly name: string; readonly at: number }[] {

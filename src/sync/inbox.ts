@@ -1,17 +1,10 @@
 /** Relays → replica: asks for heads, checks every event that comes, and notes which relay has what. */
 
-import {
-  checkEvent,
-  isExpired,
-  type EventFault,
-  type EventVerifier,
-  type VerifiedEvent,
-} from '../protocol/event.ts';
+import { checkEvent, type EventFault, type EventVerifier, type VerifiedEvent } from '../protocol/event.ts';
 import { MAX_PIECES_PER_REQ, MAX_REQS_AT_ONCE } from '../protocol/limits.ts';
 import { categoryRequests } from '../protocol/message.ts';
 import { compareEvents } from '../protocol/order.ts';
 import type { RelayConnection, RequestEnd, RequestHandlers } from '../relay/connection.ts';
-import type { Clock } from '../clock.ts';
 import { deliveryOf } from './record.ts';
 import type { Replica } from './replica.ts';
 
@@ -40,7 +33,6 @@ interface Exchange {
 }
 
 export function createInbox(ports: {
-  readonly clock: Clock;
   readonly pubkey: string;
   readonly verifier: EventVerifier;
   readonly replica: Replica;
@@ -69,6 +61,8 @@ export function createInbox(ports: {
     const isHead = (id: string, dTag: string): boolean => replica.get(dTag)?.event?.id === id;
     /** By d-tag, the newest id that the relay showed on this REQ. */
     let shown = new Map<string, string>();
+    /** Of what it showed below the head, the stamp in s. */
+    let below = new Map<string, number>();
     /** d-tags that it showed anything for. */
     let came = new Set<string>();
     /** What EOSE waits for; `undefined` once it has come, and events are live. */
@@ -82,8 +76,9 @@ export function createInbox(ports: {
       if (check.type === 'rejected') return check.fault;
       const { dTag } = check;
       came.add(dTag);
-      ports.onShown(relay.url, dTag, check.type === 'old' ? check.id : check.event.id);
-      // An unverified claim moves nothing. All that it leaves is that the relay has not shown the head.
+      ports.onShown(relay.url, dTag, check.event.id);
+      // An unverified claim moves no head. All that it leaves is what the relay has shown instead of the head.
+      if (check.type === 'old') below.set(dTag, check.event.created_at);
       if (check.type === 'old' || shown.get(dTag) === check.event.id) return 'useless';
       const { event } = check;
       const isNews = check.type === 'new' || !isConfirmed(relay, dTag, event.id);
@@ -102,16 +97,15 @@ export function createInbox(ports: {
         onEvent,
         onSent: () => {
           shown = new Map();
+          below = new Map();
           came = new Set();
           applied = [];
           expected = new Map();
-          const now = Math.floor(ports.clock.now() / 1000);
           for (const dTag of asked) {
             const record = replica.get(dTag);
             const event = record?.event;
-            if (event === undefined || isExpired(event, now) || deliveryOf(record!, relay.url) === 'pending')
-              continue;
-            expected.set(dTag, event.id);
+            if (event !== undefined && deliveryOf(record!, relay.url) !== 'pending')
+              expected.set(dTag, event.id);
           }
         },
       },
@@ -124,7 +118,9 @@ export function createInbox(ports: {
         await Promise.all(all);
         const missing = [...due].filter(([dTag, id]) => shown.get(dTag) !== id && isHead(id, dTag));
         await Promise.all(
-          missing.map(([dTag, id]) => replica.apply(dTag, { type: 'lacking', relay: relay.url, id })),
+          missing.map(([dTag, id]) =>
+            replica.apply(dTag, { type: 'lacking', relay: relay.url, id, instead: below.get(dTag) }),
+          ),
         );
       },
     };

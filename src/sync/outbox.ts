@@ -11,7 +11,7 @@
 import type { Clock } from '../clock.ts';
 import type { Answer } from '../protocol/answer.ts';
 import { parsePieceDTag } from '../protocol/chunks.ts';
-import { isExpired, isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
+import { isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
 import { CONFIRM_DELAY_MS, LOOK_AGAIN_MS, SPREAD_DELAY_MS } from '../protocol/limits.ts';
 import { randomFraction, retryMs, type RandomBytes } from '../relay/backoff.ts';
 import type { RelayConnection, RequestEnd } from '../relay/connection.ts';
@@ -194,11 +194,7 @@ export function createOutbox(ports: {
   // Reading back
 
   async function audit(lane: Lane, dTags: readonly string[]): Promise<void> {
-    const nowSeconds = Math.floor(clock.now() / 1000);
-    const due = dTags.filter((dTag) => {
-      const event = replica.peek(dTag)?.event;
-      return event !== undefined && !isExpired(event, nowSeconds);
-    });
+    const due = dTags.filter((dTag) => replica.peek(dTag)?.event !== undefined);
     if (due.length === 0) return;
     const isComplete = (await ports.ask(lane.relay, due)) === 'complete';
     for (const dTag of due) {

@@ -7,12 +7,12 @@ import type { Clock } from '../clock.ts';
 import type { Answer } from '../protocol/answer.ts';
 import { parsePieceDTag, pieceDTag } from '../protocol/chunks.ts';
 import { isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
-import { MAX_SMALL_PIECE_BYTES, PROOF_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
+import { PROOF_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
 import { retryMs, type RandomBytes } from '../relay/backoff.ts';
 import type { RelayConnection, RequestEnd } from '../relay/connection.ts';
 import type { Collected } from './inbox.ts';
 import type { Queue, Sent } from './queue.ts';
-import { deliveryOf, isOwed, isOwnHead, type HeadRecord } from './record.ts';
+import { deliveryOf, isNewPiece, isOwed, type HeadRecord, type Piece } from './record.ts';
 import type { Replica } from './replica.ts';
 
 export interface Pieces {
@@ -105,7 +105,7 @@ export function createPieces(
 
   function isProven(dTag: string, record: HeadRecord<NostrEvent>): boolean {
     const isShared = record.pieces?.some(
-      ({ stamp, deliveries }) => stamp !== record.event!.created_at && deliveries.has(url),
+      (piece) => !isNewPiece(piece, record.event) && piece.deliveries.has(url),
     );
     if (isShared !== true) return true;
     const proof = proofs.get(dTag);
@@ -134,9 +134,11 @@ export function createPieces(
 
   // Sending
 
-  function versionOf(category: string, name: string): string {
-    return String(replica.peek(category)?.pieces?.find((piece) => piece.name === name)?.stamp);
+  function pieceOf(category: string, name: string): Piece | undefined {
+    return replica.peek(category)?.pieces?.find((piece) => piece.name === name);
   }
+
+  const versionOf = (category: string, name: string): string => String(pieceOf(category, name)?.stamp);
 
   async function send(address: string): Promise<void> {
     const { dTag: category, name } = parsePieceDTag(address)!;
@@ -180,25 +182,15 @@ export function createPieces(
       case 'superseded': {
         // Another device has put it there, or taken it away.
         await collect(category, [name]);
-        const isThere = replica
-          .peek(category)
-          ?.pieces?.some((one) => one.name === name && one.deliveries.has(url));
-        if (isThere === false) again(retryMs(count - 1, randomBytes));
+        if (pieceOf(category, name)?.deliveries.has(url) === false) again(retryMs(count - 1, randomBytes));
         return;
       }
-      case 'too-large': {
-        const isSmallest = piece.content.length <= MAX_SMALL_PIECE_BYTES * 2;
-        const record = replica.peek(category);
-        if (record !== undefined && isOwnHead(record) && record.event?.id === head.id && !isSmallest) {
-          await replica.apply(category, { type: 'broken', id: head.id });
-          return again(RETRY_CAP_MS);
-        }
+      case 'too-large':
         break;
-      }
       case 'refused':
-        // Made for a head before this one, and collected since.
-        if (!answer.reason.startsWith('deleted:') || piece.created_at === head.created_at) break;
-        await destroyed(category, head);
+        // Collected, for a head that is not above this one: what is above both the relay takes.
+        if (!answer.reason.startsWith('deleted:') || piece.created_at > head.created_at) break;
+        await bury(category, name, head, head.created_at);
         return again(RETRY_CAP_MS);
       default:
         if (answer.type !== 'retry') ports.onAnswer(category, url, head, answer);
@@ -213,27 +205,24 @@ export function createPieces(
 
   /** Asks the relay for pieces that were sent to it. */
   async function collect(dTag: string, names: readonly string[]): Promise<void> {
-    const head = replica.peek(dTag)?.event;
+    const record = replica.peek(dTag);
     const addresses = names.map((name) => pieceDTag(dTag, name));
     const { isComplete, events } = await ports.collect(relay, addresses);
     for (const name of names) {
       const event = events.get(pieceDTag(dTag, name));
       if (event === undefined && !isComplete) continue;
       const isGone = event !== undefined && isTombstone(event);
-      if (isGone && head !== undefined) await destroyed(dTag, head);
+      if (isGone && record?.event !== undefined) await bury(dTag, name, record.event, event.created_at);
       else await replica.apply(dTag, { type: 'piece', relay: url, name, delivery: event && 'confirmed' });
     }
-    const record = replica.peek(dTag);
-    if (!isComplete && record !== undefined && deliveryOf(record, url) === 'acknowledged')
+    const after = replica.peek(dTag);
+    if (!isComplete && after !== undefined && deliveryOf(after, url) === 'acknowledged')
       ports.auditAgain(dTag);
   }
 
-  /** Another device has collected a piece of this head: its writer makes it anew, nobody else can. */
-  async function destroyed(dTag: string, head: NostrEvent): Promise<void> {
-    const record = replica.peek(dTag);
-    if (record === undefined || record.event?.id !== head.id) return;
-    if (isOwnHead(record)) await replica.apply(dTag, { type: 'broken', id: head.id });
-    else await ports.refused(dTag, head.id);
+  /** Another device has collected a piece of this head: it is signed again, above `stamp`. */
+  async function bury(dTag: string, name: string, { id }: NostrEvent, stamp: number): Promise<void> {
+    await replica.apply(dTag, { type: 'buried', relay: url, id, name, stamp });
   }
 
   return {

@@ -320,7 +320,17 @@ export function createReader(ports: {
     },
     changed: ({ dTag, record, effects }) => {
       const head = record?.event;
-      if (head === undefined || !effects.some(({ type }) => type === 'advanced')) return;
+      const advances = effects.filter((effect) => effect.type === 'advanced');
+      if (head === undefined || advances.length === 0) return;
+      // What says the same as what was told is no news.
+      for (const { event, renews } of advances)
+        for (const told of [
+          polled,
+          announced,
+          written,
+          ...[...ports.subscriptions].map((one) => one.delivered),
+        ])
+          if (renews !== undefined && told.get(dTag) === renews) told.set(dTag, event.id);
       void announce(dTag);
       const { own } = record!;
       retell(dTag, head, own);

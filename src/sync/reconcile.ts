@@ -20,11 +20,13 @@ import { covers, newestOf, seenBy, vectorOf } from '../protocol/causality.ts';
 import { isTombstone, type VerifiedEvent } from '../protocol/event.ts';
 import { compareEvents } from '../protocol/order.ts';
 import { MAX_ORPHANS, MAX_WITHDRAWN } from '../protocol/limits.ts';
+import { isRenewalOf } from '../protocol/renewal.ts';
 import {
   deliveryOf,
   EMPTY_RECORD,
   floorOf,
   isInPieces,
+  isNewPiece,
   isOwnHead,
   isWhole,
   readableOf,
@@ -50,8 +52,6 @@ export type Input =
       readonly names?: readonly string[];
       /** It is certain that this device can read it. */
       readonly isRead: boolean;
-      /** The same value as that of the own head, with all pieces made anew. */
-      readonly isRenewal?: boolean;
       readonly along?: Along;
     }
   /** The head `id` is whole: these are its pieces. `lacking`: relays that did not show some of them when asked. */
@@ -72,8 +72,18 @@ export type Input =
     }
   /** What a relay had of the pieces of the head `id` does not count any more. */
   | { readonly type: 'forget-pieces'; readonly relay: string; readonly id: string }
-  /** A relay has destroyed or refused a piece of the own head `id` in the form that it has. */
-  | { readonly type: 'broken'; readonly id: string }
+  /** A relay holds a tombstone in the place of a piece of the head `id`, or deletes all pieces up to this stamp, in s. */
+  | {
+      readonly type: 'buried';
+      readonly relay: string;
+      readonly id: string;
+      readonly name: string;
+      readonly stamp: number;
+    }
+  /** Pieces of the head `id`, signed above their tombstones. */
+  | { readonly type: 'remade'; readonly id: string; readonly made: ReadonlyMap<string, VerifiedEvent> }
+  /** What the head `id` says, said again without a call of the app: protocol/renewal.ts. */
+  | { readonly type: 'renew'; readonly id: string; readonly event: VerifiedEvent }
   /** Every relay has the head `id`: what is not part of it is an orphan since `at` (ms). */
   | { readonly type: 'replicated'; readonly id: string; readonly at: number }
   /** These orphans were collected. */
@@ -87,8 +97,13 @@ export type Input =
       readonly event: VerifiedEvent;
       readonly relays: readonly string[];
     }
-  /** A relay's complete answer did not contain the head `id`. */
-  | { readonly type: 'lacking'; readonly relay: string; readonly id: string }
+  /** A relay's complete answer did not contain the head `id`. `instead`: the stamp of what it did contain, in s. */
+  | {
+      readonly type: 'lacking';
+      readonly relay: string;
+      readonly id: string;
+      readonly instead: number | undefined;
+    }
   /** A relay answered to the head `id`. `superseded`: it has something newer, and did not take this. */
   | {
       readonly type: 'answered';
@@ -109,8 +124,8 @@ export type Effect =
   | { readonly type: 'stale' }
   /** The write is not the head any more, and what it had replaced is. */
   | { readonly type: 'withdrawn' }
-  /** The head changed by another's write, or has become whole. */
-  | { readonly type: 'advanced'; readonly event: VerifiedEvent }
+  /** The head changed without a write of this device, or has become whole. `renews`: the id of the one before that says the same. */
+  | { readonly type: 'advanced'; readonly event: VerifiedEvent; readonly renews?: string }
   /** A write of this device was replaced by one that had not seen it. */
   | { readonly type: 'conflict'; readonly mine: VerifiedEvent; readonly theirs: VerifiedEvent };
 
@@ -136,11 +151,11 @@ export function reconcile(
     case 'withdraw':
       return withdraw(record, input.id);
     case 'lacking':
-      return change(record, input.id, (head) =>
-        deliveryOf(head, input.relay) === 'refused'
-          ? head
-          : withoutPieces(withDelivery(head, input.relay, 'pending'), input.relay),
-      );
+      return change(record, input.id, (head) => lacking(head, input.relay, input.instead));
+    case 'renew':
+      return record?.event?.id === input.id
+        ? advance(record, input.event, new Map())
+        : { record, effects: [] };
     case 'answered':
       return change(record, input.id, (head) =>
         // A read-back says more than an OK that comes after it.
@@ -156,10 +171,13 @@ export function reconcile(
       );
     case 'forget-pieces':
       return change(record, input.id, (head) => withoutPieces(head, input.relay));
-    case 'broken':
-      return change(record, input.id, (head) =>
-        head.isBroken || !isOwnHead(head) ? head : { ...head, isBroken: true },
-      );
+    case 'buried':
+      return change(record, input.id, (head) => buried(head, input));
+    case 'remade':
+      return change(record, input.id, (head) => {
+        const stampOf = ({ name, stamp }: Piece): number => input.made.get(name)?.created_at ?? stamp;
+        return { ...head, pieces: head.pieces?.map((piece) => ({ ...piece, stamp: stampOf(piece) })) };
+      });
     case 'replicated':
       return change(record, input.id, (head) =>
         head.orphans.every((orphan) => orphan.since !== undefined)
@@ -223,7 +241,7 @@ function withdraw(record: HeadRecord | undefined, id: string): Outcome {
       pieces: record.piecesBefore,
       piecesBefore: undefined,
       orphans: orphansOf(record, record.piecesBefore),
-      isBroken: false,
+      contradictions: 0,
     },
     effects: [{ type: 'withdrawn' }],
   };
@@ -247,6 +265,17 @@ function withoutBefore(record: HeadRecord): HeadRecord {
   return isOwnHead(record) && record.own!.acknowledged && isKnownReadable(record)
     ? { ...record, before: undefined, piecesBefore: undefined }
     : record;
+}
+
+/** What a relay shows instead of a head that it had taken cannot have beaten it there by the order of events. */
+function lacking(record: HeadRecord, relay: string, instead: number | undefined): HeadRecord {
+  if (deliveryOf(record, relay) === 'refused') return record;
+  const head = record.event!;
+  const isTaken = ['acknowledged', 'confirmed'].includes(record.deliveries.get(relay) ?? '');
+  const isTie = instead === head.created_at || (instead === undefined && isTombstone(head));
+  const contradictions = record.contradictions + Number(isTaken && isTie);
+  const next = withoutPieces(withDelivery(record, relay, 'pending'), relay);
+  return contradictions === record.contradictions ? next : { ...next, contradictions };
 }
 
 // Pieces
@@ -273,7 +302,7 @@ function withPiece(
   if (known === undefined || known.deliveries.get(relay) === delivery) return record;
   if (delivery === 'acknowledged' && known.deliveries.has(relay)) return record;
   // It had that one before this head, and may have lost any with it.
-  if (delivery === undefined && known.stamp !== record.event?.created_at) return withoutPieces(record, relay);
+  if (delivery === undefined && !isNewPiece(known, record.event)) return withoutPieces(record, relay);
   const deliveries = new Map(known.deliveries);
   if (delivery === undefined) deliveries.delete(relay);
   else deliveries.set(relay, delivery);
@@ -281,6 +310,16 @@ function withPiece(
     ...record,
     pieces: record.pieces!.map((piece) => (piece === known ? { ...piece, deliveries } : piece)),
   };
+}
+
+function buried(record: HeadRecord, { relay, name, stamp }: Extract<Input, { type: 'buried' }>): HeadRecord {
+  const pieces = record.pieces?.map((piece) => {
+    if (piece.name !== name) return piece;
+    const deliveries = new Map(piece.deliveries);
+    deliveries.delete(relay);
+    return { ...piece, deliveries, buried: Math.max(stamp, piece.buried ?? -1) };
+  });
+  return { ...record, pieces };
 }
 
 function withoutPieces(record: HeadRecord, relay: string): HeadRecord {
@@ -309,7 +348,7 @@ function orphansOf(record: HeadRecord | undefined, kept: readonly Piece[] = []):
 
 function write(
   record: HeadRecord | undefined,
-  { event, device, made, names, isRead, isRenewal }: Extract<Input, { readonly type: 'write' }>,
+  { event, device, made, names, isRead }: Extract<Input, { readonly type: 'write' }>,
   uncarried: string | undefined,
 ): Outcome {
   const head = record?.event;
@@ -326,19 +365,17 @@ function write(
     record: {
       ...EMPTY_RECORD,
       event,
-      // What is renewed may have been taken by no relay: then it is withdrawn with its renewal.
-      before: isRenewal === true ? record?.before : readableOf(record),
+      before: readableOf(record),
       own: {
         ...{ device, id: event.id, stamp, acknowledged: false, lost: false },
         ...(stamp === event.created_at ? {} : { floor: event.created_at }),
         withdrawn: record?.own?.withdrawn,
-        former:
-          isRenewal === true ? record?.own?.former : record?.own && { ...record.own, former: undefined },
+        former: record?.own && { ...record.own, former: undefined },
       },
       deemed: record?.deemed ?? EMPTY_RECORD.deemed,
       isRead,
       pieces: names && pieces,
-      piecesBefore: isRenewal === true ? record?.piecesBefore : readablePiecesOf(record),
+      piecesBefore: readablePiecesOf(record),
       proven: record?.proven ?? EMPTY_RECORD.proven,
       orphans: orphansOf(record, pieces),
     },
@@ -405,16 +442,33 @@ function shown(
   const order = head === undefined ? 1 : compareEvents(event, head);
   if (order < 0) return { record, effects: [] };
   if (order === 0) return { record: withDelivery(record!, relay, 'confirmed'), effects: [] };
+  // Its writer sends it to all of them: they are asked before they are sent it.
+  return advance(record, event, new Map(relays.map((url) => [url, url === relay ? 'confirmed' : 'unseen'])));
+}
 
+/** A greater event, which is no write of the app here, takes the place of the head. */
+function advance(
+  record: HeadRecord | undefined,
+  event: VerifiedEvent,
+  deliveries: ReadonlyMap<string, Delivery>,
+): Outcome {
+  const head = record?.event;
   const own = record?.own;
+  if (head !== undefined && isRenewalOf(event, head)) {
+    // Still this device's write: its stamp stays that of the write, so that its loss is told by what had not seen that.
+    const renewed = isOwnHead(record!) ? { ...own!, id: event.id } : own;
+    return {
+      record: { ...record!, event, deliveries, own: renewed, contradictions: 0 },
+      effects: [{ type: 'advanced', event, renews: head.id }],
+    };
+  }
   // Once what had seen our write has replaced it, the write lives on in that, and whoever overwrites that tells its writer.
   const overwritten = own !== undefined && isOwnHead(record!) && overwrites(event, own);
   const isUntried = record?.before !== undefined && !isKnownReadable(record);
   const advanced: HeadRecord = {
     ...EMPTY_RECORD,
     event,
-    // Its writer sends it to all of them: they are asked before they are sent it.
-    deliveries: new Map(relays.map((url) => [url, url === relay ? 'confirmed' : 'unseen'])),
+    deliveries,
     before: isUntried ? record.before : readableOf(record),
     own: overwritten ? { ...own, lost: true } : own,
     // Also where no relay had our own: whoever writes next here has seen that one, and says so by its own entry.

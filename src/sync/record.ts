@@ -46,6 +46,8 @@ export interface Piece {
   readonly stamp: number;
   /** By relay: `acknowledged` it said OK, `confirmed` it showed the piece, or a value that the piece is part of. */
   readonly deliveries: ReadonlyMap<string, 'acknowledged' | 'confirmed'>;
+  /** A relay holds a tombstone in its place, or deletes all up to this stamp, in s. */
+  readonly buried?: number;
 }
 
 /** A piece of a former value, still on the relays. */
@@ -78,8 +80,11 @@ export interface HeadRecord<E extends NostrEvent = VerifiedEvent> {
   readonly proven: ReadonlyMap<string, string>;
   /** Oldest first. */
   readonly orphans: readonly Orphan[];
-  /** The pieces of this device's own head must be made anew, because a relay has destroyed or refused one. */
-  readonly isBroken: boolean;
+  /**
+   * How often a relay that had taken the head gave a complete answer with another event of the same stamp in its place, or, of
+   * a tombstone, with nothing.
+   */
+  readonly contradictions: number;
 }
 
 /** What a record starts from. */
@@ -95,7 +100,7 @@ export const EMPTY_RECORD: HeadRecord<never> = {
   piecesBefore: undefined,
   proven: new Map(),
   orphans: [],
-  isBroken: false,
+  contradictions: 0,
 };
 
 export function isInPieces(event: NostrEvent): boolean {
@@ -137,7 +142,7 @@ const toPieces = (pieces: readonly Piece[] | undefined): unknown =>
   pieces?.map((piece) => ({ ...piece, deliveries: Object.fromEntries(piece.deliveries) }));
 
 export function serializeRecord(record: HeadRecord): string {
-  const { pieces, piecesBefore, proven, orphans, isBroken, ...plain } = record;
+  const { pieces, piecesBefore, proven, orphans, ...plain } = record;
   const first = {
     ...plain,
     deliveries: Object.fromEntries(record.deliveries),
@@ -152,7 +157,6 @@ export function serializeRecord(record: HeadRecord): string {
     piecesBefore: toPieces(piecesBefore),
     proven: Object.fromEntries(proven),
     orphans,
-    isBroken,
   });
 }
 
@@ -175,14 +179,15 @@ function parseOwn(value: unknown): OwnWrite | undefined {
 /** Throws where it is damaged. */
 function parsePieces(value: unknown): readonly Piece[] | undefined {
   type Stored = Omit<Piece, 'deliveries'> & { readonly deliveries: Listed<'acknowledged'> };
-  return (value as readonly Stored[] | undefined)?.map(({ name, stamp, deliveries }) => {
+  return (value as readonly Stored[] | undefined)?.map(({ name, stamp, deliveries, buried }) => {
     const on = Object.entries(deliveries);
     const fits =
       isPieceName(name) &&
       Number.isSafeInteger(stamp) &&
+      (buried === undefined || Number.isSafeInteger(buried)) &&
       on.every(([, delivery]) => ['acknowledged', 'confirmed'].includes(delivery));
     if (!fits) throw new Error('damaged');
-    return { name, stamp, deliveries: new Map(on) };
+    return { name, stamp, deliveries: new Map(on), ...(buried !== undefined && { buried }) };
   });
 }
 
@@ -216,6 +221,7 @@ export function parseRecord(text: string): HeadRecord<NostrEvent> | undefined {
       ...EMPTY_RECORD,
       ...{ event, deliveries: new Map(deliveries), before, own, deemed },
       ...{ unreadable: stored['unreadable'] === true, isRead: stored['isRead'] === true },
+      contradictions: Number(stored['contradictions']) || 0,
     };
     if (!hasPieces) return first;
     const proven = Object.entries(stored['proven'] as Listed<string>);
@@ -226,7 +232,6 @@ export function parseRecord(text: string): HeadRecord<NostrEvent> | undefined {
       piecesBefore: parsePieces(stored['piecesBefore']),
       proven: new Map(proven),
       orphans: parseOrphans(stored['orphans']),
-      isBroken: stored['isBroken'] === true,
     };
   } catch {
     return undefined;
@@ -264,9 +269,18 @@ export function isOwed(record: HeadRecord<NostrEvent> | undefined, relay: string
   return record !== undefined && isWhole(record) && deliveryOf(record, relay) === 'pending';
 }
 
-/** How many pieces were made for this head, rather than for one before it. */
-export function newPiecesOf(record: HeadRecord<NostrEvent>): number {
-  return (record.pieces ?? []).filter((piece) => piece.stamp === record.event?.created_at).length;
+/** Whether a piece was made for this head, rather than for one before it. */
+export function isNewPiece({ stamp }: Piece, head: NostrEvent | undefined): boolean {
+  return head !== undefined && stamp >= head.created_at;
+}
+
+export function newPiecesOf({ pieces = [], event }: HeadRecord<NostrEvent>): number {
+  return pieces.filter((piece) => isNewPiece(piece, event)).length;
+}
+
+/** Pieces that must be signed above a tombstone. */
+export function buriedOf(record: HeadRecord<NostrEvent> | undefined): readonly Piece[] {
+  return (record?.pieces ?? []).filter(({ stamp, buried = -1 }) => buried >= stamp);
 }
 
 export function isOwnHead(record: HeadRecord<NostrEvent>): boolean {

@@ -8,6 +8,7 @@ import { isNostrSyncError, NostrSyncError } from '../errors.ts';
 import { pieceDTag } from '../protocol/chunks.ts';
 import { checkEvent, type EventVerifier, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
 import { compareEvents } from '../protocol/order.ts';
+import { isRenewalOf } from '../protocol/renewal.ts';
 import type { Store } from '../store/store.ts';
 import { STORE_RETRY_MS } from '../protocol/limits.ts';
 import { overwrites, reconcile, type Effect, type Input } from './reconcile.ts';
@@ -77,7 +78,7 @@ interface Decision {
 
 /** Whether a caller waits for this input to be on the medium, or else not to be at all. */
 function isOwn(input: Input): boolean {
-  return ['write', 'withdraw', 'assembled'].includes(input.type);
+  return ['write', 'withdraw', 'assembled', 'remade', 'renew'].includes(input.type);
 }
 
 function pieceNames(record: HeadRecord<NostrEvent> | undefined): string[] {
@@ -371,7 +372,9 @@ export async function openReplica(ports: {
     // What both had already is news where the other tab has found its pieces.
     const isFound = previous !== undefined && !isWhole(previous) && record !== undefined && isWhole(record);
     if (record?.event !== undefined && (record.event.id !== previous?.event?.id || isFound)) {
-      effects.push({ type: 'advanced', event: record.event });
+      const renews =
+        previous?.event && isRenewalOf(record.event, previous.event) ? previous.event.id : undefined;
+      effects.push({ type: 'advanced', event: record.event, ...(renews !== undefined && { renews }) });
       const mine = previous?.event;
       const { own } = record;
       // Where it went back, another tab has withdrawn the write; and what overwrote it may be overwritten since.

@@ -23,6 +23,7 @@ import type { Pacing } from './pacer.ts';
 import { isOfTwin } from './reconcile.ts';
 import { createReader, type Reader, type Subscription } from './reader.ts';
 import { isOwnHead, isPending, type OwnWrite } from './record.ts';
+import { createRenewals } from './renewal.ts';
 import { openReplica, type Change } from './replica.ts';
 import { createHand, type Hand } from './signing.ts';
 import { createTabNetwork, type TabNetwork } from './tab-network.ts';
@@ -171,6 +172,8 @@ export async function openSession(ports: {
     send: (event) => Promise.all([...pool.connections.values()].map((relay) => relay.publish(event))),
   });
 
+  const renewals = createRenewals({ ...ports, replica, hand, network: () => network });
+
   function answered(dTag: string, relay: string, event: NostrEvent, answer: Answer): void {
     writer.answered(dTag, relay, event, answer);
     if (answer.type !== 'clock') return;
@@ -196,6 +199,7 @@ export async function openSession(ports: {
     }
     writer.changed(change);
     garbage.changed(dTag);
+    renewals.changed(dTag);
     ports.onProgress();
   }
 
@@ -239,7 +243,7 @@ export async function openSession(ports: {
       if (next === undefined) return;
       network.retry();
       content.retry();
-      writer.retry();
+      renewals.retry();
       garbage.retry();
       reader.retry();
     },
@@ -263,7 +267,10 @@ export async function openSession(ports: {
     },
     relayChanged: (relay) => {
       network.relayChanged(relay);
-      if (relay.info().connected) content.retry();
+      if (relay.info().connected) {
+        content.retry();
+        renewals.retry();
+      }
       relaysChanged();
     },
     relayRemoved: async (url) => {
@@ -277,6 +284,7 @@ export async function openSession(ports: {
       writer.close();
       garbage.close();
       reader.close();
+      renewals.close();
       isClosed = true;
       content.forget();
       content.close();

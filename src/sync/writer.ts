@@ -8,14 +8,13 @@ import { CHUNKED, pieceDTag, sealPiece, type Layout } from '../protocol/chunks.t
 import type { Compression } from '../protocol/compression.ts';
 import type { Answer } from '../protocol/answer.ts';
 import { deviceHash, seenBy, vectorTag, type VersionVector } from '../protocol/causality.ts';
-import { tagValues, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
+import type { NostrEvent, VerifiedEvent } from '../protocol/event.ts';
 import {
   FIRST_WRITE_MS,
   KIND_APP_DATA,
   KIND_DELETION,
   MAX_AHEAD_SECONDS,
   MAX_LAPS,
-  MAX_RENEWALS,
   PUBLISH_TIMEOUT_MS,
   SIGNER_TURN_MS,
   SIZES,
@@ -65,8 +64,6 @@ export interface Writer {
   answered(dTag: string, relay: string, event: NostrEvent, answer: Answer): void;
   /** Relays came or went: what can no longer be delivered is not waited for. */
   relaysChanged(): void;
-  /** A signer was set: what could not be mended without one is mended. */
-  retry(): void;
   report(dTag: string, record: HeadRecord): DeliveryReport | undefined;
   close(): void;
 }
@@ -75,8 +72,6 @@ export interface Writer {
 interface Settler {
   readonly write: Write;
   readonly seen: VersionVector;
-  /** All pieces are made anew: a relay has destroyed or refused one. */
-  readonly isRenewal: boolean;
   resolve(saved: VerifiedEvent): void;
   reject(error: Error): void;
 }
@@ -94,7 +89,7 @@ interface Draft {
 
 interface Waiter {
   readonly dTag: string;
-  event: VerifiedEvent;
+  readonly event: VerifiedEvent;
   readonly write: Write;
   /** Relays that were configured at any time since: one that was removed may have it. */
   readonly asked: Set<string>;
@@ -133,13 +128,11 @@ export function createWriter(ports: {
   const told = new Map<string, string>();
   /** Categories that the relays have answered for, or that were waited for long enough. */
   const explored = new Set<string>();
-  /** How often in a row a value was renewed: a relay that destroys pieces again and again has its way. */
-  const renewals = new Map<string, number>();
   let closed = false;
 
   // Saving
 
-  function draft(dTag: string, write: Write, isRenewal = false): Promise<VerifiedEvent> {
+  function draft(dTag: string, write: Write): Promise<VerifiedEvent> {
     // What the app can have seen when it made this value; whatever comes in while it is signed is not part of it.
     const record = replica.get(dTag);
     const basis = record !== undefined && isOwnHead(record) ? record.event : readableOf(record);
@@ -148,7 +141,7 @@ export function createWriter(ports: {
       const abort = (): void => leave(dTag, settler);
       const settled = (): void => write.signal?.removeEventListener('abort', abort);
       const settler: Settler = {
-        ...{ write, seen, isRenewal },
+        ...{ write, seen },
         resolve: (event) => {
           settled();
           resolve(event);
@@ -237,7 +230,7 @@ export function createWriter(ports: {
     const asking = { signal: draft.abandon.signal };
     asking.signal.throwIfAborted();
     const { settlers } = draft;
-    const { write, seen, isRenewal } = settlers.at(-1)!;
+    const { write, seen } = settlers.at(-1)!;
     const layout = await ports.content.layOut(dTag, write.text);
     const content = await hand.encrypt(layout.text, asking);
     const ciphertexts = new Map<string, string>();
@@ -261,7 +254,7 @@ export function createWriter(ports: {
       };
       const event = await hand.sign(template, asking);
       const before = replica.get(dTag)?.event;
-      const pieces = await makePieces(dTag, layout, event.created_at, isRenewal, ciphertexts, asking);
+      const pieces = await makePieces(dTag, layout, event.created_at, ciphertexts, asking);
       if (closed) throw new NostrSyncError('CLOSED', 'Cannot publish: the engine was closed');
       asking.signal.throwIfAborted();
       draft.isSaving = true;
@@ -273,7 +266,6 @@ export function createWriter(ports: {
         event,
         device,
         isRead: hand.isLocal(),
-        isRenewal,
         along,
         ...pieces,
       });
@@ -297,12 +289,11 @@ export function createWriter(ports: {
     dTag: string,
     layout: Layout,
     stamp: number,
-    isRenewal: boolean,
     ciphertexts: Map<string, string>,
     asking: Asking,
   ): Promise<{ made?: ReadonlyMap<string, VerifiedEvent>; names?: readonly string[] }> {
     if (layout.format !== CHUNKED) return {};
-    const record = isRenewal ? undefined : replica.get(dTag);
+    const record = replica.get(dTag);
     const known = new Set(
       [...(record?.pieces ?? []), ...(record?.piecesBefore ?? [])].map(({ name }) => name),
     );
@@ -318,39 +309,6 @@ export function createWriter(ports: {
       made.set(name, await hand.sign({ kind: KIND_APP_DATA, created_at: stamp, tags, content }, asking));
     }
     return { made, names };
-  }
-
-  /** Writes the own head again with all pieces made anew, if it needs that. */
-  async function renew(dTag: string): Promise<void> {
-    const record = replica.get(dTag);
-    const event = record?.event;
-    if (record?.isBroken !== true || event === undefined || !isOwnHead(record) || running.has(dTag)) return;
-    const count = renewals.get(dTag) ?? 0;
-    if (closed || !hand.isSet() || count >= MAX_RENEWALS) return;
-    renewals.set(dTag, count + 1);
-    try {
-      const text = await ports.content.textOf(event, dTag);
-      if (replica.get(dTag)?.event?.id !== event.id || drafts.has(dTag)) return;
-      const ends = tagValues(event, 'expiration')?.[0];
-      const expiration = ends === undefined ? undefined : Number(ends);
-      const write: Write = {
-        text,
-        expiration,
-        isRemoval: false,
-        waitFor: 'saved',
-        signal: undefined,
-        onSaved: undefined,
-      };
-      const renewed = await draft(dTag, write, true);
-      if (told.get(dTag) === event.id) told.set(dTag, renewed.id);
-      for (const waiter of waiters) {
-        if (waiter.event.id !== event.id) continue;
-        waiter.event = renewed;
-        check(waiter);
-      }
-    } catch {
-      // Tried again with the next change of the record, or the next signer.
-    }
   }
 
   /** A device that knows nothing of a category asks first, so that it does not write below what exists. */
@@ -505,7 +463,6 @@ export function createWriter(ports: {
   return {
     publish: async (dTag, write) => {
       write.signal?.throwIfAborted();
-      renewals.delete(dTag);
       const event = await draft(dTag, write);
       return new Promise((resolveReceipt, rejectReceipt) => {
         const settled = (): void => {
@@ -541,7 +498,6 @@ export function createWriter(ports: {
     },
     changed: ({ dTag }) => {
       for (const waiter of waiters) if (waiter.dTag === dTag) check(waiter);
-      void renew(dTag);
     },
     answered: (dTag, relay, event, answer) => {
       if (answer.type !== 'refused' && answer.type !== 'too-large') return;
@@ -551,9 +507,6 @@ export function createWriter(ports: {
     },
     relaysChanged: () => {
       for (const waiter of waiters) check(waiter);
-    },
-    retry: () => {
-      for (const dTag of replica.dTags()) if (replica.peek(dTag)?.isBroken === true) void renew(dTag);
     },
     report,
     close: () => {

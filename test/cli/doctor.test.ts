@@ -72,10 +72,10 @@ test('a relay that hangs up on large frames is measured and cleaned up all the s
   expect(relays[0]).toMatchObject({
     verdict: 'limited',
     largest: { payloadBytes: 12_288 },
-    largestValueBytes: 409_600,
+    largestValueBytes: 12_288,
     deletes: true,
   });
-  expect(relays[0].advice[0]).toContain('go to it in small pieces');
+  expect(relays[0].advice[0]).toContain('Set maxPayloadSize to 12288');
   expect(held.events().filter(({ kind }) => kind !== 5)).toEqual([]);
 });
 

@@ -144,7 +144,7 @@ describe('a received event', () => {
       const other = written({ payload: 'else', created_at });
       const [low, high] = compareEvents(other, genuine) < 0 ? [other, genuine] : [genuine, other];
       expect(check(low, high)).toEqual({
-        outcome: { type: 'old', id: low.id, dTag: 'default/settings/v1' },
+        outcome: { type: 'old', event: low, dTag: 'default/settings/v1' },
         steps: ['hash', 'known?'],
       });
       expect(check(high, low)).toMatchObject({

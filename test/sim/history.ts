@@ -2,13 +2,13 @@
 
 import type { NostrEvent } from '../../src/protocol/event.ts';
 import { createRelay, type Relay } from '../../src/testing/relay.ts';
-import { relayFlavours, type RelayFaults } from '../../src/testing/relay-options.ts';
+import type { RelayFaults } from '../../src/testing/relay-options.ts';
 import { createChance, hashText } from './chance.ts';
 import { createCipher } from './cipher.ts';
 import { createDevice, type Device } from './device.ts';
 import { misbehave, type Misbehaviour } from './hostile.ts';
 import { createNetwork } from './network.ts';
-import { createOracle, order, unprovenOn, type Signed, type Violation } from './oracle.ts';
+import { createOracle, order, unprovenOn, type Violation } from './oracle.ts';
 import { createReferenceDevice, type ReferenceDevice } from './reference-device.ts';
 import type { Op, RelayConfig, RelayFault, Scenario } from './scenario.ts';
 import { createSchedule } from './schedule.ts';
@@ -114,7 +114,6 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   }));
   const urls = sites.map(({ url }) => url);
   const honest = sites.filter(({ config }) => !config.isHostile);
-  const keepsTies = honest.some(({ config }) => relayFlavours[config.flavour].tie !== 'lowest-id');
   const isHonest = new Map(sites.map(({ url, config }) => [url, !config.isHostile]));
 
   function misbehaveAt(site: Site, what: readonly Misbehaviour[]): void {
@@ -164,7 +163,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     onReceive: (process, url, frame) => {
       const { name } = process.machine;
       trace(name, '<', url, frame);
-      oracle.onReceive(name, url, frame, isHonest.get(url)!);
+      oracle.onReceive(process, name, url, frame, isHonest.get(url)!);
       if (isHonest.get(url)! && frame.startsWith('["OK"') && frame.includes(',true,')) checkParts(url, frame);
       devicesByName.get(name)?.onReceive(process, frame);
     },
@@ -246,11 +245,10 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
 
   // Agreement
 
-  /** Categories in which some write is refused for good, or ends by itself: not everybody can have the same. */
+  /** Categories in which some write is refused for good: not everybody can have the same. */
   function exempt(): Set<string> {
     const found = new Set<string>();
-    for (const { event, bytes, category, isCarried, isVoid } of oracle.signed.values()) {
-      if (event.tags.some(([name]) => name === 'expiration')) found.add(category);
+    for (const { bytes, category, isCarried, isVoid } of oracle.signed.values()) {
       if (!isCarried || isVoid) continue;
       if (honest.some(({ config }) => bytes > config.maxEventBytes)) found.add(category);
     }
@@ -298,18 +296,12 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   function disagreement(category: string): string | undefined {
     const heads = existing().map(({ name }) => ({ name, head: oracle.headOn(name, category) }));
     const first = heads.find(({ head }) => head !== undefined)?.head;
-    // Relays that keep the first or the last of a second show that one to whoever has not got the other.
-    const areTied = (a: Signed | undefined, b: Signed | undefined): boolean => {
-      const isTie = keepsTies && a !== undefined && a.event.created_at === b?.event.created_at;
-      if (isTie) count('sometimes: tie kept by a relay');
-      return isTie;
-    };
     for (const owed of oracle.owedOf(category)) {
-      if ((first === undefined || order(first.event, owed.event) < 0) && !areTied(first, owed))
+      if (first === undefined || order(first.event, owed.event) < 0)
         return `${owed.event.id.slice(0, 8)} was promised and is nowhere`;
     }
     for (const { name, head } of heads) {
-      if (head?.event.id !== first?.event.id && !areTied(head, first))
+      if (head?.event.id !== first?.event.id)
         return `${name} has ${head?.event.id.slice(0, 8)}, another ${first?.event.id.slice(0, 8)}`;
     }
     if (first === undefined) return undefined;
@@ -317,7 +309,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       const held = headAt(site, category);
       const { url, config } = site;
       const entry = held && oracle.signed.get(held.id);
-      if (entry !== first && !areTied(entry, first))
+      if (entry !== first)
         return `${url} (${config.flavour}) has ${held?.id.slice(0, 8)}, the devices ${first.event.id.slice(0, 8)}`;
     }
     return undefined;
@@ -326,13 +318,8 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   /** What the engines have not yet brought to an honest relay, or not found out to be there; `undefined` where nothing is. */
   function unfinished(): string | undefined {
     const free = exempt();
-    const stamps = new Set<string>();
     const removed = new Set<string>();
     for (const { category, event } of oracle.signed.values()) {
-      const stamp = `${category} ${event.created_at}`;
-      // A relay that breaks ties its own way may be sent the winner for ever.
-      if (keepsTies && stamps.has(stamp)) free.add(category);
-      stamps.add(stamp);
       if (event.tags.some(([name]) => name === 'deleted')) removed.add(category);
     }
     for (const { name, disk } of existing()) {
@@ -365,8 +352,14 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     if (why !== undefined) oracle.violate('I14', why);
   }
 
-  const latestStampMs = (): number =>
-    Math.max(0, ...[...oracle.signed.values()].map(({ event }) => event.created_at * 1000));
+  /** When the last value is over, or at least made, by its own word. */
+  const latestStampMs = (): number => {
+    const stamps = [...oracle.signed.values()].map(({ event }) => {
+      const end = event.tags.find(([name]) => name === 'expiration')?.[1];
+      return Math.max(event.created_at, Number(end ?? 0));
+    });
+    return Math.max(0, ...stamps) * 1000;
+  };
 
   async function agree(): Promise<void> {
     let watched: string[] = [];

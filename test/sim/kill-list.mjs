@@ -260,8 +260,8 @@ const STORE = [
     patches: [
       [
         'sync',
-        "await replica.apply(dTag, { type: 'write', event, device, isRead: hand.isLocal(), isRenewal, along, ...pieces, });",
-        "await Promise.race([replica.apply(dTag, { type: 'write', event, device, isRead: hand.isLocal(), isRenewal, along, ...pieces }), new Promise<never[]>((r) => clock.after(0, () => r([])))]);",
+        "await replica.apply(dTag, { type: 'write', event, device, isRead: hand.isLocal(), along, ...pieces, });",
+        "await Promise.race([replica.apply(dTag, { type: 'write', event, device, isRead: hand.isLocal(), along, ...pieces }), new Promise<never[]>((r) => clock.after(0, () => r([])))]);",
       ],
     ],
   },
@@ -781,7 +781,121 @@ const OUTBOX = [
   },
   {
     name: 'flush is not told that nothing is owed any more',
-    patches: [['sync/session.ts', 'garbage.changed(dTag); ports.onProgress();', 'garbage.changed(dTag);']],
+    patches: [['sync/session.ts', 'renewals.changed(dTag); ports.onProgress();', 'renewals.changed(dTag);']],
+  },
+];
+
+/** What no app asked for. */
+const RENEWAL = [
+  {
+    name: 'a renewal asks nobody',
+    patches: [
+      ['sync/renewal.ts', 'if (heads.length > 0 && (await isHeard(heads)))', 'if (heads.length > 0)'],
+    ],
+    test: [
+      'test/sync/renewal.test.ts',
+      'nothing is stamped anew before every connected relay has answered, and then only what is the head',
+    ],
+  },
+  {
+    name: 'a renewal asks one relay',
+    patches: [
+      [
+        'sync/renewal.ts',
+        'complete.length > 0 && (silent.length === 0 || !isPatient)',
+        'complete.length > 0 && (silent.length >= 0 || !isPatient)',
+      ],
+      ['sync/renewal.ts', "ask(dTags, 'all')", "ask(dTags, 'known')"],
+    ],
+    test: [
+      'test/sync/renewal.test.ts',
+      'nothing is stamped anew before every connected relay has answered, and then only what is the head',
+    ],
+  },
+  {
+    name: 'a renewal takes the place of whatever is there',
+    patches: [
+      ['sync/reconcile.ts', 'return record?.event?.id === input.id ? advance', 'return record ? advance'],
+    ],
+  },
+  {
+    name: 'a renewal claims a time of its own',
+    patches: [
+      ['protocol/renewal.ts', 'created_at: created_at + 1, tags', 'created_at: created_at + 60, tags'],
+    ],
+  },
+  {
+    name: 'a relay that keeps the first of two has its way',
+    patches: [['protocol/limits.ts', 'MAX_CONTRADICTIONS = 2', 'MAX_CONTRADICTIONS = Infinity']],
+    test: [
+      'test/sync/renewal.test.ts',
+      'the one that wins is stamped anew where nostr-rs-relay keeps the first',
+    ],
+  },
+  {
+    name: 'renewals climb without end',
+    patches: [
+      [
+        'sync/renewal.ts',
+        'isContradicted && renewedBy(head) < MAX_RENEWAL_SECONDS',
+        'isContradicted && renewedBy(head) < Infinity + MAX_RENEWAL_SECONDS',
+      ],
+    ],
+    test: [
+      'test/sync/renewal.test.ts',
+      'a relay that goes on showing another event moves the stamp by three seconds at most',
+    ],
+  },
+  {
+    name: 'what has ended is left to the relays',
+    patches: [['sync/renewal.ts', "? 'end' : undefined", '? undefined : undefined']],
+  },
+  {
+    name: 'what has ended by this clock has ended for all',
+    patches: [
+      [
+        'sync/renewal.ts',
+        "return isAgreed || isExpired(head, nowSeconds - END_MARGIN_SECONDS) ? 'end' : undefined;",
+        "return isAgreed || isExpired(head, nowSeconds + END_MARGIN_SECONDS) ? 'end' : undefined;",
+      ],
+    ],
+    test: ['test/sync/renewal.test.ts', 'by a clock that is ahead has not ended for the others'],
+  },
+  {
+    name: 'a renewal is news',
+    patches: [
+      [
+        'sync/reader.ts',
+        'if (renews !== undefined && told.get(dTag) === renews)',
+        'if (renews === event.id && told.get(dTag) === renews)',
+      ],
+    ],
+    test: [
+      'test/sync/renewal.test.ts',
+      'the one that wins is stamped anew where nostr-rs-relay keeps the first',
+    ],
+  },
+  {
+    name: 'the writer does not know its write again',
+    patches: [
+      [
+        'sync/reconcile.ts',
+        'isOwnHead(record!) ? { ...own!, id: event.id } : own',
+        'isOwnHead(record!) ? { ...own!, id: own!.id } : own',
+      ],
+    ],
+    test: [
+      'test/sync/renewal.test.ts',
+      'the one that wins is stamped anew where nostr-rs-relay keeps the first',
+    ],
+  },
+  {
+    name: 'a piece is signed again below its tombstone',
+    patches: [['sync/renewal.ts', 'created_at: buried! + 1', 'created_at: buried! - 1']],
+    test: [
+      'test/sync/renewal.test.ts',
+      'is signed again above its tombstone, by whoever has it, and no head comes of that',
+    ],
   },
 ];
 
@@ -1024,8 +1138,8 @@ const INBOX = [
       ],
       [
         'sync/reader.ts',
-        "if (head === undefined || !effects.some(({ type }) => type === 'advanced')) return; void announce(dTag);",
-        "if (head === undefined) return; void announce(dTag); if (!effects.some(({ type }) => type === 'advanced')) return;",
+        'if (head === undefined || advances.length === 0) return;',
+        'if (head === undefined) return; if (advances.length === 0) return void announce(dTag);',
       ],
     ],
   },
@@ -1734,8 +1848,8 @@ const PIECES_OUT = [
     patches: [
       [
         'sync/reconcile.ts',
-        'isRenewal === true ? record?.piecesBefore : readablePiecesOf(record)',
-        'undefined',
+        'piecesBefore: readablePiecesOf(record), proven',
+        'piecesBefore: undefined, proven',
       ],
     ],
     test: [
@@ -1792,25 +1906,8 @@ const PIECES_OUT = [
   },
   {
     name: 'a destroyed piece is not made anew',
-    patches: [
-      [
-        'sync',
-        'if (closed || !hand.isSet() || count >= MAX_RENEWALS) return;',
-        'if (closed || !hand.isSet() || count < MAX_RENEWALS) return;',
-      ],
-    ],
-    test: ['test/sync/large.test.ts', 'that a relay has destroyed are made anew by the writer'],
-  },
-  {
-    name: 'pieces stay as large as a relay has refused them',
-    patches: [
-      [
-        'sync',
-        'maxPieceBytes: isTight ? MAX_SMALL_PIECE_BYTES : sizes.maxPieceBytes',
-        'maxPieceBytes: isTight ? sizes.maxPieceBytes : sizes.maxPieceBytes',
-      ],
-    ],
-    test: ['test/sync/large.test.ts', 'that takes 18,000 bytes an event and answers gets smaller pieces'],
+    patches: [['sync', 'if (made.size > 0) await', 'if (made.size < 0) await']],
+    test: ['test/sync/large.test.ts', 'that a relay has destroyed are made anew by whoever has them'],
   },
   {
     name: 'pieces that are still needed are collected',
@@ -2059,6 +2156,7 @@ export const MUTANTS = [
   ...STAMPS,
   ...STORE,
   ...OUTBOX,
+  ...RENEWAL,
   ...INBOX,
   ...RELAYS,
   ...SIGNER,

@@ -1,6 +1,6 @@
 /**
  * What must hold, checked from outside at every step: by what the app asked and was told, what the signer made, what reached
- * the medium, and what went over the wire. None of the engine's own code decides here. I1 to I16: docs/RELIABILITY.md.
+ * the medium, and what went over the wire. None of the engine's own code decides here. I1 to I19: docs/RELIABILITY.md.
  */
 
 import { createHash } from 'node:crypto';
@@ -30,6 +30,10 @@ export interface Signed {
   readonly device: string;
   /** Which life of the device's disk: a backup that is restored begins a new one. */
   readonly lineage: number;
+  /** The write of an app that an engine said again by this, without a call. Its device and lineage are that write's. */
+  readonly again: Signed | undefined;
+  /** Devices that have signed it. */
+  readonly makers: Set<string>;
   /** A socket has carried it. */
   isCarried: boolean;
   /** A relay said OK to it. */
@@ -196,6 +200,14 @@ const hasSeen = (newer: NostrEvent, older: NostrEvent): boolean =>
 const isOfReference = (event: NostrEvent): boolean =>
   tag(event, 'device_id')?.startsWith('reference-') === true;
 
+/** How far above a write an engine may stamp what says it again, in s: three ties, and an end. */
+const MOST_AGAIN_SECONDS = 4;
+/** How fresh the answer of a relay must be on which an engine says something again, in ms: a signer is slow. */
+const HEARD_MS = 90_000;
+
+/** What an app wrote, of what says that again. */
+const writtenOf = (entry: Signed): Signed => (entry.again?.text === entry.text ? entry.again : entry);
+
 const sameEvent = (a: NostrEvent, b: NostrEvent): boolean =>
   a === b ||
   (a.id === b.id &&
@@ -219,7 +231,7 @@ export interface Oracle {
   /** A process opens a socket, hands a frame to one, or gets one. */
   onConnect(process: object, url: string): void;
   onSend(process: object, device: string, url: string, frame: string): void;
-  onReceive(device: string, url: string, frame: string, isHonest: boolean): void;
+  onReceive(process: object, device: string, url: string, frame: string, isHonest: boolean): void;
   /** A process is handed a frame of a relay, and verifies a signature. */
   hand(process: object, device: string, url: string, frame: string, task: () => void): void;
   onVerify(event: NostrEvent): void;
@@ -285,6 +297,10 @@ export function createOracle(ports: {
   const meters = new WeakMap<object, Map<string, { minute: number; sum: number }>>();
   /** Who is handed a frame just now. */
   let handed: { readonly process: object; readonly url: string } | undefined;
+  /** By device and d-tag: when a relay has last answered a question for it completely, in ms. */
+  const heard = new Map<string, number>();
+  /** By process, relay and subscription: what was asked for. */
+  const asked = new WeakMap<object, Map<string, string>>();
   const headPrefix = `head/${pubkey}/default/`;
 
   function violate(invariant: string, message: string): void {
@@ -345,7 +361,8 @@ export function createOracle(ports: {
     `${event.id.slice(0, 8)}@${event.created_at} by ${device}`;
 
   /** Whether every call on its device that asked for what it holds was rejected: it was made for one of these. */
-  function isRejected({ device, category, text }: Signed): boolean {
+  function isRejected({ device, category, text, again }: Signed): boolean {
+    if (again !== undefined) return isRejected(again);
     // Whoever has a copy of the disk goes on with what is on it.
     if (stateOf(device).twins.size > 0) return false;
     const all = calls.get(`${device} ${category}`)?.get(text);
@@ -405,7 +422,10 @@ export function createOracle(ports: {
         state.ends.set(category, ports.now());
       state.flushed.add(after.event.id);
     }
-    const isOwn = before?.device === device && before.lineage === state.lineage;
+    const written = before && writtenOf(before);
+    // What has ended by itself is no loss.
+    const isEnd = before?.again !== undefined && before.again.text !== before.text;
+    const isOwn = before?.device === device && before.lineage === state.lineage && !isEnd;
     const isLoss = (entry: Signed): boolean =>
       after !== undefined &&
       after.device !== device &&
@@ -416,7 +436,8 @@ export function createOracle(ports: {
     // Of several that came together one may have seen it.
     const isPassedOn = ({ event }: Signed): boolean =>
       [...state.received].some((one) => one.category === category && hasSeen(one.event, event));
-    if (isOwn && after !== undefined && hasSeen(after.event, before.event))
+    const isSame = after !== undefined && writtenOf(after) === written;
+    if (isOwn && after !== undefined && !isSame && hasSeen(after.event, writtenOf(before).event))
       state.passedOn.add(before.event.id);
     // Back again, because what replaced it was refused by all.
     if (after !== undefined) state.passedOn.delete(after.event.id);
@@ -428,7 +449,7 @@ export function createOracle(ports: {
     )
       state.under.set(after, before);
     // Of a value in pieces these may be gone before it is read: two that come together replace it twice.
-    if (isOwn && isLoss(before) && !before.isInPieces && !isPassedOn(before))
+    if (isOwn && isLoss(writtenOf(before)) && !before.isInPieces && !isPassedOn(writtenOf(before)))
       state.losses.set(before.event.id, { entry: before, since: ports.now() });
     const isReplaced =
       isOwn &&
@@ -451,8 +472,10 @@ export function createOracle(ports: {
           `${device}: the head of ${category} went from ${describe(before)} to ${after ? describe(after) : 'nothing'}`,
         );
     }
+    if (after?.makers.has(device) === true && after.again !== undefined) checkAgain(device, after, before);
     if (
       after?.device === device &&
+      after.again === undefined &&
       after.lineage === state.lineage &&
       !state.flushed.has(`own ${after.event.id}`)
     ) {
@@ -504,6 +527,37 @@ export function createOracle(ports: {
     }
   }
 
+  /** The write that an event says again, or ends; `undefined` where no app has made one. */
+  function rootOf(event: NostrEvent, category: string): Signed | undefined {
+    const stamps = (event.tags.find(([name]) => name === 'vv') ?? []).map((item) => Number(item.slice(9)));
+    // Its own stamp stands in the vector of a write. One without a vector is made once, and never stamped anew.
+    if (stamps.includes(event.created_at)) return undefined;
+    const isEnd = tag(event, 'deleted') !== undefined;
+    // One that no socket had carried was replaced under its stamp.
+    const found = [...signed.values()].findLast(
+      (one) =>
+        one.category === category &&
+        (one.event.content === event.content ||
+          (isEnd && tag(one.event, 'expiration') !== undefined && stamps.includes(one.event.created_at))) &&
+        tag(one.event, 'device_id') === tag(event, 'device_id'),
+    );
+    return found?.again ?? found;
+  }
+
+  /** I19: what no app asked for beats nothing but what the write beats that it says again, and no later one. */
+  function checkAgain(device: string, { event, again, category }: Signed, before: Signed | undefined): void {
+    const what = `${device}: ${event.id.slice(0, 8)}@${event.created_at}, which no app asked for,`;
+    const isEnd = tag(event, 'deleted') !== undefined;
+    count(isEnd ? 'sometimes: end made' : 'sometimes: tie stamped anew');
+    if (event.created_at - again!.event.created_at > MOST_AGAIN_SECONDS)
+      violate('I19', `${what} claims a time of its own: it says again ${describe(again!)}`);
+    const isShown = [...shown].some((one) => one.startsWith(`${device} `) && one.endsWith(event.id));
+    if (!isShown && before !== undefined && (before.again ?? before) !== again)
+      violate('I19', `${what} takes the place of ${describe(before)}`);
+    if (!isShown && (heard.get(`${device} default/${category}/v1`) ?? -Infinity) < ports.now() - HEARD_MS)
+      violate('I19', `${what} was made without asking a relay`);
+  }
+
   function checkShape(entry: Signed): void {
     // I16, as far as it can be said without bytes: kind, one d-tag, its device, and a vector that ends in itself.
     const { event, category } = entry;
@@ -520,7 +574,7 @@ export function createOracle(ports: {
       vector === undefined ||
       (vector.length > 0 &&
         vector.length <= 16 &&
-        vector.some((item) => item.endsWith(`:${event.created_at}`)) &&
+        (entry.again !== undefined || vector.some((item) => item.endsWith(`:${event.created_at}`))) &&
         vector.every((item) => /^[0-9a-f]{8}:\d+$/.test(item) && Number(item.slice(9)) <= event.created_at));
     if (!isRight || !isVector)
       violate('I16', `${describe(entry)} has the tags ${JSON.stringify(event.tags)}`);
@@ -561,15 +615,22 @@ export function createOracle(ports: {
       const json = JSON.stringify(event);
       made.set(event.id, { event, json });
       if (isPiece) return void pieces.set(event.id, event);
+      const former = signed.get(event.id);
+      // Whoever says something again makes the same event.
+      if (former !== undefined) return void former.makers.add(device);
       const text = textOf(event, plaintext!);
+      const category = dTag.slice('default/'.length, -'/v1'.length);
+      const again = rootOf(event, category);
       const entry: Signed = {
         event,
         bytes: json.length,
-        category: dTag.slice('default/'.length, -'/v1'.length),
+        category,
         text,
         isInPieces: parts.has(event.id),
-        device,
-        lineage: stateOf(device).lineage,
+        device: again?.device ?? device,
+        lineage: again?.lineage ?? stateOf(device).lineage,
+        again,
+        makers: new Set([device]),
         isCarried: false,
         isAcknowledged: false,
         isVoid: false,
@@ -592,7 +653,11 @@ export function createOracle(ports: {
     onConnect: (process, url) => checkRate(process, url, 'a connection', MAX_CONNECTS),
     onSend: (process, device, url, frame) => {
       if (frame.includes(MARKER)) violate('I13', `${device}: plaintext on the wire`);
-      if (frame.startsWith('["REQ"')) checkRate(process, url, frame.slice(frame.indexOf('{')), MAX_SAME_REQS);
+      if (frame.startsWith('["REQ"')) {
+        checkRate(process, url, frame.slice(frame.indexOf('{')), MAX_SAME_REQS);
+        const questions = asked.get(process) ?? new Map<string, string>();
+        asked.set(process, questions.set(`${url} ${(JSON.parse(frame) as string[])[1]}`, frame));
+      }
       if (!frame.startsWith('["EVENT"')) return;
       const event = madeAt(frame, '["EVENT",'.length) ?? (JSON.parse(frame) as [string, NostrEvent])[1];
       checkRate(process, url, event.id, MAX_SAME_EVENTS);
@@ -610,11 +675,16 @@ export function createOracle(ports: {
       if (entry === undefined) return;
       entry.isCarried = true;
       // The reference has no store.
-      if (!isOfReference(event) && entry.device === device && !stateOf(device).flushed.has(event.id))
+      if (!isOfReference(event) && entry.makers.has(device) && !stateOf(device).flushed.has(event.id))
         violate('I1', `${device}: ${describe(entry)} went out before it was on the medium`);
       if (isRejected(entry)) violate('I6', `${device}: ${describe(entry)} was rejected, and goes out`);
     },
-    onReceive: (device, url, frame, isHonest) => {
+    onReceive: (process, device, url, frame, isHonest) => {
+      if (frame.startsWith('["EOSE"')) {
+        const question = asked.get(process)?.get(`${url} ${(JSON.parse(frame) as string[])[1]}`) ?? '';
+        for (const [dTag] of question.matchAll(/default\/[^"/]+\/v1(?=")/g))
+          heard.set(`${device} ${dTag}`, ports.now());
+      }
       const isAnswer = frame.startsWith('["OK"');
       if (!isAnswer && !frame.startsWith('["EVENT"')) return;
       const id = idIn(frame);
@@ -705,6 +775,7 @@ export function createOracle(ports: {
       if (code === 'NO_RELAYS_ACCEPTED') refusedTexts.add(what);
       for (const entry of signed.values()) {
         if (entry.device !== device || entry.category !== category || entry.text !== text) continue;
+        if (entry.again !== undefined) continue;
         if (!isRejected(entry)) return;
         entry.isVoid = true;
         if (entry.isCarried && !refusedTexts.has(what))
@@ -736,7 +807,7 @@ export function createOracle(ports: {
       if (ours.device !== told.device) wrong('and the former is not its own');
       if (passedOn.has(ours.event.id)) wrong('and something that had seen it came between');
       // A writer without vectors tells nothing.
-      if (hasSeen(others.event, ours.event)) wrong('which saw it');
+      if (hasSeen(others.event, writtenOf(ours).event)) wrong('which saw it');
     },
     losses: (device) => stateOf(device).losses,
     told: tell,

@@ -63,7 +63,8 @@ export function createSigner(
         async () => {
           const event = await cipher.user.sign(template);
           oracle.onSign(name, event);
-          written.add(event.id);
+          // What no app asked for is news to it, if it is told at all.
+          if (oracle.signed.get(event.id)?.again === undefined) written.add(event.id);
           return event;
         },
         () => lieAboutEvent(template),

@@ -548,30 +548,27 @@ describe('a relay', () => {
   test.each([
     ['answers', { maxEventBytes: 18_000 }],
     ['hangs up', { maxFrameBytes: 18_000, maxEventBytes: 1_000_000 }],
-  ])('that takes 18,000 bytes an event and %s gets smaller pieces', async (_, limits) => {
+  ])('that takes 18,000 bytes an event and %s changes nothing for the others', async (_, limits) => {
     const { urls, relays, device: make, settle, clock } = world({}, { limits, frameLogSize: 10_000 });
     const store = kept();
     const laptop = make({ ...LARGE, store });
-    // Of so many pieces some are larger than that.
     const value = valueOf(400_000, 1, true);
-    await settle(laptop.publish('settings', value));
+    const { total } = (await settle(laptop.publish('settings', value))).pieces!;
     await settle(laptop.flush(), DAY);
-    const phone = make({ ...LARGE, relays: [urls[1]!] });
-    expect((await settle(phone.fetch('settings')))?.payload).toEqual(value);
+    await clock.advance(60_000);
+    expect(laptop.deliveries.at(-1)!.relays).toEqual({ [urls[0]!]: 'confirmed', [urls[1]!]: 'refused' });
     expect((await health(laptop, urls[1]!)).refusedBytes).toBeGreaterThan(18_000);
     // What is known is not tried again, by the next process either.
-    await settle(laptop.publish('settings', edited(value, 500), { waitFor: 'replicated' }));
     const tooLarge = (): number =>
       received(relays[1]!, 'EVENT').filter((frame) => JSON.stringify(frame).length > 18_100).length;
     const before = tooLarge();
     await settle(laptop.close());
     await clock.advance(1_000);
-    const again = make({ ...LARGE, store: store });
-    const last = valueOf(120_000, 5, true);
-    await settle(again.publish('settings', last, { waitFor: 'replicated' }));
+    const again = make({ ...LARGE, store });
+    const last = await settle(again.publish('settings', valueOf(400_000, 5, true)));
     await settle(again.flush(), DAY);
     expect(tooLarge()).toBe(before);
-    expect((await settle(make({ ...LARGE, relays: [urls[1]!] }).fetch('settings')))?.payload).toEqual(last);
+    expect(last.pieces!.total).toBeLessThan(total * 1.5);
   });
 
   test(
@@ -763,7 +760,7 @@ describe('pieces of former values', () => {
     },
   );
 
-  test('that a relay has destroyed are made anew by the writer', { timeout: 60_000 }, async () => {
+  test('that a relay has destroyed are made anew by whoever has them', { timeout: 60_000 }, async () => {
     const { relays, device: make, settle, clock } = world({});
     const laptop = make(LARGE);
     const value = valueOf(200_000, 1, true);

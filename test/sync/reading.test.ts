@@ -78,11 +78,13 @@ describe('fetch', () => {
     for (const each of [laptop, phone]) {
       expect(await settle(each.fetch('settings'))).toBeNull();
       expect(await settle(each.syncAll(['settings']))).toEqual([]);
+      // As of a removal: what has ended is told once.
+      expect(await settle(each.poll(['settings']))).toMatchObject([{ payload: null, deleted: true }]);
       expect(await settle(each.poll(['settings']))).toEqual([]);
     }
     await settle(phone.publish('settings', 'next'));
     expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'next' });
-    expect(relays[0]!.events()).toMatchObject([{ created_at: start + 602 }]);
+    expect(relays[0]!.events()).toMatchObject([{ created_at: start + 603 }]);
   });
 });
 

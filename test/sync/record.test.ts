@@ -15,14 +15,14 @@ const plain: HeadRecord = {
 const inPieces: HeadRecord = {
   ...plain,
   before: event,
-  pieces: [{ name: NAME, stamp: 5, deliveries: new Map([['wss://a.example', 'acknowledged']]) }],
+  pieces: [{ name: NAME, stamp: 5, deliveries: new Map([['wss://a.example', 'acknowledged']]), buried: 7 }],
   piecesBefore: [{ name: NAME, stamp: 4, deliveries: new Map() }],
   proven: new Map([['wss://a.example', event.id]]),
   orphans: [
     { name: 'cd'.repeat(16), since: 17 },
     { name: 'ef'.repeat(16), since: undefined },
   ],
-  isBroken: true,
+  contradictions: 2,
 };
 
 describe('a stored record', () => {

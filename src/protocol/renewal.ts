@@ -1,0 +1,31 @@
+/**
+ * Events that no app asked for: what somebody wrote, said again. Such an event is stamped one second above what it says again,
+ * never with the time, so it beats nothing that was written since. It keeps the device and the version vector of the
+ * write. Whoever renews an event makes the same event, id and all.
+ */
+
+import { deviceHash, vectorOf } from './causality.ts';
+import { deviceIdOf, isTombstone, type EventTemplate, type NostrEvent } from './event.ts';
+
+/** The same value, one second later. */
+export function renewalOf({ kind, created_at, tags, content }: NostrEvent): EventTemplate {
+  return { kind, created_at: created_at + 1, tags, content };
+}
+
+/** The tombstone of a value that has ended. `content` is its encrypted `null`. */
+export function endOf(event: NostrEvent, content: string): EventTemplate {
+  const kept = event.tags.filter(([name]) => name !== 'expiration' && name !== 'format');
+  return { ...renewalOf(event), tags: [...kept, ['deleted', '']], content };
+}
+
+/** Whether `event` says what `former` says: its renewal, or another tombstone of the same value. */
+export function isRenewalOf(event: NostrEvent, former: NostrEvent): boolean {
+  const isSame = event.content === former.content || (isTombstone(event) && isTombstone(former));
+  return isSame && JSON.stringify(event.tags) === JSON.stringify(former.tags);
+}
+
+/** How far an event is stamped above the write that it says again, in s; 0 for a write, and if its writer keeps no vectors. */
+export function renewedBy(event: NostrEvent): number {
+  const written = vectorOf(event)?.get(deviceHash(deviceIdOf(event)));
+  return event.created_at - (written ?? event.created_at);
+}
