@@ -1,0 +1,3 @@
+/** Nothing of this package's own lanes. */
+
+export default { test: { globals: true, include: ['*.test.js'] } };
