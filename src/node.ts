@@ -49,7 +49,7 @@ function keptAliveByCalls<Calls extends object>(sync: Calls): Calls {
       name,
       (...args: readonly unknown[]) => {
         const result = call(...args);
-        if (result instanceof Promise) {
+        if (isPromise(result)) {
           const release = systemClock.after(Number.MAX_SAFE_INTEGER, () => undefined);
           result.then(release, release);
         }
@@ -74,4 +74,8 @@ export function secretKeySigner(key: Uint8Array | string): Signer {
  */
 export function generateKey(): Uint8Array {
   return secretKeyFromSeed(randomBytes(SECRET_KEY_SEED_BYTES));
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof (Object(value) as Partial<PromiseLike<unknown>>).then === 'function';
 }
