@@ -174,6 +174,7 @@ const STAMPS = [
   {
     name: 'what a copy of this device has written counts as seen by it',
     patches: [['sync/reconcile.ts', 'if (isOfTwin(event, own)) return true;', '']],
+    test: ['test/sync/twins.test.ts', 'are found out by the write that one has not made'],
   },
   {
     name: 'a device with a copy keeps its id',
