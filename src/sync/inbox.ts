@@ -40,6 +40,8 @@ export function createInbox(ports: {
   readonly relays: () => readonly string[];
   /** What a relay has of a category, by its own word just now: the id, or nothing. */
   readonly onShown: (relay: string, dTag: string, id: string | undefined) => void;
+  /** A relay lacks a head that it had confirmed. */
+  readonly onLoss: (relay: string) => void;
 }): Inbox {
   const { replica, pubkey, verifier } = ports;
   /** By d-tag, what was verified and is being saved: until it is the head, copies and older versions cost no signature either. */
@@ -117,6 +119,7 @@ export function createInbox(ports: {
         expected = new Map();
         await Promise.all(all);
         const missing = [...due].filter(([dTag, id]) => shown.get(dTag) !== id && isHead(id, dTag));
+        if (missing.some(([dTag, id]) => isConfirmed(relay, dTag, id))) ports.onLoss(relay.url);
         await Promise.all(
           missing.map(([dTag, id]) =>
             replica.apply(dTag, { type: 'lacking', relay: relay.url, id, instead: below.get(dTag) }),

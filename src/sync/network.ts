@@ -57,6 +57,7 @@ export function createNetwork(ports: {
     ...ports,
     relays: () => [...pool.connections.keys()],
     onShown: (relay, dTag, id) => outbox.shown(relay, dTag, id),
+    onLoss: (relay) => outbox.lost(relay),
   });
   const outbox = createOutbox({ ...ports, ask: inbox.ask, collect: inbox.collect });
   let watched: readonly string[] = [];

@@ -31,6 +31,8 @@ export interface Outbox {
   relayRemoved(url: string): void;
   /** A relay showed this of a category, or nothing. */
   shown(relay: string, dTag: string, id: string | undefined): void;
+  /** A relay lacks a head that it had confirmed: it was wiped or rolled back, and is asked for all that it should have. */
+  lost(relay: string): void;
   /** Something that made sending impossible has changed (a signer for AUTH): tries all delayed ones now. */
   retry(): void;
   /** (category, relay) pairs that are not final. */
@@ -50,7 +52,12 @@ interface Lane {
   /** To be read back. */
   readonly audits: Agenda;
   auditFailures: number;
+  /** When it was last asked for all that it should have, in ms. */
+  sweptAt: number;
 }
+
+/** Among what is to be read back: all. No d-tag is empty. */
+const EVERYTHING = '';
 
 export function createOutbox(ports: {
   readonly clock: Clock;
@@ -193,7 +200,11 @@ export function createOutbox(ports: {
 
   // Reading back
 
-  async function audit(lane: Lane, dTags: readonly string[]): Promise<void> {
+  async function audit(lane: Lane, keys: readonly string[]): Promise<void> {
+    const isSweep = keys.includes(EVERYTHING);
+    if (isSweep) lane.sweptAt = clock.now();
+    // What is owed is on its way all the same.
+    const dTags = isSweep ? [...replica.dTags()].filter((dTag) => !lane.pending.has(dTag)) : keys;
     const due = dTags.filter((dTag) => replica.peek(dTag)?.event !== undefined);
     if (due.length === 0) return;
     const isComplete = (await ports.ask(lane.relay, due)) === 'complete';
@@ -206,6 +217,7 @@ export function createOutbox(ports: {
     // What it refuses it may come to have something newer of, for instance a removal that it had forgotten.
     const open = isComplete ? ['refused'] : ['acknowledged', 'unseen', 'refused'];
     const delayMs = isComplete ? LOOK_AGAIN_MS : askAgainMs(lane);
+    if (isSweep && !isComplete) lane.audits.put(EVERYTHING, delayMs);
     for (const dTag of due) {
       const record = replica.peek(dTag);
       if (record !== undefined && open.includes(deliveryOf(record, lane.relay.url)))
@@ -257,6 +269,7 @@ export function createOutbox(ports: {
       // What is due soon goes along: one REQ for many.
       audits: createAgenda(clock, CONFIRM_DELAY_MS / 2, (dTags) => void audit(lane, dTags)),
       auditFailures: 0,
+      sweptAt: -Infinity,
     };
     return lane;
   }
@@ -285,6 +298,13 @@ export function createOutbox(ports: {
     },
     shown: (url, dTag, id) => {
       lanes.get(url)?.pieces.note(dTag, id);
+    },
+    lost: (url) => {
+      const lane = lanes.get(url);
+      if (lane === undefined) return;
+      // At most so often: a relay may drop one event again and again. What a sweep finds is looked at once more.
+      const againMs = lane.sweptAt + LOOK_AGAIN_MS - clock.now();
+      lane.audits.put(EVERYTHING, Math.max(0, Math.min(againMs, LOOK_AGAIN_MS)));
     },
     retry: () => {
       for (const lane of lanes.values()) {

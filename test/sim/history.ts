@@ -275,7 +275,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     });
   }
 
-  function headAt({ relay }: Site, category: string): NostrEvent | undefined {
+  function headAt({ relay }: Pick<Site, 'relay'>, category: string): NostrEvent | undefined {
     const dTag = `default/${category}/v1`;
     return relay
       .events()
@@ -350,6 +350,34 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     } while (why !== undefined && schedule.now() < deadline);
     for (const device of existing()) await flushed(device);
     if (why !== undefined) oracle.violate('I14', why);
+  }
+
+  /** A relay that lacks one head that it had shown is given back all that the device has, though no app asks for the rest. */
+  async function wipeAndAsk(): Promise<void> {
+    const chance = createChance(seed, 'wipe');
+    const device = existing()[0];
+    if (device === undefined || !chance.bool(0.3)) return;
+    const { relay, url } = chance.pick(honest);
+    const free = exempt();
+    const isThere = (category: string): boolean => {
+      const head = oracle.headOn(device.name, category)?.event;
+      const held = headAt({ relay }, category);
+      return head !== undefined && held !== undefined && order(held, head) >= 0;
+    };
+    const had = categories.filter((category) => {
+      const raw = device.disk.durable.get(`head/${cipher.user.pubkey}/default/${category}/v1`);
+      const isConfirmed = raw !== undefined && unprovenOn(raw, [url], () => false) === undefined;
+      return isConfirmed && !free.has(category) && isThere(category);
+    });
+    if (had.length < 2) return;
+    count('fault: relay wiped');
+    count('sometimes: wiped, and asked for one');
+    relay.wipe();
+    device.app.read(had[0]!, () => undefined);
+    const deadline = schedule.now() + PATIENCE_MS;
+    while (!had.every(isThere) && schedule.now() < deadline) await schedule.advance(STEP_MS);
+    const lost = had.find((category) => !isThere(category));
+    if (lost !== undefined) oracle.violate('I14', `${url} was wiped, and nobody gives it back ${lost}`);
   }
 
   /** When the last value is over, or at least made, by its own word. */
@@ -437,6 +465,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     }
     for (const actor of actors) actor.heal();
     await finish();
+    await wipeAndAsk();
     await agree();
     for (const { url, relay } of honest) oracle.finalRejections(url, relay.events());
 

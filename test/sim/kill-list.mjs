@@ -453,6 +453,21 @@ const OUTBOX = [
     ],
   },
   {
+    name: 'a wiped relay gets back only what is asked for',
+    patches: [
+      [
+        'sync/inbox.ts',
+        'if (missing.some(([dTag, id]) => isConfirmed(relay, dTag, id))) ports.onLoss(relay.url);',
+        '',
+      ],
+    ],
+  },
+  {
+    name: 'a relay that drops one event is asked for all each time',
+    patches: [['sync/outbox.ts', 'if (isSweep) lane.sweptAt = clock.now();', '']],
+    test: ['test/sync/relays.test.ts', 'asks a relay that drops one event again and again'],
+  },
+  {
     name: 'OK is believed without a read-back',
     patches: [
       [

@@ -93,6 +93,7 @@ const MUST_HAPPEN: readonly string[] = [
   'sometimes: tie stamped anew',
   'sometimes: end made',
   'sometimes: unknown',
+  'sometimes: wiped, and asked for one',
   'sometimes: vector that lies',
   'sometimes: write withdrawn',
   'agreement: whole',

@@ -52,7 +52,7 @@ function verified(event: NostrEvent): VerifiedEvent {
   const check = checkEvent(event, {
     pubkey,
     isAsked: (asked) => asked === dTag,
-    isVerified: () => false,
+    known: () => undefined,
     verifier,
   });
   if (check.type !== 'new') throw new Error(`${event.id} is not genuine`);

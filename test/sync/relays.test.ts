@@ -3,7 +3,9 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { NostrEvent } from '../../src/node.ts';
 import type { RelayFlavour } from '../../src/testing/relay-options.ts';
+import type { Relay } from '../../src/testing/relay.ts';
 import { device, health, received, relay, stored, world, written } from './devices.ts';
+import { valueOf } from './values.ts';
 
 const START = 1_767_225_600;
 const FLAVOURS: RelayFlavour[] = ['strfry', 'nostr-rs-relay', 'nostream', 'khatru', 'chorus', 'citrine'];
@@ -135,6 +137,47 @@ describe('read-repair', () => {
     expect(await phone.fetch('settings')).toMatchObject({ payload: 'new' });
     await phone.fetch('settings');
     await vi.waitFor(() => expect(stored(one)).toHaveLength(1));
+  });
+
+  test('gives a wiped relay back all that the device has, once it is found to lack one of it', async () => {
+    const { clock, relays, device: make, settle } = world({ frameLogSize: 100_000 });
+    const [one] = relays as [Relay];
+    const laptop = make({ maxPayloadSize: 409_600 });
+    laptop.subscribe(['c0'], () => undefined);
+    for (let i = 0; i < 140; i++)
+      one.inject(written({ category: `c${i}`, payload: i, created_at: START + i }));
+    await settle(laptop.syncAll(Array.from({ length: 140 }, (_, i) => `c${i}`)));
+    await settle(laptop.publish('large', valueOf(200_000, 1, true), { waitFor: 'replicated' }));
+    const had = one.events().map(({ id }) => id);
+    one.wipe();
+    // The line breaks: what is subscribed to is asked for anew.
+    one.disconnectAll();
+    await clock.advance(120_000);
+    expect(new Set(one.events().map(({ id }) => id))).toEqual(new Set(had));
+    // That was looked at once more, and then all is quiet.
+    await clock.advance(3_600_000);
+    const before = received(one, 'REQ').length;
+    await clock.advance(3_600_000);
+    expect(received(one, 'REQ').length - before).toBe(0);
+  });
+
+  test('asks a relay that drops one event again and again for all of them a few times an hour', async () => {
+    const { clock, relays, device: make, settle } = world({ frameLogSize: 100_000 });
+    const [one] = relays as [Relay];
+    const laptop = make();
+    for (const category of ['a', 'b', 'c'])
+      await settle(laptop.publish(category, 1, { waitFor: 'replicated' }));
+    const asked = (): number =>
+      received(one, 'REQ').filter((frame) => JSON.stringify(frame).includes('default/c/v1')).length;
+    const before = asked();
+    for (let i = 0; i < 120; i++) {
+      one.restore(one.events().filter(({ tags }) => tags[0]![1] !== 'default/a/v1'));
+      await settle(laptop.fetch('a'));
+      await clock.advance(30_000);
+    }
+    expect(stored(one, 'a')).toHaveLength(1);
+    expect(asked() - before).toBeGreaterThan(1);
+    expect(asked() - before).toBeLessThanOrEqual(6);
   });
 
   test('spreads a value that one relay has to the others, without being asked', async () => {
