@@ -29,6 +29,8 @@ interface Written<C extends string> {
   readonly eventId: string;
   /** `'relay'`: at least one relay answered completely; `'local'`: none did, this is what the device knew. */
   readonly source: 'relay' | 'local';
+  /** This device wrote it, and no relay has said that it has it. */
+  readonly pending?: true;
 }
 
 /** Names of categories. */

@@ -75,8 +75,8 @@ export function createReader(ports: {
   const polled = new Map<string, string>();
   /** By d-tag, the last id that `updated` told of. */
   const announced = new Map<string, string>();
-  /** Conflicts that are being read, or wait for pieces or a signer. */
-  const untold = new Set<Overwrite>();
+  /** Conflicts that are being read, until that has ended, or wait for pieces or a signer. */
+  const untold = new Map<Overwrite, Promise<void>>();
   /** By d-tag, the last id that this process wrote. */
   const written = new Map<string, string>();
   /** By id of an event that could not be read, how often in a row a signer has failed to. */
@@ -86,8 +86,8 @@ export function createReader(ports: {
   agenda.start();
 
   function tryAgain(dTag: string): void {
+    for (const overwrite of [...untold.keys()]) if (overwrite.dTag === dTag) tellConflict(overwrite);
     void announce(dTag);
-    for (const overwrite of [...untold]) if (overwrite.dTag === dTag) void tellConflict(overwrite);
   }
 
   /**
@@ -109,12 +109,14 @@ export function createReader(ports: {
    */
   async function decode(event: VerifiedEvent, dTag: string, source: Source): Promise<FetchResult> {
     const category = categoryOf(dTag);
+    const own = replica.get(dTag)?.own;
     const about = {
       category,
       updatedAt: toIso(event.created_at * 1000),
       deviceId: deviceIdOf(event),
       eventId: event.id,
       source,
+      ...(own?.id === event.id && !own.acknowledged && ({ pending: true } as const)),
     };
     if (isTombstone(event)) return { ...about, payload: null, deleted: true };
     try {
@@ -229,6 +231,7 @@ export function createReader(ports: {
     const result = await decode(event, dTag, isOwnHead(replica.get(dTag)!) ? 'local' : 'relay').catch(
       () => undefined,
     );
+    await conflictsTold(dTag);
     if (result === undefined || !ports.canRead() || replica.get(dTag)?.event?.id !== event.id) return;
     if (written.get(dTag) !== event.id && announced.get(dTag) !== event.id) {
       announced.set(dTag, event.id);
@@ -246,7 +249,8 @@ export function createReader(ports: {
   function present(subscription: Subscription): void {
     for (const dTag of subscription.dTags) {
       void valueOf(dTag, 'local')
-        .then((result) => {
+        .then(async (result) => {
+          await conflictsTold(dTag);
           if (!result || !ports.canRead() || replica.get(dTag)?.event?.id !== result.eventId) return;
           deliver(subscription, dTag, result);
         })
@@ -254,10 +258,17 @@ export function createReader(ports: {
     }
   }
 
-  async function tellConflict(overwrite: Overwrite): Promise<void> {
+  /** Whoever hears of the newer value has heard of the conflict, unless that has to wait for more than being read. */
+  async function conflictsTold(dTag: string): Promise<void> {
+    for (const [overwrite, telling] of untold) if (overwrite.dTag === dTag) await telling;
+  }
+
+  function tellConflict(overwrite: Overwrite): void {
+    if (emitter.has('conflict')) untold.set(overwrite, readConflict(overwrite));
+  }
+
+  async function readConflict(overwrite: Overwrite): Promise<void> {
     const { dTag, mine, theirs } = overwrite;
-    if (!emitter.has('conflict')) return;
-    untold.add(overwrite);
     try {
       const conflict = {
         category: categoryOf(dTag),
@@ -274,12 +285,12 @@ export function createReader(ports: {
 
   /** Of conflicts that could not be told yet. */
   function retell(dTag: string, head: VerifiedEvent, own: OwnWrite | undefined): void {
-    for (const overwrite of [...untold]) {
+    for (const overwrite of [...untold.keys()]) {
       if (overwrite.dTag !== dTag) continue;
-      if (overwrite.theirs.id === head.id) void tellConflict(overwrite);
+      if (overwrite.theirs.id === head.id) tellConflict(overwrite);
       // Overwritten in its turn, perhaps by one that has not seen our write either.
       else if (untold.delete(overwrite) && own?.id === overwrite.mine.id && overwrites(head, own))
-        void tellConflict({ ...overwrite, theirs: head });
+        tellConflict({ ...overwrite, theirs: head });
     }
   }
 
@@ -311,8 +322,8 @@ export function createReader(ports: {
     },
     present,
     retry: () => {
+      for (const overwrite of [...untold.keys()]) tellConflict(overwrite);
       for (const subscription of ports.subscriptions) present(subscription);
-      for (const overwrite of [...untold]) void tellConflict(overwrite);
       for (const one of unread.values()) {
         one.count = 0;
         void announce(one.dTag);
@@ -331,13 +342,13 @@ export function createReader(ports: {
           ...[...ports.subscriptions].map((one) => one.delivered),
         ])
           if (renews !== undefined && told.get(dTag) === renews) told.set(dTag, event.id);
-      void announce(dTag);
       const { own } = record!;
       retell(dTag, head, own);
       // Of several that came together the newest counts: it may have seen what the one before it had not.
       const overwrite = effects.find((effect) => effect.type === 'conflict');
       if (overwrite !== undefined && overwrites(head, own!))
-        void tellConflict({ dTag, mine: overwrite.mine, theirs: head });
+        tellConflict({ dTag, mine: overwrite.mine, theirs: head });
+      void announce(dTag);
     },
     wrote: (dTag, id) => {
       written.set(dTag, id);

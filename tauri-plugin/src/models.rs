@@ -24,6 +24,9 @@ pub struct FetchResult {
     /// The value was removed. Only from `poll` and events.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
+    /// This device wrote it, and no relay has said that it has it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pending: bool,
 }
 
 /// Where a value comes from.

@@ -113,11 +113,22 @@ export function createApp(ports: AppPorts): App {
   let payloads = 0;
   let subscriptions = 0;
 
+  /** Whoever is told of a value that has not seen a write of this device was told of the conflict before. */
+  function checkOrder(via: string, { category, eventId }: FetchResult): void {
+    // A conflict is told by one tab alone.
+    if (config.tabs > 1 || hadFaults.signer || hadFaults.store) return;
+    if (oracle.headOn(name, category)?.event.id !== eventId) return;
+    for (const { entry } of oracle.losses(name).values())
+      if (entry.category === category)
+        oracle.violate('I2', `${name}: ${via} tells of ${eventId.slice(0, 8)} before the conflict with it`);
+  }
+
   function listen(tab: Tab): void {
     const { sync, told } = tab;
     sync.on('updated', (result) => {
       count('told: updated');
       oracle.told(told, 'updated', result, true);
+      checkOrder('updated', result);
       if (tab.written.has(result.eventId) && !withdrawnIn.has(result.category))
         oracle.violate(
           'I9',
@@ -407,6 +418,7 @@ export function createApp(ports: AppPorts): App {
     const stop = tab.sync.subscribe(world.categories, (result) => {
       count('told: subscription');
       oracle.told(tab.told, via, result, true);
+      checkOrder(via, result);
     });
     tab.subscriptions.push({ via, stop });
   }

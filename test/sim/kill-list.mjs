@@ -468,6 +468,16 @@ const OUTBOX = [
     test: ['test/sync/relays.test.ts', 'asks a relay that drops one event again and again'],
   },
   {
+    name: 'a value is told before its conflict',
+    patches: [
+      ['sync/reader.ts', 'await conflictsTold(dTag); if (result === undefined', 'if (result === undefined'],
+    ],
+  },
+  {
+    name: 'what no relay has is not said to be pending',
+    patches: [['sync/reader.ts', '({ pending: true } as const)', '({} as const)']],
+  },
+  {
     name: 'OK is believed without a read-back',
     patches: [
       [

@@ -881,6 +881,9 @@ export function createOracle(ports: {
       (result.deleted === true) === isDeleted &&
       (tag(entry.event, 'device_id') ?? pubkey) === result.deviceId &&
       Date.parse(result.updatedAt) === entry.event.created_at * 1000;
+    const isOwn = entry.device === told.device && entry.lineage === stateOf(told.device).lineage;
+    if (result.pending === true ? entry.device !== told.device : isOwn && !entry.isCarried)
+      violate('I12', `${told.device}: ${via} says of ${describe(entry)} pending: ${result.pending === true}`);
     if (!isRight) violate('I5', `${told.device}: ${via} gave ${describe(entry)} changed`);
     if (isRejected(entry) && entry.device !== told.device)
       violate('I6', `${told.device}: ${via} gave ${describe(entry)}, which was rejected`);

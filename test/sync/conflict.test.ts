@@ -240,3 +240,43 @@ test('a write upon one without a vector has seen what that is deemed to have see
     ['laptop', 'phone', 'reference'].map(deviceHash).toSorted(),
   );
 });
+
+test('is told before the value that made it, however slow the signer is, and by whatever way that comes', async () => {
+  const { clock, relays, device: make, settle } = world({});
+  const honest = secretKeySigner(KEY);
+  // The write of its own, which a restart has made it forget, is the slower one to read.
+  let calls = 0;
+  const decrypt: Signer['nip44']['decrypt'] = async (...args) => {
+    await new Promise<void>((resolve) => clock.after(1_000 * ++calls, resolve));
+    return honest.nip44.decrypt(...args);
+  };
+  const store = { ...memoryStore(), close: async () => undefined };
+  const signer = { ...honest, nip44: { ...honest.nip44, decrypt } };
+  const before = make({ store, deviceId: 'laptop' });
+  await settle(before.publish('settings', 'mine', { waitFor: 'replicated' }));
+  await settle(before.close());
+  const laptop = make({ store, signer, deviceId: 'laptop' });
+  const told: string[] = [];
+  laptop.on('conflict', () => told.push('conflict'));
+  laptop.on('updated', () => told.push('updated'));
+  laptop.subscribe(['settings'], ({ payload }) => told.push(`subscription: ${String(payload)}`));
+  await clock.advance(5_000);
+  relays[0]!.inject(blind());
+  await clock.advance(500);
+  void laptop.poll(['settings']);
+  await clock.advance(30_000);
+  expect(told).toEqual(['subscription: mine', 'conflict', 'updated', 'subscription: blind']);
+});
+
+test('a value of this device that no relay has is pending, and no longer once one has it', async () => {
+  const { relays, device: make, settle } = world({});
+  const laptop = make();
+  relays[0]!.misbehave({ dropOk: true, forget: true });
+  await settle(laptop.publish('settings', 1, { waitFor: 'saved' }));
+  expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 1, pending: true });
+  relays[0]!.behave();
+  await settle(laptop.flush());
+  expect(await settle(laptop.fetch('settings'))).not.toHaveProperty('pending');
+  const phone = make();
+  expect(await settle(phone.fetch('settings'))).not.toHaveProperty('pending');
+});
