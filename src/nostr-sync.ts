@@ -192,7 +192,7 @@ export function createEngine<Categories extends object>(
       statusChanged();
     },
   });
-  for (const url of settings.relays) pool.add(url);
+  for (const [url, spelling] of settings.relays) pool.add(url, spelling);
   // Where another tab may lead, it is for the session to say whether this one connects.
   if (sharedTabs === undefined) pool.start();
   let wasOnline = isOnline();
@@ -492,8 +492,9 @@ export function createEngine<Categories extends object>(
     addRelay: async (url) => {
       const canonical = canonicalRelayUrl(url, options.allowInsecureRelays);
       await opened();
-      if (pool.connections.has(canonical)) return;
-      pool.add(canonical);
+      const isKnown = pool.connections.has(canonical);
+      pool.add(canonical, url.trim());
+      if (isKnown) return;
       session?.relayChanged(pool.connections.get(canonical)!);
       session?.relayListChanged(canonical, true);
     },

@@ -108,7 +108,8 @@ export interface AdapterPublishOptions extends PublishOptions {
 
 export interface Settings {
   readonly namespace: string;
-  readonly relays: readonly string[];
+  /** By canonical URL, as the user spelled it. */
+  readonly relays: ReadonlyMap<string, string>;
   readonly maxPayloadBytes: number;
   readonly interop: Interop;
   readonly pacing: Pacing;
@@ -207,8 +208,10 @@ export function checkOptions(options: NostrSyncOptions): Settings {
       `Invalid pacing: expected a burst of 1 to 60 and an intervalMs of at least 100, got ${describe(burst)} and ${describe(intervalMs)}`,
     );
   }
-  const urls = relays.map((url) => canonicalRelayUrl(url, options.allowInsecureRelays));
-  return { namespace, relays: [...new Set(urls)], maxPayloadBytes: maxPayloadSize, interop, pacing };
+  const spellings = relays.map(
+    (url) => [canonicalRelayUrl(url, options.allowInsecureRelays), url.trim()] as const,
+  );
+  return { namespace, relays: new Map(spellings), maxPayloadBytes: maxPayloadSize, interop, pacing };
 }
 
 function checkInterop(interop: unknown): void {

@@ -16,7 +16,7 @@ export type Answer =
   /** No yes and no clear no: try again. */
   | { readonly type: 'retry'; readonly reason: string };
 
-const NEWER = /^replaced:|have newer|newest event|newer event/i;
+const NEWER = /have newer|newest event|newer event/i;
 const TOO_LATE = /created_at too late|(too far|in) (in )?the future|too new|out of the acceptable range/i;
 const TOO_LARGE =
   /too (large|big|long)|(size|length|bytes).*(limit|exceed|max)|(exceed|max).*(size|length|bytes)/i;
@@ -28,14 +28,19 @@ export function saysTooLarge(reason: string): boolean {
 
 const FINAL = new Set(['blocked', 'restricted', 'pow', 'invalid', 'deleted', 'rejected']);
 
+/** The machine-readable word that a reason begins with (NIP-01), or none. strfry puts `ERROR: ` before it. */
+export function prefixOf(reason: string): string {
+  return /^(?:error: *)?([a-z-]+):/i.exec(reason)?.[1]!.toLowerCase() ?? '';
+}
+
 /**
  * Classifies an OK by the table of docs/PROTOCOL.md. Words are looked at only where relays disagree on the prefix.
  * `isLarge`: whether the event is one that a relay may find too large.
  */
 export function classifyAnswer(accepted: boolean, reason: string, isLarge = false): Answer {
   if (accepted) return { type: 'acknowledged' };
-  if (NEWER.test(reason)) return { type: 'superseded' };
-  const prefix = /^([a-z-]+):/.exec(reason)?.[1] ?? '';
+  const prefix = prefixOf(reason);
+  if (prefix === 'replaced' || NEWER.test(reason)) return { type: 'superseded' };
   switch (prefix) {
     case 'duplicate':
       return { type: 'acknowledged' };

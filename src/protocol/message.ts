@@ -32,7 +32,7 @@ export type RelayMessage =
   | { readonly type: 'CLOSED'; readonly subscription: string; readonly reason: string }
   | { readonly type: 'OK'; readonly id: string; readonly accepted: boolean; readonly reason: string }
   | { readonly type: 'AUTH'; readonly challenge: string }
-  | { readonly type: 'NOTICE' };
+  | { readonly type: 'NOTICE'; readonly reason: string };
 
 /** Text of a relay made fit to show: bounded, and without characters that act on a terminal, hide, or turn the line around. */
 export function forPeople(text: unknown): string {
@@ -67,7 +67,7 @@ export function parseRelayMessage(text: string): RelayMessage | undefined {
     case 'AUTH':
       return { type, challenge: first };
     case 'NOTICE':
-      return { type };
+      return { type, reason: forPeople(first) };
     default:
       return undefined;
   }

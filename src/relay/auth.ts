@@ -11,10 +11,14 @@ export type AuthState = 'none' | 'required' | 'accepted';
 
 export interface AuthExchange {
   state(): AuthState;
+  /** The relay sent a challenge, and has not accepted an answer to it: it may show a stranger less than there is. */
+  isOpen(): boolean;
   /** The relay sent a challenge: only the newest counts. */
   challenged(challenge: string): void;
-  /** The relay refused something with `auth-required:`, or a signer was set since. */
+  /** The relay refused something for lack of AUTH, or may have held something back. */
   require(): void;
+  /** A signer was set, or the user acts: one that said no is asked again. */
+  retry(): void;
   /** An OK came. Returns whether it was about our AUTH. */
   answered(eventId: string, accepted: boolean): boolean;
   /** The socket is gone, and all that was said on it. */
@@ -23,7 +27,7 @@ export interface AuthExchange {
 
 export function createAuthExchange(ports: {
   readonly clock: Clock;
-  /** The URL that was configured for this socket; what the relay calls itself does not matter. */
+  /** The URL as the user spelled it, which relays compare to the letter; what the relay calls itself does not matter. */
   readonly url: string;
   readonly signAuth: SignAuth;
   readonly send: (event: NostrEvent) => void;
@@ -33,6 +37,11 @@ export function createAuthExchange(ports: {
 }): AuthExchange {
   const { clock } = ports;
   let state: AuthState = 'none';
+  let { url } = ports;
+  /** Whether the other spelling of the last slash was tried on this connection. */
+  let isRespelled = false;
+  /** The signer gave no AUTH: it is not asked again by itself, since it may be a person who said no. */
+  let isDeclined = false;
   let challenge: string | undefined;
   let eventId: string | undefined;
   let signing = false;
@@ -45,6 +54,7 @@ export function createAuthExchange(ports: {
   async function authenticate(): Promise<void> {
     cancelTimer();
     if (signing || challenge === undefined || state !== 'required') return;
+    if (isDeclined) return ports.onRefused();
     const now = clock.now();
     const waitMs = signedAt + intervalMs - now;
     if (waitMs > 0 && waitMs <= intervalMs) {
@@ -60,12 +70,13 @@ export function createAuthExchange(ports: {
       kind: KIND_AUTH,
       created_at: Math.floor(now / 1000),
       tags: [
-        ['relay', ports.url],
+        ['relay', url],
         ['challenge', answering],
       ],
       content: '',
     });
     signing = false;
+    isDeclined = event === undefined;
     if (mine !== generation || challenge !== answering) return authenticate();
     if (event === undefined) return ports.onRefused();
     eventId = event.id;
@@ -77,6 +88,11 @@ export function createAuthExchange(ports: {
     });
   }
 
+  function require(): void {
+    state = 'required';
+    if (eventId === undefined) void authenticate();
+  }
+
   return {
     state: () => state,
     challenged: (text) => {
@@ -85,9 +101,11 @@ export function createAuthExchange(ports: {
       if (state === 'accepted') state = 'none';
       void authenticate();
     },
-    require: () => {
-      state = 'required';
-      if (eventId === undefined) void authenticate();
+    isOpen: () => challenge !== undefined && state !== 'accepted',
+    require,
+    retry: () => {
+      isDeclined = false;
+      if (state === 'required') require();
     },
     answered: (id, accepted) => {
       if (id !== eventId) return false;
@@ -96,12 +114,19 @@ export function createAuthExchange(ports: {
       if (accepted) {
         state = 'accepted';
         ports.onAccepted();
-      } else ports.onRefused();
+      } else if (isRespelled) ports.onRefused();
+      else {
+        isRespelled = true;
+        url = url.endsWith('/') ? url.slice(0, -1) : `${url}/`;
+        signedAt = -Infinity;
+        void authenticate();
+      }
       return true;
     },
     reset: () => {
       generation++;
       intervalMs = AUTH_INTERVAL_MS;
+      isRespelled = false;
       cancelTimer();
       state = 'none';
       challenge = undefined;

@@ -10,7 +10,7 @@
  */
 
 import { toIso, type Clock } from '../clock.ts';
-import { classifyAnswer, type Answer } from '../protocol/answer.ts';
+import { classifyAnswer, prefixOf, type Answer } from '../protocol/answer.ts';
 import type { EventFault, NostrEvent } from '../protocol/event.ts';
 import {
   CONNECT_TIMEOUT_MS,
@@ -158,7 +158,12 @@ function waiting<T extends { readonly waitsForAuth: boolean }>(all: Iterable<T>)
   return [...all].filter((one) => one.waitsForAuth);
 }
 
-export function createConnection(url: string, ports: ConnectionPorts): RelayConnection {
+/** `url` is canonical, `spelling` the user's. */
+export function createConnection(
+  url: string,
+  ports: ConnectionPorts,
+  spelling: string = url,
+): RelayConnection {
   const { clock, randomBytes } = ports;
   let state: RelayInfo['state'] = 'waiting';
   let socket: Socket | undefined;
@@ -185,7 +190,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
 
   const auth = createAuthExchange({
     clock,
-    url,
+    url: spelling,
     signAuth: ports.signAuth,
     send: (event) => write(['AUTH', event]),
     onAccepted: () => {
@@ -199,7 +204,9 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     onRefused: () => {
       for (const answer of waiting(answers.values()))
         answer.settle({ type: 'auth-required', reason: 'AUTH not possible' });
-      for (const subscription of waiting(subscriptions)) resend(subscription, 'AUTH not possible');
+      // One that is still open may yet bring something.
+      for (const subscription of waiting(subscriptions))
+        if (subscription.id === undefined) resend(subscription, 'AUTH not possible');
     },
   });
 
@@ -226,9 +233,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     lose: () => {
       if (socket !== undefined) fail('offline');
     },
-    retryAuth: () => {
-      if (auth.state() === 'required') auth.require();
-    },
+    retryAuth: auth.retry,
     pause: () => {
       if (state === 'closed') return;
       disconnect('paused');
@@ -407,6 +412,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
   }
 
   function send(subscription: Subscription): void {
+    unsend(subscription);
     subscription.id = String(nextId++);
     subscription.events = 0;
     subscription.useless = 0;
@@ -492,8 +498,15 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
         const subscription = subscriptionOf(message.subscription);
         if (subscription === undefined || subscription.isComplete) return false;
         seen(subscription.sentAt);
-        subscription.cancelTimer();
         subscription.isComplete = true;
+        if (auth.isOpen()) {
+          // A stranger may be shown nothing: it counts once AUTH was accepted, and it was asked again.
+          if (subscription.onEnd === undefined) subscription.cancelTimer();
+          else unsend(subscription);
+          waitForAuth(subscription);
+          return true;
+        }
+        subscription.cancelTimer();
         if (subscription.onEnd !== undefined) end(subscription, 'complete');
         else subscription.onComplete?.();
         return true;
@@ -503,12 +516,11 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
         if (subscription === undefined) return false;
         byId.delete(message.subscription);
         subscription.id = undefined;
-        const wantsAuth = classifyAnswer(false, message.reason).type === 'auth-required';
         // Closed for lack of AUTH although AUTH was accepted: asking again at once would be a loop.
-        if (!wantsAuth || auth.state() === 'accepted') resend(subscription, message.reason);
+        if (!wantsAuth(message.reason) || auth.state() === 'accepted') resend(subscription, message.reason);
         else {
-          subscription.waitsForAuth = true;
-          requireAuth(message.reason);
+          lastError = message.reason;
+          waitForAuth(subscription);
         }
         return true;
       }
@@ -518,6 +530,7 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
         auth.challenged(message.challenge);
         return false;
       case 'NOTICE':
+        if (wantsAuth(message.reason)) noticed(message.reason);
         return false;
     }
   }
@@ -569,20 +582,31 @@ export function createConnection(url: string, ports: ConnectionPorts): RelayConn
     if (accepted) limits.taken(bytes);
     seen(pending.sentAt);
     if (!accepted) lastError = reason;
-    if (answer.type !== 'auth-required') pending.settle(answer);
+    if (accepted || !wantsAuth(reason)) pending.settle(answer);
     // Refused again with AUTH accepted: the relay will not have it from us.
     else if (auth.state() === 'accepted') pending.settle({ type: 'retry', reason });
-    else {
-      pending.waitsForAuth = true;
-      requireAuth(reason);
-    }
+    else waitForAuth(pending);
     return true;
   }
 
-  function requireAuth(reason: string): void {
-    lastError = reason;
+  // AUTH
+
+  function wantsAuth(reason: string): boolean {
+    const prefix = prefixOf(reason);
+    return prefix === 'auth-required' || (prefix === 'restricted' && auth.isOpen());
+  }
+
+  function waitForAuth(...those: { waitsForAuth: boolean }[]): void {
+    for (const one of those) one.waitsForAuth = true;
     auth.require();
     ports.onChange(connection);
+  }
+
+  /** It does not say what it is about: all that is under way goes out again. */
+  function noticed(reason: string): void {
+    if (auth.state() === 'accepted') return;
+    lastError = reason;
+    waitForAuth(...byId.values(), ...answers.values());
   }
 
   return connection;

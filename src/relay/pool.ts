@@ -19,8 +19,11 @@ export interface Answers {
 
 export interface RelayPool {
   readonly connections: ReadonlyMap<string, RelayConnection>;
-  /** Adds a relay by canonical URL; connects it once the pool is started. Idempotent. */
-  add(url: string): void;
+  /**
+   * Adds a relay by canonical URL, `spelling` as the user wrote it; connects it once the pool is started. One that is there
+   * already may ask the signer for AUTH again.
+   */
+  add(url: string, spelling?: string): void;
   remove(url: string): void;
   /**
    * Puts one question to every relay that is connected or connecting, and resolves once all have ended, after the EOSE
@@ -117,9 +120,10 @@ export function createPool(
 
   return {
     connections,
-    add: (url) => {
-      if (connections.has(url)) return;
-      const relay = createConnection(url, ports);
+    add: (url, spelling) => {
+      const known = connections.get(url);
+      if (known !== undefined) return known.retryAuth();
+      const relay = createConnection(url, ports, spelling);
       connections.set(url, relay);
       if (isStarted) relay.wake();
     },

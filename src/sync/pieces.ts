@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from '../clock.ts';
-import type { Answer } from '../protocol/answer.ts';
+import { prefixOf, type Answer } from '../protocol/answer.ts';
 import { parsePieceDTag, pieceDTag } from '../protocol/chunks.ts';
 import { isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
 import { PROOF_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
@@ -189,7 +189,7 @@ export function createPieces(
         break;
       case 'refused':
         // Collected, for a head that is not above this one: what is above both the relay takes.
-        if (!answer.reason.startsWith('deleted:') || piece.created_at > head.created_at) break;
+        if (prefixOf(answer.reason) !== 'deleted' || piece.created_at > head.created_at) break;
         await bury(category, name, head, head.created_at);
         return again(RETRY_CAP_MS);
       default:

@@ -12,6 +12,12 @@ export type RelayFlavour = 'strfry' | 'nostr-rs-relay' | 'nostream' | 'khatru' |
 /** Who must authenticate (NIP-42) for what. */
 export type RelayAuth = 'none' | 'write' | 'read' | 'both';
 
+/**
+ * What a relay that wants AUTH says to who has not authenticated: `auth-required:`, `restricted:`, or, to a REQ, EOSE and
+ * nothing. One that is silent takes writes.
+ */
+export type RelayStrangers = 'auth-required' | 'restricted' | 'silent';
+
 /** A token bucket per author: `burst` writes at once, refilled by `perMinute`. */
 export interface WriteRate {
   readonly burst: number;
@@ -57,6 +63,8 @@ export interface FlavourRules {
   readonly broadcastsStale: boolean;
   /** How a REQ beyond `maxSubscriptions` is turned down. Only `closed` names the subscription. */
   readonly surplusReq: 'closed' | 'notice' | 'notice-and-eose';
+  /** What stands before the reason of a CLOSED for lack of AUTH. */
+  readonly closedPrefix: '' | 'ERROR: ';
   readonly limits: Partial<RelayLimits>;
 }
 
@@ -66,6 +74,7 @@ export const relayFlavours: Readonly<Record<RelayFlavour, FlavourRules>> = {
     stale: { accepted: false, message: 'replaced: have newer event' },
     broadcastsStale: false,
     surplusReq: 'notice-and-eose',
+    closedPrefix: 'ERROR: ',
     limits: {},
   },
   'nostr-rs-relay': {
@@ -73,6 +82,7 @@ export const relayFlavours: Readonly<Record<RelayFlavour, FlavourRules>> = {
     stale: { accepted: true, message: 'duplicate: a newer event is stored' },
     broadcastsStale: false,
     surplusReq: 'closed',
+    closedPrefix: '',
     limits: {},
   },
   nostream: {
@@ -80,6 +90,7 @@ export const relayFlavours: Readonly<Record<RelayFlavour, FlavourRules>> = {
     stale: { accepted: true, message: 'duplicate:' },
     broadcastsStale: false,
     surplusReq: 'notice',
+    closedPrefix: '',
     limits: { maxSubscriptions: 10, maxFilters: 10 },
   },
   khatru: {
@@ -87,6 +98,7 @@ export const relayFlavours: Readonly<Record<RelayFlavour, FlavourRules>> = {
     stale: { accepted: true, message: '' },
     broadcastsStale: true,
     surplusReq: 'closed',
+    closedPrefix: '',
     limits: {},
   },
   chorus: {
@@ -94,6 +106,7 @@ export const relayFlavours: Readonly<Record<RelayFlavour, FlavourRules>> = {
     stale: { accepted: false, message: 'error: event was replaced' },
     broadcastsStale: false,
     surplusReq: 'closed',
+    closedPrefix: '',
     limits: {},
   },
   citrine: {
@@ -101,6 +114,7 @@ export const relayFlavours: Readonly<Record<RelayFlavour, FlavourRules>> = {
     stale: { accepted: false, message: 'invalid: newest event already in database' },
     broadcastsStale: false,
     surplusReq: 'closed',
+    closedPrefix: '',
     limits: {},
   },
 };
@@ -165,6 +179,8 @@ export interface RelayOptions {
   readonly limits?: Partial<RelayLimits>;
   /** Default `none`. When reading needs AUTH, kind 30078 is served to its author only (NIP-78). */
   readonly auth?: RelayAuth;
+  /** Default `auth-required`. */
+  readonly strangers?: RelayStrangers;
   /** Delay of each direction in ms, both transports; connecting costs one round trip. Default 0. */
   readonly latencyMs?: number;
   /** How many of the latest frames `relay.frames` keeps. Default 1,000. */

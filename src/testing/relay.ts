@@ -91,6 +91,7 @@ export function createRelay(options: RelayOptions = {}): Relay {
   const flavour = relayFlavours[options.flavour ?? 'strfry'];
   const limits: RelayLimits = { ...defaultRelayLimits, ...flavour.limits, ...options.limits };
   const auth = options.auth ?? 'none';
+  const strangers = options.strangers ?? 'auth-required';
   const authToRead = auth === 'read' || auth === 'both';
   const authToWrite = auth === 'write' || auth === 'both';
   const frameLogSize = options.frameLogSize ?? 1_000;
@@ -181,8 +182,14 @@ export function createRelay(options: RelayOptions = {}): Relay {
     const refused = (message: string): Verdict => ({ accepted: false, message, live: false });
     const fault = typeof faults.refuse === 'function' ? faults.refuse(event) : faults.refuse;
     if (fault !== undefined) return refused(fault);
-    if (authToWrite && connection.pubkeys.size === 0) return refused('auth-required: authenticate to write');
-    if (authToWrite && event.kind === PRIVATE_KIND && !connection.pubkeys.has(event.pubkey)) {
+    if (authToWrite && strangers !== 'silent' && connection.pubkeys.size === 0)
+      return refused(`${strangers}: authenticate to write`);
+    if (
+      authToWrite &&
+      strangers !== 'silent' &&
+      event.kind === PRIVATE_KIND &&
+      !connection.pubkeys.has(event.pubkey)
+    ) {
       return refused('restricted: only its author may write this kind');
     }
     const reason = refuseEvent(event, { limits, verifier, now: now() });
@@ -228,7 +235,8 @@ export function createRelay(options: RelayOptions = {}): Relay {
 
   function refuseReq(connection: Connection, filters: readonly RelayFilter[]): string | undefined {
     if (!authToRead) return undefined;
-    if (connection.pubkeys.size === 0) return 'auth-required: authenticate to read';
+    if (connection.pubkeys.size === 0)
+      return strangers === 'silent' ? undefined : `${flavour.closedPrefix}${strangers}: authenticate to read`;
     const isOwn = (pubkey: string): boolean => connection.pubkeys.has(pubkey);
     const asksForOthers = filters.some(
       ({ kinds, authors }) => kinds?.has(PRIVATE_KIND) === true && !(authors && [...authors].every(isOwn)),

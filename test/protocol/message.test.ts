@@ -15,7 +15,7 @@ describe('a frame', () => {
     ['["OK","ab",false]', { type: 'OK', id: 'ab', accepted: false, reason: '' }],
     ['["OK","ab",false,{"no":"text"}]', { type: 'OK', id: 'ab', accepted: false, reason: '' }],
     ['["AUTH","abc"]', { type: 'AUTH', challenge: 'abc' }],
-    ['["NOTICE","hello"]', { type: 'NOTICE' }],
+    ['["NOTICE","hello"]', { type: 'NOTICE', reason: 'hello' }],
   ])('%s is understood', (text, message) => {
     expect(parseRelayMessage(text)).toEqual(message);
   });

@@ -40,6 +40,109 @@ describe('a relay that asks for AUTH', () => {
     expect(signed).toHaveLength(1);
   });
 
+  test.each(['auth-required', 'restricted', 'silent'] as const)(
+    'and is %s to strangers gets it before anything that it says counts',
+    async (strangers) => {
+      const { signAuth, signed } = authSigner();
+      const { clock, relay, relayConnection } = virtual({ auth: 'both', strangers, signAuth });
+      relay.inject(event);
+      const got = subscribe(relayConnection);
+      const [end, answer] = [request(relayConnection), relayConnection.publish(written({ category: 'b' }))];
+      await clock.advance(0);
+      expect(await end).toBe('complete');
+      expect((await answer).type).not.toBe('refused');
+      expect([got.events, got.completions, signed.length]).toEqual([[event], 1, 1]);
+      expect(relay.subscriptions()).toBe(1);
+    },
+  );
+
+  test.each(['auth-required', 'restricted', 'silent'] as const)(
+    'and is %s to strangers has not answered one without a signer, whose subscription stays',
+    async (strangers) => {
+      const { clock, relay, relayConnection } = virtual({ auth: 'read', strangers });
+      const got = subscribe(relayConnection);
+      const end = request(relayConnection);
+      await clock.advance(10_000);
+      expect(await end).toBe('incomplete');
+      expect(got.completions).toBe(0);
+      await clock.advance(120_000);
+      expect(received(relay, 'REQ').length).toBeLessThan(strangers === 'silent' ? 3 : 20);
+    },
+  );
+
+  test.each(['ERROR: ', 'error: ', 'error:', ''])(
+    'is understood behind %j, in a NOTICE too',
+    async (before) => {
+      for (const as of ['CLOSED', 'NOTICE']) {
+        const { signAuth, signed } = authSigner();
+        const { clock, relay, relayConnection } = virtual({ auth: 'read', flavour: 'khatru', signAuth });
+        relay.misbehave({
+          rewrite: (frame) => [
+            frame[0] !== 'CLOSED'
+              ? frame
+              : [...(as === 'CLOSED' ? frame.slice(0, 2) : [as]), `${before}${String(frame[2])}`],
+          ],
+        });
+        relay.inject(event);
+        const got = subscribe(relayConnection);
+        const end = request(relayConnection);
+        await clock.advance(0);
+        expect([await end, got.events, signed.length]).toEqual(['complete', [event], 1]);
+      }
+    },
+  );
+
+  test.each(['/', ''])(
+    'is told the URL as it was spelled, %j at its end, then with the other slash',
+    async (slash) => {
+      const spelling = `wss://Relay.Example:443${slash}`;
+      const other = `wss://Relay.Example:443${slash === '' ? '/' : ''}`;
+      for (const wanted of [spelling, other, 'wss://elsewhere.example']) {
+        const { signAuth, signed } = authSigner();
+        const { clock, relay, relayConnection } = virtual({ auth: 'both', signAuth, spelling });
+        const isRight = (id: unknown): boolean =>
+          signed.find((one) => one.id === id)?.tags.some(([, url]) => url === wanted) === true;
+        relay.misbehave({
+          rewrite: (frame) => [
+            frame[0] === 'OK'
+              ? ['OK', frame[1], isRight(frame[1]), isRight(frame[1]) ? '' : 'error: url']
+              : frame,
+          ],
+          receive: () => undefined,
+        });
+        const end = request(relayConnection);
+        await clock.advance(4_000);
+        expect(signed.map(({ tags }) => tags[0]![1])).toEqual(
+          wanted === spelling ? [spelling] : [spelling, other],
+        );
+        expect(relayConnection.info()).toMatchObject({
+          url: URL_OF_RELAY,
+          auth: signed.some(({ id }) => isRight(id)) ? 'accepted' : 'required',
+        });
+        relayConnection.close();
+        await end;
+      }
+    },
+  );
+
+  test('is refused once by a signer that says no, until one is set or the user acts', async () => {
+    let asked = 0;
+    const signAuth = async (): Promise<undefined> => void asked++;
+    const { clock, relay, relayConnection } = virtual({ auth: 'both', signAuth });
+    subscribe(relayConnection);
+    await clock.advance(600_000);
+    expect(asked).toBe(1);
+    relay.disconnectAll();
+    await clock.advance(600_000);
+    expect(await Promise.race([relayConnection.publish(event), clock.advance(20_000)])).toMatchObject({
+      type: 'auth-required',
+    });
+    expect(asked).toBe(1);
+    relayConnection.retryAuth();
+    await clock.advance(600_000);
+    expect(asked).toBe(2);
+  });
+
   test('but refuses nothing is told nothing', async () => {
     const { signAuth, signed } = authSigner();
     const { clock, relay, relayConnection } = virtual({ signAuth });
@@ -172,7 +275,10 @@ describe('a flood of challenges', () => {
     const { signAuth, signed } = authSigner();
     const { clock, relay, relayConnection } = virtual({ signAuth });
     relay.misbehave({
-      rewrite: (frame) => [frame[0] === 'EOSE' ? ['CLOSED', frame[1], 'auth-required: '] : frame],
+      rewrite: (frame) => {
+        if (frame[0] === 'EOSE') return [['CLOSED', frame[1], 'auth-required: ']];
+        return [frame[0] === 'OK' ? ['OK', frame[1], true, ''] : frame];
+      },
     });
     await clock.advance(0);
     for (let i = 0; i < 1_000; i++) relay.sendAll(['AUTH', String(i)]);

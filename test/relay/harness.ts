@@ -69,21 +69,26 @@ export function connection(ports: {
   readonly openSocket: OpenSocket;
   readonly clock: Clock;
   readonly url?: string;
+  readonly spelling?: string;
   readonly chance?: () => number;
   readonly signAuth?: ConnectionPorts['signAuth'];
   readonly onChange?: ConnectionPorts['onChange'];
   readonly isOnline?: () => boolean;
 }): RelayConnection {
   let limits = UNKNOWN_LIMITS;
-  const made = createConnection(ports.url ?? URL_OF_RELAY, {
-    clock: ports.clock,
-    openSocket: ports.openSocket,
-    isOnline: ports.isOnline ?? (() => true),
-    limits: { get: () => limits, set: (_url, learned) => void (limits = learned) },
-    randomBytes: (length) => new Uint8Array(length).fill(Math.floor((ports.chance?.() ?? 0.5) * 256)),
-    signAuth: ports.signAuth ?? (async () => undefined),
-    onChange: ports.onChange ?? (() => undefined),
-  });
+  const made = createConnection(
+    ports.url ?? URL_OF_RELAY,
+    {
+      clock: ports.clock,
+      openSocket: ports.openSocket,
+      isOnline: ports.isOnline ?? (() => true),
+      limits: { get: () => limits, set: (_url, learned) => void (limits = learned) },
+      randomBytes: (length) => new Uint8Array(length).fill(Math.floor((ports.chance?.() ?? 0.5) * 256)),
+      signAuth: ports.signAuth ?? (async () => undefined),
+      onChange: ports.onChange ?? (() => undefined),
+    },
+    ports.spelling,
+  );
   cleanups.push(() => made.close());
   made.wake();
   return made;
@@ -91,7 +96,8 @@ export function connection(ports: {
 
 /** One relay and one connection to it in virtual time. */
 export function virtual(
-  options: RelayOptions & Pick<Parameters<typeof connection>[0], 'chance' | 'signAuth' | 'onChange'> = {},
+  options: RelayOptions &
+    Pick<Parameters<typeof connection>[0], 'chance' | 'signAuth' | 'onChange' | 'spelling'> = {},
 ): { clock: TestClock; relay: Relay; relayConnection: RelayConnection } {
   const clock = createTestClock();
   const relay = createRelay({ clock, ...options });

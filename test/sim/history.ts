@@ -100,6 +100,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       clock,
       flavour: config.flavour,
       auth: config.auth,
+      strangers: config.strangers,
       frameLogSize: 0,
       verifier: cipher.verifier,
       randomBytes: (length) => relayChance.bytes(length),

@@ -1351,6 +1351,30 @@ const RELAYS = [
     ],
   },
   {
+    name: 'what a relay answers a stranger counts as complete',
+    patches: [['relay/connection.ts', 'if (auth.isOpen()) {', 'if (false) {']],
+  },
+  {
+    name: 'restricted before AUTH is final',
+    patches: [['relay/connection.ts', "(prefix === 'restricted' && auth.isOpen())", 'false']],
+    test: ['test/relay/auth.test.ts', 'and is restricted to strangers gets it'],
+  },
+  {
+    name: 'a signer that says no to AUTH is asked for ever',
+    patches: [['relay/auth.ts', 'if (isDeclined) return ports.onRefused();', '']],
+    test: ['test/relay/auth.test.ts', 'is refused once by a signer that says no'],
+  },
+  {
+    name: 'AUTH names the canonical URL',
+    patches: [['relay/connection.ts', 'url: spelling,', 'url,']],
+    test: ['test/relay/auth.test.ts', 'is told the URL as it was spelled'],
+  },
+  {
+    name: 'a prefix behind ERROR: is not found',
+    patches: [['protocol/answer.ts', '/^(?:error: *)?([a-z-]+):/i', '/^([a-z-]+):/i']],
+    test: ['test/relay/auth.test.ts', 'is understood behind'],
+  },
+  {
     name: 'signs every AUTH that a relay asks for, refused or not',
     patches: [
       ['relay/auth.ts', "challenge === undefined || state !== 'required'", 'challenge === undefined'],

@@ -55,6 +55,10 @@ interface Line {
   /** REQs by subscription, and those that were answered, oldest first. */
   readonly asked: Map<string, Question>;
   readonly answered: Question[];
+  /** The relay sent a challenge, and has not accepted an AUTH since: what it answers is no complete answer. */
+  isChallenged: boolean;
+  /** The id of the AUTH event that was sent last. */
+  auth: string | undefined;
   /** Breaks it at both ends, with what is under way. */
   readonly cut: (reason: string) => void;
 }
@@ -73,16 +77,19 @@ export function createNetwork(ports: NetworkPorts): Network {
     states.get(`${process.machine.name} ${url}`) ?? 'up';
 
   function noteSent(line: Line, frame: string): void {
+    line.auth = /^\["AUTH",.*"id":"([0-9a-f]{64})"/.exec(frame)?.[1] ?? line.auth;
     const id = /^\["REQ","(\d+)"/.exec(frame)?.[1];
     if (id !== undefined) line.asked.set(id, { frame, sentAt: schedule.now() });
   }
 
   function noteReceived(line: Line, frame: string): void {
+    if (frame.startsWith('["AUTH"')) line.isChallenged = true;
+    if (line.auth !== undefined && frame.startsWith(`["OK","${line.auth}",true`)) line.isChallenged = false;
     const id = /^\["EOSE","(\d+)"/.exec(frame)?.[1];
     const question = id === undefined ? undefined : line.asked.get(id);
     if (question === undefined) return;
     line.asked.delete(id!);
-    line.answered.push(question);
+    if (!line.isChallenged) line.answered.push(question);
   }
 
   const openSocket =
@@ -111,6 +118,8 @@ export function createNetwork(ports: NetworkPorts): Network {
         since: schedule.now(),
         asked: new Map(),
         answered: [],
+        isChallenged: false,
+        auth: undefined,
         cut: (reason) => {
           isDead = true;
           link?.close();
@@ -208,8 +217,13 @@ export function createNetwork(ports: NetworkPorts): Network {
       for (const line of open) if (line.url === url) line.cut('relay restarts');
     },
     silentOn: (device, dTag, since) =>
-      [...open]
-        .filter((line) => line.process.machine.name === device && line.isOpen && line.since <= since)
+      // The newest by relay: a leading tab that is suspended keeps its own.
+      [
+        ...new Map(
+          [...open].filter(({ process }) => process.machine.name === device).map((line) => [line.url, line]),
+        ).values(),
+      ]
+        .filter((line) => line.isOpen && line.since <= since)
         .filter(
           ({ answered }) =>
             !answered.some(({ frame, sentAt }) => sentAt >= since && frame.includes(JSON.stringify(dTag))),

@@ -1,6 +1,6 @@
 /** A history before it happens: who takes part, and what the app, the world and the relays do when. Plain data. */
 
-import type { RelayAuth, RelayFlavour } from '../../src/testing/relay-options.ts';
+import type { RelayAuth, RelayFlavour, RelayStrangers } from '../../src/testing/relay-options.ts';
 import { createChance, type Chance } from './chance.ts';
 import type { CrashMode } from './disk.ts';
 import { MISBEHAVIOURS, type Misbehaviour } from './hostile.ts';
@@ -25,6 +25,7 @@ export interface DeviceConfig {
 export interface RelayConfig {
   readonly flavour: RelayFlavour;
   readonly auth: RelayAuth;
+  readonly strangers: RelayStrangers;
   readonly latencyMs: number;
   readonly maxEventBytes: number;
   /** Writes a minute after a burst of twice as many; `null` for no limit. */
@@ -144,6 +145,7 @@ function relayConfig(chance: Chance, isHostile: boolean): RelayConfig {
   return {
     flavour: chance.pick(FLAVOURS),
     auth: chance.bool(0.75) ? 'none' : chance.pick(['write', 'read', 'both']),
+    strangers: chance.pick(['auth-required', 'restricted', 'silent']),
     latencyMs: chance.pick([1, 10, 40, 40, 150, 800]),
     maxEventBytes: chance.bool(0.7) ? 131_072 : 65_536,
     perMinute: chance.bool(0.9) ? null : chance.pick([6, 24]),

@@ -475,7 +475,7 @@ describe.each(Object.entries(transports))('a relay %s', (_name, start) => {
       const [mine, theirs] = [value('mine'), value('theirs', { by: bob })];
       relay.restore([mine, theirs]);
       const [, challenge] = await client.next();
-      expect((await client.ask('REQ', 's', {}))[2]).toMatch(/^auth-required: /);
+      expect((await client.ask('REQ', 's', {}))[2]).toMatch(/^ERROR: auth-required: /);
       await client.ask('AUTH', auth(url, challenge));
       for (const filter of [{ kinds: [30_078] }, { kinds: [30_078], authors: [alicePubkey, bobPubkey] }]) {
         expect(await client.ask('REQ', 's', filter)).toEqual([
