@@ -67,9 +67,14 @@ export interface Receipt extends DeliveryReport {
 
 export interface Conflict<T = unknown, C extends string = string> {
   readonly category: C;
-  /** What this device had written; overwritten by `theirs`, whose writer had not seen it. */
+  /** What this device had written. Of the two, the writer of the newer had not seen the older. */
   readonly mine: FetchResult<T, C>;
   readonly theirs: FetchResult<T, C>;
+  /**
+   * Which of them is the value now. `'mine'`: it was written before every relay had answered, and `theirs`, an older value
+   * that it had not seen, has turned up since.
+   */
+  readonly shown: 'mine' | 'theirs';
 }
 
 /** What `on` hears of, by event. `Categories` as of `NostrSync`. */

@@ -5,6 +5,7 @@ import { MAX_PIECES_PER_REQ, MAX_REQS_AT_ONCE } from '../protocol/limits.ts';
 import { categoryRequests } from '../protocol/message.ts';
 import { compareEvents } from '../protocol/order.ts';
 import type { RelayConnection, RequestEnd, RequestHandlers } from '../relay/connection.ts';
+import { isOverlooked } from './reconcile.ts';
 import { deliveryOf } from './record.ts';
 import type { Replica } from './replica.ts';
 
@@ -47,6 +48,9 @@ export function createInbox(ports: {
   /** By d-tag, what was verified and is being saved: until it is the head, copies and older versions cost no signature either. */
   const incoming = new Map<string, VerifiedEvent>();
 
+  /** Categories of which an older event is being saved that a blind write had not seen: one is enough. */
+  const overlooked = new Set<string>();
+
   function newestOf(dTag: string): VerifiedEvent | undefined {
     const head = replica.get(dTag)?.event;
     const next = incoming.get(dTag);
@@ -79,14 +83,25 @@ export function createInbox(ports: {
       const { dTag } = check;
       came.add(dTag);
       ports.onShown(relay.url, dTag, check.event.id);
+      const claim = { type: 'shown', relay: relay.url, relays: ports.relays() } as const;
       // An unverified claim moves no head. All that it leaves is what the relay has shown instead of the head.
-      if (check.type === 'old') below.set(dTag, check.event.created_at);
+      if (check.type === 'old') {
+        below.set(dTag, check.event.created_at);
+        // Unless it tells a blind write of what that beats: then it is looked at after all.
+        if (!overlooked.has(dTag) && isOverlooked(replica.get(dTag), check.event)) {
+          const old = checkEvent(value, { pubkey, isAsked, known: () => undefined, verifier });
+          if (old.type === 'rejected') return old.fault;
+          overlooked.add(dTag);
+          if (old.type === 'new')
+            void replica.apply(dTag, { ...claim, event: old.event }).then(() => overlooked.delete(dTag));
+        }
+      }
       if (check.type === 'old' || shown.get(dTag) === check.event.id) return 'useless';
       const { event } = check;
       const isNews = check.type === 'new' || !isConfirmed(relay, dTag, event.id);
       shown.set(dTag, event.id);
       if (check.type === 'new') incoming.set(dTag, event);
-      const done = replica.apply(dTag, { type: 'shown', relay: relay.url, event, relays: ports.relays() });
+      const done = replica.apply(dTag, { ...claim, event });
       void done.then(() => {
         if (incoming.get(dTag) === event) incoming.delete(dTag);
       });

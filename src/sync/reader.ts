@@ -274,6 +274,7 @@ export function createReader(ports: {
         category: categoryOf(dTag),
         mine: await decode(mine, dTag, 'local'),
         theirs: await decode(theirs, dTag, 'relay'),
+        shown: replica.get(dTag)?.event?.id === mine.id ? ('mine' as const) : ('theirs' as const),
       };
       // It may have been read twice meanwhile, for two signers.
       if (untold.delete(overwrite)) emitter.emit('conflict', conflict);
@@ -331,8 +332,12 @@ export function createReader(ports: {
     },
     changed: ({ dTag, record, effects }) => {
       const head = record?.event;
+      if (head === undefined) return;
       const advances = effects.filter((effect) => effect.type === 'advanced');
-      if (head === undefined || advances.length === 0) return;
+      if (advances.length === 0) {
+        for (const effect of effects) if (effect.type === 'conflict') tellConflict({ ...effect, dTag });
+        return;
+      }
       // What says the same as what was told is no news.
       for (const { event, renews } of advances)
         for (const told of [

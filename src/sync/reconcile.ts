@@ -16,8 +16,8 @@
  *  P2  A head whose pieces are not all in the store is not shown, not sent, and not built upon.
  */
 
-import { covers, newestOf, seenBy, vectorOf } from '../protocol/causality.ts';
-import { isTombstone, type VerifiedEvent } from '../protocol/event.ts';
+import { covers, deviceHash, newestOf, seenBy, vectorOf } from '../protocol/causality.ts';
+import { deviceIdOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
 import { compareEvents } from '../protocol/order.ts';
 import { MAX_ORPHANS, MAX_WITHDRAWN } from '../protocol/limits.ts';
 import { isRenewalOf } from '../protocol/renewal.ts';
@@ -52,6 +52,8 @@ export type Input =
       readonly names?: readonly string[];
       /** It is certain that this device can read it. */
       readonly isRead: boolean;
+      /** See `OwnWrite.isBlind`. */
+      readonly isBlind?: boolean;
       readonly along?: Along;
     }
   /** The head `id` is whole: these are its pieces. `lacking`: relays that did not show some of them when asked. */
@@ -126,7 +128,7 @@ export type Effect =
   | { readonly type: 'withdrawn' }
   /** The head changed without a write of this device, or has become whole. `renews`: the id of the one before that says the same. */
   | { readonly type: 'advanced'; readonly event: VerifiedEvent; readonly renews?: string }
-  /** A write of this device was replaced by one that had not seen it. */
+  /** A write of this device was replaced by one that had not seen it, or a blind one beats one that it had not seen. */
   | { readonly type: 'conflict'; readonly mine: VerifiedEvent; readonly theirs: VerifiedEvent };
 
 export interface Outcome {
@@ -348,7 +350,7 @@ function orphansOf(record: HeadRecord | undefined, kept: readonly Piece[] = []):
 
 function write(
   record: HeadRecord | undefined,
-  { event, device, made, names, isRead }: Extract<Input, { readonly type: 'write' }>,
+  { event, device, made, names, isRead, isBlind }: Extract<Input, { readonly type: 'write' }>,
   uncarried: string | undefined,
 ): Outcome {
   const head = record?.event;
@@ -368,6 +370,9 @@ function write(
       before: readableOf(record),
       own: {
         ...{ device, id: event.id, stamp, acknowledged: false, lost: false },
+        // What is written upon a blind write has seen no more than that.
+        isBlind:
+          isBlind === true || (record !== undefined && isOwnHead(record) && record.own!.isBlind === true),
         ...(stamp === event.created_at ? {} : { floor: event.created_at }),
         withdrawn: record?.own?.withdrawn,
         former: record?.own && { ...record.own, former: undefined },
@@ -440,7 +445,7 @@ function shown(
 ): Outcome {
   const head = record?.event;
   const order = head === undefined ? 1 : compareEvents(event, head);
-  if (order < 0) return { record, effects: [] };
+  if (order < 0) return overlooked(record!, event);
   if (order === 0) return { record: withDelivery(record!, relay, 'confirmed'), effects: [] };
   // Its writer sends it to all of them: they are asked before they are sent it.
   return advance(record, event, new Map(relays.map((url) => [url, url === relay ? 'confirmed' : 'unseen'])));
@@ -484,6 +489,21 @@ function advance(
   const effects: Effect[] = [{ type: 'advanced', event }];
   if (overwritten && head !== undefined) effects.push({ type: 'conflict', mine: head, theirs: event });
   return { record: advanced, effects };
+}
+
+/** A blind write beats what it had not seen: that is told, once. */
+function overlooked(record: HeadRecord, event: VerifiedEvent): Outcome {
+  if (!isOverlooked(record, event)) return { record, effects: [] };
+  return {
+    record: { ...record, own: { ...record.own!, isBlind: false } },
+    effects: [{ type: 'conflict', mine: record.event!, theirs: event }],
+  };
+}
+
+/** Whether an older event is one that the own head, a blind write, has not seen. */
+export function isOverlooked(record: HeadRecord | undefined, event: NostrEvent): boolean {
+  if (record?.own?.isBlind !== true || !isOwnHead(record) || isTombstone(event)) return false;
+  return !covers(vectorOf(record.event!) ?? new Map(), deviceHash(deviceIdOf(event)), event.created_at);
 }
 
 /** Whether the head can be read, by all that is known: one in pieces is whole only where its manifest was right. */

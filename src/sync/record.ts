@@ -34,6 +34,8 @@ export interface OwnWrite {
   readonly lost: boolean;
   /** Ids of those that were withdrawn, oldest first: a relay that refused one may have kept it. */
   readonly withdrawn?: readonly string[] | undefined;
+  /** It was made before every relay had answered what it has of the category: it may beat what it had not seen. */
+  readonly isBlind?: boolean;
   /** The one before it, while this one may be withdrawn. */
   readonly former?: OwnWrite | undefined;
 }
@@ -169,6 +171,7 @@ function parseOwn(value: unknown): OwnWrite | undefined {
     typeof own.id === 'string' &&
     Number.isSafeInteger(own.stamp) &&
     typeof own.acknowledged === 'boolean' &&
+    (own.isBlind === undefined || typeof own.isBlind === 'boolean') &&
     typeof own.lost === 'boolean' &&
     (own.floor === undefined || Number.isSafeInteger(own.floor)) &&
     (own.withdrawn === undefined || own.withdrawn.every(isHex32)) &&

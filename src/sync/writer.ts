@@ -126,8 +126,10 @@ export function createWriter(ports: {
   const refusals = new Map<string, { readonly id: string; readonly reasons: Map<string, string> }>();
   /** By d-tag, the last write that somebody was told is saved: it is not taken back from under another who waits for it. */
   const told = new Map<string, string>();
-  /** Categories that the relays have answered for, or that were waited for long enough. */
+  /** Categories of which every relay has said what it has. */
   const explored = new Set<string>();
+  /** The first writes of one turn ask together, so that many are a handful of REQs. */
+  let question: { readonly dTags: Set<string>; readonly isAnswered: Promise<boolean> } | undefined;
   let closed = false;
 
   // Saving
@@ -214,11 +216,11 @@ export function createWriter(ports: {
   }
 
   async function save(dTag: string, draft: Draft): Promise<VerifiedEvent> {
-    await explore(dTag);
+    const isBlind = !(await explore(dTag));
     for (let left = SIZES.length; ; left--) {
       const sizes = hand.sizes();
       try {
-        return await make(dTag, draft);
+        return await make(dTag, draft, isBlind);
       } catch (error) {
         // The signer finds it too large: what it takes is laid out anew, in smaller parts.
         if (hand.sizes() === sizes || left === 0) throw error;
@@ -226,7 +228,7 @@ export function createWriter(ports: {
     }
   }
 
-  async function make(dTag: string, draft: Draft): Promise<VerifiedEvent> {
+  async function make(dTag: string, draft: Draft, isBlind: boolean): Promise<VerifiedEvent> {
     const asking = { signal: draft.abandon.signal };
     asking.signal.throwIfAborted();
     const { settlers } = draft;
@@ -266,6 +268,7 @@ export function createWriter(ports: {
         event,
         device,
         isRead: hand.isLocal(),
+        isBlind,
         along,
         ...pieces,
       });
@@ -311,20 +314,36 @@ export function createWriter(ports: {
     return { made, names };
   }
 
-  /** A device that knows nothing of a category asks first, so that it does not write below what exists. */
-  async function explore(dTag: string): Promise<void> {
-    if (explored.has(dTag) || replica.get(dTag) !== undefined || !ports.isReachable()) return;
-    await new Promise<void>((resolve) => {
-      const cancel = clock.after(FIRST_WRITE_MS, resolve);
-      void ports
-        .network()
-        .ask([dTag], 'all')
-        .then(() => {
-          cancel();
-          resolve();
-        });
+  /**
+   * A device that knows nothing of a category asks first, so that it does not write below what exists. Resolves whether it
+   * knows what there is: without the complete answer of every configured relay in time it does not.
+   */
+  async function explore(dTag: string): Promise<boolean> {
+    if (explored.has(dTag) || replica.get(dTag) !== undefined) return true;
+    if (!ports.isReachable()) return false;
+    question ??= openQuestion();
+    question.dTags.add(dTag);
+    const isAnswered = await question.isAnswered;
+    if (isAnswered) explored.add(dTag);
+    return isAnswered;
+  }
+
+  function openQuestion(): NonNullable<typeof question> {
+    const dTags = new Set<string>();
+    const isAnswered = new Promise<boolean>((resolve) => {
+      queueMicrotask(() => {
+        question = undefined;
+        const cancel = clock.after(FIRST_WRITE_MS, () => resolve(false));
+        void ports
+          .network()
+          .ask([...dTags], 'all')
+          .then((answers) => {
+            cancel();
+            resolve(ports.relays().every((url) => answers.complete.includes(url)));
+          });
+      });
     });
-    explored.add(dTag);
+    return { dTags, isAnswered };
   }
 
   function stampOf(dTag: string): number {

@@ -794,7 +794,7 @@ export function createOracle(ports: {
         return violate('I12', `${device}: a delivery of ${report.eventId.slice(0, 8)}, which it never wrote`);
       checkReport(device, report, report.eventId);
     },
-    conflict: (told, { mine, theirs }) => {
+    conflict: (told, { mine, theirs, shown: isShown }) => {
       const ours = tell(told, 'conflict', mine, false);
       const others = tell(told, 'conflict', theirs, false);
       if (ours === undefined || others === undefined) return;
@@ -802,8 +802,10 @@ export function createOracle(ports: {
       losses.delete(ours.event.id);
       const wrong = (what: string): void =>
         violate('I2', `${told.device}: a conflict of ${describe(ours)} with ${describe(others)}, ${what}`);
-      if (order(others.event, ours.event) <= 0) wrong('which is before it');
+      if (isShown === 'mine') count('sometimes: a blind write told of what it beats');
+      if (order(others.event, ours.event) < 0 !== (isShown === 'mine')) wrong(`of which ${isShown} is shown`);
       if (hasTwin(told.device)) return;
+      if (hasSeen(ours.event, others.event)) wrong('which it had seen');
       if (ours.device !== told.device) wrong('and the former is not its own');
       if (passedOn.has(ours.event.id)) wrong('and something that had seen it came between');
       // A writer without vectors tells nothing.

@@ -20,6 +20,33 @@ const later = (payload: string, seconds: number, ...seen: readonly string[]): No
 
 const blind = (): NostrEvent => later('blind', 600);
 
+test('a first write in ignorance is told of what it beats once that turns up, once', async () => {
+  const { clock, relays, device: make, settle } = world({}, {});
+  relays[1]!.misbehave({ refuseConnections: true });
+  const laptop = make();
+  await clock.advance(60_000);
+  await settle(laptop.publish('settings', 'defaults'));
+  relays[1]!.misbehave({
+    refuseConnections: false,
+    serve: [later('years of settings', -1), later('older still', -5)],
+  });
+  await clock.advance(60_000);
+  for (let i = 0; i < 3; i++) await settle(laptop.fetch('settings'));
+  expect(laptop.conflicts).toMatchObject([
+    { mine: { payload: 'defaults' }, theirs: { payload: 'years of settings' }, shown: 'mine' },
+  ]);
+  expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'defaults' });
+});
+
+test('a first write that every relay was asked about is told of nothing later', async () => {
+  const { relays, device: make, settle } = world({}, {});
+  const laptop = make();
+  await settle(laptop.publish('settings', 'first'));
+  relays[1]!.misbehave({ serve: [later('turns up', -10)] });
+  await settle(laptop.fetch('settings'));
+  expect(laptop.conflicts).toEqual([]);
+});
+
 test('the loser of two writes that had not seen each other is told, the winner is not', async () => {
   const { clock, relays, device: make, settle } = world({});
   const [laptop, phone] = [make({ deviceId: 'laptop' }), make({ deviceId: 'phone' })];

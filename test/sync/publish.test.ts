@@ -285,6 +285,20 @@ describe('publish', () => {
   });
 });
 
+test('a hundred first writes of one turn ask in a handful of REQs, and all arrive', async () => {
+  const { clock, relays, device: make, settle } = world({});
+  let allowed = 30;
+  relays[0]!.misbehave({ receive: ([type]) => (type === 'REQ' && allowed-- <= 0 ? 'ignore' : undefined) });
+  const laptop = make();
+  await clock.advance(0);
+  await settle(Promise.all(Array.from({ length: 100 }, (_, i) => laptop.publish(`c${i}`, i))));
+  expect(received(relays[0]!, 'REQ')).toHaveLength(1);
+  await clock.advance(80_000);
+  expect(relays[0]!.events()).toHaveLength(100);
+  expect(laptop.deliveries.filter(({ stage }) => stage === 'replicated')).toHaveLength(100);
+  expect(received(relays[0]!, 'REQ').length).toBeLessThan(10);
+});
+
 describe('a payload that is too large', () => {
   test('is refused with size and limit before a frame is sent or a signer asked', async () => {
     const { url, relay: on } = await relay();
