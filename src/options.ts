@@ -209,7 +209,7 @@ export function checkOptions(options: NostrSyncOptions): Settings {
     );
   }
   const spellings = relays.map(
-    (url) => [canonicalRelayUrl(url, options.allowInsecureRelays), url.trim()] as const,
+    (url: string) => [canonicalRelayUrl(url, options.allowInsecureRelays), url.trim()] as const,
   );
   return { namespace, relays: new Map(spellings), maxPayloadBytes: maxPayloadSize, interop, pacing };
 }

@@ -884,7 +884,11 @@ export function createOracle(ports: {
       (tag(entry.event, 'device_id') ?? pubkey) === result.deviceId &&
       Date.parse(result.updatedAt) === entry.event.created_at * 1000;
     const isOwn = entry.device === told.device && entry.lineage === stateOf(told.device).lineage;
-    if (result.pending === true ? entry.device !== told.device : isOwn && !entry.isCarried)
+    if (
+      result.pending === true
+        ? entry.device !== told.device
+        : isOwn && !entry.isCarried && entry.again === undefined
+    )
       violate('I12', `${told.device}: ${via} says of ${describe(entry)} pending: ${result.pending === true}`);
     if (!isRight) violate('I5', `${told.device}: ${via} gave ${describe(entry)} changed`);
     if (isRejected(entry) && entry.device !== told.device)
