@@ -589,7 +589,6 @@ export function createApp(ports: AppPorts): App {
     },
     read: (category, onWrong) => {
       const head = oracle.headOn(name, category);
-      const calledAt = schedule.now();
       for (const tab of tabs()) {
         follow(
           tab,
@@ -602,10 +601,8 @@ export function createApp(ports: AppPorts): App {
               onWrong(`${name}: ${category} reads as ${result.eventId.slice(0, 8)}, and the head is another`);
           },
           (code) => {
-            // Of what nobody has, a hostile relay that goes on may say nothing.
-            const isUnknown = code === 'NO_RELAYS_REACHABLE' && head === undefined;
-            if (isUnknown && world.network.silentOn(name, `default/${category}/v1`, calledAt).length > 0)
-              return;
+            // What nobody has stays unknown beside a relay that never answers to the end.
+            if (code === 'NO_RELAYS_REACHABLE' && head === undefined && world.isHostileToTheEnd) return;
             onWrong(`${name}: ${category} cannot be read: ${code}`);
           },
         );

@@ -171,7 +171,10 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     hand: (process, url, frame, task) => oracle.hand(process, process.machine.name, url, frame, task),
   });
   const categories = Array.from({ length: scenario.categories }, (_, i) => `category-${i}`);
-  const world: World = { seed, schedule, cipher, network, oracle, urls, categories, count, trace };
+  const isHostileToTheEnd = sites.some(({ config }) => config.isStubborn);
+  const world: World = {
+    ...{ seed, schedule, cipher, network, oracle, urls, categories, isHostileToTheEnd, count, trace },
+  };
   const devices: Device[] = [];
   const devicesByName = new Map<string, Device>();
   const references: ReferenceDevice[] = [];
