@@ -4,6 +4,7 @@ import { toIso, type Clock } from '../clock.ts';
 import { isNostrSyncError, NostrSyncError, type ErrorCode } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
 import { deviceIdOf, isExpired, isTombstone, type VerifiedEvent } from '../protocol/event.ts';
+import { compareEvents } from '../protocol/order.ts';
 import { MAX_READS, RETRY_BASE_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
 import type { Store } from '../store/store.ts';
 import { createAgenda } from './agenda.ts';
@@ -274,7 +275,7 @@ export function createReader(ports: {
         category: categoryOf(dTag),
         mine: await decode(mine, dTag, 'local'),
         theirs: await decode(theirs, dTag, 'relay'),
-        shown: replica.get(dTag)?.event?.id === mine.id ? ('mine' as const) : ('theirs' as const),
+        shown: compareEvents(mine, theirs) > 0 ? ('mine' as const) : ('theirs' as const),
       };
       // It may have been read twice meanwhile, for two signers.
       if (untold.delete(overwrite)) emitter.emit('conflict', conflict);

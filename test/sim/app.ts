@@ -346,7 +346,9 @@ export function createApp(ports: AppPorts): App {
       if (how === 'fetch' && before === undefined && !wasAbsent) {
         const silent = world.network.silentOn(name, `default/${category}/v1`, calledAt);
         if (lastEoseAt() < calledAt) wrong('said "absent" and no relay had answered');
-        if (silent.length > 0) wrong(`said "absent" and ${silent.join(', ')} had not answered`);
+        // A removal that could not be saved is known all the same.
+        if (silent.length > 0 && !hadFaults.store)
+          wrong(`said "absent" and ${silent.join(', ')} had not answered`);
       }
       if (!isUnsure && !wasAbsent) wrong('said "absent" and the device has a value');
     };
@@ -601,8 +603,8 @@ export function createApp(ports: AppPorts): App {
               onWrong(`${name}: ${category} reads as ${result.eventId.slice(0, 8)}, and the head is another`);
           },
           (code) => {
-            // What nobody has stays unknown beside a relay that never answers to the end.
-            if (code === 'NO_RELAYS_REACHABLE' && head === undefined && world.isHostileToTheEnd) return;
+            // What nobody has stays unknown beside a relay that never answers, or that sent a challenge which it then does not know.
+            if (code === 'NO_RELAYS_REACHABLE' && head === undefined && world.hasHostile) return;
             onWrong(`${name}: ${category} cannot be read: ${code}`);
           },
         );

@@ -171,9 +171,9 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     hand: (process, url, frame, task) => oracle.hand(process, process.machine.name, url, frame, task),
   });
   const categories = Array.from({ length: scenario.categories }, (_, i) => `category-${i}`);
-  const isHostileToTheEnd = sites.some(({ config }) => config.isStubborn);
+  const hasHostile = sites.some(({ config }) => config.isHostile);
   const world: World = {
-    ...{ seed, schedule, cipher, network, oracle, urls, categories, isHostileToTheEnd, count, trace },
+    ...{ seed, schedule, cipher, network, oracle, urls, categories, hasHostile, count, trace },
   };
   const devices: Device[] = [];
   const devicesByName = new Map<string, Device>();
@@ -380,9 +380,15 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     count('fault: relay wiped');
     count('sometimes: wiped, and asked for one');
     relay.wipe();
-    device.app.read(had[0]!, () => undefined);
     const deadline = schedule.now() + PATIENCE_MS;
-    while (!had.every(isThere) && schedule.now() < deadline) await schedule.advance(STEP_MS);
+    // Again: the first answer may be none, because the relay asks for AUTH and the signer takes its time.
+    for (let askAt = 0; !had.every(isThere) && schedule.now() < deadline;) {
+      if (schedule.now() >= askAt) {
+        device.app.read(had[0]!, () => undefined);
+        askAt = schedule.now() + LOOK_MS;
+      }
+      await schedule.advance(STEP_MS);
+    }
     const lost = had.find((category) => !isThere(category));
     if (lost !== undefined) oracle.violate('I14', `${url} was wiped, and nobody gives it back ${lost}`);
   }

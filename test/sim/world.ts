@@ -13,8 +13,8 @@ export interface World {
   readonly oracle: Oracle;
   readonly urls: readonly string[];
   readonly categories: readonly string[];
-  /** Whether a relay goes on to misbehave when the other faults stop. */
-  readonly isHostileToTheEnd: boolean;
+  /** Whether one of the relays is hostile, or was before the faults stopped. */
+  readonly hasHostile: boolean;
   count(what: string): void;
   /** Part of what two runs of one history must have in common. */
   trace(...what: readonly (string | number)[]): void;
