@@ -51,6 +51,8 @@ interface Line {
   readonly process: Process;
   readonly url: string;
   isOpen: boolean;
+  /** Broken, whether the process was told or not. */
+  isCut: boolean;
   readonly since: number;
   /** REQs by subscription, and those that were answered, oldest first. */
   readonly asked: Map<string, Question>;
@@ -115,6 +117,7 @@ export function createNetwork(ports: NetworkPorts): Network {
         process,
         url,
         isOpen: false,
+        isCut: false,
         since: schedule.now(),
         asked: new Map(),
         answered: [],
@@ -122,6 +125,7 @@ export function createNetwork(ports: NetworkPorts): Network {
         auth: undefined,
         cut: (reason) => {
           isDead = true;
+          line.isCut = true;
           link?.close();
           link = undefined;
           schedule.after(site.latencyMs, () => over(reason));
@@ -223,7 +227,7 @@ export function createNetwork(ports: NetworkPorts): Network {
           [...open].filter(({ process }) => process.machine.name === device).map((line) => [line.url, line]),
         ).values(),
       ]
-        .filter((line) => line.isOpen && line.since <= since)
+        .filter((line) => line.isOpen && !line.isCut && line.since <= since)
         .filter(
           ({ answered }) =>
             !answered.some(({ frame, sentAt }) => sentAt >= since && frame.includes(JSON.stringify(dTag))),
