@@ -19,7 +19,7 @@ import { secondsFor, type Rate } from './probe-rate.ts';
 import { requiredRelays, signerFrom } from './settings.ts';
 
 /** A manifest and its pieces, on average. */
-const EVENTS_OF_THE_LARGEST = Math.ceil(MAX_PAYLOAD_BYTES / (0.7 * MAX_PIECE_BYTES)) + 1;
+const EVENTS_OF_THE_LARGEST = Math.ceil(MAX_PAYLOAD_BYTES / (0.42 * MAX_PIECE_BYTES)) + 1;
 
 /** Slower than this is worth a word. */
 const SLOW_MS = 1_000;

@@ -22,7 +22,7 @@ export interface RateMeter {
   finish(small: SmallProbes): Promise<Rate>;
 }
 
-/** Writes in all: a value of 400 KB has about as many events. */
+/** Writes in all. A relay that takes so many at once takes most large values at once. */
 const ENOUGH_WRITES = 24;
 const REFILL_STEP_MS = 2_000;
 const REFILL_STEPS = 5;
