@@ -203,8 +203,11 @@ export function createOutbox(ports: {
   async function audit(lane: Lane, keys: readonly string[]): Promise<void> {
     const isSweep = keys.includes(EVERYTHING);
     if (isSweep) lane.sweptAt = clock.now();
-    // What is owed is on its way all the same.
-    const dTags = isSweep ? [...replica.dTags()].filter((dTag) => !lane.pending.has(dTag)) : keys;
+    const asked = new Set(keys);
+    // What is owed is on its way all the same, unless its turn to be asked for has come: then it waits for that.
+    const dTags = isSweep
+      ? [...replica.dTags()].filter((dTag) => asked.has(dTag) || !lane.pending.has(dTag))
+      : keys;
     const due = dTags.filter((dTag) => replica.peek(dTag)?.event !== undefined);
     if (due.length === 0) return;
     const isComplete = (await ports.ask(lane.relay, due)) === 'complete';

@@ -363,11 +363,13 @@ function write(
   const stamp = vectorOf(event)?.get(device) ?? event.created_at;
   // The pieces that it was to share are gone from the store meanwhile.
   if (pieces === undefined) return stale;
+  // An own head that the signer fails to read is still what comes back if this write is withdrawn, rather than nothing (I1).
+  const isKept = record !== undefined && readableOf(record) === undefined && isOwnHead(record);
   return {
     record: {
       ...EMPTY_RECORD,
       event,
-      before: readableOf(record),
+      before: isKept ? record.event : readableOf(record),
       own: {
         ...{ device, id: event.id, stamp, acknowledged: false, lost: false },
         // What is written upon a blind write has seen no more than that.
@@ -380,7 +382,7 @@ function write(
       deemed: record?.deemed ?? EMPTY_RECORD.deemed,
       isRead,
       pieces: names && pieces,
-      piecesBefore: readablePiecesOf(record),
+      piecesBefore: isKept ? record.pieces : readablePiecesOf(record),
       proven: record?.proven ?? EMPTY_RECORD.proven,
       orphans: orphansOf(record, pieces),
     },

@@ -1911,7 +1911,7 @@ const PIECES_OUT = [
     patches: [
       [
         'sync/reconcile.ts',
-        'piecesBefore: readablePiecesOf(record), proven',
+        'piecesBefore: isKept ? record.pieces : readablePiecesOf(record), proven',
         'piecesBefore: undefined, proven',
       ],
     ],

@@ -223,7 +223,8 @@ describe('a signer that', () => {
         payload: value,
       });
     }
-    expect(refusals).toBe(2);
+    // One for each value, or for the first alone: where a value is cut depends on a random key.
+    expect([1, 2]).toContain(refusals);
     const most = Math.max(...relays[0]!.events().map((event: NostrEvent) => event.content.length));
     expect(most).toBeLessThanOrEqual(20_000);
   });
