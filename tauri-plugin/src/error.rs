@@ -54,9 +54,26 @@ pub enum Error {
         /// What each relay said, by URL.
         reasons: BTreeMap<String, String>,
     },
-    /// No relay answered and this device holds no copy: the value is unknown, not absent.
-    #[error("{0}")]
-    NoRelaysReachable(String),
+    /// This device holds no copy, and not every relay has answered completely: the value is unknown, not absent.
+    #[error("{message}")]
+    NoRelaysReachable {
+        /// For people.
+        message: String,
+        /// The relays that have answered completely, by URL.
+        answered: Vec<String>,
+        /// Those that have not.
+        silent: Vec<String>,
+    },
+    /// A write that had failed is the newest value after all: a relay that had refused it kept it, and shows it.
+    #[error("{message}")]
+    WithdrawnWriteShown {
+        /// For people.
+        message: String,
+        /// Whose value it is.
+        category: String,
+        /// The event of that write.
+        event_id: String,
+    },
     /// The signer could not encrypt.
     #[error("{0}")]
     EncryptionFailed(String),
@@ -66,6 +83,9 @@ pub enum Error {
     /// The signer could not sign, or returned something else than was asked for.
     #[error("{0}")]
     SigningFailed(String),
+    /// The account behind the signer is not the one that it was set with. Nothing was saved.
+    #[error("{0}")]
+    SignerChanged(String),
     /// The store could not read or save; nothing was changed.
     #[error("{0}")]
     StoreFailed(String),
@@ -100,6 +120,20 @@ pub enum Error {
         message: String,
         /// How far, in seconds.
         ahead_seconds: f64,
+    },
+    /// Another device writes under this device's id, as a copied profile does: this one has a new id since.
+    #[error("{message}")]
+    DeviceIdTaken {
+        /// For people.
+        message: String,
+        /// Where it was noticed.
+        category: String,
+        /// The event that this device's store has not written.
+        event_id: String,
+        /// The id that both had.
+        former_device_id: String,
+        /// The id that this device has now.
+        device_id: String,
     },
     /// The engine was closed.
     #[error("{0}")]
@@ -139,14 +173,17 @@ impl Error {
             Self::InvalidExpiration(_) => "INVALID_EXPIRATION",
             Self::InvalidRelayUrl(_) => "INVALID_RELAY_URL",
             Self::NoRelaysAccepted { .. } => "NO_RELAYS_ACCEPTED",
-            Self::NoRelaysReachable(_) => "NO_RELAYS_REACHABLE",
+            Self::NoRelaysReachable { .. } => "NO_RELAYS_REACHABLE",
+            Self::WithdrawnWriteShown { .. } => "WITHDRAWN_WRITE_SHOWN",
             Self::EncryptionFailed(_) => "ENCRYPTION_FAILED",
             Self::DecryptionFailed(_) => "DECRYPTION_FAILED",
             Self::SigningFailed(_) => "SIGNING_FAILED",
+            Self::SignerChanged(_) => "SIGNER_CHANGED",
             Self::StoreFailed(_) => "STORE_FAILED",
             Self::Undecodable { .. } => "UNDECODABLE",
             Self::Incomplete { .. } => "INCOMPLETE",
             Self::ClockSkew { .. } => "CLOCK_SKEW",
+            Self::DeviceIdTaken { .. } => "DEVICE_ID_TAKEN",
             Self::Closed(_) => "CLOSED",
             Self::EngineNotRunning(_) => "ENGINE_NOT_RUNNING",
             Self::EngineGone(_) => "ENGINE_GONE",
@@ -163,13 +200,20 @@ impl Error {
                 Some(json!({ "requested": requested, "max": max }))
             }
             Self::NoRelaysAccepted { reasons, .. } => Some(json!({ "reasons": reasons })),
-            Self::Undecodable { category, event_id, .. } => {
+            Self::NoRelaysReachable { answered, silent, .. } => {
+                Some(json!({ "answered": answered, "silent": silent }))
+            }
+            Self::WithdrawnWriteShown { category, event_id, .. }
+            | Self::Undecodable { category, event_id, .. } => {
                 Some(json!({ "category": category, "eventId": event_id }))
             }
             Self::Incomplete { category, event_id, have, total, .. } => {
                 Some(json!({ "category": category, "eventId": event_id, "have": have, "total": total }))
             }
             Self::ClockSkew { ahead_seconds, .. } => Some(json!({ "aheadSeconds": ahead_seconds })),
+            Self::DeviceIdTaken { category, event_id, former_device_id, device_id, .. } => Some(json!({
+                "category": category, "eventId": event_id, "formerDeviceId": former_device_id, "deviceId": device_id,
+            })),
             _ => None,
         }
     }
@@ -225,10 +269,20 @@ impl From<Value> for Error {
                     reasons: serde_json::from_value(reasons).unwrap_or_default(),
                 }
             }
-            "NO_RELAYS_REACHABLE" => Self::NoRelaysReachable(message),
+            "NO_RELAYS_REACHABLE" => {
+                let urls = |name: &str| {
+                    details.get(name).and_then(|urls| Vec::deserialize(urls).ok()).unwrap_or_default()
+                };
+                Self::NoRelaysReachable { message, answered: urls("answered"), silent: urls("silent") }
+            }
+            "WITHDRAWN_WRITE_SHOWN" => match (text("category"), text("eventId")) {
+                (Some(category), Some(event_id)) => Self::WithdrawnWriteShown { message, category, event_id },
+                _ => Self::Other { code, message },
+            },
             "ENCRYPTION_FAILED" => Self::EncryptionFailed(message),
             "DECRYPTION_FAILED" => Self::DecryptionFailed(message),
             "SIGNING_FAILED" => Self::SigningFailed(message),
+            "SIGNER_CHANGED" => Self::SignerChanged(message),
             "STORE_FAILED" => Self::StoreFailed(message),
             "UNDECODABLE" => match (text("category"), text("eventId")) {
                 (Some(category), Some(event_id)) => Self::Undecodable { message, category, event_id },
@@ -244,6 +298,14 @@ impl From<Value> for Error {
                 Some(ahead_seconds) => Self::ClockSkew { message, ahead_seconds },
                 None => Self::Other { code, message },
             },
+            "DEVICE_ID_TAKEN" => {
+                match (text("category"), text("eventId"), text("formerDeviceId"), text("deviceId")) {
+                    (Some(category), Some(event_id), Some(former_device_id), Some(device_id)) => {
+                        Self::DeviceIdTaken { message, category, event_id, former_device_id, device_id }
+                    }
+                    _ => Self::Other { code, message },
+                }
+            }
             "CLOSED" => Self::Closed(message),
             "ENGINE_NOT_RUNNING" => Self::EngineNotRunning(message),
             "ENGINE_GONE" => Self::EngineGone(message),

@@ -135,6 +135,10 @@ pub struct RelayInfo {
     pub auth: String,
     /// What the relay or the network last said against us. For people.
     pub last_error: Option<String>,
+    /// The largest event that it has taken, in bytes of JSON; `None` before the first.
+    pub accepted_bytes: Option<u64>,
+    /// The smallest event that it has refused for its size; `None` while it has not.
+    pub refused_bytes: Option<u64>,
     /// Frames of it that failed a check, by kind of fault.
     #[serde(default)]
     pub violations: BTreeMap<String, u64>,

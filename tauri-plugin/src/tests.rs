@@ -11,7 +11,7 @@ use tauri::test::{MockRuntime, mock_builder, mock_context, noop_assets};
 use super::*;
 
 fn app(folder: &tempfile::TempDir) -> App<MockRuntime> {
-    let plugin = Builder::new().data_dir(folder.path()).build();
+    let plugin = Builder::new().data_dir(folder.path().join("store")).build();
     mock_builder().plugin(plugin).build(mock_context(noop_assets())).unwrap()
 }
 

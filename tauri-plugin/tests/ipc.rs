@@ -287,10 +287,12 @@ fn rust_code_gets_typed_results() {
 
     let relay = json!({
         "url": "wss://relay.example.com", "connected": true, "lastSeen": null, "state": "open", "latencyMs": 3,
-        "auth": "none", "lastError": null, "violations": { "signature": 2 },
+        "auth": "none", "lastError": null, "acceptedBytes": 55000, "refusedBytes": null, "violations": { "signature": 2 },
     });
     let (_, answer) = test.answered(json!({ "ok": [relay] }), || block_on(sync.relays()));
-    assert_eq!(answer.unwrap()[0].violations["signature"], 2);
+    let relay = &answer.unwrap()[0];
+    assert_eq!(relay.violations["signature"], 2);
+    assert_eq!((relay.accepted_bytes, relay.refused_bytes), (Some(55_000), None));
     let status = json!({
         "ready": true, "online": true, "relayCount": 2, "connectedRelayCount": 1, "deviceId": "laptop", "outboxDepth": 3,
         "pendingChanges": 2, "lastSyncedAt": "2026-01-01T00:00:00Z",

@@ -14,9 +14,15 @@ fn every_code_of_the_engine_comes_through_with_its_details() {
         ("PAYLOAD_TOO_LARGE", json!({ "size": 2, "limit": 1 })),
         ("INVALID_PAYLOAD_LIMIT", json!({ "requested": 500_000, "max": 409_600 })),
         ("NO_RELAYS_ACCEPTED", json!({ "reasons": { "wss://relay.example.com": "blocked: no" } })),
+        ("NO_RELAYS_REACHABLE", json!({ "answered": ["wss://a.example"], "silent": ["wss://b.example"] })),
+        ("WITHDRAWN_WRITE_SHOWN", json!({ "category": "notes", "eventId": "ab" })),
         ("UNDECODABLE", json!({ "category": "notes", "eventId": "ab" })),
         ("INCOMPLETE", json!({ "category": "notes", "eventId": "ab", "have": 1, "total": 2 })),
         ("CLOCK_SKEW", json!({ "aheadSeconds": 130.5 })),
+        (
+            "DEVICE_ID_TAKEN",
+            json!({ "category": "notes", "eventId": "ab", "formerDeviceId": "laptop", "deviceId": "1-2-3" }),
+        ),
     ];
     for (code, details) in codes {
         let error = round_trip(json!({ "code": code, "message": "m", "details": details }));
@@ -29,10 +35,10 @@ fn every_code_of_the_engine_comes_through_with_its_details() {
         "INVALID_PAYLOAD",
         "INVALID_EXPIRATION",
         "INVALID_RELAY_URL",
-        "NO_RELAYS_REACHABLE",
         "ENCRYPTION_FAILED",
         "DECRYPTION_FAILED",
         "SIGNING_FAILED",
+        "SIGNER_CHANGED",
         "STORE_FAILED",
         "CLOSED",
         "ENGINE_NOT_RUNNING",
@@ -52,7 +58,7 @@ fn every_code_of_the_engine_comes_through_with_its_details() {
 fn every_code_of_the_typescript_engine_is_known() {
     let details = json!({
         "size": 1, "limit": 1, "requested": 1, "max": 1, "reasons": {}, "category": "", "eventId": "", "have": 1,
-        "total": 1, "aheadSeconds": 1,
+        "total": 1, "aheadSeconds": 1, "answered": [], "silent": [], "formerDeviceId": "", "deviceId": "",
     });
     let codes = include_str!("../../../src/errors.ts").lines().filter_map(|line| {
         let name = line.strip_prefix("  readonly ")?.split(':').next()?;
@@ -76,7 +82,16 @@ fn a_code_that_is_not_known_keeps_its_text() {
 
 #[test]
 fn details_that_are_missing_lose_only_themselves() {
-    for code in ["PAYLOAD_TOO_LARGE", "INVALID_PAYLOAD_LIMIT", "UNDECODABLE", "INCOMPLETE", "CLOCK_SKEW"] {
+    let codes = [
+        "PAYLOAD_TOO_LARGE",
+        "INVALID_PAYLOAD_LIMIT",
+        "WITHDRAWN_WRITE_SHOWN",
+        "UNDECODABLE",
+        "INCOMPLETE",
+        "CLOCK_SKEW",
+        "DEVICE_ID_TAKEN",
+    ];
+    for code in codes {
         assert_eq!(
             round_trip(json!({ "code": code, "message": "m" })),
             json!({ "code": code, "message": "m" })

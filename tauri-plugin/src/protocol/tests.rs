@@ -57,6 +57,17 @@ fn the_engines_own_events_are_signed() {
     for template in own {
         check(&template).unwrap();
     }
+    // What the engine says again: one second later the same value, that it has ended, or a piece above its tombstone.
+    let said = [&["d", "sage/notes/v1"][..], &["device_id", "laptop"], &["vv", "01234567:1700000000"]];
+    let ended = [&said[..], &[&["deleted", ""]]].concat();
+    let piece = [&["d", "sage/notes/v1/c/0123456789abcdef0123456789abcdef"][..]];
+    for tags in [&said[..], &ended, &piece] {
+        let written = value(tags);
+        check(&EventTemplate { created_at: written.created_at + 1, ..written }).unwrap();
+    }
+    // Up to the stamp that the engine takes, and not beyond.
+    check(&EventTemplate { created_at: MAX_STAMP, ..value(&said) }).unwrap();
+    assert_refused(&EventTemplate { created_at: MAX_STAMP + 1, ..value(&said) }, "year 9999");
     // Pieces that nobody needs any more: overwritten, and as many as the engine takes at once deleted.
     let piece = "sage/notes/v1/c/0123456789abcdef0123456789abcdef";
     check(&value(&[&["d", piece], &["deleted", ""], &["expiration", "1800000000"]])).unwrap();

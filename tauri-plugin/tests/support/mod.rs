@@ -61,7 +61,7 @@ pub fn test_app(configure: impl FnOnce(Builder) -> Builder) -> TestApp {
     let sent = Arc::new(Mutex::new(String::new()));
     let record = Arc::clone(&sent);
     let app = mock_builder()
-        .plugin(configure(Builder::new().app_namespace("sage").data_dir(data.path())).build())
+        .plugin(configure(Builder::new().app_namespace("sage").data_dir(data.path().join("store"))).build())
         .channel_interceptor(move |_, _, _, body| {
             if let InvokeResponseBody::Json(text) = body {
                 record.lock().unwrap().push_str(text);
