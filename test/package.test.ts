@@ -1,7 +1,8 @@
 /** What is published: the files, the facts and the scripts of every package and of the crate. */
 
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
@@ -40,6 +41,30 @@ describe.each([
     expect(Object.keys(scripts).filter((name) => /^(pre|post)?(install|prepare)$/.test(name))).toEqual([]);
   });
 });
+
+test('what npm packs of both installs together, and is imported', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'nostr-sync-packed-'));
+  try {
+    const { dependencies } = await readManifest(ROOT);
+    // Packed as well, so that no registry is asked.
+    const others = [...Object.keys(dependencies), '@tauri-apps/api'].map((name) =>
+      join(ROOT, 'node_modules', name),
+    );
+    const packages = [ROOT, join(ROOT, 'tauri-plugin'), ...others];
+    await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder, ...packages]);
+    await writeFile(join(folder, 'package.json'), '{ "private": true }');
+    const archives = (await readdir(folder)).filter((name) => name.endsWith('.tgz'));
+    const offline = ['--offline', '--cache', join(folder, 'cache'), '--ignore-scripts', '--no-audit'];
+    await run('npm', ['install', ...offline, ...archives.map((name) => `./${name}`)], { cwd: folder });
+    const program = `
+      const [engine, bindings] = await Promise.all([import('nostr-sync'), import('tauri-plugin-nostr-sync-api')]);
+      console.log(typeof engine.createNostrSync, typeof bindings.publish);`;
+    const { stdout } = await run('node', ['--input-type=module', '-e', program], { cwd: folder });
+    expect(stdout).toBe('function function\n');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 60_000);
 
 test('what is built names no source map, as its sources are not in the package', async () => {
   for (const name of ['node', 'browser', 'nostr-sync']) {

@@ -2,6 +2,8 @@
 
 import type { OpenSocket } from './socket.ts';
 
+const isWithin = (url: string, base: string): boolean => `${url}/`.startsWith(`${base}/`);
+
 export const openBrowserSocket: OpenSocket = (url, handlers) => {
   let socket: WebSocket;
   try {
@@ -11,12 +13,26 @@ export const openBrowserSocket: OpenSocket = (url, handlers) => {
     queueMicrotask(() => handlers.onClose(String(error)));
     return { bufferedAmount: () => 0, send: () => undefined, close: () => undefined };
   }
+  const end = (reason: string): void => {
+    globalThis.removeEventListener('securitypolicyviolation', onViolation);
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    handlers.onClose(reason);
+  };
+  /** The page's policy may forbid the connection. Of that the socket says nothing, in Chromium not even that it is closed. */
+  const onViolation = (event: SecurityPolicyViolationEvent): void => {
+    const { effectiveDirective, disposition, blockedURI } = event;
+    // How much of the URL is named depends on the browser.
+    const isOurs = isWithin(url, blockedURI) || isWithin(blockedURI, url);
+    if (isOurs && effectiveDirective === 'connect-src' && disposition === 'enforce')
+      end("the page's Content-Security-Policy forbids it (connect-src)");
+  };
+  globalThis.addEventListener('securitypolicyviolation', onViolation);
   socket.onopen = () => handlers.onOpen();
   socket.onmessage = ({ data }) => {
     if (typeof data === 'string') handlers.onMessage(data);
     else socket.close();
   };
-  socket.onclose = ({ code, reason }) => handlers.onClose(reason || `closed with code ${code}`);
+  socket.onclose = ({ code, reason }) => end(reason || `closed with code ${code}`);
   return {
     send: (text) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(text);

@@ -155,10 +155,16 @@ function createHosting(
     result: JSON.stringify(result),
   });
 
+  engine.on('status', (status) => {
+    deviceId = status.deviceId;
+  });
+  /** A page before this one may have written it: what is news to this engine is none to its device. */
+  const isNews = (result: FetchResult): boolean => result.deviceId !== deviceId;
   for (const type of EVENT_TYPES) {
-    engine.on(type, (event: SyncEvents[typeof type]) =>
-      emit(type, () => (isNostrSyncError(event) ? toWire(event) : event)),
-    );
+    engine.on(type, (event: SyncEvents[typeof type]) => {
+      if (type === 'updated' && !isNews(event as FetchResult)) return;
+      emit(type, () => (isNostrSyncError(event) ? toWire(event) : event));
+    });
   }
 
   /** Anew also where it is subscribed to: whoever has just come gets the current value, and the others know it by its id. */
@@ -226,7 +232,7 @@ function createHosting(
       case 'sync_all':
         return engine.syncAll(args.categories);
       case 'poll':
-        return engine.poll(args.categories);
+        return (await engine.poll(args.categories)).filter(isNews);
       case 'subscribe':
         return subscribe(args.categories);
       case 'add_relay':
@@ -268,12 +274,6 @@ function createHosting(
     await forget(key);
   }
 
-  void engine.getStatus().then(
-    (status) => {
-      deviceId = status.deviceId;
-    },
-    () => undefined,
-  );
   // Whoever had asked in an earlier run of the app will not ask again.
   void forget(...[...notes.keys()].filter((key) => !key.startsWith(NOTE_PREFIX + grant.run)));
   try {

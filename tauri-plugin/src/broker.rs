@@ -132,6 +132,17 @@ impl Broker {
         self.lock().host.is_some()
     }
 
+    /// Whether a window hosts the engine in time.
+    pub async fn wait_for_host(&self) -> bool {
+        let mut changed = self.changed.subscribe();
+        let hosted = async {
+            while !self.is_hosted() {
+                let _ = changed.changed().await;
+            }
+        };
+        tokio::time::timeout(HOST_TIMEOUT, hosted).await.is_ok()
+    }
+
     /// Tells the host something that needs no answer. Without a host it is not told: it learns it when it attaches.
     pub fn notify(&self, message: &Value) {
         if let Some(host) = &self.lock().host {

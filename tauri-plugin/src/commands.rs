@@ -45,6 +45,10 @@ macro_rules! forward {
             let args = arguments(&request, &[$($argument),*], webview.label());
             let sync = app.nostr_sync();
             let method = stringify!($method);
+            // A subscription is kept for whoever comes.
+            if method != "subscribe" {
+                sync.check_hostable(method)?;
+            }
             sync.once
                 .call(webview.label(), call_id(&request, method), || sync.forward(method, args))
                 .await

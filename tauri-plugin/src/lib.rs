@@ -38,7 +38,7 @@ use serde_json::{Value, json};
 use tauri::ipc::{Channel, InvokeResponseBody};
 use tauri::plugin::TauriPlugin;
 use tauri::webview::PageLoadEvent;
-use tauri::{AppHandle, Emitter, Manager, RunEvent, Runtime, Webview, WindowEvent};
+use tauri::{AppHandle, Emitter, Manager, RunEvent, Runtime, Webview, WebviewWindow, WindowEvent};
 
 /// The examples of the documentation are compiled with the tests.
 #[cfg(doctest)]
@@ -363,6 +363,24 @@ impl<R: Runtime> NostrSync<R> {
         })
     }
 
+    /// Fails with `ENGINE_NOT_RUNNING` where nobody hosts the engine and no open window is allowed to: then it is a
+    /// permission that is missing, and waiting brings nothing.
+    fn check_hostable(&self, method: &str) -> Result<()> {
+        if self.broker.is_hosted() {
+            return Ok(());
+        }
+        let may_host = |window: &WebviewWindow<R>| {
+            // What cannot be looked up may be allowed.
+            !matches!(window.resolve_command_scope::<Value>("nostr-sync", "engine_attach"), Ok(None))
+        };
+        if self.app.webview_windows().values().any(may_host) {
+            return Ok(());
+        }
+        Err(Error::EngineNotRunning(format!(
+            "Cannot {method}: no open window has the permission nostr-sync:host, without which none can host the engine"
+        )))
+    }
+
     /// Carries a call to the engine, and keeps what every later host must know as well.
     async fn forward(&self, method: &'static str, args: Value) -> Result<Value> {
         match method {
@@ -375,6 +393,7 @@ impl<R: Runtime> NostrSync<R> {
                     }
                     self.broker.subscribe(categories)?;
                     if !self.broker.is_hosted() {
+                        self.warn_without_host(method);
                         return Ok(Value::Null);
                     }
                 }
@@ -382,6 +401,23 @@ impl<R: Runtime> NostrSync<R> {
             }
             _ => self.broker.call(method, &args).await,
         }
+    }
+
+    /// What was subscribed to is kept for a host that is still to come. If none comes, no call fails: it is told as an error.
+    fn warn_without_host(&self, method: &'static str) {
+        let app = self.app.clone();
+        tauri::async_runtime::spawn(async move {
+            let sync = app.nostr_sync();
+            let warning = match sync.check_hostable(method) {
+                Err(error) => error,
+                Ok(()) if sync.broker.wait_for_host().await => return,
+                Ok(()) => Error::EngineNotRunning(
+                    "What was subscribed to is not heard of yet: no window hosts the engine".into(),
+                ),
+            };
+            // The app is ending otherwise.
+            let _ = app.emit("nostr-sync://error", warning);
+        });
     }
 
     async fn forward_relay(&self, method: &'static str, args: &Value) -> Result<Value> {

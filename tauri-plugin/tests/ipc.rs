@@ -318,6 +318,28 @@ fn without_a_host_a_call_waits_for_one() {
     });
 }
 
+#[test]
+fn without_a_window_that_may_host_a_call_says_at_once_which_permission_is_missing() {
+    let data = tempfile::tempdir().unwrap();
+    let mut context = mock_context(noop_assets());
+    *context.runtime_authority_mut() = authority();
+    let plugin = Builder::new().data_dir(data.path().join("store")).build();
+    let app = mock_builder().plugin(plugin).build(context).unwrap();
+    let viewer = WebviewWindowBuilder::new(&app, "viewer", Default::default()).build().unwrap();
+    let start = std::time::Instant::now();
+    let error = invoke(&viewer, "fetch", json!({ "category": "notes" })).unwrap_err();
+    assert!(start.elapsed() < std::time::Duration::from_secs(5));
+    assert_eq!(error["code"], "ENGINE_NOT_RUNNING");
+    assert!(error["message"].as_str().unwrap().contains("nostr-sync:host"), "{error}");
+
+    // A subscription fails no call, and is told of as an error.
+    let (sender, warnings) = channel();
+    app.listen_any("nostr-sync://error", move |event| sender.send(event.payload().to_owned()).unwrap());
+    assert_eq!(invoke(&viewer, "subscribe", json!({ "categories": ["notes"] })), Ok(Value::Null));
+    let warning = warnings.recv_timeout(std::time::Duration::from_secs(5)).unwrap();
+    assert!(warning.contains("ENGINE_NOT_RUNNING") && warning.contains("nostr-sync:host"), "{warning}");
+}
+
 // --- The host ---------------------------------------------------------------------------------------------------
 
 #[test]

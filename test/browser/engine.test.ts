@@ -93,7 +93,7 @@ test('a page that was offline catches up as soon as the platform says that it is
     page.evaluate(async () => (await window.app.sync.getRelays())[0]?.state);
   await expect
     .poll(() => page.evaluate(async () => (await window.app.sync.getRelays())[0]?.lastError), WAIT)
-    .toMatch(/1006/);
+    .toMatch(/offline/);
   await expect.poll(state, WAIT).toBe('waiting');
   await page.evaluate(() => window.app.freezeTimers());
   await expect.poll(() => status(other), WAIT).toMatchObject({ ready: true });
@@ -123,4 +123,21 @@ test('nostr-sync/tauri without Tauri works in the page, and has its values again
   await configure([]);
   const found = await page.evaluate(async () => window.app.tauri.fetch('settings'));
   expect(found).toMatchObject({ payload: 'dark', source: 'local' });
+});
+
+test('a policy of the page that forbids the connection is named', async () => {
+  const page = await (await device()).tab();
+  await page.evaluate(
+    ([url, key]) => {
+      const policy = document.createElement('meta');
+      policy.httpEquiv = 'Content-Security-Policy';
+      policy.content = "connect-src 'self'";
+      document.head.append(policy);
+      return window.app.start(url!, key!);
+    },
+    [relay.url, KEY],
+  );
+  const said = (): Promise<string | null | undefined> =>
+    page.evaluate(async () => (await window.app.sync.getRelays())[0]?.lastError);
+  await expect.poll(said, WAIT).toMatch(/Content-Security-Policy.*connect-src/);
 });

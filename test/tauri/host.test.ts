@@ -387,6 +387,23 @@ describe('a hand-over', () => {
     expect(hosts(app).filter((label) => label === 'caller')).toHaveLength(1);
   });
 
+  test('gives the device nothing that it wrote before as news', async () => {
+    const { app, phone } = setUp();
+    const main = app.window('main');
+    await main.calls.publish('settings', 'mine', { waitFor: 'replicated' });
+    main.kill();
+    const { calls } = app.window('main');
+    await calls.subscribe(['settings'], () => undefined);
+    expect(await calls.fetch('settings')).toMatchObject({ payload: 'mine', source: 'relay' });
+    expect(await calls.poll(['settings'])).toEqual([]);
+    await phone.publish('settings', 'theirs', { waitFor: 'replicated' });
+    await vi.waitFor(() => {
+      const updated = app.heard.filter(({ event }) => event === 'updated');
+      expect(updated).toMatchObject([{ payload: { payload: 'theirs' } }]);
+    });
+    expect(await calls.poll(['settings'])).toMatchObject([{ payload: 'theirs' }]);
+  });
+
   test('to a window that attached without the lock stops the former engine, until that is gone', async () => {
     const { app, relay } = setUp();
     const main = app.window('main');

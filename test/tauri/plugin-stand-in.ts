@@ -81,8 +81,10 @@ export function pluginStandIn(options: {
       method,
       args: JSON.stringify(from === null ? args : { ...args, from }),
     };
-    if (method === 'subscribe')
+    if (method === 'subscribe') {
       for (const category of args.categories as string[]) subscriptions.add(category);
+      if (host === undefined) return Promise.resolve(null);
+    }
     return new Promise((resolve, reject) => {
       pending.set(message.id, {
         request: message,

@@ -107,6 +107,20 @@ async fn calls_that_wait_for_a_host_are_sent_in_their_order_when_one_comes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_for_a_host_is_told_when_one_comes_and_that_none_did() {
+    let (broker, page) = (broker(), Page::default());
+    assert!(!broker.wait_for_host().await);
+    let waiting = tokio::spawn({
+        let broker = Arc::clone(&broker);
+        async move { broker.wait_for_host().await }
+    });
+    settle_tasks().await;
+    assert!(!waiting.is_finished());
+    attach(&broker, &page, "main");
+    assert!(waiting.await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_host_a_call_fails_when_its_time_is_over() {
     let broker = broker();
     let answer = call(&broker, "fetch", json!({}));
