@@ -277,7 +277,9 @@ impl<R: Runtime> NostrSync<R> {
         // Not in the future: what is moved out of that leaves its bytes behind.
         let signer = Box::new(signer);
         let changed = |pubkey: &str| self.broker.notify(&json!({ "type": "signer", "pubkey": pubkey }));
-        self.signer.set(signer, changed)
+        // Boxed once it runs: the room that a future has for what it does later is moved with it, and may hold what the
+        // stack held before, the key among it.
+        async move { Box::pin(self.signer.set(signer, changed)).await }
     }
 
     /// Drops the signer. When this returns, no call to it is under way and its key is wiped.
