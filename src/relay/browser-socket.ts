@@ -14,7 +14,7 @@ export const openBrowserSocket: OpenSocket = (url, handlers) => {
     return { bufferedAmount: () => 0, send: () => undefined, close: () => undefined };
   }
   const end = (reason: string): void => {
-    globalThis.removeEventListener('securitypolicyviolation', onViolation);
+    globalThis.removeEventListener?.('securitypolicyviolation', onViolation);
     socket.onopen = socket.onmessage = socket.onclose = null;
     handlers.onClose(reason);
   };
@@ -26,7 +26,7 @@ export const openBrowserSocket: OpenSocket = (url, handlers) => {
     if (isOurs && effectiveDirective === 'connect-src' && disposition === 'enforce')
       end("the page's Content-Security-Policy forbids it (connect-src)");
   };
-  globalThis.addEventListener('securitypolicyviolation', onViolation);
+  globalThis.addEventListener?.('securitypolicyviolation', onViolation);
   socket.onopen = () => handlers.onOpen();
   socket.onmessage = ({ data }) => {
     if (typeof data === 'string') handlers.onMessage(data);
