@@ -36,8 +36,8 @@ export const SIZES: readonly { readonly maxTextBytes: number; readonly maxPieceB
 export const MAX_PIECES_PER_REQ = 16;
 /** Pieces sent to one relay and not yet answered. */
 export const MAX_PIECES_IN_FLIGHT = 8;
-/** Pieces of one value: the largest value has some 33, and 110 in the smallest. */
-export const MAX_PARTS = 128;
+/** Pieces of one value: the largest value has some 33, and in the smallest some 110 and never more than 224. */
+export const MAX_PARTS = 256;
 /** Pieces of former values that are remembered until they are collected, per category. */
 export const MAX_ORPHANS = 1_024;
 /** Nesting of arrays and objects in a payload. */

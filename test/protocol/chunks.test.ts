@@ -20,6 +20,7 @@ import {
   type Manifest,
 } from '../../src/protocol/chunks.ts';
 import { streamCompression } from '../../src/protocol/compression.ts';
+import { MAX_PARTS, MAX_PAYLOAD_BYTES, SIZES } from '../../src/protocol/limits.ts';
 import { encryptedLength } from '../../src/protocol/payload.ts';
 import { editedValue, numbersOf, VALUES } from '../../bench/support/values.mjs';
 import { valueOf } from '../sync/values.ts';
@@ -64,7 +65,7 @@ describe('a value in pieces', () => {
       const json = JSON.stringify(valueOf(bytes - 60, bytes, true));
       const layout = await inPieces(json, limits);
       expect(await readBack(layout)).toBe(json);
-      expect(layout.manifest.parts.length).toBeLessThanOrEqual(128);
+      expect(layout.manifest.parts.length).toBeLessThanOrEqual(MAX_PARTS);
       for (const piece of layout.pieces.values())
         expect((await sealPiece(piece, layout.manifest, PORTS)).length).toBeLessThanOrEqual(
           encryptedLength('x'.repeat(maxTextBytes)),
@@ -289,13 +290,30 @@ describe('the cuts', () => {
       for (const maxBytes of [MAX_BYTES, 21_504, 9_216]) {
         const pieces = cut(text, keyOf(1), maxBytes);
         expect(pieces.every((piece) => piece.length < maxBytes)).toBe(true);
-        expect(pieces.length).toBeLessThanOrEqual(128);
         expect(Buffer.concat(pieces).equals(text)).toBe(true);
+        // None is shorter than a fifth of the largest, but for one that is the whole text.
+        expect(pieces.length).toBeLessThanOrEqual(Math.max(1, text.length / (0.19 * maxBytes)));
       }
-    const counts = texts.slice(0, 4).map((text) => cut(text, keyOf(1), MAX_BYTES).length);
-    for (const count of counts) {
-      expect(count).toBeGreaterThan(20);
-      expect(count).toBeLessThan(36);
+  });
+
+  test('make some thirty pieces of the largest value', () => {
+    const counts = Object.values(VALUES).flatMap((make) => {
+      const text = Buffer.from(JSON.stringify(make(MAX_PAYLOAD_BYTES, numbersOf(1))));
+      return Array.from({ length: 20 }, (_, seed) => cut(text, keyOf(seed), MAX_BYTES).length);
+    });
+    const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length;
+    expect(mean).toBeGreaterThan(28);
+    expect(mean).toBeLessThan(36);
+  });
+
+  test('make no more pieces than a manifest may name, of the text with the most cuts that there can be', () => {
+    for (const { maxPieceBytes } of SIZES) {
+      // Two cuts are further from each other than a cut looks for something less.
+      const period = Math.floor((maxPieceBytes - 64) * 0.2) + 1;
+      const text = Buffer.alloc(MAX_PAYLOAD_BYTES, randomBytes(period));
+      const { length } = cut(text, keyOf(1), maxPieceBytes);
+      expect(length).toBeGreaterThan(MAX_PAYLOAD_BYTES / period - 3);
+      expect(length).toBeLessThanOrEqual(MAX_PARTS);
     }
   });
 

@@ -1425,7 +1425,7 @@ const SIGNER = [
   {
     name: 'whose account it is is not asked around an encryption',
     patches: [['sync/signing.ts', 'if (found !== pubkey) throw changed(what);', 'void found;']],
-    test: ['test/sync/asking.test.ts', 'for all but the first question: the write is SIGNER_CHANGED'],
+    test: ['test/sync/asking.test.ts', 'for all but to sign: the write is SIGNER_CHANGED'],
   },
   {
     name: 'a signer is trusted for good',
@@ -1476,7 +1476,10 @@ const SIGNER = [
   {
     name: 'a refusal for size teaches nothing',
     patches: [['sync/signing.ts', 'learned = Math.min(before + 1, SIZES.length - 1);', 'learned = before;']],
-    test: ['test/sync/asking.test.ts', 'finds a text too large is given smaller ones, and remembered'],
+    test: [
+      'test/sync/asking.test.ts',
+      'finds a text too large to encrypt is given smaller ones, and remembered',
+    ],
   },
   {
     name: 'a decryption that was refused is not tried again',
