@@ -175,10 +175,13 @@ export function createReader(ports: {
     } catch (error) {
       const isReplaced = replica.get(dTag)?.event?.id !== record.event.id;
       if (isReplaced && !isNostrSyncError(error, 'SIGNER_NOT_SET')) return valueOf(dTag, source);
-      if (!isUnreadable(error) || record.before === undefined || isGone(record.before)) throw error;
-      return decode(record.before, dTag, source).catch(() => {
-        throw error;
-      });
+      if (!isUnreadable(error)) throw error;
+      for (const older of [record.before, record.fallback]) {
+        if (older === undefined || isGone(older)) break;
+        const value = await decode(older, dTag, source).catch(() => undefined);
+        if (value !== undefined) return value;
+      }
+      throw error;
     }
   }
 

@@ -232,7 +232,8 @@ function withdraw(record: HeadRecord | undefined, id: string): Outcome {
     record: {
       ...record,
       event: record.before,
-      before: undefined,
+      before: record.fallback,
+      fallback: undefined,
       deliveries: new Map(),
       // As if a relay had it: what it had replaced is forgotten, so it cannot be withdrawn as well.
       own: {
@@ -265,7 +266,7 @@ function withDelivery(record: HeadRecord, relay: string, delivery: Delivery, sup
 /** A write of ours that a relay has taken cannot be withdrawn; where it cannot prove unreadable either, nothing needs its `before`. */
 function withoutBefore(record: HeadRecord): HeadRecord {
   return isOwnHead(record) && record.own!.acknowledged && isKnownReadable(record)
-    ? { ...record, before: undefined, piecesBefore: undefined }
+    ? { ...record, before: undefined, fallback: undefined, piecesBefore: undefined }
     : record;
 }
 
@@ -363,13 +364,14 @@ function write(
   const stamp = vectorOf(event)?.get(device) ?? event.created_at;
   // The pieces that it was to share are gone from the store meanwhile.
   if (pieces === undefined) return stale;
-  // An own head that the signer fails to read is still what comes back if this write is withdrawn, rather than nothing (I1).
-  const isKept = record !== undefined && readableOf(record) === undefined && isOwnHead(record);
+  // An own head that the signer fails to read is still what comes back if this write is withdrawn (I1).
+  const isKept = record !== undefined && record.unreadable && isOwnHead(record);
   return {
     record: {
       ...EMPTY_RECORD,
       event,
       before: isKept ? record.event : readableOf(record),
+      fallback: fallbackOf(record),
       own: {
         ...{ device, id: event.id, stamp, acknowledged: false, lost: false },
         // What is written upon a blind write has seen no more than that.
@@ -477,6 +479,7 @@ function advance(
     event,
     deliveries,
     before: isUntried ? record.before : readableOf(record),
+    fallback: isUntried ? record.fallback : undefined,
     own: overwritten ? { ...own, lost: true } : own,
     // Also where no relay had our own: whoever writes next here has seen that one, and says so by its own entry.
     deemed:
@@ -512,6 +515,13 @@ export function isOverlooked(record: HeadRecord | undefined, event: NostrEvent):
 function isKnownReadable(record: HeadRecord): boolean {
   const head = record.event!;
   return record.isRead || isTombstone(head) || (isInPieces(head) && !isOwnHead(record));
+}
+
+/** What is shown if neither the write upon this record nor its head can be read. */
+function fallbackOf(record: HeadRecord | undefined): VerifiedEvent | undefined {
+  if (record?.event === undefined || isKnownReadable(record)) return undefined;
+  const { before, fallback = before } = record;
+  return fallback !== undefined && isInPieces(fallback) ? undefined : fallback;
 }
 
 /**

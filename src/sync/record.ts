@@ -67,6 +67,8 @@ export interface HeadRecord<E extends NostrEvent = VerifiedEvent> {
   readonly deliveries: ReadonlyMap<string, Delivery>;
   /** The newest readable value before the head: shown while the head cannot be read, restored when it is withdrawn. */
   readonly before: E | undefined;
+  /** What is shown while `before` cannot be read either: own writes that nobody has read may all be lost. Never in pieces. */
+  readonly fallback: E | undefined;
   readonly own: OwnWrite | undefined;
   /** What the last head without a version vector is deemed to have seen: all that relays had by then. */
   readonly deemed: VersionVector;
@@ -94,6 +96,7 @@ export const EMPTY_RECORD: HeadRecord<never> = {
   event: undefined,
   deliveries: new Map(),
   before: undefined,
+  fallback: undefined,
   own: undefined,
   deemed: new Map(),
   unreadable: false,
@@ -210,10 +213,12 @@ export function parseRecord(text: string): HeadRecord<NostrEvent> | undefined {
     if (stored['v'] !== VERSION && !hasPieces) return undefined;
     const event = parseEvent(stored['event']);
     const before = parseEvent(stored['before']);
+    const fallback = parseEvent(stored['fallback']);
     const own = parseOwn(stored['own']);
     const damaged =
       (stored['event'] !== undefined && event === undefined) ||
       (stored['before'] !== undefined && before === undefined) ||
+      (stored['fallback'] !== undefined && fallback === undefined) ||
       (stored['own'] !== undefined && own === undefined);
     if (damaged || (event === undefined && own === undefined)) return undefined;
     const deliveries = Object.entries(stored['deliveries'] as Listed<Delivery>);
@@ -222,7 +227,7 @@ export function parseRecord(text: string): HeadRecord<NostrEvent> | undefined {
     if (deemed === undefined) return undefined;
     const first = {
       ...EMPTY_RECORD,
-      ...{ event, deliveries: new Map(deliveries), before, own, deemed },
+      ...{ event, deliveries: new Map(deliveries), before, fallback, own, deemed },
       ...{ unreadable: stored['unreadable'] === true, isRead: stored['isRead'] === true },
       contradictions: Number(stored['contradictions']) || 0,
     };
@@ -253,8 +258,10 @@ export function verifyRecord(
       checkEvent(event, { ...expected, isAsked, known: () => undefined }).type === 'new'
     );
   };
-  const { event, before } = record;
-  return isGenuine(event) && isGenuine(before) ? { ...record, event, before } : undefined;
+  const { event, before, fallback } = record;
+  return isGenuine(event) && isGenuine(before) && isGenuine(fallback)
+    ? { ...record, event, before, fallback }
+    : undefined;
 }
 
 /** What a relay has of the head: of one in pieces, what it has of the whole. */

@@ -11,6 +11,7 @@ import type { Disk } from './disk.ts';
 import type { Machine, Process } from './machine.ts';
 import { MARKER, order, owedTo, unprovenOn, type Call, type Signed, type Told } from './oracle.ts';
 import { LARGEST_PAYLOAD_BYTES, type AppOp, type DeviceConfig } from './scenario.ts';
+import type { SignerState } from './signer.ts';
 import type { World } from './world.ts';
 
 /** One run of the engine. */
@@ -20,7 +21,7 @@ export interface Tab {
   readonly told: Told;
   /** Relays by what the app asked for. */
   readonly relays: Set<string>;
-  signer: { isCleared: boolean } | undefined;
+  signer: SignerState | undefined;
   /** Ids that this process has signed, and that `poll` has given it. */
   readonly written: Set<string>;
   readonly polled: Set<string>;
@@ -47,9 +48,15 @@ export interface AppPorts {
   readonly machine: Machine;
   /** Those that run now. */
   readonly tabs: () => readonly Tab[];
-  readonly createSigner: (tab: Tab, state: { isCleared: boolean }) => Signer;
+  readonly createSigner: (tab: Tab, state: SignerState) => Signer;
   /** What was made to fail, so that the app may be told of it. */
-  readonly hadFaults: { readonly signer: boolean; readonly store: boolean; readonly hanging: boolean };
+  readonly hadFaults: {
+    readonly signer: boolean;
+    /** The signer failed more than once, so that a value may never have been read. */
+    readonly silence: boolean;
+    readonly store: boolean;
+    readonly hanging: boolean;
+  };
   /** When a relay has answered a question of the device last, in ms; -1: never. */
   readonly lastEoseAt: () => number;
 }
@@ -156,7 +163,7 @@ export function createApp(ports: AppPorts): App {
   // Calls
 
   function setSigner(tab: Tab): void {
-    const state = { isCleared: false };
+    const state = { isCleared: false, isLeft: false };
     tab.signer = state;
     tab.readyAt = Infinity;
     // It may fail with the store or the signer; the next call tries again.
@@ -206,8 +213,8 @@ export function createApp(ports: AppPorts): App {
       case 'DECRYPTION_FAILED':
       case 'SIGNER_CHANGED':
       case 'UNDECODABLE':
-        // All values are good: only a signer that lies makes one unreadable.
-        return hadFaults.signer;
+        // All values are good: only a signer that lies makes one unreadable, perhaps that of another device.
+        return hadFaults.signer || oracle.isUnreadable();
       case 'DEVICE_ID_TAKEN':
       case 'WITHDRAWN_WRITE_SHOWN':
         return oracle.hasTwin(name);
@@ -264,7 +271,7 @@ export function createApp(ports: AppPorts): App {
     const payload = `${start} ${filler(op.size - start.length - 3, chance)}`;
     const call = oracle.call(tab.told, category, JSON.stringify(payload));
     const aborting = op.abortMs === undefined ? undefined : new AbortController();
-    if (op.abortMs !== undefined) tab.process.after(op.abortMs, () => aborting?.abort());
+    if (op.abortMs !== undefined) tab.process.after(op.abortMs, () => leave(tab, aborting));
     const expiration =
       op.expirationS === undefined ? undefined : Math.floor(tab.process.clock.now() / 1000) + op.expirationS;
     if (op.size > 30_000) count('write: large');
@@ -278,6 +285,11 @@ export function createApp(ports: AppPorts): App {
         ...(expiration !== undefined && { expiration }),
       }),
     );
+  }
+
+  function leave({ signer }: Tab, aborting: AbortController | undefined): void {
+    if (signer !== undefined) signer.isLeft = true;
+    aborting?.abort();
   }
 
   function settleWrite(tab: Tab, what: string, call: Call, promise: ReturnType<NostrSync['publish']>): void {
@@ -326,6 +338,8 @@ export function createApp(ports: AppPorts): App {
         hadFaults.store ||
         before === undefined ||
         before.isVoid ||
+        // The one before it is shown, if the device had that.
+        [before, now].some((one) => one?.isUnreadable === true) ||
         // While its pieces are on their way the last whole value is shown, or none.
         [before, now].some((one) => one?.device !== name && one?.isInPieces === true);
       if (result !== null) {
@@ -483,8 +497,8 @@ export function createApp(ports: AppPorts): App {
   function checkTold(category: string): void {
     const head = oracle.headOn(name, category);
     const arrivedAt = oracle.arrivedAt(name, category);
-    const isUnsure = hadFaults.signer || hadFaults.store || schedule.now() - arrivedAt < TELLING_MS;
-    if (head === undefined || isGone(head) || isUnsure) return;
+    const isUnsure = hadFaults.silence || hadFaults.store || schedule.now() - arrivedAt < TELLING_MS;
+    if (head === undefined || head.isUnreadable || isGone(head) || isUnsure) return;
     const raw = disk.durable.get(`head/${cipher.user.pubkey}/default/${category}/v1`);
     for (const { told, readyAt, subscriptions: listening, written, stages, relays } of tabs()) {
       if (written.has(head.event.id)) {
@@ -526,6 +540,23 @@ export function createApp(ports: AppPorts): App {
       losses.delete(id);
       oracle.violate('I2', `${name}: ${id.slice(0, 8)} was overwritten unseen, and no conflict tells of it`);
     }
+  }
+
+  /** Whether it is what is shown for a head that nobody can read: something that the device had before. */
+  function isBefore({ eventId }: FetchResult, head: Signed | undefined): boolean {
+    const isIt = head?.isUnreadable === true && oracle.readableOn(name, head.category).has(eventId);
+    if (isIt) count('sometimes: value before one that cannot be read');
+    return isIt;
+  }
+
+  /** Only a device that had nothing before it has nothing to show. */
+  function mayBeUnreadable(code: string, head: Signed | undefined): boolean {
+    if (head?.isUnreadable !== true || !['UNDECODABLE', 'DECRYPTION_FAILED'].includes(code)) return false;
+    // Pieces of what was before the one before it are not kept.
+    const isInPieces = [...oracle.signed.values()].some(
+      (one) => one.category === head.category && one.isInPieces,
+    );
+    return isInPieces || oracle.readableOn(name, head.category).size === 0;
   }
 
   function perform(tab: Tab, op: AppOp): void {
@@ -601,12 +632,13 @@ export function createApp(ports: AppPorts): App {
           (result) => {
             if (result === null) return;
             oracle.told(tab.told, 'last fetch', result, false);
-            if (result.eventId !== head?.event.id)
+            if (result.eventId !== head?.event.id && !isBefore(result, head))
               onWrong(`${name}: ${category} reads as ${result.eventId.slice(0, 8)}, and the head is another`);
           },
           (code) => {
             // What nobody has stays unknown beside a relay that never answers, or that sent a challenge which it then does not know.
             if (code === 'NO_RELAYS_REACHABLE' && head === undefined && world.hasHostile) return;
+            if (mayBeUnreadable(code, head)) return;
             onWrong(`${name}: ${category} cannot be read: ${code}`);
           },
         );
@@ -627,11 +659,14 @@ export function createApp(ports: AppPorts): App {
           const isRight =
             result === null
               ? heads.some((one) => one === undefined || isGone(one))
-              : heads.some((one) => one?.event.id === result.eventId && !(wasGone && one === head));
+              : heads.some(
+                  (one) =>
+                    (one?.event.id === result.eventId && !(wasGone && one === head)) || isBefore(result, one),
+                );
           if (!isRight) oracle.violate('I1', `${name}: after the restart ${category} is not what it was`);
         },
         (code) => {
-          if (code !== 'NO_RELAYS_REACHABLE' || head !== undefined)
+          if ((code !== 'NO_RELAYS_REACHABLE' || head !== undefined) && !mayBeUnreadable(code, head))
             oracle.violate('I1', `${name}: after the restart ${category} is ${code}`);
         },
       );

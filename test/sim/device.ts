@@ -54,7 +54,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   let isDestroyed = false;
   let isOffline = false;
   let signerFault: SignerFault | 'none' = 'none';
-  const hadFaults = { signer: false, store: false, hanging: false };
+  const hadFaults = { signer: false, silence: false, store: false, hanging: false };
   let armed: Extract<DeviceOp, { readonly type: 'crash' }> | undefined;
   let backup: Map<string, string> | undefined;
   let lastEoseAt = -1;
@@ -81,6 +81,9 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
   const signerPorts: SignerPorts = {
     ...{ name, world, chance, signerMs: config.signerMs },
     fault: () => signerFault,
+    onFaultOver: () => {
+      signerFault = 'none';
+    },
     onCall: (process) => reach('sign', process),
   };
   const app = createApp({
@@ -204,6 +207,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       case 'signerFault':
         signerFault = op.fault;
         hadFaults.signer = true;
+        hadFaults.silence ||= op.fault !== 'refuse once' && op.fault !== 'late';
         schedule.after(op.forMs, () => {
           signerFault = 'none';
         });
@@ -240,6 +244,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       case 'sleep':
         calmSince = schedule.now() + op.forMs;
         count('fault: sleep');
+        leaveSigners();
         machine.sleep();
         schedule.after(op.forMs, () => {
           if (!machine.isAsleep()) return;
@@ -267,11 +272,17 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     for (const { wake } of tabs) wake();
   }
 
+  /** Whoever wakes up finds that it has waited for long. */
+  function leaveSigners(): void {
+    for (const { signer } of tabs) if (signer !== undefined) signer.isLeft = true;
+  }
+
   function suspend(forMs: number): void {
     if (tabs.length < 2) return;
     const leading = tabs.find(({ process }) => world.network.socketsOf(process) > 0);
     const { process } = leading ?? chance.pick(tabs);
     count('fault: a tab is suspended');
+    leaveSigners();
     const since = schedule.now();
     process.suspend();
     schedule.after(forMs, process.resume);

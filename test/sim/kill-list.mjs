@@ -1045,8 +1045,8 @@ const INBOX = [
     patches: [
       [
         'sync/reader.ts',
-        'if (!isUnreadable(error) || record.before === undefined || isGone(record.before)) throw error;',
-        'if (isUnreadable(error) || record.before === undefined || isGone(record.before)) throw error;',
+        'if (!isUnreadable(error)) throw error; for (const older',
+        'if (isUnreadable(error)) throw error; for (const older',
       ],
     ],
     test: ['test/sync/reading.test.ts', 'the last good one stays, and it is reported once'],
@@ -1446,7 +1446,15 @@ const SIGNER = [
     ],
     test: [
       'test/sync/asking.test.ts',
-      'a value that its own writer cannot read leaves the one before it in its place',
+      'a value that its own writer cannot read leaves the one before it in its place, everywhere',
+    ],
+  },
+  {
+    name: 'two writes that nobody can read leave nothing to show',
+    patches: [['sync/reconcile.ts', 'fallback: fallbackOf(record),', '']],
+    test: [
+      'test/sync/asking.test.ts',
+      'each of several values that its own writer cannot read leaves the one before it in its place',
     ],
   },
   {

@@ -26,6 +26,8 @@ export interface Signed {
   readonly bytes: number;
   readonly category: string;
   readonly text: string;
+  /** The stamp that its engine meant it to have. */
+  readonly meantAt: number;
   readonly isInPieces: boolean;
   readonly device: string;
   /** Which life of the device's disk: a backup that is restored begins a new one. */
@@ -34,6 +36,8 @@ export interface Signed {
   readonly again: Signed | undefined;
   /** Devices that have signed it. */
   readonly makers: Set<string>;
+  /** Another account encrypted it: its own key cannot read it. */
+  readonly isUnreadable: boolean;
   /** A socket has carried it. */
   isCarried: boolean;
   /** A relay said OK to it. */
@@ -83,6 +87,8 @@ interface DeviceState {
   readonly inherited: Set<string>;
   /** By a head without a vector, the head before it. */
   readonly under: Map<Signed, Signed>;
+  /** By category: what can be read, and was the head. */
+  readonly readable: Map<string, Set<string>>;
   /** It was destroyed: it owes nothing any more. */
   isGone: boolean;
 }
@@ -149,6 +155,8 @@ const HEX_64 = /[0-9a-f]{64}/;
 const MAX_SAME_EVENTS = 25;
 const MAX_SAME_REQS = 60;
 const MAX_CONNECTS = 30;
+/** And may ask for signatures of one text in a minute: each lap of a write has a stamp of its own. */
+const MAX_SAME_SIGNATURES = 12;
 /**
  * What one relay may make a process do in a minute: verify signatures, one of them again, and read bytes of what is older than
  * the head..
@@ -188,7 +196,9 @@ function vectorIn(event: NostrEvent): Map<string, number> | undefined {
 function isUnseenIn(newer: NostrEvent, older: NostrEvent): boolean {
   const seen = vectorIn(newer);
   const writer = createHash('sha256').update(tag(older, 'device_id') ?? older.pubkey);
-  return seen !== undefined && (seen.get(writer.digest('hex').slice(0, 8)) ?? -1) < older.created_at;
+  const hash = writer.digest('hex').slice(0, 8);
+  // Its own word for it: a signer may have said a later time.
+  return seen !== undefined && (seen.get(hash) ?? -1) < (vectorIn(older)?.get(hash) ?? older.created_at);
 }
 
 /** Whether the writer of `newer` says that it had seen `older`. */
@@ -223,8 +233,13 @@ export interface Oracle {
   readonly parts: ReadonlyMap<string, readonly string[]>;
   violate(invariant: string, message: string): void;
   /** The signer was asked to encrypt, or to sign an event. */
-  onEncrypt(text: string, content: string): void;
-  onSign(device: string, event: NostrEvent): void;
+  onEncrypt(text: string, content: string, isOurs?: boolean): void;
+  /** `meantAt`: the stamp that was asked for. */
+  onSign(process: object, device: string, event: NostrEvent, meantAt?: number): void;
+  /** Whether there is any value that its own key cannot read. */
+  isUnreadable(): boolean;
+  /** Ids of the values that can be read, and that a device had as its head. */
+  readableOn(device: string, category: string): ReadonlySet<string>;
   onFlush(device: string, changes: Changes): void;
   /** A process opens a socket, hands a frame to one, or gets one. */
   onConnect(process: object, url: string): void;
@@ -282,6 +297,10 @@ export function createOracle(ports: {
   /** By device, category and text: what every relay refused. */
   const refusedTexts = new Set<string>();
   /** All that was signed, by id, with its JSON: where that text stands nothing has to be parsed. */
+  /** Ciphertexts that another account made. */
+  const foreign = new Set<string>();
+  /** How much later than they were meant to be events were signed, in sum. */
+  let lateSeconds = 0;
   const made = new Map<string, { readonly event: NostrEvent; readonly json: string }>();
   const devices = new Map<string, DeviceState>();
   /** By device and category, and then by text: the calls that asked for it. */
@@ -348,6 +367,7 @@ export function createOracle(ports: {
         twins: new Set(),
         inherited: new Set(),
         under: new Map(),
+        readable: new Map(),
         isGone: false,
       };
       devices.set(device, state);
@@ -404,6 +424,17 @@ export function createOracle(ports: {
     return known;
   }
 
+  /** What is shown while a later head cannot be read. */
+  function keep({ readable }: DeviceState, entry: Signed): void {
+    const ids = readable.get(entry.category) ?? new Set();
+    readable.set(entry.category, ids);
+    // What was removed or ends by itself is shown no more, nor is what was before it.
+    const mayEnd = entry.event.tags.some(([name]) => name === 'expiration' || name === 'deleted');
+    if (mayEnd) ids.clear();
+    else if (!entry.isUnreadable) ids.add(entry.event.id);
+    else count('sometimes: head that its writer cannot read');
+  }
+
   function headChanged(device: string, category: string, next: NostrEvent | undefined): void {
     const state = stateOf(device);
     const before = state.heads.get(category);
@@ -415,6 +446,7 @@ export function createOracle(ports: {
       if (after.category !== category)
         violate('I5', `${device}: ${describe(after)} of ${after.category} is the head of ${category}`);
       state.heads.set(category, after);
+      keep(state, after);
       state.arrivals.set(category, ports.now());
       if (after.event.tags.some(([name]) => name === 'expiration' || name === 'deleted'))
         state.ends.set(category, ports.now());
@@ -427,6 +459,8 @@ export function createOracle(ports: {
     const isLoss = (entry: Signed): boolean =>
       after !== undefined &&
       after.device !== device &&
+      // The former one is shown on.
+      !after.isUnreadable &&
       order(after.event, entry.event) > 0 &&
       (isUnseenIn(after.event, entry.event) || isBlindTwin(after, entry));
     for (const [id, { entry }] of state.losses)
@@ -526,17 +560,17 @@ export function createOracle(ports: {
   }
 
   /** The write that an event says again, or ends; `undefined` where no app has made one. */
-  function rootOf(event: NostrEvent, category: string): Signed | undefined {
+  function rootOf(event: NostrEvent, category: string, meantAt: number): Signed | undefined {
     const stamps = (event.tags.find(([name]) => name === 'vv') ?? []).map((item) => Number(item.slice(9)));
     // Its own stamp stands in the vector of a write. One without a vector is made once, and never stamped anew.
-    if (stamps.includes(event.created_at)) return undefined;
+    if (stamps.includes(meantAt)) return undefined;
     const isEnd = tag(event, 'deleted') !== undefined;
     // One that no socket had carried was replaced under its stamp.
     const found = [...signed.values()].findLast(
       (one) =>
         one.category === category &&
         (one.event.content === event.content ||
-          (isEnd && tag(one.event, 'expiration') !== undefined && stamps.includes(one.event.created_at))) &&
+          (isEnd && tag(one.event, 'expiration') !== undefined && stamps.includes(one.meantAt))) &&
         tag(one.event, 'device_id') === tag(event, 'device_id'),
     );
     return found?.again ?? found;
@@ -547,7 +581,7 @@ export function createOracle(ports: {
     const what = `${device}: ${event.id.slice(0, 8)}@${event.created_at}, which no app asked for,`;
     const isEnd = tag(event, 'deleted') !== undefined;
     count(isEnd ? 'sometimes: end made' : 'sometimes: tie stamped anew');
-    if (event.created_at - again!.event.created_at > MOST_AGAIN_SECONDS)
+    if (event.created_at - again!.event.created_at > MOST_AGAIN_SECONDS + lateSeconds)
       violate('I19', `${what} claims a time of its own: it says again ${describe(again!)}`);
     const isShown = [...shown].some((one) => one.startsWith(`${device} `) && one.endsWith(event.id));
     if (!isShown && before !== undefined && (before.again ?? before) !== again)
@@ -572,7 +606,7 @@ export function createOracle(ports: {
       vector === undefined ||
       (vector.length > 0 &&
         vector.length <= 16 &&
-        (entry.again !== undefined || vector.some((item) => item.endsWith(`:${event.created_at}`))) &&
+        (entry.again !== undefined || vector.some((item) => item.endsWith(`:${entry.meantAt}`))) &&
         vector.every((item) => /^[0-9a-f]{8}:\d+$/.test(item) && Number(item.slice(9)) <= event.created_at));
     if (!isRight || !isVector)
       violate('I16', `${describe(entry)} has the tags ${JSON.stringify(event.tags)}`);
@@ -601,9 +635,15 @@ export function createOracle(ports: {
     pieces,
     parts,
     violate,
-    onEncrypt: (text, content) => void plaintexts.set(content, text),
-    onSign: (device, event) => {
+    onEncrypt: (text, content, isOurs = true) => {
+      plaintexts.set(content, text);
+      if (!isOurs) foreign.add(content);
+    },
+    isUnreadable: () => foreign.size > 0,
+    readableOn: (device, category) => stateOf(device).readable.get(category) ?? new Set(),
+    onSign: (process, device, event, meantAt = event.created_at) => {
       if (event.kind !== 30_078) return;
+      checkRate(process, device, `a signature of ${event.content}`, MAX_SAME_SIGNATURES);
       const dTag = tag(event, 'd') ?? '';
       const plaintext = plaintexts.get(event.content);
       const isPiece = PIECE.test(dTag);
@@ -618,17 +658,20 @@ export function createOracle(ports: {
       if (former !== undefined) return void former.makers.add(device);
       const text = textOf(event, plaintext!);
       const category = dTag.slice('default/'.length, -'/v1'.length);
-      const again = rootOf(event, category);
+      const again = rootOf(event, category, meantAt);
+      lateSeconds += event.created_at - meantAt;
       const entry: Signed = {
         event,
         bytes: json.length,
         category,
         text,
+        meantAt,
         isInPieces: parts.has(event.id),
         device: again?.device ?? device,
         lineage: again?.lineage ?? stateOf(device).lineage,
         again,
         makers: new Set([device]),
+        isUnreadable: foreign.has(event.content) && tag(event, 'deleted') === undefined,
         isCarried: false,
         isAcknowledged: false,
         isVoid: false,
@@ -819,13 +862,14 @@ export function createOracle(ports: {
     restored: (device, entries) => {
       const state = stateOf(device);
       state.lineage++;
-      for (const one of [state.heads, state.own, state.owed, state.passedOn]) one.clear();
+      for (const one of [state.heads, state.own, state.owed, state.passedOn, state.readable]) one.clear();
       for (const [key, value] of entries) {
         if (!key.startsWith(headPrefix)) continue;
         const event = headOf(value);
         const entry = event && genuine(event, `${device}, in a backup`);
         if (entry === undefined) continue;
         state.heads.set(entry.category, entry);
+        keep(state, entry);
         state.inherited.add(entry.event.id);
       }
     },
@@ -871,6 +915,8 @@ export function createOracle(ports: {
 
   function tell(told: Told, via: string, result: FetchResult, isInOrder: boolean): Signed | undefined {
     const entry = signed.get(result.eventId);
+    if (entry?.isUnreadable === true)
+      violate('I5', `${told.device}: ${via} gave ${describe(entry)}, which nobody can read`);
     if (entry === undefined) {
       violate('I5', `${told.device}: ${via} gave an event that nobody made`);
       return undefined;
@@ -886,7 +932,11 @@ export function createOracle(ports: {
     if (
       result.pending === true
         ? entry.device !== told.device
-        : isOwn && !entry.isCarried && entry.again === undefined
+        : // What is shown in the place of a head that cannot be read is not on its way any more.
+          isOwn &&
+          !entry.isCarried &&
+          entry.again === undefined &&
+          (via === 'conflict' || stateOf(told.device).heads.get(entry.category) === entry)
     )
       violate('I12', `${told.device}: ${via} says of ${describe(entry)} pending: ${result.pending === true}`);
     if (!isRight) violate('I5', `${told.device}: ${via} gave ${describe(entry)} changed`);

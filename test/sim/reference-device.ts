@@ -68,7 +68,7 @@ export function createReferenceDevice(name: string, config: DeviceConfig, world:
       tags: [['d', `default/${category}/v1`], ['device_id', deviceId], ...lies],
       content,
     });
-    oracle.onSign(name, event);
+    oracle.onSign(machine, name, event);
     world.count('call: publish by the reference');
     for (const socket of sockets.values()) socket.send(JSON.stringify(['EVENT', event]));
   }

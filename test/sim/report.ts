@@ -2,6 +2,7 @@
 
 import { MISBEHAVIOURS } from './hostile.ts';
 import type { Violation } from './oracle.ts';
+import { MOODS } from './scenario.ts';
 
 export interface Failure {
   readonly seed: number;
@@ -40,7 +41,9 @@ const MUST_HAPPEN: readonly string[] = [
     (fault) => `fault: relay ${fault}`,
   ),
   ...['down', 'restarts', 'wiped', 'rolled back'].map((what) => `fault: relay ${what}`),
-  ...['hang', 'throw', 'lie', 'slow'].map((what) => `fault: signer ${what}`),
+  ...['hang', 'throw', 'lie', 'slow', ...MOODS].map((what) => `fault: signer ${what}`),
+  'sometimes: head that its writer cannot read',
+  'sometimes: value before one that cannot be read',
   'fault: clock jumps',
   'fault: sleep',
   'fault: offline',

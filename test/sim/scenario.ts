@@ -116,7 +116,26 @@ export type CloneOp = At & { readonly type: 'clone'; readonly from: number; read
 
 export type Op = AppOp | DeviceOp | RelayOp | CloneOp;
 
-export type SignerFault = 'hang' | 'throw' | 'lie' | 'slow';
+export type SignerFault =
+  | ('hang' | 'throw' | 'lie' | 'slow')
+  /** Changes the template that it is given, and signs that. */
+  | 'edit'
+  /** Signs with a time of its own, later than it was asked for. */
+  | 'late'
+  /** Refuses one decryption. */
+  | 'refuse once'
+  /** Another account encrypts; all else is ours. */
+  | 'switch'
+  /** Refuses a call while another is under way. */
+  | 'one at a time'
+  /** Never says whose key it has. */
+  | 'hang getPublicKey';
+
+/** Those that `signerFaults` draws. */
+export const MOODS: readonly SignerFault[] = [
+  ...(['edit', 'late', 'refuse once'] as const),
+  ...(['switch', 'switch', 'one at a time', 'hang getPublicKey'] as const),
+];
 /** What an honest relay may have happen to it. */
 export type RelayFault = 'silent' | 'slow' | 'drop-ok' | 'error' | 'rate-limited' | 'blocked';
 
@@ -273,6 +292,31 @@ function hangs(seed: number, chaosMs: number): Op[] {
   return [{ at, type: 'storeHang', device, likely: chance.pick([0.1, 0.5, 1]), forMs: duration(chance) }];
 }
 
+/** What signers do beside failing. Of a stream of its own, as `rareOps`. */
+function signerFaults(seed: number, chaosMs: number): Op[] {
+  const chance = createChance(seed, 'signers');
+  const device = chance.int(0, 1);
+  const ops: Op[] = [];
+  if (chance.bool(0.12))
+    ops.push({
+      ...{ at: chance.int(0, chaosMs), type: 'signerFault', device },
+      ...{ fault: chance.pick(MOODS), forMs: duration(chance) },
+    });
+  // A ciphertext goes unread only for some minutes after one that was not.
+  if (chance.bool(0.03)) {
+    const write = {
+      ...({ type: 'publish', device, category: 0, size: 0, isSame: false } as const),
+      ...({ waitFor: 'delivered', times: 1 } as const),
+    };
+    ops.push(
+      { at: chance.int(0, chaosMs / 4), ...write },
+      { at: chaosMs / 2, type: 'signerFault', device, fault: 'switch', forMs: chaosMs },
+      { at: chance.int(chaosMs / 2, chaosMs), ...write },
+    );
+  }
+  return ops;
+}
+
 interface Size {
   readonly relays: readonly number[];
   readonly devices: readonly number[];
@@ -324,7 +368,12 @@ export function createScenario(seed: number): Scenario {
   relays.forEach(({ isHostile }, relay) => {
     if (isHostile) ops.push({ at: 0, type: 'misbehave', relay, what: misbehaviours() });
   });
-  ops.push(...rareOps(seed, chaosMs), ...suspensions(seed, chaosMs, devices), ...hangs(seed, chaosMs));
+  ops.push(
+    ...rareOps(seed, chaosMs),
+    ...suspensions(seed, chaosMs, devices),
+    ...hangs(seed, chaosMs),
+    ...signerFaults(seed, chaosMs),
+  );
   ops.sort((a, b) => a.at - b.at);
   return { seed, isReal: seed % 100 === 0, categories, devices, relays, chaosMs, ops };
 

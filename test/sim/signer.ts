@@ -3,6 +3,7 @@
 import type { EventTemplate, NostrEvent } from '../../src/protocol/event.ts';
 import type { Signer } from '../../src/signer/signer.ts';
 import type { Chance } from './chance.ts';
+import type { Key } from './cipher.ts';
 import { never, type Process } from './machine.ts';
 import { MARKER } from './oracle.ts';
 import type { SignerFault } from './scenario.ts';
@@ -15,77 +16,126 @@ export interface SignerPorts {
   /** Most that it takes for a call, in ms. */
   readonly signerMs: number;
   readonly fault: () => SignerFault | 'none';
+  /** A fault that happens once has happened. */
+  readonly onFaultOver: () => void;
   /** It is called. May kill the process. */
   readonly onCall: (process: Process) => void;
 }
 
-/** @param state What is asked of it once it is cleared is a violation. @param written Takes the ids of what it signs. */
+/** What a signer is to whoever gave it to the engine. */
+export interface SignerState {
+  /** What is asked of it from then on is a violation. */
+  isCleared: boolean;
+  /** Somebody has waited no longer for what was asked of it, and that may still be under way. */
+  isLeft: boolean;
+}
+
+/** For so long a call has the signer for itself, in ms. */
+const TURN_MS = 20_000;
+/** A newer write does not lose its patience with one that takes no longer for a call, in ms. */
+const PATIENT_MS = 60;
+
+/** What a fault makes of one kind of call. */
+type Faults<T> = Partial<Record<SignerFault, () => Promise<T>>>;
+
+/** @param written Takes the ids of what it signs. */
 export function createSigner(
   ports: SignerPorts,
   process: Process,
-  state: { isCleared: boolean },
+  state: SignerState,
   written: Set<string>,
 ): Signer {
   const { name, chance } = ports;
-  const { cipher, oracle, count } = ports.world;
-  const work = <T>(what: string, honest: () => Promise<T>, lie: () => Promise<T>): Promise<T> => {
+  const { cipher, oracle, schedule, count } = ports.world;
+  /** When each call that is under way began, in ms. */
+  const underWay = new Map<object, number>();
+
+  function work<T>(what: string, honest: () => Promise<T>, faults: Faults<T>): Promise<T> {
     if (!process.isAlive()) return never();
     if (state.isCleared) oracle.violate('I15', `${name}: ${what} after the signer was cleared`);
     ports.onCall(process);
     if (!process.isAlive()) return never();
     const fault = ports.fault();
-    if (fault !== 'none') count(`fault: signer ${fault}`);
-    if (fault === 'hang') return never();
+    const isBusy = [...underWay.values()].some((since) => since > schedule.now() - TURN_MS);
+    if (['hang', 'slow', 'hang getPublicKey'].includes(fault) || ports.signerMs > PATIENT_MS)
+      state.isLeft = true;
+    if (isBusy && !state.isLeft) oracle.violate('I10', `${name}: ${what} while the signer is at work`);
+    const all: Faults<T> = {
+      hang: never,
+      throw: () => Promise.reject(new Error(`the signer refuses: ${MARKER}`)),
+      slow: honest,
+      'one at a time': () => (isBusy ? Promise.reject(new Error('already busy')) : honest()),
+      ...faults,
+    };
+    const act = fault === 'none' ? undefined : all[fault];
+    if (act !== undefined) count(`fault: signer ${fault}`);
+    const call = {};
+    underWay.set(call, schedule.now());
     const delayMs = fault === 'slow' ? 20_000 : chance.int(0, ports.signerMs);
     return new Promise((resolve, reject) => {
-      const act = (): void => {
-        if (fault === 'throw') reject(new Error(`the signer refuses: ${MARKER}`));
-        else (fault === 'lie' ? lie() : honest()).then(resolve, reject);
+      const answer = (): void => {
+        (act ?? honest)()
+          .finally(() => underWay.delete(call))
+          .then(resolve, reject);
       };
-      if (delayMs === 0) act();
-      else process.after(delayMs, act);
+      if (delayMs === 0) answer();
+      else process.after(delayMs, answer);
     });
-  };
-  const lieAboutEvent = async (template: EventTemplate): Promise<NostrEvent> =>
-    chance.bool(0.5)
-      ? cipher.stranger.sign(template)
-      : { ...(await cipher.user.sign({ ...template, content: 'other' })), content: template.content };
+  }
+
+  async function sign(template: EventTemplate, lateSeconds = 0): Promise<NostrEvent> {
+    const event = await cipher.user.sign({ ...template, created_at: template.created_at + lateSeconds });
+    oracle.onSign(process, name, event, template.created_at);
+    // What no app asked for is news to it, if it is told at all.
+    if (oracle.signed.get(event.id)?.again === undefined) written.add(event.id);
+    return event;
+  }
+
+  async function lieAboutEvent(template: EventTemplate): Promise<NostrEvent> {
+    if (chance.bool(0.5)) return cipher.stranger.sign(template);
+    return { ...(await cipher.user.sign({ ...template, content: 'other' })), content: template.content };
+  }
+
+  /** In place, as an extension does that helps. */
+  async function edit(template: EventTemplate): Promise<NostrEvent> {
+    const tags = template.tags as string[][];
+    const edits: (() => unknown)[] = [
+      () => ((template as { content: string }).content = 'edited'),
+      () => (tags[0]![1] = 'edited'),
+      () => tags.push(['client', 'edited']),
+    ];
+    chance.pick(edits)();
+    return cipher.user.sign(template);
+  }
+
+  async function encrypt(plaintext: string, key: Key): Promise<string> {
+    const content = await key.encrypt(plaintext);
+    oracle.onEncrypt(plaintext, content, key === cipher.user);
+    return content;
+  }
+
   return {
-    getPublicKey: () =>
-      work(
-        'getPublicKey',
-        async () => cipher.user.pubkey,
-        async () => cipher.user.pubkey,
-      ),
+    getPublicKey: () => work('getPublicKey', async () => cipher.user.pubkey, { 'hang getPublicKey': never }),
     signEvent: (template) =>
-      work(
-        'signEvent',
-        async () => {
-          const event = await cipher.user.sign(template);
-          oracle.onSign(name, event);
-          // What no app asked for is news to it, if it is told at all.
-          if (oracle.signed.get(event.id)?.again === undefined) written.add(event.id);
-          return event;
-        },
-        () => lieAboutEvent(template),
-      ),
+      work('signEvent', () => sign(template), {
+        lie: () => lieAboutEvent(template),
+        edit: () => edit(template),
+        late: () => sign(template, chance.pick([1, 2, 5, 5, 30])),
+      }),
     nip44: {
       encrypt: (_peer, plaintext) =>
-        work(
-          'encrypt',
-          async () => {
-            const content = await cipher.user.encrypt(plaintext);
-            oracle.onEncrypt(plaintext, content);
-            return content;
-          },
-          async () => plaintext,
-        ),
+        work('encrypt', () => encrypt(plaintext, cipher.user), {
+          lie: async () => plaintext,
+          switch: () => encrypt(plaintext, cipher.stranger),
+        }),
       decrypt: (_peer, ciphertext) =>
-        work(
-          'decrypt',
-          () => cipher.user.decrypt(ciphertext),
-          async () => 'not JSON',
-        ),
+        work('decrypt', () => cipher.user.decrypt(ciphertext), {
+          lie: async () => 'not JSON',
+          'refuse once': () => {
+            ports.onFaultOver();
+            return Promise.reject(new Error('not now'));
+          },
+        }),
     },
     wipe: () => {
       state.isCleared = true;

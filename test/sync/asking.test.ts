@@ -96,26 +96,35 @@ describe('an account that is another for a while', () => {
     await expect(settle(laptop.publish('settings', 5))).rejects.toMatchObject({ code: 'SIGNER_CHANGED' });
   });
 
-  test('a value that its own writer cannot read leaves the one before it in its place, everywhere', async () => {
-    const { clock, device, settle } = world({});
-    const signer = extension();
-    const laptop = device({ signer });
-    const phone = device();
-    await settle(laptop.publish('settings', 'good', { waitFor: 'replicated' }));
-    expect(await settle(phone.fetch('settings'))).toMatchObject({ payload: 'good' });
-    // Within the minutes in which the signer is trusted.
-    signer.account = (call) => (call === 'encrypt' ? OTHER_KEY : KEY);
-    await settle(laptop.publish('settings', 'lost', { waitFor: 'replicated' }));
-    signer.account = () => KEY;
-    expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'good' });
-    expect(await settle(phone.fetch('settings'))).toMatchObject({ payload: 'good' });
-    laptop.subscribe(['settings'], () => undefined);
-    await clock.advance(5 * MINUTE);
-    expect(laptop.errors.map(({ code }) => code)).toContain('UNDECODABLE');
-    await settle(laptop.publish('settings', 'next', { waitFor: 'replicated' }));
-    expect(await settle(phone.fetch('settings'))).toMatchObject({ payload: 'next' });
-    expect([...laptop.conflicts, ...phone.conflicts]).toEqual([]);
-  });
+  test.each([
+    ['a value', ['lost']],
+    ['each of several values', ['lost', 'lost too', 'lost again']],
+  ])(
+    '%s that its own writer cannot read leaves the one before it in its place, everywhere',
+    async (_, lost) => {
+      const { clock, device, settle } = world({});
+      const signer = extension();
+      const laptop = device({ signer });
+      const phone = device();
+      await settle(laptop.publish('settings', 'good', { waitFor: 'replicated' }));
+      expect(await settle(phone.fetch('settings'))).toMatchObject({ payload: 'good' });
+      // Within the minutes in which the signer is trusted.
+      signer.account = (call) => (call === 'encrypt' ? OTHER_KEY : KEY);
+      for (const value of lost) {
+        await settle(laptop.publish('settings', value, { waitFor: 'replicated' }));
+        await clock.advance(2_000);
+      }
+      signer.account = () => KEY;
+      expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'good' });
+      expect(await settle(phone.fetch('settings'))).toMatchObject({ payload: 'good' });
+      laptop.subscribe(['settings'], () => undefined);
+      await clock.advance(5 * MINUTE);
+      expect(laptop.errors.map(({ code }) => code)).toContain('UNDECODABLE');
+      await settle(laptop.publish('settings', 'next', { waitFor: 'replicated' }));
+      expect(await settle(phone.fetch('settings'))).toMatchObject({ payload: 'next' });
+      expect([...laptop.conflicts, ...phone.conflicts]).toEqual([]);
+    },
+  );
 });
 
 describe('a signer that', () => {

@@ -455,7 +455,7 @@ describe('content that is not what it says', () => {
         size: 9,
         sha256: 'a'.repeat(64),
         key: 'b'.repeat(64),
-        parts: Array(129).fill('c'.repeat(32)),
+        parts: Array(257).fill('c'.repeat(32)),
       }),
     ],
     [
