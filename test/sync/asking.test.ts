@@ -424,16 +424,22 @@ describe('a popup that is closed and never settles', () => {
     const signer = extension();
     const laptop = device({ signer });
     await settle(laptop.fetch('settings'));
-    signer.hang = (call) => call === 'encrypt' && asked(signer, call) === 1;
-    const abort = new AbortController();
-    const calls = [
-      laptop.publish('settings', 'running', { signal: abort.signal }),
-      laptop.publish('settings', 'older'),
-      laptop.publish('settings', 'newer', { signal: abort.signal }),
-    ];
+    signer.hang = (call) => call === 'encrypt' && asked(signer, call) <= 2;
+    const [first, second] = [new AbortController(), new AbortController()];
+    const calls: Promise<unknown>[] = [];
+    for (const [value, signal] of [
+      ['running', first.signal],
+      ['older', undefined],
+      ['newer', second.signal],
+    ] as const) {
+      calls.push(laptop.publish('settings', value, signal && { signal }));
+      await clock.advance(1_000);
+    }
     const ends = Promise.allSettled(calls);
+    first.abort();
+    // The signer is asked for the newer one by now, in the place of the older one.
     await clock.advance(1_000);
-    abort.abort();
+    second.abort();
     expect((await settle(ends)).map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected']);
     expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'older' });
   });
