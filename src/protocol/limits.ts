@@ -94,8 +94,10 @@ export const SIGNER_TRUST_MS = 300_000;
 export const MAX_LATE_SECONDS = 10;
 /** `publish` waits this long to be delivered. */
 export const PUBLISH_TIMEOUT_MS = 5_000;
-/** A device without local state asks the relays this long before its first write to a category. */
+/** A device without local state asks the relays this long before its first write to a category goes out. */
 export const FIRST_WRITE_MS = 3_000;
+/** For how long such a write is held at most: it may have to be signed again. */
+export const HOLD_MS = 6_000;
 /** How long a tab waits for the one that leads: a relay's own deadlines, and a little. */
 export const ASK_LEADER_MS = 15_000;
 /** How often a tab looks whether the one that leads has said anything. */

@@ -12,7 +12,7 @@ import type { Clock } from '../clock.ts';
 import type { Answer } from '../protocol/answer.ts';
 import { parsePieceDTag } from '../protocol/chunks.ts';
 import { isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
-import { CONFIRM_DELAY_MS, LOOK_AGAIN_MS, SPREAD_DELAY_MS } from '../protocol/limits.ts';
+import { CONFIRM_DELAY_MS, HOLD_MS, LOOK_AGAIN_MS, SPREAD_DELAY_MS } from '../protocol/limits.ts';
 import { randomFraction, retryMs, type RandomBytes } from '../relay/backoff.ts';
 import type { RelayConnection, RequestEnd } from '../relay/connection.ts';
 import { createAgenda, type Agenda } from './agenda.ts';
@@ -20,7 +20,7 @@ import type { Collected } from './inbox.ts';
 import { createPacer, type Pacing } from './pacer.ts';
 import { createPieces, type Pieces } from './pieces.ts';
 import { createQueue, type Queue, type Sent } from './queue.ts';
-import { deliveryOf, isOwed, isOwnHead, newPiecesOf, type HeadRecord } from './record.ts';
+import { deliveryOf, isHeld, isOwed, isOwnHead, newPiecesOf, type HeadRecord } from './record.ts';
 import type { Replica } from './replica.ts';
 
 export interface Outbox {
@@ -127,6 +127,14 @@ export function createOutbox(ports: {
     const record = replica.get(category);
     if (record?.event === undefined) {
       update(lane, category);
+      return undefined;
+    }
+    if (isHeld(record)) {
+      const leftMs = record.own!.heldUntil! - clock.now();
+      // Whoever has asked is gone without a word, or the clock was set.
+      if (leftMs <= 0 || leftMs > HOLD_MS)
+        void replica.apply(category, { type: 'explored', id: record.event.id, isBlind: true });
+      else lane.queue.schedule(dTag, leftMs);
       return undefined;
     }
     const waitMs = pacer.waitMs(category, record.event.id, 1 + newPiecesOf(record));

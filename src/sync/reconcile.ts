@@ -25,6 +25,7 @@ import {
   deliveryOf,
   EMPTY_RECORD,
   floorOf,
+  isHeld,
   isInPieces,
   isNewPiece,
   isOwnHead,
@@ -54,6 +55,8 @@ export type Input =
       readonly isRead: boolean;
       /** See `OwnWrite.isBlind`. */
       readonly isBlind?: boolean;
+      /** See `OwnWrite.heldUntil`. */
+      readonly heldUntil?: number | undefined;
       readonly along?: Along;
     }
   /** The head `id` is whole: these are its pieces. `lacking`: relays that did not show some of them when asked. */
@@ -90,6 +93,13 @@ export type Input =
   | { readonly type: 'replicated'; readonly id: string; readonly at: number }
   /** These orphans were collected. */
   | { readonly type: 'collected'; readonly names: ReadonlySet<string> }
+  /** The question for which the head `id` was held is over. `again`: the same write, stamped above what has turned up. */
+  | {
+      readonly type: 'explored';
+      readonly id: string;
+      readonly isBlind: boolean;
+      readonly again?: VerifiedEvent | undefined;
+    }
   /** Nobody will hear of the write again: every relay refused it while its writer still waited. */
   | { readonly type: 'withdraw'; readonly id: string; readonly along?: Along }
   /** A relay showed this event. `relays`: all that are configured. */
@@ -150,6 +160,8 @@ export function reconcile(
       return shown(record, input.relay, input.event, input.relays);
     case 'assembled':
       return assembled(record, input);
+    case 'explored':
+      return change(record, input.id, (head) => explored(head, input));
     case 'withdraw':
       return withdraw(record, input.id);
     case 'lacking':
@@ -351,7 +363,7 @@ function orphansOf(record: HeadRecord | undefined, kept: readonly Piece[] = []):
 
 function write(
   record: HeadRecord | undefined,
-  { event, device, made, names, isRead, isBlind }: Extract<Input, { readonly type: 'write' }>,
+  { event, device, made, names, isRead, isBlind, heldUntil }: Extract<Input, { readonly type: 'write' }>,
   uncarried: string | undefined,
 ): Outcome {
   const head = record?.event;
@@ -360,8 +372,6 @@ function write(
   const stale: Outcome = { record, effects: [{ type: 'stale' }] };
   if (event.created_at < floor || (event.created_at === floor && !replaces)) return stale;
   const pieces = piecesOf(record, new Set(names), event.created_at, made);
-  // A signer that says its own time has made the event a little later than its writer says.
-  const stamp = vectorOf(event)?.get(device) ?? event.created_at;
   // The pieces that it was to share are gone from the store meanwhile.
   if (pieces === undefined) return stale;
   // An own head that the signer fails to read is still what comes back if this write is withdrawn (I1).
@@ -373,11 +383,13 @@ function write(
       before: isKept ? record.event : readableOf(record),
       fallback: fallbackOf(record),
       own: {
-        ...{ device, id: event.id, stamp, acknowledged: false, lost: false },
+        ...stampsOf(event, device),
+        ...{ acknowledged: false, lost: false },
         // What is written upon a blind write has seen no more than that.
         isBlind:
           isBlind === true || (record !== undefined && isOwnHead(record) && record.own!.isBlind === true),
-        ...(stamp === event.created_at ? {} : { floor: event.created_at }),
+        // The question that the one before it waits for is that of this one too.
+        heldUntil: heldUntil ?? (isHeld(record) ? record?.own?.heldUntil : undefined),
         withdrawn: record?.own?.withdrawn,
         former: record?.own && { ...record.own, former: undefined },
       },
@@ -390,6 +402,35 @@ function write(
     },
     effects: [],
   };
+}
+
+/** A signer that says its own time has made the event a little later than its writer says. */
+function stampsOf(event: VerifiedEvent, device: string): Pick<OwnWrite, 'device' | 'id' | 'stamp' | 'floor'> {
+  const stamp = vectorOf(event)?.get(device) ?? event.created_at;
+  return { device, id: event.id, stamp, ...(stamp === event.created_at ? {} : { floor: event.created_at }) };
+}
+
+/** No socket has carried it: what is stamped anew is the same write, in the same place. */
+function explored(
+  head: HeadRecord,
+  { isBlind, again }: Extract<Input, { readonly type: 'explored' }>,
+): HeadRecord {
+  if (!isHeld(head) || (again !== undefined && again.created_at < floorOf(head))) return head;
+  const { heldUntil: _, floor, ...own } = head.own!;
+  if (again === undefined)
+    return { ...head, own: { ...own, isBlind, ...(floor === undefined ? {} : { floor }) } };
+  return { ...head, event: again, own: { ...own, isBlind, ...stampsOf(again, own.device) } };
+}
+
+/** A held write stays the head, and goes out above what turns up: that is restored if the write is taken back. */
+function heldAgainst(record: HeadRecord, event: VerifiedEvent): HeadRecord {
+  const next = isFormer(record, event) ? { ...record, before: event, piecesBefore: undefined } : record;
+  if (compareEvents(event, record.event!) < 0) return next;
+  return { ...next, own: { ...record.own!, floor: Math.max(floorOf(record), event.created_at + 1) } };
+}
+
+function isFormer({ before }: HeadRecord, event: NostrEvent): boolean {
+  return !isInPieces(event) && (before === undefined || compareEvents(event, before) > 0);
 }
 
 /**
@@ -449,6 +490,7 @@ function shown(
 ): Outcome {
   const head = record?.event;
   const order = head === undefined ? 1 : compareEvents(event, head);
+  if (order !== 0 && isHeld(record)) return { record: heldAgainst(record!, event), effects: [] };
   if (order < 0) return overlooked(record!, event);
   if (order === 0) return { record: withDelivery(record!, relay, 'confirmed'), effects: [] };
   // Its writer sends it to all of them: they are asked before they are sent it.
@@ -505,9 +547,11 @@ function overlooked(record: HeadRecord, event: VerifiedEvent): Outcome {
   };
 }
 
-/** Whether an older event is one that the own head, a blind write, has not seen. */
+/** Whether an older event is one that the own head, a blind write or one that is held, has not seen. */
 export function isOverlooked(record: HeadRecord | undefined, event: NostrEvent): boolean {
-  if (record?.own?.isBlind !== true || !isOwnHead(record) || isTombstone(event)) return false;
+  if (record === undefined || !isOwnHead(record)) return false;
+  if (isHeld(record)) return isFormer(record, event);
+  if (record.own?.isBlind !== true || isTombstone(event)) return false;
   return !covers(vectorOf(record.event!) ?? new Map(), deviceHash(deviceIdOf(event)), event.created_at);
 }
 

@@ -36,6 +36,11 @@ export interface OwnWrite {
   readonly withdrawn?: readonly string[] | undefined;
   /** It was made before every relay had answered what it has of the category: it may beat what it had not seen. */
   readonly isBlind?: boolean;
+  /**
+   * It was saved while relays are still asked what they have of the category. Until then (ms) no socket carries it, and what
+   * is greater does not take its place but raises its floor: it is stamped anew above that.
+   */
+  readonly heldUntil?: number | undefined;
   /** The one before it, while this one may be withdrawn. */
   readonly former?: OwnWrite | undefined;
 }
@@ -176,6 +181,7 @@ function parseOwn(value: unknown): OwnWrite | undefined {
     typeof own.acknowledged === 'boolean' &&
     (own.isBlind === undefined || typeof own.isBlind === 'boolean') &&
     typeof own.lost === 'boolean' &&
+    (own.heldUntil === undefined || Number.isFinite(own.heldUntil)) &&
     (own.floor === undefined || Number.isSafeInteger(own.floor)) &&
     (own.withdrawn === undefined || own.withdrawn.every(isHex32)) &&
     (own.former === undefined || parseOwn(own.former) !== undefined);
@@ -295,6 +301,11 @@ export function buriedOf(record: HeadRecord<NostrEvent> | undefined): readonly P
 
 export function isOwnHead(record: HeadRecord<NostrEvent>): boolean {
   return record.event !== undefined && record.event.id === record.own?.id;
+}
+
+/** Whether relays are still asked what the head, a first write, must be above. */
+export function isHeld(record: HeadRecord<NostrEvent> | undefined): boolean {
+  return record !== undefined && isOwnHead(record) && record.own?.heldUntil !== undefined;
 }
 
 /** The next own write is stamped above this, in s: whatever became of those before it. */

@@ -78,6 +78,7 @@ interface Decision {
 
 /** Whether a caller waits for this input to be on the medium, or else not to be at all. */
 function isOwn(input: Input): boolean {
+  if (input.type === 'explored') return input.again !== undefined;
   return ['write', 'withdraw', 'assembled', 'remade', 'renew'].includes(input.type);
 }
 

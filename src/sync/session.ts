@@ -193,7 +193,11 @@ export async function openSession(ports: {
     const isTaken = change.isStored && event !== undefined && own !== undefined && isOfTwin(event, own);
     if (isTaken && own.device === deviceHash(ports.deviceId())) ports.onTwin(dTag, event);
     reader.changed(change);
-    if (record !== undefined && record !== previous && isOwnHead(record)) {
+    const isStep =
+      record?.event?.id !== previous?.event?.id ||
+      record?.deliveries !== previous?.deliveries ||
+      record?.pieces !== previous?.pieces;
+    if (record !== undefined && isStep && isOwnHead(record)) {
       const report = writer.report(dTag, record);
       if (report !== undefined) emitter.emit('delivery', report);
     }

@@ -8,9 +8,10 @@ import { CHUNKED, pieceDTag, sealPiece, type Layout } from '../protocol/chunks.t
 import type { Compression } from '../protocol/compression.ts';
 import type { Answer } from '../protocol/answer.ts';
 import { deviceHash, seenBy, vectorTag, type VersionVector } from '../protocol/causality.ts';
-import type { NostrEvent, VerifiedEvent } from '../protocol/event.ts';
+import { isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
 import {
   FIRST_WRITE_MS,
+  HOLD_MS,
   KIND_APP_DATA,
   KIND_DELETION,
   MAX_AHEAD_SECONDS,
@@ -27,6 +28,7 @@ import type { Network } from './network.ts';
 import {
   deliveryOf,
   floorOf,
+  isHeld,
   isOwnHead,
   readableOf,
   stageOf,
@@ -87,9 +89,21 @@ interface Draft {
   cancelPatience: (() => void) | undefined;
 }
 
+/** What the first writes of one turn ask together, so that many are a handful of REQs. */
+interface Question {
+  readonly dTags: Set<string>;
+  isOpen: boolean;
+  /** Every configured relay has said what it has, completely. */
+  isAnswered: boolean;
+}
+
+/** Nobody can be asked. */
+const UNASKED: Question = { dTags: new Set(), isOpen: false, isAnswered: false };
+
 interface Waiter {
   readonly dTag: string;
-  readonly event: VerifiedEvent;
+  /** Another if the write was stamped anew. */
+  event: VerifiedEvent;
   readonly write: Write;
   /** Relays that were configured at any time since: one that was removed may have it. */
   readonly asked: Set<string>;
@@ -128,8 +142,8 @@ export function createWriter(ports: {
   const told = new Map<string, string>();
   /** Categories of which every relay has said what it has. */
   const explored = new Set<string>();
-  /** The first writes of one turn ask together, so that many are a handful of REQs. */
-  let question: { readonly dTags: Set<string>; readonly isAnswered: Promise<boolean> } | undefined;
+  /** What the first writes of this turn ask. */
+  let question: Question | undefined;
   let closed = false;
 
   // Saving
@@ -216,11 +230,11 @@ export function createWriter(ports: {
   }
 
   async function save(dTag: string, draft: Draft): Promise<VerifiedEvent> {
-    const isBlind = !(await explore(dTag));
+    const asked = explore(dTag);
     for (let left = SIZES.length; ; left--) {
       const sizes = hand.sizes();
       try {
-        return await make(dTag, draft, isBlind);
+        return await make(dTag, draft, asked);
       } catch (error) {
         // The signer finds it too large: what it takes is laid out anew, in smaller parts.
         if (hand.sizes() === sizes || left === 0) throw error;
@@ -228,7 +242,7 @@ export function createWriter(ports: {
     }
   }
 
-  async function make(dTag: string, draft: Draft, isBlind: boolean): Promise<VerifiedEvent> {
+  async function make(dTag: string, draft: Draft, asked: Question | undefined): Promise<VerifiedEvent> {
     const asking = { signal: draft.abandon.signal };
     asking.signal.throwIfAborted();
     const { settlers } = draft;
@@ -263,12 +277,15 @@ export function createWriter(ports: {
       draft.cancelPatience?.();
       const along = (record: HeadRecord): ReturnType<Note> =>
         settlers.flatMap((settler) => settler.write.note?.(receiptOf({ dTag, event }, record)) ?? []);
+      const heldUntil = asked?.isOpen === true ? clock.now() + HOLD_MS : undefined;
+      const isBlind = heldUntil === undefined && asked?.isAnswered === false;
       const effects = await replica.apply(dTag, {
         type: 'write',
         event,
         device,
         isRead: hand.isLocal(),
         isBlind,
+        heldUntil,
         along,
         ...pieces,
       });
@@ -279,6 +296,8 @@ export function createWriter(ports: {
       }
       ports.onSaved(dTag, event.id);
       if (write.isRemoval) void requestDeletion(dTag, event, before);
+      // The answer may have come before there was anything to let go.
+      if (heldUntil !== undefined && !asked!.isOpen) void release(dTag, asked!);
       return event;
     }
     throw new NostrSyncError(
@@ -315,35 +334,76 @@ export function createWriter(ports: {
   }
 
   /**
-   * A device that knows nothing of a category asks first, so that it does not write below what exists. Resolves whether it
-   * knows what there is: without the complete answer of every configured relay in time it does not.
+   * A device that knows nothing of a category asks, so that it does not write below what exists. What it writes is saved at
+   * once, and held until the question is over. `undefined`: it knows what there is.
    */
-  async function explore(dTag: string): Promise<boolean> {
-    if (explored.has(dTag) || replica.get(dTag) !== undefined) return true;
-    if (!ports.isReachable()) return false;
+  function explore(dTag: string): Question | undefined {
+    if (explored.has(dTag) || replica.get(dTag) !== undefined) return undefined;
+    if (!ports.isReachable()) return UNASKED;
     question ??= openQuestion();
     question.dTags.add(dTag);
-    const isAnswered = await question.isAnswered;
-    if (isAnswered) explored.add(dTag);
-    return isAnswered;
+    return question;
   }
 
-  function openQuestion(): NonNullable<typeof question> {
-    const dTags = new Set<string>();
-    const isAnswered = new Promise<boolean>((resolve) => {
-      queueMicrotask(() => {
-        question = undefined;
-        const cancel = clock.after(FIRST_WRITE_MS, () => resolve(false));
-        void ports
-          .network()
-          .ask([...dTags], 'all')
-          .then((answers) => {
-            cancel();
-            resolve(ports.relays().every((url) => answers.complete.includes(url)));
-          });
-      });
+  function openQuestion(): Question {
+    const asked: Question = { dTags: new Set(), isOpen: true, isAnswered: false };
+    const end = (isAnswered: boolean): void => {
+      if (!asked.isOpen) return;
+      asked.isOpen = false;
+      asked.isAnswered = isAnswered;
+      for (const dTag of asked.dTags) {
+        if (isAnswered) explored.add(dTag);
+        void release(dTag, asked);
+      }
+    };
+    queueMicrotask(() => {
+      question = undefined;
+      const cancel = clock.after(FIRST_WRITE_MS, () => end(false));
+      void ports
+        .network()
+        .ask([...asked.dTags], 'all')
+        .then((answers) => {
+          cancel();
+          end(ports.relays().every((url) => answers.complete.includes(url)));
+        });
     });
-    return { dTags, isAnswered };
+    return asked;
+  }
+
+  /** The question is over: what was held for it may go out, above all that has turned up. */
+  async function release(dTag: string, { isAnswered }: Question): Promise<void> {
+    for (let lap = 0; lap < MAX_LAPS && !closed; lap++) {
+      const record = replica.get(dTag);
+      if (record?.event === undefined || !isHeld(record)) return;
+      const { event } = record;
+      const isBeaten = floorOf(record) > event.created_at;
+      // Without a signer it goes out as it is, and its loss is told.
+      const again = isBeaten ? await restamp(dTag, event).catch(() => undefined) : undefined;
+      const end = { type: 'explored', id: event.id, isBlind: !isAnswered, again } as const;
+      // What the store does not take goes out as it is when the hold is over.
+      await replica.apply(dTag, end).catch(() => undefined);
+      if (again !== undefined && replica.get(dTag)?.event?.id === again.id) restamped(dTag, event, again);
+    }
+  }
+
+  /** The same write, with what the app had seen at the call. */
+  async function restamp(dTag: string, event: VerifiedEvent): Promise<VerifiedEvent> {
+    const { kind, tags, content } = event;
+    const created_at = stampOf(dTag);
+    const vector = vectorTag(seenBy(event), replica.get(dTag)!.own!.device, created_at);
+    return hand.sign({
+      kind,
+      created_at,
+      tags: tags.map((tag) => (tag[0] === 'vv' ? vector : tag)),
+      content,
+    });
+  }
+
+  function restamped(dTag: string, former: VerifiedEvent, again: VerifiedEvent): void {
+    ports.onSaved(dTag, again.id);
+    if (told.get(dTag) === former.id) told.set(dTag, again.id);
+    for (const waiter of waiters) if (waiter.event.id === former.id) waiter.event = again;
+    if (isTombstone(again)) void requestDeletion(dTag, again, undefined);
   }
 
   function stampOf(dTag: string): number {

@@ -1,8 +1,8 @@
 /** Stamps: order survives fast writers, wrong clocks and bursts, and never runs ahead of the clock for nothing. */
 
 import { describe, expect, test, vi } from 'vitest';
-import { memoryStore, type NostrEvent, type Receipt, type Store } from '../../src/node.ts';
-import { device, health, received, relay, stored, world, written } from './devices.ts';
+import { memoryStore, secretKeySigner, type NostrEvent, type Receipt, type Store } from '../../src/node.ts';
+import { device, health, KEY, received, relay, stored, world, written } from './devices.ts';
 
 const START = 1_767_225_600;
 
@@ -56,6 +56,97 @@ describe('a device with a slow clock', () => {
     const before = clock.now();
     await settle(make().publish('settings', 'mine'));
     expect(clock.now() - before).toBeLessThanOrEqual(3_100);
+  });
+});
+
+describe('a first write while a connected relay is silent', () => {
+  const kept = (): Store => ({ ...memoryStore(), close: async () => undefined });
+
+  test('is on the medium at once, and on no socket before the question is over', async () => {
+    const { clock, relays, device: make, settle } = world({});
+    relays[0]!.misbehave({ noEose: true });
+    const store = kept();
+    const laptop = make({ store });
+    await clock.advance(100);
+    const before = clock.now();
+    expect(await settle(laptop.publish('settings', 'mine', { waitFor: 'saved' }))).toMatchObject({
+      stage: 'saved',
+    });
+    expect(clock.now()).toBe(before);
+    expect([...(await store.list('head/')).keys()]).toHaveLength(1);
+    await clock.advance(2_900);
+    expect(received(relays[0]!, 'EVENT')).toEqual([]);
+    await clock.advance(200);
+    expect(received(relays[0]!, 'EVENT')).toHaveLength(1);
+  });
+
+  test('outlives a process that is killed right after it, and goes out', async () => {
+    const { clock, relays, device: make, settle } = world({});
+    relays[0]!.misbehave({ noEose: true });
+    const store = kept();
+    const laptop = make({ store });
+    await clock.advance(100);
+    await settle(laptop.publish('settings', 'mine', { waitFor: 'saved' }));
+    // What a kill leaves behind: the bytes that were flushed by now.
+    const left = memoryStore();
+    const bytes = await store.list('');
+    await left.update([], () => bytes);
+    await laptop.close();
+    const again = make({ store: left });
+    expect(await settle(again.fetch('settings'))).toMatchObject({ payload: 'mine' });
+    await clock.advance(10_000);
+    expect(received(relays[0]!, 'EVENT')).toHaveLength(1);
+    expect((await again.getStatus()).outboxDepth).toBe(0);
+  });
+
+  test('is stamped anew above what turns up while it is asked, and no conflict with it is told here', async () => {
+    const { clock, relays, device: make, settle } = world({}, {});
+    relays[0]!.inject(written({ created_at: START + 50 }));
+    relays[1]!.misbehave({ noEose: true });
+    const laptop = make({ store: kept() });
+    await clock.advance(100);
+    const { eventId } = await settle(laptop.publish('settings', 'mine', { waitFor: 'saved' }));
+    await settle(laptop.flush());
+    const [now] = stored(relays[0]!);
+    expect(now).toMatchObject({ created_at: START + 51 });
+    expect(now!.id).not.toBe(eventId);
+    expect(stored(relays[1]!)).toMatchObject([{ id: now!.id }]);
+    expect([laptop.conflicts, laptop.updated]).toEqual([[], []]);
+    expect(await settle(make().fetch('settings'))).toMatchObject({ payload: 'mine' });
+  });
+
+  test('of which a receipt is awaited tells of the event that was delivered', async () => {
+    const { clock, relays, device: make, settle } = world({}, {});
+    relays[0]!.inject(written({ created_at: START + 50 }));
+    relays[1]!.misbehave({ noEose: true });
+    const laptop = make();
+    await clock.advance(100);
+    const receipt = await settle(laptop.publish('settings', 'mine'));
+    expect(receipt).toMatchObject({ stage: 'delivered', eventId: stored(relays[0]!)[0]!.id });
+  });
+
+  test('that nobody can sign again goes out as it is, and its loss is told', async () => {
+    const { clock, relays, device: make, settle } = world({}, {});
+    relays[0]!.inject(written({ created_at: START + 50 }));
+    relays[1]!.misbehave({ noEose: true });
+    const inner = secretKeySigner(KEY);
+    let isAsked = false;
+    const laptop = make({
+      signer: {
+        ...inner,
+        signEvent: (template) => {
+          if (isAsked && template.kind === 30078) throw new Error('locked');
+          isAsked = template.kind === 30078;
+          return inner.signEvent(template);
+        },
+      },
+    });
+    await clock.advance(100);
+    await settle(laptop.publish('settings', 'mine', { waitFor: 'saved' }));
+    await clock.advance(30_000);
+    expect(laptop.conflicts).toMatchObject([
+      { mine: { payload: 'mine' }, theirs: { payload: 'theirs' }, shown: 'theirs' },
+    ]);
   });
 });
 
