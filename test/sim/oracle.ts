@@ -504,6 +504,9 @@ export function createOracle(ports: {
           `${device}: the head of ${category} went from ${describe(before)} to ${after ? describe(after) : 'nothing'}`,
         );
     }
+    // Its first write, saved before relays had answered.
+    if (isOwn && after?.device === device && after.again === undefined)
+      if (after.event.content === before.event.content) count('sometimes: first write stamped anew');
     if (after?.makers.has(device) === true && after.again !== undefined) checkAgain(device, after, before);
     if (
       after?.device === device &&
@@ -687,6 +690,7 @@ export function createOracle(ports: {
           if (id !== undefined) stateOf(device).flushed.add(id);
         }
         if (!key.startsWith(headPrefix)) continue;
+        if (value?.includes('"heldUntil"') === true) count('sometimes: first write held');
         const category = key.slice(headPrefix.length, -'/v1'.length);
         headChanged(device, category, value === null ? undefined : headOf(value));
       }
@@ -931,7 +935,8 @@ export function createOracle(ports: {
     const isOwn = entry.device === told.device && entry.lineage === stateOf(told.device).lineage;
     if (
       result.pending === true
-        ? entry.device !== told.device
+        ? // Whoever has a copy of the disk goes on with its write.
+          entry.device !== told.device && !stateOf(told.device).inherited.has(entry.event.id)
         : // What is shown in the place of a head that cannot be read is not on its way any more.
           isOwn &&
           !entry.isCarried &&

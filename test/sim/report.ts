@@ -92,6 +92,8 @@ const MUST_HAPPEN: readonly string[] = [
   'sometimes: receipt superseded',
   'sometimes: stamp far ahead',
   'sometimes: stamp reused',
+  'sometimes: first write held',
+  'sometimes: first write stamped anew',
   'sometimes: telling compared',
   'sometimes: tie stamped anew',
   'sometimes: end made',

@@ -74,7 +74,7 @@ describe('fetch', () => {
     relays[0]!.inject(written({ created_at: start + 600 }));
     await settle(laptop.publish('settings', 'short-lived', start + 60));
     expect(await settle(phone.fetch('settings'))).toMatchObject({ payload: 'short-lived' });
-    await clock.advance(63_000);
+    await clock.advance(61_000);
     for (const each of [laptop, phone]) {
       expect(await settle(each.fetch('settings'))).toBeNull();
       expect(await settle(each.syncAll(['settings']))).toEqual([]);

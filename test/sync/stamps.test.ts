@@ -100,11 +100,11 @@ describe('a first write while a connected relay is silent', () => {
   });
 
   test('is stamped anew above what turns up while it is asked, and no conflict with it is told here', async () => {
-    const { clock, relays, device: make, settle } = world({}, {});
+    const { clock, relays, device: make, settle } = world({ latencyMs: 200 }, {});
     relays[0]!.inject(written({ created_at: START + 50 }));
     relays[1]!.misbehave({ noEose: true });
     const laptop = make({ store: kept() });
-    await clock.advance(100);
+    await clock.advance(2_000);
     const { eventId } = await settle(laptop.publish('settings', 'mine', { waitFor: 'saved' }));
     await settle(laptop.flush());
     const [now] = stored(relays[0]!);
@@ -116,18 +116,22 @@ describe('a first write while a connected relay is silent', () => {
   });
 
   test('of which a receipt is awaited tells of the event that was delivered', async () => {
-    const { clock, relays, device: make, settle } = world({}, {});
+    const { clock, relays, device: make, settle } = world({ latencyMs: 200 }, {});
     relays[0]!.inject(written({ created_at: START + 50 }));
     relays[1]!.misbehave({ noEose: true });
     const laptop = make();
-    await clock.advance(100);
+    await clock.advance(2_000);
     const receipt = await settle(laptop.publish('settings', 'mine'));
-    expect(receipt).toMatchObject({ stage: 'delivered', eventId: stored(relays[0]!)[0]!.id });
+    expect(receipt).toMatchObject({ stage: 'delivered', eventId: stored(relays[1]!)[0]!.id });
   });
 
   test('that nobody can sign again goes out as it is, and its loss is told', async () => {
-    const { clock, relays, device: make, settle } = world({}, {});
-    relays[0]!.inject(written({ created_at: START + 50 }));
+    const { clock, relays, device: make, settle } = world({ latencyMs: 200 }, {});
+    const tags = [
+      ['device_id', 'other'],
+      ['vv', `00000000:${START + 50}`],
+    ];
+    relays[0]!.inject(written({ created_at: START + 50, tags }));
     relays[1]!.misbehave({ noEose: true });
     const inner = secretKeySigner(KEY);
     let isAsked = false;
@@ -141,7 +145,7 @@ describe('a first write while a connected relay is silent', () => {
         },
       },
     });
-    await clock.advance(100);
+    await clock.advance(2_000);
     await settle(laptop.publish('settings', 'mine', { waitFor: 'saved' }));
     await clock.advance(30_000);
     expect(laptop.conflicts).toMatchObject([
