@@ -71,7 +71,7 @@ export interface Conflict<T = unknown, C extends string = string> {
   readonly mine: FetchResult<T, C>;
   readonly theirs: FetchResult<T, C>;
   /**
-   * Which of them is the value now. `'mine'`: it was written before every relay had answered, and `theirs`, an older value
+   * Which of them is the newer, and the value unless something has come since. `'mine'`: it was written before every relay had answered, and `theirs`, an older value
    * that it had not seen, has turned up since.
    */
   readonly shown: 'mine' | 'theirs';

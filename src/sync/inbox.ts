@@ -6,7 +6,7 @@ import { categoryRequests } from '../protocol/message.ts';
 import { compareEvents } from '../protocol/order.ts';
 import type { RelayConnection, RequestEnd, RequestHandlers } from '../relay/connection.ts';
 import { isOverlooked } from './reconcile.ts';
-import { deliveryOf } from './record.ts';
+import { deliveryOf, isHeld } from './record.ts';
 import type { Replica } from './replica.ts';
 
 /** What one relay has of some pieces. */
@@ -103,7 +103,8 @@ export function createInbox(ports: {
       if (check.type === 'new') incoming.set(dTag, event);
       const done = replica.apply(dTag, { ...claim, event });
       void done.then(() => {
-        if (incoming.get(dTag) === event) incoming.delete(dTag);
+        // What a held write is to be stamped above does not become the head.
+        if (incoming.get(dTag) === event && !isHeld(replica.get(dTag))) incoming.delete(dTag);
       });
       applied?.push(done);
       return isNews ? 'useful' : 'useless';

@@ -6,6 +6,7 @@ import { categoryOf } from '../protocol/address.ts';
 import { deviceIdOf, isExpired, isTombstone, type VerifiedEvent } from '../protocol/event.ts';
 import { compareEvents } from '../protocol/order.ts';
 import { MAX_READS, RETRY_BASE_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
+import { compareEvents } from '../protocol/order.ts';
 import type { Store } from '../store/store.ts';
 import { createAgenda } from './agenda.ts';
 import type { Content } from './content.ts';

@@ -425,8 +425,9 @@ function explored(
 /** A held write stays the head, and goes out above what turns up: that is restored if the write is taken back. */
 function heldAgainst(record: HeadRecord, event: VerifiedEvent): HeadRecord {
   const next = isFormer(record, event) ? { ...record, before: event, piecesBefore: undefined } : record;
-  if (compareEvents(event, record.event!) < 0) return next;
-  return { ...next, own: { ...record.own!, floor: Math.max(floorOf(record), event.created_at + 1) } };
+  const floor = event.created_at + 1;
+  if (compareEvents(event, record.event!) < 0 || floor <= floorOf(record)) return next;
+  return { ...next, own: { ...record.own!, floor } };
 }
 
 function isFormer({ before }: HeadRecord, event: NostrEvent): boolean {

@@ -852,7 +852,8 @@ export function createOracle(ports: {
       if (hasTwin(told.device)) return;
       if (hasSeen(ours.event, others.event)) wrong('which it had seen');
       if (ours.device !== told.device) wrong('and the former is not its own');
-      if (isShown === 'theirs' && passedOn.has(ours.event.id))
+      // What it beats it beats, whatever is built upon it since.
+      if (passedOn.has(ours.event.id) && isShown !== 'mine')
         wrong('and something that had seen it came between');
       // A writer without vectors tells nothing.
       if (hasSeen(others.event, writtenOf(ours).event)) wrong('which saw it');
