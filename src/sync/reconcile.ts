@@ -388,8 +388,8 @@ function write(
         // What is written upon a blind write has seen no more than that.
         isBlind:
           isBlind === true || (record !== undefined && isOwnHead(record) && record.own!.isBlind === true),
-        // The question that the one before it waits for is that of this one too.
-        heldUntil: heldUntil ?? (isHeld(record) ? record?.own?.heldUntil : undefined),
+        // What this device has written before, perhaps in another tab, is held or not: so is what follows.
+        heldUntil: record !== undefined && isOwnHead(record) ? record.own!.heldUntil : heldUntil,
         withdrawn: record?.own?.withdrawn,
         former: record?.own && { ...record.own, former: undefined },
       },
