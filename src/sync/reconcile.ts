@@ -391,7 +391,7 @@ function write(
         // What this device has written before, perhaps in another tab, is held or not: so is what follows.
         heldUntil: record !== undefined && isOwnHead(record) ? record.own!.heldUntil : heldUntil,
         withdrawn: record?.own?.withdrawn,
-        former: record?.own && { ...record.own, former: undefined },
+        former: record?.own && { ...record.own, former: undefined, heldUntil: undefined },
       },
       deemed: record?.deemed ?? EMPTY_RECORD.deemed,
       isRead,
