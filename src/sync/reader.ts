@@ -4,7 +4,6 @@ import { toIso, type Clock } from '../clock.ts';
 import { isNostrSyncError, NostrSyncError, type ErrorCode } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
 import { deviceIdOf, isExpired, isTombstone, type VerifiedEvent } from '../protocol/event.ts';
-import { compareEvents } from '../protocol/order.ts';
 import { MAX_READS, RETRY_BASE_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
 import { compareEvents } from '../protocol/order.ts';
 import type { Store } from '../store/store.ts';
