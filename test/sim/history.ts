@@ -369,8 +369,10 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       return head !== undefined && held !== undefined && order(held, head) >= 0;
     };
     // A device that is behind learns of the newer head by the very question, and cannot know who had that.
-    const isNewest = (category: string): boolean =>
-      honest.every((one) => headAt(one, category)?.id === oracle.headOn(device.name, category)?.event.id);
+    const isNewest = (category: string): boolean => {
+      const head = oracle.headOn(device.name, category)?.event.id;
+      return head !== undefined && honest.every((one) => headAt(one, category)?.id === head);
+    };
     const had = categories.filter((category) => {
       const raw = device.disk.durable.get(`head/${cipher.user.pubkey}/default/${category}/v1`);
       const isConfirmed = raw !== undefined && unprovenOn(raw, [url], () => false) === undefined;
