@@ -4,8 +4,9 @@ import type { Clock } from '../clock.ts';
 import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
 import { AUTH_INTERVAL_CAP_MS, AUTH_INTERVAL_MS, KIND_AUTH, OK_TIMEOUT_MS } from '../protocol/limits.ts';
 
-/** Signs AUTH; `undefined` where no signer is set or it refuses. */
-export type SignAuth = (template: EventTemplate) => Promise<NostrEvent | undefined>;
+/** `'declined'`: a signer was asked and gave none, since it may be a person who said no. `undefined`: nobody could be asked. */
+export type SignedAuth = NostrEvent | 'declined' | undefined;
+export type SignAuth = (template: EventTemplate) => Promise<SignedAuth>;
 
 export type AuthState = 'none' | 'required' | 'accepted';
 
@@ -76,9 +77,9 @@ export function createAuthExchange(ports: {
       content: '',
     });
     signing = false;
-    isDeclined = event === undefined;
+    isDeclined = event === 'declined';
     if (mine !== generation || challenge !== answering) return authenticate();
-    if (event === undefined) return ports.onRefused();
+    if (event === undefined || event === 'declined') return ports.onRefused();
     eventId = event.id;
     ports.send(event);
     // An answer that never comes must not keep us from asking again.

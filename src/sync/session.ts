@@ -9,6 +9,7 @@ import type { Answer } from '../protocol/answer.ts';
 import type { Compression } from '../protocol/compression.ts';
 import type { EventTemplate, EventVerifier, NostrEvent } from '../protocol/event.ts';
 import { SKEW_REPORT_SECONDS } from '../protocol/limits.ts';
+import type { SignedAuth } from '../relay/auth.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import type { RelayConnection } from '../relay/connection.ts';
 import type { RelayPool } from '../relay/pool.ts';
@@ -44,7 +45,7 @@ export interface Session {
   /** With `undefined` nothing more is asked of the former one; with another one all goes on that waited for it. */
   setSigner(next: Signer | undefined): void;
   /** Signs AUTH (NIP-42) with the signer of this tab, or of another one. */
-  signAuth(template: EventTemplate): Promise<NostrEvent | undefined>;
+  signAuth(template: EventTemplate): Promise<SignedAuth>;
   /** The app added or removed a relay: the other tabs follow. */
   relayListChanged(url: string, isAdded: boolean): void;
   /** Connections may have died without a word: where another tab leads, it looks. */
@@ -157,8 +158,7 @@ export async function openSession(ports: {
       onLead: relaysChanged,
       onAnswer: answered,
       hasSigner: () => signer !== undefined,
-      signAuth: async (template) =>
-        signer === undefined ? undefined : hand.sign(template, { isUrgent: true }).catch(() => undefined),
+      signAuth,
     });
   const network: Network = tabNetwork ?? openNetwork();
 
@@ -173,6 +173,13 @@ export async function openSession(ports: {
   });
 
   const renewals = createRenewals({ ...ports, replica, hand, network: () => network });
+
+  async function signAuth(template: EventTemplate): Promise<SignedAuth> {
+    const asked = signer;
+    return hand
+      .sign(template, { isUrgent: true })
+      .catch(() => (asked === undefined || asked !== signer ? undefined : 'declined'));
+  }
 
   function answered(dTag: string, relay: string, event: NostrEvent, answer: Answer): void {
     writer.answered(dTag, relay, event, answer);
@@ -252,8 +259,7 @@ export async function openSession(ports: {
       reader.retry();
     },
     signAuth: async (template) => {
-      if (signer === undefined) return tabNetwork?.signElsewhere(template);
-      return hand.sign(template, { isUrgent: true }).catch(() => undefined);
+      return signer === undefined ? tabNetwork?.signElsewhere(template) : signAuth(template);
     },
     relayListChanged: (url, isAdded) => tabNetwork?.relayListChanged(url, isAdded),
     wake: () => {

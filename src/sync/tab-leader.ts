@@ -4,7 +4,8 @@
  */
 
 import type { Clock } from '../clock.ts';
-import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
+import type { EventTemplate } from '../protocol/event.ts';
+import type { SignedAuth } from '../relay/auth.ts';
 import { FIND_SIGNER_MS, SIGNER_TIMEOUT_MS } from '../protocol/limits.ts';
 import type { Network } from './network.ts';
 import type { Here, TabMessage } from './tab-messages.ts';
@@ -21,7 +22,7 @@ export interface TabLeaderPorts {
   /** Finds dead connections of this engine. */
   readonly wake: () => void;
   /** Signs here; `undefined` where no signer is set or it refuses. */
-  readonly signAuth: (template: EventTemplate) => Promise<NostrEvent | undefined>;
+  readonly signAuth: (template: EventTemplate) => Promise<SignedAuth>;
   readonly post: (message: TabMessage) => void;
   /** Waits for the death of another engine, until the returned function is called. */
   readonly onDeath: (of: string, act: () => void) => () => void;
@@ -33,7 +34,7 @@ export interface TabLeader extends Network {
   /** The relays to all, once for all that changes at the same time. */
   tell(): void;
   /** Has AUTH signed by an engine that has the signer. */
-  signElsewhere(template: EventTemplate): Promise<NostrEvent | undefined>;
+  signElsewhere(template: EventTemplate): Promise<SignedAuth>;
 }
 
 /** A follower, as the leader knows it. */
@@ -49,7 +50,7 @@ interface Signing {
   readonly template: EventTemplate;
   /** The follower that was asked. */
   to: string | undefined;
-  readonly settle: (event: NostrEvent | undefined) => void;
+  readonly settle: (event: SignedAuth) => void;
 }
 
 export function createTabLeader(ports: TabLeaderPorts): TabLeader {
@@ -148,7 +149,7 @@ export function createTabLeader(ports: TabLeaderPorts): TabLeader {
           const signing = signings.get(message.id);
           if (signing === undefined) return;
           if (message.event !== undefined) return signing.settle(message.event);
-          // Its signer is gone, or refused: the next one is asked.
+          // Its signer is gone: the next one is asked.
           const follower = followers.get(signing.to!);
           if (follower !== undefined) follower.hasSigner = false;
           return assign(message.id, signing) ? undefined : signing.settle(undefined);

@@ -2,6 +2,7 @@
 
 import type { Answer } from '../protocol/answer.ts';
 import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
+import type { SignedAuth } from '../relay/auth.ts';
 import type { RelayInfo } from '../relay/connection.ts';
 import type { Answers } from '../relay/pool.ts';
 import type { Collected } from './inbox.ts';
@@ -70,7 +71,7 @@ export type TabMessage =
       readonly type: 'signed';
       readonly to: string;
       readonly id: number;
-      readonly event: NostrEvent | undefined;
+      readonly event: SignedAuth;
     };
 
 /** What the leader alone says: the tab that says it lives. */

@@ -14,6 +14,7 @@
  */
 
 import type { Answer } from '../protocol/answer.ts';
+import type { SignedAuth } from '../relay/auth.ts';
 import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
 import { KIND_AUTH, STORE_RETRY_MS } from '../protocol/limits.ts';
 import type { RelayInfo } from '../relay/connection.ts';
@@ -40,7 +41,7 @@ export interface TabNetwork extends Network {
   /** Connections may have died without a word. */
   wake(): void;
   /** Has AUTH signed by an engine that has the signer, where this one leads. */
-  signElsewhere(template: EventTemplate): Promise<NostrEvent | undefined> | undefined;
+  signElsewhere(template: EventTemplate): Promise<SignedAuth> | undefined;
 }
 
 export function createTabNetwork(

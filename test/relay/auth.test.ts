@@ -127,7 +127,7 @@ describe('a relay that asks for AUTH', () => {
 
   test('is refused once by a signer that says no, until one is set or the user acts', async () => {
     let asked = 0;
-    const signAuth = async (): Promise<undefined> => void asked++;
+    const signAuth = async (): Promise<'declined'> => (asked++, 'declined');
     const { clock, relay, relayConnection } = virtual({ auth: 'both', signAuth });
     subscribe(relayConnection);
     await clock.advance(600_000);
@@ -141,6 +141,18 @@ describe('a relay that asks for AUTH', () => {
     relayConnection.retryAuth();
     await clock.advance(600_000);
     expect(asked).toBe(2);
+  });
+
+  test('is answered once there is somebody to ask, though nobody was at first', async () => {
+    const { signAuth, signed } = authSigner();
+    let isThere = false;
+    const later: typeof signAuth = async (template) => (isThere ? signAuth(template) : undefined);
+    const { clock, relayConnection } = virtual({ auth: 'both', signAuth: later });
+    const got = subscribe(relayConnection);
+    await clock.advance(60_000);
+    isThere = true;
+    await clock.advance(600_000);
+    expect([got.completions, signed.length]).toEqual([1, 1]);
   });
 
   test('but refuses nothing is told nothing', async () => {

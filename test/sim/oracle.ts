@@ -159,11 +159,11 @@ const MAX_CONNECTS = 30;
 const MAX_SAME_SIGNATURES = 12;
 /**
  * What one relay may make a process do in a minute: verify signatures, one of them again, and read bytes of what is older than
- * the head..
+ * the head.
  */
-const MAX_VERIFIED = 150;
+const MAX_VERIFIED = 300;
 const MAX_SAME_VERIFIED = 30;
-const MAX_OLD_BYTES = 8e6;
+const MAX_OLD_BYTES = 82e6;
 
 /** An OK after which the relay has the event, or something newer. */
 const TAKEN =
@@ -884,6 +884,7 @@ export function createOracle(ports: {
         [onto, from],
       ] as const)
         stateOf(one).twins.add(other);
+      for (const id of stateOf(from).flushed) stateOf(onto).flushed.add(id);
       for (const told of [shown, taken])
         for (const what of [...told]) if (what.startsWith(`${from} `)) told.add(what.replace(from, onto));
     },
@@ -942,7 +943,11 @@ export function createOracle(ports: {
           isOwn &&
           !entry.isCarried &&
           entry.again === undefined &&
-          (via === 'conflict' || stateOf(told.device).heads.get(entry.category) === entry)
+          (via === 'conflict' || stateOf(told.device).heads.get(entry.category) === entry) &&
+          // What comes back in the place of a write that was withdrawn counts as taken.
+          ![...signed.values()].some(
+            (one) => one.category === entry.category && isRejected(one) && order(one.event, entry.event) > 0,
+          )
     )
       violate('I12', `${told.device}: ${via} says of ${describe(entry)} pending: ${result.pending === true}`);
     if (!isRight) violate('I5', `${told.device}: ${via} gave ${describe(entry)} changed`);
