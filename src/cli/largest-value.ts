@@ -16,5 +16,6 @@ export function largestValueBytes(payloadBytes: number): number {
 export function largestValueSeen({ acceptedBytes, refusedBytes }: EventLimits): string {
   if ((acceptedBytes ?? 0) >= LARGEST_EVENT_BYTES) return `${MAX_PAYLOAD_BYTES} B`;
   if (refusedBytes !== null && refusedBytes <= LARGEST_EVENT_BYTES) return `an event under ${refusedBytes} B`;
-  return 'not seen yet';
+  // Of a value in pieces the pieces were seen, and these are smaller.
+  return acceptedBytes === null ? 'not seen yet' : `an event of ${acceptedBytes} B`;
 }
