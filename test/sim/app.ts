@@ -542,9 +542,14 @@ export function createApp(ports: AppPorts): App {
     }
   }
 
-  /** Whether it is what is shown for a head that nobody can read: something that the device had before. */
+  /** Whether it is what is shown for a head that nobody can read: a value that was written before it. */
   function isBefore({ eventId }: FetchResult, head: Signed | undefined): boolean {
-    const isIt = head?.isUnreadable === true && oracle.readableOn(name, head.category).has(eventId);
+    const entry = oracle.signed.get(eventId);
+    const isIt =
+      head?.isUnreadable === true &&
+      entry?.isUnreadable === false &&
+      entry.category === head.category &&
+      order(head.event, entry.event) > 0;
     if (isIt) count('sometimes: value before one that cannot be read');
     return isIt;
   }

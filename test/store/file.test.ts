@@ -364,11 +364,11 @@ describe('pieces of large values', () => {
     const eio = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
     const read = vi.spyOn(await fileHandlePrototype(), 'read').mockRejectedValue(eio);
     for (const call of [
-      store.get('piece/1'),
-      store.list('piece/'),
-      store.update(['piece/1'], () => expect.unreachable()),
+      async () => store.get('piece/1'),
+      async () => store.list('piece/'),
+      async () => store.update(['piece/1'], () => expect.unreachable()),
     ])
-      await expect(call).rejects.toMatchObject({ code: 'STORE_FAILED', cause: eio });
+      await expect(call()).rejects.toMatchObject({ code: 'STORE_FAILED', cause: eio });
     read.mockRestore();
     expect(await store.get('piece/1')).toBe(piece(1)[1]);
     await store.close();
