@@ -3,6 +3,8 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const LONG_LANES = [
+  // Also what lanes with packages of their own have installed.
+  '**/node_modules/**',
   'test/browser/**',
   'test/fuzz/**',
   'test/process/**',

@@ -223,14 +223,19 @@ describe('what it says of a relay that behaves as', () => {
     expect(relays[0].advice[0]).toMatch(/^Limited for now: it says "rate-limited: come back later"/);
   });
 
-  test('one that sends a challenge and asks for no answer', async () => {
+  test('one that sends a challenge, though it would answer without', async () => {
     const { url, relay: held } = await relay({ limits: ROOMY });
+    let isFirst = true;
     held.misbehave({
-      rewrite: (frame) => (frame[0] === 'EOSE' ? [['AUTH', 'who are you?'], frame] : [frame]),
+      receive: ([type]) => {
+        if (type === 'REQ' && isFirst) held.challengeAll();
+        if (type === 'REQ') isFirst = false;
+        return undefined;
+      },
     });
     const { relays } = await examine([url]);
-    expect(relays[0]).toMatchObject({ verdict: 'good', auth: 'none', challenged: true });
-    expect(relays[0].advice.join(' ')).toContain('It sends an AUTH challenge (NIP-42), but wanted none');
+    expect(relays[0]).toMatchObject({ verdict: 'good', auth: 'accepted', challenged: true });
+    expect(relays[0].advice.join(' ')).toContain('It asks for AUTH (NIP-42)');
   });
 
   test('one whose live subscriptions do not look at the d-tag', async () => {

@@ -150,7 +150,7 @@ test(
     const random = createRandom(SEED);
     for (let n = 0; n < LOGS; n++) {
       const folder = join(root, String(n));
-      await mkdir(folder);
+      await mkdir(folder, { mode: 0o700 });
       const bytes = changedLog(random);
       await writeFile(join(folder, 'entries.log'), bytes);
       await live(() => fileStore(folder), `SEED=${SEED}, log ${n}`);
@@ -164,6 +164,7 @@ test(
       await rm(folder, { recursive: true });
     }
     console.info(`logs: SEED=${SEED} ${JSON.stringify(counts)}`);
+    for (const what of ['shown', 'published'] as const) expect(counts[what], what).toBeGreaterThan(0);
   },
 );
 

@@ -205,7 +205,7 @@ test('what `doctor` says of it', async () => {
   const report = await probeRelay(url, { signer: secretKeySigner(KEY), randomBytes });
   expect(report).toMatchObject({
     ...{ reachable: true, auth: 'none', deletes: true, limitedForNow: null },
-    habits: { live: 'any d-tag', servesExpired: true, deletesNewer: false },
+    habits: { live: 'any d-tag', servesExpired: true, deletesNewer: true },
     rate: { burst: null },
   });
 });
