@@ -50,7 +50,7 @@ async function life(count, isBare) {
   const start = async () => {
     const sync = createNostrSync({
       ...{ namespace: NAMESPACE, relays: ['ws://127.0.0.1:1'], openSocket: relay.openSocket },
-      ...{ store, verifier: crypto.verifier, signer: crypto.signer },
+      ...{ store, verifier: crypto.verifier, signer: crypto.signer, keepSigner: true },
     });
     await until(async () => (await sync.getStatus()).ready);
     return sync;
