@@ -94,16 +94,18 @@ export function cut(bytes: Uint8Array, key: Uint8Array, maxBytes: number): Uint8
   const gear = gearOf(key);
   const most = maxBytes - DEFLATE_MARGIN;
   const reach = Math.floor(most * REACH);
-  const hashes = new Uint32Array(bytes.length);
-  let hash = 0;
-  // It forgets a byte after 32 others.
-  for (let i = 0; i < bytes.length; i++) hashes[i] = hash = (hash << 1) + gear[bytes[i]!]!;
   const pieces: Uint8Array[] = [];
 
-  /** Of equals the first. */
+  /** Of equals the first. The hashes are made again each time: kept, they would take four times the memory of the value. */
   function leastIn(start: number, end: number): number {
     let at = start;
-    for (let i = start; i < end; i++) if (hashes[i]! < hashes[at]!) at = i;
+    let least = Infinity;
+    let hash = 0;
+    // A byte is forgotten after 32 others.
+    for (let i = Math.max(0, start - 31); i < end; i++) {
+      hash = ((hash << 1) + gear[bytes[i]!]!) >>> 0;
+      if (i >= start && hash < least) [at, least] = [i, hash];
+    }
     return at;
   }
 
