@@ -1,59 +1,35 @@
 /** Which file may import which: the rooms of docs/ARCHITECTURE.md. Nothing runs back up. */
 
+const FLOOR = ['protocol', 'crypto', 'ground'];
+const PORTS = ['signer', 'relay', 'store', 'tabs', ...FLOOR];
+const ENGINE = ['tab-network', 'values', 'relays', 'heads', ...PORTS];
+const PRODUCT = ['entries', 'assembly', 'sync', ...ENGINE];
+
 /** The rooms from the ground up: where their files are, and which other rooms they may import. */
 const ROOMS = {
   ground: { path: '^src/(errors|clock|readable)\\.ts$', imports: [] },
   crypto: { path: '^src/crypto/', imports: ['ground'], types: ['protocol'] },
   protocol: { path: '^src/protocol/', imports: ['crypto', 'ground'] },
-  signer: { path: '^src/signer/', imports: ['protocol', 'crypto', 'ground'] },
-  relay: { path: '^src/relay/', imports: ['protocol', 'crypto', 'ground'] },
-  store: { path: '^src/store/', imports: ['protocol', 'crypto', 'ground'] },
-  tabs: { path: '^src/tabs/', imports: ['protocol', 'crypto', 'ground'] },
-  sync: { path: '^src/sync/', imports: ['signer', 'relay', 'store', 'tabs', 'protocol', 'crypto', 'ground'] },
-  assembly: {
-    path: '^src/(nostr-sync|options)\\.ts$',
-    imports: ['sync', 'signer', 'relay', 'store', 'tabs', 'protocol', 'crypto', 'ground'],
+  signer: { path: '^src/signer/', imports: FLOOR },
+  relay: { path: '^src/relay/', imports: FLOOR },
+  store: { path: '^src/store/', imports: FLOOR },
+  tabs: { path: '^src/tabs/', imports: FLOOR },
+  // Knows no relay and no signer.
+  heads: { path: '^src/sync/heads/', imports: ['store', ...FLOOR] },
+  // Knows no signer.
+  relays: { path: '^src/sync/relays/', imports: ['heads', 'relay', 'store', ...FLOOR] },
+  // Knows no tab.
+  values: { path: '^src/sync/values/', imports: ['relays', 'heads', 'signer', 'relay', 'store', ...FLOOR] },
+  'tab-network': {
+    path: '^src/sync/tabs/',
+    imports: ['relays', 'heads', 'tabs', 'relay', 'store', ...FLOOR],
   },
-  entries: {
-    path: '^src/((node|browser|api)\\.ts$|browser/)',
-    imports: ['assembly', 'sync', 'signer', 'relay', 'store', 'tabs', 'protocol', 'crypto', 'ground'],
-  },
-  adapters: {
-    path: '^src/(tauri|react|svelte|vue|zustand)(\\.ts$|/)',
-    imports: [
-      'entries',
-      'assembly',
-      'sync',
-      'signer',
-      'relay',
-      'store',
-      'tabs',
-      'protocol',
-      'crypto',
-      'ground',
-    ],
-  },
-  cli: {
-    path: '^src/cli/',
-    imports: [
-      'testing',
-      'entries',
-      'assembly',
-      'sync',
-      'signer',
-      'relay',
-      'store',
-      'tabs',
-      'protocol',
-      'crypto',
-      'ground',
-    ],
-  },
-  testing: {
-    path: '^src/testing/',
-    imports: ['relay', 'store', 'protocol', 'crypto', 'ground'],
-    types: ['signer'],
-  },
+  sync: { path: '^src/sync/[a-z-]+\\.ts$', imports: ENGINE },
+  assembly: { path: '^src/(nostr-sync|options)\\.ts$', imports: ['sync', ...ENGINE] },
+  entries: { path: '^src/((node|browser|api)\\.ts$|browser/)', imports: ['assembly', 'sync', ...ENGINE] },
+  adapters: { path: '^src/(tauri|react|svelte|vue|zustand)(\\.ts$|/)', imports: PRODUCT },
+  cli: { path: '^src/cli/', imports: ['testing', ...PRODUCT] },
+  testing: { path: '^src/testing/', imports: ['relay', 'store', ...FLOOR], types: ['signer'] },
 };
 
 /** Files that touch a platform. Only an entry, the command or the test kit picks one of them. */

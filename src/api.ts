@@ -24,5 +24,5 @@ export type {
   Removal,
   SyncEvents,
 } from './sync/events.ts';
-export type { Pacing } from './sync/pacer.ts';
-export type { Delivery, Stage } from './sync/record.ts';
+export type { Pacing } from './sync/relays/pacer.ts';
+export type { Delivery, Stage } from './sync/heads/record.ts';

@@ -26,7 +26,7 @@ import { canonicalRelayUrl } from './relay/url.ts';
 import type { Signer } from './signer/signer.ts';
 import { withDeadline } from './store/deadline.ts';
 import type { Store } from './store/store.ts';
-import { createRelayLimits } from './sync/relay-limits.ts';
+import { createRelayLimits } from './sync/relays/relay-limits.ts';
 import {
   createEmitter,
   type NameOf,
@@ -37,7 +37,7 @@ import {
 } from './sync/events.ts';
 import type { Reader, Subscription } from './sync/reader.ts';
 import { openSession, type Session } from './sync/session.ts';
-import { publicKeyOf } from './sync/signing.ts';
+import { publicKeyOf } from './sync/values/signing.ts';
 import { createStatusTeller, type SyncStatus } from './sync/status.ts';
 
 export type { SyncStatus } from './sync/status.ts';

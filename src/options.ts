@@ -21,8 +21,8 @@ import type { Signer } from './signer/signer.ts';
 import type { Store } from './store/store.ts';
 import type { Tabs } from './tabs/tabs.ts';
 import type { Receipt } from './sync/events.ts';
-import type { Pacing } from './sync/pacer.ts';
-import type { Stage } from './sync/record.ts';
+import type { Pacing } from './sync/relays/pacer.ts';
+import type { Stage } from './sync/heads/record.ts';
 import type { Note, Write } from './sync/writer.ts';
 
 /** What the entry point of a platform provides; each can be replaced by an option. */

@@ -2,7 +2,7 @@
 
 import { misuse, type NostrSyncError } from '../errors.ts';
 import type { RelayInfo } from '../relay/connection.ts';
-import type { Delivery, Stage } from './record.ts';
+import type { Delivery, Stage } from './heads/record.ts';
 import type { SyncStatus } from './status.ts';
 
 /** The seed's `FetchResult`, grown by `eventId`, `source` and `deleted`, by which a removal is told from a value. */

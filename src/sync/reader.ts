@@ -7,13 +7,13 @@ import { deviceIdOf, isExpired, isTombstone, type VerifiedEvent } from '../proto
 import { MAX_READS, RETRY_BASE_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
 import { compareEvents } from '../protocol/order.ts';
 import type { Store } from '../store/store.ts';
-import { createAgenda } from './agenda.ts';
-import type { Content } from './content.ts';
+import { createAgenda } from './relays/agenda.ts';
+import type { Content } from './values/content.ts';
 import { callListener, type Emitter, type FetchResult } from './events.ts';
-import { isFromAll, type Network } from './network.ts';
-import { overwrites } from './reconcile.ts';
-import { isOwnHead, type OwnWrite } from './record.ts';
-import type { Change, Replica } from './replica.ts';
+import { isFromAll, type Network } from './relays/network.ts';
+import { overwrites } from './heads/reconcile.ts';
+import { isOwnHead, type OwnWrite } from './heads/record.ts';
+import type { Change, Replica } from './heads/replica.ts';
 
 /** One `subscribe` call of the app. Lives as long as the engine, over every change of signer. */
 export interface Subscription {

@@ -16,18 +16,18 @@ import type { RelayPool } from '../relay/pool.ts';
 import type { Signer } from '../signer/signer.ts';
 import type { Store } from '../store/store.ts';
 import type { Tabs } from '../tabs/tabs.ts';
-import { createContent } from './content.ts';
+import { createContent } from './values/content.ts';
 import type { Emitter } from './events.ts';
-import { createNetwork, type Network } from './network.ts';
-import { createGarbage } from './garbage.ts';
-import type { Pacing } from './pacer.ts';
-import { isOfTwin } from './reconcile.ts';
+import { createNetwork, type Network } from './relays/network.ts';
+import { createGarbage } from './values/garbage.ts';
+import type { Pacing } from './relays/pacer.ts';
+import { isOfTwin } from './heads/reconcile.ts';
 import { createReader, type Reader, type Subscription } from './reader.ts';
-import { isOwnHead, isPending, type OwnWrite } from './record.ts';
-import { createRenewals } from './renewal.ts';
-import { openReplica, type Change } from './replica.ts';
-import { createHand, type Hand } from './signing.ts';
-import { createTabNetwork, type TabNetwork } from './tab-network.ts';
+import { isOwnHead, isPending, type OwnWrite } from './heads/record.ts';
+import { createRenewals } from './values/renewal.ts';
+import { openReplica, type Change } from './heads/replica.ts';
+import { createHand, type Hand } from './values/signing.ts';
+import { createTabNetwork, type TabNetwork } from './tabs/network.ts';
 import { createWriter, type Writer } from './writer.ts';
 
 export interface Session {

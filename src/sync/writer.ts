@@ -22,9 +22,9 @@ import {
 } from '../protocol/limits.ts';
 import { nextStamp } from '../protocol/order.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
-import type { Content } from './content.ts';
+import type { Content } from './values/content.ts';
 import { callListener, type DeliveryReport, type Receipt } from './events.ts';
-import type { Network } from './network.ts';
+import type { Network } from './relays/network.ts';
 import {
   deliveryOf,
   floorOf,
@@ -35,9 +35,9 @@ import {
   type HeadRecord,
   type Piece,
   type Stage,
-} from './record.ts';
-import type { Change, Replica } from './replica.ts';
-import type { Asking, Hand } from './signing.ts';
+} from './heads/record.ts';
+import type { Change, Replica } from './heads/replica.ts';
+import type { Asking, Hand } from './values/signing.ts';
 
 /**
  * Makes entries of the store that are saved together with a write, and removed together with it where it is withdrawn: both

@@ -5,7 +5,7 @@ import { isNostrSyncError } from '../../src/errors.ts';
 import type { NostrSync } from '../../src/node.ts';
 import type { Signer } from '../../src/signer/signer.ts';
 import type { FetchResult } from '../../src/sync/events.ts';
-import type { Stage } from '../../src/sync/record.ts';
+import type { Stage } from '../../src/sync/heads/record.ts';
 import type { Chance } from './chance.ts';
 import type { Disk } from './disk.ts';
 import type { Machine, Process } from './machine.ts';

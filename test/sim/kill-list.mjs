@@ -12,7 +12,7 @@ const STAMPS = [
     patches: [
       ['protocol/order.ts', 'Math.max(stamp, floor + 1)', '(floor < 0 ? stamp : stamp)'],
       [
-        'sync/reconcile.ts',
+        'sync/',
         'if (event.created_at < floor || (event.created_at === floor && !replaces))',
         'if (floor > Number.MAX_SAFE_INTEGER && !replaces)',
       ],
@@ -22,21 +22,21 @@ const STAMPS = [
     name: 'a seen head does not raise the stamp',
     patches: [
       ['sync', 'nextStamp(now, head, own)', 'nextStamp(now, own, Math.min(head, -1))'],
-      ['sync/reconcile.ts', 'Math.max(floorOf(record), head?.created_at ?? -1)', 'floorOf(record)'],
+      ['sync/', 'Math.max(floorOf(record), head?.created_at ?? -1)', 'floorOf(record)'],
     ],
   },
   {
     name: 'a withdrawn write does not raise the stamp',
     patches: [
       ['sync', 'const own = floorOf(record);', 'const own = floorOf(undefined);'],
-      ['sync/reconcile.ts', 'Math.max(floorOf(record), head?.created_at ?? -1)', '(head?.created_at ?? -1)'],
+      ['sync/', 'Math.max(floorOf(record), head?.created_at ?? -1)', '(head?.created_at ?? -1)'],
     ],
   },
   {
     name: 'the stamp is not looked at again under the lock',
     patches: [
       [
-        'sync/reconcile.ts',
+        'sync/',
         'if (event.created_at < floor || (event.created_at === floor && !replaces)) return stale;',
         'void floor; void replaces;',
       ],
@@ -51,7 +51,7 @@ const STAMPS = [
         "const head = record?.event?.tags.some(([name]) => name === 'expiration') === true ? -1 : record?.event?.created_at ?? -1;",
       ],
       [
-        'sync/reconcile.ts',
+        'sync/',
         'head?.created_at ?? -1',
         "head?.tags.some(([name]) => name === 'expiration') === true ? -1 : head?.created_at ?? -1",
       ],
@@ -66,7 +66,7 @@ const STAMPS = [
         'const head = record?.event?.created_at ?? -1;',
         'const head = readableOf(record)?.created_at ?? -1;',
       ],
-      ['sync/reconcile.ts', 'head?.created_at ?? -1', 'readableOf(record)?.created_at ?? -1'],
+      ['sync/', 'head?.created_at ?? -1', 'readableOf(record)?.created_at ?? -1'],
     ],
   },
   {
@@ -79,22 +79,22 @@ const STAMPS = [
   },
   {
     name: 'a relay that rolls back takes the device along',
-    patches: [['sync/reconcile.ts', 'if (order < 0) return overlooked(record!, event);', '']],
+    patches: [['sync/', 'if (order < 0) return overlooked(record!, event);', '']],
   },
   {
     name: 'a stamp is used again after a socket has carried it',
-    patches: [['sync/replica.ts', 'uncarried.delete(dTag); return', 'return']],
+    patches: [['sync/', 'uncarried.delete(dTag); return', 'return']],
   },
   {
     name: 'what no relay has acknowledged counts as carried by none',
     patches: [
       [
-        'sync/replica.ts',
+        'sync/',
         'reconcile(current, input, isSender ? uncarried.get(dTag) : undefined)',
         'reconcile(current, input, current?.own?.acknowledged === false ? current.own.id : undefined)',
       ],
       [
-        'sync/replica.ts',
+        'sync/',
         'uncarried.has(dTag) && uncarried.get(dTag) === get(dTag)?.event?.id',
         'get(dTag)?.own?.acknowledged === false',
       ],
@@ -104,7 +104,7 @@ const STAMPS = [
     name: 'sends while a newer write is being saved',
     patches: [
       [
-        'sync/replica.ts',
+        'sync/',
         'if (underway.some(isWritten) || queue.some(isWritten)) return undefined;',
         'void isWritten;',
       ],
@@ -113,9 +113,7 @@ const STAMPS = [
   },
   {
     name: 'a tab that does not lead takes its writes for uncarried',
-    patches: [
-      ['sync/replica.ts', 'isSender = ports.isAlone || leading === mark;', 'isSender = true; void mark;'],
-    ],
+    patches: [['sync/', 'isSender = ports.isAlone || leading === mark;', 'isSender = true; void mark;']],
   },
   {
     name: 'writes without a look at what the relays have',
@@ -124,7 +122,7 @@ const STAMPS = [
   },
   {
     name: 'the first write goes out before its question is answered',
-    patches: [['sync/outbox.ts', 'if (isHeld(record)) {', 'if (isHeld(record) && dTag === undefined) {']],
+    patches: [['sync/', 'if (isHeld(record)) {', 'if (isHeld(record) && dTag === undefined) {']],
     test: [
       'test/sync/stamps.test.ts',
       'is on the medium at once, and on no socket before the question is over',
@@ -132,16 +130,14 @@ const STAMPS = [
   },
   {
     name: 'a first write that turns out to be beaten is not stamped anew',
-    patches: [
-      ['sync/writer.ts', 'const isBeaten = floorOf(record) > event.created_at;', 'const isBeaten = false;'],
-    ],
+    patches: [['sync/', 'const isBeaten = floorOf(record) > event.created_at;', 'const isBeaten = false;']],
     test: ['test/sync/stamps.test.ts', 'is stamped anew above what turns up while it is asked'],
   },
   {
     name: 'a conflict is not told',
     patches: [
       [
-        'sync/reconcile.ts',
+        'sync/',
         "if (overwritten && head !== undefined) effects.push({ type: 'conflict', mine: head, theirs: event });",
         '',
       ],
@@ -150,21 +146,19 @@ const STAMPS = [
   },
   {
     name: 'a conflict that comes while there is no signer is not told',
-    patches: [
-      ['sync/reader.ts', 'if (!isPassing(error)) untold.delete(overwrite);', 'untold.delete(overwrite);'],
-    ],
+    patches: [['sync/', 'if (!isPassing(error)) untold.delete(overwrite);', 'untold.delete(overwrite);']],
     test: ['test/sync/conflict.test.ts', 'a conflict is told with the next signer'],
   },
   {
     name: 'a write that is the head again is not missed',
-    patches: [['sync/reconcile.ts', 'own.former === undefined', 'own.former !== own']],
+    patches: [['sync/heads/reconcile.ts', 'own.former === undefined', 'own.former !== own']],
     test: ['test/sync/conflict.test.ts', 'a write that is the newest again'],
   },
   {
     name: 'a conflict is told again with each newer value',
     patches: [
       [
-        'sync/reconcile.ts',
+        'sync/',
         'own !== undefined && isOwnHead(record!) && overwrites(event, own);',
         'own !== undefined && overwrites(event, own);',
       ],
@@ -175,7 +169,7 @@ const STAMPS = [
     name: 'a write that lives on in another is told as lost with that',
     patches: [
       [
-        'sync/reconcile.ts',
+        'sync/',
         'own !== undefined && isOwnHead(record!) && overwrites(event, own);',
         'own !== undefined && !own.lost && overwrites(event, own);',
       ],
@@ -183,12 +177,12 @@ const STAMPS = [
   },
   {
     name: 'a withdrawn write that turns up is not told',
-    patches: [['sync/reconcile.ts', 'withdrawn: [...(own.withdrawn ?? []), id].slice(-MAX_WITHDRAWN),', '']],
+    patches: [['sync/', 'withdrawn: [...(own.withdrawn ?? []), id].slice(-MAX_WITHDRAWN),', '']],
     test: ['test/sync/publish.test.ts', 'a write that was withdrawn, and that a relay kept all the same'],
   },
   {
     name: 'what a copy of this device has written counts as seen by it',
-    patches: [['sync/reconcile.ts', 'if (isOfTwin(event, own)) return true;', '']],
+    patches: [['sync/', 'if (isOfTwin(event, own)) return true;', '']],
     test: ['test/sync/twins.test.ts', 'are found out by the write that one has not made'],
   },
   {
@@ -203,26 +197,26 @@ const STAMPS = [
   },
   {
     name: 'a tie of two copies is not found out',
-    patches: [['sync/reconcile.ts', 'return isTied || seen >', 'return seen >']],
+    patches: [['sync/', 'return isTied || seen >', 'return seen >']],
     test: ['test/sync/twins.test.ts', 'are found out where they write in one second'],
   },
   {
     name: 'a device takes its own withdrawn write for that of a copy',
-    patches: [['sync/reconcile.ts', 'Math.max(own.stamp, own.floor ?? -1)', 'own.stamp']],
+    patches: [['sync/', 'Math.max(own.stamp, own.floor ?? -1)', 'own.stamp']],
     test: ['test/sync/twins.test.ts', 'where a write that was withdrawn turns up'],
   },
   {
     name: 'a device takes every write that has seen its own for that of a copy',
-    patches: [['sync/reconcile.ts', 'seen > Math.max(', 'seen >= Math.max(']],
+    patches: [['sync/', 'seen > Math.max(', 'seen >= Math.max(']],
   },
   {
     name: 'who writes upon an event without a vector has seen nothing else',
-    patches: [['sync/reconcile.ts', 'newestOf(seenBy(head, record?.deemed))', 'newestOf(new Map())']],
+    patches: [['sync/', 'newestOf(seenBy(head, record?.deemed))', 'newestOf(new Map())']],
     test: ['test/sync/conflict.test.ts', 'a write upon one without a vector has seen'],
   },
   {
     name: 'a restart forgets what an event without a vector is deemed to have seen',
-    patches: [['sync/record.ts', 'record.deemed.size === 0', 'record.deemed.size >= 0']],
+    patches: [['sync/', 'record.deemed.size === 0', 'record.deemed.size >= 0']],
     test: ['test/sync/conflict.test.ts', 'a write upon one without a vector has seen'],
   },
   {
@@ -261,7 +255,7 @@ const STAMPS = [
     name: 'a write that has seen ours is told as a conflict with it',
     patches: [
       [
-        'sync/reconcile.ts',
+        'sync/',
         'return vector === undefined ? !own.acknowledged : !covers(vector, own.device, own.stamp);',
         'return vector !== undefined || covers(new Map(), own.device, own.stamp);',
       ],
@@ -284,21 +278,13 @@ const STORE = [
   {
     name: 'a failed save resolves',
     patches: [
-      [
-        'sync/replica.ts',
-        'for (const job of own) job.reject(error);',
-        'for (const job of own) job.resolve([]);',
-      ],
+      ['sync/', 'for (const job of own) job.reject(error);', 'for (const job of own) job.resolve([]);'],
     ],
   },
   {
     name: 'what could not be saved is forgotten',
     patches: [
-      [
-        'sync/replica.ts',
-        'if (!unsaved.has(dTag)) return stored;',
-        'if (unsaved.has(dTag) || true) return stored;',
-      ],
+      ['sync/', 'if (!unsaved.has(dTag)) return stored;', 'if (unsaved.has(dTag) || true) return stored;'],
     ],
     test: ['test/sync/store-failure.test.ts', 'what came while the store failed stays known'],
   },
@@ -306,7 +292,7 @@ const STORE = [
     name: 'what could not be saved is not tried again',
     patches: [
       [
-        'sync/replica.ts',
+        'sync/',
         "for (const dTag of new Set([...unsaved.keys(), ...refused.keys()])) void apply(dTag, { type: 'resave' });",
         'void apply;',
       ],
@@ -316,7 +302,7 @@ const STORE = [
     name: 'a restart forgets what is owed',
     patches: [
       [
-        'sync/record.ts',
+        'sync/',
         'deliveries: new Map(deliveries),',
         "deliveries: new Map(deliveries.map(([url]) => [url, 'confirmed' as const])),",
       ],
@@ -325,11 +311,7 @@ const STORE = [
   {
     name: 'a stored record is believed unseen',
     patches: [
-      [
-        'sync/record.ts',
-        "known: () => undefined }).type === 'new'",
-        "known: () => undefined }).type !== 'known'",
-      ],
+      ['sync/', "known: () => undefined }).type === 'new'", "known: () => undefined }).type !== 'known'"],
     ],
     test: [
       'test/sync/store-failure.test.ts',
@@ -340,7 +322,7 @@ const STORE = [
     name: 'a record that cannot be read is written over',
     patches: [
       [
-        'sync/replica.ts',
+        'sync/',
         'if (raw !== undefined && previous === undefined) writes.set(`unreadable/${keyOf(dTag)}`, raw);',
         '',
       ],
@@ -353,11 +335,7 @@ const STORE = [
   {
     name: 'a stored record that proves unusable stays owed',
     patches: [
-      [
-        'sync/replica.ts',
-        "if (entry.record === undefined) void apply(dTag, { type: 'resave' });",
-        'void apply;',
-      ],
+      ['sync/', "if (entry.record === undefined) void apply(dTag, { type: 'resave' });", 'void apply;'],
     ],
     test: [
       'test/sync/store-failure.test.ts',
@@ -369,7 +347,7 @@ const STORE = [
     kept: 'piece-left-after-failed-save',
     patches: [
       [
-        'sync/replica.ts',
+        'sync/',
         'pieceNames(raw === undefined ? undefined : parseRecord(raw))',
         'pieceNames(read(dTag, raw))',
       ],
@@ -388,7 +366,7 @@ const STORE = [
   },
   {
     name: 'a write that was refused, and saved all the same, is not taken back',
-    patches: [['sync/replica.ts', 'refused.set(dTag, [...(refused.get(dTag) ?? []), input]);', 'void 0;']],
+    patches: [['sync/', 'refused.set(dTag, [...(refused.get(dTag) ?? []), input]);', 'void 0;']],
     test: ['test/store/deadline.test.ts', 'takes back what was saved after its publish was refused'],
   },
   {
@@ -463,15 +441,13 @@ const OUTBOX = [
   },
   {
     name: 'no read-repair',
-    patches: [
-      ['sync/inbox.ts', 'missing.map(([dTag, id])', 'missing.slice(missing.length).map(([dTag, id])'],
-    ],
+    patches: [['sync/', 'missing.map(([dTag, id])', 'missing.slice(missing.length).map(([dTag, id])']],
   },
   {
     name: 'a wiped relay gets back only what is asked for',
     patches: [
       [
-        'sync/inbox.ts',
+        'sync/',
         'if (missing.some(([dTag, id]) => isConfirmed(relay, dTag, id))) ports.onLoss(relay.url);',
         '',
       ],
@@ -479,18 +455,16 @@ const OUTBOX = [
   },
   {
     name: 'a relay that drops one event is asked for all each time',
-    patches: [['sync/outbox.ts', 'if (isSweep) lane.sweptAt = clock.now();', '']],
+    patches: [['sync/', 'if (isSweep) lane.sweptAt = clock.now();', '']],
     test: ['test/sync/relays.test.ts', 'asks a relay that drops one event again and again'],
   },
   {
     name: 'a value is told before its conflict',
-    patches: [
-      ['sync/reader.ts', 'await conflictsTold(dTag); if (result === undefined', 'if (result === undefined'],
-    ],
+    patches: [['sync/', 'await conflictsTold(dTag); if (result === undefined', 'if (result === undefined']],
   },
   {
     name: 'what no relay has is not said to be pending',
-    patches: [['sync/reader.ts', '({ pending: true } as const)', '({} as const)']],
+    patches: [['sync/', '({ pending: true } as const)', '({} as const)']],
   },
   {
     name: 'OK is believed without a read-back',
@@ -579,7 +553,7 @@ const OUTBOX = [
     name: 'an answer counts for the category, not for the event',
     patches: [
       [
-        'sync/reconcile.ts',
+        'sync/',
         'record: record?.event?.id === id ? apply(record) : record',
         "record: record?.event !== undefined && id !== '' ? apply(record) : record",
       ],
@@ -606,11 +580,7 @@ const OUTBOX = [
   {
     name: 'an added relay is owed nothing',
     patches: [
-      [
-        'sync/record.ts',
-        "record.deliveries.get(relay) ?? 'pending'",
-        "record.deliveries.get(relay) ?? 'confirmed'",
-      ],
+      ['sync/', "record.deliveries.get(relay) ?? 'pending'", "record.deliveries.get(relay) ?? 'confirmed'"],
     ],
   },
   {
@@ -621,7 +591,7 @@ const OUTBOX = [
     name: 'a relay that is added again is believed what it said before',
     patches: [
       [
-        'sync/reconcile.ts',
+        'sync/',
         'if (record === undefined || !record.deliveries.has(input.relay)) return { record, effects: [] };',
         'if (record !== undefined || input.relay) return { record, effects: [] };',
       ],
@@ -670,7 +640,7 @@ const OUTBOX = [
     name: 'the outbox stops with the signer',
     patches: [
       [
-        'sync/session.ts',
+        'sync/',
         'if (next === undefined) return; network.retry();',
         'if (next === undefined) return void network.close(); network.retry();',
       ],
@@ -679,11 +649,7 @@ const OUTBOX = [
   {
     name: 'a relay that refused the head is not asked after a restart',
     patches: [
-      [
-        'sync/outbox.ts',
-        "=== 'refused') lane.audits.put(dTag, 0)",
-        '=== undefined) lane.audits.put(dTag, 0)',
-      ],
+      ['sync/', "=== 'refused') lane.audits.put(dTag, 0)", '=== undefined) lane.audits.put(dTag, 0)'],
     ],
     test: [
       'test/sync/remove.test.ts',
@@ -693,17 +659,17 @@ const OUTBOX = [
   },
   {
     name: 'a relay that refused the head is never asked again',
-    patches: [['sync/outbox.ts', "isComplete ? ['refused'] :", 'isComplete ? [] :']],
+    patches: [['sync/', "isComplete ? ['refused'] :", 'isComplete ? [] :']],
     test: ['test/sync/remove.test.ts', 'and learns of it within the quarter of an hour'],
   },
   {
     name: 'a clock that is set forward makes waits longer',
-    patches: [['sync/agenda.ts', 'arm(Math.min(due, timerAt));', 'if (due < timerAt) arm(due);']],
+    patches: [['sync/', 'arm(Math.min(due, timerAt));', 'if (due < timerAt) arm(due);']],
     test: ['test/sync/agenda.test.ts', 'put after the clock was set forward'],
   },
   {
     name: 'a clock that is set back makes waits longer',
-    patches: [['sync/agenda.ts', 'Math.max(0, lastNow - time)', 'Math.max(0, time - time)']],
+    patches: [['sync/', 'Math.max(0, lastNow - time)', 'Math.max(0, time - time)']],
     test: ['test/sync/agenda.test.ts', 'waits no longer where the clock is set back'],
   },
   {
@@ -720,7 +686,7 @@ const OUTBOX = [
     name: 'an OK counts as a read-back',
     patches: [
       [
-        'sync/reconcile.ts',
+        'sync/',
         'withDelivery(head, input.relay, input.delivery, input.superseded)',
         "withDelivery(head, input.relay, input.delivery === 'refused' ? 'refused' : 'confirmed', input.superseded)",
       ],
@@ -730,7 +696,7 @@ const OUTBOX = [
     name: 'what one relay shows counts for all',
     patches: [
       [
-        'sync/reconcile.ts',
+        'sync/',
         "url === relay ? 'confirmed' : 'unseen'",
         "url === relay || relays.includes(relay) ? 'confirmed' : 'unseen'",
       ],
@@ -740,7 +706,7 @@ const OUTBOX = [
     name: 'what a relay does not take is sent again at once',
     patches: [
       [
-        'sync/queue.ts',
+        'sync/',
         "case 'retry': return retryMs(count - 1, randomBytes);",
         "case 'retry': return 100 + 0 * retryMs(count - 1, randomBytes);",
       ],
@@ -748,13 +714,13 @@ const OUTBOX = [
   },
   {
     name: 'what a relay says OK to and forgets is sent again at once',
-    patches: [['sync/queue.ts', 'sent.count < 3 ? 0', 'sent.count < 1e9 ? 0']],
+    patches: [['sync/', 'sent.count < 3 ? 0', 'sent.count < 1e9 ? 0']],
   },
   {
     name: 'a relay that does not answer is asked again at once',
     patches: [
       [
-        'sync/outbox.ts',
+        'sync/',
         'return retryMs(lane.auditFailures++, randomBytes);',
         'return 100 + 0 * retryMs(lane.auditFailures++, randomBytes);',
       ],
@@ -765,7 +731,7 @@ const OUTBOX = [
     name: 'a publish waits for its relays for ever',
     patches: [
       [
-        'sync/writer.ts',
+        'sync/',
         'const cancel = clock.after(PUBLISH_TIMEOUT_MS, stop);',
         'const cancel = (): void => undefined; void PUBLISH_TIMEOUT_MS;',
       ],
@@ -775,7 +741,7 @@ const OUTBOX = [
     name: 'replicated is what one relay has',
     patches: [
       [
-        'sync/record.ts',
+        'sync/',
         "deliveries.every((delivery) => delivery === 'confirmed')",
         "deliveries.some((delivery) => delivery === 'confirmed')",
       ],
@@ -783,9 +749,7 @@ const OUTBOX = [
   },
   {
     name: 'a relay that refuses a write is not asked what it has instead',
-    patches: [
-      ['sync/outbox.ts', "delivery: 'refused' }); lane.audits.put(dTag, 0);", "delivery: 'refused' });"],
-    ],
+    patches: [['sync/', "delivery: 'refused' }); lane.audits.put(dTag, 0);", "delivery: 'refused' });"]],
     test: [
       'test/sync/remove.test.ts',
       'whose write comes after a removal, and is refused for it, learns of the removal by itself',
@@ -795,7 +759,7 @@ const OUTBOX = [
     name: 'a relay that refuses a piece is not asked what it has instead',
     patches: [
       [
-        'sync/pieces.ts',
+        'sync/',
         'await ports.refused(category, head.id);',
         "await replica.apply(category, { type: 'answered', relay: url, id: head.id, delivery: 'refused' });",
       ],
@@ -804,12 +768,12 @@ const OUTBOX = [
   },
   {
     name: 'what was read once counts as unreadable where the signer fails',
-    patches: [['sync/reconcile.ts', 'head.unreadable || head.isRead ? head', 'head.unreadable ? head']],
+    patches: [['sync/', 'head.unreadable || head.isRead ? head', 'head.unreadable ? head']],
     test: ['test/sync/reading.test.ts', 'was read once, is built upon whatever the signer says of it later'],
   },
   {
     name: 'what a signer could not read at first stays unreadable',
-    patches: [['sync/reconcile.ts', 'isRead: true, unreadable: false', 'isRead: true']],
+    patches: [['sync/', 'isRead: true, unreadable: false', 'isRead: true']],
     test: ['test/sync/reading.test.ts', 'is one that a signer could not read at first'],
   },
   {
@@ -822,7 +786,7 @@ const OUTBOX = [
   },
   {
     name: 'flush is not told that nothing is owed any more',
-    patches: [['sync/session.ts', 'renewals.changed(dTag); ports.onProgress();', 'renewals.changed(dTag);']],
+    patches: [['sync/', 'renewals.changed(dTag); ports.onProgress();', 'renewals.changed(dTag);']],
   },
 ];
 
@@ -830,9 +794,7 @@ const OUTBOX = [
 const RENEWAL = [
   {
     name: 'a renewal asks nobody',
-    patches: [
-      ['sync/renewal.ts', 'if (heads.length > 0 && (await isHeard(heads)))', 'if (heads.length > 0)'],
-    ],
+    patches: [['sync/', 'if (heads.length > 0 && (await isHeard(heads)))', 'if (heads.length > 0)']],
     test: [
       'test/sync/renewal.test.ts',
       'nothing is stamped anew before every connected relay has answered, and then only what is the head',
@@ -842,11 +804,11 @@ const RENEWAL = [
     name: 'a renewal asks one relay',
     patches: [
       [
-        'sync/renewal.ts',
+        'sync/',
         'complete.length > 0 && (silent.length === 0 || !isPatient)',
         'complete.length > 0 && (silent.length >= 0 || !isPatient)',
       ],
-      ['sync/renewal.ts', "ask(dTags, 'all')", "ask(dTags, 'known')"],
+      ['sync/', "ask(dTags, 'all')", "ask(dTags, 'known')"],
     ],
     test: [
       'test/sync/renewal.test.ts',
@@ -855,9 +817,7 @@ const RENEWAL = [
   },
   {
     name: 'a renewal takes the place of whatever is there',
-    patches: [
-      ['sync/reconcile.ts', 'return record?.event?.id === input.id ? advance', 'return record ? advance'],
-    ],
+    patches: [['sync/', 'return record?.event?.id === input.id ? advance', 'return record ? advance']],
   },
   {
     name: 'a renewal claims a time of its own',
@@ -877,7 +837,7 @@ const RENEWAL = [
     name: 'renewals climb without end',
     patches: [
       [
-        'sync/renewal.ts',
+        'sync/',
         'isContradicted && renewedBy(head) < MAX_RENEWAL_SECONDS',
         'isContradicted && renewedBy(head) < Infinity + MAX_RENEWAL_SECONDS',
       ],
@@ -889,13 +849,13 @@ const RENEWAL = [
   },
   {
     name: 'what has ended is left to the relays',
-    patches: [['sync/renewal.ts', "? 'end' : undefined", '? undefined : undefined']],
+    patches: [['sync/', "? 'end' : undefined", '? undefined : undefined']],
   },
   {
     name: 'what has ended by this clock has ended for all',
     patches: [
       [
-        'sync/renewal.ts',
+        'sync/',
         "return isAgreed || isExpired(head, nowSeconds - END_MARGIN_SECONDS) ? 'end' : undefined;",
         "return isAgreed || isExpired(head, nowSeconds + END_MARGIN_SECONDS) ? 'end' : undefined;",
       ],
@@ -906,7 +866,7 @@ const RENEWAL = [
     name: 'a renewal is news',
     patches: [
       [
-        'sync/reader.ts',
+        'sync/',
         'if (renews !== undefined && told.get(dTag) === renews)',
         'if (renews === event.id && told.get(dTag) === renews)',
       ],
@@ -920,7 +880,7 @@ const RENEWAL = [
     name: 'the writer does not know its write again',
     patches: [
       [
-        'sync/reconcile.ts',
+        'sync/',
         'isOwnHead(record!) ? { ...own!, id: event.id } : own',
         'isOwnHead(record!) ? { ...own!, id: own!.id } : own',
       ],
@@ -932,7 +892,7 @@ const RENEWAL = [
   },
   {
     name: 'a piece is signed again below its tombstone',
-    patches: [['sync/renewal.ts', 'created_at: buried! + 1', 'created_at: buried! - 1']],
+    patches: [['sync/', 'created_at: buried! + 1', 'created_at: buried! - 1']],
     test: [
       'test/sync/renewal.test.ts',
       'is signed again above its tombstone, by whoever has it, and no head comes of that',
@@ -945,11 +905,7 @@ const INBOX = [
   {
     name: 'poll gives what was replaced while it was read',
     patches: [
-      [
-        'sync/reader.ts',
-        'polled.get(one.dTag) !== one.before',
-        'polled.get(one.dTag) === one.result.eventId',
-      ],
+      ['sync/', 'polled.get(one.dTag) !== one.before', 'polled.get(one.dTag) === one.result.eventId'],
     ],
     test: [
       'test/sync/signer.test.ts',
@@ -960,12 +916,12 @@ const INBOX = [
     name: 'deduplicates before it verifies',
     patches: [
       [
-        'sync/inbox.ts',
+        'sync/',
         'const check = checkEvent(value, { pubkey, isAsked, known: newestOf, verifier });',
         "const unverified = (value as { id?: string } | null)?.id ?? ''; if (early.has(unverified)) return 'useless'; early.add(unverified); const check = checkEvent(value, { pubkey, isAsked, known: newestOf, verifier });",
       ],
       [
-        'sync/inbox.ts',
+        'sync/',
         'const { replica, pubkey, verifier } = ports;',
         'const { replica, pubkey, verifier } = ports; const early = new Set<string>();',
       ],
@@ -975,17 +931,17 @@ const INBOX = [
     name: 'a cursor of what was seen last, before it is verified',
     patches: [
       [
-        'sync/inbox.ts',
+        'sync/',
         'const check = checkEvent(value, { pubkey, isAsked, known: newestOf, verifier });',
         'since = Math.max(since, Number((value as { created_at?: number } | null)?.created_at) || 0); const check = checkEvent(value, { pubkey, isAsked, known: newestOf, verifier });',
       ],
       [
-        'sync/inbox.ts',
+        'sync/',
         'const { replica, pubkey, verifier } = ports;',
         'const { replica, pubkey, verifier } = ports; let since = 0;',
       ],
       [
-        'sync/inbox.ts',
+        'sync/',
         'relay.request(request.filters,',
         'relay.request(request.filters.map((filter) => ({ ...filter, since })),',
       ],
@@ -996,7 +952,7 @@ const INBOX = [
     patches: [
       ['protocol/event.ts', 'if (dTag === undefined || !expected.isAsked(dTag))', 'if (dTag === undefined)'],
       [
-        'sync/inbox.ts',
+        'sync/',
         'const { dTag } = check;',
         'const dTag = dTags.includes(check.dTag) ? check.dTag : dTags[0]!;',
       ],
@@ -1031,7 +987,7 @@ const INBOX = [
     name: 'says "absent" where no relay answered',
     patches: [
       [
-        'sync/reader.ts',
+        'sync/',
         'if (isFromAll(answers) || dTags.some((dTag) => replica.get(dTag)?.event !== undefined))',
         'if (dTags.length > 0)',
       ],
@@ -1050,8 +1006,8 @@ const INBOX = [
   {
     name: 'one value that cannot be read fails all others',
     patches: [
-      ['sync/reader.ts', 'valueOf(dTag, source).catch(unlessUnreadable)', 'valueOf(dTag, source)'],
-      ['sync/reader.ts', '.catch(unlessUnreadable); return', '; void unlessUnreadable; return'],
+      ['sync/', 'valueOf(dTag, source).catch(unlessUnreadable)', 'valueOf(dTag, source)'],
+      ['sync/', '.catch(unlessUnreadable); return', '; void unlessUnreadable; return'],
     ],
     test: ['test/sync/reading.test.ts', 'the last good one stays, and it is reported once'],
   },
@@ -1059,7 +1015,7 @@ const INBOX = [
     name: 'what cannot be read hides the last good value',
     patches: [
       [
-        'sync/reader.ts',
+        'sync/',
         'if (!isUnreadable(error)) throw error; for (const older',
         'if (isUnreadable(error)) throw error; for (const older',
       ],
@@ -1068,7 +1024,7 @@ const INBOX = [
   },
   {
     name: 'poll gives what this device wrote',
-    patches: [['sync/reader.ts', 'polled.set(dTag, id);', '']],
+    patches: [['sync/', 'polled.set(dTag, id);', '']],
     test: [
       'test/sync/reading.test.ts',
       'gives the current values first, then only news, never what this device wrote',
@@ -1076,24 +1032,22 @@ const INBOX = [
   },
   {
     name: 'a blind write beats in silence what turns up',
-    patches: [
-      ['sync/reconcile.ts', 'record.own?.isBlind !== true ||', 'record.own?.isBlind !== undefined ||'],
-    ],
+    patches: [['sync/', 'record.own?.isBlind !== true ||', 'record.own?.isBlind !== undefined ||']],
     test: ['test/sync/conflict.test.ts', 'a first write in ignorance is told of what it beats'],
   },
   {
     name: 'a blind write tells again and again',
-    patches: [['sync/reconcile.ts', 'own: { ...record.own!, isBlind: false }', 'own: record.own!']],
+    patches: [['sync/', 'own: { ...record.own!, isBlind: false }', 'own: record.own!']],
     test: ['test/sync/conflict.test.ts', 'a first write in ignorance is told of what it beats'],
   },
   {
     name: 'each first write asks for itself',
-    patches: [['sync/writer.ts', 'question ??= openQuestion();', 'question = openQuestion();']],
+    patches: [['sync/', 'question ??= openQuestion();', 'question = openQuestion();']],
     test: ['test/sync/publish.test.ts', 'a hundred first writes of one turn ask in a handful of REQs'],
   },
   {
     name: 'absent on the word of one relay',
-    patches: [['sync/reader.ts', 'if (isFromAll(answers) ||', 'if (answers.complete.length > 0 ||']],
+    patches: [['sync/', 'if (isFromAll(answers) ||', 'if (answers.complete.length > 0 ||']],
   },
   {
     name: 'absent by impatience',
@@ -1122,7 +1076,7 @@ const INBOX = [
     name: 'a value that nobody has tried to read takes the place of the last good one',
     patches: [
       [
-        'sync/reconcile.ts',
+        'sync/',
         'record?.before !== undefined && !isKnownReadable(record)',
         'record?.before !== undefined && record.unreadable && !isKnownReadable(record)',
       ],
@@ -1133,7 +1087,7 @@ const INBOX = [
     name: 'a value that was read does not take the place of the last good one',
     patches: [
       [
-        'sync/reconcile.ts',
+        'sync/',
         '!head.unreadable && (head.before === undefined || isKnownReadable(head))',
         '!head.unreadable && (head.before === undefined || !isKnownReadable(head))',
       ],
@@ -1142,14 +1096,12 @@ const INBOX = [
   },
   {
     name: 'a restart forgets that a value was read',
-    patches: [['sync/record.ts', "isRead: stored['isRead'] === true", "isRead: stored['isRead'] === 1"]],
+    patches: [['sync/', "isRead: stored['isRead'] === true", "isRead: stored['isRead'] === 1"]],
     test: ['test/sync/reading.test.ts', 'is the newest that was shown, also after a restart'],
   },
   {
     name: 'a removal counts as something that may be unreadable',
-    patches: [
-      ['sync/reconcile.ts', 'return record.isRead || isTombstone(head) ||', 'return record.isRead ||'],
-    ],
+    patches: [['sync/', 'return record.isRead || isTombstone(head) ||', 'return record.isRead ||']],
     test: ['test/sync/reading.test.ts', 'is none after a removal'],
   },
   {
@@ -1162,7 +1114,7 @@ const INBOX = [
     name: 'what has ended is given',
     patches: [
       [
-        'sync/reader.ts',
+        'sync/',
         'return isTombstone(event) || isExpired(event, Math.floor(ports.clock.now() / 1000));',
         'return isTombstone(event);',
       ],
@@ -1172,7 +1124,7 @@ const INBOX = [
     name: 'what was removed is given, as removed',
     patches: [
       [
-        'sync/reader.ts',
+        'sync/',
         'return isTombstone(event) || isExpired(event, Math.floor(ports.clock.now() / 1000));',
         'return isExpired(event, Math.floor(ports.clock.now() / 1000));',
       ],
@@ -1180,21 +1132,21 @@ const INBOX = [
   },
   {
     name: 'what no relay has answered is told as of a relay',
-    patches: [['sync/reader.ts', "return answered.length > 0 ? 'relay' : 'local';", "return 'relay';"]],
+    patches: [['sync/', "return answered.length > 0 ? 'relay' : 'local';", "return 'relay';"]],
   },
   {
     name: 'syncAll fails as "unknown" where one value is',
-    patches: [['sync/reader.ts', '|| dTags.some((dTag) =>', '|| dTags.every((dTag) =>']],
+    patches: [['sync/', '|| dTags.some((dTag) =>', '|| dTags.every((dTag) =>']],
   },
   {
     name: 'updated tells a process what it wrote itself',
     patches: [
       [
-        'sync/reader.ts',
+        'sync/',
         'if (written.get(dTag) !== event.id && announced.get(dTag) !== event.id)',
         'if (announced.get(dTag) !== event.id)',
       ],
-      ['sync/reader.ts', 'if (advances.length === 0) {', 'void announce(dTag); if (advances.length === 0) {'],
+      ['sync/', 'if (advances.length === 0) {', 'void announce(dTag); if (advances.length === 0) {'],
     ],
   },
   {
@@ -1209,9 +1161,7 @@ const INBOX = [
   },
   {
     name: 'a subscription is not told of what there was before the signer',
-    patches: [
-      ['sync/reader.ts', 'for (const subscription of ports.subscriptions) present(subscription);', ''],
-    ],
+    patches: [['sync/', 'for (const subscription of ports.subscriptions) present(subscription);', '']],
   },
 ];
 
@@ -1429,22 +1379,22 @@ const RELAYS = [
 const SIGNER = [
   {
     name: 'a signer gets the template itself',
-    patches: [['sync/signing.ts', 'tags: tags.map((tag) => [...tag])', 'tags: tags as string[][]']],
+    patches: [['sync/', 'tags: tags.map((tag) => [...tag])', 'tags: tags as string[][]']],
     test: ['test/sync/asking.test.ts', 'edits its template, a tag, signs nothing for us'],
   },
   {
     name: 'what a signer has encrypted is never read back',
-    patches: [['sync/signing.ts', 'await readBack(plaintext, ciphertext, asking);', '']],
+    patches: [['sync/', 'await readBack(plaintext, ciphertext, asking);', '']],
     test: ['test/sync/asking.test.ts', 'to encrypt alone: the write is SIGNER_CHANGED'],
   },
   {
     name: 'whose account it is is not asked around an encryption',
-    patches: [['sync/signing.ts', 'if (found !== pubkey) throw changed(what);', 'void found;']],
+    patches: [['sync/', 'if (found !== pubkey) throw changed(what);', 'void found;']],
     test: ['test/sync/asking.test.ts', 'for all but to sign: the write is SIGNER_CHANGED'],
   },
   {
     name: 'a signer is trusted for good',
-    patches: [['sync/signing.ts', 'Math.abs(clock.now() - provenAt) < SIGNER_TRUST_MS', 'provenAt > 0']],
+    patches: [['sync/', 'Math.abs(clock.now() - provenAt) < SIGNER_TRUST_MS', 'provenAt > 0']],
     test: [
       'test/sync/asking.test.ts',
       'the first ciphertext of a session is read back, and the first after a pause',
@@ -1452,13 +1402,7 @@ const SIGNER = [
   },
   {
     name: 'what replaced it is forgotten though the own value was never read',
-    patches: [
-      [
-        'sync/reconcile.ts',
-        'record.own!.acknowledged && isKnownReadable(record)',
-        'record.own!.acknowledged',
-      ],
-    ],
+    patches: [['sync/', 'record.own!.acknowledged && isKnownReadable(record)', 'record.own!.acknowledged']],
     test: [
       'test/sync/asking.test.ts',
       'a value that its own writer cannot read leaves the one before it in its place, everywhere',
@@ -1466,7 +1410,7 @@ const SIGNER = [
   },
   {
     name: 'two writes that nobody can read leave nothing to show',
-    patches: [['sync/reconcile.ts', 'fallback: fallbackOf(record),', '']],
+    patches: [['sync/', 'fallback: fallbackOf(record),', '']],
     test: [
       'test/sync/asking.test.ts',
       'each of several values that its own writer cannot read leaves the one before it in its place',
@@ -1476,7 +1420,7 @@ const SIGNER = [
     name: 'a signer may say any time that is later',
     patches: [
       [
-        'sync/signing.ts',
+        'sync/',
         '(kind === KIND_DELETION ? 0 : MAX_LATE_SECONDS)',
         '(kind === KIND_DELETION ? 0 : MAX_LATE_SECONDS * 1e6)',
       ],
@@ -1485,12 +1429,12 @@ const SIGNER = [
   },
   {
     name: 'a write that was signed late is not known by its vector',
-    patches: [['sync/reconcile.ts', 'vectorOf(event)?.get(device) ?? event.created_at', 'event.created_at']],
+    patches: [['sync/', 'vectorOf(event)?.get(device) ?? event.created_at', 'event.created_at']],
     test: ['test/sync/asking.test.ts', 'says its own time, a few seconds later'],
   },
   {
     name: 'a signer is asked for as long as something newer comes in',
-    patches: [['sync/writer.ts', 'lap < MAX_LAPS; lap++', 'lap < MAX_LAPS * 1e6; lap++']],
+    patches: [['sync/', 'lap < MAX_LAPS; lap++', 'lap < MAX_LAPS * 1e6; lap++']],
     test: [
       'test/sync/asking.test.ts',
       'is asked a handful of times where something newer comes in each time',
@@ -1498,7 +1442,7 @@ const SIGNER = [
   },
   {
     name: 'a refusal for size teaches nothing',
-    patches: [['sync/signing.ts', 'learned = Math.min(before + 1, SIZES.length - 1);', 'learned = before;']],
+    patches: [['sync/', 'learned = Math.min(before + 1, SIZES.length - 1);', 'learned = before;']],
     test: [
       'test/sync/asking.test.ts',
       'finds a text too large to encrypt is given smaller ones, and remembered',
@@ -1506,37 +1450,31 @@ const SIGNER = [
   },
   {
     name: 'a decryption that was refused is not tried again',
-    patches: [['sync/reader.ts', 'if (count < MAX_READS) agenda.put(', 'if (count < 0) agenda.put(']],
+    patches: [['sync/', 'if (count < MAX_READS) agenda.put(', 'if (count < 0) agenda.put(']],
     test: ['test/sync/asking.test.ts', '(refused) is tried again, and the subscription gets the value'],
   },
   {
     name: 'a decryption that is refused is tried for ever',
-    patches: [['sync/reader.ts', 'if (count < MAX_READS) agenda.put(', 'if (count > 0) agenda.put(']],
+    patches: [['sync/', 'if (count < MAX_READS) agenda.put(', 'if (count > 0) agenda.put(']],
     test: ['test/sync/asking.test.ts', 'is DECRYPTION_FAILED to who asked'],
   },
   {
     name: 'an empty text is a text',
     patches: [
-      [
-        'sync/signing.ts',
-        "typeof plaintext !== 'string' || plaintext === ''",
-        "typeof plaintext !== 'string'",
-      ],
+      ['sync/', "typeof plaintext !== 'string' || plaintext === ''", "typeof plaintext !== 'string'"],
     ],
     test: ['test/sync/asking.test.ts', '(empty) is tried again, and the subscription gets the value'],
   },
   {
     name: 'what turned readable is told to who asked alone',
-    patches: [
-      ['sync/reader.ts', 'if (unread.delete(event.id)) void announce(dTag);', 'unread.delete(event.id);'],
-    ],
+    patches: [['sync/', 'if (unread.delete(event.id)) void announce(dTag);', 'unread.delete(event.id);']],
     test: ['test/sync/asking.test.ts', 'is DECRYPTION_FAILED to who asked'],
   },
   {
     name: 'a text that is no value is kept',
     patches: [
       [
-        'sync/content.ts',
+        'sync/',
         'const payload = decodePayload(text); remember(texts, event.id, text); return payload;',
         'remember(texts, event.id, text); return decodePayload(text);',
       ],
@@ -1557,7 +1495,7 @@ const SIGNER = [
     name: 'a popup that was closed holds all others up',
     patches: [
       [
-        'sync/signing.ts',
+        'sync/',
         'cancel = clock.after(SIGNER_TURN_MS, () => { leave();',
         'cancel = clock.after(SIGNER_TURN_MS, () => {',
       ],
@@ -1566,7 +1504,7 @@ const SIGNER = [
   },
   {
     name: 'the signal of publish is not heard before its save',
-    patches: [['sync/writer.ts', 'settler.reject(settler.write.signal?.reason as Error);', '']],
+    patches: [['sync/', 'settler.reject(settler.write.signal?.reason as Error);', '']],
     test: ['test/sync/asking.test.ts', 'the signal of its caller is heard at once: publish'],
   },
   {
@@ -1578,7 +1516,7 @@ const SIGNER = [
     name: 'what an aborted call wrote is written for others',
     patches: [
       [
-        'sync/writer.ts',
+        'sync/',
         'if (isItsWrite) draft.abandon.abort();',
         'if (draft.settlers.length === 0) draft.abandon.abort();',
       ],
@@ -1587,7 +1525,7 @@ const SIGNER = [
   },
   {
     name: 'a newer write waits for a hanging signer',
-    patches: [['sync/writer.ts', 'current.abandon.abort();', '']],
+    patches: [['sync/', 'current.abandon.abort();', '']],
     test: ['test/sync/asking.test.ts', 'a newer write of the category does not wait for it to the end'],
   },
   {
@@ -1626,11 +1564,11 @@ const SIGNER = [
     name: 'what a signer gives after it was cleared is used',
     patches: [
       [
-        'sync/signing.ts',
+        'sync/',
         "if (ports.current() !== signer) throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: the signer was cleared`); return result;",
         'return result;',
       ],
-      ['sync/signing.ts', 'drops.add(drop);', 'void drop;'],
+      ['sync/', 'drops.add(drop);', 'void drop;'],
     ],
     test: ['test/sync/signer.test.ts', 'a call that was under way is dropped, and publishes nothing'],
   },
@@ -1642,13 +1580,13 @@ const SIGNER = [
   {
     name: 'a hanging signer is waited for after it was dropped',
     kept: 'signer-hangs-at-close',
-    patches: [['sync/signing.ts', 'drops.add(drop);', 'void drop;']],
+    patches: [['sync/', 'drops.add(drop);', 'void drop;']],
   },
   {
     name: 'a hanging signer is waited for for ever',
     patches: [
       [
-        'sync/signing.ts',
+        'sync/',
         'cancel = clock.after(SIGNER_TIMEOUT_MS - SIGNER_TURN_MS, () =>',
         'cancel = clock.after(SIGNER_TIMEOUT_MS * 1e3, () =>',
       ],
@@ -1658,23 +1596,19 @@ const SIGNER = [
   {
     name: 'publishes what the signer did not encrypt',
     patches: [
-      [
-        'sync/signing.ts',
-        'ciphertext.length !== encryptedLength(plaintext) ||',
-        'encryptedLength(plaintext) < 0 ||',
-      ],
-      ['sync/signing.ts', '!/^A[g-v][A-Za-z0-9+/]+=*$/.test(ciphertext)', 'false'],
+      ['sync/', 'ciphertext.length !== encryptedLength(plaintext) ||', 'encryptedLength(plaintext) < 0 ||'],
+      ['sync/', '!/^A[g-v][A-Za-z0-9+/]+=*$/.test(ciphertext)', 'false'],
     ],
     kept: 'signer-hands-the-text-back',
   },
   {
     name: 'believes any event that the signer returns',
-    patches: [['sync/signing.ts', 'if (!isOurs) {', 'if (!isOurs && event === undefined) {']],
+    patches: [['sync/', 'if (!isOurs) {', 'if (!isOurs && event === undefined) {']],
     kept: 'signer-signs-as-another',
   },
   {
     name: 'the signature of the own signer is not verified',
-    patches: [['sync/signing.ts', '&& verifier.verifySignature(event);', ';']],
+    patches: [['sync/', '&& verifier.verifySignature(event);', ';']],
     test: ['test/sync/signer.test.ts', 'gives a bad signature fails with SIGNING_FAILED'],
   },
   {
@@ -1705,9 +1639,9 @@ const CONNECTIVITY = [
   {
     name: 'what one relay has counts as pending',
     patches: [
-      ['sync/record.ts', 'record.own?.acknowledged === true', 'Number.isNaN(record.own?.stamp)'],
+      ['sync/', 'record.own?.acknowledged === true', 'Number.isNaN(record.own?.stamp)'],
       [
-        'sync/record.ts',
+        'sync/',
         "return stageOf(record, relays) === 'saved';",
         "return stageOf(record, relays) !== 'replicated';",
       ],
@@ -1723,11 +1657,11 @@ const CONNECTIVITY = [
 const TABS = [
   {
     name: 'no tab takes the place of a leader that sleeps',
-    patches: [['sync/tab-follower.ts', 'ports.onSilence();', '']],
+    patches: [['sync/', 'ports.onSilence();', '']],
   },
   {
     name: 'a leader that has lost its place takes its writes for uncarried',
-    patches: [['sync/replica.ts', 'ports.isAlone || leading === mark', 'ports.isAlone || mark !== null']],
+    patches: [['sync/', 'ports.isAlone || leading === mark', 'ports.isAlone || mark !== null']],
     test: [
       'test/sync/tabs.test.ts',
       'a leader that finds in the store that another leads sends nothing more, and uses no stamp again',
@@ -1735,7 +1669,7 @@ const TABS = [
   },
   {
     name: 'a leader that has lost its place sends what the new one has written',
-    patches: [['sync/replica.ts', 'if (mark !== null) lookWhoLeads(await store.get(leaderKey));', '']],
+    patches: [['sync/', 'if (mark !== null) lookWhoLeads(await store.get(leaderKey));', '']],
     test: [
       'test/sync/tabs.test.ts',
       'a leader that finds in the store that another leads sends nothing more, and uses no stamp again',
@@ -1743,7 +1677,7 @@ const TABS = [
   },
   {
     name: 'a leader that has lost its place stays connected',
-    patches: [['sync/tab-network.ts', 'ports.shut();', '']],
+    patches: [['sync/', 'ports.shut();', '']],
     test: [
       'test/sync/tabs.test.ts',
       'a leader that wakes up sends nothing that the new one has written, and uses no stamp again',
@@ -1751,24 +1685,18 @@ const TABS = [
   },
   {
     name: 'a status is what a leader said that sleeps since',
-    patches: [
-      ['sync/tab-follower.ts', 'told === undefined || isFresh ||', 'told === undefined || !isFresh ||'],
-    ],
+    patches: [['sync/', 'told === undefined || isFresh ||', 'told === undefined || !isFresh ||']],
     test: ['test/sync/tabs.test.ts', 'a status is not what a leader said that has been suspended since'],
   },
   {
     name: 'a tab leaves its wait to reload behind',
     kept: 'tab-closed-before-reload',
-    patches: [['sync/tab-network.ts', 'isClosed = true; cancelRetry();', 'isClosed = true;']],
+    patches: [['sync/', 'isClosed = true; cancelRetry();', 'isClosed = true;']],
   },
   {
     name: 'a tab that begins to lead does not reload',
     patches: [
-      [
-        'sync/tab-network.ts',
-        "await reload(); if (isClosed || lock === 'none'",
-        "if (isClosed || lock === 'none'",
-      ],
+      ['sync/', "await reload(); if (isClosed || lock === 'none'", "if (isClosed || lock === 'none'"],
     ],
     test: [
       'test/sync/tabs.test.ts',
@@ -1779,7 +1707,7 @@ const TABS = [
     name: 'a late save is not told to the other tabs',
     patches: [
       [
-        'sync/replica.ts',
+        'sync/',
         'carryOut(jobs, decision, true, (dTag) => raws.get(dTag) !== found.get(dTag));',
         'carryOut(jobs, decision, true, (dTag) => decision.changes.get(dTag)!.record !== decision.changes.get(dTag)!.previous);',
       ],
@@ -1794,7 +1722,7 @@ const TABS = [
     kept: 'tab-reads-before-it-was-told',
     patches: [
       [
-        'sync/reader.ts',
+        'sync/',
         "await Promise.all([ports.network().ask(dTags, 'known'), lookInStore(dTags)]);",
         "await Promise.all([ports.network().ask(dTags, 'known')]);",
       ],
@@ -1803,14 +1731,14 @@ const TABS = [
   {
     name: 'what another tab has replaced is told of as unreadable',
     kept: 'replaced-by-another-tab-while-read',
-    patches: [['sync/reader.ts', 'await lookInStore([dTag]);', '']],
+    patches: [['sync/', 'await lookInStore([dTag]);', '']],
   },
   {
     name: 'a tab is not told of what another has found the pieces of',
     kept: 'pieces-found-by-another-tab',
     patches: [
       [
-        'sync/replica.ts',
+        'sync/',
         'record.event.id !== previous?.event?.id || isFound',
         'record.event.id !== previous?.event?.id',
       ],
@@ -1820,7 +1748,7 @@ const TABS = [
     name: 'a tab forgets what is gone from the store',
     patches: [
       [
-        'sync/replica.ts',
+        'sync/',
         'if (raw !== undefined && entries.get(dTag)?.raw !== raw) learn(',
         'if (entries.get(dTag)?.raw !== raw) learn(',
       ],
@@ -1831,35 +1759,21 @@ const TABS = [
     name: 'a tab tells a conflict with what has seen the write',
     kept: 'no-conflict-with-what-has-seen-it',
     patches: [
-      ['sync/replica.ts', '&& overwrites(record.event, own);', '&& overwrites !== undefined;'],
-      [
-        'sync/reader.ts',
-        'overwrite !== undefined && overwrites(head, own!)',
-        'overwrite !== undefined && own',
-      ],
+      ['sync/', '&& overwrites(record.event, own);', '&& overwrites !== undefined;'],
+      ['sync/', 'overwrite !== undefined && overwrites(head, own!)', 'overwrite !== undefined && own'],
     ],
   },
   {
     name: 'of several that came together one that was overwritten makes a conflict',
     patches: [
-      [
-        'sync/reader.ts',
-        'overwrite !== undefined && overwrites(head, own!)',
-        'overwrite !== undefined && own',
-      ],
+      ['sync/', 'overwrite !== undefined && overwrites(head, own!)', 'overwrite !== undefined && own'],
     ],
     test: ['test/sync/conflict.test.ts', 'where several come together the newest decides'],
   },
   {
     name: 'a write that another tab withdraws is a conflict',
     kept: 'no-conflict-with-what-was-withdrawn',
-    patches: [
-      [
-        'sync/replica.ts',
-        'mine !== undefined && compareEvents(record.event, mine) > 0',
-        'mine !== undefined',
-      ],
-    ],
+    patches: [['sync/', 'mine !== undefined && compareEvents(record.event, mine) > 0', 'mine !== undefined']],
   },
 ];
 
@@ -1867,7 +1781,7 @@ const TABS = [
 const PIECES_OUT = [
   {
     name: 'a piece that goes on is taken to be there still',
-    patches: [['sync/reconcile.ts', 'piece === witness', 'piece.stamp < 0 && piece === witness']],
+    patches: [['sync/', 'piece === witness', 'piece.stamp < 0 && piece === witness']],
     test: ['test/sync/large.test.ts', 'a second ago all of it is sent in the end'],
     kept: 'wiped-before-an-edit',
   },
@@ -1889,7 +1803,7 @@ const PIECES_OUT = [
     name: 'a piece that one relay has counts for all',
     patches: [
       [
-        'sync/record.ts',
+        'sync/',
         'record.pieces.map((piece) => piece.deliveries.get(relay))',
         'record.pieces.map((piece) => [...piece.deliveries.values()][0])',
       ],
@@ -1919,7 +1833,7 @@ const PIECES_OUT = [
     name: 'pieces are saved apart from their head',
     patches: [
       [
-        'sync/replica.ts',
+        'sync/',
         'writes.set(pieceKeyOf(dTag, name), JSON.stringify(event));',
         'void store.update([], () => new Map([[pieceKeyOf(dTag, name), JSON.stringify(event)]])).catch(() => undefined);',
       ],
@@ -1928,15 +1842,13 @@ const PIECES_OUT = [
   },
   {
     name: 'pieces of former values stay in the store',
-    patches: [
-      ['sync/replica.ts', 'if (!kept.has(name)) writes.set(pieceKeyOf(dTag, name), null);', 'void kept;'],
-    ],
+    patches: [['sync/', 'if (!kept.has(name)) writes.set(pieceKeyOf(dTag, name), null);', 'void kept;']],
   },
   {
     name: 'pieces of the value before go while it may still be needed',
     patches: [
       [
-        'sync/reconcile.ts',
+        'sync/',
         'piecesBefore: isKept ? record.pieces : readablePiecesOf(record), proven',
         'piecesBefore: undefined, proven',
       ],
@@ -1955,7 +1867,7 @@ const PIECES_OUT = [
         'if (pieces.has(address) || !pieces.has(address)) continue;',
       ],
       ['sync', 'replica.get(category)?.pieces?.some((one) => one.name === name) === true', 'true'],
-      ['sync/replica.ts', 'if (!kept.has(name)) writes.set(pieceKeyOf(dTag, name), null);', 'void kept;'],
+      ['sync/', 'if (!kept.has(name)) writes.set(pieceKeyOf(dTag, name), null);', 'void kept;'],
     ],
     test: [
       'test/sync/large.test.ts',
@@ -1984,12 +1896,8 @@ const PIECES_OUT = [
   {
     name: 'pieces are not read back',
     patches: [
-      ['sync/pieces.ts', 'if (sent.length > 0)', 'if (sent.length < 0)'],
-      [
-        'sync/record.ts',
-        "return states.includes('acknowledged') ? 'acknowledged' : delivery;",
-        'return delivery;',
-      ],
+      ['sync/', 'if (sent.length > 0)', 'if (sent.length < 0)'],
+      ['sync/', "return states.includes('acknowledged') ? 'acknowledged' : delivery;", 'return delivery;'],
     ],
     test: ['test/sync/large.test.ts', 'that says OK to a piece and loses it is found out, and sent it again'],
   },
@@ -2000,7 +1908,7 @@ const PIECES_OUT = [
   },
   {
     name: 'pieces that are still needed are collected',
-    patches: [['sync/reconcile.ts', 'for (const { name } of kept) all.delete(name);', 'void kept;']],
+    patches: [['sync/', 'for (const { name } of kept) all.delete(name);', 'void kept;']],
     test: ['test/sync/large.test.ts', 'are collected: few are left after many updates'],
   },
   {
@@ -2037,7 +1945,7 @@ const PIECES_OUT = [
     name: 'a restart forgets the pieces of the own head',
     patches: [
       [
-        'sync/record.ts',
+        'sync/',
         "pieces: parsePieces(stored['pieces']),",
         "pieces: own?.id === event?.id ? undefined : parsePieces(stored['pieces']),",
       ],
@@ -2122,7 +2030,7 @@ const PIECES_IN = [
   },
   {
     name: 'what is incomplete counts as unreadable',
-    patches: [['sync/reader.ts', "['SIGNER_NOT_SET', 'INCOMPLETE', ", "['SIGNER_NOT_SET', "]],
+    patches: [['sync/', "['SIGNER_NOT_SET', 'INCOMPLETE', ", "['SIGNER_NOT_SET', "]],
     test: [
       'test/sync/large.test.ts',
       'everywhere leave the older value shown, or a clear error; once they come, the value is',
@@ -2132,7 +2040,7 @@ const PIECES_IN = [
     name: 'INCOMPLETE is not told',
     patches: [
       [
-        'sync/reader.ts',
+        'sync/',
         "if (isNostrSyncError(cause, 'INCOMPLETE') && !isOutdated && !reported.has(event.id)) {",
         "if (isNostrSyncError(cause, 'INCOMPLETE') && isOutdated && !reported.has(event.id)) {",
       ],
@@ -2146,7 +2054,7 @@ const PIECES_IN = [
     name: 'what is incomplete is built upon',
     patches: [
       [
-        'sync/record.ts',
+        'sync/',
         'return record.unreadable || !isWhole(record) ? record.before : record.event;',
         'return record.unreadable ? record.before : record.event;',
       ],
@@ -2157,7 +2065,7 @@ const PIECES_IN = [
     name: 'what is incomplete is sent on',
     patches: [
       [
-        'sync/record.ts',
+        'sync/',
         "record !== undefined && isWhole(record) && deliveryOf(record, relay) === 'pending'",
         "record !== undefined && deliveryOf(record, relay) === 'pending'",
       ],
@@ -2188,7 +2096,7 @@ const PIECES_IN = [
     name: 'a stored piece is believed unseen',
     patches: [
       [
-        'sync/replica.ts',
+        'sync/',
         "return check.type === 'new' ? check.event : undefined;",
         "return check.type === 'new' ? check.event : (JSON.parse(text) as VerifiedEvent);",
       ],
@@ -2233,7 +2141,7 @@ const PIECES_IN = [
   },
   {
     name: 'a relay that shows the manifest has the pieces',
-    patches: [['sync/reconcile.ts', 'lacking.get(relay)?.has(name) !== true', "typeof relay === 'string'"]],
+    patches: [['sync/', 'lacking.get(relay)?.has(name) !== true', "typeof relay === 'string'"]],
     test: [
       'test/sync/large.test.ts',
       'that shows a value without some of its pieces gets them from whoever has read it',

@@ -1,7 +1,7 @@
 /** One timer for whatever is to be done later. */
 
 import { expect, test } from 'vitest';
-import { createAgenda, type Agenda } from '../../src/sync/agenda.ts';
+import { createAgenda, type Agenda } from '../../src/sync/relays/agenda.ts';
 import { createTestClock, type TestClock } from '../../src/testing/clock.ts';
 
 function setUp(slackMs = 0): { clock: TestClock; agenda: Agenda; told: (readonly [number, string])[] } {

@@ -14,7 +14,7 @@ import {
   type VerifiedEvent,
 } from '../../src/protocol/event.ts';
 import { createEventVerifier } from '../../src/protocol/event-verifier.ts';
-import { reconcile } from '../../src/sync/reconcile.ts';
+import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import {
   EMPTY_RECORD,
   parseRecord,
@@ -22,7 +22,7 @@ import {
   serializeRecord,
   verifyRecord,
   type HeadRecord,
-} from '../../src/sync/record.ts';
+} from '../../src/sync/heads/record.ts';
 
 interface Case {
   readonly name: string;

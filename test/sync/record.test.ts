@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
-import { EMPTY_RECORD, parseRecord, serializeRecord, type HeadRecord } from '../../src/sync/record.ts';
+import { EMPTY_RECORD, parseRecord, serializeRecord, type HeadRecord } from '../../src/sync/heads/record.ts';
 import { written } from './devices.ts';
 
 const event = written() as VerifiedEvent;

@@ -1,9 +1,9 @@
 /** What relays are known to take, kept in the store: a relay is not asked again what it has refused for its size. */
 
-import type { Clock } from '../clock.ts';
-import { LARGE_EVENT_BYTES, RELAY_LIMITS_MS } from '../protocol/limits.ts';
-import { UNKNOWN_LIMITS, type EventLimits, type KnownLimits } from '../relay/event-limits.ts';
-import type { Store } from '../store/store.ts';
+import type { Clock } from '../../clock.ts';
+import { LARGE_EVENT_BYTES, RELAY_LIMITS_MS } from '../../protocol/limits.ts';
+import { UNKNOWN_LIMITS, type EventLimits, type KnownLimits } from '../../relay/event-limits.ts';
+import type { Store } from '../../store/store.ts';
 
 export interface RelayLimits extends KnownLimits {
   /** Reads what is kept. Without it, or where it fails, everything is learned anew. */

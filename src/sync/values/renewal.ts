@@ -6,8 +6,14 @@
  * Pieces that were collected by mistake are signed again above their tombstones. No head comes of that, so nobody is asked.
  */
 
-import type { Clock } from '../clock.ts';
-import { deviceIdOf, isExpired, tagValues, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
+import type { Clock } from '../../clock.ts';
+import {
+  deviceIdOf,
+  isExpired,
+  tagValues,
+  type NostrEvent,
+  type VerifiedEvent,
+} from '../../protocol/event.ts';
 import {
   END_MARGIN_SECONDS,
   LOOK_AGAIN_MS,
@@ -18,13 +24,13 @@ import {
   RENEW_PATIENCE_MS,
   RENEW_SLACK_MS,
   SPREAD_DELAY_MS,
-} from '../protocol/limits.ts';
-import { endOf, renewalOf, renewedBy } from '../protocol/renewal.ts';
-import { randomFraction, type RandomBytes } from '../relay/backoff.ts';
-import { createAgenda } from './agenda.ts';
-import type { Network } from './network.ts';
-import { buriedOf, type HeadRecord } from './record.ts';
-import type { Replica } from './replica.ts';
+} from '../../protocol/limits.ts';
+import { endOf, renewalOf, renewedBy } from '../../protocol/renewal.ts';
+import { randomFraction, type RandomBytes } from '../../relay/backoff.ts';
+import { createAgenda } from '../relays/agenda.ts';
+import type { Network } from '../relays/network.ts';
+import { buriedOf, type HeadRecord } from '../heads/record.ts';
+import type { Replica } from '../heads/replica.ts';
 import type { Hand } from './signing.ts';
 
 /**

@@ -1,13 +1,13 @@
 /** Relays → replica: asks for heads, checks every event that comes, and notes which relay has what. */
 
-import { checkEvent, type EventFault, type EventVerifier, type VerifiedEvent } from '../protocol/event.ts';
-import { MAX_PIECES_PER_REQ, MAX_REQS_AT_ONCE } from '../protocol/limits.ts';
-import { categoryRequests } from '../protocol/message.ts';
-import { compareEvents } from '../protocol/order.ts';
-import type { RelayConnection, RequestEnd, RequestHandlers } from '../relay/connection.ts';
-import { isOverlooked } from './reconcile.ts';
-import { deliveryOf, isHeld } from './record.ts';
-import type { Replica } from './replica.ts';
+import { checkEvent, type EventFault, type EventVerifier, type VerifiedEvent } from '../../protocol/event.ts';
+import { MAX_PIECES_PER_REQ, MAX_REQS_AT_ONCE } from '../../protocol/limits.ts';
+import { categoryRequests } from '../../protocol/message.ts';
+import { compareEvents } from '../../protocol/order.ts';
+import type { RelayConnection, RequestEnd, RequestHandlers } from '../../relay/connection.ts';
+import { isOverlooked } from '../heads/reconcile.ts';
+import { deliveryOf, isHeld } from '../heads/record.ts';
+import type { Replica } from '../heads/replica.ts';
 
 /** What one relay has of some pieces. */
 export interface Collected {

@@ -3,10 +3,10 @@
  * not have are fetched from the relays, and from any combination of them; until all are there the value is `INCOMPLETE`.
  */
 
-import type { Clock } from '../clock.ts';
-import type { Primitives } from '../crypto/primitives.ts';
-import { isNostrSyncError, NostrSyncError } from '../errors.ts';
-import { categoryOf } from '../protocol/address.ts';
+import type { Clock } from '../../clock.ts';
+import type { Primitives } from '../../crypto/primitives.ts';
+import { isNostrSyncError, NostrSyncError } from '../../errors.ts';
+import { categoryOf } from '../../protocol/address.ts';
 import {
   CHUNKED,
   DEFLATED,
@@ -18,22 +18,22 @@ import {
   pieceDTag,
   type Layout,
   type Manifest,
-} from '../protocol/chunks.ts';
-import type { Compression } from '../protocol/compression.ts';
-import { formatOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
+} from '../../protocol/chunks.ts';
+import type { Compression } from '../../protocol/compression.ts';
+import { formatOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
 import {
   EVENT_OVERHEAD_CHARS,
   MAX_RECENT_CHARS,
   RETRY_BASE_MS,
   RETRY_CAP_MS,
   SETTLE_MS,
-} from '../protocol/limits.ts';
-import { decodePayload } from '../protocol/payload.ts';
-import type { RandomBytes } from '../relay/backoff.ts';
-import type { Network } from './network.ts';
+} from '../../protocol/limits.ts';
+import { decodePayload } from '../../protocol/payload.ts';
+import type { RandomBytes } from '../../relay/backoff.ts';
+import type { Network } from '../relays/network.ts';
 import { createRecent } from './recent.ts';
-import { isInPieces, isWhole, readableOf } from './record.ts';
-import type { Replica } from './replica.ts';
+import { isInPieces, isWhole, readableOf } from '../heads/record.ts';
+import type { Replica } from '../heads/replica.ts';
 import type { Hand } from './signing.ts';
 
 export interface Content {

@@ -8,20 +8,20 @@
  *                           └─────────────────┴───────────────────────────────┘
  */
 
-import type { Clock } from '../clock.ts';
-import type { Answer } from '../protocol/answer.ts';
-import { parsePieceDTag } from '../protocol/chunks.ts';
-import { isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
-import { CONFIRM_DELAY_MS, HOLD_MS, LOOK_AGAIN_MS, SPREAD_DELAY_MS } from '../protocol/limits.ts';
-import { randomFraction, retryMs, type RandomBytes } from '../relay/backoff.ts';
-import type { RelayConnection, RequestEnd } from '../relay/connection.ts';
+import type { Clock } from '../../clock.ts';
+import type { Answer } from '../../protocol/answer.ts';
+import { parsePieceDTag } from '../../protocol/chunks.ts';
+import { isTombstone, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
+import { CONFIRM_DELAY_MS, HOLD_MS, LOOK_AGAIN_MS, SPREAD_DELAY_MS } from '../../protocol/limits.ts';
+import { randomFraction, retryMs, type RandomBytes } from '../../relay/backoff.ts';
+import type { RelayConnection, RequestEnd } from '../../relay/connection.ts';
 import { createAgenda, type Agenda } from './agenda.ts';
 import type { Collected } from './inbox.ts';
 import { createPacer, type Pacing } from './pacer.ts';
-import { createPieces, type Pieces } from './pieces.ts';
+import { createPieces, type Pieces } from './piece-lane.ts';
 import { createQueue, type Queue, type Sent } from './queue.ts';
-import { deliveryOf, isHeld, isOwed, isOwnHead, newPiecesOf, type HeadRecord } from './record.ts';
-import type { Replica } from './replica.ts';
+import { deliveryOf, isHeld, isOwed, isOwnHead, newPiecesOf, type HeadRecord } from '../heads/record.ts';
+import type { Replica } from '../heads/replica.ts';
 
 export interface Outbox {
   /** A record changed: works out anew what is owed. */

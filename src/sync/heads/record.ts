@@ -1,7 +1,7 @@
 /** What a device keeps of one category: its head and what each relay is known to have of it. One store entry. */
 
-import { entriesOf, parseEntries, type VersionVector } from '../protocol/causality.ts';
-import { CHUNKED, isPieceName } from '../protocol/chunks.ts';
+import { entriesOf, parseEntries, type VersionVector } from '../../protocol/causality.ts';
+import { CHUNKED, isPieceName } from '../../protocol/chunks.ts';
 import {
   checkEvent,
   formatOf,
@@ -10,8 +10,8 @@ import {
   type EventVerifier,
   type NostrEvent,
   type VerifiedEvent,
-} from '../protocol/event.ts';
-import { MAX_STAMP } from '../protocol/limits.ts';
+} from '../../protocol/event.ts';
+import { MAX_STAMP } from '../../protocol/limits.ts';
 
 /**
  * What a relay has of the head. `pending`: owed to it. `unseen`: another relay showed it, this one may have it as well.

@@ -3,12 +3,12 @@
  * everybody's, and any of them may sign AUTH.
  */
 
-import type { Clock } from '../clock.ts';
-import type { EventTemplate } from '../protocol/event.ts';
-import type { SignedAuth } from '../relay/auth.ts';
-import { FIND_SIGNER_MS, SIGNER_TIMEOUT_MS } from '../protocol/limits.ts';
-import type { Network } from './network.ts';
-import type { Here, TabMessage } from './tab-messages.ts';
+import type { Clock } from '../../clock.ts';
+import type { EventTemplate } from '../../protocol/event.ts';
+import type { SignedAuth } from '../../relay/auth.ts';
+import { FIND_SIGNER_MS, SIGNER_TIMEOUT_MS } from '../../protocol/limits.ts';
+import type { Network } from '../relays/network.ts';
+import type { Here, TabMessage } from './messages.ts';
 
 export interface TabLeaderPorts {
   /** Tells this engine from the others. */

@@ -3,14 +3,14 @@
  * `reconcile` alone. Inputs that come while a save is under way are saved together in the next one.
  */
 
-import type { Clock } from '../clock.ts';
-import { isNostrSyncError, NostrSyncError } from '../errors.ts';
-import { pieceDTag } from '../protocol/chunks.ts';
-import { checkEvent, type EventVerifier, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
-import { compareEvents } from '../protocol/order.ts';
-import { isRenewalOf } from '../protocol/renewal.ts';
-import type { Store } from '../store/store.ts';
-import { STORE_RETRY_MS } from '../protocol/limits.ts';
+import type { Clock } from '../../clock.ts';
+import { isNostrSyncError, NostrSyncError } from '../../errors.ts';
+import { pieceDTag } from '../../protocol/chunks.ts';
+import { checkEvent, type EventVerifier, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
+import { compareEvents } from '../../protocol/order.ts';
+import { isRenewalOf } from '../../protocol/renewal.ts';
+import type { Store } from '../../store/store.ts';
+import { STORE_RETRY_MS } from '../../protocol/limits.ts';
 import { overwrites, reconcile, type Effect, type Input } from './reconcile.ts';
 import { floorOf, isWhole, parseRecord, serializeRecord, verifyRecord, type HeadRecord } from './record.ts';
 

@@ -6,19 +6,19 @@
  *       └──── delayed ◀──────────────────────────┘
  */
 
-import type { Clock } from '../clock.ts';
-import type { Answer } from '../protocol/answer.ts';
-import { parsePieceDTag } from '../protocol/chunks.ts';
-import type { NostrEvent, VerifiedEvent } from '../protocol/event.ts';
+import type { Clock } from '../../clock.ts';
+import type { Answer } from '../../protocol/answer.ts';
+import { parsePieceDTag } from '../../protocol/chunks.ts';
+import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
 import {
   MAX_IN_FLIGHT,
   MAX_PIECES_IN_FLIGHT,
   RATE_LIMIT_PAUSE_CAP_MS,
   RATE_LIMIT_PAUSE_MS,
   RETRY_CAP_MS,
-} from '../protocol/limits.ts';
-import { retryMs, type RandomBytes } from '../relay/backoff.ts';
-import type { RelayConnection } from '../relay/connection.ts';
+} from '../../protocol/limits.ts';
+import { retryMs, type RandomBytes } from '../../relay/backoff.ts';
+import type { RelayConnection } from '../../relay/connection.ts';
 import { createAgenda } from './agenda.ts';
 
 /** The answer to one event, and how often its version was sent by then. */

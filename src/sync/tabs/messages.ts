@@ -1,11 +1,11 @@
 /** What tabs say to each other. Another version of the app may run in another tab: a message may be none of these. */
 
-import type { Answer } from '../protocol/answer.ts';
-import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
-import type { SignedAuth } from '../relay/auth.ts';
-import type { RelayInfo } from '../relay/connection.ts';
-import type { Answers } from '../relay/pool.ts';
-import type { Collected } from './inbox.ts';
+import type { Answer } from '../../protocol/answer.ts';
+import type { EventTemplate, NostrEvent } from '../../protocol/event.ts';
+import type { SignedAuth } from '../../relay/auth.ts';
+import type { RelayInfo } from '../../relay/connection.ts';
+import type { Answers } from '../../relay/pool.ts';
+import type { Collected } from '../relays/inbox.ts';
 
 /** To the leader: what a follower needs of it. Sent whenever that changes, and again to whoever begins to lead. */
 export interface Here {

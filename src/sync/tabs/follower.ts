@@ -4,17 +4,17 @@
  * over its own connections.
  */
 
-import type { Clock } from '../clock.ts';
-import type { Answer } from '../protocol/answer.ts';
-import type { NostrEvent } from '../protocol/event.ts';
-import { ASK_LEADER_MS, LEADER_TICK_MS, MAX_SILENT_TICKS } from '../protocol/limits.ts';
-import type { RelayInfo } from '../relay/connection.ts';
-import type { Answers } from '../relay/pool.ts';
-import type { Collected } from './inbox.ts';
-import type { Network } from './network.ts';
-import { isOwed } from './record.ts';
-import type { Replica } from './replica.ts';
-import type { TabMessage } from './tab-messages.ts';
+import type { Clock } from '../../clock.ts';
+import type { Answer } from '../../protocol/answer.ts';
+import type { NostrEvent } from '../../protocol/event.ts';
+import { ASK_LEADER_MS, LEADER_TICK_MS, MAX_SILENT_TICKS } from '../../protocol/limits.ts';
+import type { RelayInfo } from '../../relay/connection.ts';
+import type { Answers } from '../../relay/pool.ts';
+import type { Collected } from '../relays/inbox.ts';
+import type { Network } from '../relays/network.ts';
+import { isOwed } from '../heads/record.ts';
+import type { Replica } from '../heads/replica.ts';
+import type { TabMessage } from './messages.ts';
 
 export interface TabFollowerPorts {
   /** Tells this engine from the others. */

@@ -3,17 +3,17 @@
  * that a head shares with a former one it must have said lately that it still has them.
  */
 
-import type { Clock } from '../clock.ts';
-import { prefixOf, type Answer } from '../protocol/answer.ts';
-import { parsePieceDTag, pieceDTag } from '../protocol/chunks.ts';
-import { isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
-import { PROOF_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
-import { retryMs, type RandomBytes } from '../relay/backoff.ts';
-import type { RelayConnection, RequestEnd } from '../relay/connection.ts';
+import type { Clock } from '../../clock.ts';
+import { prefixOf, type Answer } from '../../protocol/answer.ts';
+import { parsePieceDTag, pieceDTag } from '../../protocol/chunks.ts';
+import { isTombstone, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
+import { PROOF_MS, RETRY_CAP_MS } from '../../protocol/limits.ts';
+import { retryMs, type RandomBytes } from '../../relay/backoff.ts';
+import type { RelayConnection, RequestEnd } from '../../relay/connection.ts';
 import type { Collected } from './inbox.ts';
 import type { Queue, Sent } from './queue.ts';
-import { deliveryOf, isNewPiece, isOwed, type HeadRecord, type Piece } from './record.ts';
-import type { Replica } from './replica.ts';
+import { deliveryOf, isNewPiece, isOwed, type HeadRecord, type Piece } from '../heads/record.ts';
+import type { Replica } from '../heads/replica.ts';
 
 export interface Pieces {
   /** Schedules those that the relay lacks. Whether it lacks none, for certain: then the head may go out. */

@@ -7,10 +7,10 @@
  * what it has, at most `PROOF_MS` before it writes one that shares pieces with a former one, and learns of it.
  */
 
-import type { Clock } from '../clock.ts';
-import type { Answer } from '../protocol/answer.ts';
-import { pieceDTag } from '../protocol/chunks.ts';
-import { isTombstone, type NostrEvent } from '../protocol/event.ts';
+import type { Clock } from '../../clock.ts';
+import type { Answer } from '../../protocol/answer.ts';
+import { pieceDTag } from '../../protocol/chunks.ts';
+import { isTombstone, type NostrEvent } from '../../protocol/event.ts';
 import {
   KIND_APP_DATA,
   KIND_DELETION,
@@ -20,10 +20,10 @@ import {
   MIN_ORPHAN_MS,
   ORPHAN_MS,
   TOMBSTONE_SECONDS,
-} from '../protocol/limits.ts';
-import { isFromAll, type Network } from './network.ts';
-import { isOwnHead, isWhole, stageOf, type HeadRecord } from './record.ts';
-import type { Replica } from './replica.ts';
+} from '../../protocol/limits.ts';
+import { isFromAll, type Network } from '../relays/network.ts';
+import { isOwnHead, isWhole, stageOf, type HeadRecord } from '../heads/record.ts';
+import type { Replica } from '../heads/replica.ts';
 import type { Hand } from './signing.ts';
 
 export interface Garbage {

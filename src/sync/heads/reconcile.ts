@@ -16,11 +16,11 @@
  *  P2  A head whose pieces are not all in the store is not shown, not sent, and not built upon.
  */
 
-import { covers, deviceHash, newestOf, seenBy, vectorOf } from '../protocol/causality.ts';
-import { deviceIdOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
-import { compareEvents } from '../protocol/order.ts';
-import { MAX_ORPHANS, MAX_WITHDRAWN } from '../protocol/limits.ts';
-import { isRenewalOf } from '../protocol/renewal.ts';
+import { covers, deviceHash, newestOf, seenBy, vectorOf } from '../../protocol/causality.ts';
+import { deviceIdOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
+import { compareEvents } from '../../protocol/order.ts';
+import { MAX_ORPHANS, MAX_WITHDRAWN } from '../../protocol/limits.ts';
+import { isRenewalOf } from '../../protocol/renewal.ts';
 import {
   deliveryOf,
   EMPTY_RECORD,

@@ -1,6 +1,6 @@
 /** How fast new values of one category go out: a token bucket, so that a slider runs into no rate limit. */
 
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../clock.ts';
 
 /** `burst` values at once, then one more every `intervalMs`. */
 export interface Pacing {

@@ -13,16 +13,16 @@
  * Here are the locks, the order of messages, what was saved, and the change of leadership; the two roles have files of their own.
  */
 
-import type { Answer } from '../protocol/answer.ts';
-import type { SignedAuth } from '../relay/auth.ts';
-import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
-import { KIND_AUTH, STORE_RETRY_MS } from '../protocol/limits.ts';
-import type { RelayInfo } from '../relay/connection.ts';
-import type { Tabs } from '../tabs/tabs.ts';
-import type { Network } from './network.ts';
-import { createTabFollower, type TabFollowerPorts } from './tab-follower.ts';
-import { createTabLeader, type TabLeader, type TabLeaderPorts } from './tab-leader.ts';
-import { OF_LEADER, type TabMessage } from './tab-messages.ts';
+import type { Answer } from '../../protocol/answer.ts';
+import type { SignedAuth } from '../../relay/auth.ts';
+import type { EventTemplate, NostrEvent } from '../../protocol/event.ts';
+import { KIND_AUTH, STORE_RETRY_MS } from '../../protocol/limits.ts';
+import type { RelayInfo } from '../../relay/connection.ts';
+import type { Tabs } from '../../tabs/tabs.ts';
+import type { Network } from '../relays/network.ts';
+import { createTabFollower, type TabFollowerPorts } from './follower.ts';
+import { createTabLeader, type TabLeader, type TabLeaderPorts } from './leader.ts';
+import { OF_LEADER, type TabMessage } from './messages.ts';
 
 export interface TabNetwork extends Network {
   isLeading(): boolean;

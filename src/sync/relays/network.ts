@@ -1,15 +1,15 @@
 /** What a session asks of its relays. Implemented here over real connections, in `tab-follower.ts` by asking the leading tab. */
 
-import type { Clock } from '../clock.ts';
-import type { Answer } from '../protocol/answer.ts';
-import type { EventVerifier, NostrEvent, VerifiedEvent } from '../protocol/event.ts';
-import type { RandomBytes } from '../relay/backoff.ts';
-import type { Answers, RelayPool } from '../relay/pool.ts';
-import type { RelayConnection, RelayInfo } from '../relay/connection.ts';
+import type { Clock } from '../../clock.ts';
+import type { Answer } from '../../protocol/answer.ts';
+import type { EventVerifier, NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
+import type { RandomBytes } from '../../relay/backoff.ts';
+import type { Answers, RelayPool } from '../../relay/pool.ts';
+import type { RelayConnection, RelayInfo } from '../../relay/connection.ts';
 import { createInbox, type Collected } from './inbox.ts';
 import { createOutbox } from './outbox.ts';
 import type { Pacing } from './pacer.ts';
-import type { Replica } from './replica.ts';
+import type { Replica } from '../heads/replica.ts';
 
 /** Whether every relay that could be reached has answered completely, and there was one. */
 export function isFromAll({ complete, incomplete }: Answers): boolean {

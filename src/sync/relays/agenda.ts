@@ -1,6 +1,6 @@
 /** What is to be done later, by key: one timer, whatever the number. */
 
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../clock.ts';
 
 export interface Agenda {
   /** In `delayMs` at the latest: what is due sooner stays so. */

@@ -6,16 +6,16 @@
  * ours before and after it was made, and if the first one, and the first after a pause, could be read again.
  */
 
-import type { Clock } from '../clock.ts';
-import { isNostrSyncError, messageOf, NostrSyncError } from '../errors.ts';
-import { saysTooLarge } from '../protocol/answer.ts';
+import type { Clock } from '../../clock.ts';
+import { isNostrSyncError, messageOf, NostrSyncError } from '../../errors.ts';
+import { saysTooLarge } from '../../protocol/answer.ts';
 import {
   isHex32,
   parseEvent,
   type EventTemplate,
   type EventVerifier,
   type VerifiedEvent,
-} from '../protocol/event.ts';
+} from '../../protocol/event.ts';
 import {
   KIND_DELETION,
   LARGE_EVENT_BYTES,
@@ -24,10 +24,10 @@ import {
   SIGNER_TRUST_MS,
   SIGNER_TURN_MS,
   SIZES,
-} from '../protocol/limits.ts';
-import { encryptedLength } from '../protocol/payload.ts';
-import type { Signer } from '../signer/signer.ts';
-import { takeTurn } from '../signer/turns.ts';
+} from '../../protocol/limits.ts';
+import { encryptedLength } from '../../protocol/payload.ts';
+import type { Signer } from '../../signer/signer.ts';
+import { takeTurn } from '../../signer/turns.ts';
 
 /** How a call is made. */
 export interface Asking {
