@@ -1,6 +1,7 @@
 /** AUTH with one relay (NIP-42): answers the newest challenge once something was refused for lack of it, seldom enough. */
 
 import type { Clock } from '../clock.ts';
+import { prefixOf } from '../protocol/answer.ts';
 import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
 import { AUTH_INTERVAL_CAP_MS, AUTH_INTERVAL_MS, KIND_AUTH, OK_TIMEOUT_MS } from '../protocol/limits.ts';
 
@@ -16,6 +17,8 @@ export interface AuthExchange {
   isOpen(): boolean;
   /** The relay sent a challenge: only the newest counts. */
   challenged(challenge: string): void;
+  /** Whether a relay that says this wants AUTH. */
+  isWanted(reason: string): boolean;
   /** The relay refused something for lack of AUTH, or may have held something back. */
   require(): void;
   /** A signer was set, or the user acts: one that said no is asked again. */
@@ -32,6 +35,7 @@ export function createAuthExchange(ports: {
   readonly url: string;
   readonly signAuth: SignAuth;
   readonly send: (event: NostrEvent) => void;
+  readonly onRequired: () => void;
   readonly onAccepted: () => void;
   /** No AUTH is to be had: no signer, or the relay does not accept it. */
   readonly onRefused: () => void;
@@ -89,6 +93,8 @@ export function createAuthExchange(ports: {
     });
   }
 
+  const isOpen = (): boolean => challenge !== undefined && state !== 'accepted';
+
   function require(): void {
     state = 'required';
     if (eventId === undefined) void authenticate();
@@ -102,8 +108,15 @@ export function createAuthExchange(ports: {
       if (state === 'accepted') state = 'none';
       void authenticate();
     },
-    isOpen: () => challenge !== undefined && state !== 'accepted',
-    require,
+    isOpen,
+    isWanted: (reason) => {
+      const prefix = prefixOf(reason);
+      return prefix === 'auth-required' || (prefix === 'restricted' && isOpen());
+    },
+    require: () => {
+      require();
+      ports.onRequired();
+    },
     retry: () => {
       isDeclined = false;
       if (state === 'required') require();

@@ -2,12 +2,8 @@
 
 import type { Clock } from '../clock.ts';
 import { EOSE_TIMEOUT_MS, SETTLE_MS } from '../protocol/limits.ts';
-import {
-  createConnection,
-  type ConnectionPorts,
-  type RelayConnection,
-  type RequestEnd,
-} from './connection.ts';
+import { createConnection, type ConnectionPorts, type RelayConnection } from './connection.ts';
+import type { RequestEnd } from './requests.ts';
 
 /** Which relays answered a question, by URL. One that could not be reached was not asked, and is in neither. */
 export interface Answers {

@@ -6,13 +6,9 @@ import { afterEach } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 import type { EventTemplate, NostrEvent } from '../../src/protocol/event.ts';
 import type { Filter } from '../../src/protocol/message.ts';
-import {
-  createConnection,
-  type ConnectionPorts,
-  type RelayConnection,
-  type RequestEnd,
-} from '../../src/relay/connection.ts';
+import { createConnection, type ConnectionPorts, type RelayConnection } from '../../src/relay/connection.ts';
 import { UNKNOWN_LIMITS } from '../../src/relay/event-limits.ts';
+import type { RequestEnd } from '../../src/relay/requests.ts';
 import type { OpenSocket } from '../../src/relay/socket.ts';
 import { createTestClock, type TestClock } from '../../src/testing/clock.ts';
 import type { RelayOptions } from '../../src/testing/relay-options.ts';

@@ -563,9 +563,9 @@ const OUTBOX = [
     name: 'an OK counts whatever relay it came from',
     patches: [
       [
-        'relay/connection.ts',
-        'const answers = new Map<string, PendingAnswer>();',
-        'const answers = ((ports as { answers?: Map<string, PendingAnswer> }).answers ??= new Map<string, PendingAnswer>());',
+        'relay/',
+        'const pending = new Map<string, PendingAnswer>();',
+        'const pending = ((clock as { pending?: Map<string, PendingAnswer> }).pending ??= new Map<string, PendingAnswer>());',
       ],
     ],
   },
@@ -997,7 +997,7 @@ const INBOX = [
     name: 'takes a CLOSED for an answer',
     patches: [
       [
-        'relay/connection.ts',
+        'relay/',
         "if (subscription.onEnd !== undefined) return end(subscription, 'incomplete');",
         "if (subscription.onEnd !== undefined) return end(subscription, 'complete');",
       ],
@@ -1171,7 +1171,7 @@ const RELAYS = [
     name: 'does not reconnect after five failures',
     patches: [
       [
-        'relay/connection.ts',
+        'relay/',
         'cancelTimer = clock.after(ports.isOnline()',
         'if (failures <= 5) cancelTimer = clock.after(ports.isOnline()',
       ],
@@ -1182,7 +1182,7 @@ const RELAYS = [
     name: 'the backoff starts anew with each connection',
     patches: [
       [
-        'relay/connection.ts',
+        'relay/',
         'cancelStable = clock.after(STABLE_CONNECTION_MS, () => { failures = 0; });',
         'failures = 0; void STABLE_CONNECTION_MS;',
       ],
@@ -1198,28 +1198,18 @@ const RELAYS = [
   },
   {
     name: 'does not look for dead peers',
-    patches: [['relay/connection.ts', 'armPing(); for (const subscription', 'for (const subscription']],
+    patches: [['relay/', 'heard(); watch();', 'heard();']],
     test: ['test/relay/connection.test.ts', 'that is half-open is found out within 60 s'],
   },
   {
     name: 'a socket is not suspected after sleep',
-    patches: [
-      [
-        'relay/connection.ts',
-        "else if (state === 'open' && lastHeard !== -Infinity) prove(SUSPECT_TIMEOUT_MS);",
-        '',
-      ],
-    ],
+    patches: [['relay/', 'else if (isOpen()) liveness.suspect();', '']],
     test: ['test/relay/connection.test.ts', 'must prove within 5 s of waking up that it is alive'],
   },
   {
     name: 'an answer on an older connection counts',
     patches: [
-      [
-        'relay/connection.ts',
-        'onMessage: (text) => current() && receive(text)',
-        'onMessage: (text) => receive(text)',
-      ],
+      ['relay/', 'onMessage: (text) => current() && receive(text)', 'onMessage: (text) => receive(text)'],
     ],
     test: ['test/relay/misuse.test.ts', 'from an older connection does not answer for the new one'],
   },
@@ -1227,7 +1217,7 @@ const RELAYS = [
     name: 'a relay may send without end before its EOSE',
     patches: [
       [
-        'relay/connection.ts',
+        'relay/',
         '++subscription.useless > maxUselessEvents(subscription.size)',
         '++subscription.useless > 1e9 * maxUselessEvents(subscription.size)',
       ],
@@ -1238,7 +1228,7 @@ const RELAYS = [
     name: 'another EOSE lets a relay begin anew',
     patches: [
       [
-        'relay/connection.ts',
+        'relay/',
         'if (subscription === undefined || subscription.isComplete) return false;',
         'if (subscription === undefined) return false; subscription.useless = 0;',
       ],
@@ -1265,28 +1255,28 @@ const RELAYS = [
   },
   {
     name: 'bad signatures are no verdict',
-    patches: [['relay/connection.ts', "if (verdict === 'signature') burden(STRAIN.forged);", '']],
+    patches: [['relay/', "if (verdict === 'signature') ports.onBurden(STRAIN.forged);", '']],
     test: ['test/sync/hostile.test.ts', 'sends bad signatures without end is hung up on for long'],
   },
   {
     name: 'news that nobody asked for costs a relay nothing',
-    patches: [['relay/connection.ts', 'if (!isAsked) burden(STRAIN.verified);', '']],
+    patches: [['relay/', 'if (!isAsked) ports.onBurden(STRAIN.verified);', '']],
     test: ['test/relay/misuse.test.ts', 'of genuine news that nobody asked for makes us hang up'],
   },
   {
     name: 'a question without EOSE waits for ever',
-    patches: [['relay/connection.ts', "resend(subscription, 'no EOSE in time'),", 'nothing(),']],
+    patches: [['relay/', "resend(subscription, 'no EOSE in time'),", 'nothing(),']],
     test: ['test/relay/connection.test.ts', 'without EOSE ends by its deadline'],
   },
   {
     name: 'a relay counts as connected before its socket is open',
-    patches: [['relay/connection.ts', "connected: state === 'open'", "connected: state !== 'waiting'"]],
+    patches: [['relay/', 'connected: isOpen()', "connected: state !== 'waiting'"]],
   },
   {
     name: 'a request outlives its connection',
     patches: [
       [
-        'relay/connection.ts',
+        'relay/',
         "if (subscription.onEnd !== undefined) end(subscription, subscription.sentAt === 0 ? 'unreached' : 'incomplete'); } }",
         '} }',
       ],
@@ -1300,7 +1290,7 @@ const RELAYS = [
     name: 'a sent event waits for its OK for ever',
     patches: [
       [
-        'relay/connection.ts',
+        'relay/',
         "const cancel = clock.after(OK_TIMEOUT_MS, () => settle({ type: 'retry', reason: 'no answer in time' }));",
         'const cancel = nothing;',
       ],
@@ -1308,13 +1298,7 @@ const RELAYS = [
   },
   {
     name: 'frames may be of any size',
-    patches: [
-      [
-        'relay/connection.ts',
-        'if (text.length > MAX_FRAME_BYTES)',
-        'if (text.length > 1e9 * MAX_FRAME_BYTES)',
-      ],
-    ],
+    patches: [['relay/', 'if (text.length > MAX_FRAME_BYTES)', 'if (text.length > 1e9 * MAX_FRAME_BYTES)']],
     test: ['test/relay/misuse.test.ts', 'a frame over 262,144 bytes ends the connection, one below does not'],
   },
   {
@@ -1330,11 +1314,11 @@ const RELAYS = [
   },
   {
     name: 'what a relay answers a stranger counts as complete',
-    patches: [['relay/connection.ts', 'if (auth.isOpen()) {', 'if (false) {']],
+    patches: [['relay/', 'if (auth.isOpen()) {', 'if (false) {']],
   },
   {
     name: 'restricted before AUTH is final',
-    patches: [['relay/connection.ts', "(prefix === 'restricted' && auth.isOpen())", 'false']],
+    patches: [['relay/', "(prefix === 'restricted' && isOpen())", 'false']],
     test: ['test/relay/auth.test.ts', 'and is restricted to strangers gets it'],
   },
   {
@@ -1344,7 +1328,7 @@ const RELAYS = [
   },
   {
     name: 'AUTH names the canonical URL',
-    patches: [['relay/connection.ts', 'url: spelling,', 'url,']],
+    patches: [['relay/', 'url: spelling,', 'url,']],
     test: ['test/relay/auth.test.ts', 'is told the URL as it was spelled'],
   },
   {
@@ -1633,7 +1617,7 @@ const CONNECTIVITY = [
   },
   {
     name: 'without a network relays are tried as ever',
-    patches: [['relay/connection.ts', 'ports.isOnline() ? delayMs : OFFLINE_RETRY_MS', 'delayMs']],
+    patches: [['relay/', 'ports.isOnline() ? delayMs : OFFLINE_RETRY_MS', 'delayMs']],
     test: ['test/sync/status.test.ts', 'offline, nothing is ready from that moment on'],
   },
   {

@@ -4,7 +4,8 @@ import { checkEvent, type EventFault, type EventVerifier, type VerifiedEvent } f
 import { MAX_PIECES_PER_REQ, MAX_REQS_AT_ONCE } from '../../protocol/limits.ts';
 import { categoryRequests } from '../../protocol/message.ts';
 import { compareEvents } from '../../protocol/order.ts';
-import type { RelayConnection, RequestEnd, RequestHandlers } from '../../relay/connection.ts';
+import type { RelayConnection } from '../../relay/connection.ts';
+import type { RequestEnd, RequestHandlers } from '../../relay/requests.ts';
 import { isOverlooked } from '../heads/reconcile.ts';
 import { deliveryOf, isHeld } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';

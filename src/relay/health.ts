@@ -1,0 +1,66 @@
+/** How one relay behaves: what it answered last, what it did wrong, and how much work it makes. */
+
+import { toIso, type Clock } from '../clock.ts';
+import type { EventFault } from '../protocol/event.ts';
+import { MAX_STRAIN_PER_MINUTE } from '../protocol/limits.ts';
+
+/** What a relay did wrong: an event that failed a check, or a frame that nobody asked for. */
+export type Violation = EventFault | 'frame' | 'subscription' | 'flood' | 'answer';
+
+export interface HealthReport {
+  /** When this relay last sent something valid, ISO 8601; `null` before that. */
+  readonly lastSeen: string | null;
+  /** Round trip of the last answered request in ms. */
+  readonly latencyMs: number | null;
+  /** What the relay or the network last said against us. For people. */
+  readonly lastError: string | null;
+  /** Frames of this relay that failed a check, by kind of fault. */
+  readonly violations: Readonly<Partial<Record<Violation, number>>>;
+}
+
+export interface Health {
+  /** It sent something valid. `sentAt`: in answer to what was sent then, in ms. */
+  seen(sentAt?: number): void;
+  /** It said this against us. */
+  complained(reason: string): void;
+  violation(kind: Violation): void;
+  /** Counts work that nobody asked for. Returns whether it is too much for a minute; then the count begins anew. */
+  burden(work: number): boolean;
+  report(): HealthReport;
+}
+
+export function createHealth(clock: Clock): Health {
+  let lastSeen: number | undefined;
+  let latencyMs: number | null = null;
+  let lastError: string | null = null;
+  const violations: Partial<Record<Violation, number>> = {};
+  /** Of this minute. */
+  let strain = { since: 0, sum: 0 };
+
+  return {
+    seen: (sentAt) => {
+      lastSeen = clock.now();
+      if (sentAt !== undefined) latencyMs = Math.max(0, lastSeen - sentAt);
+    },
+    complained: (reason) => {
+      lastError = reason;
+    },
+    violation: (kind) => {
+      violations[kind] = (violations[kind] ?? 0) + 1;
+    },
+    burden: (work) => {
+      const now = clock.now();
+      if (Math.abs(now - strain.since) > 60_000) strain = { since: now, sum: 0 };
+      strain.sum += work;
+      if (strain.sum <= MAX_STRAIN_PER_MINUTE) return false;
+      strain.sum = 0;
+      return true;
+    },
+    report: () => ({
+      lastSeen: lastSeen === undefined ? null : toIso(lastSeen),
+      latencyMs,
+      lastError,
+      violations: { ...violations },
+    }),
+  };
+}
