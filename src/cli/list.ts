@@ -19,7 +19,7 @@ import {
 import { KIND_APP_DATA } from '../protocol/limits.ts';
 import { compareEvents } from '../protocol/order.ts';
 import { canonicalRelayUrl } from '../relay/url.ts';
-import { parseRecord } from '../sync/heads/record.ts';
+import { parseRecord } from '../sync/heads/record-codec.ts';
 import { CommandError, EXIT } from './failure.ts';
 import { openLine, type Line } from './line.ts';
 import { table, type Output } from './output.ts';

@@ -216,7 +216,7 @@ const STAMPS = [
   },
   {
     name: 'a restart forgets what an event without a vector is deemed to have seen',
-    patches: [['sync/', 'record.deemed.size === 0', 'record.deemed.size >= 0']],
+    patches: [['sync/', 'deemed.size === 0', 'deemed.size >= 0']],
     test: ['test/sync/conflict.test.ts', 'a write upon one without a vector has seen'],
   },
   {
@@ -1930,7 +1930,7 @@ const PIECES_OUT = [
     patches: [
       [
         'sync/',
-        "pieces: parsePieces(stored['pieces']),",
+        "pieces: readPieces(stored['pieces']),",
         "pieces: own?.id === event?.id ? undefined : parsePieces(stored['pieces']),",
       ],
     ],

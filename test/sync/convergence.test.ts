@@ -15,14 +15,8 @@ import {
 } from '../../src/protocol/event.ts';
 import { createEventVerifier } from '../../src/protocol/event-verifier.ts';
 import { reconcile } from '../../src/sync/heads/reconcile.ts';
-import {
-  EMPTY_RECORD,
-  parseRecord,
-  readableOf,
-  serializeRecord,
-  verifyRecord,
-  type HeadRecord,
-} from '../../src/sync/heads/record.ts';
+import { parseRecord, serializeRecord, verifyRecord } from '../../src/sync/heads/record-codec.ts';
+import { EMPTY_RECORD, readableOf, type HeadRecord } from '../../src/sync/heads/record.ts';
 
 interface Case {
   readonly name: string;

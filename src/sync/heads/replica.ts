@@ -12,7 +12,8 @@ import { isRenewalOf } from '../../protocol/renewal.ts';
 import type { Store } from '../../store/store.ts';
 import { STORE_RETRY_MS } from '../../protocol/limits.ts';
 import { overwrites, reconcile, type Effect, type Input } from './reconcile.ts';
-import { floorOf, isWhole, parseRecord, serializeRecord, verifyRecord, type HeadRecord } from './record.ts';
+import { parseRecord, serializeRecord, verifyRecord } from './record-codec.ts';
+import { floorOf, isWhole, type HeadRecord } from './record.ts';
 
 export interface Change {
   readonly dTag: string;

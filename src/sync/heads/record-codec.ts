@@ -1,0 +1,136 @@
+/** A record as one store entry, and back. What is in a store is as hostile as what a relay sends. */
+
+import { entriesOf, parseEntries } from '../../protocol/causality.ts';
+import { isPieceName } from '../../protocol/chunks.ts';
+import {
+  checkEvent,
+  isHex32,
+  parseEvent,
+  type EventVerifier,
+  type NostrEvent,
+  type VerifiedEvent,
+} from '../../protocol/event.ts';
+import { MAX_STAMP } from '../../protocol/limits.ts';
+import type { Delivery, HeadRecord, Orphan, OwnWrite, Piece } from './record.ts';
+
+/** Of the stored form. Another is unusable. */
+const VERSION = 1;
+const DELIVERIES = new Set<unknown>([
+  'pending',
+  'unseen',
+  'acknowledged',
+  'confirmed',
+  'refused',
+] satisfies Delivery[]);
+
+/** A store entry's form of a map. */
+type Listed<T> = Readonly<Record<string, T>>;
+
+const toPieces = (pieces: readonly Piece[] | undefined): unknown =>
+  pieces?.map((piece) => ({ ...piece, deliveries: Object.fromEntries(piece.deliveries) }));
+
+export function serializeRecord(record: HeadRecord): string {
+  const { deliveries, deemed, pieces, piecesBefore, proven, orphans, ...plain } = record;
+  return JSON.stringify({
+    v: VERSION,
+    ...plain,
+    deliveries: Object.fromEntries(deliveries),
+    deemed: deemed.size === 0 ? undefined : entriesOf(deemed),
+    pieces: toPieces(pieces),
+    piecesBefore: toPieces(piecesBefore),
+    proven: proven.size === 0 ? undefined : Object.fromEntries(proven),
+    orphans: orphans.length === 0 ? undefined : orphans,
+  });
+}
+
+// Reading. What is damaged throws; `parseRecord` alone catches.
+
+function expect(fits: boolean): asserts fits {
+  if (!fits) throw new Error('damaged');
+}
+
+function readEvent(value: unknown): NostrEvent | undefined {
+  if (value === undefined) return undefined;
+  const event = parseEvent(value);
+  expect(event !== undefined);
+  return event;
+}
+
+function readOwn(value: unknown): OwnWrite | undefined {
+  if (value === undefined) return undefined;
+  const own = value as OwnWrite;
+  expect(typeof own.device === 'string' && typeof own.id === 'string' && Number.isSafeInteger(own.stamp));
+  expect(typeof own.acknowledged === 'boolean' && typeof own.lost === 'boolean');
+  expect(own.isBlind === undefined || typeof own.isBlind === 'boolean');
+  expect(own.heldUntil === undefined || Number.isFinite(own.heldUntil));
+  expect(own.floor === undefined || Number.isSafeInteger(own.floor));
+  expect(own.withdrawn === undefined || own.withdrawn.every(isHex32));
+  readOwn(own.former);
+  return own;
+}
+
+function readPieces(value: unknown): readonly Piece[] | undefined {
+  type Stored = Omit<Piece, 'deliveries'> & { readonly deliveries: Listed<'acknowledged'> };
+  return (value as readonly Stored[] | undefined)?.map(({ name, stamp, deliveries, buried }) => {
+    const on = Object.entries(deliveries);
+    expect(isPieceName(name) && Number.isSafeInteger(stamp));
+    expect(buried === undefined || Number.isSafeInteger(buried));
+    expect(on.every(([, delivery]) => ['acknowledged', 'confirmed'].includes(delivery)));
+    return { name, stamp, deliveries: new Map(on), ...(buried !== undefined && { buried }) };
+  });
+}
+
+function readOrphans(value: unknown): readonly Orphan[] {
+  return (value as Orphan[]).map(({ name, since }) => {
+    expect(isPieceName(name) && (since === undefined || Number.isFinite(since)));
+    return { name, since };
+  });
+}
+
+/** A record from the store by shape alone; `undefined` where it is unusable. */
+export function parseRecord(text: string): HeadRecord<NostrEvent> | undefined {
+  try {
+    const stored = JSON.parse(text) as Record<string, unknown>;
+    expect(stored['v'] === VERSION);
+    const event = readEvent(stored['event']);
+    const own = readOwn(stored['own']);
+    expect(event !== undefined || own !== undefined);
+    const deliveries = Object.entries(stored['deliveries'] as Listed<Delivery>);
+    expect(deliveries.every(([, delivery]) => DELIVERIES.has(delivery)));
+    const deemed = parseEntries((stored['deemed'] ?? []) as readonly unknown[], MAX_STAMP);
+    expect(deemed !== undefined);
+    const proven = Object.entries((stored['proven'] ?? {}) as Listed<string>);
+    expect(proven.every(([, id]) => isHex32(id)));
+    return {
+      ...{ event, own, deemed, deliveries: new Map(deliveries), proven: new Map(proven) },
+      before: readEvent(stored['before']),
+      fallback: readEvent(stored['fallback']),
+      unreadable: stored['unreadable'] === true,
+      isRead: stored['isRead'] === true,
+      pieces: readPieces(stored['pieces']),
+      piecesBefore: readPieces(stored['piecesBefore']),
+      orphans: readOrphans(stored['orphans'] ?? []),
+      contradictions: Number(stored['contradictions']) || 0,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The record with its events verified as if a relay had sent them; `undefined` where one is not genuine. */
+export function verifyRecord(
+  record: HeadRecord<NostrEvent>,
+  expected: { readonly pubkey: string; readonly dTag: string; readonly verifier: EventVerifier },
+): HeadRecord | undefined {
+  const isGenuine = (event: NostrEvent | undefined): event is VerifiedEvent | undefined => {
+    const isAsked = (dTag: string): boolean => dTag === expected.dTag;
+    return (
+      event === undefined ||
+      checkEvent(event, { ...expected, isAsked, known: () => undefined }).type === 'new'
+    );
+  };
+  const { event, before, fallback } = record;
+  return isGenuine(event) && isGenuine(before) && isGenuine(fallback)
+    ? { ...record, event, before, fallback }
+    : undefined;
+}
