@@ -1,7 +1,13 @@
 /** What both entry points export besides their platform's own. */
 
 export { systemClock, type Clock } from './clock.ts';
-export { isNostrSyncError, NostrSyncError, type ErrorCode, type ErrorDetails } from './errors.ts';
+export {
+  isNostrSyncError,
+  NostrSyncError,
+  type AnyNostrSyncError,
+  type ErrorCode,
+  type ErrorDetails,
+} from './errors.ts';
 export type { JsonPayloads, NostrSync, SyncStatus } from './nostr-sync.ts';
 export type { NostrSyncOptions, PublishOptions, ReadOptions } from './options.ts';
 export type { EventTemplate, EventVerifier, NostrEvent } from './protocol/event.ts';

@@ -67,8 +67,8 @@ export interface ErrorDetails {
 export type ErrorCode = keyof ErrorDetails;
 
 /**
- * An error with a stable `code`. `message` never holds keys or payloads.
- * Narrow with `isNostrSyncError(error, 'PAYLOAD_TOO_LARGE')`; `details` then has that code's shape.
+ * An error with a stable `code`. `message` never holds keys or payloads. What a call or an event gives is an
+ * `AnyNostrSyncError`, of which `switch (error.code)` tells what `details` holds.
  */
 export class NostrSyncError<C extends ErrorCode = ErrorCode> extends Error {
   override readonly name = 'NostrSyncError';
@@ -89,7 +89,11 @@ export class NostrSyncError<C extends ErrorCode = ErrorCode> extends Error {
   }
 }
 
-export function isNostrSyncError(error: unknown): error is NostrSyncError;
+/** Any error of the library, as a union: `switch (error.code)`, or `if (error.code === …)`, narrows `details` too. */
+export type AnyNostrSyncError = { [C in ErrorCode]: NostrSyncError<C> }[ErrorCode];
+
+/** Whether an error is of this library, and, if a code is given, whether it has that code. */
+export function isNostrSyncError(error: unknown): error is AnyNostrSyncError;
 export function isNostrSyncError<C extends ErrorCode>(error: unknown, code: C): error is NostrSyncError<C>;
 export function isNostrSyncError(error: unknown, code?: ErrorCode): boolean {
   // By its name: a test runner, a frame or a second copy of this package has a class of its own.

@@ -67,7 +67,7 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
     category: C,
     // If the categories have types, `JsonPayloads` has checked them.
     payload: Record<string, unknown> extends Categories ? Payload & Json<Payload> : Categories[C],
-    expirationOrOptions?: number | PublishOptions,
+    options?: number | PublishOptions,
   ): Promise<Receipt>;
   /** Removes the value of a category on all devices: a write like any other, that holds nothing. Options as of `publish`. */
   remove(category: NameOf<Categories>, options?: Omit<PublishOptions, 'expiration'>): Promise<Receipt>;
@@ -426,9 +426,9 @@ export function createEngine<Categories extends object>(
     for (const flush of [...flushes]) flush.resolve();
   }
 
-  function write(category: unknown, payload: unknown, third: unknown, isRemoval: boolean): Promise<Receipt> {
+  function write(category: unknown, payload: unknown, given: unknown, isRemoval: boolean): Promise<Receipt> {
     const dTag = toDTag(namespace, category);
-    const wanted = checkWrite(payload, third, settings, Math.floor(clock.now() / 1000));
+    const wanted = checkWrite(payload, given, settings, Math.floor(clock.now() / 1000));
     return heard(wanted.signal, signedIn(isRemoval ? 'remove' : 'publish')).then((to) =>
       to.writer.publish(dTag, { ...wanted, isRemoval }),
     );
@@ -455,7 +455,7 @@ export function createEngine<Categories extends object>(
       dropSigner();
       former?.wipe?.();
     },
-    publish: async (category, payload, third) => write(category, payload, third, false),
+    publish: async (category, payload, given) => write(category, payload, given, false),
     remove: async (category, removeOptions) => write(category, null, removeOptions, true),
     fetch: async (category, given) => {
       const dTag = toDTag(namespace, category);

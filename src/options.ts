@@ -58,10 +58,10 @@ export interface NostrSyncOptions extends Partial<Platform> {
   /** The largest payload, in bytes of JSON. Default 65,536, at most 409,600. */
   readonly maxPayloadSize?: number;
   /**
-   * `'strict'`: payloads above 40,960 bytes, which `tauri-plugin-nostr-sync` 0.1 could not read, are `PAYLOAD_TOO_LARGE`.
-   * Default `'own'`.
+   * `'strict'`: payloads above 40,960 bytes, which the original plugin (0.1.0-alpha.3) could not read, are
+   * `PAYLOAD_TOO_LARGE`. Default `'own'`: this library writes for devices that run it.
    */
-  readonly interop?: Interop;
+  readonly interop?: 'strict' | 'own';
   /** Where heads and outbox are kept. Default: IndexedDB in a browser; memory on Node, which a restart empties. */
   readonly store?: Store;
   /** How fast new values of one category are sent. Default `{ burst: 5, intervalMs: 1000 }`; burst at most 60. */
@@ -75,16 +75,14 @@ export interface NostrSyncOptions extends Partial<Platform> {
   readonly keepProcessAlive?: boolean;
 }
 
-/** `'strict'`: nothing is written that `tauri-plugin-nostr-sync` 0.1 cannot read. `'own'`: this library is enough. */
-export type Interop = 'strict' | 'own';
-
+/**
+ * The third argument of `publish`. A number in its place is `expiration` alone, as in the original plugin (0.1.0-alpha.3).
+ */
 export interface PublishOptions {
   /** When the value ends (NIP-40), Unix time in s. Whether a relay honours it is up to the relay; our devices do. */
   readonly expiration?: number;
   /** What to wait for, at most 5 s. Default `'delivered'`. */
   readonly waitFor?: Stage;
-  /** `'strict'`: see the option of the engine; this write alone. */
-  readonly interop?: Interop;
   /** Before the write is saved: abandons it. After that: stops waiting, and `publish` resolves with what is. */
   readonly signal?: AbortSignal;
   /**
@@ -110,8 +108,7 @@ export interface Settings {
   readonly namespace: string;
   /** By canonical URL, as the user spelled it. */
   readonly relays: ReadonlyMap<string, string>;
-  readonly maxPayloadBytes: number;
-  readonly interop: Interop;
+  readonly payloadLimit: { readonly bytes: number; readonly why: string };
   readonly pacing: Pacing;
 }
 
@@ -192,7 +189,12 @@ export function checkOptions(options: NostrSyncOptions): Settings {
       { details: { requested: maxPayloadSize, max: MAX_PAYLOAD_BYTES } },
     );
   }
-  checkInterop(interop);
+  if (interop !== 'strict' && interop !== 'own')
+    throw new TypeError(misuse('interop', "'strict' or 'own'", interop));
+  const payloadLimit =
+    interop === 'strict' && maxPayloadSize > MAX_TEXT_BYTES
+      ? { bytes: MAX_TEXT_BYTES, why: "interop: 'strict'" }
+      : { bytes: maxPayloadSize, why: 'maxPayloadSize' };
   const { burst, intervalMs } = pacing;
   // A larger burst would run the stamps so far ahead of the clock that relays refuse them.
   if (
@@ -211,12 +213,7 @@ export function checkOptions(options: NostrSyncOptions): Settings {
   const spellings = relays.map(
     (url: string) => [canonicalRelayUrl(url, options.allowInsecureRelays), url.trim()] as const,
   );
-  return { namespace, relays: new Map(spellings), maxPayloadBytes: maxPayloadSize, interop, pacing };
-}
-
-function checkInterop(interop: unknown): void {
-  if (interop !== 'strict' && interop !== 'own')
-    throw new TypeError(misuse('interop', "'strict' or 'own'", interop));
+  return { namespace, relays: new Map(spellings), payloadLimit, pacing };
 }
 
 export function checkSigner(signer: unknown): asserts signer is Signer {
@@ -257,20 +254,24 @@ export function checkReading(options: unknown): AbortSignal | undefined {
   return signal;
 }
 
-/** What `publish` is asked to write. `third` is NIP-40's expiration in s, as in the seed, or options. */
-export function checkWrite(payload: unknown, third: unknown, settings: Settings, nowSeconds: number): Write {
+/** What `publish` is asked to write. */
+export function checkWrite(
+  payload: unknown,
+  options: unknown,
+  settings: Settings,
+  nowSeconds: number,
+): Write {
   const {
     expiration,
     waitFor = 'delivered',
-    interop = settings.interop,
     signal,
     onSaved,
     [NOTE]: note,
     ...others
-  }: Partial<AdapterPublishOptions> = typeof third === 'object'
-    ? (third ?? {})
-    : { expiration: third as number };
-  checkNames('expiration, waitFor, interop, signal, onSaved', Object.keys(others));
+  }: Partial<AdapterPublishOptions> = typeof options === 'object'
+    ? (options ?? {})
+    : { expiration: options as number };
+  checkNames('expiration, waitFor, signal, onSaved', Object.keys(others));
   if (expiration !== undefined) {
     const isTime = Number.isSafeInteger(expiration) && expiration <= MAX_STAMP;
     if (!isTime || expiration <= nowSeconds) {
@@ -283,15 +284,10 @@ export function checkWrite(payload: unknown, third: unknown, settings: Settings,
   if (!STAGES.has(waitFor)) {
     throw new TypeError(misuse('waitFor', "'saved', 'delivered' or 'replicated'", waitFor));
   }
-  checkInterop(interop);
   checkSignal(signal);
   if (onSaved !== undefined && typeof onSaved !== 'function') {
     throw new TypeError(misuse('onSaved', 'a function', onSaved));
   }
-  const limit =
-    interop === 'strict' && settings.maxPayloadBytes > MAX_TEXT_BYTES
-      ? { bytes: MAX_TEXT_BYTES, why: "interop: 'strict'" }
-      : { bytes: settings.maxPayloadBytes, why: 'maxPayloadSize' };
-  const text = encodePayload(payload, limit);
+  const text = encodePayload(payload, settings.payloadLimit);
   return { text, expiration, isRemoval: false, waitFor, signal, onSaved, note };
 }

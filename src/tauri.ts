@@ -19,7 +19,13 @@ import { startHost } from './tauri/host.ts';
 import type { Ipc } from './tauri/ipc.ts';
 import { tauriIpc } from './tauri/tauri-ipc.ts';
 
-export { isNostrSyncError, NostrSyncError, type ErrorCode, type ErrorDetails } from './errors.ts';
+export {
+  isNostrSyncError,
+  NostrSyncError,
+  type AnyNostrSyncError,
+  type ErrorCode,
+  type ErrorDetails,
+} from './errors.ts';
 export type { NostrSync, SyncStatus } from './nostr-sync.ts';
 export type { NostrSyncOptions } from './options.ts';
 export type { Json } from './protocol/payload.ts';
@@ -30,7 +36,7 @@ export type { Signer } from './signer/signer.ts';
 export type { Conflict, DeliveryReport, FetchedValue, FetchResult, Receipt, Removal } from './sync/events.ts';
 export type { WindowPublishOptions } from './tauri/calls.ts';
 
-/** One page has one engine, or one way to it: the functions below are the seed's, which name none. */
+/** One page has one engine, or one way to it: the functions below are those of the original plugin (0.1.0-alpha.3), which name none. */
 let current: Calls | undefined;
 
 function calls(): Calls {
@@ -86,14 +92,14 @@ export function configure<Categories extends JsonPayloads<Categories> = Record<s
 
 /**
  * Writes the value of a category. When it resolves, the value is encrypted, signed and saved on this device, and goes to
- * every relay, over crashes and restarts. `third` is NIP-40's expiration in Unix seconds, or options.
+ * every relay, over crashes and restarts.
  */
 export async function publish<Payload>(
   category: string,
   payload: Payload & Json<Payload>,
-  third?: number | WindowPublishOptions,
+  options?: number | WindowPublishOptions,
 ): Promise<Receipt> {
-  return calls().publish(category, payload, third);
+  return calls().publish(category, payload, options);
 }
 
 /** Removes the value of a category on all devices. */

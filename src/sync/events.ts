@@ -1,6 +1,6 @@
 /** What the engine tells the app: the shapes of results and events, and the emitter they come through. */
 
-import { misuse, type NostrSyncError } from '../errors.ts';
+import { misuse, type AnyNostrSyncError } from '../errors.ts';
 import type { RelayInfo } from '../relay/connection.ts';
 import type { Delivery, Stage } from './heads/record.ts';
 import type { SyncStatus } from './status.ts';
@@ -84,7 +84,7 @@ export interface SyncEvents<Categories extends object = Record<string, unknown>>
   /** A relay was connected, lost, added or removed, or asked for AUTH. */
   readonly 'relay-status': RelayInfo;
   /** Something failed that no call was waiting for. */
-  readonly error: NostrSyncError;
+  readonly error: AnyNostrSyncError;
   /** A write of this device came a step further. */
   readonly delivery: DeliveryReport<NameOf<Categories>>;
   /** A write of this device was overwritten by one that had not seen it. */

@@ -1,7 +1,7 @@
 /** Replica → app: fetch, syncAll, poll, subscribe, and the events about what other devices wrote. */
 
 import { toIso, type Clock } from '../clock.ts';
-import { isNostrSyncError, NostrSyncError, type ErrorCode } from '../errors.ts';
+import { isNostrSyncError, NostrSyncError, type AnyNostrSyncError, type ErrorCode } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
 import { deviceIdOf, isExpired, isTombstone, type VerifiedEvent } from '../protocol/event.ts';
 import { MAX_READS, RETRY_BASE_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
@@ -139,7 +139,7 @@ export function createReader(ports: {
       if (isPassing(cause) && !isFinal) {
         if (!isSignersFault(cause)) throw cause;
         const count = countFailure(dTag, event.id);
-        if (count === 1) emitter.emit('error', cause as NostrSyncError);
+        if (count === 1) emitter.emit('error', cause as AnyNostrSyncError);
         if (count < MAX_READS || isNostrSyncError(cause, 'SIGNER_CHANGED')) throw cause;
       } else unread.set(event.id, { dTag, count: MAX_READS });
       const error = new NostrSyncError(

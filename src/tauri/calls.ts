@@ -14,7 +14,7 @@ import { VALUE_EVENT, type ValueEvent } from './wire.ts';
 export type WindowPublishOptions = Omit<PublishOptions, 'signal' | 'onSaved'>;
 
 export interface Calls {
-  publish(category: string, payload: unknown, third?: number | WindowPublishOptions): Promise<Receipt>;
+  publish(category: string, payload: unknown, options?: number | WindowPublishOptions): Promise<Receipt>;
   remove(category: string, options?: Omit<WindowPublishOptions, 'expiration'>): Promise<Receipt>;
   fetch(category: string): Promise<FetchResult | null>;
   syncAll(categories: readonly string[]): Promise<FetchResult[]>;
@@ -33,11 +33,11 @@ export function createCalls(ipc: Ipc): Calls {
     ipc.invoke(method, args) as Promise<T>;
 
   return {
-    publish: async (category, payload, third) => {
+    publish: async (category, payload, options) => {
       // JSON would carry these as something else; sizes are for the engine, which knows the app's limit.
       encodePayload(payload, { bytes: MAX_PAYLOAD_BYTES, why: 'the most that maxPayloadSize allows' });
-      checkFinite(typeof third === 'object' ? third?.expiration : third);
-      return call('publish', { category, payload, options: third ?? null });
+      checkFinite(typeof options === 'object' ? options?.expiration : options);
+      return call('publish', { category, payload, options: options ?? null });
     },
     remove: async (category, options) => call('remove', { category, options: options ?? null }),
     fetch: async (category) => call('fetch', { category }),

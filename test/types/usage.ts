@@ -2,6 +2,8 @@
 
 import {
   createNostrSync,
+  isNostrSyncError,
+  type AnyNostrSyncError,
   type FetchResult,
   type Json,
   type NostrSync,
@@ -83,6 +85,72 @@ export async function typed(sync: NostrSync<Categories>): Promise<void> {
   await sync.publish('ui-settings', { theme: 'blue', panes: [] });
   // @ts-expect-error: a property that the category does not have
   await sync.publish('ui-settings', { theme: 'light', panes: [], extra: 1 });
+}
+
+// Errors: their code tells what `details` holds.
+
+/** What an app tells its user of an error. A code that is new here does not compile until it has its words. */
+export function words(error: AnyNostrSyncError): string {
+  switch (error.code) {
+    case 'PAYLOAD_TOO_LARGE':
+      return `${is<number>(error.details.size)} of ${is<number>(error.details.limit)} bytes`;
+    case 'INVALID_PAYLOAD_LIMIT':
+      return `at most ${is<number>(error.details.max)}`;
+    case 'NO_RELAYS_ACCEPTED':
+      return Object.values(is<Readonly<Record<string, string>>>(error.details.reasons)).join();
+    case 'NO_RELAYS_REACHABLE':
+      return is<readonly string[]>(error.details.silent).join();
+    case 'UNDECODABLE':
+    case 'INCOMPLETE':
+    case 'WITHDRAWN_WRITE_SHOWN':
+    case 'DEVICE_ID_TAKEN':
+      // @ts-expect-error: only one of these says how many pieces there are
+      console.log(error.details.total);
+      return is<string>(error.details.category);
+    case 'CLOCK_SKEW':
+      return `${is<number>(error.details.aheadSeconds)} s`;
+    case 'SIGNER_NOT_SET':
+    case 'SIGNER_CHANGED':
+    case 'SIGNER_REFUSED':
+    case 'INVALID_NAMESPACE':
+    case 'INVALID_CATEGORY':
+    case 'INVALID_PAYLOAD':
+    case 'INVALID_EXPIRATION':
+    case 'INVALID_RELAY_URL':
+    case 'ENCRYPTION_FAILED':
+    case 'DECRYPTION_FAILED':
+    case 'SIGNING_FAILED':
+    case 'STORE_FAILED':
+    case 'CLOSED':
+    case 'ENGINE_NOT_RUNNING':
+    case 'ENGINE_GONE':
+    case 'ENGINE_BUSY':
+    case 'NOT_PERMITTED':
+      is<undefined>(error.details);
+      return error.message;
+    default:
+      return is<never>(error);
+  }
+}
+
+/** Errors come by the event, and by calls that reject. */
+export async function failing(sync: NostrSync<Categories>): Promise<void> {
+  sync.on('error', (error) => {
+    words(error);
+    if (error.code === 'INCOMPLETE') is<number>(error.details.total);
+    // @ts-expect-error: not every error has it
+    console.log(error.details.total);
+  });
+  try {
+    await sync.publish('ui-settings', settings, 1_800_000_000);
+    await sync.publish('ui-settings', settings, { expiration: 1_800_000_000, waitFor: 'saved' });
+    // @ts-expect-error: what is read by others is a matter of the whole engine
+    await sync.publish('ui-settings', settings, { interop: 'strict' });
+  } catch (error) {
+    if (!isNostrSyncError(error)) throw error;
+    words(error);
+    if (isNostrSyncError(error, 'PAYLOAD_TOO_LARGE')) is<number>(error.details.limit);
+  }
 }
 
 /** What a wrapper for one category or another needs. */

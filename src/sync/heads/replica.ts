@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from '../../clock.ts';
-import { isNostrSyncError, NostrSyncError } from '../../errors.ts';
+import { isNostrSyncError, NostrSyncError, type AnyNostrSyncError } from '../../errors.ts';
 import { pieceDTag } from '../../protocol/chunks.ts';
 import { checkEvent, type EventVerifier, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
@@ -99,7 +99,7 @@ export async function openReplica(ports: {
   readonly onDeposed: () => void;
   readonly onChange: (change: Change) => void;
   /** Something that no caller awaits went wrong. */
-  readonly onError: (error: NostrSyncError) => void;
+  readonly onError: (error: AnyNostrSyncError) => void;
 }): Promise<Replica> {
   const { store, pubkey, verifier } = ports;
   const prefix = `head/${pubkey}/`;
