@@ -684,6 +684,7 @@ export function createOracle(ports: {
     },
     onFlush: (device, changes) => {
       for (const [key, value] of changes) {
+        count(`store: ${key.slice(0, key.indexOf('/') + 1) || key}`);
         if (value?.includes(MARKER)) violate('I13', `${device}: plaintext on the medium`);
         if (key.startsWith('piece/') && value !== null) {
           const id = HEX_64.exec(value)?.[0];

@@ -1,0 +1,88 @@
+/** docs/STORE.md names every key that is ever written, and none that is not. */
+
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { deviceHash } from '../../src/protocol/causality.ts';
+import { connectTo } from '../../src/testing/memory-transport.ts';
+import { createRelay } from '../../src/testing/relay.ts';
+import { memoryStore } from '../../src/store/memory.ts';
+import type { Store } from '../../src/store/store.ts';
+import { runSeeds } from '../sim/batch.ts';
+import { device, KEY, written } from '../sync/devices.ts';
+import { closeWindows, pluginStandIn } from '../tauri/plugin-stand-in.ts';
+
+afterEach(closeWindows);
+
+/** Each as far as it is the same for all. */
+const documented = [
+  ...readFileSync(join(import.meta.dirname, '../../docs/STORE.md'), 'utf8').matchAll(/^\| `([^`{]+)/gm),
+].map(([, key]) => key!);
+
+/** The documented key that a key is one of: the longest, since some begin with others. */
+function kindOf(key: string): string {
+  const fitting = documented.filter((kind) => (kind.endsWith('/') ? key.startsWith(kind) : key === kind));
+  return fitting.toSorted((a, b) => b.length - a.length)[0] ?? `not documented: ${key}`;
+}
+
+/** What devices of the simulator write, some of them with several tabs. */
+async function keysOfHistories(): Promise<string[]> {
+  const { counts } = await runSeeds({ from: 1, to: 40 });
+  return [...counts.keys()].flatMap((what) => (what.startsWith('store: ') ? [what.slice(7)] : []));
+}
+
+/** What a device writes whose id, given by the app, another one has, and whose relay takes no large value. */
+async function keysOfOneDevice(): Promise<string[]> {
+  const relay = createRelay({ limits: { maxEventBytes: 20_000 } });
+  const keys = new Set<string>();
+  const memory = memoryStore();
+  const store: Store = {
+    ...memory,
+    update: (asked, decide) =>
+      memory.update(asked, (current) => {
+        const changes = decide(current);
+        for (const key of changes.keys()) keys.add(key);
+        return changes;
+      }),
+  };
+  const kiosk = device(['wss://relay.example'], {
+    ...{ deviceId: 'kiosk', store },
+    openSocket: connectTo({ 'wss://relay.example': relay }),
+  });
+  await kiosk.publish('settings', 'mine');
+  const large = randomBytes(45_000).toString('base64');
+  await expect(kiosk.publish('large', large)).rejects.toMatchObject({ code: 'NO_RELAYS_ACCEPTED' });
+  kiosk.subscribe(['settings'], () => undefined);
+  const stamp = Math.floor(Date.now() / 1000) + 5;
+  const vv = ['vv', `${deviceHash('kiosk')}:${stamp}`];
+  relay.inject(written({ created_at: stamp, tags: [['device_id', 'kiosk'], vv] }));
+  await expect.poll(() => kiosk.errors.map(({ code }) => code)).toEqual(['DEVICE_ID_TAKEN']);
+  return [...keys];
+}
+
+/** What an app with the Tauri plugin writes. */
+async function keysOfWindows(): Promise<string[]> {
+  const relay = createRelay({});
+  const app = pluginStandIn({
+    relays: ['wss://relay.example'],
+    openSocket: connectTo({ 'wss://relay.example': relay }),
+  });
+  const keys = new Set<string>();
+  app.onInvoke = (_, command, args: { readonly changes: object }) => {
+    if (command === 'store_update') for (const key of Object.keys(args.changes)) keys.add(key);
+  };
+  app.setSigner(KEY);
+  await app.window('main').calls.publish('settings', 'mine');
+  return [...keys];
+}
+
+test(
+  'all keys that are written are documented, and the documented ones are written',
+  { timeout: 60_000 },
+  async () => {
+    expect(documented.length).toBeGreaterThan(5);
+    const keys = [...(await keysOfHistories()), ...(await keysOfOneDevice()), ...(await keysOfWindows())];
+    expect(new Set(keys.map(kindOf))).toEqual(new Set(documented));
+  },
+);
