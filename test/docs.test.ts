@@ -17,6 +17,76 @@ const found = (text: string, pattern: RegExp): string[] => [
 ];
 
 const sources = filesOf('src', '.ts');
+const documents = [
+  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'],
+  ...['docs', 'tauri-plugin', 'examples', 'test/vectors'].flatMap((folder) => filesOf(folder, '.md')),
+];
+/** By file: what is said in documents, and in comments of the source. */
+const texts = new Map([
+  ...documents.map((file) => [file, read(file)] as const),
+  // What `src/sync` refers to is resolved when that room is redrawn.
+  ...sources
+    .filter((file) => !file.startsWith('src/sync/'))
+    .map((file) => [file, found(read(file), /(\/\*\*.*?\*\/|\/\/.*?$)/gms).join('\n')] as const),
+]);
+
+/** What is no constant of the source: a document, and variables that Node, tests and examples read. */
+const NAMES_OF_OTHERS = ['NODE_OPTIONS', 'THREAT_MODEL', 'CHROMIUM_PATH', 'FIREFOX_PATH', 'DESK_RELAYS'];
+
+test('every constant that is named exists', () => {
+  const code = sources
+    .map(read)
+    .join('')
+    .replace(/\/\*\*.*?\*\/|\/\/.*?$/gms, '');
+  const defined = new Set([...found(code, /\b([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b/g), ...NAMES_OF_OTHERS]);
+  const missing = [...texts].flatMap(([file, text]) =>
+    found(text, /\b([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b/g)
+      .filter((name) => !defined.has(name))
+      .map((name) => `${file}: ${name}`),
+  );
+  expect(missing).toEqual([]);
+});
+
+test('every file that is named exists', () => {
+  const named = [...texts].flatMap(([file, text]) => [
+    ...found(text, /(?<![\w/-])((?:src|test|docs|scripts|bench|examples)\/[\w./-]*\w)/g).map((path) => ({
+      file,
+      path,
+    })),
+    ...found(text, /\]\(([\w./-]+)(?:#[\w-]+)?\)/g).map((path) => ({ file, path: join(file, '..', path) })),
+  ]);
+  expect(named.length).toBeGreaterThan(100);
+  const isThere = (path: string): boolean =>
+    existsSync(join(ROOT, path)) || existsSync(join(ROOT, `${path}.ts`));
+  expect(named.filter(({ path }) => !isThere(path))).toEqual([]);
+});
+
+test('every section that is named exists, and says in which document it is', () => {
+  const headings = (file: string): string[] => found(read(file), /^## (\d+)\. /gm);
+  const dangling = [...texts].flatMap(([file, text]) =>
+    [...text.replaceAll(/\s+(?:\* )?/g, ' ').matchAll(/(\S+) sections? (\d+)/gi)].flatMap(
+      ([what, before, number]) => {
+        if (/^\(?RFC$|^\d{4}$/.test(before!)) return [];
+        const [, named] = /(docs\/\w+\.md|\bPROTOCOL\.md)/.exec(before!) ?? [];
+        const target = named ?? (documents.includes(file) ? file : undefined);
+        const isThere =
+          target !== undefined && existsSync(join(ROOT, target)) && headings(target).includes(number!);
+        return isThere ? [] : [`${file}: ${what}`];
+      },
+    ),
+  );
+  expect(dangling).toEqual([]);
+});
+
+test('no rule is named by a number that no list has', () => {
+  const invariants = new Set(found(read('docs/RELIABILITY.md'), /^\| (I\d+) \|/gm));
+  const dangling = [...texts].flatMap(([file, text]) =>
+    found(text, /\b([RI]\d{1,2})\b/g)
+      .filter((name) => !invariants.has(name))
+      .map((name) => `${file}: ${name}`),
+  );
+  expect(dangling).toEqual([]);
+});
 
 test('ARCHITECTURE.md names every file of the rooms below the command and the test kit, and no other', () => {
   const rooms = read('docs/ARCHITECTURE.md').split('## How a decision is made')[0]!;
