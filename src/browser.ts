@@ -48,8 +48,8 @@ export function secretKeySigner(key: Uint8Array | string): Signer {
 }
 
 /**
- * A new secret key for `secretKeySigner`: 32 bytes. Keep it where only the user can read it, and use it for syncing alone:
- * whoever has it reads and writes everything, and without it nothing can be read.
+ * A new secret key for `secretKeySigner`: 32 bytes. Keep it in a place that only the user can read, and use it for
+ * syncing alone: with it everything can be read and written, and without it nothing can be read.
  */
 export function generateKey(): Uint8Array {
   return secretKeyFromSeed(randomBytes(SECRET_KEY_SEED_BYTES));

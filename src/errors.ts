@@ -17,8 +17,8 @@ export interface ErrorDetails {
   /** Every configured relay refused the write for good; it was withdrawn. Reasons by relay URL. */
   readonly NO_RELAYS_ACCEPTED: { readonly reasons: Readonly<Record<string, string>> };
   /**
-   * This device holds no copy, and not every relay that it reached has answered completely, or it reached none: the value
-   * is unknown, not absent. Relay URLs.
+   * The value is unknown, not absent: this device holds no copy, and a relay that it reached has not answered completely, or
+   * it reached none. Relay URLs.
    */
   readonly NO_RELAYS_REACHABLE: { readonly answered: readonly string[]; readonly silent: readonly string[] };
   /** A write whose `publish` rejected is the newest value after all: a relay that had refused it kept it, and shows it. */
@@ -42,7 +42,7 @@ export interface ErrorDetails {
   };
   /** A stamp is further ahead of this device's clock than allowed. `aheadSeconds` in s. */
   readonly CLOCK_SKEW: { readonly aheadSeconds: number };
-  /** Another device writes under this device's id, as a copied profile or a restored backup does: this one has a new id since. */
+  /** Another device writes under this device's id, as a copied profile or a restored backup does. This device has a new id since. */
   readonly DEVICE_ID_TAKEN: {
     readonly category: string;
     /** The event that this device's store has not written. */
@@ -101,13 +101,13 @@ export function isNostrSyncError(error: unknown, code?: ErrorCode): boolean {
   return name === 'NostrSyncError' && (code === undefined ? typeof found === 'string' : found === code);
 }
 
-// What comes from elsewhere may be of another realm, whose classes are not ours: `instanceof` says nothing there.
+// An object may come from another realm, whose classes are not ours: `instanceof` would say no.
 
 export function isBytes(value: unknown): value is Uint8Array {
   return Object.prototype.toString.call(value) === '[object Uint8Array]';
 }
 
-/** What a thrown value says; `otherwise` where it says nothing. */
+/** What a thrown value says; `otherwise` if it says nothing. */
 export function messageOf(error: unknown, otherwise: string = describe(error)): string {
   const { message } = Object(error) as { readonly message?: unknown };
   return typeof message === 'string' ? message : otherwise;

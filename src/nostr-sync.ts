@@ -48,17 +48,18 @@ export type JsonPayloads<Categories> = object & { readonly [C in keyof Categorie
 /** `Categories` maps each category to the type of its payload, for those who want it typed. */
 export interface NostrSync<Categories extends object = Record<string, unknown>> {
   /**
-   * Sets who signs, and wipes the one before (see `keepSigner`). Rejects with `SIGNING_FAILED` where it gives no public key,
-   * with `SIGNER_NOT_SET` where there is no extension yet; that, and a store that failed, is tried again, by a timer and by
-   * each call. Values and outbox are kept per public key: the former one's wait in the store until it comes back.
+   * Sets who signs, and wipes the signer before (see `keepSigner`). Rejects with `SIGNING_FAILED` if the signer gives no public
+   * key, and with `SIGNER_NOT_SET` if there is no extension yet. After these, and after a store that failed, the engine tries
+   * again by itself, and with each call. Values and outbox are kept per public key: those of the former key wait in the store
+   * until it comes back.
    */
   setSigner(signer: Signer): Promise<void>;
   /** Drops the signer and wipes its buffers, at once. What was saved goes on to the relays: it is ciphertext. */
   clearSigner(): Promise<void>;
   /**
    * Writes the value of a category. When it resolves, the value is encrypted, signed and saved on this device, and goes
-   * to every relay, over crashes and restarts. When it rejects, nothing was saved, and no honest relay has
-   * it; one that says that it refuses it and keeps it can show it later, which `WITHDRAWN_WRITE_SHOWN` tells.
+   * to every relay, over crashes and restarts. When it rejects, nothing of it is saved, and no honest relay has
+   * it. A relay that says no and keeps it all the same can show it later, which `WITHDRAWN_WRITE_SHOWN` tells.
    * Waits up to 5 s for a relay to take it; being offline is no error.
    * Rejects with `SIGNER_NOT_SET`, `INVALID_CATEGORY`, `INVALID_PAYLOAD`, `PAYLOAD_TOO_LARGE`, `INVALID_EXPIRATION`,
    * `ENCRYPTION_FAILED`, `SIGNING_FAILED`, `SIGNER_CHANGED`, `STORE_FAILED`, `CLOCK_SKEW`, `NO_RELAYS_ACCEPTED`, `CLOSED`.
@@ -74,17 +75,17 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
   /**
    * The newest value that the relays or this device know. `null` only if there is none: removed, or every relay that is
    * connected or connecting has answered completely, within ten seconds, and none has a value. Rejects with
-   * `NO_RELAYS_REACHABLE` (unknown; `details: { answered, silent }`), `UNDECODABLE`, `INCOMPLETE`, `STORE_FAILED`, `SIGNER_NOT_SET`, `INVALID_CATEGORY`, `CLOSED`,
-   * and if the signer has failed `DECRYPTION_FAILED` or `SIGNER_CHANGED`.
+   * `NO_RELAYS_REACHABLE` (unknown; `details: { answered, silent }`), `UNDECODABLE`, `INCOMPLETE`, `STORE_FAILED`,
+   * `SIGNER_NOT_SET`, `INVALID_CATEGORY`, `CLOSED`, and, if the signer has failed, `DECRYPTION_FAILED` or `SIGNER_CHANGED`.
    */
   fetch<C extends NameOf<Categories>>(
     category: C,
     options?: ReadOptions,
   ): Promise<ValueOf<Categories, C> | null>;
   /**
-   * The newest values of several categories with one request per relay; those without a value are left out, those that
-   * cannot be read are reported by `error`. What is left out may be unknown, since a relay may not have answered: `fetch`
-   * tells whether it is absent. Rejects with `NO_RELAYS_REACHABLE` if nothing at all is known and some have not answered.
+   * The newest values of several categories with one request per relay. Leaves out categories without a value, and those that
+   * cannot be read, which `error` reports. A category that is left out may be unknown, since a relay may not have answered:
+   * `fetch` tells whether it is absent. Rejects with `NO_RELAYS_REACHABLE` if nothing is known and a relay has not answered.
    */
   syncAll<C extends NameOf<Categories>>(
     categories: readonly C[],
@@ -124,7 +125,7 @@ function uuid(randomBytes: RandomBytes): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
 }
 
-/** The promise, or as soon as the signal aborts its reason. */
+/** Settles as the promise does; if the signal aborts before, rejects at once with its reason. */
 function heard<T>(signal: AbortSignal | undefined, promise: Promise<T>): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
@@ -157,22 +158,22 @@ export function createEngine<Categories extends object>(
   const flushes = new Set<{ resolve: () => void; reject: (error: Error) => void }>();
 
   let deviceId: string | undefined;
-  /** Whether the app gives the id or the engine makes one: another may have to take its place. */
+  /** The engine's own id; or the one that took the place of an id which the app gives. */
   const deviceIdKey = options.deviceId === undefined ? 'device-id' : `device-id/${options.deviceId}`;
   let session: Session | undefined;
   /** The signer that was set last, also while its session is being opened. */
   let signer: Signer | undefined;
-  /** While it is asked for its public key, and its session is opened. */
+  /** Pending while the signer is asked for its public key, and its session is opened. */
   let entering: Promise<void> | undefined;
-  /** The signer with which signing in has failed: an extension comes late, a store is well again. */
+  /** The signer with which signing in has failed. It is tried again: an extension may come late, and a store recover. */
   let failedSigner: Signer | undefined;
   /** How often in a row the engine has failed to start, and what ends the waiting for the next time. */
   let failures = 0;
   let cancelRetry = (): void => undefined;
-  /** What ends the waiting for a signer that is dropped before it has told its public key. */
+  /** Each call ends the wait for the public key of one signer: it is made when another signer takes its place, or none. */
   const drops = new Set<() => void>();
   let closing: Promise<void> | undefined;
-  /** What a relay has said before this was to another identity. */
+  /** What relays said before this time was said to another identity. */
   let identityAt = '';
   let lastSyncedAt: string | null = null;
   const statusChanged = createStatusTeller(
@@ -193,7 +194,7 @@ export function createEngine<Categories extends object>(
     },
   });
   for (const [url, spelling] of settings.relays) pool.add(url, spelling);
-  // Where another tab may lead, it is for the session to say whether this one connects.
+  // If another tab may lead, the session decides whether this one connects.
   if (sharedTabs === undefined) pool.start();
   let wasOnline = isOnline();
   const stopListening = connectivity?.onChange(() => {
@@ -210,12 +211,12 @@ export function createEngine<Categories extends object>(
   lifecycle.catch(startFailed);
   if (options.signer !== undefined) {
     setSigner(options.signer).catch((error: unknown) => {
-      // Whoever closes at once knows why nobody was signed in.
+      // An app that closes the engine at once knows why no signer was set.
       if (isNostrSyncError(error) && closing === undefined) emitter.emit('error', error);
     });
   }
 
-  /** The device id, and the last identity: its outbox goes on before anyone signs in. */
+  /** The device id, and the last identity: its outbox goes on before a signer is set. */
   async function open(): Promise<void> {
     if (deviceId === undefined) {
       const stored = await store.get(deviceIdKey);
@@ -239,7 +240,7 @@ export function createEngine<Categories extends object>(
     return kept;
   }
 
-  /** Another device has this one's id: only under a new one can be told whose writes somebody has seen. */
+  /** Another device has this one's id. Under one id, vectors cannot tell whose writes were seen: so this device takes a new one. */
   async function leaveDeviceId(dTag: string, event: NostrEvent): Promise<void> {
     const former = deviceId!;
     const made = uuid(randomBytes);
@@ -268,7 +269,7 @@ export function createEngine<Categories extends object>(
       pubkey,
       namespace,
       deviceId: () => deviceId!,
-      // With a store that fails: again with the next change of the category.
+      // If the store fails, it is tried again with the next change of the category.
       onTwin: (dTag, event) => void leaveDeviceId(dTag, event).catch(() => undefined),
       store,
       pool,
@@ -276,7 +277,7 @@ export function createEngine<Categories extends object>(
       subscriptions,
       tabs: sharedTabs,
       pacing: settings.pacing,
-      // Once all that was saved together is told: one write may be done, and the next owed.
+      // Not before all that was saved together is told: one write may be done, and the next one owed.
       onProgress: () => {
         queueMicrotask(checkFlushes);
         statusChanged();
@@ -299,7 +300,7 @@ export function createEngine<Categories extends object>(
     return result;
   }
 
-  /** Also after the steps that follow while this waits. A signer that hangs is none of them. */
+  /** Resolves after all steps, also those that are added while this waits. A signer that hangs is no step. */
   async function opened(): Promise<void> {
     for (let step: unknown; step !== lifecycle;) {
       if (closing !== undefined) throw closedError();
@@ -345,14 +346,14 @@ export function createEngine<Categories extends object>(
         if (entering === mine) entering = undefined;
         if (signer !== given || closing !== undefined) return;
         failedSigner = given;
-        // A person who said no is not asked for ever.
+        // A person who said no must not be asked for ever.
         if (!isNostrSyncError(error, 'SIGNING_FAILED') || failures < MAX_READS) startFailed();
       },
     );
     return mine;
   }
 
-  /** Also an app that makes no call is to have what it subscribed to, once what failed is well again. */
+  /** Tries again by a timer: an app that makes no call must get what it subscribed to, once a store or a signer recovers. */
   function startFailed(): void {
     if (closing !== undefined) return;
     cancelRetry();
@@ -371,8 +372,8 @@ export function createEngine<Categories extends object>(
         'Cannot set the signer: it was cleared or replaced meanwhile',
       );
     };
-    // Before its turn among the steps: whoever needs no signer does not wait for one that hangs. What it fails with counts
-    // for nothing where it was dropped.
+    // Before its turn among the steps: calls that need no signer must not wait for one that hangs. If the signer was dropped
+    // meanwhile, its own failure does not count.
     const pubkey = await publicKeyOf(given, { clock, drops }).finally(stillWanted);
     await next(async () => {
       stillWanted();
@@ -393,7 +394,7 @@ export function createEngine<Categories extends object>(
     return [...pool.connections.values()].map((relay) => led.get(relay.url) ?? relay.info());
   }
 
-  /** Without waiting for anything: after this no call to the old signer is made. */
+  /** Waits for nothing: after this no call to the old signer is made. */
   function dropSigner(): void {
     signer = undefined;
     for (const drop of [...drops]) drop();
@@ -434,7 +435,7 @@ export function createEngine<Categories extends object>(
     );
   }
 
-  // What results hold is what devices wrote: that it is of the types of `Categories` is the app's to know, hence `never`.
+  // Results hold what devices wrote. Only the app can know that it is of the types of `Categories`, hence `never`.
   async function read<T>(
     what: string,
     given: unknown,

@@ -37,7 +37,7 @@ export interface Platform {
   readonly compression: Compression;
   /** What the platform says of the network. Without it the network counts as there. */
   readonly connectivity?: Connectivity | undefined;
-  /** How engines on one store find each other, where several can have it open. */
+  /** How engines on one store find each other, if several can have it open. */
   readonly tabs?: Tabs | undefined;
 }
 
@@ -49,8 +49,8 @@ export interface NostrSyncOptions extends Partial<Platform> {
   /** Who signs, encrypts and decrypts; `setSigner` does the same later. */
   readonly signer?: Signer;
   /**
-   * `close`, and a signer that is set in its place, leave the former one's key in memory: for a signer that several engines
-   * share, which is the app's to wipe. `clearSigner` wipes it all the same. Default false.
+   * Whether `close`, and `setSigner` with another signer, leave this signer's key in memory: for a signer that several engines
+   * share, so that the app wipes it. `clearSigner` wipes it all the same. Default false.
    */
   readonly keepSigner?: boolean;
   /** Tells this device from the user's others. Default: a UUID made once and kept in the store. */
@@ -62,11 +62,11 @@ export interface NostrSyncOptions extends Partial<Platform> {
    * `PAYLOAD_TOO_LARGE`. Default `'own'`: this library writes for devices that run it.
    */
   readonly interop?: 'strict' | 'own';
-  /** Where heads and outbox are kept. Default: IndexedDB in a browser; memory on Node, which a restart empties. */
+  /** Keeps heads and outbox. Default: IndexedDB in a browser; memory on Node, which a restart empties. */
   readonly store?: Store;
   /** How fast new values of one category are sent. Default `{ burst: 5, intervalMs: 1000 }`; burst at most 60. */
   readonly pacing?: Pacing;
-  /** Allows `ws:` relays beyond loopback: everybody on the way then sees the metadata. Default false. */
+  /** Allows `ws:` relays beyond loopback: the network on the way then sees the metadata. Default false. */
   readonly allowInsecureRelays?: boolean;
   /**
    * On Node: whether the process stays alive for the sake of this engine until it is closed. If not, only its calls keep the
@@ -87,7 +87,7 @@ export interface PublishOptions {
   readonly signal?: AbortSignal;
   /**
    * Called once, as soon as the write is saved on this device: from here on it survives a crash. `publish` resolves later,
-   * at `waitFor`, or rejects where every relay refused the write for good.
+   * at `waitFor`, or rejects if every relay refused the write for good.
    */
   readonly onSaved?: (receipt: Receipt) => void;
 }
@@ -112,7 +112,7 @@ export interface Settings {
   readonly pacing: Pacing;
 }
 
-/** What a misspelt option would otherwise do: nothing, unnoticed. */
+/** A misspelt option would otherwise do nothing, unnoticed. */
 function checkNames(of: string, unknown: readonly string[]): void {
   if (unknown.length > 0) throw new TypeError(misuse('option', `one of ${of}`, unknown[0]));
 }
@@ -146,7 +146,7 @@ function isAbortSignal(value: unknown): value is AbortSignal {
   return typeof aborted === 'boolean' && typeof addEventListener === 'function';
 }
 
-/** Also of what the store says: a device with an id that no event can carry could never write again. */
+/** Also checks what the store says: a device with an id that no event can carry could never write again. */
 export function isDeviceId(value: unknown): value is string {
   return (
     typeof value === 'string' &&

@@ -1,7 +1,7 @@
 /**
  * `nostr-sync/tauri`: the engine as functions, for windows of a Tauri app. With the plugin `tauri-plugin-nostr-sync` the key
- * and the store are in Rust, and one engine serves all windows and Rust code; the first call of a window that is
- * permitted to makes it a candidate for hosting that engine. Without the plugin, `configure` starts an engine in this page.
+ * and the store are in Rust, and one engine serves all windows and Rust code. A window that has the permission becomes a candidate
+ * for hosting that engine with its first call. Without the plugin, `configure` starts an engine in this page.
  */
 
 import { createNostrSync } from './browser.ts';
@@ -72,10 +72,10 @@ function connectivityOf(ipc: Ipc): Connectivity {
 }
 
 /**
- * Starts an engine in this page, for apps without the Rust plugin: the key is then in JavaScript, the store in IndexedDB, and
- * several windows find each other as tabs do. To be called once, before any other function of this module, which then
- * work on that engine. Returns it; its events come by `on`, not as `nostr-sync://` events.
- * Throws as `createNostrSync`, and `TypeError` where an engine was chosen before.
+ * Starts an engine in this page, for apps without the plugin: the key is then in JavaScript, the store in IndexedDB, and
+ * several windows find each other as tabs do. Call it once, before any other function of this module: these then work on
+ * that engine. Returns the engine, whose events come by `on`, not as `nostr-sync://` events.
+ * Throws as `createNostrSync`, and `TypeError` if an engine was chosen before.
  */
 export function configure<Categories extends JsonPayloads<Categories> = Record<string, unknown>>(
   options: NostrSyncOptions,
@@ -110,7 +110,7 @@ export async function remove(
   return calls().remove(category, options);
 }
 
-/** The newest value that the relays or this device know; `null` only where it is known that there is none. */
+/** The newest value that the relays or this device know; `null` only if it is known that there is none. */
 export async function fetch<T = unknown>(category: string): Promise<FetchedValue<T> | null> {
   return (await calls().fetch(category)) as FetchedValue<T> | null;
 }

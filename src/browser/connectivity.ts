@@ -1,4 +1,4 @@
-/** What a page or a worker knows of its network, and when its connections may have died without a word. */
+/** What a page or a worker knows of its network, and when its connections may have died unnoticed. */
 
 import type { Connectivity } from '../relay/connectivity.ts';
 

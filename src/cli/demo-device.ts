@@ -22,7 +22,7 @@ export type DeviceMessage =
 
 const [relay = '', folder = '', ...categories] = process.argv.slice(2);
 
-// While it closes there is nobody to tell any more.
+// While it closes, the demo listens no more.
 function tell(message: DeviceMessage): void {
   if (process.connected) process.send!(message);
 }

@@ -14,12 +14,12 @@ import { MAX_PAYLOAD_BYTES } from '../protocol/limits.ts';
 import type { Output } from './output.ts';
 import { storeFolder, type GlobalOptions } from './settings.ts';
 
-/** How long a command that is done waits for the slower ones of the relays that are there. */
+/** How long a command that is done waits for the slower relays. */
 const LINGER_MS = 2_000;
 /** The same while a person watches many pieces go to relays that may take some a minute. */
 const WATCHED_MS = 1_800_000;
 
-/** Opens an engine, does the work and closes it. Without a signer what waits is delivered, and nothing can be read. */
+/** Opens an engine, does the work and closes it. Without a signer, the engine delivers what waits and can read nothing. */
 export async function withEngine<T>(
   command: Command,
   given: {

@@ -45,7 +45,7 @@ const OWN_EXIT_CODES: Partial<Record<ErrorCode, ExitCode>> = {
   NO_RELAYS_REACHABLE: EXIT.unreachable,
 };
 
-// Somebody will try to give the key as an argument: messages about arguments quote them.
+// Some users will try to give the key as an argument, and messages about arguments quote them.
 const SECRETS = /nsec1[02-9a-z]+|(?<![0-9a-z])[0-9a-f]{64}(?![0-9a-z])/gi;
 
 /** What to tell of an error, whatever it is. */

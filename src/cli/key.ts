@@ -1,4 +1,4 @@
-/** Where the key comes from and where a new one goes: a file that nobody else can read, or the environment; never an argument. */
+/** Reads the key, and writes a new one: a file that only the user can read, or the environment; never an argument. */
 
 import { open } from 'node:fs/promises';
 import { nsecEncode, secretKeySigner, type Signer } from '../node.ts';
@@ -7,7 +7,7 @@ import { CommandError, EXIT } from './failure.ts';
 /** More than any form of a key with some space around it. */
 const MAX_KEY_FILE_BYTES = 1_024;
 
-/** A signer for the key written in `text`. `source` names where it came from; the key itself is never told. */
+/** A signer for the key written in `text`. `source` names the file or variable; the key itself is never shown. */
 export function signerOf(text: string, source: string): Signer {
   try {
     return secretKeySigner(text.trim());
@@ -36,7 +36,7 @@ export async function readKeyFile(path: string): Promise<Signer> {
 async function readPrivateFile(path: string): Promise<string> {
   const file = await open(path, 'r');
   try {
-    // Of the open file, so that what is checked is what is read.
+    // Checks the open file, so that the file which is checked is the one that is read.
     const { mode, size } = await file.stat();
     // Windows has no such bits: there the folder's access list decides.
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {

@@ -21,16 +21,16 @@ export interface Trouble {
 
 /** A connection with waits that end. */
 export interface Line {
-  /** How long it took in ms; `null`: it could not be opened. At once where it is open. */
+  /** How long it took in ms; `null`: it could not be opened. Resolves at once if it is open. */
   connect(): Promise<number | null>;
-  /** What the relay has, at most some `size` events; `undefined` where it gave no complete answer. */
+  /** What the relay has, at most some `size` events; `undefined` if it gave no complete answer. */
   ask(filter: Filter, size?: number): Promise<unknown[] | undefined>;
   roundTrip(filter: Filter): Promise<number | null>;
-  /** Why the event was not taken, or `undefined` where it was. */
+  /** Why the event was not taken; `undefined` if it was. */
   write(event: NostrEvent): Promise<Trouble | undefined>;
   /** Keeps a live subscription, resolved once the relay has sent its EOSE or has taken too long; `stop` ends it. */
   listen(filter: Filter, onEvent: (event: unknown) => void): Promise<{ stop(): void }>;
-  /** Why the event could not be read back, or `undefined` where it was. */
+  /** Why the event could not be read back; `undefined` if it could. */
   missing(event: NostrEvent): Promise<string | undefined>;
   info(): RelayInfo;
   /** The most that AUTH came to, over all sockets of this line. */
@@ -60,7 +60,7 @@ export function openLine(
     randomBytes,
     openSocket,
     isOnline: () => true,
-    // It is asked for its limits anew each time.
+    // Each run asks the relay for its limits again.
     limits: { get: () => UNKNOWN_LIMITS, set: () => undefined },
     signAuth: async (template) => signer.signEvent(template),
     onChange: (relay) => {
@@ -70,7 +70,7 @@ export function openLine(
     },
   });
 
-  /** `undefined` where `step` does not call back in time. */
+  /** `undefined` if `step` does not call back in time. */
   function within<T>(step: (done: (value: T | undefined) => void) => void): Promise<T | undefined> {
     return new Promise((resolve) => {
       const cancel = systemClock.after(STEP_TIMEOUT_MS, () => resolve(undefined));
@@ -102,7 +102,7 @@ export function openLine(
       const events: unknown[] = [];
       const onEvent = (event: unknown): 'useless' => {
         events.push(event);
-        // Of no use to an engine: so more than a few of them end the request.
+        // An engine has no use for these events, so more than a few of them end the request.
         return 'useless';
       };
       connection.request([filter], size, { onEvent }, (end) => done(end === 'complete' ? events : undefined));
@@ -141,7 +141,7 @@ export function openLine(
       const found = await ask({ ids: [event.id] });
       if (found === undefined)
         return connection.info().lastError ?? 'accepted, but no answer when asked for it';
-      // The id alone would not tell a cut or altered copy.
+      // By the id alone a copy that is cut or altered would not be noticed.
       const isBack = found.some((copy) => {
         const { id, content, sig } = (copy ?? {}) as Partial<NostrEvent>;
         return id === event.id && content === event.content && sig === event.sig;

@@ -35,7 +35,7 @@ interface Listed {
   readonly category: string;
   readonly updatedAt: string;
   readonly deviceId: string;
-  /** Those that have the newest; none where it is on this device alone. */
+  /** Those that have the newest; none if it is on this device alone. */
   readonly relays: readonly string[];
 }
 
@@ -119,7 +119,7 @@ async function onThisDevice(
   }
 }
 
-/** The heads of a namespace on one relay, newest first and page by page; `undefined` where it did not answer to the end. */
+/** The heads of a namespace on one relay, newest first and page by page; `undefined` if it did not answer to the end. */
 async function onRelay(
   line: Line,
   namespace: string,

@@ -57,20 +57,20 @@ function createProgram(output: Output): Command {
 }
 
 async function run(args: readonly string[]): Promise<number> {
-  // Looked for before parsing: also a failure to parse is told in this form.
+  // Looked for before parsing, because a failure to parse is told in this form, too.
   const output = createOutput(args.includes('--json'));
   try {
     await createProgram(output).parseAsync(args, { from: 'user' });
     return EXIT.ok;
   } catch (error) {
-    // Help and version have been printed; only help that nobody asked for stands for wrong usage.
+    // Help and version have been printed. Only help that was not asked for stands for wrong usage.
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
     if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage;
     return output.error(error);
   }
 }
 
-// `nostr-sync watch … | head -1` is no failure: nobody listens any more.
+// `nostr-sync watch … | head -1` is no failure: the reader has gone.
 process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed),
 );

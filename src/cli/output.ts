@@ -11,7 +11,7 @@ export interface Output {
   result(value: unknown, text: string): void;
   /** For people only: what is going on. */
   note(text: string): void;
-  /** Whether a person is looking at what goes on. */
+  /** Whether a person is watching. */
   readonly isWatched: boolean;
   /** How far something is, from 0 to 1, in place of what it said before; for people at a terminal only. */
   progress(what: string, done: number): void;

@@ -5,13 +5,13 @@ import { KIND_APP_DATA } from '../protocol/limits.ts';
 import type { Filter } from '../protocol/message.ts';
 import type { Line, Trouble } from './line.ts';
 
-/** Each `null` where it could not be tried. */
+/** Each is `null` if it could not be tried. */
 export interface Habits {
   /** What a live subscription brings: what it asked for; all that its author writes, whatever its d-tag; or nothing. */
   readonly live: 'as asked' | 'any d-tag' | 'nothing' | null;
   /** Whether it still hands out an event whose expiration (NIP-40) has passed. */
   readonly servesExpired: boolean | null;
-  /** Whether a deletion request (NIP-09) takes away what is newer than the request. */
+  /** Whether a deletion request (NIP-09) removes events that are newer than the request. */
   readonly deletesNewer: boolean | null;
 }
 
@@ -79,7 +79,7 @@ export async function tryHabits(
     return shown === null ? null : !shown;
   }
 
-  // One after the other: each step is to be the relay's answer to this step alone.
+  // One after the other, so that each answer is to one step alone.
   return { live: await live(), deletesNewer: await deletesNewer(), servesExpired: await servesExpired() };
 }
 

@@ -5,20 +5,20 @@ import type { Line, Trouble } from './line.ts';
 import type { SmallProbes } from './probe-habits.ts';
 
 export interface Rate {
-  /** Writes that it took before it said `rate-limited:`; `null` where it never did. */
+  /** Writes that it took before it said `rate-limited:`; `null` if it never did. */
   readonly burst: number | null;
-  /** Writes a minute that it let through after that, roughly; `null` where none was in the time. */
+  /** Writes a minute that it let through after that, roughly; `null` if none got through in the time. */
   readonly perMinute: number | null;
   /** How many writes were tried. */
   readonly tried: number;
 }
 
 export interface RateMeter {
-  /** Writes, and counts. Once the relay has said that it is too much nothing is sent any more. */
+  /** Writes, and counts. Sends nothing more once the relay has said that it is too much. */
   write(event: NostrEvent): Promise<Trouble | undefined>;
   /** What the relay said when it was too much, or `null`. */
   said(): string | null;
-  /** Writes until it is too much, or was not; then how long that lasts. */
+  /** Writes until the relay says that it is too much, or until all are written; then finds out how long the refusals last. */
   finish(small: SmallProbes): Promise<Rate>;
 }
 
@@ -67,7 +67,7 @@ export function measureRate(line: Line): RateMeter {
   };
 }
 
-/** How long so many events take over a relay with this rate, in s; `undefined` where that is not known. */
+/** How long so many events take over a relay with this rate, in s; `undefined` if that is not known. */
 export function secondsFor(events: number, { burst, perMinute }: Rate): number | undefined {
   if (burst === null || burst >= events) return 0;
   return perMinute === null ? undefined : Math.ceil(((events - burst) / perMinute) * 60);

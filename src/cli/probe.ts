@@ -40,19 +40,19 @@ export interface RelayReport {
   readonly challenged: boolean;
   /** It answered a question completely. */
   readonly readable: boolean;
-  /** From sending the first probe until it was read back; `null` where that failed. */
+  /** From sending the first probe until it was read back; `null` if that failed. */
   readonly writeAndReadMs: number | null;
   /** The largest probe that was accepted and came back as it was. */
   readonly largest: Omit<Refusal, 'reason'> | null;
-  /** The largest value that goes over this relay, in pieces where it must, in bytes of JSON; `null` where none does. */
+  /** The largest value that goes over this relay, in pieces if it must, in bytes of JSON; `null` if none does. */
   readonly largestValueBytes: number | null;
-  /** The first probe that was not: larger ones were not tried. */
+  /** The first probe that was not accepted: larger ones were not tried. */
   readonly refused: Refusal | null;
-  /** It was asked too much of: what came after that was not tried. What it said. */
+  /** What the relay said when it was asked too much: nothing was tried after that. */
   readonly limitedForNow: string | null;
   readonly rate: Rate | null;
   readonly habits: Habits | null;
-  /** It no longer hands out the probes after a request to delete them; `null` where that could not be tried. */
+  /** It no longer hands out the probes after a request to delete them; `null` if that could not be tried. */
   readonly deletes: boolean | null;
   /** The relay's clock minus ours. */
   readonly clockDifferenceSeconds: number | null;
@@ -119,7 +119,7 @@ async function tryOut(line: Line, ports: ProbePorts): Promise<Partial<RelayRepor
   const rate = measureRate(line);
   const askedAt = systemClock.now();
   const readable = (await line.ask(address)) !== undefined;
-  // Where AUTH came in between, this measured more than the way there and back.
+  // If AUTH came in between, this measured more than the way there and back.
   const first = systemClock.now() - askedAt;
   const latencyMs = readable && line.auth() === 'none' ? first : await line.roundTrip(address);
 
@@ -216,7 +216,7 @@ function smallProbes(dTag: string, ports: ProbePorts, sent: NostrEvent[]): Small
   };
 }
 
-/** Asks the relay to delete the probes (NIP-09). Returns whether it did; `null` where it would hear of no more writes. */
+/** Asks the relay to delete the probes (NIP-09). Returns whether it did; `null` if it took no more writes. */
 async function cleanUp(
   line: Line,
   author: string,

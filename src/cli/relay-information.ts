@@ -15,7 +15,7 @@ export interface RelayInformation {
 export interface RelayAnswer {
   /** `null`: no document. */
   readonly information: RelayInformation | null;
-  /** The relay's clock minus ours in s, by the HTTP Date header; `null` where there is none. */
+  /** The relay's clock minus ours in s, by the HTTP Date header; `null` if there is none. */
   readonly clockDifferenceSeconds: number | null;
 }
 

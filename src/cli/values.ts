@@ -59,7 +59,7 @@ export function addFetch(program: Command, output: Output): void {
       const result = await withKey(command, output, async (sync) => sync.fetch(category));
       if (result === null) {
         if (output.isJson) output.result(null, '');
-        // What people look for first where they expected one: another namespace, another key.
+        // If people expected a value, these are the first things to look at: another namespace, another key.
         const { namespace } = command.optsWithGlobals<GlobalOptions>();
         const pubkey = await (await requiredSigner(command)).getPublicKey();
         throw new CommandError(

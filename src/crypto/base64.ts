@@ -1,4 +1,4 @@
-/** Base64 (RFC 4648 section 4) by the platform: `Uint8Array.fromBase64` where there is one, `atob` elsewhere. */
+/** Base64 (RFC 4648 section 4) by the platform: `Uint8Array.fromBase64` if it is there, else `atob`. */
 
 /** ECMAScript 2026, not yet in TypeScript's library. */
 interface Native {
@@ -18,7 +18,7 @@ export function base64Encode(bytes: Uint8Array): string {
   return btoa(binary);
 }
 
-/** Throws on whatever `base64Encode` would not have written; both platform functions are more lenient. */
+/** Throws on everything that `base64Encode` would not have written; both platform functions are more lenient. */
 export function base64Decode(text: string): Uint8Array {
   if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) throw new Error('not base64');
   if (native.fromBase64 !== undefined) return native.fromBase64(text, { lastChunkHandling: 'strict' });

@@ -17,7 +17,7 @@ function checksum(values: readonly number[]): number {
   return sum;
 }
 
-/** The 32 bytes of an nsec, in lower or upper case; `undefined` where the text is none. */
+/** The 32 bytes of an nsec, in lower or upper case; `undefined` if the text is none. */
 export function decodeNsec(text: string): Uint8Array | undefined {
   const nsec = text === text.toUpperCase() ? text.toLowerCase() : text;
   if (!NSEC.test(nsec)) return undefined;

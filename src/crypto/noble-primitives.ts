@@ -1,4 +1,4 @@
-/** The primitives in plain JavaScript, for any runtime: the noble libraries, base64 by the platform where it can. */
+/** The primitives in plain JavaScript, for any runtime: the noble libraries, base64 by the platform if it can. */
 
 import { chacha20 } from '@noble/ciphers/chacha.js';
 import { hmac } from '@noble/hashes/hmac.js';

@@ -14,9 +14,9 @@ const PUBLIC_KEY = /^[0-9a-f]{64}$/;
 const BYTES = /^(?:[0-9a-f]{2})*$/;
 
 /**
- * Tables of multiples make a verification three times as fast, and cost as much as many verifications. They grow with the
- * number of events of one author in a row, so that a few events stay cheap, a device that starts with a hundred does
- * not wait for what pays for itself only in thousands, and a relay that varies the author gains nothing.
+ * Tables of multiples make a verification three times as fast, and cost as much as many verifications. So they grow with the
+ * number of events of one author in a row. A few events stay cheap, a device that starts with a hundred does not wait for a
+ * table that pays only for thousands, and a relay that varies the author gains nothing.
  */
 const TABLES = [
   { verifications: 16, windowBits: 6 },
@@ -75,7 +75,7 @@ export function createSchnorrVerifier(): SchnorrVerifier {
       if (author.verifications !== verifications) continue;
       author.point.precompute(windowBits);
       if (windowBits > BASE_WINDOW_BITS && base === schnorr.Point.BASE) {
-        // A point of our own: noble's is everybody's.
+        // A point of our own: noble's is shared by all its users.
         base = schnorr.Point.fromAffine(base.toAffine());
         base.precompute(windowBits);
       }
@@ -88,7 +88,7 @@ export function createSchnorrVerifier(): SchnorrVerifier {
       return false;
     const r = BigInt(`0x${signature.slice(0, 64)}`);
     const s = BigInt(`0x${signature.slice(64)}`);
-    // BIP-340 also wants r below p: it is where it equals x, at the end.
+    // BIP-340 also wants r below p. It is, if it equals x at the end.
     if (s >= Fn.ORDER) return false;
     const point = pointOf(publicKey);
     if (point === undefined) return false;

@@ -21,7 +21,7 @@ const TOO_LATE = /created_at too late|(too far|in) (in )?the future|too new|out 
 const TOO_LARGE =
   /too (large|big|long)|(size|length|bytes).*(limit|exceed|max)|(exceed|max).*(size|length|bytes)/i;
 
-/** Whether somebody, a relay or a signer, gives the size as the reason for a no. */
+/** Whether a relay or a signer gives the size as its reason for a no. */
 export function saysTooLarge(reason: string): boolean {
   return TOO_LARGE.test(reason);
 }
@@ -34,7 +34,7 @@ export function prefixOf(reason: string): string {
 }
 
 /**
- * Classifies an OK by the table of docs/PROTOCOL.md. Words are looked at only where relays disagree on the prefix.
+ * Classifies an OK by the table of docs/PROTOCOL.md section 5. Words count only if relays disagree on the prefix.
  * `isLarge`: whether the event is one that a relay may find too large.
  */
 export function classifyAnswer(accepted: boolean, reason: string, isLarge = false): Answer {

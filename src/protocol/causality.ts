@@ -18,8 +18,8 @@ export function deviceHash(deviceId: string): string {
 }
 
 /**
- * The vector of an event; `undefined` if its writer keeps none (the reference), or if it is malformed. A write cannot have
- * seen what is stamped above it: such an entry would count as seen for good, and push out those that are true.
+ * The vector of an event; `undefined` if its writer keeps none, as the original plugin does, or if it is malformed. A write
+ * cannot have seen what is stamped above it. Such an entry would count as seen for good, and push out true ones.
  */
 export function vectorOf(event: NostrEvent): VersionVector | undefined {
   return parseEntries(tagValues(event, 'vv'), event.created_at);

@@ -2,9 +2,9 @@
  * Values larger than one event: docs/PROTOCOL.md section 6. JSON text ↔ what one event carries (bare or deflated), or a
  * manifest and the pieces that it names.
  *
- * The text is cut where its content says so (a rolling hash), and each piece is deflated on its own: around an edit
- * the cuts fall where they fell before, so all other pieces stay the same bytes. Deflating first would change everything
- * behind the edit.
+ * The content of the text decides on the cuts (by a rolling hash), and each piece is deflated on its own. So an edit moves only the
+ * cuts next to it, and all other pieces stay the same bytes. If the text were deflated first, everything behind the edit
+ * would change.
  */
 
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -16,7 +16,7 @@ import type { Compression } from './compression.ts';
 import { isHex32 } from './event.ts';
 import { MAX_PARTS, MAX_PAYLOAD_BYTES, MAX_PIECE_BYTES } from './limits.ts';
 
-/** The `format` tags. An event without one holds the bare JSON, as the reference writes it. */
+/** The `format` tags. An event without one holds bare JSON, as the original plugin (0.1.0-alpha.3) writes it. */
 export const DEFLATED = 'deflate/1';
 export const CHUNKED = 'chunked/1';
 
@@ -43,7 +43,7 @@ export type Layout =
       /** The manifest. */
       readonly text: string;
       readonly manifest: Manifest;
-      /** By name, what `sealPiece` takes. Whoever has done that takes them out: they are as large as the value. */
+      /** By name, what `sealPiece` takes. The caller deletes what it has sealed: together they are as large as the value. */
       readonly pieces: Map<string, Uint8Array>;
     };
 
@@ -56,7 +56,7 @@ export function pieceDTag(dTag: string, name: string): string {
   return `${dTag}/c/${name}`;
 }
 
-/** The category's d-tag and the name, or `undefined` where the d-tag is not that of a piece. */
+/** The category's d-tag and the name, or `undefined` if the d-tag is not that of a piece. */
 export function parsePieceDTag(dTag: string): { readonly dTag: string; readonly name: string } | undefined {
   const match = PIECE_ADDRESS.exec(dTag);
   return match === null ? undefined : { dTag: match[1]!, name: match[2]! };
@@ -72,7 +72,7 @@ function nameOf(primitives: Primitives, key: Uint8Array, piece: Uint8Array): str
 
 // Cutting
 
-/** Noise of the rolling hash. It comes from the key, or the sizes of the pieces would tell a known text. */
+/** The table of the rolling hash. It comes from the key: otherwise the sizes of the pieces would give away a known text. */
 function gearOf(key: Uint8Array): Uint32Array {
   const noise = Array.from({ length: 32 }, (_, i) => sha256(concatBytes(key, Uint8Array.of(i))));
   const view = new DataView(concatBytes(...noise).buffer);
@@ -86,9 +86,9 @@ const DEFLATE_MARGIN = 64;
 const REACH = 0.2;
 
 /**
- * Content-defined cuts: behind each byte whose hash is the least of those around it, wherever the piece before began. So an
- * edit moves no cut but those next to it. What is then too large is cut where its hash is least, which moves no other
- * cut either. No piece deflates to more than `maxBytes`.
+ * Content-defined cuts: behind each byte whose hash is the least of those around it. The beginning of the piece before does not
+ * count, so an edit moves only the cuts next to it. What is then still too large is cut behind its least hash, which moves no
+ * other cut either. No piece deflates to more than `maxBytes`.
  */
 export function cut(bytes: Uint8Array, key: Uint8Array, maxBytes: number): Uint8Array[] {
   const gear = gearOf(key);
@@ -149,7 +149,7 @@ export async function layOut(
   const bytes = encoder.encode(json);
   if (bytes.length <= limits.maxTextBytes) return { format: undefined, text: json };
   const deflated = await ports.compression.deflate(bytes);
-  // A JSON string: the reference, which knows no formats, must be able to parse it. Its quotes cost two characters.
+  // A JSON string: the original plugin, which knows no formats, must be able to parse it. Its quotes cost two characters.
   if (deflated.length <= limits.maxPieceBytes - 3)
     return { format: DEFLATED, text: `"${base64Encode(deflated)}"` };
   const base = await ports.base();

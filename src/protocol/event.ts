@@ -59,7 +59,7 @@ function isInteger(value: unknown, max: number): value is number {
 function isTag(tag: unknown): tag is readonly string[] {
   return (
     Array.isArray(tag) &&
-    // NIP-01: one or more strings. The Rust SDK refuses the whole event where one is empty.
+    // NIP-01: one or more strings. The Rust SDK refuses the whole event if one is empty.
     tag.length > 0 &&
     tag.length <= MAX_TAGS &&
     tag.every((v) => typeof v === 'string' && v.length <= MAX_TAG_CHARS)
@@ -85,14 +85,14 @@ export type EventCheck =
   | { readonly type: 'new'; readonly event: VerifiedEvent; readonly dTag: string }
   /** What was known: that very object. */
   | { readonly type: 'known'; readonly event: VerifiedEvent; readonly dTag: string }
-  /** Below what was known. Its signature was not looked at: nobody may believe that the user ever made it. */
+  /** Below what was known. Its signature was not checked: do not take it for an event of the user. */
   | { readonly type: 'old'; readonly event: NostrEvent; readonly dTag: string }
   | { readonly type: 'rejected'; readonly fault: EventFault };
 
 /**
- * The checks of a received event in the order of docs/PROTOCOL.md: cheap first, the signature last. What is below the event
- * that is `known` costs no signature, or a relay that replays old versions would take a whole core; neither does a copy
- * of the known one, to the letter. The id is recomputed before that, so that a forged copy suppresses nothing.
+ * The checks of a received event in the order of docs/PROTOCOL.md section 4: cheap first, the signature last. No signature is
+ * checked of an event below the `known` one, or a relay that replays old versions would take a whole core; nor of an exact
+ * copy of the known one. The id is recomputed before that, so that a forged copy suppresses nothing.
  */
 export function checkEvent(
   value: unknown,
@@ -127,13 +127,13 @@ export function tagValues(event: EventTemplate, name: string): readonly string[]
   return event.tags.find((tag) => tag[0] === name)?.slice(1);
 }
 
-/** The d-tag, or `undefined` where there is not exactly one. */
+/** The d-tag, or `undefined` if there is not exactly one. */
 export function dTagOf(event: EventTemplate): string | undefined {
   const dTags = event.tags.filter((tag) => tag[0] === 'd');
   return dTags.length === 1 ? dTags[0]![1] : undefined;
 }
 
-/** The `device_id` tag; the pubkey in hex where it is missing or unusable. */
+/** The `device_id` tag; the pubkey in hex if it is missing or unusable. */
 export function deviceIdOf(event: NostrEvent): string {
   const id = tagValues(event, 'device_id')?.[0];
   return id === undefined || id === '' || id.length > MAX_DEVICE_ID_CHARS ? event.pubkey : id;
@@ -150,7 +150,7 @@ export function isExpired(event: EventTemplate, nowSeconds: number): boolean {
   return expiration !== undefined && /^\d{1,12}$/.test(expiration) && Number(expiration) <= nowSeconds;
 }
 
-/** The format of the content: `undefined` is the bare JSON of the reference. */
+/** The format of the content: `undefined` is bare JSON, all that the original plugin knows. */
 export function formatOf(event: EventTemplate): string | undefined {
   return tagValues(event, 'format')?.[0];
 }

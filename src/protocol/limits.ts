@@ -12,7 +12,7 @@ export const KIND_AUTH = 22242;
 /** UTF-8 length of a d-tag. strfry stores one over 255 as the empty string, so that two of them overwrite each other. */
 export const MAX_D_TAG_BYTES = 180;
 export const DEFAULT_MAX_PAYLOAD_BYTES = 65_536;
-/** The most that `maxPayloadSize` may allow (the reference's 400 KB). */
+/** The most that `maxPayloadSize` may allow (400 KB, as in the original plugin). */
 export const MAX_PAYLOAD_BYTES = 409_600;
 /** The most plaintext in one event: what the Rust NIP-44 can still encrypt, and every NIP-44 v2 can read. */
 export const MAX_EVENT_PLAINTEXT_BYTES = 65_408;
@@ -20,11 +20,11 @@ export const MAX_EVENT_PLAINTEXT_BYTES = 65_408;
 export const MAX_TEXT_BYTES = 40_960;
 /** The same behind a remote signer (NIP-46), which encrypts the ciphertext a second time. */
 const MAX_REMOTE_TEXT_BYTES = 28_672;
-/** The most bytes of JSON in a piece: what its text can hold in base64 where deflate gains nothing. */
+/** The most bytes of JSON in a piece: what its text can hold in base64 if deflate gains nothing. */
 export const MAX_PIECE_BYTES = 30_720;
 /** The same behind a remote signer. */
 const MAX_REMOTE_PIECE_BYTES = 21_504;
-/** And for a signer that refuses those for their size. */
+/** The same for a signer that refuses those for their size. */
 const MAX_SMALL_PIECE_BYTES = 9_216;
 /** The most in a text and in a piece: as a rule, behind a remote signer, and for a signer that has refused those for their size. */
 export const SIZES: readonly { readonly maxTextBytes: number; readonly maxPieceBytes: number }[] = [
@@ -72,7 +72,7 @@ export const SUSPECT_TIMEOUT_MS = 5_000;
 export const STABLE_CONNECTION_MS = 30_000;
 export const BACKOFF_BASE_MS = 1_000;
 export const BACKOFF_CAP_MS = 60_000;
-/** Until the next attempt where the platform says that there is no network: it may be wrong. */
+/** Until the next attempt while the platform says that there is no network: it may be wrong. */
 export const OFFLINE_RETRY_MS = 60_000;
 /** Between the first two signatures of AUTH for one connection; doubled after each. */
 export const AUTH_INTERVAL_MS = 5_000;
@@ -86,7 +86,7 @@ export const RETRY_CAP_MS = 300_000;
 export const SETTLE_MS = 1_500;
 /** A signer may have to ask a person. */
 export const SIGNER_TIMEOUT_MS = 300_000;
-/** After this a call to a signer keeps no other call waiting any longer: its popup may have been closed without a word. */
+/** After this a call to a signer delays no other call any longer: a popup that is closed may give no answer. */
 export const SIGNER_TURN_MS = 20_000;
 /** For how long a signer that has read what it encrypted is trusted to encrypt for the same account. */
 export const SIGNER_TRUST_MS = 300_000;
@@ -106,7 +106,7 @@ export const LEADER_TICK_MS = 1_500;
 export const MAX_SILENT_TICKS = 4;
 /** How long a tab that leads without a signer waits to hear of another that has one. */
 export const FIND_SIGNER_MS = 1_000;
-/** Until a save that failed is tried again. */
+/** From a save that failed to the next attempt. */
 export const STORE_RETRY_MS = 10_000;
 /** How long a store may take for one call. Longer than a file store watches a lock before it takes it over. */
 export const STORE_DEADLINE_MS = 20_000;
@@ -114,7 +114,7 @@ export const STORE_DEADLINE_MS = 20_000;
 export const CONFIRM_DELAY_MS = 1_000;
 /** From a value that one relay showed to the question whether the others have it. */
 export const SPREAD_DELAY_MS = 30_000;
-/** Until a relay that refused a value is asked again whether it has something newer. */
+/** From a relay's refusal of a value to the question whether it has something newer. */
 export const LOOK_AGAIN_MS = 900_000;
 /** From a renewal that could not be made to the next attempt. */
 export const RENEW_AGAIN_MS = 30_000;
@@ -130,7 +130,7 @@ export const END_MARGIN_SECONDS = 86_400;
 export const PROOF_MS = 300_000;
 /** How long pieces of former values stay on the relays. */
 export const ORPHAN_MS = 604_800_000;
-/** And how long at least, where there are more than `MAX_OLD_ORPHANS`, or the value was removed. Above `PROOF_MS`. */
+/** How long they stay at least, if there are more than `MAX_OLD_ORPHANS`, or if the value was removed. Above `PROOF_MS`. */
 export const MIN_ORPHAN_MS = 600_000;
 /** Tombstones of pieces, and the requests to delete them, end after this. In s. */
 export const TOMBSTONE_SECONDS = 604_800;
@@ -144,7 +144,7 @@ export const RELAY_LIMITS_MS = 604_800_000;
 export const MAX_WITHDRAWN = 8;
 /** Times in a row that a signer may fail to read a value until that counts as the value's own fault, and is not tried by a timer. */
 export const MAX_READS = 5;
-/** Times that a write is stamped and signed anew because something newer came in meanwhile. */
+/** Times that a write is stamped and signed again because something newer came in meanwhile. */
 export const MAX_LAPS = 8;
 
 /** Pieces of former values that may wait for the end of `ORPHAN_MS`, per category, and as many as are collected at once. */
@@ -155,7 +155,7 @@ export const MAX_COLLECTED_AT_ONCE = 30;
 export const MAX_HANG_UPS = 4;
 /** How far a value is stamped above the write it came from, at most, because a relay keeps another of the same stamp. In s. */
 export const MAX_RENEWAL_SECONDS = 3;
-/** Complete answers of relays that contradict the order of events until the head is stamped anew. */
+/** Complete answers that contradict the order of events, after which the head is renewed. */
 export const MAX_CONTRADICTIONS = 2;
 /** Bytes of an event that a relay may find too large. */
 export const LARGE_EVENT_BYTES = 8_192;
@@ -179,11 +179,11 @@ export const MAX_REQ_BYTES = 60_000;
 export const MAX_QUEUED_BYTES = 1_048_576;
 /** Events sent to one relay and not yet answered. */
 export const MAX_IN_FLIGHT = 32;
-/** What a relay may make us do in a minute beyond what it was asked for, in frames. More of it, and it is hung up on. */
+/** What a relay may make us do in a minute beyond what it was asked for, in frames. If it exceeds this, we hang up. */
 export const MAX_STRAIN_PER_MINUTE = 10_000;
-/** What such a frame costs beside itself: so many characters as much again; a genuine event that is news; a bad signature. */
+/** What such a frame costs: 1 more for so many characters; so much for a genuine event that is news; so much for a bad signature. */
 export const STRAIN = { chars: 8_192, verified: 5, forged: 100 } as const;
-/** Failures that the wait for the next connection then counts from: half a minute on average. */
+/** The wait for the next connection is then that after so many failures: half a minute on average. */
 export const LONG_BACKOFF = 6;
 
 /** The most events that add nothing which one REQ for `n` d-tags may bring before it is closed. */

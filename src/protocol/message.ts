@@ -41,7 +41,7 @@ export function forPeople(text: unknown): string {
     : '';
 }
 
-/** A relay's message, or `undefined` where the text is none. Never throws. */
+/** A relay's message, or `undefined` if the text is none. Never throws. */
 export function parseRelayMessage(text: string): RelayMessage | undefined {
   // Most junk ends here, before the cost of a parse and of the exception it would throw.
   if (text.charCodeAt(0) !== 0x5b) return undefined;

@@ -2,7 +2,7 @@
 
 import type { NostrEvent } from './event.ts';
 
-/** Positive where `a` wins: the higher `created_at`, on a tie the lower id (hex compared as bytes). A total order. */
+/** Positive if `a` wins: the higher `created_at`, on a tie the lower id (hex compared as bytes). A total order. */
 export function compareEvents(a: NostrEvent, b: NostrEvent): number {
   if (a.created_at !== b.created_at) return a.created_at - b.created_at;
   return a.id === b.id ? 0 : a.id < b.id ? 1 : -1;

@@ -70,7 +70,7 @@ function checkJson(value: unknown, path: string, depth: number, within: readonly
 
 /**
  * The JSON text of a payload. Throws `INVALID_PAYLOAD` for what JSON cannot hold (no silent change: `undefined` is
- * allowed only as a property, where it means absence), `PAYLOAD_TOO_LARGE` above `limit` bytes of UTF-8.
+ * allowed only as the value of a property, and means absence), `PAYLOAD_TOO_LARGE` above `limit` bytes of UTF-8.
  */
 export function encodePayload(
   payload: unknown,
@@ -114,13 +114,13 @@ function depthOf(text: string): number {
   return deepest;
 }
 
-/** The payload of a decrypted text. Throws a plain `Error` without the text where it is no JSON or nests too deep. */
+/** The payload of a decrypted text. Throws a plain `Error`, which does not show the text, if the text is no JSON or nests too deep. */
 export function decodePayload(text: string): unknown {
   if (depthOf(text) > MAX_PAYLOAD_DEPTH) throw new Error(`more than ${MAX_PAYLOAD_DEPTH} levels of nesting`);
   try {
     return JSON.parse(text);
   } catch {
-    // The engine's own message quotes the text.
+    // The message of the JavaScript engine would quote the text.
     throw new Error('not JSON');
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Events that no app asked for: what somebody wrote, said again. Such an event is stamped one second above what it says again,
- * never with the time, so it beats nothing that was written since. It keeps the device and the version vector of the
- * write. Whoever renews an event makes the same event, id and all.
+ * Events that no app asked for: they say again what some app wrote. Such an event is stamped one second above the one that it
+ * says again, and never with the time, so it beats nothing that was written since. It keeps the device and the version
+ * vector of the write. All devices that renew an event make the same event, with the same id.
  */
 
 import { deviceHash, vectorOf } from './causality.ts';

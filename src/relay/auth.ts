@@ -1,11 +1,11 @@
-/** AUTH with one relay (NIP-42): answers the newest challenge once something was refused for lack of it, seldom enough. */
+/** AUTH with one relay (NIP-42): answers the newest challenge, once something was refused for lack of AUTH, and not too often. */
 
 import type { Clock } from '../clock.ts';
 import { prefixOf } from '../protocol/answer.ts';
 import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
 import { AUTH_INTERVAL_CAP_MS, AUTH_INTERVAL_MS, KIND_AUTH, OK_TIMEOUT_MS } from '../protocol/limits.ts';
 
-/** `'declined'`: a signer was asked and gave none, since it may be a person who said no. `undefined`: nobody could be asked. */
+/** `'declined'`: a signer was asked and gave none, since it may be a person who said no. `undefined`: there is no signer to ask. */
 export type SignedAuth = NostrEvent | 'declined' | undefined;
 export type SignAuth = (template: EventTemplate) => Promise<SignedAuth>;
 
@@ -25,13 +25,13 @@ export interface AuthExchange {
   retry(): void;
   /** An OK came. Returns whether it was about our AUTH. */
   answered(eventId: string, accepted: boolean): boolean;
-  /** The socket is gone, and all that was said on it. */
+  /** The socket is gone: what was said on it counts no more. */
   reset(): void;
 }
 
 export function createAuthExchange(ports: {
   readonly clock: Clock;
-  /** The URL as the user spelled it, which relays compare to the letter; what the relay calls itself does not matter. */
+  /** The URL as the user spelled it: relays compare it to the letter. What the relay calls itself does not matter. */
   readonly url: string;
   readonly signAuth: SignAuth;
   readonly send: (event: NostrEvent) => void;
@@ -51,7 +51,7 @@ export function createAuthExchange(ports: {
   let eventId: string | undefined;
   let signing = false;
   let signedAt = -Infinity;
-  /** Grows with each signature: a relay that is never content must not have a person asked for ever. */
+  /** Grows with each signature: a relay that is never satisfied must not make us ask a person for ever. */
   let intervalMs = AUTH_INTERVAL_MS;
   let generation = 0;
   let cancelTimer = (): void => undefined;

@@ -16,7 +16,7 @@ export function backoffMs(attempt: number, randomBytes: RandomBytes): number {
 
 /** Delay in ms before the next try with a relay that answers, but not with yes. */
 export function retryMs(attempt: number, randomBytes: RandomBytes): number {
-  // Half of it is certain: a relay that accepts and forgets must not be asked at once again by chance.
+  // Half of the delay is certain: by chance alone, a relay that accepts and forgets would be asked again at once.
   const halfMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** Math.min(attempt, 30)) / 2;
   return halfMs + halfMs * randomFraction(randomBytes);
 }

@@ -18,7 +18,7 @@ export const openBrowserSocket: OpenSocket = (url, handlers) => {
     socket.onopen = socket.onmessage = socket.onclose = null;
     handlers.onClose(reason);
   };
-  /** The page's policy may forbid the connection. Of that the socket says nothing, in Chromium not even that it is closed. */
+  /** The page's policy may forbid the connection. The socket does not say so; in Chromium it does not even say that it is closed. */
   const onViolation = (event: SecurityPolicyViolationEvent): void => {
     const { effectiveDirective, disposition, blockedURI } = event;
     // How much of the URL is named depends on the browser.

@@ -38,7 +38,7 @@ import { createPublishing } from './publishing.ts';
 import { createRequests, type RequestEnd, type RequestHandlers } from './requests.ts';
 import type { OpenSocket, Socket } from './socket.ts';
 
-/** The seed's `RelayInfo`, grown by health. */
+/** The `RelayInfo` of the original plugin (0.1.0-alpha.3), with the relay's health added. */
 export interface RelayInfo extends EventLimits, HealthReport {
   /** Canonical URL. */
   readonly url: string;
@@ -101,7 +101,7 @@ export function createConnection(
   const { clock, randomBytes } = ports;
   let state: RelayInfo['state'] = 'waiting';
   let socket: Socket | undefined;
-  /** Handlers of an older socket compare this with the value they were made with. */
+  /** Grows with each socket: a handler of an older one finds another value than its own, and does nothing. */
   let generation = 0;
   let failures = 0;
   let cancelTimer = (): void => undefined;
@@ -225,7 +225,7 @@ export function createConnection(
 
   function ask(): void {
     if (socket?.ping !== undefined) socket.ping();
-    // Any answer will do, also a CLOSED: an id that no event has, asked for once.
+    // Asks for an id that no event has: any answer will do, even a CLOSED.
     else
       connection.request(
         [{ ids: ['0'.repeat(64)], limit: 1 }],
@@ -249,7 +249,7 @@ export function createConnection(
 
   // Receiving
 
-  /** Too much of it in a minute is a verdict: the relay is left alone for long. */
+  /** Work that was not asked for. Too much of it in a minute, and the relay is left alone for long. */
   function burden(work: number): void {
     if (!health.burden(work) || !isOpen()) return;
     health.violation('flood');
@@ -268,7 +268,7 @@ export function createConnection(
     if (message === undefined || !take(message)) burden(1 + text.length / STRAIN.chars);
   }
 
-  /** Whether that was asked for. */
+  /** Whether the event was asked for. */
   function take(message: RelayMessage): boolean {
     switch (message.type) {
       case 'EVENT':

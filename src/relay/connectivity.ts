@@ -1,7 +1,7 @@
 /** The Connectivity port: what the platform says of the network. */
 
 export interface Connectivity {
-  /** `false`: the platform says that there is no network. It may be wrong there; and `true` proves nothing. */
+  /** `false`: the platform says that there is no network, which may be wrong. `true` proves nothing. */
   isOnline(): boolean;
   /** Calls back when that has changed, and whenever connections may have died unnoticed. Returns how to stop. */
   onChange(listener: () => void): () => void;

@@ -1,4 +1,4 @@
-/** How large an event one relay takes: learned from its answers, and from its hang-ups where it gives none. */
+/** How large an event one relay takes: learned from its answers, and from its hang-ups if it gives none. */
 
 import { LARGE_EVENT_BYTES, MAX_HANG_UPS } from '../protocol/limits.ts';
 
@@ -12,7 +12,7 @@ export interface EventLimits {
 
 export const UNKNOWN_LIMITS: EventLimits = { acceptedBytes: null, refusedBytes: null };
 
-/** Where what is learned is kept, by the URL of the relay. */
+/** Keeps what is learned, by the URL of the relay. */
 export interface KnownLimits {
   get(url: string): EventLimits;
   set(url: string, limits: EventLimits): void;
@@ -36,7 +36,7 @@ export function createLimitsLearner(url: string, known: KnownLimits): LimitsLear
 
   function tooLarge(size: number): void {
     const { acceptedBytes, refusedBytes } = known.get(url);
-    // One of this size was taken once: then it was not the size.
+    // The relay took one of this size once: then it did not hang up because of the size.
     if (size > (acceptedBytes ?? 0) && size < (refusedBytes ?? Infinity))
       known.set(url, { acceptedBytes, refusedBytes: size });
   }

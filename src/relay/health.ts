@@ -4,7 +4,7 @@ import { toIso, type Clock } from '../clock.ts';
 import type { EventFault } from '../protocol/event.ts';
 import { MAX_STRAIN_PER_MINUTE } from '../protocol/limits.ts';
 
-/** What a relay did wrong: an event that failed a check, or a frame that nobody asked for. */
+/** What a relay did wrong: an event that failed a check, or a frame that was not asked for. */
 export type Violation = EventFault | 'frame' | 'subscription' | 'flood' | 'answer';
 
 export interface HealthReport {
@@ -12,7 +12,7 @@ export interface HealthReport {
   readonly lastSeen: string | null;
   /** Round trip of the last answered request in ms. */
   readonly latencyMs: number | null;
-  /** What the relay or the network last said against us. For people. */
+  /** The last complaint of the relay or the network. For people. */
   readonly lastError: string | null;
   /** Frames of this relay that failed a check, by kind of fault. */
   readonly violations: Readonly<Partial<Record<Violation, number>>>;
@@ -24,7 +24,7 @@ export interface Health {
   /** It said this against us. */
   complained(reason: string): void;
   violation(kind: Violation): void;
-  /** Counts work that nobody asked for. Returns whether it is too much for a minute; then the count begins anew. */
+  /** Counts work that was not asked for. Returns whether it is too much for a minute; then the count starts again. */
   burden(work: number): boolean;
   report(): HealthReport;
 }
@@ -34,7 +34,7 @@ export function createHealth(clock: Clock): Health {
   let latencyMs: number | null = null;
   let lastError: string | null = null;
   const violations: Partial<Record<Violation, number>> = {};
-  /** Of this minute. */
+  /** What the relay has made us do in this minute, beyond what it was asked for. */
   let strain = { since: 0, sum: 0 };
 
   return {

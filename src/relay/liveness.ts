@@ -23,7 +23,7 @@ export function createLiveness(clock: Clock, ask: () => void, onDead: () => void
     const dueAt = clock.now() + PING_INTERVAL_MS;
     cancel = clock.after(PING_INTERVAL_MS, () => {
       const now = clock.now();
-      // A timer that comes much too late has slept; what the clock says about silence is then worth nothing.
+      // A timer that fires much too late: the machine has slept, and the clock says nothing about the relay's silence.
       const slept = now > dueAt + PING_INTERVAL_MS;
       if (slept) prove(SUSPECT_TIMEOUT_MS);
       else if (now - lastHeard >= PING_INTERVAL_MS || now < lastHeard) prove(PONG_TIMEOUT_MS);

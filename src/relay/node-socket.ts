@@ -1,4 +1,4 @@
-/** Sockets on Node, by `ws`: Node 20's own WebSocket tells nothing of a connect that failed. */
+/** Sockets on Node, by `ws`: Node 20's own WebSocket does not tell that a connection attempt failed. */
 
 import { WebSocket, type ClientOptions } from 'ws';
 import { systemClock } from '../clock.ts';
@@ -7,7 +7,7 @@ import type { OpenSocket, Socket, SocketHandlers } from './socket.ts';
 
 export const openNodeSocket: OpenSocket = (url, handlers) => open(url, handlers, {});
 
-/** Sockets for whose sake alone a process does not stay alive. */
+/** Sockets that alone do not keep a process alive. */
 export const openIdleNodeSocket: OpenSocket = (url, handlers) =>
   open(url, handlers, {
     finishRequest: (request) => {

@@ -5,11 +5,11 @@ import { EOSE_TIMEOUT_MS, SETTLE_MS } from '../protocol/limits.ts';
 import { createConnection, type ConnectionPorts, type RelayConnection } from './connection.ts';
 import type { RequestEnd } from './requests.ts';
 
-/** Which relays answered a question, by URL. One that could not be reached was not asked, and is in neither. */
+/** Which relays answered a question, by URL. A relay that could not be reached was not asked, and is in neither list. */
 export interface Answers {
-  /** They answered completely: what they did not show, they do not have. */
+  /** They answered completely: they do not have what they did not show. */
   readonly complete: readonly string[];
-  /** Nothing follows from what they did not show. */
+  /** They did not answer completely: nothing follows from what they did not show. */
   readonly incomplete: readonly string[];
 }
 
@@ -24,15 +24,15 @@ export interface RelayPool {
   /**
    * Puts one question to every relay that is connected or connecting, and resolves once all have ended, after the EOSE
    * deadline at the latest. While `isEnough` holds, it resolves a settle time after the first complete answer. Later
-   * answers still take effect. A relay that was too slow once is not waited for again until it is quicker, and one that
-   * was waited for in vain no longer than the settle time.
+   * answers still take effect. A relay that was slower than the settle time is not waited for again until it is quicker. A
+   * relay that gave no complete answer in time is then given the settle time alone.
    */
   gather(ask: (relay: RelayConnection) => Promise<RequestEnd>, isEnough: () => boolean): Promise<Answers>;
   /** Connects all. */
   start(): void;
-  /** Drops every connection until `start`: who connects then is not linked to who was connected. */
+  /** Drops every connection until `start`: a relay cannot tell that the next identity is of the same user. */
   stop(): void;
-  /** Connections may have died without a word: they must prove themselves. */
+  /** Connections may have died unnoticed: each must show that it is alive. */
   wake(): void;
   /** The network is gone: drops every connection, and tries them again slowly, in case that is not true. */
   lose(): void;

@@ -17,7 +17,7 @@ export interface Publishing {
   awaitAuth(): void;
   authAccepted(): void;
   authRefused(): void;
-  /** The relay hung up: some have no other answer to an event that is too large. */
+  /** The relay hung up: some do so if an event is too large, and give no other answer. */
   hungUp(): void;
   /** The socket is gone. */
   dropped(reason: string): void;
@@ -79,7 +79,7 @@ export function createPublishing(ports: {
     health.seen(one.sentAt);
     if (!accepted) health.complained(reason);
     if (accepted || !auth.isWanted(reason)) one.settle(answer);
-    // Refused again with AUTH accepted: the relay will not have it from us.
+    // Refused again although AUTH was accepted: the relay does not take it from this user.
     else if (auth.state() === 'accepted') one.settle({ type: 'retry', reason });
     else {
       one.waitsForAuth = true;

@@ -61,9 +61,9 @@ interface Subscription extends Ask {
   sentAt: number;
   /** EOSE has come. */
   isComplete: boolean;
-  /** Events that came for it. */
+  /** Events that came for the request. */
   events: number;
-  /** Of these since the last that was of use. */
+  /** How many came since the last one that was of use. */
   useless: number;
   attempts: number;
   waitsForAuth: boolean;
@@ -81,7 +81,7 @@ export function createRequests(ports: {
   readonly isConnecting: () => boolean;
   /** Returns whether it could be sent. */
   readonly write: (message: ClientMessage) => boolean;
-  /** The relay made work that nobody asked for. */
+  /** The relay made work that was not asked for. */
   readonly onBurden: (work: number) => void;
 }): Requests {
   const { clock, health, auth } = ports;
@@ -148,7 +148,7 @@ export function createRequests(ports: {
     if (subscription.onEnd !== undefined) return end(subscription, 'incomplete');
     unsend(subscription);
     subscription.cancelTimer();
-    // Not at its EOSE: a relay that misuses the REQ behind it waits longer each time as well.
+    // The pauses do not start again at EOSE: a relay may misuse the REQ after its EOSE as well.
     if (clock.now() - subscription.sentAt > STABLE_CONNECTION_MS) subscription.attempts = 0;
     subscription.cancelTimer = clock.after(
       1_000 + backoffMs(subscription.attempts++, ports.randomBytes),
@@ -160,7 +160,7 @@ export function createRequests(ports: {
 
   function subscriptionOf(id: string): Subscription | undefined {
     const subscription = byId.get(id);
-    // What still comes for a subscription that we have just closed is nobody's fault.
+    // A frame for a subscription that we have just closed is no fault of the relay.
     const wasOurs = /^\d{1,15}$/.test(id) && Number(id) < nextId;
     if (subscription === undefined && !wasOurs) health.violation('subscription');
     return subscription;
@@ -197,7 +197,7 @@ export function createRequests(ports: {
     health.seen(subscription.sentAt);
     subscription.isComplete = true;
     if (auth.isOpen()) {
-      // A stranger may be shown nothing: it counts once AUTH was accepted, and it was asked again.
+      // A relay may show nothing to a stranger. Its EOSE counts after AUTH was accepted and the question was asked again.
       if (subscription.onEnd === undefined) subscription.cancelTimer();
       else unsend(subscription);
       waitForAuth(subscription);

@@ -14,7 +14,7 @@ export interface SocketHandlers {
 export interface Socket {
   /** Queues a text frame. Ignored when the socket is not open. */
   send(text: string): void;
-  /** Asks the peer for a sign of life at protocol level, where the platform can (`ws`); a browser cannot. */
+  /** Asks the peer for a sign of life at protocol level, if the platform can: `ws` can, a browser cannot. */
   readonly ping?: () => void;
   /** Bytes queued and not yet handed to the network. */
   bufferedAmount(): number;

@@ -25,7 +25,7 @@ export interface SyncKeyPath {
  * never a password).
  *
  * HKDF-SHA256 (RFC 5869): salt `nostr-sync/derive/1`, info `{namespace}/{account}` in UTF-8, 48 bytes of output;
- * read as a big-endian number, modulo n - 1, plus 1, where n is the order of secp256k1.
+ * read as a big-endian number, modulo n - 1, plus 1; n is the order of secp256k1.
  */
 export function deriveSyncKey(secret: Uint8Array, { namespace, account }: SyncKeyPath): Uint8Array {
   // The messages never describe `secret` beyond its type and length.

@@ -17,8 +17,8 @@ function isProvider(value: unknown): value is Provider {
 }
 
 /**
- * A signer that asks `provider`, or without one whatever is `window.nostr` at the time of each call: extensions
- * arrive late. Calls reject with `SIGNER_NOT_SET` where there is no provider, and where it lacks the method with
+ * A signer that asks `provider`, or, without one, what `window.nostr` is at the time of each call: extensions
+ * arrive late. Calls reject with `SIGNER_NOT_SET` if there is no provider. If the provider lacks the method, they reject with
  * the code of that method's failure. It holds no key, so there is nothing to wipe.
  *
  * A `BunkerSigner` of nostr-tools is a provider as it is, and counts as remote; so does one that says `isRemote`.

@@ -9,7 +9,7 @@ import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
 export interface Signer {
   /** The public key: 32 bytes in lower-case hex. */
   getPublicKey(): Promise<string>;
-  /** Adds `id` and `sig` (NIP-01), and `pubkey` where the template does not say it: the engine's do. */
+  /** Adds `id` and `sig` (NIP-01), and `pubkey` if the template does not say it: the engine's do. */
   signEvent(template: EventTemplate & { readonly pubkey?: string }): Promise<NostrEvent>;
   readonly nip44: {
     /** NIP-44 v2 from this key to `peer` (hex). Returns base64. */
@@ -17,16 +17,16 @@ export interface Signer {
     decrypt(peer: string, ciphertext: string): Promise<string>;
   };
   /**
-   * Whether what it is given travels in events itself (a NIP-46 bunker): a text is then encrypted twice, and must be
+   * Whether what it is given travels in events itself, as to a bunker (NIP-46): a text is then encrypted twice, and must be
    * smaller to fit.
    */
   readonly isRemote?: boolean;
   /**
-   * Whether it holds one key for good and asks nobody. Any other signer is asked one thing at a time, whose account it
-   * is around each encryption, and now and then to read what it has encrypted.
+   * Whether it holds one key for good and asks no person. Any other signer is asked one thing at a time, which account it
+   * is before and after each encryption, and now and then to read what it has encrypted.
    */
   readonly isLocal?: boolean;
-  /** Who answers, if that is not this object: signers with the same provider are asked one thing at a time, by all engines. */
+  /** The object that really answers, if it is another one. All engines ask signers of one provider one thing at a time. */
   provider?(): object | undefined;
   /** Wipes what key material this signer holds; every later call rejects. Signers without one have nothing to wipe. */
   wipe?(): void;

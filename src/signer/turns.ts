@@ -1,4 +1,4 @@
-/** One question at a time to whoever answers them: a person with one popup, an extension that forgets what comes together. */
+/** One question at a time to one provider: a person sees one popup, and an extension may forget questions that come together. */
 
 interface Turn {
   readonly isUrgent: boolean;
@@ -10,7 +10,7 @@ interface Line {
   readonly waiting: Turn[];
 }
 
-/** The one thing that engines share: two of them on a page ask the same extension, and the same person. */
+/** The only state that engines share: two of them on a page ask the same extension, and the same person. */
 const lines = new WeakMap<object, Line>();
 
 /**

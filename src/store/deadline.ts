@@ -6,8 +6,8 @@ import { STORE_DEADLINE_MS } from '../protocol/limits.ts';
 import type { Store } from './store.ts';
 
 /**
- * Every call is settled within `STORE_DEADLINE_MS`, `close` too. An update that has not decided by then never will; one that
- * has may still reach the medium, which nobody can know but by reading again.
+ * Every call is settled within `STORE_DEADLINE_MS`, `close` too. An update that has not decided by then never will. One that
+ * has decided may still reach the medium; only reading again tells.
  */
 export function withDeadline(store: Store, clock: Clock): Store {
   function inTime<T>(work: Promise<T>, isOver = (): void => undefined): Promise<T> {

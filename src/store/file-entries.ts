@@ -77,12 +77,12 @@ async function openLockedLog(
 ): Promise<Log> {
   const path = join(folder, LOG_NAME);
   const fresh = `${path}.new`;
-  // Of a rewrite that a crash cut short. Without it, a former holder that comes to its senses cannot finish one.
+  // What a rewrite left that a crash cut short. Once it is removed, a former holder that wakes up cannot finish that rewrite.
   await rm(fresh, { force: true });
   const found = await loadLog(folder, path);
   const { live } = found;
   let size = found.goodBytes;
-  // Set when the file may not end where `size` says, or may not be the one that a restart finds; or when the former
+  // Set when the file may be longer than `size`, or may not be the one that a restart finds; or when the former
   // holder of the lock may still write: into the old file, then.
   let damaged = !found.isWhole || lock.isFromLiving;
   /** Not before the log has this size. */
@@ -94,7 +94,7 @@ async function openLockedLog(
   async function readPlace(handle: FileHandle, place: Place): Promise<Buffer | undefined> {
     const line = await readAt(handle, place.at, place.bytes);
     if (decodePiece(line, place) !== undefined) return line;
-    // What has rotten is gone, and the relays may have it. Unless this is no longer our log.
+    // The damaged value is gone, and relays may have it; unless this is no longer our log.
     await lock.verify();
     return undefined;
   }
@@ -146,10 +146,10 @@ async function openLockedLog(
       moved = resolve;
     });
     try {
-      // Windows replaces no file that somebody reads.
+      // Windows replaces no file that is being read.
       await Promise.all(readers);
       await lock.verify();
-      // From here until the folder is flushed, nobody knows which of the two logs a restart would find.
+      // From here until the folder is flushed, a restart may find either of the two logs.
       damaged = true;
       await rename(fresh, path);
       for (const [key, entry] of live.entries)
@@ -217,7 +217,7 @@ async function openLockedLog(
     if (damaged) await rewrite();
     const handle = await openFile(path, constants.O_RDWR);
     try {
-      // After opening: whoever takes the lock from a process that was stopped goes on in another file.
+      // After opening: a process that takes the lock from a stopped one goes on in another file.
       await lock.verify();
       await write(handle, record);
     } finally {
@@ -301,7 +301,7 @@ function sliceReader(handle: FileHandle, size: number): (at: number, length: num
   };
 }
 
-/** Saves the bytes that cannot be read, for whoever wants to examine them, and returns their file. */
+/** Saves the bytes that cannot be read, so that they can be examined, and returns their file. */
 async function setAside(folder: string, log: FileHandle, from: number, to: number): Promise<string> {
   const prefix = `${LOG_NAME}.corrupt-`;
   const numbers = (await readdir(folder))

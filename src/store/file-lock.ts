@@ -19,15 +19,15 @@ const SILENCE_MS = 10_000;
 const LOOK_MS = 500;
 
 // Node has no flock. The lock is a file that names its holder, made complete under another name and then linked into
-// place, so nobody ever reads half of it; its holder touches it every two seconds. Where a pid means the same to both,
-// a taker asks the system whether the holder is dead. Anywhere else, as in another container on the same volume, it
-// watches for a sign of life.
-// A lock whose holder is dead or silent may be replaced only by whoever holds a second lock named after that holder's
-// token, and only while the first still is as it was. So of many takers exactly one wins; and a taker that dies in
-// between leaves a second lock that is stale itself and taken the same way.
+// place, so a reader never finds half of it; its holder touches it every two seconds. If both processes know each other by
+// their pids, a taker asks the system whether the holder is dead. If not, as from another container on the same volume,
+// the taker watches for a sign of life.
+// To replace the lock of a dead or silent holder, a taker must hold a second lock, named after that holder's token, and the
+// first must still be as it was. So of many takers exactly one wins. A taker that dies in between leaves a second lock,
+// which is stale itself and is taken in the same way.
 
 export interface Lock {
-  /** Whether its former holder may live, and only be too slow to show it: what that one still writes must do no harm. */
+  /** Whether the former holder may be alive, and only too slow to show it: what it still writes must do no harm. */
   readonly isFromLiving: boolean;
   /** Rejects when the lock is no longer ours, because someone removed it: writing on would mix two logs. */
   verify(): Promise<void>;
@@ -38,18 +38,18 @@ export interface LockHolder {
   readonly pid: number;
   /** Processes with the same one know each other by their pids: of one boot and pid namespace, or else of one host. */
   readonly place: string;
-  /** Tells a process from a later one with the same pid; null where the system does not say. */
+  /** Tells a process from a later one with the same pid; null if the system does not say. */
   readonly started: string | null;
   readonly token: string;
 }
 
-/** What stands where the lock belongs. */
+/** What is found at the lock's name. */
 interface Found {
   /** Changes with every sign of life. */
   readonly trace: string;
   readonly touchedAt: number;
   readonly isFile: boolean;
-  /** Absent where it is no lock of ours: half a file that a power cut has left, a folder, a link. */
+  /** Absent if it is no lock of ours: half a file that a power cut has left, a folder, a link. */
   readonly holder?: LockHolder | undefined;
 }
 
@@ -144,7 +144,7 @@ async function look(path: string): Promise<Found | undefined> {
   return content && { trace, touchedAt: mtimeMs, isFile: true, holder: parseHolder(content) };
 }
 
-/** Waits for a sign of life where nothing else tells. */
+/** Waits for a sign of life, if nothing else tells whether the holder lives. */
 async function watch(path: string, found: Found, ownPlace: string): Promise<'alive' | 'dead' | 'silent'> {
   const { holder, touchedAt, trace } = found;
   if (!holder) return 'dead';
@@ -202,7 +202,7 @@ async function ownPlace(): Promise<string> {
   }
 }
 
-/** Start tick of a process, from /proc (proc(5), stat field 22); null where there is no such process or /proc. */
+/** Start tick of a process, from /proc (proc(5), stat field 22); null if there is no such process or no /proc. */
 async function processStart(pid: number): Promise<string | null> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');

@@ -24,14 +24,14 @@ const PIECE_LINE_START = Buffer.from(`["${PIECE_PREFIX}`);
 const [BACKSLASH, QUOTE, NEWLINE] = [0x5c, 0x22, 0x0a];
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Where the line of an entry stands in the log. */
+/** The place of an entry's line in the log. */
 export interface Place {
   readonly at: number;
   readonly bytes: number;
   readonly crc: number;
 }
 
-/** A live entry, with the length of its line: its value, or for a piece where that is. */
+/** A live entry, with the length of its line: its value, or, for a piece, the place of the value. */
 export type Entry = Place | { readonly value: string; readonly bytes: number };
 
 /** The live entries of a log, and how many bytes their lines take. */
@@ -82,7 +82,7 @@ export function decodePiece(line: Buffer, { crc }: Place): string | undefined {
 
 /**
  * Reads up to the first byte that is not as it was written, `size` bytes at most, never more than a record at a time.
- * `read` gives exactly the bytes it is asked for. Throws only where the log is from a newer library.
+ * `read` gives exactly the bytes it is asked for. Throws only if the log is from a newer library.
  */
 export async function readLog(
   size: number,
@@ -144,7 +144,7 @@ function decodeChange(line: Buffer): [key: string, value: string | null] | undef
   }
 }
 
-/** Key of a piece's line, and "" for its value, which is looked at when somebody reads it. */
+/** Key of a piece's line, and "" for its value, which is looked at when it is read. */
 function decodePieceKey(line: Buffer): [key: string, value: '' | null] | undefined {
   let end = PIECE_LINE_START.length;
   while (end < line.length && line[end] !== QUOTE) end += line[end] === BACKSLASH ? 2 : 1;

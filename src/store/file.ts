@@ -30,7 +30,7 @@ interface PendingUpdate {
  * hard links. It may grow larger than memory: values of `piece/…` stay on the disk.
  * Nothing is touched before the first use, so problems with the folder reject that call, and the next one tries again.
  * A second store on the same folder, in this process or another, rejects with `STORE_FAILED`; after a crash of its
- * holder the folder is free again: at once, or after 10 s where the holder ran in another container.
+ * holder the folder is free again: at once, or after 10 s if the holder ran in another container.
  */
 export function fileStore(folder: string, options: FileStoreOptions = {}): Store {
   if (typeof folder !== 'string' || folder === '') {
@@ -102,7 +102,7 @@ export function fileStore(folder: string, options: FileStoreOptions = {}): Store
 
 /**
  * Decides the waiting updates in order, each seeing the results of those before it, and saves all their changes as
- * one record. They share one fate: even an update whose `decide` threw may have seen what a failed write takes back.
+ * one record. If the write fails, all fail: even an update whose `decide` threw may have seen what the failed write takes back.
  */
 async function commitGroup(log: Log, queue: PendingUpdate[], path: string): Promise<void> {
   const changes = new Map<string, string | null>();

@@ -16,7 +16,7 @@ export async function createFolder(folder: string): Promise<void> {
     await flushFolder(dirname(made));
 }
 
-/** Whoever can write to the folder can put in it what this process then trusts, or follows. */
+/** A user who can write to the folder could put files in it that this process then trusts, or links that it follows. */
 async function checkFolder(folder: string): Promise<void> {
   const user = process.geteuid?.();
   // Windows has no such bits: there the folder's access list decides.
@@ -102,7 +102,7 @@ export async function linkIfAbsent(existing: string, path: string): Promise<bool
   }
 }
 
-/** `undefined` where there is no such file. */
+/** `undefined` if there is no such file. */
 export async function ifPresent<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;

@@ -51,7 +51,7 @@ export function indexedDbStore(name: string): Store {
     try {
       transaction = database.transaction(['entries'], mode, { durability: 'strict' });
     } catch {
-      // Closed for another tab's upgrade or deletion while this call waited for it, or dead without a word.
+      // Another tab's upgrade or deletion closed it while this call waited for it, or it died unnoticed.
       forget(opened);
       transaction = (await connect()).transaction(['entries'], mode, { durability: 'strict' });
     }
@@ -162,7 +162,7 @@ function open(name: string, onLost: () => void): Promise<Connection> {
       upgrade(database, oldVersion) {
         if (oldVersion < 1) database.createObjectStore('entries');
       },
-      // Another tab keeps an older version open. Waiting could take for ever; the next use tries again.
+      // Another tab keeps an older version open. It may never close it, so the next use tries again.
       blocked() {
         abandoned = true;
         reject(new Error('another tab has it open and blocks the upgrade'));

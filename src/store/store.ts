@@ -4,12 +4,12 @@
 export type Changes = ReadonlyMap<string, string | null>;
 
 /**
- * Where a device keeps what it knows. Values are ciphertext or metadata, never plaintext or keys.
+ * Keeps what a device knows; docs/STORE.md lists the keys. Values are ciphertext or metadata, never plaintext or keys.
  * Every method rejects with `STORE_FAILED` (with `cause`) when the medium fails, and with `CLOSED` after `close`. The
  * engine waits 20 s for an answer.
  */
 export interface Store {
-  /** A name under which other tabs of this origin open the same store; absent where nobody else does. */
+  /** A name under which other tabs of this origin open the same store; absent if no other tab can. */
   readonly sharedName?: string;
   /** The value of `key`, or `undefined`. */
   get(key: string): Promise<string | undefined>;
@@ -23,7 +23,7 @@ export interface Store {
    * with what it threw. It may change keys it did not ask to read.
    */
   update(keys: readonly string[], decide: (current: ReadonlyMap<string, string>) => Changes): Promise<void>;
-  /** A call has waited for too long: whatever it hangs on is given up, and the next call starts anew. */
+  /** A call has waited for too long: gives up the handle or connection that hangs, so that the next call opens another. */
   drop?(): void;
   /** Finishes what was started, then releases files, handles and locks. Idempotent. */
   close(): Promise<void>;

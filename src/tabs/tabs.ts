@@ -13,7 +13,7 @@ export interface Tabs {
    * function gives up waiting.
    */
   hold(name: string, onHeld: () => void, onLost?: () => void): () => void;
-  /** Takes the lock from the engine that holds it, which may be asleep and learn of it when it wakes up; then as `hold`. */
+  /** Takes the lock from the engine that holds it, then as `hold`. An engine that is asleep learns of that when it wakes up. */
   steal(name: string, onHeld: () => void, onLost: () => void): () => void;
   join(name: string, onMessage: (message: unknown) => void): Channel;
 }

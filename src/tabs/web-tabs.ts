@@ -2,7 +2,7 @@
 
 import type { Tabs } from './tabs.ts';
 
-/** `undefined` where the platform lacks either: then every tab works for itself, safe by the store's transactions. */
+/** `undefined` if the platform lacks either. Then every tab works for itself; the store's transactions keep that safe. */
 export function webTabs(): Tabs | undefined {
   const locks = globalThis.navigator?.locks;
   if (locks === undefined || globalThis.BroadcastChannel === undefined) return undefined;
@@ -23,7 +23,7 @@ export function webTabs(): Tabs | undefined {
         onHeld();
         return held;
       })
-      // Stolen; or given up, or the document has no storage or is being unloaded: then there is no store either.
+      // The lock was stolen or given up; or the document has no storage or is being unloaded, and then it has no store either.
       .catch(() => {
         if (isHeld && !signal.aborted) onLost?.();
       });

@@ -10,7 +10,7 @@ import { callListener, type FetchResult, type Receipt } from '../sync/events.ts'
 import type { Ipc } from './ipc.ts';
 import { VALUE_EVENT, type ValueEvent } from './wire.ts';
 
-/** What can be said between windows of a write: no signal and no callback. */
+/** The options of a write that can cross windows: no signal and no callback. */
 export type WindowPublishOptions = Omit<PublishOptions, 'signal' | 'onSaved'>;
 
 export interface Calls {

@@ -6,10 +6,10 @@
  *                                     │  └─┴─fails─ later ◀─┘ detached and still here
  *                                     └──not permitted──▶ over: this window only calls
  *
- * A window may die at any moment. Rust repeats what it had not answered to the next host, with the same ids. Repeating is
- * harmless but for a write: its value may have been replaced meanwhile. So a note is saved together with each write, and
- * removed with it where it is withdrawn. Who finds the note answers and writes nothing: what was answered is never overwritten
- * by something older that is repeated.
+ * A window may die at any moment. Rust then repeats the calls that it had not answered to the next host, with the same ids.
+ * A repeated write could do harm, since its value may have been replaced meanwhile. So a note is saved together with each
+ * write, and removed with the write if that is withdrawn. A host that finds the note answers the call and writes nothing: a
+ * repeated call never overwrites a newer value.
  */
 
 import type { Clock } from '../clock.ts';
@@ -35,7 +35,7 @@ const NOTE_PREFIX = 'tauri/request/';
 export interface HostPorts {
   readonly ipc: Ipc;
   readonly clock: Clock;
-  /** `undefined` where the platform has no locks: then the last window that attaches hosts. */
+  /** `undefined` if the platform has no locks: then the last window that attaches is the host. */
   readonly tabs: Pick<Tabs, 'hold'> | undefined;
   readonly createEngine: (options: NostrSyncOptions) => NostrSync;
 }
@@ -64,7 +64,7 @@ export function startHost(ports: HostPorts): () => Promise<void> {
       const grant = (await ipc.invoke('engine_attach', { channel })) as Grant;
       const store = rustStore(ipc, grant.generation);
       let notes: Map<string, string> | undefined;
-      // A process before this one may still be ending; a second one may go on for long, and callers need not wait for that.
+      // The process before this one may still be ending. A second process may run for long, and callers must not wait for it.
       for (let failures = 1; notes === undefined; failures++) {
         notes = await store.list(NOTE_PREFIX).catch((error: unknown) => {
           if (failures < STORE_TRIES) return undefined;
@@ -93,7 +93,7 @@ export function startHost(ports: HostPorts): () => Promise<void> {
     delayMs = Math.min(2 * delayMs, STORE_RETRY_MS);
   }
 
-  /** A page that is left is not here any more to attach again. One that stays, after a download, is. */
+  /** A page that is being left may stay, after a download for instance: then it attaches again. */
   async function detached(): Promise<void> {
     const former = hosting;
     hosting = undefined;
@@ -139,14 +139,14 @@ function createHosting(
   const unsaid = new Map<string, { readonly from: string | null; readonly result: FetchResult }>();
   /** One after the other, so that no window hears an older value after a newer one. */
   let emitting: Promise<unknown> = Promise.resolve();
-  /** By id, how to tell a call that nobody waits for it. */
+  /** By id, how to tell a call that its caller has gone. */
   const cancels = new Map<string, AbortController>();
   let deviceId = '';
 
   function emit(event: string, payload: () => unknown): void {
     emitting = emitting
       .then(() => ipc.invoke('engine_emit', { generation, event, payload: payload() }))
-      // Rust is gone, and so is everybody who listens.
+      // Rust is gone, and with it all listeners.
       .catch(() => undefined);
   }
 
@@ -158,7 +158,7 @@ function createHosting(
   engine.on('status', (status) => {
     deviceId = status.deviceId;
   });
-  /** A page before this one may have written it: what is news to this engine is none to its device. */
+  /** A page before this one may have written it: a value that is new to this engine need not be new to the device. */
   const isNews = (result: FetchResult): boolean => result.deviceId !== deviceId;
   for (const type of EVENT_TYPES) {
     engine.on(type, (event: SyncEvents[typeof type]) => {
@@ -167,7 +167,7 @@ function createHosting(
     });
   }
 
-  /** Anew also where it is subscribed to: whoever has just come gets the current value, and the others know it by its id. */
+  /** Subscribes again even if it was subscribed to, so that a new window gets the current value; the others know it by its id. */
   function subscribe(categories: readonly string[]): void {
     if (!Array.isArray(categories))
       throw new TypeError(misuse('categories', 'an array of strings', categories));
@@ -208,7 +208,7 @@ function createHosting(
   const forget = (...keys: readonly string[]): Promise<void> =>
     store.update([], () => new Map(keys.map((key) => [key, null]))).catch(() => undefined);
 
-  /** Several writes of a category can be saved as one event, of which the last one's value is in it. */
+  /** Several writes of a category can be saved as one event, which has the value of the last one. */
   function tellOthers(from: string | null, result: FetchResult): void {
     if (!watched.has(result.category)) return;
     const isTold = unsaid.has(result.category);
@@ -260,7 +260,7 @@ function createHosting(
     try {
       reply = { ok: (await carryOut(request, cancel.signal)) ?? null };
     } catch (error) {
-      // Not this call failed but this host: the next one carries it out.
+      // The host failed, not the call: the next host carries it out.
       if (isNostrSyncError(error, 'CLOSED')) return;
       reply = { error: toWire(error) };
     } finally {
@@ -268,13 +268,13 @@ function createHosting(
     }
     await ipc.invoke('engine_reply', { generation, id, ...reply });
     if (request.method !== 'publish' && request.method !== 'remove') return;
-    // The answer was taken: nobody will ask again.
+    // The answer was taken, so the call will not be repeated.
     const key = NOTE_PREFIX + id;
     notes.delete(key);
     await forget(key);
   }
 
-  // Whoever had asked in an earlier run of the app will not ask again.
+  // A call of an earlier run of the app will not be repeated.
   void forget(...[...notes.keys()].filter((key) => !key.startsWith(NOTE_PREFIX + grant.run)));
   try {
     subscribe(grant.subscriptions);
@@ -287,7 +287,7 @@ function createHosting(
     receive: (message) => {
       switch (message.type) {
         case 'request':
-          // What cannot be replied is asked again of the next host, or has nobody who waits.
+          // If the reply does not arrive, Rust asks the next host, or the caller has gone.
           answer(message).catch(() => undefined);
           return;
         case 'cancel':

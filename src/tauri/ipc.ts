@@ -43,7 +43,7 @@ export function fromWire(error: unknown): Error {
   if (typeof code !== 'string' || code === 'UNKNOWN')
     return new Error(message ?? 'The plugin failed without a word');
   if (code === 'INVALID_ARGUMENT') return new TypeError(message);
-  // Which details belong to which code was checked where the error was made.
+  // That the details fit the code was checked by the code that made the error.
   const options: object = { details };
   return new NostrSyncError(code as ErrorCode, message ?? code, options);
 }

@@ -10,8 +10,8 @@ const entriesOf = (answer: unknown): Map<string, string> =>
   new Map(Object.entries(answer as Record<string, string>));
 
 /**
- * Only the page that hosts has it open. Updates run one after the other; Rust refuses those of a former generation, so a
- * page that hosts no longer, and does not know it yet, cannot write behind the back of its successor.
+ * Only the page that hosts the engine has it open. Updates run one after the other. Rust refuses those of a former generation:
+ * so a page that is no longer the host, and does not know it yet, cannot write.
  */
 export function rustStore(ipc: Ipc, generation: number): Store {
   let last: Promise<unknown> = Promise.resolve();
@@ -64,7 +64,7 @@ export function rustStore(ipc: Ipc, generation: number): Store {
     update: async (keys, decide) => {
       assertOpen();
       const updating = last.then(async () => {
-        // Where one of its two ways fails, Tauri sends a call again by the other: the former copy may come late, and is refused.
+        // Tauri has two ways to send a call. If one fails, it uses the other: the first copy may still come, late, and is refused.
         for (let lap = 0; lap < MAX_LAPS; lap++) if ((await attempt(keys, decide)) === 'done') return;
         throw new NostrSyncError('STORE_FAILED', 'Cannot use the store: its entries change all the time');
       });

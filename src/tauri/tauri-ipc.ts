@@ -16,10 +16,10 @@ interface Internals {
 
 const PLUGIN = 'plugin:nostr-sync|';
 
-/** `undefined` where the page does not run in Tauri. */
+/** `undefined` if the page does not run in Tauri. */
 export function tauriIpc(): Ipc | undefined {
   if (!isTauri()) return undefined;
-  // Of this page: a reloaded one has another.
+  // A reloaded page has another one.
   const run = crypto.getRandomValues(new Uint32Array(3)).join('.');
   let calls = 0;
   return {

@@ -5,8 +5,8 @@ import type { PublishOptions } from '../options.ts';
 /** What `engine_attach` answers. */
 export interface Grant {
   /**
-   * Counts the attachments of this process. What the host asks of Rust carries it: of a former one, replies and events are
-   * ignored, and calls of the store and the signer refused (`ENGINE_GONE`).
+   * Counts the attachments of this process. Everything that the host sends to Rust carries it. From a former host, Rust
+   * ignores replies and events, and refuses calls of the store and the signer (`ENGINE_GONE`).
    */
   readonly generation: number;
   /** What the ids of this process's calls begin with. */
@@ -32,7 +32,7 @@ export interface Request {
   readonly args: string;
 }
 
-/** What the methods take, each what is its own. Unchecked: a window has sent it. */
+/** What the methods take. Each uses its own members. Unchecked: a window has sent it. */
 export interface Args {
   /** The label of the calling webview; absent for Rust code. */
   readonly from?: string;
@@ -45,7 +45,7 @@ export interface Args {
 
 export type HostMessage =
   | Request
-  /** The caller went away: nobody waits for the answer. */
+  /** The caller went away, and waits for no answer. */
   | { readonly type: 'cancel'; readonly id: string }
   | { readonly type: 'signer'; readonly pubkey: string | null }
   /** Another window attached, or this page was to be left. */

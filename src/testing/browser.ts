@@ -1,4 +1,4 @@
-/** `nostr-sync/testing` where there is no Node: everything but the relay on a loopback port. */
+/** `nostr-sync/testing` without Node: everything but the relay on a loopback port. */
 
 export { createTestClock, type TestClock } from './clock.ts';
 export { connectTo } from './memory-transport.ts';

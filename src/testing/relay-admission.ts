@@ -41,7 +41,7 @@ export interface AdmissionContext {
   readonly now: number;
 }
 
-/** Why a well-formed event is not taken, with its NIP-01 prefix; `undefined` where it is. */
+/** Why a well-formed event is not taken, with its NIP-01 prefix; `undefined` if it is. */
 export function refuseEvent(
   event: NostrEvent,
   { limits, verifier, now }: AdmissionContext,
@@ -65,7 +65,7 @@ export interface AuthContext {
   readonly challenge: string | undefined;
 }
 
-/** Why an AUTH is not believed (NIP-42); `undefined` where it is. */
+/** Why an AUTH is not believed (NIP-42); `undefined` if it is. */
 export function refuseAuth(
   event: NostrEvent,
   { verifier, now, url, challenge }: AuthContext,

@@ -15,7 +15,7 @@ export interface RelayFilter {
 
 const hex64 = /^[0-9a-f]{64}$/;
 
-/** Reads a filter strictly. Returns the reason as a string where it is malformed. */
+/** Reads a filter strictly. Returns the reason as a string if it is malformed. */
 export function parseFilter(value: unknown): RelayFilter | string {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'filter is not an object';
   const filter: { -readonly [K in keyof RelayFilter]: RelayFilter[K] } = { tags: new Map() };

@@ -6,15 +6,15 @@ import type { EventVerifier, NostrEvent } from '../protocol/event.ts';
 /** Which of two events with one address and one `created_at` stays. NIP-01 says the lowest id; not all relays do. */
 export type TieRule = 'lowest-id' | 'first' | 'last';
 
-/** The relay software whose answers are imitated where implementations differ. */
+/** The relay software whose answers are imitated. */
 export type RelayFlavour = 'strfry' | 'nostr-rs-relay' | 'nostream' | 'khatru' | 'chorus' | 'citrine';
 
 /** Who must authenticate (NIP-42) for what. */
 export type RelayAuth = 'none' | 'write' | 'read' | 'both';
 
 /**
- * What a relay that wants AUTH says to who has not authenticated: `auth-required:`, `restricted:`, or, to a REQ, EOSE and
- * nothing. One that is silent takes writes.
+ * What a relay that wants AUTH says to a client that has not authenticated: `auth-required:`, `restricted:`, or, to a REQ,
+ * EOSE without an event. The last kind takes writes.
  */
 export type RelayStrangers = 'auth-required' | 'restricted' | 'silent';
 
@@ -54,7 +54,7 @@ export const defaultRelayLimits: RelayLimits = {
   writeRate: null,
 };
 
-/** How one relay software answers where NIP-01 leaves room or is not followed. */
+/** How one relay software answers if NIP-01 leaves room or is not followed. */
 export interface FlavourRules {
   readonly tie: TieRule;
   /** The OK for an event that is older than, or loses the tie against, what is stored. */

@@ -28,7 +28,7 @@ export interface RunningRelay {
   close(): Promise<void>;
 }
 
-/** Rejects with the error of `node:net` where the port is taken. */
+/** Rejects with the error of `node:net` if the port is taken. */
 export async function startRelay(options: StartRelayOptions = {}): Promise<RunningRelay> {
   const relay = options.relay ?? createRelay(options);
   const host = options.host ?? '127.0.0.1';

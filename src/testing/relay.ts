@@ -28,7 +28,7 @@ export interface LoggedFrame {
   readonly direction: 'in' | 'out';
   /** Id of the connection. */
   readonly connection: number;
-  /** Parsed JSON, or the text where it is none. */
+  /** Parsed JSON, or the text if it is none. */
   readonly frame: unknown;
   /** Unix time in ms. */
   readonly at: number;

@@ -1,4 +1,4 @@
-/** What every `Signer` must do, as checks that any test runner can run: each throws a plain `Error` where it fails. */
+/** What every `Signer` must do, as checks that any test runner can run: each throws a plain `Error` if it fails. */
 
 import { noblePrimitives } from '../crypto/noble-primitives.ts';
 import { createEventVerifier } from '../protocol/event-verifier.ts';
@@ -8,7 +8,7 @@ import type { Signer } from '../signer/signer.ts';
 export interface SignerConformanceCase {
   /** A sentence, for the name of a test. */
   readonly name: string;
-  /** Rejects with an `Error` where the signer does not conform. */
+  /** Rejects with an `Error` if the signer does not conform. */
   run(signer: Signer): Promise<void>;
 }
 
