@@ -764,7 +764,7 @@ const OUTBOX = [
         "await replica.apply(category, { type: 'answered', relay: url, id: head.id, delivery: 'refused' });",
       ],
     ],
-    kept: 'piece-refused-after-a-removal',
+    test: ['test/sync/large.test.ts', 'that refuses the pieces of a write made offline is asked what it has'],
   },
   {
     name: 'what was read once counts as unreadable where the signer fails',
@@ -1583,12 +1583,12 @@ const SIGNER = [
       ['sync/', 'ciphertext.length !== encryptedLength(plaintext) ||', 'encryptedLength(plaintext) < 0 ||'],
       ['sync/', '!/^A[g-v][A-Za-z0-9+/]+=*$/.test(ciphertext)', 'false'],
     ],
-    kept: 'signer-hands-the-text-back',
+    test: ['test/sync/signer.test.ts', 'does not encrypt fails with ENCRYPTION_FAILED'],
   },
   {
     name: 'believes any event that the signer returns',
     patches: [['sync/', 'if (!isOurs) {', 'if (!isOurs && event === undefined) {']],
-    kept: 'signer-signs-as-another',
+    test: ['test/sync/signer.test.ts', 'adds a tag fails with SIGNING_FAILED'],
   },
   {
     name: 'the signature of the own signer is not verified',
@@ -1656,7 +1656,7 @@ const TABS = [
     patches: [['sync/', 'if (mark !== null) lookWhoLeads(await store.get(leaderKey));', '']],
     test: [
       'test/sync/tabs.test.ts',
-      'a leader that finds in the store that another leads sends nothing more, and uses no stamp again',
+      'a leader that finds in the store that another leads sends nothing of what that one writes offline',
     ],
   },
   {

@@ -603,6 +603,20 @@ describe('a relay', () => {
     expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'older' });
   });
 
+  test('that refuses the pieces of a write made offline is asked what it has: the device learns of what is newer', async () => {
+    const { urls, relays, clock, device: make, settle } = world({});
+    const [laptop, phone] = [make(LARGE), make({ ...LARGE, relays: [] })];
+    await settle(phone.publish('settings', valueOf(120_000, 1, true)));
+    await clock.advance(5_000);
+    await settle(laptop.publish('settings', 'newer', { waitFor: 'replicated' }));
+    const isPiece = ({ tags }: NostrEvent): boolean => isPieceFrame(['EVENT', { tags }]);
+    relays[0]!.misbehave({ refuse: (event) => (isPiece(event) ? 'blocked: no pieces' : undefined) });
+    await phone.addRelay(urls[0]!);
+    await clock.advance(60_000);
+    expect(phone.updated).toMatchObject([{ category: 'settings', payload: 'newer' }]);
+    expect(phone.deliveries.map(({ relays: said }) => said[urls[0]!])).toContain('refused');
+  });
+
   test('alone that refuses a newer value: the older one and its pieces are still on the device', async () => {
     const { relays, device: make, settle } = world({});
     const store = kept();

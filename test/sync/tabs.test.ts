@@ -917,3 +917,37 @@ test('a leader that finds in the store that another leads sends nothing more, an
   expectStrictOrder(relay);
   await vi.waitFor(() => expect(relay.connections()).toBe(1), { timeout: 5_000 });
 });
+
+test('a leader that finds in the store that another leads sends nothing of what that one writes offline', async () => {
+  const relay = createRelay();
+  const { tab, browser } = setUp({ [URL_A]: relay });
+  const { kill: _, freeze: __, ...one } = browser.open();
+  // Nobody tells it that it has lost the lock.
+  const untold = { ...one.tabs, hold: (name: string, onHeld: () => void) => one.tabs.hold(name, onHeld) };
+  const former = tab({ ...one, tabs: untold });
+  await former.sync.publish('y', 0, { waitFor: 'replicated' });
+  const two = browser.open();
+  const deaf = (onMessage: (message: unknown) => void) => (message: unknown) =>
+    (message as { readonly type: string }).type === 'relays' ? undefined : onMessage(message);
+  let isOffline = true;
+  const next = tab({
+    ...{ store: two.store, clock: quickClock() },
+    openSocket: (url, handlers) => {
+      const socket = two.openSocket(url, handlers);
+      if (isOffline) socket.close();
+      return socket;
+    },
+    tabs: { ...two.tabs, join: (name, onMessage) => two.tabs.join(name, deaf(onMessage)) },
+  });
+  const leads = (): number => browser.messages.filter(({ type }) => type === 'lead').length;
+  await vi.waitFor(() => expect(leads()).toBe(2), { timeout: 5_000 });
+  // No socket of its own has carried the first: the second may take its stamp.
+  await next.sync.publish('y', 1, { waitFor: 'saved' });
+  await next.sync.publish('y', 2, { waitFor: 'saved' });
+  await vi.waitFor(() => expect(relay.connections()).toBe(0), { timeout: 5_000 });
+  expect(written(relay)).toHaveLength(1);
+  isOffline = false;
+  await next.sync.flush();
+  expect(written(relay)).toHaveLength(2);
+  expect(await next.sync.fetch('y')).toMatchObject({ payload: 2, source: 'relay' });
+});
