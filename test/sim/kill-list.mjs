@@ -834,6 +834,19 @@ const RENEWAL = [
     ],
   },
   {
+    name: 'a relay that keeps the last of two has its way',
+    patches: [['sync/inbox.ts', 'doubt(dTag, check.event.created_at);', '']],
+    test: [
+      'test/sync/renewal.test.ts',
+      'the one that wins comes back where chorus keeps the last, sent by who had no network',
+    ],
+  },
+  {
+    name: 'a tombstone that a deletion ate stays eaten',
+    patches: [['sync/reconcile.ts', '|| (instead === undefined && isTombstone(head))', '']],
+    test: ['test/sync/renewal.test.ts', 'and that a deletion request ate, is made again above it'],
+  },
+  {
     name: 'renewals climb without end',
     patches: [
       [

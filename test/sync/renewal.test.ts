@@ -152,11 +152,12 @@ describe('a piece that was collected', () => {
 
 describe('of two devices that write in one second', () => {
   /** Both write in ignorance of each other; the relays hear the one that loses first. */
-  async function tied(
-    { relays, clock, device: make, settle }: World,
-    write = async (each: Device, payload: string): Promise<string> =>
-      (await each.publish('settings', payload)).eventId,
-  ): Promise<{ winner: Device; loser: Device; won: string }> {
+  async function tied({
+    relays,
+    clock,
+    device: make,
+    settle,
+  }: World): Promise<{ winner: Device; loser: Device; won: string }> {
     const devices = [make({ deviceId: 'laptop' }), make({ deviceId: 'phone' })];
     for (const each of devices) each.subscribe(['settings'], () => undefined);
     await settle(devices[0]!.publish('settings', 'before', { waitFor: 'replicated' }));
@@ -166,7 +167,8 @@ describe('of two devices that write in one second', () => {
       relay.disconnectAll();
     }
     await clock.advance(10);
-    const ids = await Promise.all(devices.map((each, i) => settle(write(each, `of ${i}`))));
+    const receipts = await Promise.all(devices.map((each, i) => settle(each.publish('settings', `of ${i}`))));
+    const ids = receipts.map(({ eventId }) => eventId);
     const first = ids[0]! < ids[1]! ? 0 : 1;
     for (const relay of relays) {
       relay.behave();
@@ -196,6 +198,29 @@ describe('of two devices that write in one second', () => {
       expect(stored(on.relays[0]!)[0]!.created_at).toBe(START_MS / 1000 + 61);
     },
   );
+
+  test('the one that wins comes back where chorus keeps the last, sent by who had no network', async () => {
+    const { relays, urls, clock, device: make, settle } = world({ flavour: 'chorus' });
+    const devices = [make({ deviceId: 'laptop' }), make({ deviceId: 'phone' })];
+    for (const each of devices) each.subscribe(['settings'], () => undefined);
+    await settle(devices[0]!.publish('settings', 'before', { waitFor: 'replicated' }));
+    await clock.advance(60_000);
+    for (const each of devices) await each.removeRelay(urls[0]!);
+    const written = await Promise.all(devices.map((each, i) => settle(each.publish('settings', i))));
+    const won = written[0]!.eventId < written[1]!.eventId ? 0 : 1;
+    const [winner, loser] = [devices[won]!, devices[1 - won]!];
+    await winner.addRelay(urls[0]!);
+    await clock.advance(HOUR);
+    expect(stored(relays[0]!)).toMatchObject([{ id: written[won]!.eventId }]);
+    await loser.addRelay(urls[0]!);
+    await clock.advance(60_000);
+    expect(received(relays[0]!, 'EVENT').map(([, event]) => (event as NostrEvent).id)).toContain(
+      written[1 - won]!.eventId,
+    );
+    expect(await settle(make().fetch('settings'))).toMatchObject({ payload: won });
+    expect(await settle(loser.fetch('settings'))).toMatchObject({ payload: won });
+    expect([winner.conflicts, loser.conflicts.map(({ theirs }) => theirs.payload)]).toEqual([[], [won]]);
+  });
 
   test('nothing is stamped anew before every connected relay has answered, and then only what is the head', async () => {
     const { relays, clock, device: make, settle } = world({ flavour: 'nostr-rs-relay' }, {});
@@ -237,6 +262,38 @@ describe('of two devices that write in one second', () => {
     await clock.advance(HOUR);
     const moved = stored(relays[0]!)[0]!.created_at - first!.created_at;
     expect([moved, stored(relays[0]!)[0]!.content]).toEqual([3, first!.content]);
+  });
+});
+
+describe('a removal that the relay has taken', () => {
+  test('and that a deletion request ate, is made again above it', async () => {
+    const { relays, clock, device: make, settle } = world({});
+    const [laptop, phone] = [make({ deviceId: 'laptop' }), make({ deviceId: 'phone' })];
+    await settle(laptop.publish('settings', 'removed', { waitFor: 'replicated' }));
+    await settle(phone.fetch('settings'));
+    let eaten = Infinity;
+    // It deletes up to the request's own time and a second more, says OK to what is that old, and shows none of it.
+    relays[0]!.misbehave({
+      receive: ([type, event]) => {
+        const { kind, created_at } = (event ?? {}) as NostrEvent;
+        if (type === 'EVENT' && kind === 5) eaten = created_at + 1;
+        return undefined;
+      },
+      rewrite: (frame) =>
+        frame[0] === 'EVENT' && (frame[2] as NostrEvent).created_at <= eaten && eaten < Infinity
+          ? []
+          : [frame],
+    });
+    await settle(laptop.remove('settings'));
+    await clock.advance(HOUR);
+    const [tombstone] = stored(relays[0]!);
+    expect(tombstone).toMatchObject({
+      created_at: eaten + 1,
+      tags: expect.arrayContaining([['deleted', '']]),
+    });
+    expect(laptop.deliveries.at(-1)).toMatchObject({ stage: 'replicated', eventId: tombstone!.id });
+    for (const each of [laptop, phone, make()]) expect(await settle(each.fetch('settings'))).toBeNull();
+    expect([...laptop.conflicts, ...phone.conflicts]).toEqual([]);
   });
 });
 

@@ -116,6 +116,8 @@ export type Input =
       readonly id: string;
       readonly instead: number | undefined;
     }
+  /** A relay that had confirmed the head `id` sends, live, an event of the same stamp that loses against it: it may keep that. */
+  | { readonly type: 'doubted'; readonly relay: string; readonly id: string }
   /** A relay answered to the head `id`. `superseded`: it has something newer, and did not take this. */
   | {
       readonly type: 'answered';
@@ -166,6 +168,12 @@ export function reconcile(
       return withdraw(record, input.id);
     case 'lacking':
       return change(record, input.id, (head) => lacking(head, input.relay, input.instead));
+    case 'doubted':
+      return change(record, input.id, (head) =>
+        deliveryOf(head, input.relay) === 'confirmed'
+          ? withDelivery(head, input.relay, 'acknowledged', true)
+          : head,
+      );
     case 'renew':
       return record?.event?.id === input.id
         ? advance(record, input.event, new Map())

@@ -74,8 +74,18 @@ export function createInbox(ports: {
     let came = new Set<string>();
     /** What EOSE waits for; `undefined` once it has come, and events are live. */
     let applied: Promise<unknown>[] | undefined;
+    /** Ids of heads of whose stamp it has sent another event, live. */
+    const doubted = new Set<string>();
     /** Heads that the relay should have had when it was asked. */
     let expected = new Map<string, string>();
+
+    /** Live, nothing else tells of a relay that keeps the last of two tied events, against NIP-01: once a head is enough. */
+    function doubt(dTag: string, stamp: number): void {
+      const head = newestOf(dTag)!;
+      if (applied !== undefined || stamp !== head.created_at || doubted.has(head.id)) return;
+      doubted.add(head.id);
+      void replica.apply(dTag, { type: 'doubted', relay: relay.url, id: head.id });
+    }
 
     function onEvent(value: unknown): EventFault | 'useful' | 'useless' {
       const isAsked = (dTag: string): boolean => asked.has(dTag);
@@ -88,6 +98,7 @@ export function createInbox(ports: {
       // An unverified claim moves no head. All that it leaves is what the relay has shown instead of the head.
       if (check.type === 'old') {
         below.set(dTag, check.event.created_at);
+        doubt(dTag, check.event.created_at);
         // Unless it tells a blind write of what that beats: then it is looked at after all.
         if (!overlooked.has(dTag) && isOverlooked(replica.get(dTag), check.event)) {
           const old = checkEvent(value, { pubkey, isAsked, known: () => undefined, verifier });
