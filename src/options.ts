@@ -225,7 +225,7 @@ export function checkSigner(signer: unknown): asserts signer is Signer {
     typeof candidate.nip44.decrypt === 'function';
   if (!fits) {
     throw new TypeError(
-      misuse('signer', 'the shape of NIP-07 (getPublicKey, signEvent, nip44.encrypt, nip44.decrypt)', signer),
+      misuse('signer', 'the shape of NIP-07, or nip07Signer(client) of a NIP-46 client', signer),
     );
   }
 }

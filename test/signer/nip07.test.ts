@@ -86,3 +86,25 @@ test("the provider's own failure comes through, also one that it throws at once"
   });
   await expect(signer.signEvent(template)).rejects.toBe(refused);
 });
+
+describe('isRemote', () => {
+  const nip44 = { encrypt: async () => '', decrypt: async () => '' };
+  const cipher = async (): Promise<string> => '';
+  test.each([
+    ['that of the provider', true, { nip44, isRemote: true }],
+    ['false for an extension, which says nothing', false, { nip44 }],
+    ['true for a NIP-46 client of nostr-tools', true, { nip44Encrypt: cipher, nip44Decrypt: cipher }],
+    ['what such a client says', false, { nip44Encrypt: cipher, nip44Decrypt: cipher, isRemote: false }],
+  ])('is %s', (_, isRemote, provider) => {
+    expect(nip07Signer(provider).isRemote).toBe(isRemote);
+    vi.stubGlobal('nostr', provider);
+    expect(nip07Signer().isRemote).toBe(isRemote);
+  });
+
+  test('is that of whatever is window.nostr by then, and false without', () => {
+    const signer = nip07Signer();
+    expect(signer.isRemote).toBe(false);
+    vi.stubGlobal('nostr', { isRemote: true });
+    expect(signer.isRemote).toBe(true);
+  });
+});

@@ -1446,6 +1446,14 @@ const SIGNER = [
     ],
   },
   {
+    name: 'what the relays of a bunker say of a size is not heard',
+    patches: [['sync/signing.ts', 'Array.isArray(errors) ? errors : [cause]', '[cause]']],
+    test: [
+      'test/interop/bunker.test.ts',
+      'is given smaller pieces where its relay finds a question too large',
+    ],
+  },
+  {
     name: 'a decryption that was refused is not tried again',
     patches: [['sync/', 'if (count < MAX_READS) agenda.put(', 'if (count < 0) agenda.put(']],
     test: ['test/sync/asking.test.ts', '(refused) is tried again, and the subscription gets the value'],

@@ -36,6 +36,17 @@ describe('createNostrSync refuses', () => {
   });
 });
 
+test('a NIP-46 client that is given as it is: the error says how it fits', async () => {
+  const call = async (): Promise<never> => Promise.reject(new Error('not to be called'));
+  const client: Anything = { getPublicKey: call, signEvent: call, nip44Encrypt: call, nip44Decrypt: call };
+  const told = expect.objectContaining({
+    name: 'TypeError',
+    message: expect.stringContaining('nip07Signer('),
+  });
+  expect(() => createNostrSync({ signer: client })).toThrow(told);
+  await expect(device([]).setSigner(client)).rejects.toEqual(told);
+});
+
 describe('a call is refused', () => {
   const calls: [string, (sync: Anything) => unknown][] = [
     ['INVALID_CATEGORY', (sync) => sync.publish('', 1)],

@@ -54,6 +54,13 @@ export interface Hand {
   drop(): void;
 }
 
+/** What a signer that failed has said. A NIP-46 client that asks over relays fails with what each of them said. */
+function reasonsOf(cause: unknown): string[] {
+  const { errors } = Object(cause) as { readonly errors?: unknown };
+  const all: unknown[] = Array.isArray(errors) ? errors : [cause];
+  return all.map((one) => (typeof one === 'string' ? one : messageOf(one)));
+}
+
 interface AskPorts {
   readonly clock: Clock;
   /** What ends each call that is under way, because its signer was dropped. */
@@ -188,8 +195,7 @@ export function createHand(ports: {
     const before = sizeIndex();
     return call.catch((error: unknown) => {
       const { cause } = error as { readonly cause?: unknown };
-      const reason = messageOf(cause, JSON.stringify(cause));
-      if (chars > LARGE_EVENT_BYTES && saysTooLarge(reason ?? ''))
+      if (chars > LARGE_EVENT_BYTES && reasonsOf(cause).some(saysTooLarge))
         learned = Math.min(before + 1, SIZES.length - 1);
       throw error;
     });
