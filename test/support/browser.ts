@@ -46,11 +46,16 @@ export interface Profile extends BrowserProfile<Page> {
   readonly context: BrowserContext;
 }
 
+export interface ProfileOptions {
+  /** In Firefox: what all sites of the profile may store; a site has a fifth of it. Little by default. */
+  readonly storageKb?: number;
+}
+
 export interface Site {
   readonly url: string;
   /** A new, empty profile, not yet open. */
   profile(): Profile;
-  profile(browser: 'chromium' | 'firefox'): BrowserProfile;
+  profile(browser: 'chromium' | 'firefox', options?: ProfileOptions): BrowserProfile;
   /** Ends every browser and removes every profile. */
   close(): Promise<void>;
 }
@@ -81,10 +86,11 @@ export async function startSite(): Promise<Site> {
   const profiles: { close(): Promise<void> }[] = [];
 
   function profile(): Profile;
-  function profile(browser: 'chromium' | 'firefox'): BrowserProfile;
-  function profile(browser = 'chromium'): BrowserProfile {
+  function profile(browser: 'chromium' | 'firefox', options?: ProfileOptions): BrowserProfile;
+  function profile(browser = 'chromium', options: ProfileOptions = {}): BrowserProfile {
     const empty = mkdtempSync(join(folder, 'profile-'));
-    const made = browser === 'firefox' ? createFirefoxProfile(url, empty) : createProfile(url, empty);
+    const made =
+      browser === 'firefox' ? createFirefoxProfile(url, empty, options) : createProfile(url, empty);
     profiles.push(made);
     return made;
   }
@@ -156,7 +162,7 @@ function createProfile(url: string, folder: string): Profile {
   };
 }
 
-function createFirefoxProfile(url: string, folder: string): BrowserProfile {
+function createFirefoxProfile(url: string, folder: string, { storageKb }: ProfileOptions): BrowserProfile {
   let firefox: Firefox | undefined;
 
   async function end(how: 'kill' | 'close'): Promise<void> {
@@ -166,7 +172,7 @@ function createFirefoxProfile(url: string, folder: string): BrowserProfile {
 
   return {
     open: async () => {
-      firefox = await startFirefox(folder);
+      firefox = await startFirefox(folder, storageKb);
     },
     tab: async () => {
       const tab = await firefox!.tab(url);

@@ -9,8 +9,8 @@ import { WebSocket } from 'ws';
 
 const START_MS = 60_000;
 const COMMAND_MS = 60_000;
-/** Bytes that one site may store: the least that Firefox knows, so that it is soon full. */
-const STORAGE_KB = 20 * 1024;
+/** The least that Firefox knows, so that a site is soon full. */
+const LEAST_STORAGE_KB = 20 * 1024;
 
 /** No first-run pages, no updates, and nothing beyond this computer: whatever is not loopback meets a closed port. */
 const PREFERENCES: Readonly<Record<string, string | number | boolean>> = {
@@ -20,7 +20,6 @@ const PREFERENCES: Readonly<Record<string, string | number | boolean>> = {
   'browser.shell.checkDefaultBrowser': false,
   'browser.startup.page': 0,
   'datareporting.policy.dataSubmissionEnabled': false,
-  'dom.quotaManager.temporaryStorage.fixedLimit': STORAGE_KB,
   'network.captive-portal-service.enabled': false,
   'network.connectivity-service.enabled': false,
   'network.proxy.type': 1,
@@ -71,8 +70,10 @@ export interface Firefox {
   end(how: 'kill' | 'close'): Promise<void>;
 }
 
-export async function startFirefox(profile: string): Promise<Firefox> {
-  const preferences = Object.entries(PREFERENCES).map(
+/** `storageKb`: what all sites may store, each a fifth of it. */
+export async function startFirefox(profile: string, storageKb: number = LEAST_STORAGE_KB): Promise<Firefox> {
+  const limit = { 'dom.quotaManager.temporaryStorage.fixedLimit': storageKb };
+  const preferences = Object.entries({ ...PREFERENCES, ...limit }).map(
     ([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`,
   );
   writeFileSync(join(profile, 'user.js'), preferences.join(''));
