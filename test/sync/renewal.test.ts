@@ -32,6 +32,19 @@ function below({ created_at, id }: NostrEvent): NostrEvent {
   }
 }
 
+/** A tombstone of the same stamp, which loses against this one. */
+function buried({ created_at, id }: NostrEvent): NostrEvent {
+  for (;;) {
+    const tags = [
+      ['device_id', 'other'],
+      ['vv', `00000000:${created_at}`],
+      ['deleted', ''],
+    ];
+    const event = written({ created_at, payload: null, tags });
+    if (event.id > id) return event;
+  }
+}
+
 function kept(): Store {
   return { ...memoryStore(), close: async () => undefined };
 }
@@ -262,6 +275,28 @@ describe('of two devices that write in one second', () => {
     await clock.advance(HOUR);
     const moved = stored(relays[0]!)[0]!.created_at - first!.created_at;
     expect([moved, stored(relays[0]!)[0]!.content]).toEqual([3, first!.content]);
+  });
+
+  test('a first write in ignorance that is stamped anew is in conflict with none of its own stamps', async () => {
+    const { relays, clock, device: make, settle } = world({}, {});
+    relays[1]!.misbehave({ silent: true });
+    const laptop = make();
+    // What the relay shows in its place is a tombstone: a blind write is told of no such thing.
+    relays[0]!.misbehave({
+      rewrite: (frame) =>
+        frame[0] === 'EVENT' ? [['EVENT', frame[1], buried(frame[2] as NostrEvent)]] : [frame],
+    });
+    await settle(laptop.publish('settings', 'mine'));
+    await clock.advance(HOUR);
+    const sent = received(relays[0]!, 'EVENT').map(([, event]) => event as NostrEvent);
+    const stamps = [...new Map(sent.map((event) => [event.created_at, event])).values()];
+    expect(stamps.length).toBe(4);
+    relays[0]!.behave();
+    for (const event of stamps.slice(0, -1)) {
+      relays[0]!.restore([event]);
+      await settle(laptop.syncAll(['settings']));
+    }
+    expect(laptop.conflicts).toEqual([]);
   });
 });
 

@@ -20,7 +20,7 @@ import { covers, deviceHash, newestOf, seenBy, vectorOf } from '../../protocol/c
 import { deviceIdOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { MAX_ORPHANS, MAX_WITHDRAWN } from '../../protocol/limits.ts';
-import { isRenewalOf } from '../../protocol/renewal.ts';
+import { isRenewalOf, renewedBy } from '../../protocol/renewal.ts';
 import {
   deliveryOf,
   EMPTY_RECORD,
@@ -561,7 +561,9 @@ export function isOverlooked(record: HeadRecord | undefined, event: NostrEvent):
   if (record === undefined || !isOwnHead(record)) return false;
   if (isHeld(record)) return isFormer(record, event);
   if (record.own?.isBlind !== true || isTombstone(event)) return false;
-  return !covers(vectorOf(record.event!) ?? new Map(), deviceHash(deviceIdOf(event)), event.created_at);
+  // Its writer's own word for it: a renewal, or a signer that is late, stamps it above that.
+  const stamp = event.created_at - renewedBy(event);
+  return !covers(vectorOf(record.event!) ?? new Map(), deviceHash(deviceIdOf(event)), stamp);
 }
 
 /** Whether the head can be read, by all that is known: one in pieces is whole only where its manifest was right. */
