@@ -283,7 +283,7 @@ export function createWriter(ports: {
         type: 'write',
         event,
         device,
-        isRead: hand.isLocal(),
+        isRead: hand.isProven(content),
         isBlind,
         heldUntil,
         along,

@@ -82,6 +82,14 @@ const STAMPS = [
     patches: [['sync/', 'if (order < 0) return overlooked(record!, event);', '']],
   },
   {
+    name: 'a blind write is in conflict with its own earlier stamps',
+    patches: [['sync/', 'event.created_at - renewedBy(event)', 'event.created_at']],
+    test: [
+      'test/sync/renewal.test.ts',
+      'a first write in ignorance that is stamped anew is in conflict with none of its own stamps',
+    ],
+  },
+  {
     name: 'a stamp is used again after a socket has carried it',
     patches: [['sync/', 'uncarried.delete(dTag); return', 'return']],
   },
@@ -270,8 +278,8 @@ const STORE = [
     patches: [
       [
         'sync',
-        "await replica.apply(dTag, { type: 'write', event, device, isRead: hand.isLocal(), isBlind, heldUntil, along, ...pieces, });",
-        "await Promise.race([replica.apply(dTag, { type: 'write', event, device, isRead: hand.isLocal(), isBlind, heldUntil, along, ...pieces }), new Promise<never[]>((r) => clock.after(0, () => r([])))]);",
+        "await replica.apply(dTag, { type: 'write', event, device, isRead: hand.isProven(content), isBlind, heldUntil, along, ...pieces, });",
+        "await Promise.race([replica.apply(dTag, { type: 'write', event, device, isRead: hand.isProven(content), isBlind, heldUntil, along, ...pieces }), new Promise<never[]>((r) => clock.after(0, () => r([])))]);",
       ],
     ],
   },
@@ -1090,8 +1098,8 @@ const INBOX = [
     patches: [
       [
         'sync/',
-        'record?.before !== undefined && !isKnownReadable(record)',
-        'record?.before !== undefined && record.unreadable && !isKnownReadable(record)',
+        '...formerOf(record, isHeadShown(record)),',
+        '...formerOf(record, isHeadShown(record)), fallback: undefined,',
       ],
     ],
     test: ['test/sync/reading.test.ts', 'stays where several that cannot be read come at once'],
@@ -1407,10 +1415,40 @@ const SIGNER = [
   },
   {
     name: 'two writes that nobody can read leave nothing to show',
-    patches: [['sync/', 'fallback: fallbackOf(record),', '']],
+    patches: [['sync/', '(older.find(isLasting) ?? older[0])', 'undefined']],
     test: [
       'test/sync/asking.test.ts',
       'each of several values that its own writer cannot read leaves the one before it in its place',
+    ],
+  },
+  {
+    name: 'a removal is what is left beneath writes that nobody can read',
+    patches: [['sync/', 'older.find(isLasting) ?? older[0]', 'older[0]']],
+    test: [
+      'test/sync/asking.test.ts',
+      'several values that nobody can read leave what was written after a removal',
+    ],
+  },
+  {
+    name: 'an own write that nobody has read is dropped for what another device writes',
+    patches: [
+      [
+        'sync/',
+        '...formerOf(record, isHeadShown(record)),',
+        '...formerOf(record, head !== undefined && isKnownReadable(record!)),',
+      ],
+    ],
+    test: [
+      'test/sync/asking.test.ts',
+      'a write that nobody has read stays between those of another device that nobody can read',
+    ],
+  },
+  {
+    name: 'what its signer has read back counts as unread',
+    patches: [['sync/', 'isLocal() || ciphertext === proven', 'isLocal()']],
+    test: [
+      'test/sync/asking.test.ts',
+      'a write that its signer has read back stays between those of another device that nobody can read',
     ],
   },
   {
@@ -1851,13 +1889,7 @@ const PIECES_OUT = [
   },
   {
     name: 'pieces of the value before go while it may still be needed',
-    patches: [
-      [
-        'sync/',
-        'piecesBefore: isKept ? record.pieces : readablePiecesOf(record), proven',
-        'piecesBefore: undefined, proven',
-      ],
-    ],
+    patches: [['sync/', 'piecesBefore: pieces,', 'piecesBefore: undefined,']],
     test: [
       'test/sync/large.test.ts',
       'alone that refuses a newer value: the older one and its pieces are still on the device',
@@ -2060,8 +2092,8 @@ const PIECES_IN = [
     patches: [
       [
         'sync/',
-        'return record.unreadable || !isWhole(record) ? record.before : record.event;',
-        'return record.unreadable ? record.before : record.event;',
+        'return record !== undefined && isWhole(record) && !record.unreadable;',
+        'return record?.event !== undefined && !record.unreadable;',
       ],
     ],
     test: ['test/sync/large.test.ts', 'of a newer value do not stop writing, and the writer is told'],

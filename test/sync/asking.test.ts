@@ -125,6 +125,46 @@ describe('an account that is another for a while', () => {
       expect([...laptop.conflicts, ...phone.conflicts]).toEqual([]);
     },
   );
+
+  test('several values that nobody can read leave what was written after a removal', async () => {
+    const { clock, device, settle } = world({});
+    const signer = extension();
+    const laptop = device({ signer });
+    await settle(laptop.publish('settings', 'removed', { waitFor: 'replicated' }));
+    await settle(laptop.remove('settings'));
+    await settle(laptop.publish('settings', 'good', { waitFor: 'replicated' }));
+    signer.account = (call) => (call === 'encrypt' ? OTHER_KEY : KEY);
+    for (const value of ['lost', 'lost too', 'lost again']) {
+      await settle(laptop.publish('settings', value, { waitFor: 'replicated' }));
+      await clock.advance(2_000);
+    }
+    signer.account = () => KEY;
+    expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'good' });
+  });
+
+  test.each([
+    ['that its signer has read back', [], ['lost too', 'lost again']],
+    ['that nobody has read', ['another'], ['lost too']],
+  ])('a write %s stays between those of another device that nobody can read', async (_, first, later) => {
+    const { clock, device, settle } = world({ latencyMs: 100 });
+    const signer = extension();
+    const laptop = device({ signer });
+    await settle(laptop.publish('another', 1));
+    signer.account = (call) => (call === 'encrypt' ? OTHER_KEY : KEY);
+    await settle(laptop.publish('settings', 'lost', { waitFor: 'replicated' }));
+    const phone = device({ signer: extension() });
+    // The first of a session is read back; those behind it are trusted.
+    for (const category of first) await settle(phone.publish(category, 1));
+    await clock.advance(2_000);
+    await settle(phone.publish('settings', 'good', { waitFor: 'replicated' }));
+    for (const value of later) {
+      await settle(laptop.poll(['settings']));
+      await settle(laptop.publish('settings', value, { waitFor: 'replicated' }));
+      await settle(phone.poll(['settings']));
+    }
+    expect(await settle(phone.fetch('settings'))).toMatchObject({ payload: 'good' });
+    expect(phone.errors.map(({ code }) => code)).toContain('DECRYPTION_FAILED');
+  });
 });
 
 describe('a signer that', () => {

@@ -17,7 +17,13 @@
  */
 
 import { covers, deviceHash, newestOf, seenBy, vectorOf } from '../../protocol/causality.ts';
-import { deviceIdOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
+import {
+  deviceIdOf,
+  isExpired,
+  isTombstone,
+  type NostrEvent,
+  type VerifiedEvent,
+} from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { MAX_ORPHANS, MAX_WITHDRAWN } from '../../protocol/limits.ts';
 import { isRenewalOf, renewedBy } from '../../protocol/renewal.ts';
@@ -25,13 +31,12 @@ import {
   deliveryOf,
   EMPTY_RECORD,
   floorOf,
+  isHeadShown,
   isHeld,
   isInPieces,
   isNewPiece,
   isOwnHead,
   isWhole,
-  readableOf,
-  readablePiecesOf,
   type Delivery,
   type HeadRecord,
   type Orphan,
@@ -388,8 +393,7 @@ function write(
     record: {
       ...EMPTY_RECORD,
       event,
-      before: isKept ? record.event : readableOf(record),
-      fallback: fallbackOf(record),
+      ...formerOf(record, isKept || isHeadShown(record)),
       own: {
         ...stampsOf(event, device),
         ...{ acknowledged: false, lost: false },
@@ -404,7 +408,6 @@ function write(
       deemed: record?.deemed ?? EMPTY_RECORD.deemed,
       isRead,
       pieces: names && pieces,
-      piecesBefore: isKept ? record.pieces : readablePiecesOf(record),
       proven: record?.proven ?? EMPTY_RECORD.proven,
       orphans: orphansOf(record, pieces),
     },
@@ -524,20 +527,17 @@ function advance(
   }
   // Once what had seen our write has replaced it, the write lives on in that, and whoever overwrites that tells its writer.
   const overwritten = own !== undefined && isOwnHead(record!) && overwrites(event, own);
-  const isUntried = record?.before !== undefined && !isKnownReadable(record);
   const advanced: HeadRecord = {
     ...EMPTY_RECORD,
     event,
     deliveries,
-    before: isUntried ? record.before : readableOf(record),
-    fallback: isUntried ? record.fallback : undefined,
+    ...formerOf(record, isHeadShown(record)),
     own: overwritten ? { ...own, lost: true } : own,
     // Also where no relay had our own: whoever writes next here has seen that one, and says so by its own entry.
     deemed:
       vectorOf(event) === undefined
         ? newestOf(seenBy(head, record?.deemed))
         : (record?.deemed ?? EMPTY_RECORD.deemed),
-    piecesBefore: isUntried ? record.piecesBefore : readablePiecesOf(record),
     proven: record?.proven ?? EMPTY_RECORD.proven,
     // Which pieces a head in pieces shares with the former is known once it is whole.
     orphans: isInPieces(event) ? (record?.orphans ?? []) : orphansOf(record),
@@ -572,11 +572,27 @@ function isKnownReadable(record: HeadRecord): boolean {
   return record.isRead || isTombstone(head) || (isInPieces(head) && !isOwnHead(record));
 }
 
-/** What is shown if neither the write upon this record nor its head can be read. */
-function fallbackOf(record: HeadRecord | undefined): VerifiedEvent | undefined {
-  if (record?.event === undefined || isKnownReadable(record)) return undefined;
-  const { before, fallback = before } = record;
-  return fallback !== undefined && isInPieces(fallback) ? undefined : fallback;
+/**
+ * What is shown while that which takes the place of the head cannot be read: the head, and if nobody has read that yet, one
+ * beneath it. Under several that nobody has read the lowest that lasts is kept: it was readable when the first of them came.
+ */
+function formerOf(
+  record: HeadRecord | undefined,
+  isHeadKept: boolean,
+): Pick<HeadRecord, 'before' | 'fallback' | 'piecesBefore'> {
+  const { event, before, fallback, pieces, piecesBefore } = record ?? EMPTY_RECORD;
+  if (!isHeadKept) return { before, fallback, piecesBefore };
+  const older = [fallback, before].filter((one) => one !== undefined && !isInPieces(one));
+  return {
+    before: event,
+    fallback: isKnownReadable(record!) ? undefined : (older.find(isLasting) ?? older[0]),
+    piecesBefore: pieces,
+  };
+}
+
+/** Neither a removal nor what ends by itself: it is shown, whatever else cannot be read. */
+function isLasting(event: NostrEvent | undefined): boolean {
+  return event !== undefined && !isTombstone(event) && !isExpired(event, Infinity);
 }
 
 /**

@@ -113,16 +113,14 @@ export function isWhole(record: HeadRecord<NostrEvent>): boolean {
   return record.event !== undefined && (record.pieces !== undefined || !isInPieces(record.event));
 }
 
-/** The newest event that the device can show: the head, or what was before it while that is unreadable or not whole. */
-export function readableOf<E extends NostrEvent>(record: HeadRecord<E> | undefined): E | undefined {
-  if (record?.event === undefined) return undefined;
-  return record.unreadable || !isWhole(record) ? record.before : record.event;
+/** Whether the device can show its head, by all that it knows. */
+export function isHeadShown(record: HeadRecord<NostrEvent> | undefined): boolean {
+  return record !== undefined && isWhole(record) && !record.unreadable;
 }
 
-/** The pieces of `readableOf`. */
-export function readablePiecesOf(record: HeadRecord<NostrEvent> | undefined): readonly Piece[] | undefined {
-  if (record?.event === undefined) return undefined;
-  return record.unreadable || !isWhole(record) ? record.piecesBefore : record.pieces;
+/** The newest event that the device can show: the head, or what was before it while that is unreadable or not whole. */
+export function readableOf<E extends NostrEvent>(record: HeadRecord<E> | undefined): E | undefined {
+  return isHeadShown(record) ? record!.event : record?.event && record.before;
 }
 
 /** What a relay has of the head: of one in pieces, what it has of the whole. */

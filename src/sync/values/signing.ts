@@ -49,6 +49,8 @@ export interface Hand {
   /** The event may be a few seconds later than the template, if the signer says its own time, unless it is a deletion. */
   sign(template: EventTemplate, asking?: Asking): Promise<VerifiedEvent>;
   encrypt(plaintext: string, asking?: Asking): Promise<string>;
+  /** Whether it is certain that what it has just encrypted can be read: the key is here, or it has read this very text back. */
+  isProven(ciphertext: string): boolean;
   decrypt(ciphertext: string): Promise<string>;
   /** The signer was dropped: ends what still waits for it. */
   drop(): void;
@@ -141,6 +143,8 @@ export function createHand(ports: {
   const drops = new Set<() => void>();
   /** When the signer last read what it had encrypted, in ms. */
   let provenAt = -Infinity;
+  /** What that was. */
+  let proven = '';
   /** Of `SIZES`, grown by what it has refused. */
   let learned = 0;
 
@@ -215,6 +219,7 @@ export function createHand(ports: {
     });
     if (text !== plaintext) throw changed('encrypt', 'what it has just encrypted says something else');
     provenAt = clock.now();
+    proven = ciphertext;
   }
 
   return {
@@ -270,6 +275,7 @@ export function createHand(ports: {
       await readBack(plaintext, ciphertext, asking);
       return ciphertext;
     },
+    isProven: (ciphertext) => isLocal() || ciphertext === proven,
     decrypt: async (ciphertext) => {
       const call = (signer: Signer): Promise<string> => signer.nip44.decrypt(pubkey, ciphertext);
       const plaintext: unknown = await use('decrypt', 'DECRYPTION_FAILED', call).catch(
