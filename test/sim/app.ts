@@ -358,7 +358,10 @@ export function createApp(ports: AppPorts): App {
       // Removed or ended here before, meanwhile or by now is absent, whatever relays say.
       const wasAbsent = wasGone || isGone(now) || oracle.endArrivedAt(name, category) >= calledAt;
       if (how === 'fetch' && before === undefined && !wasAbsent) {
-        const silent = world.network.silentOn(name, `default/${category}/v1`, calledAt);
+        // A tab that wakes up may not yet have let go of a relay that another has removed.
+        const silent = world.network
+          .silentOn(name, `default/${category}/v1`, calledAt)
+          .filter((url) => tab.relays.has(url));
         if (lastEoseAt() < calledAt) wrong('said "absent" and no relay had answered');
         // A removal that could not be saved is known all the same.
         if (silent.length > 0 && !hadFaults.store)

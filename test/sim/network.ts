@@ -221,10 +221,12 @@ export function createNetwork(ports: NetworkPorts): Network {
       for (const line of open) if (line.url === url) line.cut('relay restarts');
     },
     silentOn: (device, dTag, since) =>
-      // The newest by relay: a leading tab that is suspended keeps its own.
+      // The newest by relay. A tab that is suspended keeps its own, whatever the others do with theirs.
       [
         ...new Map(
-          [...open].filter(({ process }) => process.machine.name === device).map((line) => [line.url, line]),
+          [...open]
+            .filter(({ process }) => process.machine.name === device && !process.isSuspended())
+            .map((line) => [line.url, line]),
         ).values(),
       ]
         .filter((line) => line.isOpen && !line.isCut && line.since <= since)
