@@ -563,19 +563,19 @@ export function createOracle(ports: {
   }
 
   /** The write that an event says again, or ends; `undefined` where no app has made one. */
-  function rootOf(event: NostrEvent, category: string, meantAt: number): Signed | undefined {
+  function rootOf(device: string, event: NostrEvent, category: string, meantAt: number): Signed | undefined {
     const stamps = (event.tags.find(([name]) => name === 'vv') ?? []).map((item) => Number(item.slice(9)));
     // Its own stamp stands in the vector of a write. One without a vector is made once, and never stamped anew.
     if (stamps.includes(meantAt)) return undefined;
     const isEnd = tag(event, 'deleted') !== undefined;
-    // One that no socket had carried was replaced under its stamp.
-    const found = [...signed.values()].findLast(
-      (one) =>
-        one.category === category &&
-        (one.event.content === event.content ||
-          (isEnd && tag(one.event, 'expiration') !== undefined && stamps.includes(one.meantAt))) &&
-        tag(one.event, 'device_id') === tag(event, 'device_id'),
-    );
+    const isRoot = (one: Signed): boolean =>
+      one.category === category &&
+      (one.event.content === event.content ||
+        (isEnd && tag(one.event, 'expiration') !== undefined && stamps.includes(one.meantAt))) &&
+      tag(one.event, 'device_id') === tag(event, 'device_id');
+    // One that no socket had carried was replaced under its stamp, and may have come back since.
+    const head = stateOf(device).heads.get(category);
+    const found = head !== undefined && isRoot(head) ? head : [...signed.values()].findLast(isRoot);
     return found?.again ?? found;
   }
 
@@ -661,7 +661,7 @@ export function createOracle(ports: {
       if (former !== undefined) return void former.makers.add(device);
       const text = textOf(event, plaintext!);
       const category = dTag.slice('default/'.length, -'/v1'.length);
-      const again = rootOf(event, category, meantAt);
+      const again = rootOf(device, event, category, meantAt);
       lateSeconds += event.created_at - meantAt;
       const entry: Signed = {
         event,
