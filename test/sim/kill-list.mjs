@@ -2099,6 +2099,20 @@ const PIECES_IN = [
     test: ['test/sync/large.test.ts', 'of a newer value do not stop writing, and the writer is told'],
   },
   {
+    name: 'a slow relay is asked again at every change of what it is asked about',
+    patches: [
+      [
+        'sync/outbox.ts',
+        'if (!lane.asking.has(dTag)) lane.audits.put(dTag, 0);',
+        'lane.audits.put(dTag, 0);',
+      ],
+    ],
+    test: [
+      'test/sync/relays.test.ts',
+      'a slow one that was added is asked once what it has, whatever the others say meanwhile',
+    ],
+  },
+  {
     name: 'what is incomplete is sent on',
     patches: [
       [

@@ -39,6 +39,20 @@ describe('beside a good relay', () => {
     expect(clock.now() - again).toBe(0);
   });
 
+  test('a slow one that was added is asked once what it has, whatever the others say meanwhile', async () => {
+    const latencies = [280, 320, 360, 400, 440, 800];
+    const on = world({}, ...latencies.map((latencyMs) => ({ latencyMs })));
+    on.relays[0]!.inject(written({ payload: 'of another device', created_at: START }));
+    const laptop = on.device({ relays: on.urls.slice(0, 1) });
+    await on.settle(laptop.fetch('settings'));
+    await Promise.all(on.urls.slice(1).map((url) => laptop.addRelay(url)));
+    await on.clock.advance(60_000);
+    const slow = on.relays.at(-1)!;
+    expect(stored(slow)).toHaveLength(1);
+    // And once more, to read it back.
+    expect(received(slow, 'REQ')).toHaveLength(2);
+  });
+
   test('a slow one is waited for where nobody else has a value', async () => {
     const { clock, relays, device: make, settle } = world({}, { latencyMs: 2_000 });
     relays[1]!.inject(written({ payload: 'only on the slow one', created_at: START }));

@@ -52,6 +52,8 @@ interface Lane {
   readonly pending: Set<string>;
   /** To be read back. */
   readonly audits: Agenda;
+  /** It is being asked what it has of these. */
+  readonly asking: Set<string>;
   auditFailures: number;
   /** When it was last asked for all that it should have, in ms. */
   sweptAt: number;
@@ -85,7 +87,11 @@ export function createOutbox(ports: {
     const { url } = lane.relay;
     if (isOwed(record, url)) {
       lane.pending.add(dTag);
-      if (isOffer(lane, dTag)) return lane.audits.put(dTag, 0);
+      if (isOffer(lane, dTag)) {
+        // Whatever changes meanwhile: a slow relay is not asked again before it has answered.
+        if (!lane.asking.has(dTag)) lane.audits.put(dTag, 0);
+        return;
+      }
       lane.audits.remove(dTag);
       return offer(lane, dTag, record!);
     }
@@ -219,7 +225,9 @@ export function createOutbox(ports: {
       : keys;
     const due = dTags.filter((dTag) => replica.peek(dTag)?.event !== undefined);
     if (due.length === 0) return;
+    for (const dTag of due) lane.asking.add(dTag);
     const isComplete = (await ports.ask(lane.relay, due)) === 'complete';
+    for (const dTag of due) lane.asking.delete(dTag);
     for (const dTag of due) {
       const record = replica.peek(dTag);
       if (isOffer(lane, dTag)) offer(lane, dTag, record!);
@@ -280,6 +288,7 @@ export function createOutbox(ports: {
       ...{ relay, queue, pieces, pending },
       // What is due soon goes along: one REQ for many.
       audits: createAgenda(clock, CONFIRM_DELAY_MS / 2, (dTags) => void audit(lane, dTags)),
+      asking: new Set(),
       auditFailures: 0,
       sweptAt: -Infinity,
     };
