@@ -78,6 +78,17 @@ export function refuseAuth(
   return refuseSeal(event, verifier);
 }
 
+/** Returns a function that takes a token of the bucket, and says for how long its taker has to wait, in ms. */
+export function createQuota(perMinute: number | null, clock: Clock): () => number {
+  const everyMs = 60_000 / (perMinute ?? Infinity);
+  /** When the bucket is full again, in ms. */
+  let fullAt = -Infinity;
+  return () => {
+    fullAt = Math.max(fullAt, clock.now()) + everyMs;
+    return Math.max(0, fullAt - clock.now() - (perMinute ?? 0) * everyMs);
+  };
+}
+
 /** Returns a function that says whether `key` may write now, and counts it if so. */
 export function createRateLimit(rate: WriteRate | null, clock: Clock): (key: string) => boolean {
   const buckets = new Map<string, { tokens: number; at: number }>();

@@ -40,6 +40,11 @@ export interface RelayLimits {
   /** How far in the future a `created_at` may lie, in s. */
   readonly createdAtUpperLimit: number;
   readonly writeRate: WriteRate | null;
+  /**
+   * REQs of one connection: a bucket of this many, refilled within a minute. One too many waits, and with it all that the client
+   * sends after it, as nostr-rs-relay has it.
+   */
+  readonly reqsPerMinute: number | null;
 }
 
 /** The limits of a strfry as it is installed. */
@@ -52,6 +57,7 @@ export const defaultRelayLimits: RelayLimits = {
   createdAtLowerLimit: 94_608_000,
   createdAtUpperLimit: 900,
   writeRate: null,
+  reqsPerMinute: null,
 };
 
 /** How one relay software answers if NIP-01 leaves room or is not followed. */

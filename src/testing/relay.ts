@@ -6,7 +6,14 @@ import { createEventVerifier } from '../protocol/event-verifier.ts';
 import type { NostrEvent } from '../protocol/event.ts';
 import type { OpenSocket } from '../relay/socket.ts';
 import { createMemoryTransport } from './memory-transport.ts';
-import { createRateLimit, isLongerThan, parseEvent, refuseAuth, refuseEvent } from './relay-admission.ts';
+import {
+  createQuota,
+  createRateLimit,
+  isLongerThan,
+  parseEvent,
+  refuseAuth,
+  refuseEvent,
+} from './relay-admission.ts';
 import { matchesFilter, parseFilter, selectEvents, type RelayFilter } from './relay-filter.ts';
 import {
   defaultRelayLimits,
@@ -72,6 +79,10 @@ interface Connection {
   readonly pubkeys: Set<string>;
   /** What `delayMs` holds back, in order. */
   readonly held: (() => void)[];
+  /** Takes the turn of one more REQ: how long that has to wait, in ms. */
+  readonly reqWaitMs: () => number;
+  /** Frames that came in while a REQ waited for its turn, in order; `undefined` while none does. */
+  backlog: string[] | undefined;
   challenge: string | undefined;
   /** `deaf`: still handled, but no longer answered, because it is about to be closed. */
   state: 'open' | 'deaf' | 'closed';
@@ -285,6 +296,20 @@ export function createRelay(options: RelayOptions = {}): Relay {
 
   function receive(connection: Connection, text: string): void {
     if (connection.state !== 'open' || faults.silent === true) return;
+    if (connection.backlog !== undefined) return void connection.backlog.push(text);
+    const waitMs = text.startsWith('["REQ"') ? connection.reqWaitMs() : 0;
+    if (waitMs === 0) return read(connection, text);
+    connection.backlog = [];
+    clock.after(waitMs, () => {
+      const texts = connection.backlog ?? [];
+      connection.backlog = undefined;
+      if (connection.state !== 'open') return;
+      read(connection, text);
+      for (const one of texts) receive(connection, one);
+    });
+  }
+
+  function read(connection: Connection, text: string): void {
     if (isLongerThan(text, limits.maxFrameBytes)) return disconnect(connection, 'frame too large');
     const frame = parseJson(text);
     log('in', connection, frame ?? text);
@@ -334,6 +359,8 @@ export function createRelay(options: RelayOptions = {}): Relay {
       subscriptions,
       pubkeys,
       held: [],
+      reqWaitMs: createQuota(limits.reqsPerMinute, clock),
+      backlog: undefined,
       challenge: undefined,
       state: 'open',
     };

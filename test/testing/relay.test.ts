@@ -151,6 +151,27 @@ describe.each(Object.entries(transports))('a relay %s', (_name, start) => {
       await expect(client.next()).rejects.toThrow('closed');
     });
 
+    test('lets a REQ beyond the quota of its connection wait, and all that comes behind it', async () => {
+      const on = await setup({ limits: { reqsPerMinute: 2 } });
+      const { client, relay } = on;
+      const event = sign();
+      for (const id of ['1', '2', '3']) client.send('REQ', id, { kinds: [9] });
+      client.send('EVENT', event);
+      expect([await client.next(), await client.next()]).toEqual([
+        ['EOSE', '1'],
+        ['EOSE', '2'],
+      ]);
+      await clock.advance(29_999);
+      const another = await on.connect();
+      expect(await another.ask('EVENT', sign({ by: bob }))).toMatchObject({ 2: true });
+      expect(relay.events().map(({ pubkey }) => pubkey)).toEqual([bobPubkey]);
+      await clock.advance(1);
+      expect([await client.next(), await client.next()]).toEqual([
+        ['EOSE', '3'],
+        ['OK', event.id, true, ''],
+      ]);
+    });
+
     test('limits the rate of writes per author and recovers', async () => {
       const { client } = await setup({ limits: { writeRate: { burst: 2, perMinute: 6 } } });
       const write = async (content: string, by = alice): Promise<unknown> =>
