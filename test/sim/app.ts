@@ -145,7 +145,7 @@ export function createApp(ports: AppPorts): App {
     sync.on('conflict', (conflict) => {
       count('sometimes: conflict');
       world.trace(name, 'conflict', conflict.mine.eventId, conflict.theirs.eventId);
-      oracle.conflict(told, conflict);
+      oracle.conflict(told, conflict, config.tabs === 1 || !hadFaults.store);
     });
     sync.on('delivery', (report) => {
       oracle.delivery(name, report);

@@ -7,6 +7,7 @@ import { createChance, hashText } from './chance.ts';
 import { createCipher } from './cipher.ts';
 import { createDevice, type Device } from './device.ts';
 import { misbehave, type Misbehaviour } from './hostile.ts';
+import type { Process } from './machine.ts';
 import { createNetwork } from './network.ts';
 import { createOracle, order, unprovenOn, type Violation } from './oracle.ts';
 import { createReferenceDevice, type ReferenceDevice } from './reference-device.ts';
@@ -31,6 +32,8 @@ const LOOK_MS = 300_000;
 const STEP_MS = 5_000;
 /** How often, then, a value may be looked for before it must be there. */
 const READS = 10;
+/** What is smaller is refused for its size by no relay, in bytes of an event. */
+const LARGE_BYTES = 8_192;
 /** How long a call may take, in ms: a slow signer takes its time for each of many pieces. */
 const CALL_MS = 180_000;
 
@@ -48,7 +51,13 @@ const FAULTS: Readonly<Record<RelayFault, RelayFaults>> = {
   error: { refuse: 'error: database is locked' },
   'rate-limited': { refuse: 'rate-limited: slow down' },
   blocked: { refuse: 'blocked: not today' },
+  'pieces deleted': { refuse: (event) => (isPiece(event) ? 'deleted: its author asked for it' : undefined) },
+  'pieces too large': { refuse: (event) => (isPiece(event) ? 'invalid: event too large' : undefined) },
 };
+
+function isPiece({ tags }: NostrEvent): boolean {
+  return tags.some(([name, value = '']) => name === 'd' && value.includes('/v1/c/'));
+}
 
 /** How much of each end of a long text is part of a trace: two different ones would hardly share that and the length. */
 const END_CHARS = 200;
@@ -105,6 +114,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       verifier: cipher.verifier,
       randomBytes: (length) => relayChance.bytes(length),
       limits: {
+        reqsPerMinute: config.reqsPerMinute ?? null,
         maxEventBytes: config.maxEventBytes,
         maxFrameBytes: 262_144,
         writeRate:
@@ -147,6 +157,20 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     if (lacking > 0) oracle.violate('I18', `${url} was sent a head of which it lacks ${lacking} pieces`);
   }
 
+  /** By process and relay, when REQs went there in the last minute, in ms. */
+  const reqs = new WeakMap<Process, Map<string, number[]>>();
+
+  function countReq(process: Process, url: string): void {
+    const { reqsPerMinute } = sites.find((site) => site.url === url)!.config;
+    if (typeof reqsPerMinute !== 'number') return;
+    const byUrl = reqs.get(process) ?? new Map<string, number[]>();
+    reqs.set(process, byUrl);
+    const times = (byUrl.get(url) ?? []).filter((at) => at > schedule.now() - 60_000);
+    times.push(schedule.now());
+    byUrl.set(url, times);
+    if (times.length > reqsPerMinute) count('fault: REQ beyond the quota');
+  }
+
   // Devices
 
   const network = createNetwork({
@@ -159,6 +183,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       const { name } = process.machine;
       trace(name, '>', url, frame);
       oracle.onSend(process, name, url, frame);
+      if (frame.startsWith('["REQ"')) countReq(process, url);
       if (frame.startsWith('["EVENT"')) devicesByName.get(name)?.onSend(process);
     },
     onReceive: (process, url, frame) => {
@@ -197,11 +222,14 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     if (site.config.isHostile) return;
     count(`fault: relay ${fault}`);
     site.relay.misbehave(FAULTS[fault]);
-    schedule.after(forMs, () => {
-      site.relay.behave();
-      // What it did not answer is lost to its connections, as no frame is on one that lives.
-      if (fault === 'silent') network.restart(site.url);
-    });
+    schedule.after(forMs, () => behave(site));
+  }
+
+  function behave({ relay, url }: Site): void {
+    const wasSilent = relay.faults().silent === true;
+    relay.behave();
+    // What it did not answer is lost to its connections, as no frame is on one that lives.
+    if (wasSilent) network.restart(url);
   }
 
   function clone(from: number, onto: number): void {
@@ -256,9 +284,21 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       if (!isCarried || isVoid) continue;
       if (honest.some(({ config }) => bytes > config.maxEventBytes)) found.add(category);
     }
+    for (const category of categories.filter(isTooMuch)) found.add(category);
     if (counts.has('fault: relay blocked')) for (const category of categories) found.add(category);
     if (haveForgotten()) for (const category of categories.filter(isDeletedAlone)) found.add(category);
     return found;
+  }
+
+  /** Whether it ends with a value of which a relay has refused pieces, or learned how large one may be: it is told so for good. */
+  function isTooMuch(category: string): boolean {
+    const isDeleted = counts.has('fault: relay pieces deleted');
+    const isLimited = counts.has('fault: relay pieces too large');
+    return existing().some(({ name }) => {
+      const head = oracle.headOn(name, category);
+      if (head === undefined) return false;
+      return ((isDeleted || isLimited) && head.isInPieces) || (isLimited && head.bytes > LARGE_BYTES);
+    });
   }
 
   /** Whether a relay may lack what it once had. */
@@ -473,10 +513,10 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     }
     // Restarts and ends of faults that are still to come have 90 s.
     trace('heal');
-    for (const { relay, url, config } of sites) {
-      if (!config.isStubborn) relay.behave();
+    for (const site of sites) {
+      if (!site.config.isStubborn) behave(site);
       else count('sometimes: hostile to the end');
-      for (const { name } of actors) network.setLine(name, url, 'up');
+      for (const { name } of actors) network.setLine(name, site.url, 'up');
     }
     for (const actor of actors) actor.heal();
     await finish();

@@ -869,6 +869,16 @@ const RENEWAL = [
     ],
   },
   {
+    name: 'a value of which a relay refuses a piece is written again, now',
+    patches: [
+      [
+        'sync/renewal.ts',
+        "if (made.size > 0) await replica.apply(dTag, { type: 'remade', id: record!.event!.id, made });",
+        "if (made.size > 0) { const head = record!.event!; await replica.apply(dTag, { type: 'remade', id: head.id, made }); await replica.apply(dTag, { type: 'renew', id: head.id, event: await hand.sign({ ...renewalOf(head), created_at: Math.max(head.created_at + 1, nowSeconds()) }) }); }",
+      ],
+    ],
+  },
+  {
     name: 'what has ended is left to the relays',
     patches: [['sync/', "? 'end' : undefined", '? undefined : undefined']],
   },

@@ -253,7 +253,8 @@ export interface Oracle {
   rejected(call: Call, code: string): void;
   /** A `delivery` event. */
   delivery(device: string, report: DeliveryReport): void;
-  conflict(told: Told, conflict: Conflict): void;
+  /** `isInTime`: a tab knows at once what another has saved. */
+  conflict(told: Told, conflict: Conflict, isInTime: boolean): void;
   /** By id. */
   losses(device: string): Map<string, Loss>;
   /** `via` `updated` or a subscription: in order. Others: whatever is shown. */
@@ -840,7 +841,7 @@ export function createOracle(ports: {
         return violate('I12', `${device}: a delivery of ${report.eventId.slice(0, 8)}, which it never wrote`);
       checkReport(device, report, report.eventId);
     },
-    conflict: (told, { mine, theirs, shown: isShown }) => {
+    conflict: (told, { mine, theirs, shown: isShown }, isInTime) => {
       const ours = tell(told, 'conflict', mine, false);
       const others = tell(told, 'conflict', theirs, false);
       if (ours === undefined || others === undefined) return;
@@ -854,7 +855,7 @@ export function createOracle(ports: {
       if (hasSeen(ours.event, others.event)) wrong('which it had seen');
       if (ours.device !== told.device) wrong('and the former is not its own');
       // What it beats it beats, whatever is built upon it since.
-      if (passedOn.has(ours.event.id) && isShown !== 'mine')
+      if (isInTime && passedOn.has(ours.event.id) && isShown !== 'mine')
         wrong('and something that had seen it came between');
       // A writer without vectors tells nothing.
       if (hasSeen(others.event, writtenOf(ours).event)) wrong('which saw it');

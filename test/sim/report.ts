@@ -40,6 +40,8 @@ const MUST_HAPPEN: readonly string[] = [
   ...['silent', 'slow', 'drop-ok', 'error', 'rate-limited', 'blocked'].map(
     (fault) => `fault: relay ${fault}`,
   ),
+  ...['deleted', 'too large'].map((why) => `fault: relay pieces ${why}`),
+  'fault: REQ beyond the quota',
   ...['down', 'restarts', 'wiped', 'rolled back'].map((what) => `fault: relay ${what}`),
   ...['hang', 'throw', 'lie', 'slow', ...MOODS].map((what) => `fault: signer ${what}`),
   'sometimes: head that its writer cannot read',

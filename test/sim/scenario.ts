@@ -30,6 +30,8 @@ export interface RelayConfig {
   readonly maxEventBytes: number;
   /** Writes a minute after a burst of twice as many; `null` for no limit. */
   readonly perMinute: number | null;
+  /** REQs of a connection in a minute, as a bucket: what is beyond that waits. */
+  readonly reqsPerMinute?: number | null;
   readonly isHostile: boolean;
   /** A hostile relay that goes on when the faults stop. */
   readonly isStubborn: boolean;
@@ -137,7 +139,10 @@ export const MOODS: readonly SignerFault[] = [
   ...(['switch', 'switch', 'one at a time', 'hang getPublicKey'] as const),
 ];
 /** What an honest relay may have happen to it. */
-export type RelayFault = 'silent' | 'slow' | 'drop-ok' | 'error' | 'rate-limited' | 'blocked';
+export type RelayFault =
+  | ('silent' | 'slow' | 'drop-ok' | 'error' | 'rate-limited' | 'blocked')
+  /** It will not have pieces, of which it may have taken some. */
+  | ('pieces deleted' | 'pieces too large');
 
 export interface Scenario {
   readonly seed: number;
@@ -164,11 +169,11 @@ function relayConfig(chance: Chance, isHostile: boolean): RelayConfig {
   return {
     flavour: chance.pick(FLAVOURS),
     auth: chance.bool(0.75) ? 'none' : chance.pick(['write', 'read', 'both']),
-    // `restricted:` without a challenge, which a line may lose, is a refusal for good: test/relay/auth.test.ts.
-    strangers: chance.pick(['auth-required', 'silent']),
+    strangers: chance.pick(['auth-required', 'silent', 'restricted']),
     latencyMs: chance.pick([1, 10, 40, 40, 150, 800]),
     maxEventBytes: chance.bool(0.7) ? 131_072 : 65_536,
     perMinute: chance.bool(0.9) ? null : chance.pick([6, 24]),
+    reqsPerMinute: chance.bool(0.93) ? null : chance.pick([10, 30]),
     isHostile,
     isStubborn: isHostile && chance.bool(0.5),
   };
@@ -317,6 +322,42 @@ function signerFaults(seed: number, chaosMs: number): Op[] {
   return ops;
 }
 
+/**
+ * A large value that a relay takes, and forgets, or that is written without a network; the device locks, and a relay will not have its
+ * pieces any more, while another device writes on. Of a stream of its own, as `rareOps`.
+ */
+function lateRefusals(seed: number, chaosMs: number, relays: readonly RelayConfig[]): Op[] {
+  const chance = createChance(seed, 'late refusals');
+  if (chance.bool(0.96)) return [];
+  const device = chance.int(0, 1);
+  // Those behind are hostile.
+  const relay = chance.int(0, relays.filter(({ isHostile }) => !isHostile).length - 1);
+  const at = (share: number): number => Math.floor(share * chaosMs);
+  const write = (share: number, by: number, size: number): Op => ({
+    ...({ at: at(share), type: 'publish', device: by, category: 0, size, isSame: false } as const),
+    ...({ waitFor: 'saved', times: 1 } as const),
+  });
+  return [
+    chance.bool(0.5)
+      ? { at: at(0.1), type: 'offline', device, forMs: at(0.4) }
+      : { at: at(0.45), type: 'wipe', relay },
+    write(0.12, device, chance.int(60_000, 120_000)),
+    ...(chance.bool(0.7) ? ([{ at: at(0.4), type: 'clearSigner', device }] as const) : []),
+    {
+      ...({
+        at: at(0.45),
+        type: 'relayFault',
+        relay,
+        isEverywhere: chance.bool(0.3),
+        forMs: chaosMs,
+      } as const),
+      fault: chance.pick(['pieces deleted', 'pieces too large']),
+    },
+    ...(chance.bool(0.7) ? [write(0.6, 1 - device, 0), write(0.7, 1 - device, 0)] : []),
+    { at: at(0.8), type: 'setSigner', device },
+  ];
+}
+
 interface Size {
   readonly relays: readonly number[];
   readonly devices: readonly number[];
@@ -373,6 +414,7 @@ export function createScenario(seed: number): Scenario {
     ...suspensions(seed, chaosMs, devices),
     ...hangs(seed, chaosMs),
     ...signerFaults(seed, chaosMs),
+    ...lateRefusals(seed, chaosMs, relays),
   );
   ops.sort((a, b) => a.at - b.at);
   return { seed, isReal: seed % 100 === 0, categories, devices, relays, chaosMs, ops };

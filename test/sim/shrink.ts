@@ -42,6 +42,7 @@ export async function shrink(scenario: Scenario, maxRuns = 400): Promise<Scenari
       auth: 'none',
       latencyMs: 1,
       perMinute: null,
+      reqsPerMinute: null,
     } as const;
     await attempt({ ...smallest, relays: smallest.relays.with(i, plain) });
   }
