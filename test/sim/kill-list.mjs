@@ -843,7 +843,7 @@ const RENEWAL = [
   },
   {
     name: 'a relay that keeps the last of two has its way',
-    patches: [['sync/inbox.ts', 'doubt(dTag, check.event.created_at);', '']],
+    patches: [['sync/', 'doubt(dTag, check.event.created_at);', '']],
     test: [
       'test/sync/renewal.test.ts',
       'the one that wins comes back where chorus keeps the last, sent by who had no network',
@@ -851,7 +851,7 @@ const RENEWAL = [
   },
   {
     name: 'a tombstone that a deletion ate stays eaten',
-    patches: [['sync/reconcile.ts', '|| (instead === undefined && isTombstone(head))', '']],
+    patches: [['sync/', '|| (instead === undefined && isTombstone(head))', '']],
     test: ['test/sync/renewal.test.ts', 'and that a deletion request ate, is made again above it'],
   },
   {
@@ -872,7 +872,7 @@ const RENEWAL = [
     name: 'a value of which a relay refuses a piece is written again, now',
     patches: [
       [
-        'sync/renewal.ts',
+        'sync/',
         "if (made.size > 0) await replica.apply(dTag, { type: 'remade', id: record!.event!.id, made });",
         "if (made.size > 0) { const head = record!.event!; await replica.apply(dTag, { type: 'remade', id: head.id, made }); await replica.apply(dTag, { type: 'renew', id: head.id, event: await hand.sign({ ...renewalOf(head), created_at: Math.max(head.created_at + 1, nowSeconds()) }) }); }",
       ],
@@ -1495,7 +1495,7 @@ const SIGNER = [
   },
   {
     name: 'what the relays of a bunker say of a size is not heard',
-    patches: [['sync/signing.ts', 'Array.isArray(errors) ? errors : [cause]', '[cause]']],
+    patches: [['sync/', 'Array.isArray(errors) ? errors : [cause]', '[cause]']],
     test: [
       'test/interop/bunker.test.ts',
       'is given smaller pieces where its relay finds a question too large',
@@ -2111,11 +2111,7 @@ const PIECES_IN = [
   {
     name: 'a slow relay is asked again at every change of what it is asked about',
     patches: [
-      [
-        'sync/outbox.ts',
-        'if (!lane.asking.has(dTag)) lane.audits.put(dTag, 0);',
-        'lane.audits.put(dTag, 0);',
-      ],
+      ['sync/', 'if (!lane.asking.has(dTag)) lane.audits.put(dTag, 0);', 'lane.audits.put(dTag, 0);'],
     ],
     test: [
       'test/sync/relays.test.ts',
