@@ -80,12 +80,16 @@ export function refuseAuth(
 
 /** Returns a function that takes a token of the bucket, and says for how long its taker has to wait, in ms. */
 export function createQuota(perMinute: number | null, clock: Clock): () => number {
-  const everyMs = 60_000 / (perMinute ?? Infinity);
+  if (perMinute === null) return () => 0;
+  const everyMs = 60_000 / perMinute;
   /** When the bucket is full again, in ms. */
   let fullAt = -Infinity;
   return () => {
-    fullAt = Math.max(fullAt, clock.now()) + everyMs;
-    return Math.max(0, fullAt - clock.now() - (perMinute ?? 0) * everyMs);
+    const now = clock.now();
+    // The clock may have been set back.
+    if (fullAt > now + 120_000) fullAt = now;
+    fullAt = Math.max(fullAt, now) + everyMs;
+    return Math.max(0, fullAt - now - 60_000);
   };
 }
 
