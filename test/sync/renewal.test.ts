@@ -1,8 +1,9 @@
 /** Writes that no app asked for: none of them beats what an app wrote. */
 
+import { getEventHash } from 'nostr-tools/pure';
 import { describe, expect, test } from 'vitest';
 import { memoryStore, secretKeySigner, type NostrEvent, type Store } from '../../src/node.ts';
-import { KEY, received, stored, world, written, type Device, type World } from './devices.ts';
+import { KEY, PUBKEY, received, stored, world, written, type Device, type World } from './devices.ts';
 import { valueOf } from './values.ts';
 
 const LARGE = { maxPayloadSize: 409_600 };
@@ -24,25 +25,30 @@ function later({ created_at }: NostrEvent, seconds: number): NostrEvent {
   });
 }
 
-/** Another event of the same stamp, which loses against this one. */
-function below({ created_at, id }: NostrEvent): NostrEvent {
-  for (;;) {
-    const event = later({ created_at } as NostrEvent, 0);
-    if (event.id > id) return event;
+/** Another event of the same stamp, which loses against this one. It has these tags, and one that gives it its id. */
+function losing({ created_at, id }: NostrEvent, payload: unknown, tags: NostrEvent['tags']): NostrEvent {
+  const { content } = written({ payload });
+  for (let nonce = 0; nonce < 1_000_000; nonce++) {
+    const all = [...tags, ['nonce', String(nonce)]].map((tag) => [...tag]);
+    const draft = {
+      kind: 30_078,
+      pubkey: PUBKEY,
+      created_at,
+      content,
+      tags: [['d', 'default/settings/v1'], ...all],
+    };
+    if (getEventHash(draft) > id) return written({ created_at, content, tags: all });
   }
+  throw new Error(`No event loses against ${id}`);
 }
 
-/** A tombstone of the same stamp, which loses against this one. */
-function buried({ created_at, id }: NostrEvent): NostrEvent {
-  for (;;) {
-    const tags = [
-      ['device_id', 'other'],
-      ['vv', `00000000:${created_at}`],
-      ['deleted', ''],
-    ];
-    const event = written({ created_at, payload: null, tags });
-    if (event.id > id) return event;
-  }
+function below(event: NostrEvent): NostrEvent {
+  return losing(event, 'newer', later(event, 0).tags.slice(1));
+}
+
+/** A tombstone in its place. */
+function buried(event: NostrEvent): NostrEvent {
+  return losing(event, null, [...later(event, 0).tags.slice(1), ['deleted', '']]);
 }
 
 function kept(): Store {
