@@ -38,8 +38,9 @@ export interface Signed {
   readonly makers: Set<string>;
   /** Another account encrypted it: its own key cannot read it. */
   readonly isUnreadable: boolean;
-  /** A socket has carried it. */
+  /** A socket has carried it, of these devices: a copy of a disk sends what is on it. */
   isCarried: boolean;
+  readonly carriers: Set<string>;
   /** A relay said OK to it. */
   isAcknowledged: boolean;
   /** Its publish was rejected, or it was replaced before a socket carried it: nobody is owed it. */
@@ -487,7 +488,7 @@ export function createOracle(ports: {
     const isReplaced =
       isOwn &&
       after?.device === device &&
-      !before.isCarried &&
+      !before.carriers.has(device) &&
       after.event.created_at === before.event.created_at;
     if (isReplaced) {
       count('sometimes: stamp reused');
@@ -522,7 +523,7 @@ export function createOracle(ports: {
       if (isBumped) count('sometimes: stamp far ahead');
       if (last !== undefined) {
         const floor = last.event.created_at;
-        if (created_at < floor || (created_at === floor && last.isCarried))
+        if (created_at < floor || (created_at === floor && last.carriers.has(device)))
           violate('I11', `${device}: ${describe(after)} is not above its former ${describe(last)}`);
       }
       state.own.set(category, after);
@@ -677,6 +678,7 @@ export function createOracle(ports: {
         makers: new Set([device]),
         isUnreadable: foreign.has(event.content) && tag(event, 'deleted') === undefined,
         isCarried: false,
+        carriers: new Set(),
         isAcknowledged: false,
         isVoid: false,
       };
@@ -721,6 +723,7 @@ export function createOracle(ports: {
       const entry = genuine(event, `${device}, on the wire`);
       if (entry === undefined) return;
       entry.isCarried = true;
+      entry.carriers.add(device);
       // The reference has no store.
       if (!isOfReference(event) && entry.makers.has(device) && !stateOf(device).flushed.has(event.id))
         violate('I1', `${device}: ${describe(entry)} went out before it was on the medium`);
@@ -793,7 +796,9 @@ export function createOracle(ports: {
       const { base } = call;
       const isBelow = base !== undefined && !base.isVoid && order(entry.event, base.event) <= 0;
       const isReused =
-        base?.device === call.device && !base.isCarried && base.event.created_at === entry.event.created_at;
+        base?.device === call.device &&
+        !base.carriers.has(call.device) &&
+        base.event.created_at === entry.event.created_at;
       // A writer without vectors has seen what relays had, and so has whoever builds upon its write.
       const under = base && state.under.get(base);
       if (under !== undefined && entry.lineage === call.lineage && isUnseenIn(entry.event, under.event))
