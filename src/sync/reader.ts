@@ -47,6 +47,9 @@ interface Overwrite {
   readonly theirs: VerifiedEvent;
 }
 
+/** What a blind write beats it beats, whatever comes together with that, or later. */
+const isBeaten = (theirs: VerifiedEvent, mine: VerifiedEvent): boolean => compareEvents(mine, theirs) > 0;
+
 const isOneOf = (error: unknown, codes: readonly ErrorCode[]): boolean =>
   codes.some((code) => isNostrSyncError(error, code));
 
@@ -278,7 +281,7 @@ export function createReader(ports: {
         category: categoryOf(dTag),
         mine: await decode(mine, dTag, 'local'),
         theirs: await decode(theirs, dTag, 'relay'),
-        shown: compareEvents(mine, theirs) > 0 ? ('mine' as const) : ('theirs' as const),
+        shown: isBeaten(theirs, mine) ? ('mine' as const) : ('theirs' as const),
       };
       // It may have been read twice meanwhile, for two signers.
       if (untold.delete(overwrite)) emitter.emit('conflict', conflict);
@@ -291,7 +294,7 @@ export function createReader(ports: {
   /** Of conflicts that could not be told yet. */
   function retell(dTag: string, head: VerifiedEvent, own: OwnWrite | undefined): void {
     for (const overwrite of [...untold.keys()]) {
-      if (overwrite.dTag !== dTag) continue;
+      if (overwrite.dTag !== dTag || isBeaten(overwrite.theirs, overwrite.mine)) continue;
       if (overwrite.theirs.id === head.id) tellConflict(overwrite);
       // Overwritten in its turn, perhaps by one that has not seen our write either.
       else if (untold.delete(overwrite) && own?.id === overwrite.mine.id && overwrites(head, own))
@@ -338,10 +341,10 @@ export function createReader(ports: {
       const head = record?.event;
       if (head === undefined) return;
       const advances = effects.filter((effect) => effect.type === 'advanced');
-      if (advances.length === 0) {
-        for (const effect of effects) if (effect.type === 'conflict') tellConflict({ ...effect, dTag });
-        return;
-      }
+      const conflicts = effects.filter((effect) => effect.type === 'conflict');
+      for (const { mine, theirs } of conflicts)
+        if (isBeaten(theirs, mine)) tellConflict({ dTag, mine, theirs });
+      if (advances.length === 0) return;
       // What says the same as what was told is no news.
       for (const { event, renews } of advances)
         for (const told of [
@@ -354,9 +357,8 @@ export function createReader(ports: {
       const { own } = record!;
       retell(dTag, head, own);
       // Of several that came together the newest counts: it may have seen what the one before it had not.
-      const overwrite = effects.find((effect) => effect.type === 'conflict');
-      if (overwrite !== undefined && overwrites(head, own!))
-        tellConflict({ dTag, mine: overwrite.mine, theirs: head });
+      const lost = conflicts.find(({ mine }) => mine.id === own?.id)?.mine;
+      if (lost !== undefined && overwrites(head, own!)) tellConflict({ dTag, mine: lost, theirs: head });
       void announce(dTag);
     },
     wrote: (dTag, id) => {

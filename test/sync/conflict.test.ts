@@ -1,7 +1,7 @@
 /** Conflicts: a write that was overwritten unseen is told of, one that was merely superseded is not. */
 
 import { expect, test, vi } from 'vitest';
-import { memoryStore, secretKeySigner, type NostrEvent, type Signer } from '../../src/node.ts';
+import { memoryStore, secretKeySigner, type NostrEvent, type Signer, type Store } from '../../src/node.ts';
 import { deviceHash, vectorOf } from '../../src/protocol/causality.ts';
 import { device, KEY, relay, stored, world, written } from './devices.ts';
 
@@ -36,6 +36,41 @@ test('a first write in ignorance is told of what it beats once that turns up, on
     { mine: { payload: 'defaults' }, theirs: { payload: 'years of settings' }, shown: 'mine' },
   ]);
   expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'defaults' });
+});
+
+test('what a blind write beats and what beats the next one are two conflicts, also if both are saved at once', async () => {
+  const { clock, relays, device: make, settle } = world({}, {});
+  relays[1]!.misbehave({ silent: true });
+  const kept = memoryStore();
+  let gate: Promise<unknown> = Promise.resolve();
+  const update: Store['update'] = async (...change) => {
+    await gate;
+    return kept.update(...change);
+  };
+  const laptop = make({ store: { ...kept, update } });
+  laptop.subscribe(['settings', 'other'], () => undefined);
+  await settle(laptop.publish('settings', 'blind'));
+  await clock.advance(10_000);
+  // While the first of these is saved the others wait.
+  let open = (): void => undefined;
+  gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  relays[0]!.inject(written({ category: 'other', created_at: START }));
+  await clock.advance(10);
+  relays[0]!.inject(later('older', -60));
+  await clock.advance(10);
+  const publishing = laptop.publish('settings', 'next');
+  await clock.advance(10);
+  relays[0]!.inject(later('newer', 600));
+  await clock.advance(10);
+  open();
+  await settle(publishing);
+  await clock.advance(1_000);
+  expect(laptop.conflicts.toSorted((a, b) => (a.shown < b.shown ? -1 : 1))).toMatchObject([
+    { mine: { payload: 'blind' }, theirs: { payload: 'older' }, shown: 'mine' },
+    { mine: { payload: 'next' }, theirs: { payload: 'newer' }, shown: 'theirs' },
+  ]);
 });
 
 test('a first write that every relay was asked about is told of nothing later', async () => {

@@ -582,17 +582,14 @@ function formerOf(
 ): Pick<HeadRecord, 'before' | 'fallback' | 'piecesBefore'> {
   const { event, before, fallback, pieces, piecesBefore } = record ?? EMPTY_RECORD;
   if (!isHeadKept) return { before, fallback, piecesBefore };
-  const older = [fallback, before].filter((one) => one !== undefined && !isInPieces(one));
+  const older = [fallback, before].flatMap((one) => (one === undefined || isInPieces(one) ? [] : [one]));
   return {
     before: event,
-    fallback: isKnownReadable(record!) ? undefined : (older.find(isLasting) ?? older[0]),
+    fallback: isKnownReadable(record!)
+      ? undefined
+      : (older.find((one) => !isTombstone(one) && !isExpired(one, Infinity)) ?? older[0]),
     piecesBefore: pieces,
   };
-}
-
-/** Neither a removal nor what ends by itself: it is shown, whatever else cannot be read. */
-function isLasting(event: NostrEvent | undefined): boolean {
-  return event !== undefined && !isTombstone(event) && !isExpired(event, Infinity);
 }
 
 /**
