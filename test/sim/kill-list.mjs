@@ -2141,6 +2141,14 @@ const PIECES_IN = [
     ],
   },
   {
+    name: 'whoever waited for the store to be tried again comes last',
+    patches: [['nostr-sync.ts', 'settled().then(() => before)', 'settled().then(() => before && undefined)']],
+    test: [
+      'test/sync/store-failure.test.ts',
+      'calls keep their order, also if the store is opened again between them',
+    ],
+  },
+  {
     name: 'what is incomplete is sent on',
     patches: [
       [

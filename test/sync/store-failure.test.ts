@@ -31,6 +31,26 @@ test('a store that another engine holds fails each call with STORE_FAILED, and w
   }
 });
 
+test('calls keep their order, also if the store is opened again between them', async () => {
+  const { clock, relays, urls, device: make, settle } = world({});
+  const inner = memoryStore();
+  let tries = 0;
+  const get: Store['get'] = async (key) => {
+    // Never at first, then late.
+    if (++tries === 1) return new Promise(() => undefined);
+    await new Promise<void>((resolve) => void clock.after(500, resolve));
+    return inner.get(key);
+  };
+  const laptop = make({ store: { ...inner, get } });
+  const calls = [laptop.publish('settings', 'first'), laptop.removeRelay(urls[0]!)];
+  await clock.advance(20_100);
+  calls.push(laptop.publish('settings', 'second'), laptop.addRelay(urls[0]!));
+  await settle(Promise.all(calls as Promise<unknown>[]));
+  await clock.advance(60_000);
+  expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'second' });
+  expect(stored(relays[0]!)).toHaveLength(1);
+});
+
 test('what came while the store failed stays known and is saved once it is well, whatever others saved meanwhile', async () => {
   const { clock, relays, urls, device: make, settle } = world({}, {});
   const inner = memoryStore();
