@@ -126,7 +126,7 @@ function uuid(randomBytes: RandomBytes): string {
 }
 
 /** Settles as the promise does; if the signal aborts before, rejects at once with its reason. */
-function heard<T>(signal: AbortSignal | undefined, promise: Promise<T>): Promise<T> {
+export function heard<T>(signal: AbortSignal | undefined, promise: Promise<T>): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason as Error);

@@ -8,7 +8,7 @@ import { createNostrSync } from './browser.ts';
 import { browserConnectivity } from './browser/connectivity.ts';
 import { systemClock } from './clock.ts';
 import type { JsonPayloads, NostrSync, SyncStatus } from './nostr-sync.ts';
-import type { NostrSyncOptions } from './options.ts';
+import type { NostrSyncOptions, ReadOptions } from './options.ts';
 import type { Json } from './protocol/payload.ts';
 import type { RelayInfo } from './relay/connection.ts';
 import type { Connectivity } from './relay/connectivity.ts';
@@ -27,7 +27,7 @@ export {
   type ErrorDetails,
 } from './errors.ts';
 export type { NostrSync, SyncStatus } from './nostr-sync.ts';
-export type { NostrSyncOptions } from './options.ts';
+export type { NostrSyncOptions, ReadOptions } from './options.ts';
 export type { Json } from './protocol/payload.ts';
 export type { RelayInfo } from './relay/connection.ts';
 export { deriveSyncKey } from './signer/derive.ts';
@@ -85,7 +85,7 @@ export function configure<Categories extends JsonPayloads<Categories> = Record<s
   current = {
     ...engine,
     subscribe: async (categories, listener) => engine.subscribe(categories, listener),
-    flush: async () => engine.flush(),
+    flush: async (options) => engine.flush(options),
   };
   return engine as unknown as NostrSync<Categories>;
 }
@@ -111,18 +111,27 @@ export async function remove(
 }
 
 /** The newest value that the relays or this device know; `null` only if it is known that there is none. */
-export async function fetch<T = unknown>(category: string): Promise<FetchedValue<T> | null> {
-  return (await calls().fetch(category)) as FetchedValue<T> | null;
+export async function fetch<T = unknown>(
+  category: string,
+  options?: ReadOptions,
+): Promise<FetchedValue<T> | null> {
+  return (await calls().fetch(category, options)) as FetchedValue<T> | null;
 }
 
 /** The newest values of several categories with one request per relay; leaves out what is absent or unreadable. */
-export async function syncAll<T = unknown>(categories: readonly string[]): Promise<FetchedValue<T>[]> {
-  return (await calls().syncAll(categories)) as FetchedValue<T>[];
+export async function syncAll<T = unknown>(
+  categories: readonly string[],
+  options?: ReadOptions,
+): Promise<FetchedValue<T>[]> {
+  return (await calls().syncAll(categories, options)) as FetchedValue<T>[];
 }
 
 /** Like `syncAll`, but only what `poll` has not returned since the engine started, nor this device written. */
-export async function poll<T = unknown>(categories: readonly string[]): Promise<FetchResult<T>[]> {
-  return (await calls().poll(categories)) as FetchResult<T>[];
+export async function poll<T = unknown>(
+  categories: readonly string[],
+  options?: ReadOptions,
+): Promise<FetchResult<T>[]> {
+  return (await calls().poll(categories, options)) as FetchResult<T>[];
 }
 
 /**
@@ -159,6 +168,6 @@ export async function getStatus(): Promise<SyncStatus> {
 }
 
 /** Resolves when every relay has, or has refused, all that this device has. */
-export async function flush(): Promise<void> {
-  return calls().flush();
+export async function flush(options?: ReadOptions): Promise<void> {
+  return calls().flush(options);
 }

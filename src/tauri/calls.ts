@@ -1,8 +1,8 @@
 /** The calls of a window: all of them, also those of the hosting one, go to the engine through Rust. */
 
 import { misuse, NostrSyncError } from '../errors.ts';
-import type { SyncStatus } from '../nostr-sync.ts';
-import type { PublishOptions } from '../options.ts';
+import { heard, type SyncStatus } from '../nostr-sync.ts';
+import { checkReading, type PublishOptions, type ReadOptions } from '../options.ts';
 import { MAX_PAYLOAD_BYTES } from '../protocol/limits.ts';
 import { encodePayload } from '../protocol/payload.ts';
 import type { RelayInfo } from '../relay/connection.ts';
@@ -10,39 +10,62 @@ import { callListener, type FetchResult, type Receipt } from '../sync/events.ts'
 import type { Ipc } from './ipc.ts';
 import { VALUE_EVENT, type ValueEvent } from './wire.ts';
 
-/** The options of a write that can cross windows: no signal and no callback. */
-export type WindowPublishOptions = Omit<PublishOptions, 'signal' | 'onSaved'>;
+/** The options of a window's write. No callback crosses windows, and the signal stays in its own. */
+export interface WindowPublishOptions extends Omit<PublishOptions, 'signal' | 'onSaved'> {
+  /** Ends the waiting, at once: the call rejects with its reason. A write that has begun goes on. */
+  readonly signal?: AbortSignal;
+}
 
 export interface Calls {
   publish(category: string, payload: unknown, options?: number | WindowPublishOptions): Promise<Receipt>;
   remove(category: string, options?: Omit<WindowPublishOptions, 'expiration'>): Promise<Receipt>;
-  fetch(category: string): Promise<FetchResult | null>;
-  syncAll(categories: readonly string[]): Promise<FetchResult[]>;
-  poll(categories: readonly string[]): Promise<FetchResult[]>;
+  fetch(category: string, options?: ReadOptions): Promise<FetchResult | null>;
+  syncAll(categories: readonly string[], options?: ReadOptions): Promise<FetchResult[]>;
+  poll(categories: readonly string[], options?: ReadOptions): Promise<FetchResult[]>;
   subscribe(categories: readonly string[], listener: (result: FetchResult) => void): Promise<() => void>;
   addRelay(url: string): Promise<void>;
   removeRelay(url: string): Promise<void>;
   getRelays(): Promise<RelayInfo[]>;
   getPubkey(): Promise<string | null>;
   getStatus(): Promise<SyncStatus>;
-  flush(): Promise<void>;
+  flush(options?: ReadOptions): Promise<void>;
 }
 
 export function createCalls(ipc: Ipc): Calls {
   const call = <T>(method: string, args: Readonly<Record<string, unknown>> = {}): Promise<T> =>
     ipc.invoke(method, args) as Promise<T>;
 
+  async function ask<T>(
+    method: string,
+    args: Readonly<Record<string, unknown>>,
+    options?: ReadOptions,
+  ): Promise<T> {
+    const signal = checkReading(options);
+    signal?.throwIfAborted();
+    return heard(signal, call<T>(method, args));
+  }
+
+  async function write(
+    method: string,
+    args: Readonly<Record<string, unknown>>,
+    options: number | WindowPublishOptions | null = null,
+  ): Promise<Receipt> {
+    if (typeof options !== 'object') return call(method, { ...args, options });
+    const { signal, ...rest } = options ?? {};
+    return ask(method, { ...args, options: rest }, signal && { signal });
+  }
+
   return {
     publish: async (category, payload, options) => {
       // JSON would carry these as something else; sizes are for the engine, which knows the app's limit.
       encodePayload(payload, { bytes: MAX_PAYLOAD_BYTES, why: 'the most that maxPayloadSize allows' });
       checkFinite(typeof options === 'object' ? options?.expiration : options);
-      return call('publish', { category, payload, options: options ?? null });
+      return write('publish', { category, payload }, options);
     },
-    remove: async (category, options) => call('remove', { category, options: options ?? null }),
-    fetch: async (category) => call('fetch', { category }),
-    syncAll: async (categories) => call('sync_all', { categories }),
-    poll: async (categories) => call('poll', { categories }),
+    remove: async (category, options) => write('remove', { category }, options),
+    fetch: async (category, options) => ask('fetch', { category }, options),
+    syncAll: async (categories, options) => ask('sync_all', { categories }, options),
+    poll: async (categories, options) => ask('poll', { categories }, options),
     subscribe: async (categories, listener) => {
       if (!Array.isArray(categories))
         throw new TypeError(misuse('categories', 'an array of strings', categories));
@@ -76,7 +99,7 @@ export function createCalls(ipc: Ipc): Calls {
     getRelays: async () => call('get_relays'),
     getPubkey: async () => call('get_pubkey'),
     getStatus: async () => call('get_status'),
-    flush: async () => void (await call('flush')),
+    flush: async (options) => void (await ask('flush', {}, options)),
   };
 }
 

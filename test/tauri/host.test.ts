@@ -139,6 +139,35 @@ describe('calls', () => {
     expect((await phone.fetch('a'))?.payload === large).toBe(true);
   });
 
+  test('hear a signal at once, whoever hosts and whatever hangs; a write that has begun goes on', async () => {
+    const { app } = setUp();
+    const window = app.window('calls', { mayHost: false });
+    const asks: ((options: { readonly signal: AbortSignal }) => Promise<unknown>)[] = [
+      (options) => window.calls.fetch('settings', options),
+      (options) => window.calls.syncAll(['settings'], options),
+      (options) => window.calls.poll(['settings'], options),
+      (options) => window.calls.flush(options),
+      (options) => window.calls.remove('other', options),
+      (options) => window.calls.publish('settings', 'goes on', { ...options, waitFor: 'saved' }),
+    ];
+    for (const ask of asks) {
+      const abort = new AbortController();
+      const asked = ask({ signal: abort.signal });
+      await vi.waitFor(() => expect(app.invoked.length).toBeGreaterThan(0));
+      abort.abort(new Error('the person has left'));
+      await expect(asked).rejects.toThrow('the person has left');
+    }
+    const before = app.invoked.length;
+    for (const ask of asks) await expect(ask({ signal: AbortSignal.abort() })).rejects.toThrow(/abort/);
+    expect(app.invoked).toHaveLength(before);
+    // @ts-expect-error -- what JavaScript may pass
+    await expect(window.calls.fetch('settings', { signal: 'stop' })).rejects.toThrow(TypeError);
+    app.window('main');
+    await vi.waitFor(async () =>
+      expect(await window.calls.fetch('settings')).toMatchObject({ payload: 'goes on' }),
+    );
+  });
+
   test('need a signer, and work again once it is set', async () => {
     const { app } = setUp({ isUnlocked: false });
     const { calls } = app.window('main');
