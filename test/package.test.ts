@@ -5,7 +5,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const run = promisify(execFile);
 const ROOT = resolve(import.meta.dirname, '..');
@@ -42,9 +42,12 @@ describe.each([
   });
 });
 
-test('what npm packs of both installs together, and is imported', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'nostr-sync-packed-'));
-  try {
+describe('what npm packs', () => {
+  let folder: string;
+  let archives: readonly string[];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'nostr-sync-packed-'));
     const { dependencies } = await readManifest(ROOT);
     // Packed as well, so that no registry is asked.
     const others = [...Object.keys(dependencies), '@tauri-apps/api'].map((name) =>
@@ -52,19 +55,47 @@ test('what npm packs of both installs together, and is imported', async () => {
     );
     const packages = [ROOT, join(ROOT, 'tauri-plugin'), ...others];
     await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder, ...packages]);
-    await writeFile(join(folder, 'package.json'), '{ "private": true }');
-    const archives = (await readdir(folder)).filter((name) => name.endsWith('.tgz'));
-    const offline = ['--offline', '--cache', join(folder, 'cache'), '--ignore-scripts', '--no-audit'];
-    await run('npm', ['install', ...offline, ...archives.map((name) => `./${name}`)], { cwd: folder });
-    const program = `
-      const [engine, bindings] = await Promise.all([import('nostr-sync'), import('tauri-plugin-nostr-sync-api')]);
-      console.log(typeof engine.createNostrSync, typeof bindings.publish);`;
-    const { stdout } = await run('node', ['--input-type=module', '-e', program], { cwd: folder });
-    expect(stdout).toBe('function function\n');
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+    archives = (await readdir(folder)).filter((name) => name.endsWith('.tgz'));
+  }, 60_000);
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  /** A new app with all archives but one; returns its folder. */
+  async function appWithout(left?: RegExp): Promise<string> {
+    const app = await mkdtemp(join(folder, 'app-'));
+    await writeFile(join(app, 'package.json'), '{ "private": true }');
+    const offline = ['--offline', '--cache', join(app, 'cache'), '--ignore-scripts', '--no-audit'];
+    const chosen = archives.filter((name) => left?.test(name) !== true).map((name) => join(folder, name));
+    await run('npm', ['install', ...offline, ...chosen], { cwd: app });
+    return app;
   }
-}, 60_000);
+
+  async function printed(app: string, program: string): Promise<string> {
+    const { stdout } = await run('node', ['--input-type=module', '-e', program], { cwd: app });
+    return stdout.trim();
+  }
+
+  test('of both installs together, as one engine', { timeout: 60_000 }, async () => {
+    const program = `
+      const [engine, bindings, entry] = await Promise.all(
+        ['nostr-sync', 'tauri-plugin-nostr-sync-api', 'nostr-sync/tauri'].map((name) => import(name)));
+      console.log(typeof engine.createNostrSync, bindings.publish === entry.publish);`;
+    expect(await printed(await appWithout(), program)).toBe('function true');
+  });
+
+  test("of the engine is enough for windows: 'nostr-sync/tauri' is all that the bindings are", async () => {
+    const own = await import('../src/tauri.ts');
+    const program = `console.log(Object.keys(await import('nostr-sync/tauri')).join());`;
+    const found = await printed(await appWithout(/^tauri-plugin-nostr-sync-api/), program);
+    expect(found.split(',').sort()).toEqual(Object.keys(own).sort());
+  }, 60_000);
+
+  test('of the bindings alone names what it lacks: no copy of the engine is in it', async () => {
+    const installing = appWithout(/^nostr-sync-\d/);
+    await expect(installing).rejects.toMatchObject({
+      stderr: expect.stringContaining('nostr-sync') as string,
+    });
+  }, 60_000);
+});
 
 test('what is built names no source map, as its sources are not in the package', async () => {
   for (const name of ['node', 'browser', 'nostr-sync']) {
