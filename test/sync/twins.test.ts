@@ -134,6 +134,56 @@ describe('two devices with one id', () => {
   });
 });
 
+describe('a backup that is restored', () => {
+  /** A device that wrote, was backed up, and wrote twice more; then its store is the backup's. */
+  async function restored(
+    { clock, urls, device: make, settle }: World,
+    between: (backedUp: Device) => Promise<unknown> = async () => undefined,
+  ): Promise<Device> {
+    const store = memoryStore();
+    const before = make({ relays: urls, store });
+    await settle(before.publish('settings', 'in the backup', { waitFor: 'replicated' }));
+    await between(before);
+    const backup = await copyOf(store);
+    for (const payload of ['after it', 'last']) {
+      await clock.advance(5_000);
+      await settle(before.publish('settings', payload, { waitFor: 'replicated' }));
+    }
+    await before.close();
+    const after = make({ relays: urls, store: backup });
+    after.subscribe(['settings'], () => undefined);
+    await settle(after.fetch('settings'));
+    await clock.advance(10_000);
+    return after;
+  }
+
+  test('is told once of its write, as its own later ones might be those of a copy that never saw it', async () => {
+    const all = world({});
+    const device = await restored(all);
+    expect(codes(device)).toEqual(['DEVICE_ID_TAKEN']);
+    expect(device.conflicts).toMatchObject([
+      { mine: { payload: 'in the backup' }, theirs: { payload: 'last' } },
+    ]);
+    // It goes on from there as any device does.
+    await all.settle(device.publish('settings', 'next', { waitFor: 'replicated' }));
+    await all.settle(all.device().fetch('settings'));
+    await all.clock.advance(60_000);
+    expect([codes(device), device.conflicts.length]).toEqual([['DEVICE_ID_TAKEN'], 1]);
+  });
+
+  test('is told of nothing where another device had built on its write by then', async () => {
+    const all = world({});
+    const device = await restored(all, async (backedUp) => {
+      const phone = all.device();
+      await all.settle(phone.fetch('settings'));
+      await all.clock.advance(1_000);
+      await all.settle(phone.publish('settings', 'of the phone', { waitFor: 'replicated' }));
+      await all.settle(backedUp.fetch('settings'));
+    });
+    expect([codes(device), device.conflicts]).toEqual([['DEVICE_ID_TAKEN'], []]);
+  });
+});
+
 describe('one device alone is not taken for two', () => {
   test('where it was reinstalled under the id that the app gives it', async () => {
     const { clock, device: make, settle } = world({});
