@@ -1,15 +1,17 @@
-/** What has no target: bytes on the wire and store writes of a publish, and the start of an engine with many records. */
+/** Bytes on the wire and store writes of a publish, the start of an engine with many records, and what one more listener costs. */
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createNostrSync, fileStore, memoryStore, secretKeySigner } from '../dist/node.js';
 import { openNodeSocket } from '../dist/relay/node-socket.js';
+import { callListener } from '../dist/sync/events.js';
 import { countStore } from './support/counting.mjs';
 import { categories, createAuthor, NAMESPACE, smallPayload } from './support/events.mjs';
 import { createIndexedRelay } from './support/fake-relay.mjs';
-import { median, ms, randomKey, until } from './support/harness.mjs';
+import { interleave, median, ms, randomKey, until } from './support/harness.mjs';
 import { startRelays } from './support/relays.mjs';
+import { numbersOf, VALUES } from './support/values.mjs';
 
 const RECORDS = [1_000, 10_000];
 const STARTS = 5;
@@ -95,6 +97,23 @@ async function startWith(records) {
   }
 }
 
+/** What one more listener costs: a copy of its own of the largest value, beside what that has cost to be parsed. */
+async function copyPerListener() {
+  const text = JSON.stringify(VALUES['minified JSON'](409_600, numbersOf(1)));
+  const payload = JSON.parse(text);
+  const { copied, parsed } = await interleave(50, {
+    copied: () => callListener(() => undefined, { category: 'settings', payload }),
+    parsed: () => void JSON.parse(text),
+  });
+  return {
+    name: 'a listener more, of 400 KB',
+    what: 'its own copy / JSON.parse of the value',
+    ratio: copied / parsed,
+    target: { atMost: 5 },
+    raw: `copy ${ms(copied)}, parse ${ms(parsed)}`,
+  };
+}
+
 /** @returns {Promise<import('./support/harness.mjs').Row[]>} */
 export async function run() {
   const rows = [];
@@ -128,5 +147,6 @@ export async function run() {
     target: undefined,
     raw: `1,000: ${ms(few)}, 10,000: ${ms(many)}`,
   });
+  rows.push(await copyPerListener());
   return rows;
 }
