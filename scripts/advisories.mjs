@@ -18,14 +18,18 @@ function ask(what, program, args, cwd, found) {
     maxBuffer: 64 * 1024 * 1024,
   });
   let advisories;
+  let why = `no ${program} ${args[0]}, or its advisories could not be reached`;
   try {
-    advisories = found(JSON.parse(stdout));
+    const said = JSON.parse(stdout);
+    advisories = found(said);
+    // npm says so if the registry fails it, perhaps at an advisory.
+    why = said.error?.summary || said.message || why;
   } catch {
     // No JSON: the tool is not installed, or what it asks could not be reached.
   }
   if (advisories === undefined) {
     counts.skipped += 1;
-    console.log(`${what}: not asked (no ${program} ${args[0]}, or its advisories could not be reached)`);
+    console.log(`${what}: not asked (${why})`);
   } else if (advisories.length === 0) {
     counts.passed += 1;
     console.log(`${what}: no known advisory`);
