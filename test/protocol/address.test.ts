@@ -41,6 +41,20 @@ describe('a namespace and a category', () => {
   });
 
   test.each([
+    [7, 'a string'],
+    ['', 'a non-empty string'],
+    ['a/b', 'no "/", no control characters and well-formed Unicode'],
+    ['ui\u200b', 'no characters that cannot be seen'],
+    ['cafe\u0301', 'the normal form NFC, "café"'],
+    ['x'.repeat(200), 'at most 173 bytes of UTF-8 here (the whole d-tag: 180)'],
+  ])('%j is told what was expected', (value, expected) => {
+    expect(() => toDTag('app', value)).toThrow(`Invalid category: expected ${expected}, got `);
+    expect(() => checkNamespace(value)).toThrow(
+      `Invalid namespace: expected ${expected.replace('173', '175')}, got `,
+    );
+  });
+
+  test.each([
     'a',
     'ui-settings',
     '__proto__',

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { classifyAnswer, type Answer } from '../../src/protocol/answer.ts';
+import { classifyAnswer, prefixOf, type Answer } from '../../src/protocol/answer.ts';
 
 test.each<[Answer['type'], boolean, string]>([
   ['acknowledged', true, ''],
@@ -11,6 +11,7 @@ test.each<[Answer['type'], boolean, string]>([
   ['acknowledged', true, 'blocked: words of a relay that said yes'],
   ['acknowledged', false, 'duplicate: already have this event'],
   ['superseded', false, 'replaced: have newer event'],
+  ['superseded', false, 'replaced: by another'],
   ['superseded', false, 'invalid: newest event already in database'],
   ['superseded', false, 'blocked: have newer version'],
   ['superseded', false, 'error: a newer event is stored'],
@@ -41,6 +42,32 @@ test.each<[Answer['type'], boolean, string]>([
   ['retry', false, '__proto__: x'],
 ])('%s: OK %s %j', (type, accepted, reason) => {
   expect(classifyAnswer(accepted, reason).type).toBe(type);
+});
+
+test.each([
+  ['too-large', 'invalid: event too large: 66054 bytes'],
+  ['too-large', 'Event size exceeds the maximum'],
+  ['too-large', 'error: message length limit'],
+  ['superseded', 'replaced: too large'],
+  ['refused', 'invalid: bad signature'],
+  ['retry', 'error: database'],
+] as const)('%s: to a large event, %j', (type, reason) => {
+  expect(classifyAnswer(false, reason, true)).toEqual(type === 'superseded' ? { type } : { type, reason });
+});
+
+test.each([
+  ['blocked', 'blocked: you are banned'],
+  ['auth-required', 'ERROR: auth-required: log in'],
+  ['auth-required', 'error:auth-required: log in'],
+  ['auth-required', 'error:   auth-required: log in'],
+  ['restricted', 'Restricted: not on the list'],
+  ['error', 'error: database'],
+  ['', '(blocked: no letter begins it)'],
+  ['', 'the word blocked: comes late'],
+  ['', ': nothing before it'],
+  ['', ''],
+])('the prefix %j is that of %j', (prefix, reason) => {
+  expect(prefixOf(reason)).toBe(prefix);
 });
 
 test('any text has a meaning, and only true or a duplicate is a yes', () => {

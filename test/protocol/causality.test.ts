@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import {
   covers,
   deviceHash,
+  newestOf,
   seenBy,
   vectorOf,
   vectorTag,
@@ -117,5 +118,31 @@ describe('the vv tag', () => {
     expect(written.has(device(0))).toBe(false);
     expect(covers(written, device(0), 100)).toBe(true);
     expect(covers(written, device(0), 102)).toBe(false);
+  });
+});
+
+describe('at the borders', () => {
+  const full = new Map(Array.from({ length: 16 }, (_, i) => [device(i), 10 + i] as const));
+
+  test('of two entries with one stamp the lower device comes first', () => {
+    const one = [device(1), 5] as const;
+    const other = [device(2), 5] as const;
+    expect([...newestOf(new Map([one, other])).keys()]).toEqual([device(1), device(2)]);
+    expect([...newestOf(new Map([other, one])).keys()]).toEqual([device(1), device(2)]);
+    expect([...newestOf(new Map([other, one]), 1).keys()]).toEqual([device(1)]);
+  });
+
+  test('an entry with the stamp of the write is kept, one above it is not', () => {
+    const seen = new Map([
+      [device(1), 100],
+      [device(2), 101],
+    ]);
+    expect(vectorTag(seen, device(0), 100)).toEqual(['vv', `${device(0)}:100`, `${device(1)}:100`]);
+  });
+
+  test('a full vector may have dropped what is below all its entries, and nothing else', () => {
+    expect(covers(full, device(99), 9)).toBe(true);
+    expect(covers(full, device(99), 10)).toBe(false);
+    expect(covers(new Map([...full].slice(1)), device(99), 9)).toBe(false);
   });
 });

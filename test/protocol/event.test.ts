@@ -8,6 +8,7 @@ import {
   checkEvent,
   deviceIdOf,
   dTagOf,
+  formatOf,
   isExpired,
   isTombstone,
   parseEvent,
@@ -63,6 +64,11 @@ describe('a received event', () => {
     ['a tag that is no list', changed({ tags: ['d'] })],
     ['a tag with a number', changed({ tags: [['d', 1]] })],
     // Found by the differential fuzzer: what we took, the Rust SDK did not.
+    ['a tag of 65 values', changed({ tags: [Array.from({ length: 65 }, () => 't')] })],
+    ['a tag with null', changed({ tags: [['d', null]] })],
+    ['a tag with a short list', changed({ tags: [['d', ['x']]] })],
+    ['an id that is a list of one', changed({ id: [genuine.id] })],
+    ['a signature that is a list of one', changed({ sig: [genuine.sig] })],
     ['a tag of nothing', changed({ tags: [['d', 'x'], []] })],
     ['65 tags', changed({ tags: Array.from({ length: 65 }, () => ['t', '']) })],
     ['a tag of 4,097 characters', changed({ tags: [['d', 'x'.repeat(4_097)]] })],
@@ -154,6 +160,20 @@ describe('a received event', () => {
     }
   });
 
+  test.each([
+    ['kind 0', { kind: 0 }],
+    ['kind 65,535', { kind: 65_535 }],
+    ['a stamp of 0', { created_at: 0 }],
+    ['the last second of the year 9999', { created_at: 253_402_300_799 }],
+    ['64 tags', { tags: Array.from({ length: 64 }, () => ['t']) }],
+    ['a tag of 64 values', { tags: [Array.from({ length: 64 }, () => 't')] }],
+    ['a tag of 4,096 characters', { tags: [['d', 'x'.repeat(4_096)]] }],
+    ['content of 131,072 characters', { content: 'x'.repeat(131_072) }],
+    ['no content', { content: '' }],
+  ])('may have %s', (_, changes) => {
+    expect(parseEvent(changed(changes))).toEqual(changed(changes));
+  });
+
   test('loses the fields that NIP-01 does not know', () => {
     expect(parseEvent({ ...genuine, verified: true, [Symbol('verified')]: true })).toEqual(genuine);
   });
@@ -186,17 +206,27 @@ describe('the tags of an event', () => {
 
   test('name the device, or the author stands for it', () => {
     expect(deviceIdOf(genuine)).toBe('reference');
+    const longest = 'x'.repeat(128);
+    expect(deviceIdOf(written({ tags: [['device_id', longest]] }))).toBe(longest);
     for (const tags of [[], [['device_id']], [['device_id', '']], [['device_id', 'x'.repeat(129)]]]) {
       expect(deviceIdOf(written({ tags }))).toBe(PUBKEY);
     }
+  });
+
+  test('name the format, or none', () => {
+    expect(formatOf(genuine)).toBeUndefined();
+    expect(formatOf(written({ tags: [['format', 'deflate/1']] }))).toBe('deflate/1');
+    expect(formatOf(written({ tags: [['format']] }))).toBeUndefined();
   });
 
   test('tell when it expires, to the second, and nonsense never does', () => {
     const until = (expiration: string): NostrEvent => written({ tags: [['expiration', expiration]] });
     expect(isExpired(until('100'), 99)).toBe(false);
     expect(isExpired(until('100'), 100)).toBe(true);
-    for (const nonsense of ['', 'soon', '-1', '1e3', ' 1'])
+    for (const nonsense of ['', 'soon', '-1', '1e3', ' 1', '1 ', '0000000000001'])
       expect(isExpired(until(nonsense), 2_000_000_000)).toBe(false);
+    expect(isExpired(written({ tags: [['expiration']] }), 2_000_000_000)).toBe(false);
+    expect(isExpired(genuine, 2_000_000_000)).toBe(false);
   });
 
   test('tell a tombstone', () => {

@@ -102,6 +102,25 @@ describe('the requests for categories', () => {
     );
   });
 
+  test('begin another filter after 100, and another REQ after 10 filters', () => {
+    const shape = (n: number): number[][] =>
+      categoryRequests(
+        'me',
+        dTags(n).map((_, i) => String(i)),
+      ).map(({ filters }) => filters.map((filter) => filter['#d']!.length));
+    expect(shape(101)).toEqual([[100, 1]]);
+    expect(shape(1_000)).toEqual([Array(10).fill(100)]);
+    expect(shape(1_001)).toEqual([Array(10).fill(100), [1]]);
+    expect(shape(1_101)).toEqual([Array(10).fill(100), [100, 1]]);
+  });
+
+  test('begin another REQ before they have more than 60,000 bytes, at three a character and one a name', () => {
+    // 1,000 bytes each.
+    const named = (n: number): string[] => Array.from({ length: n }, (_, i) => String(i).padEnd(331, 'x'));
+    expect(categoryRequests('me', named(60)).map((request) => request.dTags.length)).toEqual([60]);
+    expect(categoryRequests('me', named(121)).map((request) => request.dTags.length)).toEqual([60, 60, 1]);
+  });
+
   test('of the longest names still fit a frame', () => {
     const long = Array.from(
       { length: 1_000 },

@@ -8,6 +8,8 @@ import { decodePayload, encodePayload, encryptedLength } from '../../src/protoco
 const LIMIT = { bytes: 409_600, why: 'the test' };
 const encode = (payload: unknown): string => encodePayload(payload, LIMIT);
 
+const escape = (text: string): string => text.replaceAll(/[[\]]/g, '\\$&');
+
 function nested(levels: number): unknown {
   let value: unknown = 'core';
   for (let i = 0; i < levels; i++) value = i % 2 === 0 ? [value] : { value };
@@ -82,6 +84,25 @@ describe('a payload', () => {
     expect(() => encode(payload)).toThrow(expect.objectContaining({ code: 'INVALID_PAYLOAD' }));
   });
 
+  test.each([
+    ['got a BigInt at payload', 1n],
+    ['got a cycle at payload[0][…]', cycle],
+    ['got NaN at payload', NaN],
+    ['got undefined at payload', undefined],
+    ['got a string with a lone surrogate at payload[1]', ['a', '\ud800']],
+    ['got a key with a lone surrogate at payload', { '\ud800': 1 }],
+    ['got more than 64 levels of nesting at payload', nested(65)],
+    ['got undefined at payload[1]', [1, undefined]],
+    ['got a function at payload[…]', { run: () => 1 }],
+    ['got a Date instance at payload[…][0]', { when: [new Date(0)] }],
+    ['got a class instance at payload', new (class {})()],
+    ['got a class instance at payload', Object.create({ constructor: undefined }) as object],
+  ])('says what is wrong, and at which place: %s', (message, payload) => {
+    expect(() => encode(payload)).toThrow(
+      new RegExp(`^Invalid payload: expected a JSON value, ${escape(message)}`),
+    );
+  });
+
   test('that is refused is not quoted', () => {
     expect(() => encode({ 'secret-key': new Date(0) })).toThrow(/^(?!.*secret)/);
   });
@@ -90,7 +111,10 @@ describe('a payload', () => {
     const exact = { bytes: 8, why: 'the test' };
     expect(encodePayload('🦩ab', exact)).toBe('"🦩ab"');
     expect(() => encodePayload('🦩abc', exact)).toThrow(
-      expect.objectContaining({ code: 'PAYLOAD_TOO_LARGE', details: { size: 9, limit: 8 } }),
+      expect.objectContaining({
+        ...{ code: 'PAYLOAD_TOO_LARGE', details: { size: 9, limit: 8 } },
+        message: 'Payload too large: 9 bytes of JSON, at most 8 (the test)',
+      }),
     );
   });
 });
@@ -106,6 +130,11 @@ describe('a decrypted text', () => {
   test.each([65, 100_000])('of %i levels is refused before it is parsed', (levels) => {
     expect(() => decodePayload('['.repeat(levels) + ']'.repeat(levels))).toThrow(/levels/);
     expect(() => decodePayload('{"a":'.repeat(levels) + '1' + '}'.repeat(levels))).toThrow(/levels/);
+  });
+
+  test('may hold any number of brackets one after the other', () => {
+    for (const text of [`[${'[],'.repeat(100)}0]`, `[${'{},'.repeat(100)}0]`])
+      expect(decodePayload(text)).toEqual(JSON.parse(text));
   });
 
   test('may hold any number of brackets in a string', () => {
