@@ -135,6 +135,9 @@ export const MIN_ORPHAN_MS = 600_000;
 /** Tombstones of pieces, and the requests to delete them, end after this. In s. */
 export const TOMBSTONE_SECONDS = 604_800;
 
+/** How long a stamp lies back that is certainly in the past, and how far a clock may be ahead of all relays to be written by. In s. */
+export const DAY_SECONDS = 86_400;
+
 /** How long it is remembered which events a relay takes. */
 export const RELAY_LIMITS_MS = 604_800_000;
 
@@ -142,6 +145,8 @@ export const RELAY_LIMITS_MS = 604_800_000;
 
 /** Own writes that were withdrawn and are remembered, per category. */
 export const MAX_WITHDRAWN = 8;
+/** Stamps below a write that no relay has taken that are remembered, per category. */
+export const MAX_ABOVE = 8;
 /** Times in a row that a signer may fail to read a value until that counts as the value's own fault, and is not tried by a timer. */
 export const MAX_READS = 5;
 /** Times that a write is stamped and signed again because something newer came in meanwhile. */

@@ -4,12 +4,19 @@
  * vector of the write. All devices that renew an event make the same event, with the same id.
  */
 
-import { deviceHash, vectorOf } from './causality.ts';
+import { deviceHash, seenBy, vectorOf, vectorTag } from './causality.ts';
 import { deviceIdOf, isTombstone, type EventTemplate, type NostrEvent } from './event.ts';
 
 /** The same value, one second later. */
 export function renewalOf({ kind, created_at, tags, content }: NostrEvent): EventTemplate {
   return { kind, created_at: created_at + 1, tags, content };
+}
+
+/** The same write of `device` under another stamp: nobody has it under its own. It has seen what it had. */
+export function restampOf(event: NostrEvent, device: string, stamp: number): EventTemplate {
+  const { kind, tags, content } = event;
+  const vector = vectorTag(seenBy(event), device, stamp);
+  return { kind, created_at: stamp, tags: tags.map((tag) => (tag[0] === 'vv' ? vector : tag)), content };
 }
 
 /** The tombstone of a value that has ended. `content` is its encrypted `null`. */

@@ -354,6 +354,8 @@ export function createReader(ports: {
           ...[...ports.subscriptions].map((one) => one.delivered),
         ])
           if (renews !== undefined && told.get(dTag) === renews) told.set(dTag, event.id);
+      // Nor is what another process of this device had written.
+      if (isOwnHead(record!)) written.set(dTag, head.id);
       const { own } = record!;
       retell(dTag, head, own);
       // Of several that came together the newest counts: it may have seen what the one before it had not.

@@ -183,6 +183,7 @@ export async function openSession(ports: {
 
   function answered(dTag: string, relay: string, event: NostrEvent, answer: Answer): void {
     writer.answered(dTag, relay, event, answer);
+    renewals.answered(dTag, relay, event, answer);
     if (answer.type !== 'clock') return;
     const aheadSeconds = event.created_at - Math.floor(clock.now() / 1000);
     const message = `${relay} finds the write of ${JSON.stringify(categoryOf(dTag))} too far ahead: ${answer.reason}`;

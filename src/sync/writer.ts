@@ -21,6 +21,7 @@ import {
   SIZES,
 } from '../protocol/limits.ts';
 import { nextStamp } from '../protocol/order.ts';
+import { restampOf } from '../protocol/renewal.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import type { Content } from './values/content.ts';
 import { callListener, type DeliveryReport, type Receipt } from './events.ts';
@@ -387,16 +388,8 @@ export function createWriter(ports: {
   }
 
   /** The same write, with what the app had seen at the call. */
-  async function restamp(dTag: string, event: VerifiedEvent): Promise<VerifiedEvent> {
-    const { kind, tags, content } = event;
-    const created_at = stampOf(dTag);
-    const vector = vectorTag(seenBy(event), replica.get(dTag)!.own!.device, created_at);
-    return hand.sign({
-      kind,
-      created_at,
-      tags: tags.map((tag) => (tag[0] === 'vv' ? vector : tag)),
-      content,
-    });
+  function restamp(dTag: string, event: VerifiedEvent): Promise<VerifiedEvent> {
+    return hand.sign(restampOf(event, replica.get(dTag)!.own!.device, stampOf(dTag)));
   }
 
   function restamped(dTag: string, former: VerifiedEvent, again: VerifiedEvent): void {

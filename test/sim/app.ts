@@ -522,7 +522,8 @@ export function createApp(ports: AppPorts): App {
       if (head.device !== name && arrivedAt > readyAt) vias.push('updated');
       for (const via of vias) {
         count('sometimes: telling compared');
-        const entry = told.updated.get(`${via} ${category}`)?.entry;
+        const last = told.updated.get(`${via} ${category}`)?.entry;
+        const entry = last && oracle.latest(last);
         // What says the same again is not told again.
         const isTold = (entry?.again ?? entry) === (head.again ?? head) && entry?.text === head.text;
         if (!isTold) oracle.violate('I17', `${name}: ${via} was not told of ${head.event.id.slice(0, 8)}`);

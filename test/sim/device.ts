@@ -201,7 +201,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         backup = disk.copy();
         return;
       case 'jumpClock':
-        count('fault: clock jumps');
+        count(Math.abs(op.byMs) < 86_400_000 ? 'fault: clock jumps' : 'fault: clock off by days');
         machine.skewMs += op.byMs;
         return;
       case 'signerFault':

@@ -9,7 +9,7 @@ import { createDevice, type Device } from './device.ts';
 import { misbehave, type Misbehaviour } from './hostile.ts';
 import type { Process } from './machine.ts';
 import { createNetwork } from './network.ts';
-import { createOracle, order, unprovenOn, type Violation } from './oracle.ts';
+import { createOracle, order, unprovenOn, type Signed, type Violation } from './oracle.ts';
 import { createReferenceDevice, type ReferenceDevice } from './reference-device.ts';
 import type { Op, RelayConfig, RelayFault, Scenario } from './scenario.ts';
 import { createSchedule } from './schedule.ts';
@@ -30,6 +30,8 @@ const PATIENCE_MS = 3_600_000;
 /** Devices look at everything now and then, as users do, in ms. */
 const LOOK_MS = 300_000;
 const STEP_MS = 5_000;
+/** What a relay took that is stamped further ahead than this is not waited for, in ms. */
+const FAR_MS = 2 * 86_400_000;
 /** How often, then, a value may be looked for before it must be there. */
 const READS = 10;
 /** What is smaller is refused for its size by no relay, in bytes of an event. */
@@ -287,6 +289,8 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     for (const category of categories.filter(isTooMuch)) found.add(category);
     if (counts.has('fault: relay blocked')) for (const category of categories) found.add(category);
     if (haveForgotten()) for (const category of categories.filter(isDeletedAlone)) found.add(category);
+    for (const { category, event } of lasting())
+      if (event.created_at * 1000 > schedule.now() + FAR_MS) found.add(category);
     return found;
   }
 
@@ -437,12 +441,15 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
 
   /** When the last value is over, or at least made, by its own word. */
   const latestStampMs = (): number => {
-    const stamps = [...oracle.signed.values()].map(({ event }) => {
+    const stamps = lasting().map(({ event }) => {
       const end = event.tags.find(([name]) => name === 'expiration')?.[1];
-      return Math.max(event.created_at, Number(end ?? 0));
+      return Math.max(event.created_at, Number(end ?? 0)) * 1000;
     });
-    return Math.max(0, ...stamps) * 1000;
+    return Math.max(0, ...stamps.filter((ms) => ms <= schedule.now() + FAR_MS));
   };
+
+  /** What was stamped anew, or taken back, is owed to nobody. */
+  const lasting = (): Signed[] => [...oracle.signed.values()].filter(({ isVoid }) => !isVoid);
 
   async function agree(): Promise<void> {
     let watched: string[] = [];

@@ -193,7 +193,7 @@ const STAMPS = [
   },
   {
     name: 'a withdrawn write that turns up is not told',
-    patches: [['sync/', 'withdrawn: [...(own.withdrawn ?? []), id].slice(-MAX_WITHDRAWN),', '']],
+    patches: [['sync/', '[...(own.withdrawn ?? []), id].slice(-MAX_WITHDRAWN)', 'own.withdrawn ?? []']],
     test: ['test/sync/publish.test.ts', 'a write that was withdrawn, and that a relay kept all the same'],
   },
   {
@@ -836,6 +836,35 @@ const RENEWAL = [
     patches: [['sync/', 'return record?.event?.id === input.id ? advance', 'return record ? advance']],
   },
   {
+    name: 'a write from the future is stamped with the time',
+    patches: [['sync/', 'floor === -Infinity ? undefined : floor + 1', 'nowSeconds']],
+    test: [
+      'test/sync/clocks.test.ts',
+      'is stamped just above what it is above, and the category can be written and read again',
+    ],
+  },
+  {
+    name: 'a write from the future is stamped by others from there',
+    patches: [['sync/', 'above.filter((one) => one < latest)', 'above']],
+    test: ['test/sync/clocks.test.ts', 'upon others by that clock, over a restart'],
+  },
+  {
+    name: 'one relay says for all that a write is from the future',
+    patches: [['sync/', 'open.every(({ url }) => says(url))', 'open.some(({ url }) => says(url))']],
+    test: [
+      'test/sync/clocks.test.ts',
+      'waits for the word of each relay that is connected, and for a complete answer',
+    ],
+  },
+  {
+    name: 'its own write from the future is a twin to a device',
+    patches: [['sync/', '|| own.undone?.includes(seen) === true', '']],
+    test: [
+      'test/sync/clocks.test.ts',
+      'that a relay kept in spite of its word is told where it comes back, and no twin is seen in it',
+    ],
+  },
+  {
     name: 'a renewal claims a time of its own',
     patches: [
       ['protocol/renewal.ts', 'created_at: created_at + 1, tags', 'created_at: created_at + 60, tags'],
@@ -931,7 +960,7 @@ const RENEWAL = [
   },
   {
     name: 'a piece is signed again below its tombstone',
-    patches: [['sync/', 'created_at: buried! + 1', 'created_at: buried! - 1']],
+    patches: [['sync/', '({ buried }) => buried! + 1', '({ buried }) => buried! - 1']],
     test: [
       'test/sync/renewal.test.ts',
       'is signed again above its tombstone, by whoever has it, and no head comes of that',

@@ -260,6 +260,8 @@ export interface Oracle {
   losses(device: string): Map<string, Loss>;
   /** `via` `updated` or a subscription: in order. Others: whatever is shown. */
   told(told: Told, via: string, result: FetchResult, isInOrder: boolean): Signed | undefined;
+  /** What came of a write that was stamped anew below its stamp; any other as it is. */
+  latest(entry: Signed): Signed;
   /** The newest value of a category that the device or its app has. */
   known(told: Told, category: string): Signed | undefined;
   headOn(device: string, category: string): Signed | undefined;
@@ -299,6 +301,8 @@ export function createOracle(ports: {
   /** By device, category and text: what every relay refused. */
   const refusedTexts = new Set<string>();
   /** All that was signed, by id, with its JSON: where that text stands nothing has to be parsed. */
+  /** Writes that were stamped anew below their stamp, and what came of them. */
+  const restamped = new Map<Signed, Signed>();
   /** Ciphertexts that another account made. */
   const foreign = new Set<string>();
   /** How much later than they were meant to be events were signed, in sum. */
@@ -414,6 +418,8 @@ export function createOracle(ports: {
     return twins.has(older.device) && !had;
   }
 
+  const latest = (entry: Signed): Signed => restamped.get(entry) ?? entry;
+
   const withdrawalsOn = (device: string, category: string): number =>
     withdrawals.get(`${device} ${category}`) ?? 0;
 
@@ -493,6 +499,16 @@ export function createOracle(ports: {
     if (isReplaced) {
       count('sometimes: stamp reused');
       before.isVoid = true;
+    } else if (before !== undefined && after !== undefined && isRestamp(device, after, before)) {
+      count('sometimes: write from the future stamped anew');
+      checkRestamp(device, after, before);
+      restamped.set(before, after);
+      state.owed.get(category)?.add(after);
+      // And those from the future that it was written upon.
+      for (const one of signed.values())
+        if (one.category === category && one.device === device && !one.isAcknowledged)
+          if (order(one.event, after.event) > 0 && order(one.event, before.event) <= 0) one.isVoid = true;
+      state.own.set(category, after);
     } else if (before !== undefined && (after === undefined || order(after.event, before.event) <= 0)) {
       if (isOwn && !before.isAcknowledged) {
         count('sometimes: write withdrawn');
@@ -507,7 +523,7 @@ export function createOracle(ports: {
         );
     }
     // Its first write, saved before relays had answered.
-    if (isOwn && after?.device === device && after.again === undefined)
+    if (isOwn && after?.device === device && after.again === undefined && !restamped.has(before))
       if (after.event.content === before.event.content) count('sometimes: first write stamped anew');
     if (after?.makers.has(device) === true && after.again !== undefined) checkAgain(device, after, before);
     if (
@@ -592,6 +608,30 @@ export function createOracle(ports: {
     if (!isShown && before !== undefined && (before.again ?? before) !== again)
       violate('I19', `${what} takes the place of ${describe(before)}`);
     if (!isShown && (heard.get(`${device} default/${category}/v1`) ?? -Infinity) < ports.now() - HEARD_MS)
+      violate('I19', `${what} was made without asking a relay`);
+  }
+
+  /** Whether a device says by its medium that a write of its own has an older stamp than it had. */
+  function isRestamp(device: string, after: Signed, before: Signed): boolean {
+    return (
+      !before.isAcknowledged &&
+      after.makers.has(device) &&
+      after.event.content === before.event.content &&
+      tag(after.event, 'device_id') === tag(before.event, 'device_id') &&
+      after.event.created_at < before.event.created_at
+    );
+  }
+
+  /** I19: a write from the future that is stamped anew claims no time but what follows from what it had seen. */
+  function checkRestamp(device: string, { event, category, meantAt }: Signed, before: Signed): void {
+    const what = `${device}: ${event.id.slice(0, 8)}@${event.created_at}, ${describe(before)} stamped anew,`;
+    const isNext = [...signed.values()].some(
+      (one) => one.category === category && one.event.created_at === meantAt - 1 && one !== before,
+    );
+    if (!isNext && meantAt > ports.now() / 1000 - 80_000) violate('I19', `${what} claims a time of its own`);
+    if (before.event.created_at < ports.now() / 1000 - 7_200)
+      violate('I19', `${what} was not from the future`);
+    if ((heard.get(`${device} default/${category}/v1`) ?? -Infinity) < ports.now() - HEARD_MS)
       violate('I19', `${what} was made without asking a relay`);
   }
 
@@ -781,7 +821,8 @@ export function createOracle(ports: {
     resolved: (call, receipt) => {
       call.state = 'resolved';
       const state = stateOf(call.device);
-      const entry = signed.get(receipt.eventId);
+      const told = signed.get(receipt.eventId);
+      const entry = told && latest(told);
       if (entry === undefined || entry.category !== call.category)
         return violate('I1', `${call.device}: a receipt for an event that nobody made`);
       // Something greater may have come in the same transaction.
@@ -867,6 +908,7 @@ export function createOracle(ports: {
     },
     losses: (device) => stateOf(device).losses,
     told: tell,
+    latest,
     known,
     headOn: (device, category) => stateOf(device).heads.get(category),
     arrivedAt: (device, category) => stateOf(device).arrivals.get(category) ?? 0,

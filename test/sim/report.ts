@@ -47,6 +47,8 @@ const MUST_HAPPEN: readonly string[] = [
   'sometimes: head that its writer cannot read',
   'sometimes: value before one that cannot be read',
   'fault: clock jumps',
+  'fault: clock off by days',
+  'sometimes: write from the future stamped anew',
   'fault: sleep',
   'fault: offline',
   'fault: a tab is suspended',

@@ -288,6 +288,19 @@ function suspensions(seed: number, chaosMs: number, devices: readonly DeviceConf
   });
 }
 
+/** Clocks that are off by a day, or by years, and are set right. Of a stream of its own, as `rareOps`. */
+function wrongClocks(seed: number, chaosMs: number): Op[] {
+  const chance = createChance(seed, 'clocks');
+  if (chance.bool(0.92)) return [];
+  const device = chance.int(0, 1);
+  const byMs = chance.pick([1, 1, -1]) * chance.pick([1, 180, 730]) * 86_400_000;
+  const at = chance.int(0, chaosMs);
+  const jump: Op = { at, type: 'jumpClock', device, byMs };
+  // When the faults stop, at the latest.
+  const isSetRight = chance.bool(0.5);
+  return isSetRight ? [jump, { ...jump, at: chance.int(at, chaosMs), byMs: -byMs }] : [jump];
+}
+
 /** Stores that do not answer. Of a stream of its own, as `rareOps`. */
 function hangs(seed: number, chaosMs: number): Op[] {
   const chance = createChance(seed, 'hangs');
@@ -413,6 +426,7 @@ export function createScenario(seed: number): Scenario {
     ...rareOps(seed, chaosMs),
     ...suspensions(seed, chaosMs, devices),
     ...hangs(seed, chaosMs),
+    ...wrongClocks(seed, chaosMs),
     ...signerFaults(seed, chaosMs),
     ...lateRefusals(seed, chaosMs, relays),
   );

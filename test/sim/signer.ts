@@ -87,7 +87,11 @@ export function createSigner(
     const event = await cipher.user.sign({ ...template, created_at: template.created_at + lateSeconds });
     oracle.onSign(process, name, event, template.created_at);
     // What no app asked for is news to it, if it is told at all.
-    if (oracle.signed.get(event.id)?.again === undefined) written.add(event.id);
+    const before = [...oracle.signed.values()].find(
+      ({ event: one }) => one.content === event.content && one.id !== event.id,
+    );
+    const isAgain = before !== undefined && !written.has(before.event.id);
+    if (oracle.signed.get(event.id)?.again === undefined && !isAgain) written.add(event.id);
     return event;
   }
 

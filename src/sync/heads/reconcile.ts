@@ -3,11 +3,11 @@
  * and its effects are carried out only after the record is on the medium.
  *
  * Invariants (numbers of docs/RELIABILITY.md):
- *  I3  A head is only ever replaced by a greater one: in (created_at, lower id). Two exceptions, both by this device
- *      alone and for a write that no relay has taken: a withdrawn write, and a write replaced before any socket
- *      carried it (which may then reuse its stamp).
+ *  I3  A head is only ever replaced by a greater one: in (created_at, lower id). Three exceptions, all by this device
+ *      alone and for a write that no relay has taken: a withdrawn write, a write replaced before any socket
+ *      carried it (which may then reuse its stamp), and one that every relay finds too late, stamped anew below that.
  *  I9  Every input again is a no-op: it returns the same record object and no effects.
- *  I11 `floorOf` a record never decreases, and a write below it, or equal to one that was carried, is `stale`.
+ *  I11 `floorOf` a record decreases only where a write is stamped anew below its stamp, and a write below it, or equal to one that was carried, is `stale`.
  *  I12 A relay's delivery leaves `pending` only by that relay's own word about this very head.
  *
  * Of values in pieces (docs/PROTOCOL.md section 6):
@@ -17,16 +17,10 @@
  */
 
 import { covers, deviceHash, newestOf, seenBy, vectorOf } from '../../protocol/causality.ts';
-import {
-  deviceIdOf,
-  isExpired,
-  isTombstone,
-  type NostrEvent,
-  type VerifiedEvent,
-} from '../../protocol/event.ts';
+import { deviceIdOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
-import { MAX_ORPHANS, MAX_WITHDRAWN } from '../../protocol/limits.ts';
-import { isRenewalOf, renewedBy } from '../../protocol/renewal.ts';
+import { MAX_ABOVE, MAX_ORPHANS, MAX_WITHDRAWN } from '../../protocol/limits.ts';
+import { isRenewalOf } from '../../protocol/renewal.ts';
 import {
   deliveryOf,
   EMPTY_RECORD,
@@ -94,6 +88,13 @@ export type Input =
   | { readonly type: 'remade'; readonly id: string; readonly made: ReadonlyMap<string, VerifiedEvent> }
   /** What the head `id` says, said again without a call of the app: protocol/renewal.ts. */
   | { readonly type: 'renew'; readonly id: string; readonly event: VerifiedEvent }
+  /** The write that is the head `id`, and the pieces that are stamped above `event`, under stamps of before it. */
+  | {
+      readonly type: 'restamp';
+      readonly id: string;
+      readonly event: VerifiedEvent;
+      readonly made: ReadonlyMap<string, VerifiedEvent>;
+    }
   /** Every relay has the head `id`: what is not part of it is an orphan since `at` (ms). */
   | { readonly type: 'replicated'; readonly id: string; readonly at: number }
   /** These orphans were collected. */
@@ -183,6 +184,8 @@ export function reconcile(
       return record?.event?.id === input.id
         ? advance(record, input.event, new Map())
         : { record, effects: [] };
+    case 'restamp':
+      return restamp(record, input);
     case 'answered':
       return change(record, input.id, (head) =>
         // A read-back says more than an OK that comes after it.
@@ -249,6 +252,11 @@ function change(
   return { record: record?.event?.id === id ? apply(record) : record, effects: [] };
 }
 
+/** A relay may have kept it. */
+function withdrawnBy(own: OwnWrite, id: string): readonly string[] {
+  return [...(own.withdrawn ?? []), id].slice(-MAX_WITHDRAWN);
+}
+
 /** Its stamp stays the floor. It is not the head any more, so that what comes next is no conflict with it. */
 function withdraw(record: HeadRecord | undefined, id: string): Outcome {
   if (record?.event?.id !== id || !isOwnHead(record)) return { record, effects: [] };
@@ -263,7 +271,8 @@ function withdraw(record: HeadRecord | undefined, id: string): Outcome {
       // As if a relay had it: what it had replaced is forgotten, so it cannot be withdrawn as well.
       own: {
         ...(own.former === undefined ? own : { ...own.former, acknowledged: true, floor: floorOf(record) }),
-        withdrawn: [...(own.withdrawn ?? []), id].slice(-MAX_WITHDRAWN),
+        withdrawn: withdrawnBy(own, id),
+        undone: own.undone,
       },
       unreadable: false,
       pieces: record.piecesBefore,
@@ -284,7 +293,11 @@ function withDelivery(record: HeadRecord, relay: string, delivery: Delivery, sup
   const proven =
     record.pieces === undefined ? record.proven : new Map([...record.proven, [relay, record.event!.id]]);
   return isOwnHead(record)
-    ? withoutBefore({ ...held, proven, own: { ...record.own!, acknowledged: true, former: undefined } })
+    ? withoutBefore({
+        ...held,
+        proven,
+        own: { ...record.own!, acknowledged: true, former: undefined, above: undefined },
+      })
     : { ...held, proven };
 }
 
@@ -403,7 +416,9 @@ function write(
         // What this device has written before, perhaps in another tab, is held or not: so is what follows.
         heldUntil: record !== undefined && isOwnHead(record) ? record.own!.heldUntil : heldUntil,
         withdrawn: record?.own?.withdrawn,
-        former: record?.own && { ...record.own, former: undefined, heldUntil: undefined },
+        undone: record?.own?.undone,
+        above: stampsBelow(record, uncarried),
+        former: record?.own && { ...record.own, former: undefined, heldUntil: undefined, above: undefined },
       },
       deemed: record?.deemed ?? EMPTY_RECORD.deemed,
       isRead,
@@ -412,6 +427,44 @@ function write(
       orphans: orphansOf(record, pieces),
     },
     effects: [],
+  };
+}
+
+/** Of the heads down to one that a relay has, what somebody may have. The first stays: that one is no write of ours alone. */
+function stampsBelow(record: HeadRecord | undefined, uncarried: string | undefined): readonly number[] {
+  if (record?.event === undefined) return [];
+  const { id, created_at } = record.event;
+  if (!isOwnHead(record) || record.own!.acknowledged) return [created_at];
+  const [first, ...others] = [...(record.own!.above ?? []), ...(id === uncarried ? [] : [created_at])];
+  return first === undefined ? [] : [first, ...others.slice(1 - MAX_ABOVE)];
+}
+
+/** Whatever a copy of the store, or a relay that was not asked, makes of the former stamp: it is still this write. */
+function restamp(
+  record: HeadRecord | undefined,
+  { id, event, made }: Extract<Input, { readonly type: 'restamp' }>,
+): Outcome {
+  const own = record?.own;
+  if (record?.event?.id !== id || own?.id !== id || own.acknowledged) return { record, effects: [] };
+  const { heldUntil: _, floor: __, ...kept } = own;
+  const pieces = record.pieces?.map((piece) =>
+    made.has(piece.name)
+      ? { ...piece, stamp: made.get(piece.name)!.created_at, deliveries: new Map() }
+      : piece,
+  );
+  return {
+    record: {
+      ...record,
+      ...{ event, pieces, deliveries: new Map(), contradictions: 0 },
+      own: {
+        ...{ ...kept, ...stampsOf(event, own.device) },
+        // Above nothing that is known it has no place of its own: it may beat what it had not seen.
+        isBlind: own.isBlind === true || own.above?.length === 0,
+        withdrawn: withdrawnBy(own, id),
+        undone: [...(own.undone ?? []), record.event.created_at].slice(-MAX_WITHDRAWN),
+      },
+    },
+    effects: [{ type: 'advanced', event, renews: id }],
   };
 }
 
@@ -597,8 +650,8 @@ function formerOf(
  * else has that id, writes as well. An entry for that id says nothing about our write any more.
  */
 export function isOfTwin(event: VerifiedEvent, own: OwnWrite): boolean {
-  if (event.id === own.id) return false;
   const seen = seenBy(event).get(own.device) ?? -1;
+  if (event.id === own.id || own.undone?.includes(seen) === true) return false;
   const isTied = seen === own.stamp && event.created_at === own.stamp;
   return isTied || seen > Math.max(own.stamp, own.floor ?? -1);
 }

@@ -65,6 +65,7 @@ function readOwn(value: unknown): OwnWrite | undefined {
   expect(own.heldUntil === undefined || Number.isFinite(own.heldUntil));
   expect(own.floor === undefined || Number.isSafeInteger(own.floor));
   expect(own.withdrawn === undefined || own.withdrawn.every(isHex32));
+  expect([own.undone, own.above].every((stamps = []) => stamps.every(Number.isSafeInteger)));
   readOwn(own.former);
   return own;
 }

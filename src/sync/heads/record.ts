@@ -25,6 +25,10 @@ export interface OwnWrite {
   readonly lost: boolean;
   /** Ids of those that were withdrawn, oldest first: a relay that refused one may have kept it. */
   readonly withdrawn?: readonly string[] | undefined;
+  /** Stamps, in s, of those that were stamped anew below that. No copy of the store has made what knows of one. */
+  readonly undone?: readonly number[] | undefined;
+  /** While no relay has it: stamps, in s, of what somebody may have and it is above, oldest first. */
+  readonly above?: readonly number[] | undefined;
   /** It was made before every relay had answered what it has of the category: it may beat what it had not seen. */
   readonly isBlind?: boolean;
   /**

@@ -80,7 +80,7 @@ interface Decision {
 /** Whether a caller waits for this input to be on the medium, or else not to be at all. */
 function isOwn(input: Input): boolean {
   if (input.type === 'explored') return input.again !== undefined;
-  return ['write', 'withdraw', 'assembled', 'remade', 'renew'].includes(input.type);
+  return ['write', 'withdraw', 'assembled', 'remade', 'renew', 'restamp'].includes(input.type);
 }
 
 function pieceNames(record: HeadRecord<NostrEvent> | undefined): string[] {
@@ -374,8 +374,10 @@ export async function openReplica(ports: {
     // What both had already is news where the other tab has found its pieces.
     const isFound = previous !== undefined && !isWhole(previous) && record !== undefined && isWhole(record);
     if (record?.event !== undefined && (record.event.id !== previous?.event?.id || isFound)) {
-      const renews =
-        previous?.event && isRenewalOf(record.event, previous.event) ? previous.event.id : undefined;
+      const former = previous?.event;
+      const isRestamped =
+        record.event.content === former?.content && record.own?.withdrawn?.includes(former.id) === true;
+      const renews = former && (isRestamped || isRenewalOf(record.event, former)) ? former.id : undefined;
       effects.push({ type: 'advanced', event: record.event, ...(renews !== undefined && { renews }) });
       const mine = previous?.event;
       const { own } = record;
