@@ -487,8 +487,13 @@ impl<R: Runtime> NostrSync<R> {
     async fn sign(&self, generation: u64, webview: &str, template: EventTemplate) -> Result<SignedEvent> {
         self.broker.check_host(generation, webview)?;
         let held = self.signer.held()?;
-        SigningPolicy { namespace: &self.namespace, pubkey: &held.pubkey_hex, relays: &self.relay_set() }
-            .check(&template)?;
+        SigningPolicy {
+            namespace: &self.namespace,
+            pubkey: &held.pubkey_hex,
+            relays: &self.relay_set(),
+            now: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+        }
+        .check(&template)?;
         held.sign(template).await
     }
 

@@ -32,8 +32,8 @@ const MAX_TAG_BYTES: usize = 4_096;
 const MAX_CIPHERTEXT_BYTES: usize = 131_072;
 /// The most that NIP-44 can encrypt in its short form.
 const MAX_PLAINTEXT_BYTES: usize = 65_535;
-/// created_at up to the year 9999, in seconds.
-const MAX_STAMP: u64 = 253_402_300_799;
+/// How far ahead of this clock the engine may stamp an event, in seconds: as its own bound.
+const MAX_AHEAD_SECONDS: u64 = 31_536_000;
 /// The tags of a value, and of a piece of one.
 const VALUE_TAGS: [&str; 6] = ["d", "device_id", "vv", "expiration", "deleted", "format"];
 
@@ -138,14 +138,16 @@ pub(crate) struct SigningPolicy<'a> {
     pub pubkey: &'a str,
     /// Canonical URLs.
     pub relays: &'a BTreeSet<String>,
+    /// Unix time in seconds.
+    pub now: u64,
 }
 
 impl SigningPolicy<'_> {
     /// Fails with `SIGNER_REFUSED` for everything that the engine has no need of.
     pub fn check(&self, template: &EventTemplate) -> Result<()> {
         let EventTemplate { kind, created_at, tags, content } = template;
-        if *created_at > MAX_STAMP {
-            return refuse("sign an event stamped after the year 9999");
+        if *created_at > self.now.saturating_add(MAX_AHEAD_SECONDS) {
+            return refuse("sign an event stamped more than a year ahead of this clock");
         }
         let is_bounded = tags.len() <= MAX_TAGS
             && tags
