@@ -40,8 +40,11 @@ export interface ErrorDetails {
     readonly have: number;
     readonly total: number;
   };
-  /** A stamp is further ahead of this device's clock than allowed. `aheadSeconds` in s. */
-  readonly CLOCK_SKEW: { readonly aheadSeconds: number };
+  /**
+   * A stamp is further ahead of this device's clock than allowed, or this clock is ahead of what relays say of the time: by
+   * `aheadSeconds`. Or a relay refuses AUTH for its time, and does not say how far this clock is off, nor which way.
+   */
+  readonly CLOCK_SKEW: { readonly aheadSeconds?: number };
   /** Another device writes under this device's id, as a copied profile or a restored backup does. This device has a new id since. */
   readonly DEVICE_ID_TAKEN: {
     readonly category: string;

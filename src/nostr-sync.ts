@@ -194,6 +194,10 @@ export function createEngine<Categories extends object>(
       session?.relayChanged(relay);
       statusChanged();
     },
+    onWrongTime: ({ url }, reason) => {
+      const message = `${url} refuses AUTH for the time of this clock: ${reason}`;
+      emitter.emit('error', new NostrSyncError('CLOCK_SKEW', message, { details: {} }));
+    },
   });
   for (const [url, spelling] of settings.relays) pool.add(url, spelling);
   // If another tab may lead, the session decides whether this one connects.

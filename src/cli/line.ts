@@ -68,6 +68,7 @@ export function openLine(
       if (now === 'accepted' || auth === 'none') auth = now;
       changed();
     },
+    onWrongTime: () => undefined,
   });
 
   /** `undefined` if `step` does not call back in time. */

@@ -18,12 +18,18 @@ export type Answer =
 
 const NEWER = /have newer|newest event|newer event/i;
 const TOO_LATE = /created_at too late|(too far|in) (in )?the future|too new|out of the acceptable range/i;
+const OF_TIME = /created_at|timestamp|clock|too (old|early|late)|within \d+ (seconds|minutes)/i;
 const TOO_LARGE =
   /too (large|big|long)|(size|length|bytes).*(limit|exceed|max)|(exceed|max).*(size|length|bytes)/i;
 
 /** Whether a relay or a signer gives the size as its reason for a no. */
 export function saysTooLarge(reason: string): boolean {
   return TOO_LARGE.test(reason);
+}
+
+/** Whether a relay gives the time as the reason for a no to AUTH. */
+export function saysWrongTime(reason: string): boolean {
+  return OF_TIME.test(reason) || TOO_LATE.test(reason);
 }
 
 const FINAL = new Set(['blocked', 'restricted', 'pow', 'invalid', 'deleted', 'rejected']);

@@ -122,6 +122,8 @@ export const RENEW_AGAIN_MS = 30_000;
 export const RENEW_SLACK_MS = 1_000;
 /** How long a renewal waits for a connected relay that never answers completely. */
 export const RENEW_PATIENCE_MS = 180_000;
+/** How long a relay's word of the time counts. */
+export const RELAY_TIME_MS = 3_600_000;
 /** How long a timer for something far off runs at most, so that a clock that is set does not put it off. */
 export const MAX_TIMER_MS = 3_600_000;
 /** How long after its end a value is removed though every relay still shows it: clocks may be off. In s. */

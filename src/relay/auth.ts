@@ -1,7 +1,7 @@
 /** AUTH with one relay (NIP-42): answers the newest challenge, once something was refused for lack of AUTH, and not too often. */
 
 import type { Clock } from '../clock.ts';
-import { prefixOf } from '../protocol/answer.ts';
+import { prefixOf, saysWrongTime } from '../protocol/answer.ts';
 import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
 import { AUTH_INTERVAL_CAP_MS, AUTH_INTERVAL_MS, KIND_AUTH, OK_TIMEOUT_MS } from '../protocol/limits.ts';
 
@@ -24,7 +24,7 @@ export interface AuthExchange {
   /** A signer was set, or the user acts: one that said no is asked again. */
   retry(): void;
   /** An OK came. Returns whether it was about our AUTH. */
-  answered(eventId: string, accepted: boolean): boolean;
+  answered(eventId: string, accepted: boolean, reason: string): boolean;
   /** The socket is gone: what was said on it counts no more. */
   reset(): void;
 }
@@ -39,6 +39,8 @@ export function createAuthExchange(ports: {
   readonly onAccepted: () => void;
   /** No AUTH is to be had: no signer, or the relay does not accept it. */
   readonly onRefused: () => void;
+  /** The relay finds the time of an AUTH wrong: told once, until it accepts one. */
+  readonly onWrongTime: (reason: string) => void;
 }): AuthExchange {
   const { clock } = ports;
   let state: AuthState = 'none';
@@ -47,6 +49,7 @@ export function createAuthExchange(ports: {
   let isRespelled = false;
   /** The signer gave no AUTH: it is not asked again by itself, since it may be a person who said no. */
   let isDeclined = false;
+  let isTimeTold = false;
   let challenge: string | undefined;
   let eventId: string | undefined;
   let signing = false;
@@ -121,11 +124,16 @@ export function createAuthExchange(ports: {
       isDeclined = false;
       if (state === 'required') require();
     },
-    answered: (id, accepted) => {
+    answered: (id, accepted, reason) => {
       if (id !== eventId) return false;
       cancelTimer();
       eventId = undefined;
+      if (!accepted && !isTimeTold && saysWrongTime(reason)) {
+        isTimeTold = true;
+        ports.onWrongTime(reason);
+      }
       if (accepted) {
+        isTimeTold = false;
         state = 'accepted';
         ports.onAccepted();
       } else if (isRespelled) ports.onRefused();

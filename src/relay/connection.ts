@@ -90,6 +90,8 @@ export interface ConnectionPorts {
   readonly limits: KnownLimits;
   /** `connected`, `auth` or the kind of trouble changed. */
   readonly onChange: (relay: RelayConnection) => void;
+  /** It refuses AUTH for the time that this clock tells. */
+  readonly onWrongTime: (relay: RelayConnection, reason: string) => void;
 }
 
 /** `url` is canonical, `spelling` the user's. */
@@ -125,6 +127,7 @@ export function createConnection(
       publishing.authRefused();
       requests.authRefused();
     },
+    onWrongTime: (reason) => ports.onWrongTime(connection, reason),
   });
   const requests = createRequests({
     ...{ clock, randomBytes, health, auth, isOpen, write },
@@ -289,7 +292,7 @@ export function createConnection(
   }
 
   function answered(id: string, accepted: boolean, reason: string): boolean {
-    if (!auth.answered(id, accepted)) return publishing.answered(id, accepted, reason);
+    if (!auth.answered(id, accepted, reason)) return publishing.answered(id, accepted, reason);
     if (!accepted) health.complained(reason);
     return true;
   }

@@ -24,6 +24,7 @@ import type { Pacing } from './relays/pacer.ts';
 import { isOfTwin } from './heads/reconcile.ts';
 import { createReader, type Reader, type Subscription } from './reader.ts';
 import { isOwnHead, isPending, type OwnWrite } from './heads/record.ts';
+import { createRelayTime } from './relays/relay-time.ts';
 import { createRenewals } from './values/renewal.ts';
 import { openReplica, type Change } from './heads/replica.ts';
 import { createHand, type Hand } from './values/signing.ts';
@@ -108,6 +109,7 @@ export async function openSession(ports: {
       // Until a tab knows who leads it may hope.
       tabNetwork?.isSettled() === false ||
       network.relays().some((relay) => ['open', 'connecting'].includes(relay.state)),
+    aheadSeconds: () => relayTime.aheadSeconds(),
     onSaved: (dTag, id) => reader.wrote(dTag, id),
   });
   const reader: Reader = createReader({
@@ -172,6 +174,7 @@ export async function openSession(ports: {
     send: (event) => Promise.all([...pool.connections.values()].map((relay) => relay.publish(event))),
   });
 
+  const relayTime = createRelayTime({ clock, relays: () => network.relays() });
   const renewals = createRenewals({ ...ports, replica, hand, network: () => network });
 
   async function signAuth(template: EventTemplate): Promise<SignedAuth> {
@@ -184,6 +187,7 @@ export async function openSession(ports: {
   function answered(dTag: string, relay: string, event: NostrEvent, answer: Answer): void {
     writer.answered(dTag, relay, event, answer);
     renewals.answered(dTag, relay, event, answer);
+    relayTime.answered(relay, event.created_at, answer);
     if (answer.type !== 'clock') return;
     const aheadSeconds = event.created_at - Math.floor(clock.now() / 1000);
     const message = `${relay} finds the write of ${JSON.stringify(categoryOf(dTag))} too far ahead: ${answer.reason}`;
@@ -296,6 +300,7 @@ export async function openSession(ports: {
       garbage.close();
       reader.close();
       renewals.close();
+      relayTime.close();
       isClosed = true;
       content.forget();
       content.close();

@@ -10,11 +10,11 @@ import type { Answer } from '../protocol/answer.ts';
 import { deviceHash, seenBy, vectorTag, type VersionVector } from '../protocol/causality.ts';
 import { isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
 import {
+  DAY_SECONDS,
   FIRST_WRITE_MS,
   HOLD_MS,
   KIND_APP_DATA,
   KIND_DELETION,
-  MAX_AHEAD_SECONDS,
   MAX_LAPS,
   PUBLISH_TIMEOUT_MS,
   SIGNER_TURN_MS,
@@ -129,6 +129,8 @@ export function createWriter(ports: {
   /** Configured relays, and whether there is a hope that one of them answers soon. */
   readonly relays: () => readonly string[];
   readonly isReachable: () => boolean;
+  /** See `RelayTime`. */
+  readonly aheadSeconds: () => number;
   readonly onSaved: (dTag: string, id: string) => void;
 }): Writer {
   const { clock, replica, hand } = ports;
@@ -248,6 +250,7 @@ export function createWriter(ports: {
     asking.signal.throwIfAborted();
     const { settlers } = draft;
     const { write, seen } = settlers.at(-1)!;
+    refuseWrongClock();
     const layout = await ports.content.layOut(dTag, write.text);
     const content = await hand.encrypt(layout.text, asking);
     const ciphertexts = new Map<string, string>();
@@ -399,23 +402,24 @@ export function createWriter(ports: {
     if (isTombstone(again)) void requestDeletion(dTag, again, undefined);
   }
 
+  /** What is stamped a day too late is refused by all, or beats what others write until then. */
+  function refuseWrongClock(): void {
+    const aheadSeconds = ports.aheadSeconds();
+    if (aheadSeconds < DAY_SECONDS) return;
+    throw new NostrSyncError(
+      'CLOCK_SKEW',
+      `Cannot publish: this clock is at least ${aheadSeconds} s ahead of every connected relay's`,
+      { details: { aheadSeconds } },
+    );
+  }
+
   function stampOf(dTag: string): number {
     const record = replica.get(dTag);
     const now = Math.floor(clock.now() / 1000);
     const head = record?.event?.created_at ?? -1;
     const own = floorOf(record);
     const isReplaceable = replica.isUncarried(dTag);
-    const stamp = isReplaceable ? Math.max(now, own) : nextStamp(now, head, own);
-    if (stamp - now > MAX_AHEAD_SECONDS) {
-      throw new NostrSyncError(
-        'CLOCK_SKEW',
-        `Cannot publish: the newest value is stamped ${stamp - now} s ahead of this clock`,
-        {
-          details: { aheadSeconds: stamp - now },
-        },
-      );
-    }
-    return stamp;
+    return isReplaceable ? Math.max(now, own) : nextStamp(now, head, own);
   }
 
   /** NIP-09, best effort. Below the tombstone, which must stay: it is what tells the other devices. */

@@ -113,13 +113,13 @@ pub enum Error {
         /// Pieces that there are.
         total: u64,
     },
-    /// A value is stamped far ahead of this device's clock.
+    /// A value is stamped far ahead of this device's clock, or relays find this clock wrong.
     #[error("{message}")]
     ClockSkew {
         /// For people.
         message: String,
-        /// How far, in seconds.
-        ahead_seconds: f64,
+        /// How far, in seconds; `None` where a relay refuses AUTH for its time, and does not say how far.
+        ahead_seconds: Option<f64>,
     },
     /// Another device writes under this device's id, as a copied profile does: this one has a new id since.
     #[error("{message}")]
@@ -210,7 +210,10 @@ impl Error {
             Self::Incomplete { category, event_id, have, total, .. } => {
                 Some(json!({ "category": category, "eventId": event_id, "have": have, "total": total }))
             }
-            Self::ClockSkew { ahead_seconds, .. } => Some(json!({ "aheadSeconds": ahead_seconds })),
+            Self::ClockSkew { ahead_seconds: Some(ahead_seconds), .. } => {
+                Some(json!({ "aheadSeconds": ahead_seconds }))
+            }
+            Self::ClockSkew { ahead_seconds: None, .. } => Some(json!({})),
             Self::DeviceIdTaken { category, event_id, former_device_id, device_id, .. } => Some(json!({
                 "category": category, "eventId": event_id, "formerDeviceId": former_device_id, "deviceId": device_id,
             })),
@@ -294,9 +297,9 @@ impl From<Value> for Error {
                 }
                 _ => Self::Other { code, message },
             },
-            "CLOCK_SKEW" => match details.get("aheadSeconds").and_then(Value::as_f64) {
-                Some(ahead_seconds) => Self::ClockSkew { message, ahead_seconds },
-                None => Self::Other { code, message },
+            "CLOCK_SKEW" => Self::ClockSkew {
+                message,
+                ahead_seconds: details.get("aheadSeconds").and_then(Value::as_f64),
             },
             "DEVICE_ID_TAKEN" => {
                 match (text("category"), text("eventId"), text("formerDeviceId"), text("deviceId")) {

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { classifyAnswer, prefixOf, type Answer } from '../../src/protocol/answer.ts';
+import { classifyAnswer, prefixOf, saysWrongTime, type Answer } from '../../src/protocol/answer.ts';
 
 test.each<[Answer['type'], boolean, string]>([
   ['acknowledged', true, ''],
@@ -78,4 +78,16 @@ test('any text has a meaning, and only true or a duplicate is a yes', () => {
       expect(isYes).toBe(reason.startsWith('duplicate:'));
     }),
   );
+});
+
+test.each([
+  ['invalid: created_at is not within 10 minutes', true],
+  ['auth-required: timestamp is too far from now', true],
+  ['invalid: event is too old', true],
+  ['error: created_at too late', true],
+  ['restricted: not on the list', false],
+  ['invalid: wrong challenge', false],
+  ['auth-required: you must sign in', false],
+])('that AUTH is refused with %j is for its time: %j', (reason, isTime) => {
+  expect(saysWrongTime(reason)).toBe(isTime);
 });

@@ -82,6 +82,7 @@ export function connection(ports: {
       randomBytes: (length) => new Uint8Array(length).fill(Math.floor((ports.chance?.() ?? 0.5) * 256)),
       signAuth: ports.signAuth ?? (async () => undefined),
       onChange: ports.onChange ?? (() => undefined),
+      onWrongTime: () => undefined,
     },
     ports.spelling,
   );

@@ -171,3 +171,82 @@ describe('a write from the future', () => {
     expect(laptop.conflicts).toEqual([]);
   });
 });
+
+describe('a clock that every relay finds a day ahead', () => {
+  const skewOf = (failed: unknown): unknown => failed as { readonly code: string };
+
+  /** A device that has written by it, a day and some minutes ago. */
+  async function contradicted(on: World, aheadMs = 3 * DAY): Promise<ReturnType<typeof wrong>> {
+    const device = wrong(on, aheadMs);
+    await on.settle(device.laptop.publish('settings', 'v1'));
+    await on.clock.advance(DAY + 600_000);
+    return device;
+  }
+
+  test('is not written by: what relays refuse as too late is a day old by it', async () => {
+    const on = world({}, {});
+    const { laptop } = await contradicted(on);
+    const sent = on.relays.map((relay) => received(relay, 'EVENT').length);
+    const failed = await on.settle(laptop.publish('settings', 'v2').catch(skewOf));
+    expect(failed).toMatchObject({ code: 'CLOCK_SKEW', details: { aheadSeconds: expect.any(Number) } });
+    const { aheadSeconds } = (failed as { details: { aheadSeconds: number } }).details;
+    expect(aheadSeconds).toBeGreaterThanOrEqual(86_400);
+    expect(aheadSeconds).toBeLessThanOrEqual(3 * 86_400);
+    expect(await on.settle(laptop.remove('other').catch(skewOf))).toMatchObject({ code: 'CLOCK_SKEW' });
+    expect(on.relays.map((relay) => received(relay, 'EVENT').length)).toEqual(sent);
+  });
+
+  test('is written by again as soon as it is set right, and what it wrote is delivered', async () => {
+    const on = world({}, {});
+    const { laptop, set } = await contradicted(on);
+    await expect(on.settle(laptop.publish('settings', 'v2'))).rejects.toMatchObject({ code: 'CLOCK_SKEW' });
+    set(0);
+    expect((await on.settle(laptop.publish('other', 'fine'))).stage).toBe('delivered');
+    await on.clock.advance(900_000);
+    expect(await fresh(on)).toBe('v1');
+  });
+
+  test('is not found so by one relay alone, whatever it says, nor by what is not a day old', async () => {
+    const on = world({ limits: { createdAtUpperLimit: 10 * YEAR } }, {});
+    const { laptop } = await contradicted(on);
+    on.relays[1]!.misbehave({ refuse: 'invalid: created_at too late' });
+    await on.settle(laptop.publish('settings', 'v2'));
+    const strict = world({});
+    const other = wrong(strict, 3 * DAY);
+    await strict.settle(other.laptop.publish('settings', 'v1'));
+    await strict.clock.advance(DAY / 2);
+    expect((await strict.settle(other.laptop.publish('settings', 'v2'))).stage).toBe('saved');
+  });
+});
+
+test('nothing is signed more than a year ahead, by the app or without it', async () => {
+  const on = world({ limits: { createdAtUpperLimit: 10 * YEAR } });
+  on.relays[0]!.inject(
+    written({ created_at: START + 40_000_000, tags: [['expiration', String(START + 60)]] }),
+  );
+  const laptop = on.device();
+  await on.settle(laptop.fetch('settings'));
+  await expect(on.settle(laptop.publish('settings', 'mine'))).rejects.toMatchObject({
+    code: 'CLOCK_SKEW',
+    details: { aheadSeconds: expect.any(Number) },
+  });
+  await on.clock.advance(2 * DAY);
+  expect(received(on.relays[0]!, 'EVENT')).toEqual([]);
+});
+
+describe.each([
+  ['behind', -7_200_000],
+  ['ahead', 7_200_000],
+])('AUTH that is refused for a clock that is %s', (_, offMs) => {
+  test('is told as CLOCK_SKEW, once, and goes through when it is set right', async () => {
+    const on = world({ auth: 'both' });
+    const { laptop, set } = wrong(on, offMs);
+    await on.settle(laptop.publish('settings', 'v1'));
+    await on.clock.advance(600_000);
+    const skews = laptop.errors.filter(({ code }) => code === 'CLOCK_SKEW');
+    expect(skews).toMatchObject([{ message: expect.stringContaining(on.urls[0]!), details: {} }]);
+    set(0);
+    await on.clock.advance(3_600_000);
+    expect(stored(on.relays[0]!)).toHaveLength(1);
+  });
+});

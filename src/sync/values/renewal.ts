@@ -22,6 +22,7 @@ import {
   DAY_SECONDS,
   END_MARGIN_SECONDS,
   LOOK_AGAIN_MS,
+  MAX_AHEAD_SECONDS,
   MAX_CONTRADICTIONS,
   MAX_RENEWAL_SECONDS,
   MAX_TIMER_MS,
@@ -55,6 +56,8 @@ function needOf(
   const head = record?.event;
   if (head === undefined) return undefined;
   if (isLate && pastStampOf(record!, nowSeconds) !== undefined) return 'late';
+  // Nothing is signed so far ahead.
+  if (head.created_at - nowSeconds >= MAX_AHEAD_SECONDS) return undefined;
   if (isExpired(head, nowSeconds)) {
     // This clock may be ahead: a relay that does not hold the value agrees that it has ended.
     const isAgreed = [...record!.deliveries.values()].some((one) => one === 'pending' || one === 'refused');

@@ -24,6 +24,7 @@ import {
   SIGNER_TRUST_MS,
   SIGNER_TURN_MS,
   SIZES,
+  MAX_AHEAD_SECONDS,
 } from '../../protocol/limits.ts';
 import { encryptedLength } from '../../protocol/payload.ts';
 import type { Signer } from '../../signer/signer.ts';
@@ -233,6 +234,11 @@ export function createHand(ports: {
       for (const drop of [...drops]) drop();
     },
     sign: async ({ kind, created_at, tags, content }, asking) => {
+      const aheadSeconds = created_at - Math.floor(clock.now() / 1000);
+      if (aheadSeconds > MAX_AHEAD_SECONDS) {
+        const message = `Cannot sign: the event would be stamped ${aheadSeconds} s ahead of this clock`;
+        throw new NostrSyncError('CLOCK_SKEW', message, { details: { aheadSeconds } });
+      }
       // A copy: what a signer does to its own is not what we compare with, nor what we use.
       const copy = { kind, created_at, tags: tags.map((tag) => [...tag]), content, pubkey };
       const signing = use('sign', 'SIGNING_FAILED', (signer) => signer.signEvent(copy), asking);

@@ -19,6 +19,7 @@ fn every_code_of_the_engine_comes_through_with_its_details() {
         ("UNDECODABLE", json!({ "category": "notes", "eventId": "ab" })),
         ("INCOMPLETE", json!({ "category": "notes", "eventId": "ab", "have": 1, "total": 2 })),
         ("CLOCK_SKEW", json!({ "aheadSeconds": 130.5 })),
+        ("CLOCK_SKEW", json!({})),
         (
             "DEVICE_ID_TAKEN",
             json!({ "category": "notes", "eventId": "ab", "formerDeviceId": "laptop", "deviceId": "1-2-3" }),
