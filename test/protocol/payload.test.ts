@@ -95,7 +95,12 @@ describe('a payload', () => {
     ['got undefined at payload[1]', [1, undefined]],
     ['got a function at payload[…]', { run: () => 1 }],
     ['got a Date instance at payload[…][0]', { when: [new Date(0)] }],
-    ['got a class instance at payload', new (class {})()],
+    [
+      'got a class instance at payload',
+      new (class {
+        readonly theme = 'dark';
+      })(),
+    ],
     ['got a class instance at payload', Object.create({ constructor: undefined }) as object],
   ])('says what is wrong, and at which place: %s', (message, payload) => {
     expect(() => encode(payload)).toThrow(
