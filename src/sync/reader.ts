@@ -346,16 +346,18 @@ export function createReader(ports: {
         if (isBeaten(theirs, mine)) tellConflict({ dTag, mine, theirs });
       if (advances.length === 0) return;
       // What says the same as what was told is no news.
-      for (const { event, renews } of advances)
+      for (const { event, renews } of advances) {
+        if (renews === undefined) continue;
         for (const told of [
           polled,
           announced,
           written,
           ...[...ports.subscriptions].map((one) => one.delivered),
         ])
-          if (renews !== undefined && told.get(dTag) === renews) told.set(dTag, event.id);
-      // Nor is what another process of this device had written.
-      if (isOwnHead(record!)) written.set(dTag, head.id);
+          if (told.get(dTag) === renews) told.set(dTag, event.id);
+        // Nor what an earlier process of this device had written.
+        if (isOwnHead(record!)) written.set(dTag, event.id);
+      }
       const { own } = record!;
       retell(dTag, head, own);
       // Of several that came together the newest counts: it may have seen what the one before it had not.

@@ -108,7 +108,7 @@ export function words(error: AnyNostrSyncError): string {
       console.log(error.details.total);
       return is<string>(error.details.category);
     case 'CLOCK_SKEW':
-      return `${is<number>(error.details.aheadSeconds)} s`;
+      return `${is<number | undefined>(error.details.aheadSeconds) ?? 'unknown'} s`;
     case 'SIGNER_NOT_SET':
     case 'SIGNER_CHANGED':
     case 'SIGNER_REFUSED':
