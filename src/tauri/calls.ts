@@ -48,18 +48,23 @@ export function createCalls(ipc: Ipc): Calls {
   async function write(
     method: string,
     args: Readonly<Record<string, unknown>>,
-    options: number | WindowPublishOptions | null = null,
+    third?: number | WindowPublishOptions,
   ): Promise<Receipt> {
-    if (typeof options !== 'object') return call(method, { ...args, options });
-    const { signal, ...rest } = options ?? {};
-    return ask(method, { ...args, options: rest }, signal && { signal });
+    const { signal, ...options }: WindowPublishOptions =
+      typeof third === 'object' ? (third ?? {}) : { expiration: third as number };
+    // JSON has no NaN: it would arrive as "no expiration".
+    if (options.expiration === undefined || Number.isFinite(options.expiration))
+      return ask(method, { ...args, options }, signal && { signal });
+    throw new NostrSyncError(
+      'INVALID_EXPIRATION',
+      misuse('expiration', 'a Unix time in seconds that is still to come', options.expiration),
+    );
   }
 
   return {
     publish: async (category, payload, options) => {
       // JSON would carry these as something else; sizes are for the engine, which knows the app's limit.
       encodePayload(payload, { bytes: MAX_PAYLOAD_BYTES, why: 'the most that maxPayloadSize allows' });
-      checkFinite(typeof options === 'object' ? options?.expiration : options);
       return write('publish', { category, payload }, options);
     },
     remove: async (category, options) => write('remove', { category }, options),
@@ -101,13 +106,4 @@ export function createCalls(ipc: Ipc): Calls {
     getStatus: async () => call('get_status'),
     flush: async (options) => void (await ask('flush', {}, options)),
   };
-}
-
-/** JSON has no NaN: it would arrive as "no expiration". */
-function checkFinite(expiration: unknown): void {
-  if (typeof expiration !== 'number' || Number.isFinite(expiration)) return;
-  throw new NostrSyncError(
-    'INVALID_EXPIRATION',
-    misuse('expiration', 'a Unix time in seconds that is still to come', expiration),
-  );
 }

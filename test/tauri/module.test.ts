@@ -85,7 +85,7 @@ test('in Tauri calls the commands of the plugin by their names, and attaches wit
     ]);
     expect(JSON.stringify(invoked[0]![1].channel)).toMatch(/__CHANNEL__/);
     const callId = expect.stringMatching(/^\d+\.\d+\.\d+-3$/);
-    expect(invoked[2]![1]).toEqual({ category: 'settings', payload: 1, options: 5, callId });
+    expect(invoked[2]![1]).toEqual({ category: 'settings', payload: 1, options: { expiration: 5 }, callId });
   } finally {
     clearMocks();
   }
