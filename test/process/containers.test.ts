@@ -1,64 +1,34 @@
 /** Processes that share a folder and not their pids, as containers on one volume do; and one that is there and silent. */
 
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { build } from 'esbuild';
-import { afterEach, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { fileStore } from '../../src/store/file.ts';
+import { startLineProcess, type LineProcess } from '../support/line-process.ts';
+import { bundleStore, storeProgram } from '../support/store-program.ts';
 import { root } from './processes.ts';
 
-const storeModule = join(root, 'container-store.mjs');
-const children = new Set<ChildProcess>();
+beforeAll(() => bundleStore(root));
 
-beforeAll(() =>
-  build({
-    entryPoints: [new URL('../../src/store/file.ts', import.meta.url).pathname],
-    outfile: storeModule,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    logLevel: 'warning',
-  }),
-);
-afterEach(() => {
-  for (const child of children) child.kill('SIGKILL');
-});
-
-interface Child {
-  readonly pid: number;
+interface Child extends LineProcess {
   /** Saves `value` under the key `last` and says how that went: `saved`, or what it was refused for. */
-  save(value: string): Promise<string>;
-  signal(signal: NodeJS.Signals): void;
-  kill(): Promise<void>;
+  save(value: string): Promise<string | undefined>;
 }
 
 /** A process that has the store on `folder`, started by `under`. */
 function start(folder: string, under: readonly string[] = []): Child {
-  const source = `
-    import { createInterface } from 'node:readline';
-    import { fileStore } from ${JSON.stringify(storeModule)};
-    const store = fileStore(${JSON.stringify(folder)});
-    for await (const value of createInterface({ input: process.stdin }))
-      await store.update([], () => new Map([['last', value]]))
-        .then(() => console.log('saved'), (error) => console.log(error.code + ': ' + error.message));`;
-  const [command, ...args] = [...under, process.execPath, '--input-type=module', '-e', source];
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  children.add(child);
-  const exited = once(child, 'exit').then(() => children.delete(child));
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const program = storeProgram(
+    root,
+    folder,
+    `for (let line = await heard(); !line.done; line = await heard())
+       await put('last', line.value).then(() => print('saved'), (error) => print(error.code + ': ' + error.message));`,
+  );
+  const child = startLineProcess([...under, ...program]);
   return {
-    pid: child.pid!,
-    async save(value) {
-      child.stdin.write(`${value}\n`);
-      return (await lines.next()).value as string;
-    },
-    signal: (signal) => void child.kill(signal),
-    async kill() {
-      child.kill('SIGKILL');
-      await exited;
+    ...child,
+    save: async (value) => {
+      child.say(value);
+      return child.line();
     },
   };
 }

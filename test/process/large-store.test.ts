@@ -6,33 +6,22 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { beforeAll, expect, test } from 'vitest';
+import { bundleStore, storeProgram } from '../support/store-program.ts';
 import { root } from './processes.ts';
 
 /** More than any slice, and far less than the store. */
 const MAX_GROWTH_BYTES = 300_000_000;
-const storeModule = join(root, 'file-store.mjs');
 
-beforeAll(() =>
-  build({
-    entryPoints: [new URL('../../src/store/file.ts', import.meta.url).pathname],
-    outfile: storeModule,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    logLevel: 'warning',
-  }),
-);
+beforeAll(() => bundleStore(root));
 
 /** Runs `script` with a store on `folder` in a process of its own; returns by how much its memory grew at most. */
 function run(folder: string, values: number, script: string): number {
-  const source = `
-    import { fileStore } from ${JSON.stringify(storeModule)};
-    import assert from 'node:assert/strict';
+  const program = storeProgram(
+    root,
+    folder,
+    `const { default: assert } = await import('node:assert/strict');
     const before = process.resourceUsage().maxRSS;
-    const store = fileStore(${JSON.stringify(folder)});
-    const put = (changes) => store.update([], () => new Map(changes));
     // Large values of ten pieces each; 40 KB are what an event carries.
     const text = (n, round = 0) => (n + '/' + round + ' ').padEnd(40_000, 'x');
     const value = (n, round) => Array.from({ length: 10 }, (_, i) => ['piece/' + n + '/' + i, text(n * 10 + i, round)]);
@@ -43,8 +32,10 @@ function run(folder: string, values: number, script: string): number {
     }
     ${script}
     await store.close();
-    console.log((process.resourceUsage().maxRSS - before) * 1_000);`;
-  const output = execFileSync(process.execPath, ['--input-type=module', '-e', source], { encoding: 'utf8' });
+    print((process.resourceUsage().maxRSS - before) * 1_000);`,
+  );
+  const [command, ...args] = program;
+  const output = execFileSync(command!, args, { encoding: 'utf8' });
   return Number(output);
 }
 

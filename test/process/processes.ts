@@ -1,16 +1,13 @@
 /** Devices and relays as processes that can be killed. They run the source under test, bundled once. */
 
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { setTimeout } from 'node:timers/promises';
-import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { killLineProcesses, startLineProcess, type LineProcess } from '../support/line-process.ts';
 import { FILLER } from '../support/random.ts';
+import { bundleSource } from '../support/source-bundle.ts';
 import { tracesOf } from '../support/traces.ts';
 import type { FetchResult, Receipt, RelayInfo, Stage } from '../../src/node.ts';
 
@@ -46,28 +43,16 @@ export const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626f
 
 /** Of this test file; removed after it. */
 export const root: string = mkdtempSync(join(tmpdir(), 'nostr-sync-process-'));
-const children = new Set<ChildProcess>();
 
-beforeAll(async () => {
-  await build({
-    entryPoints: ['device-program', 'relay-program', 'worker-program'].map(
-      (name) => new URL(`${name}.ts`, import.meta.url).pathname,
+beforeAll(() =>
+  bundleSource(
+    root,
+    ['device-program', 'relay-program', 'worker-program'].map(
+      (name) => new URL(`${name}.ts`, import.meta.url),
     ),
-    outdir: root,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    // `ws` is CommonJS and requires Node's own modules.
-    banner: {
-      js: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`,
-    },
-    logLevel: 'warning',
-  });
-});
-afterEach(() => {
-  for (const child of children) killGroup(child);
-});
+  ),
+);
+afterEach(killLineProcesses);
 afterAll(async () => {
   // What devices have left on the disk: nothing there is the key, or what they published (`filler`).
   const secrets = tracesOf({ keys: [KEY], texts: [FILLER] });
@@ -83,28 +68,6 @@ afterAll(async () => {
   }
 });
 
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals | 0): boolean {
-  try {
-    return process.kill(-child.pid!, signal);
-  } catch {
-    return false;
-  }
-}
-
-const killGroup = (child: ChildProcess): boolean => signalGroup(child, 'SIGKILL');
-const isGroupAlive = (child: ChildProcess): boolean => signalGroup(child, 0);
-
-interface Program {
-  readonly pid: number;
-  /** The next line that it prints; `undefined` when it has ended. */
-  line(): Promise<string | undefined>;
-  say(line: string): void;
-  /** `kill -9`; resolves when the process is gone. */
-  kill(): Promise<void>;
-  /** Resolves when the process is gone. */
-  readonly ended: Promise<unknown>;
-}
-
 /** How a process is started. */
 export interface Surroundings {
   /** A command that runs it, with its arguments: `strace …`, `faketime …`. */
@@ -112,36 +75,12 @@ export interface Surroundings {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-function run(name: string, args: readonly string[], { under = [], env = {} }: Surroundings = {}): Program {
-  const [command, ...rest] = [...under, process.execPath, join(root, `${name}.mjs`), ...args];
-  const child = spawn(command!, rest, {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...process.env, ...env },
-    // A group of its own: what it runs under goes with it.
-    detached: true,
-  });
-  children.add(child);
-  const ended = once(child, 'exit').then(async () => {
-    children.delete(child);
-    // What it ran may die a moment after it.
-    while (isGroupAlive(child)) await setTimeout(5);
-  });
-  // A line to a process that was just killed is lost, as it should be.
-  child.stdin.on('error', () => {});
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return {
-    pid: child.pid!,
-    line: async () => {
-      const { value, done } = await lines.next();
-      return done === true ? undefined : value;
-    },
-    say: (line) => void child.stdin.write(`${line}\n`),
-    kill: async () => {
-      killGroup(child);
-      await ended;
-    },
-    ended,
-  };
+function run(
+  name: string,
+  args: readonly string[],
+  { under = [], env = {} }: Surroundings = {},
+): LineProcess {
+  return startLineProcess([...under, process.execPath, join(root, `${name}.mjs`), ...args], env);
 }
 
 export interface DeviceProcess {

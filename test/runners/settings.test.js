@@ -1,18 +1,13 @@
 /** What an app tests, under each runner: two devices and a relay in memory. */
 
-import { createNostrSync, generateKey, isNostrSyncError, memoryStore, secretKeySigner } from 'nostr-sync';
+import { generateKey, isNostrSyncError } from 'nostr-sync';
 import { createRelay } from 'nostr-sync/testing';
-import { createSettings } from './settings.js';
+import { createSettings, inMemory } from './settings.js';
 
 const opened = [];
 
 function device(relay, key, options = {}) {
-  const settings = createSettings({
-    openSocket: relay.openSocket,
-    store: memoryStore(),
-    signer: secretKeySigner(key),
-    ...options,
-  });
+  const settings = createSettings({ ...inMemory(relay, key), ...options });
   opened.push(settings);
   return settings;
 }
@@ -61,16 +56,6 @@ test('what is no JSON is refused', async () => {
 });
 
 test('an aborted signal is heard', async () => {
-  const aborting = new AbortController();
-  const relay = createRelay();
-  const sync = createNostrSync({
-    relays: ['wss://relay.example.com'],
-    openSocket: relay.openSocket,
-    store: memoryStore(),
-    signer: secretKeySigner(generateKey()),
-  });
-  aborting.abort();
-  const publishing = sync.publish('settings', 1, { signal: aborting.signal });
-  await expect(publishing).rejects.toMatchObject({ name: 'AbortError' });
-  await sync.close();
+  const saving = device(createRelay(), generateKey()).save({}, { signal: AbortSignal.abort() });
+  await expect(saving).rejects.toMatchObject({ name: 'AbortError' });
 });

@@ -1,17 +1,12 @@
 /** An engine in a worker thread. */
 
 import { parentPort } from 'node:worker_threads';
-import { createNostrSync, generateKey, memoryStore, secretKeySigner } from 'nostr-sync';
+import { generateKey } from 'nostr-sync';
 import { createRelay } from 'nostr-sync/testing';
+import { createSettings, inMemory } from './settings.js';
 
-const relay = createRelay();
-const sync = createNostrSync({
-  relays: ['wss://relay.example.com'],
-  openSocket: relay.openSocket,
-  store: memoryStore(),
-  signer: secretKeySigner(generateKey()),
-});
-await sync.publish('settings', { theme: 'dark' });
-const { payload } = await sync.fetch('settings');
-await sync.close();
-parentPort.postMessage(payload);
+const settings = createSettings(inMemory(createRelay(), generateKey()));
+await settings.save({ theme: 'dark' });
+const loaded = await settings.load();
+await settings.close();
+parentPort.postMessage(loaded);

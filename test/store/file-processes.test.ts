@@ -1,7 +1,6 @@
 /** The file store against other processes: its lock, `kill -9` in mid-write, and a full disk. */
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import {
   lstat,
@@ -18,30 +17,17 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setImmediate } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fileStore } from '../../src/store/file.ts';
+import { killLineProcesses, startLineProcess, type LineProcess } from '../support/line-process.ts';
+import { bundleStore, storeProgram } from '../support/store-program.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'nostr-sync-processes-'));
-const storeModule = join(root, 'file-store.mjs');
-const children = new Set<ChildProcess>();
 
-// The children run the source under test, not what was built some time ago.
-beforeAll(() =>
-  build({
-    entryPoints: [new URL('../../src/store/file.ts', import.meta.url).pathname],
-    outfile: storeModule,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    logLevel: 'warning',
-  }),
-);
+beforeAll(() => bundleStore(root));
 afterAll(async () => {
-  for (const child of children) child.kill('SIGKILL');
+  killLineProcesses();
   await rm(root, { recursive: true });
 });
 
@@ -49,51 +35,15 @@ const newFolder = (): Promise<string> => mkdtemp(join(root, 'store-'));
 const lockOf = (folder: string): string => join(folder, 'lock');
 const STORE_FAILED = expect.objectContaining({ code: 'STORE_FAILED' });
 
-interface Child {
-  readonly pid: number;
-  /** The next line that it prints, or undefined when it has ended. */
-  line(): Promise<string | undefined>;
-  say(line: string): void;
-  /** Resolves when the process is gone. */
-  kill(): Promise<void>;
-  ended(): Promise<void>;
-}
-
-/** Runs `script` with `store` open on `folder`, `print(line)` and `heard()`, which awaits a line of ours. */
-function startChild(folder: string, script: string, limit = ''): Child {
-  const source = `
-    import { createInterface } from 'node:readline';
-    import { fileStore } from ${JSON.stringify(pathToFileURL(storeModule).href)};
-    const store = fileStore(${JSON.stringify(folder)});
-    const print = (line) => process.stdout.write(line + '\\n');
-    const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-    const heard = () => lines.next();
-    const put = (key, value) => store.update([], () => new Map([[key, value]]));
-    ${script}
-    process.exit();`;
-  const child = spawn(
+/** Runs `script` with a store on `folder`: see `storeProgram`. `limit`: what the shell is to say first. */
+function startChild(folder: string, script: string, limit = ''): LineProcess {
+  return startLineProcess([
     'bash',
-    ['-c', `${limit} exec "$0" --input-type=module -e "$1"`, process.execPath, source],
-    {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    },
-  );
-  children.add(child);
-  const exited = once(child, 'exit').then(() => void children.delete(child));
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return {
-    pid: child.pid ?? 0,
-    line: async () => {
-      const { value, done } = await lines.next();
-      return done ? undefined : value;
-    },
-    say: (line) => void child.stdin.write(`${line}\n`),
-    async kill() {
-      child.kill('SIGKILL');
-      await exited;
-    },
-    ended: () => exited,
-  };
+    '-c',
+    `${limit} exec "$@"`,
+    'bash',
+    ...storeProgram(root, folder, script),
+  ]);
 }
 
 /** A folder whose lock belongs to a process that was killed. */
@@ -138,7 +88,7 @@ describe('the lock', () => {
     expect(await child.line()).toBe('closed');
     expect(await other.get('a')).toBeUndefined();
     await other.close();
-    await child.ended();
+    await child.ended;
   });
 
   test('of a killed process is taken over', async () => {
@@ -359,7 +309,7 @@ describe('a full disk', () => {
     expect(await child.line()).toBe('STORE_FAILED EFBIG');
     expect(await child.line()).toBe('undefined 30000');
     expect(await child.line()).toBe('saved');
-    await child.ended();
+    await child.ended;
     const store = fileStore(folder, { onRecovered: () => expect.unreachable() });
     expect([...(await store.list('')).keys()].sort()).toEqual(['a', 'c']);
     await store.close();
