@@ -992,7 +992,11 @@ export function createOracle(ports: {
           isOwn &&
           !entry.isCarried &&
           entry.again === undefined &&
-          (via === 'conflict' || stateOf(told.device).heads.get(entry.category) === entry) &&
+          // One that the device has written upon since goes nowhere any more.
+          [
+            stateOf(told.device).heads.get(entry.category),
+            ...(via === 'conflict' ? [stateOf(told.device).own.get(entry.category)] : []),
+          ].includes(entry) &&
           // What comes back in the place of a write that was withdrawn counts as taken.
           ![...signed.values()].some(
             (one) => one.category === entry.category && isRejected(one) && order(one.event, entry.event) > 0,
