@@ -198,10 +198,12 @@ export async function openSession(ports: {
     const { dTag, previous, record, effects } = change;
     if (change.isNewInStore) tabNetwork?.saved(dTag);
     network.recordChanged(dTag);
-    for (const effect of effects) if (effect.type === 'advanced') reportSkew(dTag, effect.event.created_at);
-    for (const effect of effects)
-      if (effect.type === 'advanced') reportReturn(dTag, record?.own, effect.event.id);
     const { event, own } = record ?? {};
+    for (const effect of effects) {
+      if (effect.type !== 'advanced') continue;
+      reportSkew(dTag, effect.event.created_at);
+      reportReturn(dTag, own, effect.event.id);
+    }
     const isTaken = change.isStored && event !== undefined && own !== undefined && isOfTwin(event, own);
     if (isTaken && own.device === deviceHash(ports.deviceId())) ports.onTwin(dTag, event);
     reader.changed(change);
