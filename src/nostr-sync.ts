@@ -163,8 +163,8 @@ export function createEngine<Categories extends object>(
   let session: Session | undefined;
   /** The signer that was set last, also while its session is being opened. */
   let signer: Signer | undefined;
-  /** The last call that waits for the store to be opened. */
-  let turn = Promise.resolve();
+  /** All calls that come while the store is opened wait for this. */
+  let opening: Promise<void> | undefined;
   /** Pending while the signer is asked for its public key, and its session is opened. */
   let entering: Promise<void> | undefined;
   /** The signer with which signing in has failed. It is tried again: an extension may come late, and a store recover. */
@@ -308,10 +308,10 @@ export function createEngine<Categories extends object>(
 
   /** In the order of the calls: one that has waited while the store was tried again goes before those that came since. */
   function opened(): Promise<void> {
-    const before = turn;
-    const mine = settled().then(() => before);
-    turn = mine.catch(() => undefined);
-    return mine;
+    opening ??= settled().finally(() => {
+      opening = undefined;
+    });
+    return opening;
   }
 
   /** Resolves after all steps, also those that are added while this waits. A signer that hangs is no step. */
