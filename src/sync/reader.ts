@@ -344,7 +344,9 @@ export function createReader(ports: {
       const conflicts = effects.filter((effect) => effect.type === 'conflict');
       for (const { mine, theirs } of conflicts)
         if (isBeaten(theirs, mine)) tellConflict({ dTag, mine, theirs });
-      if (advances.length === 0) return;
+      // What turned up under a write that was held is news once that is withdrawn.
+      const isBack = effects.some(({ type }) => type === 'withdrawn') && !isOwnHead(record!);
+      if (advances.length === 0) return void (isBack && announce(dTag));
       // What says the same as what was told is no news.
       for (const { event, renews } of advances) {
         if (renews === undefined) continue;

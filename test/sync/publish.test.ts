@@ -200,6 +200,19 @@ describe('publish', () => {
     expect(await device([one.url]).fetch('settings')).toMatchObject({ payload: 'next' });
   });
 
+  test('what turned up under a first write that every relay refuses is told', async () => {
+    const { clock, relays, device: make, settle } = world({ latencyMs: 20 });
+    relays[0]!.inject(written({ payload: 'theirs', created_at: Math.floor(clock.now() / 1000) - 60 }));
+    relays[0]!.misbehave({ refuse: 'blocked: not today' });
+    const laptop = make();
+    await clock.advance(100);
+    await expect(settle(laptop.publish('settings', 'mine'))).rejects.toMatchObject({
+      code: 'NO_RELAYS_ACCEPTED',
+    });
+    await clock.advance(1_000);
+    expect(laptop.updated).toMatchObject([{ payload: 'theirs' }]);
+  });
+
   test('that every relay refuses leaves nothing where there was nothing', async () => {
     const one = await relay();
     one.relay.misbehave({ refuse: 'restricted: members only' });
