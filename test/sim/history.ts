@@ -539,7 +539,9 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       device.start();
     }
     await schedule.advance(1_000);
-    for (const device of existing()) for (const category of categories) device.app.readLocally(category);
+    const free = exempt();
+    for (const device of existing())
+      for (const category of categories) device.app.readLocally(category, !free.has(category));
     await answered();
     for (const device of existing()) void device.close();
     await answered();
