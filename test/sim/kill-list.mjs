@@ -2205,6 +2205,11 @@ const PIECES_IN = [
     ],
   },
   {
+    name: 'what a tab had changed of its relays before it led is said again after it',
+    patches: [['sync/tab-follower.ts', 'unconfirmed.clear();', '']],
+    test: ['test/sync/tabs.test.ts', 'what a tab had changed before it led is old once it has led'],
+  },
+  {
     name: 'what is incomplete is sent on',
     patches: [
       [

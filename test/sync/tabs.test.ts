@@ -839,6 +839,31 @@ test('a tab that opens while the leader is suspended leads', async () => {
   thaw();
 });
 
+test('what a tab had changed before it led is old once it has led', async () => {
+  const [a, b] = [createRelay(), createRelay()];
+  const { tab } = setUp({ [URL_A]: a, [URL_B]: b });
+  const clock = quickClock();
+  const listed = async ({ sync }: OpenTab): Promise<string[]> =>
+    (await sync.getRelays()).map(({ url }) => url);
+  const [first, second] = await tabsInOrder(() => tab({ clock }), 2);
+  // The one that leads cannot confirm it.
+  const thawFirst = first.freeze();
+  await second.sync.removeRelay(URL_B);
+  expect(await second.sync.fetch('x')).toBeNull();
+  const third = tab({ clock, relays: [URL_A] });
+  await connected(third);
+  await third.sync.addRelay(URL_B);
+  await vi.waitFor(async () => expect(await listed(second)).toEqual([URL_A, URL_B]), { timeout: 5_000 });
+  const thawSecond = second.freeze();
+  expect(await third.sync.fetch('x')).toBeNull();
+  thawSecond();
+  // It has let go of its connections, and says what it is there for before it asks.
+  await vi.waitFor(() => expect(a.connections()).toBe(2), { timeout: 5_000 });
+  expect(await second.sync.fetch('x')).toBeNull();
+  for (const one of [second, third]) expect(await listed(one)).toEqual([URL_A, URL_B]);
+  thawFirst();
+});
+
 test('a status is not what a leader said that has been suspended since', async () => {
   const relay = createRelay();
   const { tab } = setUp({ [URL_A]: relay });

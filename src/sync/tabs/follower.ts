@@ -169,6 +169,8 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
     takeOver: (network) => {
       leading = network;
       told = undefined;
+      // From here on its list is everybody's, and changes by what others say.
+      unconfirmed.clear();
       cancelTick();
       settleWaiting();
       network.watch(watched);
