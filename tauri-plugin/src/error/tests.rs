@@ -89,7 +89,6 @@ fn details_that_are_missing_lose_only_themselves() {
         "WITHDRAWN_WRITE_SHOWN",
         "UNDECODABLE",
         "INCOMPLETE",
-        "CLOCK_SKEW",
         "DEVICE_ID_TAKEN",
     ];
     for code in codes {
