@@ -955,13 +955,7 @@ const RENEWAL = [
   },
   {
     name: 'a renewal is news',
-    patches: [
-      [
-        'sync/',
-        'if (renews !== undefined && told.get(dTag) === renews)',
-        'if (renews === event.id && told.get(dTag) === renews)',
-      ],
-    ],
+    patches: [['sync/', 'if (told.get(dTag) === renews)', 'if (renews === event.id)']],
     test: [
       'test/sync/renewal.test.ts',
       'the one that wins is stamped anew where nostr-rs-relay keeps the first',
@@ -2206,7 +2200,7 @@ const PIECES_IN = [
   },
   {
     name: 'what a tab had changed of its relays before it led is said again after it',
-    patches: [['sync/tab-follower.ts', 'unconfirmed.clear();', '']],
+    patches: [['sync/', 'unconfirmed.clear();', '']],
     test: ['test/sync/tabs.test.ts', 'what a tab had changed before it led is old once it has led'],
   },
   {
