@@ -49,6 +49,7 @@ describe('a received event', () => {
   test.each([
     ['no object', 'event'],
     ['null', null],
+    ['nothing', undefined],
     ['an array', []],
     ['an id in upper case', changed({ id: genuine.id.toUpperCase() })],
     ['a short id', changed({ id: genuine.id.slice(1) })],

@@ -115,10 +115,12 @@ describe('the requests for categories', () => {
   });
 
   test('begin another REQ before they have more than 60,000 bytes, at three a character and one a name', () => {
-    // 1,000 bytes each.
-    const named = (n: number): string[] => Array.from({ length: n }, (_, i) => String(i).padEnd(331, 'x'));
-    expect(categoryRequests('me', named(60)).map((request) => request.dTags.length)).toEqual([60]);
-    expect(categoryRequests('me', named(121)).map((request) => request.dTags.length)).toEqual([60, 60, 1]);
+    // 100 bytes each.
+    const named = (n: number): string[] => Array.from({ length: n }, (_, i) => String(i).padEnd(31, 'x'));
+    expect(categoryRequests('me', named(600)).map((request) => request.dTags.length)).toEqual([600]);
+    expect(categoryRequests('me', named(1_201)).map((request) => request.dTags.length)).toEqual([
+      600, 600, 1,
+    ]);
   });
 
   test('of the longest names still fit a frame', () => {

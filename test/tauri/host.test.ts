@@ -45,7 +45,7 @@ const hosts = (app: PluginStandIn): string[] =>
   app.invoked.filter(({ command }) => command === 'engine_attach').map(({ label }) => label);
 
 describe('calls', () => {
-  test('of every window reach one engine, and are what the seed promises', async () => {
+  test('of every window reach one engine, and give what those of the original plugin give', async () => {
     const { app, relay, phone } = setUp();
     const [main, second] = [app.window('main'), app.window('second')];
     const receipt = await second.calls.publish('ui-settings', { theme: 'dark' });
