@@ -73,6 +73,13 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
   /** Removes the value of a category on all devices: a write like any other, that holds nothing. Options as of `publish`. */
   remove(category: NameOf<Categories>, options?: Omit<PublishOptions, 'expiration'>): Promise<Receipt>;
   /**
+   * The way back after a write by a wrong clock: what is stamped more than a day ahead does not count any more, on any device of this version, and the
+   * value that it has is written again at the present time. To be called where the clock is right: by one that is behind, all that is right is from the
+   * future. Resolves with `null` if nothing is; then nothing is written. A relay that ignores
+   * deletion requests (NIP-09) may keep what it has, and refuse what is newer: its delivery says so. Rejects as `publish` and `fetch` do.
+   */
+  reset(category: NameOf<Categories>, options?: Omit<PublishOptions, 'expiration'>): Promise<Receipt | null>;
+  /**
    * The newest value that the relays or this device know. `null` only if there is none: removed, or every relay that is
    * connected or connecting has answered completely, within ten seconds, and none has a value. Rejects with
    * `NO_RELAYS_REACHABLE` (unknown; `details: { answered, silent }`), `UNDECODABLE`, `INCOMPLETE`, `STORE_FAILED`,
@@ -472,6 +479,19 @@ export function createEngine<Categories extends object>(
     },
     publish: async (category, payload, given) => write(category, payload, given, false),
     remove: async (category, removeOptions) => write(category, null, removeOptions, true),
+    reset: async (category, given) => {
+      const dTag = toDTag(namespace, category);
+      const wanted = checkWrite(null, given, settings, Math.floor(clock.now() / 1000));
+      return heard(
+        wanted.signal,
+        signedIn('reset').then(async ({ reader, writer }) => {
+          const value = await reader.latest(dTag);
+          wanted.signal?.throwIfAborted();
+          if (!writer.isAhead(dTag)) return null;
+          return writer.publish(dTag, { ...wanted, ...value, isReset: true });
+        }),
+      );
+    },
     fetch: async (category, given) => {
       const dTag = toDTag(namespace, category);
       return read('fetch', given, (reader) => reader.fetch(dTag));

@@ -110,6 +110,14 @@ export async function remove(
   return calls().remove(category, options);
 }
 
+/** The way back after a write by a wrong clock: see `NostrSync.reset`. `null`: nothing is stamped in the future. */
+export async function reset(
+  category: string,
+  options?: Omit<WindowPublishOptions, 'expiration'>,
+): Promise<Receipt | null> {
+  return calls().reset(category, options);
+}
+
 /** The newest value that the relays or this device know; `null` only if it is known that there is none. */
 export async function fetch<T = unknown>(
   category: string,

@@ -4,6 +4,7 @@ const COMMANDS: &[&str] = &[
     // Of any window of the app.
     "publish",
     "remove",
+    "reset",
     "fetch",
     "sync_all",
     "poll",

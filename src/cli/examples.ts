@@ -13,6 +13,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   list: ['nostr-sync list', 'nostr-sync list --namespace default --json'],
   watch: ['nostr-sync watch ui-settings notes'],
   remove: ['nostr-sync remove notes'],
+  reset: ['nostr-sync reset notes'],
   flush: ['nostr-sync flush --timeout 60'],
   status: ['nostr-sync status', 'nostr-sync status --json'],
   doctor: ['nostr-sync doctor', 'nostr-sync doctor --relay wss://relay.example.com'],

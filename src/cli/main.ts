@@ -14,7 +14,7 @@ import { addList } from './list.ts';
 import { addRelay } from './relay.ts';
 import { addGlobalOptions } from './settings.ts';
 import { addFlush, addStatus } from './status.ts';
-import { addFetch, addPublish, addRemove, addSync } from './values.ts';
+import { addFetch, addPublish, addRemove, addReset, addSync } from './values.ts';
 import { addWatch } from './watch.ts';
 
 const ENVIRONMENT_HELP = `
@@ -45,7 +45,7 @@ function createProgram(output: Output): Command {
     .addHelpText('afterAll', EXIT_CODES_HELP);
   addGlobalOptions(program);
   const commands = [
-    ...[addKeygen, addPubkey, addPublish, addFetch, addSync, addList, addWatch, addRemove],
+    ...[addKeygen, addPubkey, addPublish, addFetch, addSync, addList, addWatch, addRemove, addReset],
     ...[addFlush, addStatus, addDoctor, addRelay, addDemo, addCompletion],
   ];
   for (const add of commands) add(program, output);

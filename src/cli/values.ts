@@ -1,4 +1,4 @@
-/** `publish`, `fetch`, `sync` and `remove`: values in and out. */
+/** `publish`, `fetch`, `sync`, `remove` and `reset`: values in and out. */
 
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { isDeviceId } from '../options.ts';
@@ -47,6 +47,19 @@ export function addRemove(program: Command, output: Output): void {
     .addOption(waitOption())
     .action(async (category: string, { wait: waitFor }: WriteFlags, command: Command) =>
       write(command, output, waitFor, async (sync) => sync.remove(category, { waitFor })),
+    );
+}
+
+export function addReset(program: Command, output: Output): void {
+  program
+    .command('reset')
+    .argument('<category>')
+    .description(
+      'write a value that a wrong clock has stamped in the future again at the present time; look at your own clock first',
+    )
+    .addOption(waitOption())
+    .action(async (category: string, { wait: waitFor }: WriteFlags, command: Command) =>
+      write(command, output, waitFor, async (sync) => sync.reset(category, { waitFor })),
     );
 }
 
@@ -134,16 +147,20 @@ async function write(
   command: Command,
   output: Output,
   waitFor: Stage,
-  work: (sync: NostrSync) => Promise<Receipt>,
+  work: (sync: NostrSync) => Promise<Receipt | null>,
 ): Promise<void> {
   const receipt = await withKey(command, output, async (sync) => {
-    let latest = await work(sync);
+    const first = await work(sync);
+    if (first === null) return null;
+    let latest = first;
     sync.on('delivery', (report) => {
       if (report.eventId === latest.eventId) latest = { ...latest, ...report };
     });
     await linger(sync, output.isWatched && latest.pieces !== undefined);
     return latest;
   });
+  if (receipt === null)
+    return output.result(null, 'Nothing is stamped more than a day ahead: nothing was written');
   output.result(receipt, receiptText(receipt));
   if (STAGES.indexOf(receipt.stage) >= STAGES.indexOf(waitFor)) return;
   throw new CommandError(

@@ -85,6 +85,8 @@ export type EventCheck =
   | { readonly type: 'new'; readonly event: VerifiedEvent; readonly dTag: string }
   /** What was known: that very object. */
   | { readonly type: 'known'; readonly event: VerifiedEvent; readonly dTag: string }
+  /** A reset has voided it: it does not count. Its signature was not checked. */
+  | { readonly type: 'void'; readonly event: NostrEvent; readonly dTag: string }
   /** Below what was known. Its signature was not checked: do not take it for an event of the user. */
   | { readonly type: 'old'; readonly event: NostrEvent; readonly dTag: string }
   | { readonly type: 'rejected'; readonly fault: EventFault };
@@ -101,6 +103,7 @@ export function checkEvent(
     readonly isAsked: (dTag: string) => boolean;
     /** The greatest verified event of the address. */
     readonly known: (dTag: string) => VerifiedEvent | undefined;
+    readonly isVoid?: (dTag: string, event: NostrEvent) => boolean;
     readonly verifier: EventVerifier;
   },
 ): EventCheck {
@@ -112,6 +115,7 @@ export function checkEvent(
   const dTag = dTagOf(event);
   if (dTag === undefined || !expected.isAsked(dTag)) return rejected('d-tag');
   if (expected.verifier.hash(event) !== event.id) return rejected('id');
+  if (expected.isVoid?.(dTag, event) === true) return { type: 'void', event, dTag };
   const known = expected.known(dTag);
   const order = known === undefined ? 1 : compareEvents(event, known);
   if (order < 0) return { type: 'old', event, dTag };

@@ -147,6 +147,8 @@ export const RELAY_LIMITS_MS = 604_800_000;
 
 /** Own writes that were withdrawn and are remembered, per category. */
 export const MAX_WITHDRAWN = 8;
+/** Events that a reset has voided and that are still to come, per category. */
+export const MAX_VOIDS = 16;
 /** Stamps below a write that no relay has taken that are remembered, per category. */
 export const MAX_ABOVE = 8;
 /** Times in a row that a signer may fail to read a value until that counts as the value's own fault, and is not tried by a timer. */

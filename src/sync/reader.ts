@@ -3,13 +3,14 @@
 import { toIso, type Clock } from '../clock.ts';
 import { isNostrSyncError, NostrSyncError, type AnyNostrSyncError, type ErrorCode } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
-import { deviceIdOf, isExpired, isTombstone, type VerifiedEvent } from '../protocol/event.ts';
+import { deviceIdOf, isExpired, isTombstone, tagValues, type VerifiedEvent } from '../protocol/event.ts';
 import { MAX_READS, RETRY_BASE_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
 import { compareEvents } from '../protocol/order.ts';
 import type { Store } from '../store/store.ts';
 import { createAgenda } from './relays/agenda.ts';
 import type { Content } from './values/content.ts';
 import { callListener, type Emitter, type FetchResult } from './events.ts';
+import type { Write } from './writer.ts';
 import { isFromAll, type Network } from './relays/network.ts';
 import { overwrites } from './heads/reconcile.ts';
 import { isOwnHead, type OwnWrite } from './heads/record.ts';
@@ -25,6 +26,8 @@ export interface Subscription {
 
 export interface Reader {
   fetch(dTag: string): Promise<FetchResult | null>;
+  /** What would write the newest value again, once every relay that can be reached was asked for it. */
+  latest(dTag: string): Promise<Pick<Write, 'text' | 'isRemoval' | 'expiration'>>;
   syncAll(dTags: readonly string[]): Promise<FetchResult[]>;
   /** Nothing counts as given to one who waits no longer. */
   poll(dTags: readonly string[], signal?: AbortSignal): Promise<FetchResult[]>;
@@ -304,6 +307,20 @@ export function createReader(ports: {
 
   return {
     fetch: async (dTag) => valueOf(dTag, await refresh([dTag])),
+    latest: async (dTag) => {
+      await ports.network().ask([dTag], 'all');
+      const value = await valueOf(dTag, await refresh([dTag]));
+      if (value === null) return { text: 'null', isRemoval: true, expiration: undefined };
+      const shown = [replica.get(dTag)?.event, replica.get(dTag)?.before].find(
+        (event) => event?.id === value.eventId,
+      );
+      const end = shown && isExpired(shown, Infinity) ? tagValues(shown, 'expiration')?.[0] : undefined;
+      return {
+        text: JSON.stringify(value.payload),
+        isRemoval: false,
+        expiration: end === undefined ? undefined : Number(end),
+      };
+    },
     syncAll: async (dTags) => collect(dTags, await refresh(dTags)),
     poll: async (dTags, signal) => {
       const source = await refresh(dTags);

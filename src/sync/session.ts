@@ -29,6 +29,7 @@ import { createRenewals } from './values/renewal.ts';
 import { openReplica, type Change } from './heads/replica.ts';
 import { createHand, type Hand } from './values/signing.ts';
 import { createTabNetwork, type TabNetwork } from './tabs/network.ts';
+import { createVoidEvents } from './values/void-events.ts';
 import { createWriter, type Writer } from './writer.ts';
 
 export interface Session {
@@ -129,6 +130,7 @@ export async function openSession(ports: {
         answered(dTag, relay, event, answer);
         tabNetwork?.answered(dTag, relay, event, answer);
       },
+      onVoid: (relay, id) => voidEvents.shown(relay, id),
     });
   };
   const tabNetwork: TabNetwork | undefined =
@@ -162,6 +164,7 @@ export async function openSession(ports: {
       hasSigner: () => signer !== undefined,
       signAuth,
     });
+  const voidEvents = createVoidEvents({ clock, hand });
   const network: Network = tabNetwork ?? openNetwork();
 
   const garbage = createGarbage({
@@ -303,6 +306,7 @@ export async function openSession(ports: {
       reader.close();
       renewals.close();
       relayTime.close();
+      voidEvents.close();
       isClosed = true;
       content.forget();
       content.close();

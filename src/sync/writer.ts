@@ -19,15 +19,18 @@ import {
   PUBLISH_TIMEOUT_MS,
   SIGNER_TURN_MS,
   SIZES,
+  SKEW_REPORT_SECONDS,
 } from '../protocol/limits.ts';
 import { nextStamp } from '../protocol/order.ts';
 import { restampOf } from '../protocol/renewal.ts';
+import { joinVoids, voidTags, type Voids } from '../protocol/voids.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import type { Content } from './values/content.ts';
 import { callListener, type DeliveryReport, type Receipt } from './events.ts';
 import type { Network } from './relays/network.ts';
 import {
   deliveryOf,
+  EMPTY_RECORD,
   floorOf,
   isHeld,
   isOwnHead,
@@ -52,6 +55,8 @@ export interface Write {
   /** NIP-40, Unix time in s. */
   readonly expiration: number | undefined;
   readonly isRemoval: boolean;
+  /** Below what is from the future, which does not count any more. */
+  readonly isReset?: boolean;
   readonly waitFor: Stage;
   /** Stops the waiting, not a write that was saved. */
   readonly signal: AbortSignal | undefined;
@@ -65,6 +70,8 @@ export interface Writer {
   changed(change: Change): void;
   /** A relay's answer to an own head: what it refuses for good, and why. */
   answered(dTag: string, relay: string, event: NostrEvent, answer: Answer): void;
+  /** Whether what is written next would be stamped more than a day ahead, because something is. */
+  isAhead(dTag: string): boolean;
   /** Relays came or went: what can no longer be delivered is not waited for. */
   relaysChanged(): void;
   report(dTag: string, record: HeadRecord): DeliveryReport | undefined;
@@ -234,6 +241,7 @@ export function createWriter(ports: {
 
   async function save(dTag: string, draft: Draft): Promise<VerifiedEvent> {
     const asked = explore(dTag);
+    if (isAhead(dTag, SKEW_REPORT_SECONDS)) await lookForReset(dTag);
     for (let left = SIZES.length; ; left--) {
       const sizes = hand.sizes();
       try {
@@ -251,12 +259,14 @@ export function createWriter(ports: {
     const { settlers } = draft;
     const { write, seen } = settlers.at(-1)!;
     refuseWrongClock();
-    const layout = await ports.content.layOut(dTag, write.text);
+    const isReset = settlers.some((one) => one.write.isReset);
+    const layout = await ports.content.layOut(dTag, write.text, isReset);
     const content = await hand.encrypt(layout.text, asking);
     const ciphertexts = new Map<string, string>();
     // Each lap has a higher stamp: something newer came in while it was signed.
     for (let lap = 0; lap < MAX_LAPS; lap++) {
-      const stamp = stampOf(dTag);
+      const voids = isReset ? aheadOf(dTag) : undefined;
+      const stamp = stampOf(dTag, voids);
       const deviceId = ports.deviceId();
       const device = deviceHash(deviceId);
       const template = {
@@ -269,6 +279,7 @@ export function createWriter(ports: {
           ...(write.isRemoval ? [['deleted', '']] : []),
           ...(layout.format === undefined ? [] : [['format', layout.format]]),
           vectorTag(seen, device, stamp),
+          ...voidTags(joinVoids(replica.get(dTag)?.voids ?? new Map(), voids ?? new Map()), stamp),
         ],
         content,
       };
@@ -290,6 +301,7 @@ export function createWriter(ports: {
         isRead: hand.isProven(content),
         isBlind,
         heldUntil,
+        voids,
         along,
         ...pieces,
       });
@@ -413,16 +425,53 @@ export function createWriter(ports: {
     );
   }
 
-  function stampOf(dTag: string): number {
+  function isAhead(dTag: string, seconds: number): boolean {
+    return aheadOf(dTag, seconds).size > 0 || floorOf(replica.get(dTag)) > nowSeconds() + seconds;
+  }
+
+  /** Somebody may have reset what this write would be above, and it would be in the future again. */
+  function lookForReset(dTag: string): Promise<void> {
+    return new Promise((resolveLook) => {
+      if (!ports.isReachable()) return resolveLook();
+      const cancel = clock.after(FIRST_WRITE_MS, resolveLook);
+      const done = (): void => {
+        cancel();
+        resolveLook();
+      };
+      ports.network().ask([dTag], 'all').then(done, done);
+    });
+  }
+
+  const nowSeconds = (): number => Math.floor(clock.now() / 1000);
+
+  /** What is known of the category and is stamped more than this ahead, in s. */
+  function aheadOf(dTag: string, seconds = DAY_SECONDS): Voids {
+    const { event, before, fallback, own } = replica.get(dTag) ?? EMPTY_RECORD;
+    const known = [event, before, fallback].map((one) => [one?.id ?? '', one?.created_at ?? 0] as const);
+    const all = own === undefined ? known : [...known, [own.id, own.stamp] as const];
+    return new Map(all.filter(([, stamp]) => stamp > nowSeconds() + seconds));
+  }
+
+  /** `voids`: of a reset, which is above the rest alone. */
+  function stampOf(dTag: string, voids?: Voids): number {
     const record = replica.get(dTag);
-    const now = Math.floor(clock.now() / 1000);
+    const now = nowSeconds();
+    if (voids !== undefined) {
+      const { event, before, own } = record ?? EMPTY_RECORD;
+      const stamps = [event?.created_at, before?.created_at, own?.stamp, own?.floor, ...(own?.past ?? [])];
+      const seen = [...stamps, ...seenBy(event).values()];
+      return nextStamp(now, ...seen.map((one = -1) => (one > now + DAY_SECONDS ? -1 : one)));
+    }
     const head = record?.event?.created_at ?? -1;
     const own = floorOf(record);
     const isReplaceable = replica.isUncarried(dTag);
     return isReplaceable ? Math.max(now, own) : nextStamp(now, head, own);
   }
 
-  /** NIP-09, best effort. Below the tombstone, which must stay: it is what tells the other devices. */
+  /**
+   * NIP-09, best effort. Below the tombstone, which must stay: it is what tells the other devices. No later than what was removed: where
+   * this clock is ahead, relays would take nothing of the address until then.
+   */
   async function requestDeletion(
     dTag: string,
     tombstone: VerifiedEvent,
@@ -431,7 +480,7 @@ export function createWriter(ports: {
     try {
       const deletion = await hand.sign({
         kind: KIND_DELETION,
-        created_at: tombstone.created_at - 1,
+        created_at: removed?.created_at ?? tombstone.created_at - 1,
         tags: [
           ['a', `${KIND_APP_DATA}:${hand.pubkey}:${dTag}`],
           ...(removed === undefined ? [] : [['e', removed.id]]),
@@ -585,6 +634,7 @@ export function createWriter(ports: {
       for (const waiter of waiters) check(waiter);
     },
     report,
+    isAhead: (dTag) => isAhead(dTag, DAY_SECONDS),
     close: () => {
       closed = true;
       for (const waiter of waiters) resolve(waiter);

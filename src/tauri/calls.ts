@@ -19,6 +19,7 @@ export interface WindowPublishOptions extends Omit<PublishOptions, 'signal' | 'o
 export interface Calls {
   publish(category: string, payload: unknown, options?: number | WindowPublishOptions): Promise<Receipt>;
   remove(category: string, options?: Omit<WindowPublishOptions, 'expiration'>): Promise<Receipt>;
+  reset(category: string, options?: Omit<WindowPublishOptions, 'expiration'>): Promise<Receipt | null>;
   fetch(category: string, options?: ReadOptions): Promise<FetchResult | null>;
   syncAll(categories: readonly string[], options?: ReadOptions): Promise<FetchResult[]>;
   poll(categories: readonly string[], options?: ReadOptions): Promise<FetchResult[]>;
@@ -68,6 +69,7 @@ export function createCalls(ipc: Ipc): Calls {
       return write('publish', { category, payload }, options);
     },
     remove: async (category, options) => write('remove', { category }, options),
+    reset: async (category, options) => write('reset', { category }, options),
     fetch: async (category, options) => ask('fetch', { category }, options),
     syncAll: async (categories, options) => ask('sync_all', { categories }, options),
     poll: async (categories, options) => ask('poll', { categories }, options),

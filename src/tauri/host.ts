@@ -15,7 +15,7 @@
 import type { Clock } from '../clock.ts';
 import { misuse, isNostrSyncError } from '../errors.ts';
 import type { NostrSync } from '../nostr-sync.ts';
-import { NOTE, type AdapterPublishOptions, type NostrSyncOptions } from '../options.ts';
+import { NOTE, type AdapterPublishOptions, type NostrSyncOptions, type PublishOptions } from '../options.ts';
 import { STORE_RETRY_MS } from '../protocol/limits.ts';
 import type { Store } from '../store/store.ts';
 import { EVENT_TYPES, type FetchResult, type Receipt, type SyncEvents } from '../sync/events.ts';
@@ -227,6 +227,8 @@ function createHosting(
       case 'publish':
       case 'remove':
         return write(id, args, signal, method === 'remove');
+      case 'reset':
+        return engine.reset(args.category, { ...(args.options as PublishOptions | null), signal });
       case 'fetch':
         return engine.fetch(args.category);
       case 'sync_all':

@@ -59,6 +59,7 @@ macro_rules! forward {
 forward! {
     publish("category", "payload", "options");
     remove("category", "options");
+    reset("category", "options");
     fetch("category");
     sync_all("categories");
     poll("categories");

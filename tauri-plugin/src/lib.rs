@@ -133,6 +133,7 @@ impl Builder {
             .invoke_handler(tauri::generate_handler![
                 commands::publish,
                 commands::remove,
+                commands::reset,
                 commands::fetch,
                 commands::sync_all,
                 commands::poll,
@@ -329,6 +330,12 @@ impl<R: Runtime> NostrSync<R> {
     /// Removes the value of a category on all devices: a write like any other, that holds nothing.
     pub async fn remove(&self, category: &str) -> Result<Receipt> {
         self.call("remove", json!({ "category": category })).await
+    }
+
+    /// The way back after a write by a wrong clock: what is stamped in the future does not count any more, and the
+    /// value that it has is written again at the present time. `None`: nothing is stamped in the future.
+    pub async fn reset(&self, category: &str) -> Result<Option<Receipt>> {
+        self.call("reset", json!({ "category": category })).await
     }
 
     /// The newest value that the relays or this device know; `None` only where it is known that there is none.

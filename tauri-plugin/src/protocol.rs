@@ -35,7 +35,7 @@ const MAX_PLAINTEXT_BYTES: usize = 65_535;
 /// How far ahead of this clock the engine may stamp an event, in seconds: as its own bound.
 const MAX_AHEAD_SECONDS: u64 = 31_536_000;
 /// The tags of a value, and of a piece of one.
-const VALUE_TAGS: [&str; 6] = ["d", "device_id", "vv", "expiration", "deleted", "format"];
+const VALUE_TAGS: [&str; 7] = ["d", "device_id", "vv", "expiration", "deleted", "format", "void"];
 
 /// What turns the direction of text, or takes no place in it: two names that look the same must be the same.
 fn is_unseen(c: char) -> bool {
@@ -185,16 +185,20 @@ impl SigningPolicy<'_> {
         if !content.is_empty() {
             return refuse("sign a deletion with content");
         }
-        let mut has_address = false;
+        let mut has_target = false;
         for tag in tags {
             let is_own = match tag.as_slice() {
                 [name, address] if name == "a" => {
-                    has_address = true;
+                    has_target = true;
                     address
                         .strip_prefix(&format!("{KIND_APP_DATA}:{}:", self.pubkey))
                         .is_some_and(|d_tag| self.is_own_d_tag(d_tag))
                 }
-                [name, id] if name == "e" => is_lower_hex(id, 64),
+                [name, id] if name == "e" => {
+                    // Relays delete by id what is of this key alone.
+                    has_target = true;
+                    is_lower_hex(id, 64)
+                }
                 [name, kind] if name == "k" => kind == "30078",
                 [name, time] if name == "expiration" => {
                     !time.is_empty() && time.bytes().all(|b| b.is_ascii_digit())
@@ -205,8 +209,8 @@ impl SigningPolicy<'_> {
                 return refuse("sign a deletion of what is not its own");
             }
         }
-        if !has_address {
-            return refuse("sign a deletion that names no address");
+        if !has_target {
+            return refuse("sign a deletion that names nothing");
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ const COMMANDS = [
   'list',
   'watch',
   'remove',
+  'reset',
   'flush',
   'status',
   'doctor',

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { fileStore, secretKeySigner } from '../../src/node.ts';
 import { computer, deadRelay, KEY, relay, type Computer } from './support.ts';
+import { written } from '../sync/devices.ts';
 import { valueOf } from '../sync/values.ts';
 
 const laptopAnd = async (url: string): Promise<[Computer, Computer]> => {
@@ -161,6 +162,21 @@ test('removed is removed on all computers, and the relay was asked to delete it'
   expect(await phone.run(['remove', 'x'])).toMatchObject({ exit: 0, stderr: '' });
   expect(await laptop.run(['fetch', 'x'])).toMatchObject({ exit: 3 });
   expect(held.events().map(({ kind }) => kind)).toContain(5);
+});
+
+test('a value from the future is reset, and then there is nothing to reset', async () => {
+  const { url, relay: held } = await relay({ limits: { createdAtUpperLimit: 100_000_000 } });
+  const [laptop, phone] = await laptopAnd(url);
+  const now = Math.floor(Date.now() / 1_000);
+  held.inject(written({ category: 'x', created_at: now + 50_000_000, key: KEY }));
+  expect(await laptop.run(['fetch', 'x'])).toMatchObject({ exit: 0 });
+  const refused = await laptop.run(['publish', 'x', '1', '--json']);
+  expect(JSON.parse(refused.stderr).error.code).toBe('CLOCK_SKEW');
+  expect(await laptop.run(['reset', 'x', '--wait', 'replicated'])).toMatchObject({ exit: 0 });
+  expect(await phone.run(['fetch', 'x'])).toMatchObject({ exit: 0, stdout: '"theirs"\n' });
+  expect(await phone.run(['publish', 'x', '2'])).toMatchObject({ exit: 0 });
+  expect(await laptop.run(['reset', 'x', '--json'])).toMatchObject({ exit: 0, stdout: 'null\n' });
+  expect(await laptop.run(['fetch', 'x'])).toMatchObject({ stdout: '2\n' });
 });
 
 test('a value with an expiration is gone when that has passed', async () => {

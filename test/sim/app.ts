@@ -67,6 +67,8 @@ export interface App {
   perform(tab: Tab, op: AppOp): void;
   /** All relays, and a signer. */
   heal(tab: Tab): void;
+  /** Resets a category that was written in the future. */
+  reset(category: string): void;
   /** Asks the relays for everything, and checks what comes. */
   look(): void;
   /** Reads a category in every tab, and says where that is not the head. */
@@ -284,6 +286,20 @@ export function createApp(ports: AppPorts): App {
         ...(aborting !== undefined && { signal: aborting.signal }),
         ...(expiration !== undefined && { expiration }),
       }),
+    );
+  }
+
+  /** It writes what the device shows: no value of its own. */
+  function reset(tab: Tab, category: string): void {
+    // By a wrong clock it would void what is right.
+    if (Math.abs(machine.skewMs) > 7_200_000) return;
+    count('call: reset');
+    follow(
+      tab,
+      'reset',
+      tab.sync.reset(category, { waitFor: 'saved' }),
+      (receipt) => count(`reset: ${receipt === null ? 'nothing' : 'done'}`),
+      (code) => count(`reset: ${code}`),
     );
   }
 
@@ -575,6 +591,8 @@ export function createApp(ports: AppPorts): App {
         return;
       case 'remove':
         return remove(tab, world.categories[op.category]!);
+      case 'reset':
+        return reset(tab, world.categories[op.category]!);
       case 'fetch':
         return fetch(tab, world.categories[op.category]!);
       case 'syncAll':
@@ -624,6 +642,10 @@ export function createApp(ports: AppPorts): App {
     heal: (tab) => {
       setSigner(tab);
       for (const url of world.urls) changeRelay(tab, 'addRelay', url);
+    },
+    reset: (category) => {
+      const [tab] = tabs();
+      if (tab !== undefined) reset(tab, category);
     },
     look: () => {
       for (const tab of tabs()) {

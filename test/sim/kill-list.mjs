@@ -22,14 +22,14 @@ const STAMPS = [
     name: 'a seen head does not raise the stamp',
     patches: [
       ['sync', 'nextStamp(now, head, own)', 'nextStamp(now, own, Math.min(head, -1))'],
-      ['sync/', 'Math.max(floorOf(record), head?.created_at ?? -1)', 'floorOf(record)'],
+      ['sync/', 'isAbove ? -1 : (head?.created_at ?? -1)', '-1'],
     ],
   },
   {
     name: 'a withdrawn write does not raise the stamp',
     patches: [
       ['sync', 'const own = floorOf(record);', 'const own = floorOf(undefined);'],
-      ['sync/', 'Math.max(floorOf(record), head?.created_at ?? -1)', '(head?.created_at ?? -1)'],
+      ['sync/', 'reset === undefined ? floorOf(record) : -1', '-1'],
     ],
   },
   {
@@ -286,8 +286,8 @@ const STORE = [
     patches: [
       [
         'sync',
-        "await replica.apply(dTag, { type: 'write', event, device, isRead: hand.isProven(content), isBlind, heldUntil, along, ...pieces, });",
-        "await Promise.race([replica.apply(dTag, { type: 'write', event, device, isRead: hand.isProven(content), isBlind, heldUntil, along, ...pieces }), new Promise<never[]>((r) => clock.after(0, () => r([])))]);",
+        "await replica.apply(dTag, { type: 'write', event, device, isRead: hand.isProven(content), isBlind, heldUntil, voids, along, ...pieces, });",
+        "await Promise.race([replica.apply(dTag, { type: 'write', event, device, isRead: hand.isProven(content), isBlind, heldUntil, voids, along, ...pieces }), new Promise<never[]>((r) => clock.after(0, () => r([])))]);",
       ],
     ],
   },
@@ -836,6 +836,46 @@ const RENEWAL = [
     patches: [['sync/', 'return record?.event?.id === input.id ? advance', 'return record ? advance']],
   },
   {
+    name: 'what a reset has voided counts again',
+    patches: [
+      [
+        'sync/',
+        'if (record !== undefined && isVoid(record.voids, event)) return',
+        'if (record === null) return',
+      ],
+      ['sync/', 'isVoid(replica.get(one)?.voids ?? new Map(), event)', 'isVoid(new Map(), event)'],
+    ],
+    test: ['test/sync/reset.test.ts', 'comes back over nothing: a relay that was away is asked to delete it'],
+  },
+  {
+    name: 'a reset is not looked at below the head that it voids',
+    patches: [['sync/', '|| isNewReset(dTag, check.event)', '']],
+    test: [
+      'test/sync/reset.test.ts',
+      'is written again at the present time, and every device writes and reads from there',
+    ],
+  },
+  {
+    name: 'what comes after a reset does not tell of it',
+    patches: [['sync/', "return isUntold ? 'void' : undefined", 'return undefined']],
+    test: ['test/sync/reset.test.ts', 'that a writer had not heard of is told on by who had'],
+  },
+  {
+    name: 'relays are not asked to delete what is void',
+    patches: [['sync/', 'void relay.publish(event)', 'void event']],
+    test: ['test/sync/reset.test.ts', 'comes back over nothing: a relay that was away is asked to delete it'],
+  },
+  {
+    name: 'the floor stays in the future after a reset by another',
+    patches: [['sync/', 'own === undefined || floorOf(record) <= stamp', 'own !== null']],
+    test: ['test/sync/reset.test.ts', 'by another device leaves the writer from the future a present'],
+  },
+  {
+    name: 'a write above what is from the future asks nobody',
+    patches: [['sync/', 'if (isAhead(dTag, SKEW_REPORT_SECONDS)) await lookForReset(dTag);', '']],
+    test: ['test/sync/reset.test.ts', 'comes back over nothing: a relay that was away is asked to delete it'],
+  },
+  {
     name: 'one relay says for all that this clock is ahead',
     patches: [['sync/', 'Math.min(...said)', 'Math.max(...said)']],
     test: ['test/sync/clocks.test.ts', 'is not found so by one relay alone'],
@@ -889,9 +929,7 @@ const RENEWAL = [
   },
   {
     name: 'a renewal claims a time of its own',
-    patches: [
-      ['protocol/renewal.ts', 'created_at: created_at + 1, tags', 'created_at: created_at + 60, tags'],
-    ],
+    patches: [['protocol/renewal.ts', 'const stamp = created_at + 1', 'const stamp = created_at + 60']],
   },
   {
     name: 'a relay that keeps the first of two has its way',
@@ -919,8 +957,8 @@ const RENEWAL = [
     patches: [
       [
         'sync/',
-        'isContradicted && renewedBy(head) < MAX_RENEWAL_SECONDS',
-        'isContradicted && renewedBy(head) < Infinity + MAX_RENEWAL_SECONDS',
+        'renewedBy(head) >= MAX_RENEWAL_SECONDS',
+        'renewedBy(head) >= Infinity + MAX_RENEWAL_SECONDS',
       ],
     ],
     test: [
@@ -1002,8 +1040,8 @@ const INBOX = [
     patches: [
       [
         'sync/',
-        'const check = checkEvent(value, { pubkey, isAsked, known: newestOf, verifier });',
-        "const unverified = (value as { id?: string } | null)?.id ?? ''; if (early.has(unverified)) return 'useless'; early.add(unverified); const check = checkEvent(value, { pubkey, isAsked, known: newestOf, verifier });",
+        'const check = checkEvent(value, { pubkey, isAsked, known: newestOf, isVoid: isVoided, verifier });',
+        "const unverified = (value as { id?: string } | null)?.id ?? ''; if (early.has(unverified)) return 'useless'; early.add(unverified); const check = checkEvent(value, { pubkey, isAsked, known: newestOf, isVoid: isVoided, verifier });",
       ],
       [
         'sync/',
@@ -1017,8 +1055,8 @@ const INBOX = [
     patches: [
       [
         'sync/',
-        'const check = checkEvent(value, { pubkey, isAsked, known: newestOf, verifier });',
-        'since = Math.max(since, Number((value as { created_at?: number } | null)?.created_at) || 0); const check = checkEvent(value, { pubkey, isAsked, known: newestOf, verifier });',
+        'const check = checkEvent(value, { pubkey, isAsked, known: newestOf, isVoid: isVoided, verifier });',
+        'since = Math.max(since, Number((value as { created_at?: number } | null)?.created_at) || 0); const check = checkEvent(value, { pubkey, isAsked, known: newestOf, isVoid: isVoided, verifier });',
       ],
       [
         'sync/',

@@ -509,6 +509,8 @@ export function createOracle(ports: {
         if (one.category === category && one.device === device && !one.isAcknowledged)
           if (order(one.event, after.event) > 0 && order(one.event, before.event) <= 0) one.isVoid = true;
       state.own.set(category, after);
+    } else if (before !== undefined && before.isVoid && after !== undefined) {
+      count('sometimes: a void head is left');
     } else if (before !== undefined && (after === undefined || order(after.event, before.event) <= 0)) {
       if (isOwn && !before.isAcknowledged) {
         count('sometimes: write withdrawn');
@@ -537,7 +539,7 @@ export function createOracle(ports: {
       const { created_at } = after.event;
       const isBumped = created_at * 1000 > ports.now() + 3_600_000;
       if (isBumped) count('sometimes: stamp far ahead');
-      if (last !== undefined) {
+      if (last !== undefined && !last.isVoid) {
         const floor = last.event.created_at;
         if (created_at < floor || (created_at === floor && last.carriers.has(device)))
           violate('I11', `${device}: ${describe(after)} is not above its former ${describe(last)}`);
@@ -611,6 +613,17 @@ export function createOracle(ports: {
       violate('I19', `${what} was made without asking a relay`);
   }
 
+  /** What a reset names counts no more, nor what from the future came before that. */
+  function voidBy({ event, category }: Signed): void {
+    const named = (event.tags.find(([name]) => name === 'void') ?? []).slice(1);
+    const latest = Math.max(-1, ...named.map((item) => Number(item.slice(65))));
+    for (const one of signed.values()) {
+      const { created_at } = one.event;
+      const isFuture = created_at > ports.now() / 1000 + 70_000 && created_at <= latest;
+      if (one.category === category && created_at > event.created_at && isFuture) one.isVoid = true;
+    }
+  }
+
   /** Whether a device says by its medium that a write of its own has an older stamp than it had. */
   function isRestamp(device: string, after: Signed, before: Signed): boolean {
     return (
@@ -639,7 +652,7 @@ export function createOracle(ports: {
     // I16, as far as it can be said without bytes: kind, one d-tag, its device, and a vector that ends in itself.
     const { event, category } = entry;
     const names = event.tags.map(([name]) => name);
-    const allowed = new Set(['d', 'device_id', 'expiration', 'deleted', 'format', 'vv']);
+    const allowed = new Set(['d', 'device_id', 'expiration', 'deleted', 'format', 'vv', 'void']);
     const isRight =
       event.kind === 30_078 &&
       tag(event, 'd') === `default/${category}/v1` &&
@@ -723,6 +736,7 @@ export function createOracle(ports: {
         isVoid: false,
       };
       signed.set(event.id, entry);
+      voidBy(entry);
       if (!isOfReference(event)) checkShape(entry);
     },
     onFlush: (device, changes) => {

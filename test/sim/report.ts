@@ -49,6 +49,8 @@ const MUST_HAPPEN: readonly string[] = [
   'fault: clock jumps',
   'fault: clock off by days',
   'sometimes: write from the future stamped anew',
+  'sometimes: a value from the future is reset',
+  'sometimes: a void head is left',
   'fault: sleep',
   'fault: offline',
   'fault: a tab is suspended',

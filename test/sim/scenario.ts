@@ -33,6 +33,8 @@ export interface RelayConfig {
   /** REQs of a connection in a minute, as a bucket: what is beyond that waits. */
   readonly reqsPerMinute?: number | null;
   readonly isHostile: boolean;
+  /** Takes any stamp. */
+  readonly isLenient?: boolean;
   /** A hostile relay that goes on when the faults stop. */
   readonly isStubborn: boolean;
 }
@@ -58,7 +60,7 @@ export type AppOp = At & { readonly device: number } & (
         /** How many in a row at the same time. */
         readonly times: number;
       }
-    | { readonly type: 'remove' | 'fetch'; readonly category: number }
+    | { readonly type: 'remove' | 'fetch' | 'reset'; readonly category: number }
     | { readonly type: 'syncAll' | 'poll' | 'subscribe' | 'unsubscribe' | 'status' }
     | { readonly type: 'addRelay' | 'removeRelay'; readonly relay: number }
     | { readonly type: 'setSigner' | 'clearSigner' }
@@ -191,7 +193,7 @@ function deviceConfig(chance: Chance): DeviceConfig {
 }
 
 /** What may happen, by weight. */
-const WEIGHTS: readonly (readonly [Exclude<Op['type'], 'clone'>, number])[] = [
+const WEIGHTS: readonly (readonly [Exclude<Op['type'], 'clone' | 'reset'>, number])[] = [
   ['publish', 30],
   ['remove', 3],
   ['fetch', 6],
@@ -298,7 +300,23 @@ function wrongClocks(seed: number, chaosMs: number): Op[] {
   const jump: Op = { at, type: 'jumpClock', device, byMs };
   // When the faults stop, at the latest.
   const isSetRight = chance.bool(0.5);
-  return isSetRight ? [jump, { ...jump, at: chance.int(at, chaosMs), byMs: -byMs }] : [jump];
+  const right: Op[] = isSetRight ? [{ ...jump, at: chance.int(at, chaosMs), byMs: -byMs }] : [];
+  const resets = Array.from({ length: chance.int(0, 2) }, (): Op => ({
+    at: chance.int(at, chaosMs),
+    type: 'reset',
+    device: chance.int(0, 1),
+    category: 0,
+  }));
+  return [jump, ...right, ...resets];
+}
+
+/** In histories with such clocks some relays take any stamp. */
+function lenient(seed: number, ops: readonly Op[], relays: readonly RelayConfig[]): readonly RelayConfig[] {
+  const chance = createChance(seed, 'lenient');
+  const hasWrongClock = ops.some(({ type }) => type === 'reset');
+  return hasWrongClock && chance.bool(0.6)
+    ? relays.map((relay) => ({ ...relay, isLenient: chance.bool(0.7) }))
+    : relays;
 }
 
 /** Stores that do not answer. Of a stream of its own, as `rareOps`. */
@@ -431,7 +449,10 @@ export function createScenario(seed: number): Scenario {
     ...lateRefusals(seed, chaosMs, relays),
   );
   ops.sort((a, b) => a.at - b.at);
-  return { seed, isReal: seed % 100 === 0, categories, devices, relays, chaosMs, ops };
+  return {
+    ...{ seed, isReal: seed % 100 === 0, categories, devices, chaosMs, ops },
+    relays: lenient(seed, ops, relays),
+  };
 
   function misbehaviours(): Misbehaviour[] {
     return Array.from({ length: chance.int(1, 3) }, () => chance.pick(MISBEHAVIOURS));

@@ -11,6 +11,7 @@ import type { Ipc } from '../../src/tauri/ipc.ts';
 import { rustSigner } from '../../src/tauri/rust-signer.ts';
 import { rustStore } from '../../src/tauri/rust-store.ts';
 import type { Grant } from '../../src/tauri/wire.ts';
+import { written } from '../sync/devices.ts';
 import { closeWindows, pluginStandIn, type PluginStandIn } from './plugin-stand-in.ts';
 
 const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
@@ -80,6 +81,24 @@ describe('calls', () => {
     expect(hosts(app)).toEqual(['main']);
     // The phone's, and the one of both windows.
     expect(relay.connections()).toBe(2);
+  });
+
+  test('of any window reset a value that is stamped in the future', async () => {
+    const { app, relay, phone } = setUp();
+    const main = app.window('main');
+    expect(await main.calls.reset('settings')).toBeNull();
+    const ahead = Math.floor(Date.now() / 1000) + 100_000;
+    relay.inject(written({ created_at: ahead, key: KEY }));
+    expect(await main.calls.reset('settings', { waitFor: 'replicated' })).toMatchObject({
+      stage: 'replicated',
+    });
+    expect(await phone.fetch('settings')).toMatchObject({ payload: 'theirs' });
+    expect(
+      relay
+        .events()
+        .filter(({ kind }) => kind === 30_078)
+        .every((event) => event.created_at < ahead),
+    ).toBe(true);
   });
 
   test('of Rust code are carried out too, and its windows hear of what it wrote', async () => {

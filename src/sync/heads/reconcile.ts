@@ -25,8 +25,9 @@ import {
   type VerifiedEvent,
 } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
-import { MAX_ABOVE, MAX_ORPHANS, MAX_WITHDRAWN } from '../../protocol/limits.ts';
+import { MAX_ABOVE, MAX_ORPHANS, MAX_WITHDRAWN, SKEW_REPORT_SECONDS } from '../../protocol/limits.ts';
 import { isRenewalOf, renewedBy } from '../../protocol/renewal.ts';
+import { isVoid, joinVoids, voidsOf, type Voids } from '../../protocol/voids.ts';
 import {
   deliveryOf,
   EMPTY_RECORD,
@@ -62,6 +63,8 @@ export type Input =
       readonly isBlind?: boolean;
       /** See `OwnWrite.heldUntil`. */
       readonly heldUntil?: number | undefined;
+      /** Of a reset: what does not count any more. It is above the rest alone. */
+      readonly voids?: Voids | undefined;
       readonly along?: Along;
     }
   /** The head `id` is whole: these are its pieces. `lacking`: relays that did not show some of them when asked. */
@@ -271,6 +274,7 @@ function withdraw(record: HeadRecord | undefined, id: string): Outcome {
     record: {
       ...record,
       event: record.before,
+      voids: new Map([...record.voids].filter(([one]) => one !== record.before?.id)),
       before: record.fallback,
       fallback: undefined,
       deliveries: new Map(),
@@ -395,12 +399,23 @@ function orphansOf(record: HeadRecord | undefined, kept: readonly Piece[] = []):
 
 function write(
   record: HeadRecord | undefined,
-  { event, device, made, names, isRead, isBlind, heldUntil }: Extract<Input, { readonly type: 'write' }>,
+  {
+    event,
+    device,
+    made,
+    names,
+    isRead,
+    isBlind,
+    heldUntil,
+    voids: reset,
+  }: Extract<Input, { readonly type: 'write' }>,
   uncarried: string | undefined,
 ): Outcome {
   const head = record?.event;
   const replaces = head !== undefined && head.id === uncarried && isOwnHead(record!);
-  const floor = Math.max(floorOf(record), head?.created_at ?? -1);
+  const voids = joinVoids(record?.voids ?? EMPTY_RECORD.voids, reset ?? EMPTY_RECORD.voids);
+  const isAbove = head !== undefined && isVoid(voids, head);
+  const floor = Math.max(reset === undefined ? floorOf(record) : -1, isAbove ? -1 : (head?.created_at ?? -1));
   const stale: Outcome = { record, effects: [{ type: 'stale' }] };
   if (event.created_at < floor || (event.created_at === floor && !replaces)) return stale;
   const pieces = piecesOf(record, new Set(names), event.created_at, made);
@@ -422,15 +437,23 @@ function write(
         // What this device has written before, perhaps in another tab, is held or not: so is what follows.
         heldUntil: record !== undefined && isOwnHead(record) ? record.own!.heldUntil : heldUntil,
         withdrawn: record?.own?.withdrawn,
-        undone: record?.own?.undone,
+        undone: undoneBy(record?.own, event.created_at),
         above: stampsBelow(record, uncarried),
-        former: record?.own && { ...record.own, former: undefined, heldUntil: undefined, above: undefined },
+        past: stampsBefore(record),
+        former: record?.own && {
+          ...record.own,
+          former: undefined,
+          heldUntil: undefined,
+          above: undefined,
+          past: undefined,
+        },
       },
       deemed: record?.deemed ?? EMPTY_RECORD.deemed,
       isRead,
       pieces: names && pieces,
       proven: record?.proven ?? EMPTY_RECORD.proven,
       orphans: orphansOf(record, pieces),
+      voids,
     },
     effects: [],
   };
@@ -443,6 +466,14 @@ function stampsBelow(record: HeadRecord | undefined, uncarried: string | undefin
   if (!isOwnHead(record) || record.own!.acknowledged) return [created_at];
   const [first, ...others] = [...(record.own!.above ?? []), ...(id === uncarried ? [] : [created_at])];
   return first === undefined ? [] : [first, ...others.slice(1 - MAX_ABOVE)];
+}
+
+/** Of a burst the last alone. */
+function stampsBefore(record: HeadRecord | undefined): readonly number[] {
+  if (record?.event === undefined) return [];
+  const former = isOwnHead(record) ? record.own!.past : record.before && [record.before.created_at];
+  const stamp = record.event.created_at;
+  return [...(former ?? []).filter((one) => one < stamp - SKEW_REPORT_SECONDS), stamp].slice(-MAX_ABOVE);
 }
 
 /** Whatever a copy of the store, or a relay that was not asked, makes of the former stamp: it is still this write. */
@@ -560,12 +591,45 @@ function shown(
   relays: readonly string[],
 ): Outcome {
   const head = record?.event;
+  if (record !== undefined && isVoid(record.voids, event)) return { record, effects: [] };
+  const voids = joinVoids(record?.voids ?? EMPTY_RECORD.voids, voidsOf(event));
+  if (record !== undefined && voids !== record.voids)
+    return isVoid(voids, head ?? event)
+      ? reset({ ...record, voids }, event, relay, relays)
+      : shown({ ...record, voids }, relay, event, relays);
   const order = head === undefined ? 1 : compareEvents(event, head);
   if (order !== 0 && isHeld(record)) return { record: heldAgainst(record!, event), effects: [] };
   if (order < 0) return overlooked(record!, event);
   if (order === 0) return { record: withDelivery(record!, relay, 'confirmed'), effects: [] };
   // Its writer sends it to all of them: they are asked before they are sent it.
-  return advance(record, event, new Map(relays.map((url) => [url, url === relay ? 'confirmed' : 'unseen'])));
+  return advance(record, event, shownBy(relay, relays));
+}
+
+function shownBy(relay: string, relays: readonly string[]): ReadonlyMap<string, Delivery> {
+  return new Map(relays.map((url) => [url, url === relay ? 'confirmed' : 'unseen']));
+}
+
+/** The head does not count any more: what does takes its place. */
+function reset(record: HeadRecord, event: VerifiedEvent, relay: string, relays: readonly string[]): Outcome {
+  const { voids, own } = record;
+  const before = record.before !== undefined && !isVoid(voids, record.before) ? record.before : undefined;
+  const isBefore = before !== undefined && compareEvents(before, event) > 0;
+  const next = isBefore ? before : event;
+  const deliveries = isBefore ? new Map<string, Delivery>() : shownBy(relay, relays);
+  const stamp = next.created_at;
+  const from = { ...record, before: isBefore ? undefined : before, fallback: undefined, unreadable: true };
+  const outcome = advance(from, next, deliveries);
+  const { floor: _, ...kept } = outcome.record?.own ?? {};
+  // The next write of this device goes by what counts.
+  if (own === undefined || floorOf(record) <= stamp) return outcome;
+  const lowered = { ...(kept as OwnWrite), stamp: Math.min(own.stamp, stamp), undone: undoneBy(own, stamp) };
+  return { ...outcome, record: { ...outcome.record!, own: lowered } };
+}
+
+/** Stamps of own writes that are above what is to come. */
+function undoneBy(own: OwnWrite | undefined, stamp: number): readonly number[] | undefined {
+  const more = [own?.stamp, own?.floor].filter((one) => one !== undefined && one > stamp) as number[];
+  return more.length === 0 ? own?.undone : [...(own?.undone ?? []), ...more].slice(-MAX_WITHDRAWN);
 }
 
 /** A greater event, which is no write of the app here, takes the place of the head. */
@@ -600,6 +664,7 @@ function advance(
     proven: record?.proven ?? EMPTY_RECORD.proven,
     // Which pieces a head in pieces shares with the former is known once it is whole.
     orphans: isInPieces(event) ? (record?.orphans ?? []) : orphansOf(record),
+    voids: joinVoids(record?.voids ?? EMPTY_RECORD.voids, voidsOf(event)),
   };
   const effects: Effect[] = [{ type: 'advanced', event }];
   if (overwritten && head !== undefined) effects.push({ type: 'conflict', mine: head, theirs: event });
@@ -664,6 +729,8 @@ export function isOfTwin(event: VerifiedEvent, own: OwnWrite): boolean {
 
 /** Whether `event` was written without having seen our write. */
 export function overwrites(event: VerifiedEvent, own: OwnWrite): boolean {
+  // What voids it has seen it.
+  if (voidsOf(event).has(own.id)) return false;
   if (isOfTwin(event, own)) return true;
   const vector = vectorOf(event);
   // A writer without vectors (the reference) may well have seen what a relay had taken.

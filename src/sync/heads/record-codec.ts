@@ -11,6 +11,7 @@ import {
   type VerifiedEvent,
 } from '../../protocol/event.ts';
 import { MAX_STAMP } from '../../protocol/limits.ts';
+import { entriesOfVoids, parseVoids } from '../../protocol/voids.ts';
 import type { Delivery, HeadRecord, Orphan, OwnWrite, Piece } from './record.ts';
 
 /** Of the stored form. Another is unusable. */
@@ -30,12 +31,13 @@ const toPieces = (pieces: readonly Piece[] | undefined): unknown =>
   pieces?.map((piece) => ({ ...piece, deliveries: Object.fromEntries(piece.deliveries) }));
 
 export function serializeRecord(record: HeadRecord): string {
-  const { deliveries, deemed, pieces, piecesBefore, proven, orphans, ...plain } = record;
+  const { deliveries, deemed, voids, pieces, piecesBefore, proven, orphans, ...plain } = record;
   return JSON.stringify({
     v: VERSION,
     ...plain,
     deliveries: Object.fromEntries(deliveries),
     deemed: deemed.size === 0 ? undefined : entriesOf(deemed),
+    voids: voids.size === 0 ? undefined : entriesOfVoids(voids),
     pieces: toPieces(pieces),
     piecesBefore: toPieces(piecesBefore),
     proven: proven.size === 0 ? undefined : Object.fromEntries(proven),
@@ -65,7 +67,7 @@ function readOwn(value: unknown): OwnWrite | undefined {
   expect(own.heldUntil === undefined || Number.isFinite(own.heldUntil));
   expect(own.floor === undefined || Number.isSafeInteger(own.floor));
   expect(own.withdrawn === undefined || own.withdrawn.every(isHex32));
-  expect([own.undone, own.above].every((stamps = []) => stamps.every(Number.isSafeInteger)));
+  expect([own.undone, own.above, own.past].every((stamps = []) => stamps.every(Number.isSafeInteger)));
   readOwn(own.former);
   return own;
 }
@@ -99,11 +101,12 @@ export function parseRecord(text: string): HeadRecord<NostrEvent> | undefined {
     const deliveries = Object.entries(stored['deliveries'] as Listed<Delivery>);
     expect(deliveries.every(([, delivery]) => DELIVERIES.has(delivery)));
     const deemed = parseEntries((stored['deemed'] ?? []) as readonly unknown[], MAX_STAMP);
-    expect(deemed !== undefined);
+    const voids = parseVoids((stored['voids'] ?? []) as readonly unknown[]);
+    expect(deemed !== undefined && voids !== undefined);
     const proven = Object.entries((stored['proven'] ?? {}) as Listed<string>);
     expect(proven.every(([, id]) => isHex32(id)));
     return {
-      ...{ event, own, deemed, deliveries: new Map(deliveries), proven: new Map(proven) },
+      ...{ event, own, deemed, voids, deliveries: new Map(deliveries), proven: new Map(proven) },
       before: readEvent(stored['before']),
       fallback: readEvent(stored['fallback']),
       unreadable: stored['unreadable'] === true,

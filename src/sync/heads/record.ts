@@ -3,6 +3,7 @@
 import type { VersionVector } from '../../protocol/causality.ts';
 import { CHUNKED } from '../../protocol/chunks.ts';
 import { formatOf, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
+import type { Voids } from '../../protocol/voids.ts';
 
 /**
  * What a relay has of the head. `pending`: owed to it. `unseen`: another relay showed it, this one may have it as well.
@@ -36,6 +37,8 @@ export interface OwnWrite {
    * is greater does not take its place but raises its floor: it is stamped anew above that.
    */
   readonly heldUntil?: number | undefined;
+  /** Stamps, in s, of what came before it here, oldest first: a reset of it is above those that are not from the future. */
+  readonly past?: readonly number[] | undefined;
   /** The one before it, while this one may be withdrawn. */
   readonly former?: OwnWrite | undefined;
 }
@@ -89,6 +92,8 @@ export interface HeadRecord<E extends NostrEvent = VerifiedEvent> {
    * a tombstone, with nothing.
    */
   readonly contradictions: number;
+  /** Events that do not count, by what `reset` has written. */
+  readonly voids: Voids;
 }
 
 /** What a record starts from. */
@@ -106,6 +111,7 @@ export const EMPTY_RECORD: HeadRecord<never> = {
   proven: new Map(),
   orphans: [],
   contradictions: 0,
+  voids: new Map(),
 };
 
 export function isInPieces(event: NostrEvent): boolean {

@@ -9,6 +9,7 @@ import { pieceDTag } from '../../protocol/chunks.ts';
 import { checkEvent, type EventVerifier, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { isRenewalOf } from '../../protocol/renewal.ts';
+import { isVoid } from '../../protocol/voids.ts';
 import type { Store } from '../../store/store.ts';
 import { STORE_RETRY_MS } from '../../protocol/limits.ts';
 import { overwrites, reconcile, type Effect, type Input } from './reconcile.ts';
@@ -166,7 +167,8 @@ export async function openReplica(ports: {
     const ours = unsaved.get(dTag);
     const storeIsAhead =
       stored?.event !== undefined &&
-      (ours?.event === undefined || compareEvents(stored.event, ours.event) > 0);
+      (ours?.event === undefined ||
+        (compareEvents(stored.event, ours.event) > 0 && !isVoid(ours.voids, stored.event)));
     if (storeIsAhead || ours === undefined) return stored;
     // Another tab may have written meanwhile: this one's record knows of no own write that the store does not.
     return floorOf(stored) > floorOf(ours) ? { ...ours, own: stored!.own } : ours;

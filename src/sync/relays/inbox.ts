@@ -1,9 +1,16 @@
 /** Relays → replica: asks for heads, checks every event that comes, and notes which relay has what. */
 
-import { checkEvent, type EventFault, type EventVerifier, type VerifiedEvent } from '../../protocol/event.ts';
+import {
+  checkEvent,
+  type EventFault,
+  type EventVerifier,
+  type NostrEvent,
+  type VerifiedEvent,
+} from '../../protocol/event.ts';
 import { MAX_PIECES_PER_REQ, MAX_REQS_AT_ONCE } from '../../protocol/limits.ts';
 import { categoryRequests } from '../../protocol/message.ts';
 import { compareEvents } from '../../protocol/order.ts';
+import { isVoid, voidsOf } from '../../protocol/voids.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
 import type { RequestEnd, RequestHandlers } from '../../relay/requests.ts';
 import { isOverlooked } from '../heads/reconcile.ts';
@@ -42,6 +49,8 @@ export function createInbox(ports: {
   readonly relays: () => readonly string[];
   /** What a relay has of a category, by its own word just now: the id, or nothing. */
   readonly onShown: (relay: string, dTag: string, id: string | undefined) => void;
+  /** A relay shows what does not count. */
+  readonly onVoid: (relay: RelayConnection, id: string) => void;
   /** A relay lacks a head that it had confirmed. */
   readonly onLoss: (relay: string) => void;
 }): Inbox {
@@ -49,13 +58,20 @@ export function createInbox(ports: {
   /** By d-tag, what was verified and is being saved: until it is the head, copies and older versions cost no signature either. */
   const incoming = new Map<string, VerifiedEvent>();
 
-  /** Categories of which an older event is being saved that a blind write had not seen: one is enough. */
+  /** Categories of which an older event is being saved that says something all the same: one is enough. */
   const overlooked = new Set<string>();
 
   function newestOf(dTag: string): VerifiedEvent | undefined {
     const head = replica.get(dTag)?.event;
     const next = incoming.get(dTag);
     return next !== undefined && (head === undefined || compareEvents(next, head) > 0) ? next : head;
+  }
+
+  /** Whether it voids what may yet be taken for the newest here. */
+  function isNewReset(dTag: string, event: NostrEvent): boolean {
+    const voids = replica.get(dTag)?.voids;
+    const newest = newestOf(dTag)?.created_at ?? 0;
+    return [...voidsOf(event)].some(([id, stamp]) => stamp >= newest && voids?.has(id) !== true);
   }
 
   function isConfirmed(relay: RelayConnection, dTag: string, id: string): boolean {
@@ -89,18 +105,25 @@ export function createInbox(ports: {
 
     function onEvent(value: unknown): EventFault | 'useful' | 'useless' {
       const isAsked = (dTag: string): boolean => asked.has(dTag);
-      const check = checkEvent(value, { pubkey, isAsked, known: newestOf, verifier });
+      const isVoided = (one: string, event: NostrEvent): boolean =>
+        isVoid(replica.get(one)?.voids ?? new Map(), event);
+      const check = checkEvent(value, { pubkey, isAsked, known: newestOf, isVoid: isVoided, verifier });
       if (check.type === 'rejected') return check.fault;
       const { dTag } = check;
       came.add(dTag);
       ports.onShown(relay.url, dTag, check.event.id);
+      if (check.type === 'void') {
+        ports.onVoid(relay, check.event.id);
+        return 'useless';
+      }
       const claim = { type: 'shown', relay: relay.url, relays: ports.relays() } as const;
       // An unverified claim moves no head. All that it leaves is what the relay has shown instead of the head.
       if (check.type === 'old') {
         below.set(dTag, check.event.created_at);
         doubt(dTag, check.event.created_at);
-        // Unless it tells a blind write of what that beats: then it is looked at after all.
-        if (!overlooked.has(dTag) && isOverlooked(replica.get(dTag), check.event)) {
+        // Unless it tells a blind write of what that beats, or of a reset: then it is looked at after all.
+        const isOfUse = isOverlooked(replica.get(dTag), check.event) || isNewReset(dTag, check.event);
+        if (!overlooked.has(dTag) && isOfUse) {
           const old = checkEvent(value, { pubkey, isAsked, known: () => undefined, verifier });
           if (old.type === 'rejected') return old.fault;
           overlooked.add(dTag);

@@ -51,6 +51,7 @@ export function createNetwork(ports: {
   readonly pool: RelayPool;
   readonly pacing: Pacing;
   readonly onAnswer: (dTag: string, relay: string, event: VerifiedEvent, answer: Answer) => void;
+  readonly onVoid: (relay: RelayConnection, id: string) => void;
 }): Network {
   const { pool } = ports;
   const inbox = createInbox({

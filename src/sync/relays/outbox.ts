@@ -59,6 +59,7 @@ interface Lane {
   sweptAt: number;
 }
 
+const UNCLEAR: Answer = { type: 'retry', reason: '' };
 /** Among what is to be read back: all. No d-tag is empty. */
 const EVERYTHING = '';
 
@@ -179,6 +180,11 @@ export function createOutbox(ports: {
       case 'superseded': {
         const superseded = answer.type === 'superseded';
         const { id } = event;
+        // It may be by what does not count: the relay is asked, and to delete it.
+        if (superseded && (replica.peek(dTag)?.voids.size ?? 0) > 0) {
+          lane.audits.put(dTag, 0);
+          return lane.queue.schedule(dTag, lane.queue.againMs(event, { ...sent, answer: UNCLEAR }));
+        }
         if (!superseded) lane.pieces.note(dTag, id);
         await replica.apply(dTag, { type: 'answered', relay, id, delivery: 'acknowledged', superseded });
         if (superseded) lane.audits.put(dTag, 0);

@@ -37,8 +37,11 @@ import type { Replica } from '../heads/replica.ts';
 import type { Hand } from './signing.ts';
 
 export interface Content {
-  /** How the next value of a category is to travel. Keeps the chunk key of the value that it follows, and so its pieces. */
-  layOut(dTag: string, json: string): Promise<Layout>;
+  /**
+   * How the next value of a category is to travel. Keeps the chunk key of the value that it follows, and so its pieces; after a reset
+   * it must not, since relays hold these under stamps that are to come.
+   */
+  layOut(dTag: string, json: string, isReset: boolean): Promise<Layout>;
   /**
    * The JSON text of an event. Rejects with `INCOMPLETE` while pieces are missing (and goes on trying), `SIGNER_NOT_SET`,
    * `STORE_FAILED`; with anything else where it can never be read.
@@ -264,8 +267,9 @@ export function createContent(ports: {
   }
 
   return {
-    layOut: (dTag, json) => {
-      return layOut(json, hand.sizes(), { ...ports, base: () => baseOf(dTag) });
+    layOut: (dTag, json, isReset) => {
+      const base = async (): ReturnType<typeof baseOf> => (isReset ? undefined : baseOf(dTag));
+      return layOut(json, hand.sizes(), { ...ports, base });
     },
     textOf,
     payloadOf: async (event, dTag) => {

@@ -32,6 +32,7 @@ import {
   SKEW_REPORT_SECONDS,
   SPREAD_DELAY_MS,
 } from '../../protocol/limits.ts';
+import { voidsOf } from '../../protocol/voids.ts';
 import { endOf, renewalOf, renewedBy, restampOf } from '../../protocol/renewal.ts';
 import { randomFraction, type RandomBytes } from '../../relay/backoff.ts';
 import { createAgenda } from '../relays/agenda.ts';
@@ -43,9 +44,9 @@ import type { Hand } from './signing.ts';
 /**
  * Why a head is to be said again. `tie`: a relay keeps another event of the same stamp, against NIP-01. `end`: it has ended
  * (NIP-40), relays forget it, and what it had replaced must not come back. `late`: no relay has it, since its stamp is still
- * to come, as this clock says too.
+ * to come, as this clock says too. `void`: it was written by who had not heard of a reset, and does not tell others of it.
  */
-type Need = 'tie' | 'end' | 'late';
+type Need = 'tie' | 'end' | 'late' | 'void';
 
 /** What a record needs; `undefined`: nothing, as far as this device knows. `isLate`: every relay finds its stamp too late. */
 function needOf(
@@ -63,8 +64,11 @@ function needOf(
     const isAgreed = [...record!.deliveries.values()].some((one) => one === 'pending' || one === 'refused');
     return isAgreed || isExpired(head, nowSeconds - END_MARGIN_SECONDS) ? 'end' : undefined;
   }
-  const isContradicted = record!.contradictions >= MAX_CONTRADICTIONS;
-  return isContradicted && renewedBy(head) < MAX_RENEWAL_SECONDS ? 'tie' : undefined;
+  if (renewedBy(head) >= MAX_RENEWAL_SECONDS) return undefined;
+  if (record!.contradictions >= MAX_CONTRADICTIONS) return 'tie';
+  const told = voidsOf(head);
+  const isUntold = [...record!.voids].some(([id, stamp]) => stamp > head.created_at && !told.has(id));
+  return isUntold ? 'void' : undefined;
 }
 
 /** The stamp that a write from the future should have: just above what it is above. `undefined`: it is not, or follows such a one. */
@@ -128,7 +132,7 @@ export function createRenewals(ports: {
     const head = record?.event;
     if (head === undefined) return undefined;
     const need = needNow(dTag, record);
-    if (buriedOf(record).length > 0 || need === 'tie' || need === 'late') return 0;
+    if (buriedOf(record).length > 0 || (need !== undefined && need !== 'end')) return 0;
     if (!isExpired(head, Infinity)) return undefined;
     const leftMs = Number(tagValues(head, 'expiration')![0]) * 1000 - clock.now();
     // One tombstone is enough: that of the writer, if it is there.
@@ -186,8 +190,9 @@ export function createRenewals(ports: {
     const need = needNow(dTag, record);
     if (need === undefined) return;
     if (need === 'late') return restamp(dTag, record!);
-    const { event: head } = record!;
-    const template = need === 'tie' ? renewalOf(head!) : endOf(head!, await hand.encrypt('null'));
+    const { event: head, voids } = record!;
+    const template =
+      need === 'end' ? endOf(head!, voids, await hand.encrypt('null')) : renewalOf(head!, voids);
     await replica.apply(dTag, { type: 'renew', id: head!.id, event: await hand.sign(template) });
   }
 

@@ -63,7 +63,10 @@ fn the_engines_own_events_are_signed() {
     let said = [&["d", "sage/notes/v1"][..], &["device_id", "laptop"], &["vv", "01234567:1700000000"]];
     let ended = [&said[..], &[&["deleted", ""]]].concat();
     let piece = [&["d", "sage/notes/v1/c/0123456789abcdef0123456789abcdef"][..]];
-    for tags in [&said[..], &ended, &piece] {
+    let voided = format!("{ID}:1800000000");
+    let void: &[&str] = &["void", &voided];
+    let after_a_reset = [&said[..], &[void]].concat();
+    for tags in [&said[..], &ended, &piece, &after_a_reset] {
         let written = value(tags);
         check(&EventTemplate { created_at: written.created_at + 1, ..written }).unwrap();
     }
@@ -182,8 +185,10 @@ fn a_deletion_of_what_is_not_its_own_is_refused() {
     for tags in cases {
         assert_refused(&template(5, tags, ""), "not its own");
     }
-    assert_refused(&template(5, &[], ""), "no address");
-    assert_refused(&template(5, &[&["e", ID], &["k", "30078"]], ""), "no address");
+    assert_refused(&template(5, &[], ""), "names nothing");
+    assert_refused(&template(5, &[&["k", "30078"]], ""), "names nothing");
+    // What a reset has voided is deleted by its id alone.
+    check(&template(5, &[&["e", ID], &["k", "30078"]], "")).unwrap();
     assert_refused(&template(5, &[&["a", &own]], "reason"), "content");
 }
 

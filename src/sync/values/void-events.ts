@@ -1,0 +1,60 @@
+/**
+ * What relays still hold of what a reset has voided. Most do not take the newer value beside it, so each that shows such an event is
+ * asked to delete it (NIP-09): by its id alone, since a deletion by address would delete all up to its stamp.
+ */
+
+import type { Clock } from '../../clock.ts';
+import type { NostrEvent } from '../../protocol/event.ts';
+import { KIND_APP_DATA, KIND_DELETION, LOOK_AGAIN_MS } from '../../protocol/limits.ts';
+import type { RelayConnection } from '../../relay/connection.ts';
+import type { Hand } from './signing.ts';
+
+export interface VoidEvents {
+  /** A relay shows an event that does not count. */
+  shown(relay: RelayConnection, id: string): void;
+  close(): void;
+}
+
+export function createVoidEvents(ports: { readonly clock: Clock; readonly hand: Hand }): VoidEvents {
+  const { clock, hand } = ports;
+  /** By id, the request, and which relays were sent it. For a while: one that forgets is asked again. */
+  const requests = new Map<
+    string,
+    { readonly deletion: Promise<NostrEvent>; readonly sentTo: Set<string> }
+  >();
+  const cancels = new Set<() => void>();
+
+  function requestFor(id: string): { readonly deletion: Promise<NostrEvent>; readonly sentTo: Set<string> } {
+    const deletion = hand.sign({
+      kind: KIND_DELETION,
+      created_at: Math.floor(clock.now() / 1000),
+      tags: [
+        ['e', id],
+        ['k', String(KIND_APP_DATA)],
+      ],
+      content: '',
+    });
+    const request = { deletion, sentTo: new Set<string>() };
+    requests.set(id, request);
+    const cancel = clock.after(LOOK_AGAIN_MS, () => {
+      cancels.delete(cancel);
+      requests.delete(id);
+    });
+    cancels.add(cancel);
+    return request;
+  }
+
+  return {
+    shown: (relay, id) => {
+      if (!hand.isSet()) return;
+      const { deletion, sentTo } = requests.get(id) ?? requestFor(id);
+      if (sentTo.has(relay.url)) return;
+      sentTo.add(relay.url);
+      // Best effort: a signer that says no is asked again after the while.
+      deletion.then((event) => void relay.publish(event)).catch(() => undefined);
+    },
+    close: () => {
+      for (const cancel of cancels) cancel();
+    },
+  };
+}

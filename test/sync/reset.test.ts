@@ -1,0 +1,212 @@
+/** `reset`: a category that somebody wrote in the future can be written by all devices again. */
+
+import { describe, expect, test } from 'vitest';
+import { memoryStore, type NostrEvent, type Store } from '../../src/node.ts';
+import { received, stored, world, written, type Device, type World } from './devices.ts';
+import { valueOf } from './values.ts';
+
+const DAY = 86_400_000;
+const START = 1_767_225_600;
+const YEAR_SECONDS = 31_536_000;
+/** Takes any stamp. */
+const LENIENT = { limits: { createdAtUpperLimit: 100 * YEAR_SECONDS } };
+const LARGE = { maxPayloadSize: 409_600 };
+
+const kept = (): Store => ({ ...memoryStore(), close: async () => undefined });
+
+/** A device whose clock is off writes, and is gone. */
+async function poisoned(on: World, aheadMs: number, value: unknown = 'by a wrong clock'): Promise<string> {
+  const clock = { now: () => on.clock.now() + aheadMs, after: on.clock.after };
+  const tablet = on.device({ ...LARGE, clock });
+  await on.settle(tablet.fetch('settings'));
+  const { eventId } = await on.settle(tablet.publish('settings', value, { waitFor: 'replicated' }));
+  await on.settle(tablet.close());
+  return eventId;
+}
+
+async function valueOn(on: World, device: Device = on.device(LARGE)): Promise<unknown> {
+  return (await on.settle(device.fetch('settings')))?.payload;
+}
+
+const isVoiding = ({ tags }: NostrEvent): boolean => tags.some(([name]) => name === 'void');
+
+describe.each([
+  ['half a year', 182 * DAY],
+  ['two years', 730 * DAY],
+])('a value from %s ahead', (_, aheadMs) => {
+  test('is written again at the present time, and every device writes and reads from there', async () => {
+    const on = world(LENIENT, LENIENT);
+    const [laptop, phone] = [on.device(), on.device()];
+    phone.subscribe(['settings'], () => undefined);
+    await on.settle(phone.publish('settings', 'v1', { waitFor: 'replicated' }));
+    const bad = await poisoned(on, aheadMs);
+    expect(await valueOn(on, laptop)).toBe('by a wrong clock');
+    const receipt = await on.settle(laptop.reset('settings', { waitFor: 'replicated' }));
+    expect(receipt).toMatchObject({ stage: 'replicated' });
+    for (const relay of on.relays) {
+      expect(stored(relay)).toMatchObject([{ id: receipt!.eventId }]);
+      expect(stored(relay)[0]!.created_at).toBeLessThan(on.clock.now() / 1000 + 60);
+      expect(received(relay, 'EVENT').map(([, event]) => event)).toContainEqual(
+        expect.objectContaining({
+          kind: 5,
+          tags: [
+            ['e', bad],
+            ['k', '30078'],
+          ],
+        }),
+      );
+    }
+    expect(phone.updated.at(-1)).toMatchObject({ eventId: receipt!.eventId });
+    await on.settle(phone.publish('settings', 'v2'));
+    expect(await valueOn(on, laptop)).toBe('v2');
+    await on.settle(laptop.publish('settings', 'v3', { waitFor: 'replicated' }));
+    expect(await valueOn(on)).toBe('v3');
+    await on.clock.advance(60_000);
+    expect(phone.updated.at(-1)).toMatchObject({ payload: 'v3' });
+    expect(stored(on.relays[0]!)[0]!.created_at).toBeLessThan(on.clock.now() / 1000 + 60);
+    expect([laptop, phone].flatMap(({ errors }) => errors.map(({ code }) => code))).not.toContain(
+      'DEVICE_ID_TAKEN',
+    );
+    expect([laptop.conflicts, phone.conflicts]).toEqual([[], []]);
+  });
+
+  test('of this device itself is left behind by it, over restarts', async () => {
+    const on = world(LENIENT);
+    let aheadBy = aheadMs;
+    const clock = { now: () => on.clock.now() + aheadBy, after: on.clock.after };
+    const store = kept();
+    const laptop = on.device({ store, clock });
+    await on.settle(laptop.publish('settings', 'v1', { waitFor: 'replicated' }));
+    aheadBy = 0;
+    await on.settle(laptop.reset('settings', { waitFor: 'replicated' }));
+    await on.settle(laptop.close());
+    const again = on.device({ store });
+    await on.settle(again.publish('settings', 'v2', { waitFor: 'replicated' }));
+    expect(stored(on.relays[0]!)[0]!.created_at).toBeLessThan(on.clock.now() / 1000 + 60);
+    expect(await valueOn(on)).toBe('v2');
+    expect(again.errors.map(({ code }) => code)).not.toContain('DEVICE_ID_TAKEN');
+  });
+
+  test('comes back over nothing: a relay that was away is asked to delete it', async () => {
+    const on = world(LENIENT, LENIENT);
+    const [laptop, phone] = [on.device(), on.device()];
+    await poisoned(on, aheadMs);
+    await valueOn(on, phone);
+    await valueOn(on, laptop);
+    on.relays[1]!.misbehave({ refuseConnections: true });
+    on.relays[1]!.disconnectAll();
+    await on.settle(laptop.reset('settings'));
+    await on.settle(phone.publish('settings', 'v2'));
+    on.relays[1]!.behave();
+    await on.clock.advance(600_000);
+    const [first, second] = on.relays.map((relay) => stored(relay));
+    expect(second).toEqual(first);
+    expect(second).toHaveLength(1);
+    expect(second!.every(isVoiding)).toBe(true);
+    expect(await valueOn(on)).toBe('v2');
+  });
+
+  test('in pieces is written again whole', async () => {
+    const on = world(LENIENT, LENIENT);
+    const value = valueOf(120_000, 1, true);
+    await poisoned(on, aheadMs, value);
+    const laptop = on.device(LARGE);
+    expect(await valueOn(on, laptop)).toEqual(value);
+    await on.settle(laptop.reset('settings', { waitFor: 'replicated' }));
+    expect(await valueOn(on)).toEqual(value);
+    expect(stored(on.relays[0]!)[0]!.created_at).toBeLessThan(on.clock.now() / 1000 + 60);
+  });
+});
+
+describe('a reset', () => {
+  test('writes nothing where nothing is from the future', async () => {
+    const on = world(LENIENT);
+    const laptop = on.device();
+    expect(await on.settle(laptop.reset('settings'))).toBeNull();
+    await on.settle(laptop.publish('settings', 'v1'));
+    const count = received(on.relays[0]!, 'EVENT').length;
+    expect(await on.settle(laptop.reset('settings'))).toBeNull();
+    expect(received(on.relays[0]!, 'EVENT')).toHaveLength(count);
+  });
+
+  test('by another device leaves the writer from the future a present', async () => {
+    const on = world(LENIENT);
+    let aheadMs = 100 * DAY;
+    const clock = { now: () => on.clock.now() + aheadMs, after: on.clock.after };
+    const tablet = on.device({ clock });
+    await on.settle(tablet.publish('settings', 'v1', { waitFor: 'replicated' }));
+    aheadMs = 0;
+    await on.settle(on.device().reset('settings', { waitFor: 'replicated' }));
+    await on.settle(tablet.publish('settings', 'v2', { waitFor: 'replicated' }));
+    expect(stored(on.relays[0]!)[0]!.created_at).toBeLessThan(on.clock.now() / 1000 + 60);
+    expect(await valueOn(on)).toBe('v2');
+    expect(tablet.conflicts).toEqual([]);
+  });
+
+  test('of a removal is a removal', async () => {
+    const on = world(LENIENT);
+    const clock = { now: () => on.clock.now() + 400 * DAY, after: on.clock.after };
+    const tablet = on.device({ clock });
+    const laptop = on.device();
+    await on.settle(laptop.publish('settings', 'v1', { waitFor: 'replicated' }));
+    await on.settle(tablet.fetch('settings'));
+    await on.settle(tablet.remove('settings', { waitFor: 'replicated' }));
+    await on.settle(laptop.reset('settings'));
+    expect(stored(on.relays[0]!)).toMatchObject([{ tags: expect.arrayContaining([['deleted', '']]) }]);
+    expect(await on.settle(on.device().fetch('settings'))).toBeNull();
+    await on.settle(laptop.publish('settings', 'v2'));
+    expect(await valueOn(on)).toBe('v2');
+  });
+
+  test('on a relay that ignores deletion requests waits, and this device goes on by what counts', async () => {
+    const on = world(LENIENT);
+    const bad = await poisoned(on, 400 * DAY);
+    on.relays[0]!.misbehave({
+      receive: ([, event]) => ((event as NostrEvent)?.kind === 5 ? 'ignore' : undefined),
+    });
+    const laptop = on.device();
+    const receipt = await on.settle(laptop.reset('settings'));
+    expect(receipt).toMatchObject({ stage: 'saved' });
+    await on.clock.advance(3_600_000);
+    expect(stored(on.relays[0]!)).toMatchObject([{ id: bad }]);
+    expect(await valueOn(on, laptop)).toBe('by a wrong clock');
+    expect(received(on.relays[0]!, 'EVENT').length).toBeLessThan(60);
+  });
+
+  test('that a writer had not heard of is told on by who had: its value says it one second later', async () => {
+    const on = world(LENIENT, LENIENT);
+    const bad = await poisoned(on, 400 * DAY);
+    const [event] = stored(on.relays[0]!);
+    const laptop = on.device();
+    laptop.subscribe(['settings'], () => undefined);
+    await on.settle(laptop.reset('settings', { waitFor: 'replicated' }));
+    const stamp = Math.floor(on.clock.now() / 1000) + 5;
+    on.relays[0]!.inject(written({ created_at: stamp, payload: 'unaware' }));
+    await on.clock.advance(120_000);
+    const [now] = stored(on.relays[1]!);
+    expect(now).toMatchObject({ created_at: stamp + 1 });
+    expect(now!.tags).toContainEqual(['void', `${bad}:${event!.created_at}`]);
+    // A device that meets the bad one first does not stay with it.
+    on.relays[0]!.wipe();
+    on.relays[0]!.inject(event!);
+    const fresh = on.device();
+    expect(await valueOn(on, fresh)).toBe('unaware');
+  });
+
+  test.each([
+    ['that is not one', ['void', 'x']],
+    ['with a stamp that is not that of the event', ['void', 'ID:1']],
+    ['with too many entries', ['void', ...Array<string>(17).fill(`ID:STAMP`)]],
+  ])('by a tag %s voids nothing', async (_, tag) => {
+    const on = world(LENIENT);
+    const bad = await poisoned(on, 100 * DAY);
+    const [event] = stored(on.relays[0]!);
+    const laptop = on.device();
+    await valueOn(on, laptop);
+    const entries = tag.map((one) => one.replace('ID', bad).replace('STAMP', String(event!.created_at)));
+    on.relays[0]!.wipe();
+    on.relays[0]!.inject(written({ created_at: START + 100, payload: 'forged', tags: [entries] }));
+    await on.settle(laptop.fetch('settings'));
+    expect(await valueOn(on, laptop)).toBe('by a wrong clock');
+  });
+});
