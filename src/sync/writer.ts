@@ -480,7 +480,7 @@ export function createWriter(ports: {
     try {
       const deletion = await hand.sign({
         kind: KIND_DELETION,
-        created_at: removed?.created_at ?? tombstone.created_at - 1,
+        created_at: Math.min(removed?.created_at ?? Infinity, tombstone.created_at - 1),
         tags: [
           ['a', `${KIND_APP_DATA}:${hand.pubkey}:${dTag}`],
           ...(removed === undefined ? [] : [['e', removed.id]]),

@@ -17,16 +17,16 @@
  */
 
 import { covers, deviceHash, newestOf, seenBy, vectorOf } from '../../protocol/causality.ts';
-import {
-  deviceIdOf,
-  isExpired,
-  isTombstone,
-  type NostrEvent,
-  type VerifiedEvent,
-} from '../../protocol/event.ts';
+import { deviceIdOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
-import { MAX_ABOVE, MAX_ORPHANS, MAX_WITHDRAWN, SKEW_REPORT_SECONDS } from '../../protocol/limits.ts';
-import { isRenewalOf, renewedBy } from '../../protocol/renewal.ts';
+import {
+  DAY_SECONDS,
+  MAX_ABOVE,
+  MAX_ORPHANS,
+  MAX_WITHDRAWN,
+  SKEW_REPORT_SECONDS,
+} from '../../protocol/limits.ts';
+import { isRenewalOf } from '../../protocol/renewal.ts';
 import { isVoid, joinVoids, voidsOf, type Voids } from '../../protocol/voids.ts';
 import {
   deliveryOf,
@@ -613,11 +613,18 @@ function shownBy(relay: string, relays: readonly string[]): ReadonlyMap<string, 
 function reset(record: HeadRecord, event: VerifiedEvent, relay: string, relays: readonly string[]): Outcome {
   const { voids, own } = record;
   const before = record.before !== undefined && !isVoid(voids, record.before) ? record.before : undefined;
-  const isBefore = before !== undefined && compareEvents(before, event) > 0;
+  // Not another from the future, on which the void one was built.
+  const isPresent = (before?.created_at ?? Infinity) <= event.created_at + DAY_SECONDS;
+  const isBefore = before !== undefined && isPresent && compareEvents(before, event) > 0;
   const next = isBefore ? before : event;
   const deliveries = isBefore ? new Map<string, Delivery>() : shownBy(relay, relays);
   const stamp = next.created_at;
-  const from = { ...record, before: isBefore ? undefined : before, fallback: undefined, unreadable: true };
+  const from = {
+    ...record,
+    before: isPresent && !isBefore ? before : undefined,
+    fallback: undefined,
+    unreadable: true,
+  };
   const outcome = advance(from, next, deliveries);
   const { floor: _, ...kept } = outcome.record?.own ?? {};
   // The next write of this device goes by what counts.
