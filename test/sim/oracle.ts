@@ -907,6 +907,10 @@ export function createOracle(ports: {
       if (ours === undefined || others === undefined) return;
       const { losses, passedOn } = stateOf(told.device);
       losses.delete(ours.event.id);
+      // What was saved together with what beats it was never the head: it stands for the write it was made upon.
+      for (const [id, { entry }] of losses)
+        if (entry.category === ours.category && hasSeen(ours.event, writtenOf(entry).event))
+          losses.delete(id);
       const wrong = (what: string): void =>
         violate('I2', `${told.device}: a conflict of ${describe(ours)} with ${describe(others)}, ${what}`);
       if (isShown === 'mine') count('sometimes: a blind write told of what it beats');
