@@ -993,7 +993,7 @@ const RENEWAL = [
   },
   {
     name: 'a renewal is news',
-    patches: [['sync/', 'if (told.get(dTag) === renews)', 'if (renews === event.id)']],
+    patches: [['sync/', 'if (renews === undefined) continue;', 'if (renews !== event.id) continue;']],
     test: [
       'test/sync/renewal.test.ts',
       'the one that wins is stamped anew where nostr-rs-relay keeps the first',
