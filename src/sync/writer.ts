@@ -448,7 +448,8 @@ export function createWriter(ports: {
   function aheadOf(dTag: string, seconds = DAY_SECONDS): Voids {
     const { event, before, fallback, own } = replica.get(dTag) ?? EMPTY_RECORD;
     const known = [event, before, fallback].map((one) => [one?.id ?? '', one?.created_at ?? 0] as const);
-    const all = own === undefined ? known : [...known, [own.id, own.stamp] as const];
+    // Its stamp is that of the write: the head may be stamped a little later.
+    const all = own === undefined ? known : [[own.id, own.stamp] as const, ...known];
     return new Map(all.filter(([, stamp]) => stamp > nowSeconds() + seconds));
   }
 
@@ -477,12 +478,16 @@ export function createWriter(ports: {
     tombstone: VerifiedEvent,
     removed: VerifiedEvent | undefined,
   ): Promise<void> {
+    const stamp = Math.min(removed?.created_at ?? Infinity, tombstone.created_at - 1);
+    // By address it would delete all up to then.
+    const isLate = stamp > nowSeconds() + SKEW_REPORT_SECONDS;
+    if (isLate && removed === undefined) return;
     try {
       const deletion = await hand.sign({
         kind: KIND_DELETION,
-        created_at: Math.min(removed?.created_at ?? Infinity, tombstone.created_at - 1),
+        created_at: isLate ? nowSeconds() : stamp,
         tags: [
-          ['a', `${KIND_APP_DATA}:${hand.pubkey}:${dTag}`],
+          ...(isLate ? [] : [['a', `${KIND_APP_DATA}:${hand.pubkey}:${dTag}`]]),
           ...(removed === undefined ? [] : [['e', removed.id]]),
           ['k', String(KIND_APP_DATA)],
         ],

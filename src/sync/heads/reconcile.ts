@@ -641,7 +641,9 @@ function reset(record: HeadRecord, event: VerifiedEvent, relay: string, relays: 
 
 /** Stamps of own writes that are above what is to come. */
 function undoneBy(own: OwnWrite | undefined, stamp: number): readonly number[] | undefined {
-  const more = [own?.stamp, own?.floor].filter((one) => one !== undefined && one > stamp) as number[];
+  const more = [own?.stamp, own?.floor, ...(own?.past ?? [])].filter(
+    (one) => one !== undefined && one > stamp,
+  ) as number[];
   return more.length === 0 ? own?.undone : [...(own?.undone ?? []), ...more].slice(-MAX_WITHDRAWN);
 }
 
@@ -735,7 +737,9 @@ function formerOf(
  */
 export function isOfTwin(event: VerifiedEvent, own: OwnWrite): boolean {
   const seen = seenBy(event).get(own.device) ?? -1;
-  if (event.id === own.id || own.undone?.includes(seen) === true) return false;
+  // From the least to the greatest of them it was this device that wrote.
+  const undone = own.undone ?? [];
+  if (event.id === own.id || (seen >= Math.min(...undone) && seen <= Math.max(...undone))) return false;
   const isTied = seen === own.stamp && event.created_at === own.stamp;
   return isTied || seen > Math.max(own.stamp, own.floor ?? -1);
 }
