@@ -17,22 +17,10 @@
  */
 
 import { covers, deviceHash, newestOf, seenBy, vectorOf } from '../../protocol/causality.ts';
-import {
-  deviceIdOf,
-  isExpired,
-  isTombstone,
-  type NostrEvent,
-  type VerifiedEvent,
-} from '../../protocol/event.ts';
+import { deviceIdOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
-import {
-  DAY_SECONDS,
-  MAX_ABOVE,
-  MAX_ORPHANS,
-  MAX_WITHDRAWN,
-  SKEW_REPORT_SECONDS,
-} from '../../protocol/limits.ts';
-import { isRenewalOf, renewedBy } from '../../protocol/renewal.ts';
+import { MAX_ABOVE, MAX_ORPHANS, MAX_WITHDRAWN, SKEW_REPORT_SECONDS } from '../../protocol/limits.ts';
+import { isRenewalOf } from '../../protocol/renewal.ts';
 import { isVoid, joinVoids, voidsOf, type Voids } from '../../protocol/voids.ts';
 import {
   deliveryOf,
@@ -618,20 +606,12 @@ function shownBy(relay: string, relays: readonly string[]): ReadonlyMap<string, 
 /** The head does not count any more: what does takes its place. */
 function reset(record: HeadRecord, event: VerifiedEvent, relay: string, relays: readonly string[]): Outcome {
   const { voids, own } = record;
-  const before = record.before !== undefined && !isVoid(voids, record.before) ? record.before : undefined;
-  // Not another from the future, on which the void one was built.
-  const isPresent = (before?.created_at ?? Infinity) <= event.created_at + DAY_SECONDS;
-  const isBefore = before !== undefined && isPresent && compareEvents(before, event) > 0;
-  const next = isBefore ? before : event;
-  const deliveries = isBefore ? new Map<string, Delivery>() : shownBy(relay, relays);
-  const stamp = next.created_at;
-  const from = {
-    ...record,
-    before: isPresent && !isBefore ? before : undefined,
-    fallback: undefined,
-    unreadable: true,
-  };
-  const outcome = advance(from, next, deliveries);
+  // What was written after the reset, by who had not heard of it, relays show again.
+  const isShown = record.before !== undefined && !isVoid(voids, record.before);
+  const before = isShown && compareEvents(record.before!, event) < 0 ? record.before : undefined;
+  const stamp = event.created_at;
+  const from = { ...record, before, fallback: undefined, unreadable: true };
+  const outcome = advance(from, event, shownBy(relay, relays));
   const { floor: _, ...kept } = outcome.record?.own ?? {};
   // The next write of this device goes by what counts.
   if (own === undefined || floorOf(record) <= stamp) return outcome;
