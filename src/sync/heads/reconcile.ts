@@ -17,10 +17,16 @@
  */
 
 import { covers, deviceHash, newestOf, seenBy, vectorOf } from '../../protocol/causality.ts';
-import { deviceIdOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
+import {
+  deviceIdOf,
+  isExpired,
+  isTombstone,
+  type NostrEvent,
+  type VerifiedEvent,
+} from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { MAX_ABOVE, MAX_ORPHANS, MAX_WITHDRAWN, SKEW_REPORT_SECONDS } from '../../protocol/limits.ts';
-import { isRenewalOf } from '../../protocol/renewal.ts';
+import { isRenewalOf, renewedBy } from '../../protocol/renewal.ts';
 import { isVoid, joinVoids, voidsOf, type Voids } from '../../protocol/voids.ts';
 import {
   deliveryOf,
