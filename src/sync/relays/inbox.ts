@@ -58,13 +58,23 @@ export function createInbox(ports: {
   /** By d-tag, what was verified and is being saved: until it is the head, copies and older versions cost no signature either. */
   const incoming = new Map<string, VerifiedEvent>();
 
+  /** Those of them that are saved. */
+  const applied = new WeakSet<VerifiedEvent>();
   /** Categories of which an older event is being saved that says something all the same: one is enough. */
   const overlooked = new Set<string>();
 
+  const isVoided = (dTag: string, event: NostrEvent): boolean =>
+    isVoid(replica.get(dTag)?.voids ?? new Map(), event);
+
   function newestOf(dTag: string): VerifiedEvent | undefined {
-    const head = replica.get(dTag)?.event;
+    const record = replica.get(dTag);
+    const head = record?.event;
     const next = incoming.get(dTag);
-    return next !== undefined && (head === undefined || compareEvents(next, head) > 0) ? next : head;
+    // What a held write is to be stamped above does not become the head, and is known for as long as that is held.
+    if (next !== undefined && applied.has(next) && !isHeld(record)) incoming.delete(dTag);
+    else if (next !== undefined && !isVoided(dTag, next))
+      return head !== undefined && compareEvents(next, head) < 0 ? head : next;
+    return head;
   }
 
   /** Whether it voids what may yet be taken for the newest here. */
@@ -89,7 +99,7 @@ export function createInbox(ports: {
     /** d-tags that it showed anything for. */
     let came = new Set<string>();
     /** What EOSE waits for; `undefined` once it has come, and events are live. */
-    let applied: Promise<unknown>[] | undefined;
+    let saving: Promise<unknown>[] | undefined;
     /** Ids of heads of whose stamp it has sent another event, live. */
     const doubted = new Set<string>();
     /** Heads that the relay should have had when it was asked. */
@@ -98,15 +108,13 @@ export function createInbox(ports: {
     /** Live, nothing else tells of a relay that keeps the last of two tied events, against NIP-01: once a head is enough. */
     function doubt(dTag: string, stamp: number): void {
       const head = newestOf(dTag)!;
-      if (applied !== undefined || stamp !== head.created_at || doubted.has(head.id)) return;
+      if (saving !== undefined || stamp !== head.created_at || doubted.has(head.id)) return;
       doubted.add(head.id);
       void replica.apply(dTag, { type: 'doubted', relay: relay.url, id: head.id });
     }
 
     function onEvent(value: unknown): EventFault | 'useful' | 'useless' {
       const isAsked = (dTag: string): boolean => asked.has(dTag);
-      const isVoided = (one: string, event: NostrEvent): boolean =>
-        isVoid(replica.get(one)?.voids ?? new Map(), event);
       const check = checkEvent(value, { pubkey, isAsked, known: newestOf, isVoid: isVoided, verifier });
       if (check.type === 'rejected') return check.fault;
       const { dTag } = check;
@@ -137,11 +145,8 @@ export function createInbox(ports: {
       shown.set(dTag, event.id);
       if (check.type === 'new') incoming.set(dTag, event);
       const done = replica.apply(dTag, { ...claim, event });
-      void done.then(() => {
-        // What a held write is to be stamped above does not become the head.
-        if (incoming.get(dTag) === event && !isHeld(replica.get(dTag))) incoming.delete(dTag);
-      });
-      applied?.push(done);
+      void done.then(() => applied.add(event));
+      saving?.push(done);
       return isNews ? 'useful' : 'useless';
     }
 
@@ -152,7 +157,7 @@ export function createInbox(ports: {
           shown = new Map();
           below = new Map();
           came = new Set();
-          applied = [];
+          saving = [];
           expected = new Map();
           for (const dTag of asked) {
             const record = replica.get(dTag);
@@ -163,10 +168,10 @@ export function createInbox(ports: {
         },
       },
       complete: async () => {
-        const [all, due] = [applied ?? [], expected];
-        if (applied !== undefined)
+        const [all, due] = [saving ?? [], expected];
+        if (saving !== undefined)
           for (const dTag of asked) if (!came.has(dTag)) ports.onShown(relay.url, dTag, undefined);
-        applied = undefined;
+        saving = undefined;
         expected = new Map();
         await Promise.all(all);
         const missing = [...due].filter(([dTag, id]) => shown.get(dTag) !== id && isHead(id, dTag));
