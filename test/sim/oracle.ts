@@ -701,8 +701,9 @@ export function createOracle(ports: {
     readableOn: (device, category) => stateOf(device).readable.get(category) ?? new Set(),
     onSign: (process, device, event, meantAt = event.created_at) => {
       if (event.kind !== 30_078) return;
-      checkRate(process, device, `a signature of ${event.content}`, MAX_SAME_SIGNATURES);
       const dTag = tag(event, 'd') ?? '';
+      // The tombstones of pieces share their content.
+      checkRate(process, device, `a signature for ${dTag} of ${event.content}`, MAX_SAME_SIGNATURES);
       const plaintext = plaintexts.get(event.content);
       const isPiece = PIECE.test(dTag);
       // Pieces are encrypted by the engine itself, but for their tombstones.
