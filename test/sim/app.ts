@@ -569,7 +569,7 @@ export function createApp(ports: AppPorts): App {
       head?.isUnreadable === true &&
       entry?.isUnreadable === false &&
       entry.category === head.category &&
-      order(head.event, entry.event) > 0;
+      order(oracle.original(head).event, entry.event) > 0;
     if (isIt) count('sometimes: value before one that cannot be read');
     return isIt;
   }

@@ -262,6 +262,8 @@ export interface Oracle {
   told(told: Told, via: string, result: FetchResult, isInOrder: boolean): Signed | undefined;
   /** What came of a write that was stamped anew below its stamp; any other as it is. */
   latest(entry: Signed): Signed;
+  /** What it was before it was stamped anew; any other as it is. */
+  original(entry: Signed): Signed;
   /** The newest value of a category that the device or its app has. */
   known(told: Told, category: string): Signed | undefined;
   headOn(device: string, category: string): Signed | undefined;
@@ -419,6 +421,8 @@ export function createOracle(ports: {
   }
 
   const latest = (entry: Signed): Signed => restamped.get(entry) ?? entry;
+  const original = (entry: Signed): Signed =>
+    [...restamped].find(([, after]) => after === entry)?.[0] ?? entry;
 
   const withdrawalsOn = (device: string, category: string): number =>
     withdrawals.get(`${device} ${category}`) ?? 0;
@@ -928,6 +932,7 @@ export function createOracle(ports: {
     losses: (device) => stateOf(device).losses,
     told: tell,
     latest,
+    original,
     known,
     headOn: (device, category) => stateOf(device).heads.get(category),
     arrivedAt: (device, category) => stateOf(device).arrivals.get(category) ?? 0,
