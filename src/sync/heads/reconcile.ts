@@ -614,7 +614,7 @@ function reset(record: HeadRecord, event: VerifiedEvent, relay: string, relays: 
   const { voids, own } = record;
   // What was written after the reset, by who had not heard of it, relays show again.
   const isShown = record.before !== undefined && !isVoid(voids, record.before);
-  const before = isShown && compareEvents(record.before!, event) < 0 ? record.before : undefined;
+  const before = isShown && compareEvents(record.before, event) < 0 ? record.before : undefined;
   const stamp = event.created_at;
   const from = { ...record, before, fallback: undefined, unreadable: true };
   const outcome = advance(from, event, shownBy(relay, relays));
