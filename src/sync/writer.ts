@@ -8,7 +8,7 @@ import { CHUNKED, pieceDTag, sealPiece, type Layout } from '../protocol/chunks.t
 import type { Compression } from '../protocol/compression.ts';
 import type { Answer } from '../protocol/answer.ts';
 import { deviceHash, seenBy, vectorTag, type VersionVector } from '../protocol/causality.ts';
-import { isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
+import type { NostrEvent, VerifiedEvent } from '../protocol/event.ts';
 import {
   DAY_SECONDS,
   FIRST_WRITE_MS,
@@ -311,7 +311,7 @@ export function createWriter(ports: {
         continue;
       }
       ports.onSaved(dTag, event.id);
-      if (write.isRemoval) void requestDeletion(dTag, event, before);
+      if (write.isRemoval && before !== undefined) void requestDeletion(dTag, event, before);
       // The answer may have come before there was anything to let go.
       if (heldUntil !== undefined && !asked!.isOpen) void release(dTag, asked!);
       return event;
@@ -411,7 +411,6 @@ export function createWriter(ports: {
     ports.onSaved(dTag, again.id);
     if (told.get(dTag) === former.id) told.set(dTag, again.id);
     for (const waiter of waiters) if (waiter.event.id === former.id) waiter.event = again;
-    if (isTombstone(again)) void requestDeletion(dTag, again, undefined);
   }
 
   /** What is stamped a day too late is refused by all, or beats what others write until then. */
@@ -470,25 +469,22 @@ export function createWriter(ports: {
   }
 
   /**
-   * NIP-09, best effort. Below the tombstone, which must stay: it is what tells the other devices. No later than what was removed: where
-   * this clock is ahead, relays would take nothing of the address until then.
+   * NIP-09, best effort. Below the tombstone, which must stay: it is what tells the other devices. It has the stamp of what was removed:
+   * the time may be wrong, and by address relays delete all up to then, and take nothing below it any more.
    */
   async function requestDeletion(
     dTag: string,
     tombstone: VerifiedEvent,
-    removed: VerifiedEvent | undefined,
+    removed: VerifiedEvent,
   ): Promise<void> {
-    const stamp = Math.min(removed?.created_at ?? Infinity, tombstone.created_at - 1);
-    // By address it would delete all up to then.
-    const isLate = stamp > nowSeconds() + SKEW_REPORT_SECONDS;
-    if (isLate && removed === undefined) return;
+    const isAhead = removed.created_at > nowSeconds() + SKEW_REPORT_SECONDS;
     try {
       const deletion = await hand.sign({
         kind: KIND_DELETION,
-        created_at: isLate ? nowSeconds() : stamp,
+        created_at: isAhead ? nowSeconds() : removed.created_at,
         tags: [
-          ...(isLate ? [] : [['a', `${KIND_APP_DATA}:${hand.pubkey}:${dTag}`]]),
-          ...(removed === undefined ? [] : [['e', removed.id]]),
+          ...(isAhead ? [] : [['a', `${KIND_APP_DATA}:${hand.pubkey}:${dTag}`]]),
+          ['e', removed.id],
           ['k', String(KIND_APP_DATA)],
         ],
         content: '',

@@ -843,7 +843,7 @@ const RENEWAL = [
         'if (record !== undefined && isVoid(record.voids, event)) return',
         'if (record === null) return',
       ],
-      ['sync/', 'isVoid(replica.get(one)?.voids ?? new Map(), event)', 'isVoid(new Map(), event)'],
+      ['sync/', 'isVoid(replica.get(dTag)?.voids ?? new Map(), event)', 'isVoid(new Map(), event)'],
     ],
     test: ['test/sync/reset.test.ts', 'comes back over nothing: a relay that was away is asked to delete it'],
   },
