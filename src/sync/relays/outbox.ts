@@ -57,6 +57,8 @@ interface Lane {
   auditFailures: number;
   /** When it was last asked for all that it should have, in ms. */
   sweptAt: number;
+  /** By category that was reset, the id of what it showed last. */
+  readonly shown: Map<string, string>;
 }
 
 const UNCLEAR: Answer = { type: 'retry', reason: '' };
@@ -181,7 +183,7 @@ export function createOutbox(ports: {
         const superseded = answer.type === 'superseded';
         const { id } = event;
         // It may be by what does not count: the relay is asked, and to delete it.
-        if (superseded && (replica.peek(dTag)?.voids.size ?? 0) > 0) {
+        if (superseded && !isByWhatCounts(lane, dTag)) {
           lane.audits.put(dTag, 0);
           return lane.queue.schedule(dTag, lane.queue.againMs(event, { ...sent, answer: UNCLEAR }));
         }
@@ -202,6 +204,13 @@ export function createOutbox(ports: {
         if (answer.type === 'retry' && lane.pending.has(dTag)) lane.audits.put(dTag, CONFIRM_DELAY_MS);
       }
     }
+  }
+
+  /** Whether what the relay has in the place of the head counts, as far as is known: a reset may have voided it. */
+  function isByWhatCounts(lane: Lane, dTag: string): boolean {
+    const voids = replica.peek(dTag)?.voids;
+    const shown = lane.shown.get(dTag);
+    return voids === undefined || voids.size === 0 || (shown !== undefined && !voids.has(shown));
   }
 
   /** For good, as it stands: the relay may have something newer, for instance a removal by which this was deleted. */
@@ -297,6 +306,7 @@ export function createOutbox(ports: {
       asking: new Set(),
       auditFailures: 0,
       sweptAt: -Infinity,
+      shown: new Map(),
     };
     return lane;
   }
@@ -324,7 +334,11 @@ export function createOutbox(ports: {
       if (lane !== undefined) shut(lane);
     },
     shown: (url, dTag, id) => {
-      lanes.get(url)?.pieces.note(dTag, id);
+      const lane = lanes.get(url);
+      if (lane === undefined) return;
+      lane.pieces.note(dTag, id);
+      if (id === undefined || (replica.peek(dTag)?.voids.size ?? 0) === 0) lane.shown.delete(dTag);
+      else lane.shown.set(dTag, id);
     },
     lost: (url) => {
       const lane = lanes.get(url);
