@@ -457,10 +457,11 @@ export function createWriter(ports: {
     const record = replica.get(dTag);
     const now = nowSeconds();
     if (voids !== undefined) {
-      const { event, before, own } = record ?? EMPTY_RECORD;
-      const stamps = [event?.created_at, before?.created_at, own?.stamp, own?.floor, ...(own?.past ?? [])];
-      const seen = [...stamps, ...seenBy(event).values()];
-      return nextStamp(now, ...seen.map((one = -1) => (one > now + DAY_SECONDS ? -1 : one)));
+      const { event, before, fallback, own, deemed } = record ?? EMPTY_RECORD;
+      const heads = [event, before, fallback];
+      const seen = heads.flatMap((one) => [one?.created_at, ...seenBy(one, deemed).values()]);
+      const stamps = [...seen, own?.stamp, own?.floor, ...(own?.past ?? [])];
+      return nextStamp(now, ...stamps.map((one = -1) => (one > now + DAY_SECONDS ? -1 : one)));
     }
     const head = record?.event?.created_at ?? -1;
     const own = floorOf(record);

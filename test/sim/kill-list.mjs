@@ -871,6 +871,51 @@ const RENEWAL = [
     test: ['test/sync/reset.test.ts', 'by another device leaves the writer from the future a present'],
   },
   {
+    name: 'a reset beats what it had not heard of',
+    patches: [
+      [
+        'sync/',
+        'const isBack = before !== undefined && compareEvents(before, event) > 0;',
+        'const isBack = before === null;',
+      ],
+    ],
+    test: ['test/sync/reset.test.ts', 'that its device had not heard of: it comes back from who has it'],
+  },
+  {
+    name: 'what a void head was written upon comes back',
+    patches: [
+      [
+        'sync/',
+        'covers(seenBy(event), deviceHash(deviceIdOf(before)), stamp) ? undefined : before',
+        'stamp < 0 ? undefined : before',
+      ],
+    ],
+    test: [
+      'test/sync/reset.test.ts',
+      'brings back nothing to who had seen what its writer had written before',
+    ],
+  },
+  {
+    name: 'a reset brings back something else from the future',
+    patches: [
+      ['sync/', 'before.created_at > reset.created_at + DAY_SECONDS', 'before.created_at > Infinity'],
+    ],
+    test: ['test/sync/reset.test.ts', 'brings back nothing to who had seen another value from the future'],
+  },
+  {
+    name: 'a reset is not above what a value from the future is deemed to have seen',
+    patches: [['sync/', '...seenBy(one, deemed).values()', '...seenBy(one).values()']],
+    test: ['test/sync/reset.test.ts', 'is above what a value from the future without a vector had replaced'],
+  },
+  {
+    name: 'after a reset by another a write is below older ones of its device',
+    patches: [['sync/', '...(own.past ?? []).filter((one) => one <= event.created_at + DAY_SECONDS)', '']],
+    test: [
+      'test/sync/reset.test.ts',
+      'by another device leaves the next write of the one that wrote in the future above',
+    ],
+  },
+  {
     name: 'a write above what is from the future asks nobody',
     patches: [['sync/', 'if (isAhead(dTag, SKEW_REPORT_SECONDS)) await lookForReset(dTag);', '']],
     test: ['test/sync/reset.test.ts', 'comes back over nothing: a relay that was away is asked to delete it'],

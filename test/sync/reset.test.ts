@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { memoryStore, type NostrEvent, type Store } from '../../src/node.ts';
+import { deviceHash } from '../../src/protocol/causality.ts';
 import { received, stored, world, written, type Device, type World } from './devices.ts';
 import { valueOf } from './values.ts';
 
@@ -26,6 +27,15 @@ async function poisoned(on: World, aheadMs: number, value: unknown = 'by a wrong
 
 async function valueOn(on: World, device: Device = on.device(LARGE)): Promise<unknown> {
   return (await on.settle(device.fetch('settings')))?.payload;
+}
+
+/** A write of a device that has seen nothing else. */
+function by(id: string, created_at: number, payload: unknown): NostrEvent {
+  const tags = [
+    ['device_id', id],
+    ['vv', `${deviceHash(id)}:${created_at}`],
+  ];
+  return written({ created_at, payload, tags });
 }
 
 const isVoiding = ({ tags }: NostrEvent): boolean => tags.some(([name]) => name === 'void');
@@ -191,6 +201,115 @@ describe('a reset', () => {
     on.relays[0]!.inject(event!);
     const fresh = on.device();
     expect(await valueOn(on, fresh)).toBe('unaware');
+  });
+
+  test.each([
+    ['a write', 'v1'],
+    ['a write in pieces', valueOf(120_000, 1, true)],
+  ])('does not beat %s that its device had not heard of: it comes back from who has it', async (_, value) => {
+    const on = world(LENIENT);
+    const clock = { now: () => on.clock.now() + 300_000, after: on.clock.after };
+    const laptop = on.device({ ...LARGE, clock });
+    laptop.subscribe(['settings'], () => undefined);
+    await on.settle(laptop.publish('settings', value, { waitFor: 'replicated' }));
+    const [mine] = stored(on.relays[0]!);
+    const stamp = Math.floor(on.clock.now() / 1000) + 365 * 86_400;
+    on.relays[0]!.inject(by('tablet', stamp, 'unaware'));
+    await on.clock.advance(5_000);
+    expect(laptop.updated.at(-1)).toMatchObject({ payload: 'unaware' });
+    const phone = on.device();
+    const receipt = await on.settle(phone.reset('settings'));
+    await on.clock.advance(600_000);
+    expect(phone.conflicts).toMatchObject([{ mine: { eventId: receipt!.eventId } }]);
+    const [now] = stored(on.relays[0]!);
+    expect(now).toMatchObject({ content: mine!.content, created_at: mine!.created_at + 1 });
+    expect(isVoiding(now!)).toBe(true);
+    expect([await valueOn(on, phone), await valueOn(on, laptop)]).toEqual([value, value]);
+    await on.clock.advance(8 * DAY);
+    expect(await valueOn(on)).toEqual(value);
+    await on.settle(laptop.publish('settings', 'v2', { waitFor: 'replicated' }));
+    expect(await valueOn(on, phone)).toBe('v2');
+    expect(laptop.errors.map(({ code }) => code)).not.toContain('DEVICE_ID_TAKEN');
+  });
+
+  test('is below a later write of a device that hears of it, which says from then on what does not count', async () => {
+    const on = world(LENIENT, LENIENT);
+    const [first, second] = on.urls;
+    const clock = { now: () => on.clock.now() + 300_000, after: on.clock.after };
+    const laptop = on.device({ clock, relays: [first!] });
+    laptop.subscribe(['settings'], () => undefined);
+    await on.settle(laptop.publish('settings', 'v1', { waitFor: 'replicated' }));
+    const stamp = Math.floor(on.clock.now() / 1000) + 365 * 86_400;
+    const bad = written({ created_at: stamp, payload: 'bad' });
+    on.relays[1]!.inject(bad);
+    const phone = on.device({ relays: [second!] });
+    await on.settle(phone.reset('settings', { waitFor: 'replicated' }));
+    await on.settle(laptop.addRelay(second!));
+    await on.settle(laptop.fetch('settings'));
+    await on.clock.advance(120_000);
+    expect(stored(on.relays[1]!)[0]!.tags).toContainEqual(['void', `${bad.id}:${stamp}`]);
+    on.relays[1]!.inject(bad);
+    expect(await valueOn(on, laptop)).toBe('v1');
+    expect(await valueOn(on, phone)).toBe('v1');
+    await on.clock.advance(120_000);
+    expect(await valueOn(on)).toBe('v1');
+  });
+
+  test.each([
+    ['what its writer had written before', 300, 'phone'],
+    ['another value from the future', 100 * 86_400, 'tablet'],
+  ])('brings back nothing to who had seen %s', async (_, afterSeconds, writer) => {
+    const on = world(LENIENT);
+    const laptop = on.device();
+    laptop.subscribe(['settings'], () => undefined);
+    await on.settle(laptop.fetch('settings'));
+    const now = Math.floor(on.clock.now() / 1000);
+    on.relays[0]!.inject(by('phone', now + afterSeconds, 'v0'));
+    await on.clock.advance(5_000);
+    on.relays[0]!.inject(by(writer, now + 200 * 86_400, 'v1'));
+    await on.clock.advance(5_000);
+    const { eventId } = (await on.settle(on.device().reset('settings')))!;
+    await on.clock.advance(600_000);
+    expect(stored(on.relays[0]!)).toMatchObject([{ id: eventId }]);
+    expect(laptop.updated.map(({ payload }) => payload)).toEqual(['v0', 'v1', 'v1']);
+  });
+
+  test('is above what a value from the future without a vector had replaced', async () => {
+    const on = world(LENIENT);
+    const laptop = on.device();
+    const now = Math.floor(on.clock.now() / 1000);
+    const good = written({ created_at: now + 300, payload: 'good', tags: [['device_id', 'phone']] });
+    for (const event of [
+      good,
+      written({ created_at: now + 100 * 86_400, payload: 'bad' }),
+      written({ created_at: now + 200 * 86_400, payload: 'worse' }),
+    ]) {
+      on.relays[0]!.inject(event);
+      await on.settle(laptop.fetch('settings'));
+    }
+    await on.settle(laptop.reset('settings', { waitFor: 'replicated' }));
+    on.relays[0]!.inject(good);
+    await on.clock.advance(60_000);
+    expect(stored(on.relays[0]!)).toMatchObject([{ created_at: good.created_at + 1 }]);
+  });
+
+  test('by another device leaves the next write of the one that wrote in the future above what it had written before', async () => {
+    const on = world(LENIENT);
+    let aheadMs = 300_000;
+    const clock = { now: () => on.clock.now() + aheadMs, after: on.clock.after };
+    const tablet = on.device({ clock });
+    await on.settle(tablet.publish('settings', 'v1', { waitFor: 'replicated' }));
+    const [v1] = stored(on.relays[0]!);
+    aheadMs = 100 * DAY;
+    await on.settle(tablet.publish('settings', 'bad', { waitFor: 'replicated' }));
+    aheadMs = 0;
+    const { eventId } = (await on.settle(on.device().reset('settings', { waitFor: 'replicated' })))!;
+    expect(stored(on.relays[0]!)[0]!.created_at).toBeLessThan(v1!.created_at);
+    expect(await on.settle(tablet.fetch('settings'))).toMatchObject({ eventId, payload: 'bad' });
+    await on.settle(tablet.publish('settings', 'v2', { waitFor: 'replicated' }));
+    on.relays[0]!.inject(v1!);
+    expect(await valueOn(on)).toBe('v2');
+    expect(tablet.errors.map(({ code }) => code)).not.toContain('DEVICE_ID_TAKEN');
   });
 
   test.each([

@@ -25,7 +25,13 @@ import {
   type VerifiedEvent,
 } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
-import { MAX_ABOVE, MAX_ORPHANS, MAX_WITHDRAWN, SKEW_REPORT_SECONDS } from '../../protocol/limits.ts';
+import {
+  DAY_SECONDS,
+  MAX_ABOVE,
+  MAX_ORPHANS,
+  MAX_WITHDRAWN,
+  SKEW_REPORT_SECONDS,
+} from '../../protocol/limits.ts';
 import { isRenewalOf, renewedBy } from '../../protocol/renewal.ts';
 import { isVoid, joinVoids, voidsOf, type Voids } from '../../protocol/voids.ts';
 import {
@@ -611,18 +617,38 @@ function shownBy(relay: string, relays: readonly string[]): ReadonlyMap<string, 
 
 /** The head does not count any more: what does takes its place. */
 function reset(record: HeadRecord, event: VerifiedEvent, relay: string, relays: readonly string[]): Outcome {
-  const { voids, own } = record;
-  // What was written after the reset, by who had not heard of it, relays show again.
-  const isShown = record.before !== undefined && !isVoid(voids, record.before);
-  const before = isShown && compareEvents(record.before, event) < 0 ? record.before : undefined;
-  const stamp = event.created_at;
-  const from = { ...record, before, fallback: undefined, unreadable: true };
-  const outcome = advance(from, event, shownBy(relay, relays));
-  const { floor: _, ...kept } = outcome.record?.own ?? {};
+  const { own } = record;
+  const before = formerTo(record, event);
+  const isBack = before !== undefined && compareEvents(before, event) > 0;
+  const next = isBack ? before : event;
+  const from = { ...record, before: isBack ? undefined : before, fallback: undefined, unreadable: true };
+  const outcome = advance(from, next, isBack ? new Map() : shownBy(relay, relays));
+  const pieces = record.piecesBefore;
+  const orphans = orphansOf(record, pieces);
+  const advanced = { ...outcome.record!, ...(isBack ? { pieces, piecesBefore: undefined, orphans } : {}) };
+  const stamp = next.created_at;
   // The next write of this device goes by what counts.
-  if (own === undefined || floorOf(record) <= stamp) return outcome;
-  const lowered = { ...(kept as OwnWrite), stamp: Math.min(own.stamp, stamp), undone: undoneBy(own, stamp) };
-  return { ...outcome, record: { ...outcome.record!, own: lowered } };
+  if (own === undefined || floorOf(record) <= stamp) return { ...outcome, record: advanced };
+  const floor = Math.max(stamp, ...(own.past ?? []).filter((one) => one <= event.created_at + DAY_SECONDS));
+  const lowered = {
+    ...advanced.own!,
+    stamp: Math.min(own.stamp, stamp),
+    floor,
+    undone: undoneBy(own, stamp),
+  };
+  return { ...outcome, record: { ...advanced, own: lowered } };
+}
+
+/**
+ * What was before a void head, where it counts: it may be above the reset, whose writer had not heard of it, and be nowhere else.
+ * What the void head was written upon is part of that, and so of the reset, or from the future as well.
+ */
+function formerTo({ event, before, voids }: HeadRecord, reset: VerifiedEvent): VerifiedEvent | undefined {
+  if (before === undefined || isVoid(voids, before)) return undefined;
+  if (compareEvents(before, reset) < 0) return before;
+  if (before.created_at > reset.created_at + DAY_SECONDS) return undefined;
+  const stamp = before.created_at - renewedBy(before);
+  return covers(seenBy(event), deviceHash(deviceIdOf(before)), stamp) ? undefined : before;
 }
 
 /** Stamps of own writes that are above what is to come. */
