@@ -617,15 +617,22 @@ export function createOracle(ports: {
       violate('I19', `${what} was made without asking a relay`);
   }
 
-  /** What a reset names counts no more, nor what from the future came before that. */
+  /** What a reset names counts no more, nor what from the future came before that. What the same device had written before lives on in it. */
   function voidBy({ event, category }: Signed): void {
     const named = (event.tags.find(([name]) => name === 'void') ?? []).slice(1);
     const latest = Math.max(-1, ...named.map((item) => Number(item.slice(65))));
-    for (const one of signed.values()) {
-      const { created_at } = one.event;
-      const isFuture = created_at > ports.now() / 1000 + 70_000 && created_at <= latest;
-      if (one.category === category && created_at > event.created_at && isFuture) one.isVoid = true;
-    }
+    const above = [...signed.values()].filter(
+      (one) => one.category === category && one.event.created_at > event.created_at,
+    );
+    const isFuture = ({ created_at }: NostrEvent): boolean =>
+      created_at > ports.now() / 1000 + 70_000 && created_at <= latest;
+    const future = above.filter((one) => isFuture(one.event));
+    for (const one of above)
+      if (
+        future.includes(one) ||
+        future.some((last) => last.device === one.device && hasSeen(last.event, one.event))
+      )
+        one.isVoid = true;
   }
 
   /** Whether a device says by its medium that a write of its own has an older stamp than it had. */
