@@ -521,6 +521,8 @@ export function createOracle(ports: {
         if (state.owed.get(category)?.has(before) === true)
           violate('I1', `${device}: ${describe(before)} was promised, and is withdrawn`);
         before.isVoid = true;
+        // Its publish has failed: it is shown for no other either.
+        state.readable.get(category)?.delete(before.event.id);
         withdrawals.set(`${device} ${category}`, withdrawalsOn(device, category) + 1);
       } else
         violate(
