@@ -19,7 +19,12 @@ const eventOf = (changes: Partial<NostrEvent> = {}): NostrEvent => ({
 });
 
 test('a renewal is the same event, one second later', () => {
-  expect(renewalOf(eventOf(), new Map())).toEqual({ kind: 30078, created_at: 1_001, tags: TAGS, content: 'secret' });
+  expect(renewalOf(eventOf(), new Map())).toEqual({
+    kind: 30078,
+    created_at: 1_001,
+    tags: TAGS,
+    content: 'secret',
+  });
 });
 
 test('the end of a value is a tombstone one second above it, without what only a value has', () => {
