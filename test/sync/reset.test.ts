@@ -183,6 +183,32 @@ describe('a reset', () => {
     expect(received(on.relays[0]!, 'EVENT').length).toBeLessThan(60);
   });
 
+  test.each([
+    ['a few', 5, 3],
+    ['many', 300, 12],
+  ])(
+    'of the last of %s writes by a wrong clock: where a relay kept the first, no twin is seen in it',
+    async (_, apart, count) => {
+      const on = world(LENIENT);
+      let aheadBy = 0;
+      const clock = { now: () => on.clock.now() + aheadBy, after: on.clock.after };
+      const laptop = on.device({ clock });
+      await on.settle(laptop.publish('settings', 'v1', { waitFor: 'replicated' }));
+      aheadBy = 100 * DAY;
+      for (let i = 0; i < count; i++) {
+        await on.settle(laptop.publish('settings', `ahead ${i}`, { waitFor: 'replicated' }));
+        await on.clock.advance(apart * 1000);
+      }
+      aheadBy = 0;
+      await on.settle(laptop.reset('settings', { waitFor: 'replicated' }));
+      const kept = received(on.relays[0]!, 'EVENT').map(([, event]) => event as NostrEvent);
+      on.relays[0]!.inject(kept.find(({ created_at }) => created_at > on.clock.now() / 1000 + 86_400)!);
+      expect(await on.settle(laptop.fetch('settings'))).toMatchObject({ payload: 'ahead 0' });
+      expect(laptop.errors.map(({ code }) => code)).not.toContain('DEVICE_ID_TAKEN');
+      expect(laptop.conflicts).toEqual([]);
+    },
+  );
+
   test('that a writer had not heard of is told on by who had: its value says it one second later', async () => {
     const on = world(LENIENT, LENIENT);
     const bad = await poisoned(on, 400 * DAY);

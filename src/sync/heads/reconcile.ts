@@ -25,13 +25,7 @@ import {
   type VerifiedEvent,
 } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
-import {
-  DAY_SECONDS,
-  MAX_ABOVE,
-  MAX_ORPHANS,
-  MAX_WITHDRAWN,
-  SKEW_REPORT_SECONDS,
-} from '../../protocol/limits.ts';
+import { DAY_SECONDS, MAX_ABOVE, MAX_ORPHANS, MAX_WITHDRAWN } from '../../protocol/limits.ts';
 import { isRenewalOf, renewedBy } from '../../protocol/renewal.ts';
 import { isVoid, joinVoids, voidsOf, type Voids } from '../../protocol/voids.ts';
 import {
@@ -474,12 +468,15 @@ function stampsBelow(record: HeadRecord | undefined, uncarried: string | undefin
   return first === undefined ? [] : [first, ...others.slice(1 - MAX_ABOVE)];
 }
 
-/** Of a burst the last alone. */
+/** Of too many those go that are nearest to their neighbours: what stands on both sides of a leap of the clock stays. */
 function stampsBefore(record: HeadRecord | undefined): readonly number[] {
   if (record?.event === undefined) return [];
   const former = isOwnHead(record) ? record.own!.past : record.before && [record.before.created_at];
   const stamp = record.event.created_at;
-  return [...(former ?? []).filter((one) => one < stamp - SKEW_REPORT_SECONDS), stamp].slice(-MAX_ABOVE);
+  const stamps = [...(former ?? []).filter((one) => one < stamp), stamp];
+  const gaps = stamps.map((one, i) => (stamps[i + 1] ?? Infinity) - (stamps[i - 1] ?? one));
+  if (stamps.length > MAX_ABOVE) stamps.splice(gaps.indexOf(Math.min(...gaps)), 1);
+  return stamps;
 }
 
 /** Whatever a copy of the store, or a relay that was not asked, makes of the former stamp: it is still this write. */
@@ -504,7 +501,7 @@ function restamp(
         // Above nothing that is known it has no place of its own: it may beat what it had not seen.
         isBlind: own.isBlind === true || own.above?.length === 0,
         withdrawn: withdrawnBy(own, id),
-        undone: [...(own.undone ?? []), record.event.created_at].slice(-MAX_WITHDRAWN),
+        undone: spanOf([...(own.undone ?? []), record.event.created_at]),
       },
     },
     effects: [{ type: 'advanced', event, renews: id }],
@@ -656,7 +653,12 @@ function undoneBy(own: OwnWrite | undefined, stamp: number): readonly number[] |
   const more = [own?.stamp, own?.floor, ...(own?.past ?? [])].filter(
     (one) => one !== undefined && one > stamp,
   ) as number[];
-  return more.length === 0 ? own?.undone : [...(own?.undone ?? []), ...more].slice(-MAX_WITHDRAWN);
+  return more.length === 0 ? own?.undone : spanOf([...(own?.undone ?? []), ...more]);
+}
+
+/** From the least to the greatest of them it was this device that wrote. */
+function spanOf(stamps: readonly number[]): readonly number[] {
+  return [Math.min(...stamps), Math.max(...stamps)];
 }
 
 /** A greater event, which is no write of the app here, takes the place of the head. */
@@ -749,9 +751,8 @@ function formerOf(
  */
 export function isOfTwin(event: VerifiedEvent, own: OwnWrite): boolean {
   const seen = seenBy(event).get(own.device) ?? -1;
-  // From the least to the greatest of them it was this device that wrote.
-  const undone = own.undone ?? [];
-  if (event.id === own.id || (seen >= Math.min(...undone) && seen <= Math.max(...undone))) return false;
+  const [least = Infinity, greatest = Infinity] = own.undone ?? [];
+  if (event.id === own.id || (seen >= least && seen <= greatest)) return false;
   const isTied = seen === own.stamp && event.created_at === own.stamp;
   return isTied || seen > Math.max(own.stamp, own.floor ?? -1);
 }

@@ -26,7 +26,7 @@ export interface OwnWrite {
   readonly lost: boolean;
   /** Ids of those that were withdrawn, oldest first: a relay that refused one may have kept it. */
   readonly withdrawn?: readonly string[] | undefined;
-  /** Stamps, in s, of those that were stamped anew below that. No copy of the store has made what knows of one. */
+  /** The least and the greatest stamp, in s, of those that were stamped anew below that, or reset. No copy of the store has made what knows of one. */
   readonly undone?: readonly number[] | undefined;
   /** While no relay has it: stamps, in s, of what somebody may have and it is above, oldest first. */
   readonly above?: readonly number[] | undefined;
