@@ -122,6 +122,10 @@ export function createApp(ports: AppPorts): App {
   let payloads = 0;
   let subscriptions = 0;
 
+  /** Whether a write of this device may be news to it: what it had replaced, or what a reset had voided, is the head again. */
+  const mayComeBack = (category: string, id: string): boolean =>
+    withdrawnIn.has(category) || oracle.signed.get(id)?.isVoid === true;
+
   /** Whoever is told of a value that has not seen a write of this device was told of the conflict before. */
   function checkOrder(via: string, { category, eventId }: FetchResult): void {
     // A conflict is told by one tab alone.
@@ -138,7 +142,7 @@ export function createApp(ports: AppPorts): App {
       count('told: updated');
       oracle.told(told, 'updated', result, true);
       checkOrder('updated', result);
-      if (tab.written.has(result.eventId) && !withdrawnIn.has(result.category))
+      if (tab.written.has(result.eventId) && !mayComeBack(result.category, result.eventId))
         oracle.violate(
           'I9',
           `${name}: "updated" tells of ${result.eventId.slice(0, 8)}, written by this process`,
@@ -442,7 +446,7 @@ export function createApp(ports: AppPorts): App {
 
   /** What `poll` gives was neither given before in this process, nor written by it. */
   function checkNews({ polled, written }: Tab, category: string, id: string): void {
-    if ((polled.has(id) || written.has(id)) && !withdrawnIn.has(category))
+    if ((polled.has(id) || written.has(id)) && !mayComeBack(category, id))
       oracle.violate('I9', `${name}: poll gave ${id.slice(0, 8)}, which is no news`);
     polled.add(id);
   }

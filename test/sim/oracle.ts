@@ -515,6 +515,10 @@ export function createOracle(ports: {
       state.own.set(category, after);
     } else if (before !== undefined && before.isVoid && after !== undefined) {
       count('sometimes: a void head is left');
+      // Also by what it had beaten, which the reset had not seen.
+      for (const promised of state.owed.get(category) ?? [])
+        if (order(before.event, promised.event) > 0 && order(after.event, promised.event) < 0)
+          promised.isVoid = true;
     } else if (before !== undefined && (after === undefined || order(after.event, before.event) <= 0)) {
       if (isOwn && !before.isAcknowledged) {
         count('sometimes: write withdrawn');
@@ -910,7 +914,9 @@ export function createOracle(ports: {
     },
     delivery: (device, report) => {
       const entry = signed.get(report.eventId);
-      const isOwn = entry?.device === device || stateOf(device).inherited.has(report.eventId);
+      // What says a write again that is on the copy of a disk as well.
+      const isCopy = entry?.again !== undefined && stateOf(device).twins.has(entry.device);
+      const isOwn = entry?.device === device || isCopy || stateOf(device).inherited.has(report.eventId);
       if (entry?.category !== report.category || !isOwn)
         return violate('I12', `${device}: a delivery of ${report.eventId.slice(0, 8)}, which it never wrote`);
       checkReport(device, report, report.eventId);
