@@ -620,20 +620,15 @@ function reset(record: HeadRecord, event: VerifiedEvent, relay: string, relays: 
   const next = isBack ? before : event;
   const from = { ...record, before: isBack ? undefined : before, fallback: undefined, unreadable: true };
   const outcome = advance(from, next, isBack ? new Map() : shownBy(relay, relays));
-  const pieces = record.piecesBefore;
-  const orphans = orphansOf(record, pieces);
-  const advanced = { ...outcome.record!, ...(isBack ? { pieces, piecesBefore: undefined, orphans } : {}) };
   const stamp = next.created_at;
   // The next write of this device goes by what counts.
-  if (own === undefined || floorOf(record) <= stamp) return { ...outcome, record: advanced };
+  if (own === undefined || floorOf(record) <= stamp) return outcome;
   const floor = Math.max(stamp, ...(own.past ?? []).filter((one) => one <= event.created_at + DAY_SECONDS));
-  const lowered = {
-    ...advanced.own!,
-    stamp: Math.min(own.stamp, stamp),
-    floor,
-    undone: undoneBy(own, stamp),
+  const lowered = { stamp: Math.min(own.stamp, stamp), floor, undone: undoneBy(own, stamp) };
+  return {
+    ...outcome,
+    record: { ...outcome.record!, own: { ...outcome.record!.own!, ...lowered } },
   };
-  return { ...outcome, record: { ...advanced, own: lowered } };
 }
 
 /**
