@@ -478,11 +478,13 @@ export function createWriter(ports: {
     tombstone: VerifiedEvent,
     removed: VerifiedEvent,
   ): Promise<void> {
-    const isAhead = removed.created_at > nowSeconds() + SKEW_REPORT_SECONDS;
+    // A write that no socket has carried has the stamp of the tombstone.
+    const stamp = Math.min(removed.created_at, tombstone.created_at - 1);
+    const isAhead = stamp > nowSeconds() + SKEW_REPORT_SECONDS;
     try {
       const deletion = await hand.sign({
         kind: KIND_DELETION,
-        created_at: isAhead ? nowSeconds() : removed.created_at,
+        created_at: isAhead ? nowSeconds() : stamp,
         tags: [
           ...(isAhead ? [] : [['a', `${KIND_APP_DATA}:${hand.pubkey}:${dTag}`]]),
           ['e', removed.id],
