@@ -8,7 +8,7 @@ import { CHUNKED, pieceDTag, sealPiece, type Layout } from '../protocol/chunks.t
 import type { Compression } from '../protocol/compression.ts';
 import type { Answer } from '../protocol/answer.ts';
 import { deviceHash, seenBy, vectorTag, type VersionVector } from '../protocol/causality.ts';
-import type { NostrEvent, VerifiedEvent } from '../protocol/event.ts';
+import { isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
 import {
   DAY_SECONDS,
   FIRST_WRITE_MS,
@@ -311,7 +311,7 @@ export function createWriter(ports: {
         continue;
       }
       ports.onSaved(dTag, event.id);
-      if (write.isRemoval && before !== undefined) void requestDeletion(dTag, event, before);
+      if (write.isRemoval) void requestDeletion(dTag, event, before);
       // The answer may have come before there was anything to let go.
       if (heldUntil !== undefined && !asked!.isOpen) void release(dTag, asked!);
       return event;
@@ -411,6 +411,7 @@ export function createWriter(ports: {
     ports.onSaved(dTag, again.id);
     if (told.get(dTag) === former.id) told.set(dTag, again.id);
     for (const waiter of waiters) if (waiter.event.id === former.id) waiter.event = again;
+    if (isTombstone(again)) void requestDeletion(dTag, again, replica.get(dTag)?.before);
   }
 
   /** What is stamped a day too late is refused by all, or beats what others write until then. */
@@ -470,23 +471,24 @@ export function createWriter(ports: {
   }
 
   /**
-   * NIP-09, best effort. Below the tombstone, which must stay: it is what tells the other devices. It has the stamp of what was removed:
-   * the time may be wrong, and by address relays delete all up to then, and take nothing below it any more.
+   * NIP-09, best effort. Below the tombstone, which must stay: it is what tells the other devices. No later than what was removed: where
+   * this clock is ahead, relays would take nothing of the address until then. So where nothing is known, nothing is asked.
    */
   async function requestDeletion(
     dTag: string,
     tombstone: VerifiedEvent,
-    removed: VerifiedEvent,
+    removed: VerifiedEvent | undefined,
   ): Promise<void> {
-    // A write that no socket has carried has the stamp of the tombstone.
+    if (removed === undefined) return;
     const stamp = Math.min(removed.created_at, tombstone.created_at - 1);
-    const isAhead = stamp > nowSeconds() + SKEW_REPORT_SECONDS;
+    // By address it would delete all up to then.
+    const isLate = stamp > nowSeconds() + SKEW_REPORT_SECONDS;
     try {
       const deletion = await hand.sign({
         kind: KIND_DELETION,
-        created_at: isAhead ? nowSeconds() : stamp,
+        created_at: isLate ? nowSeconds() : stamp,
         tags: [
-          ...(isAhead ? [] : [['a', `${KIND_APP_DATA}:${hand.pubkey}:${dTag}`]]),
+          ...(isLate ? [] : [['a', `${KIND_APP_DATA}:${hand.pubkey}:${dTag}`]]),
           ['e', removed.id],
           ['k', String(KIND_APP_DATA)],
         ],

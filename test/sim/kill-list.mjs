@@ -916,6 +916,21 @@ const RENEWAL = [
     ],
   },
   {
+    name: 'a removal of what is not known asks to delete all up to its stamp',
+    patches: [
+      [
+        'sync/',
+        'if (removed === undefined) return; const stamp = Math.min(removed.created_at, tombstone.created_at - 1);',
+        'const stamp = Math.min(removed?.created_at ?? Infinity, tombstone.created_at - 1);',
+      ],
+      ['sync/', "['e', removed.id]", "...(removed === undefined ? [] : [['e', removed.id]])"],
+    ],
+    test: [
+      'test/sync/reset.test.ts',
+      'of a removal by a device that knew of nothing there is taken by relays',
+    ],
+  },
+  {
     name: 'a write above what is from the future asks nobody',
     patches: [['sync/', 'if (isAhead(dTag, SKEW_REPORT_SECONDS)) await lookForReset(dTag);', '']],
     test: ['test/sync/reset.test.ts', 'comes back over nothing: a relay that was away is asked to delete it'],

@@ -168,6 +168,18 @@ describe('a reset', () => {
     expect(await valueOn(on)).toBe('v2');
   });
 
+  test('of a removal by a device that knew of nothing there is taken by relays', async () => {
+    const on = world(LENIENT);
+    const clock = { now: () => on.clock.now() + 200 * DAY, after: on.clock.after };
+    await on.settle(on.device({ clock }).remove('settings', { waitFor: 'replicated' }));
+    await on.clock.advance(60_000);
+    const laptop = on.device();
+    await on.settle(laptop.fetch('settings'));
+    await on.settle(laptop.reset('settings', { waitFor: 'replicated' }));
+    await on.settle(laptop.publish('settings', 'v1', { waitFor: 'replicated' }));
+    expect(await valueOn(on)).toBe('v1');
+  });
+
   test('on a relay that ignores deletion requests waits, and this device goes on by what counts', async () => {
     const on = world(LENIENT);
     const bad = await poisoned(on, 400 * DAY);
