@@ -886,8 +886,8 @@ const RENEWAL = [
     patches: [
       [
         'sync/',
-        'covers(seenBy(event), deviceHash(deviceIdOf(before)), stamp) ? undefined : before',
-        'stamp < 0 ? undefined : before',
+        'isFuture || isPartOf(seenBy(event), before) ? undefined : before',
+        'isFuture ? undefined : before',
       ],
     ],
     test: [

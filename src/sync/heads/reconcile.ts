@@ -16,7 +16,14 @@
  *  P2  A head whose pieces are not all in the store is not shown, not sent, and not built upon.
  */
 
-import { covers, deviceHash, newestOf, seenBy, vectorOf } from '../../protocol/causality.ts';
+import {
+  covers,
+  deviceHash,
+  newestOf,
+  seenBy,
+  vectorOf,
+  type VersionVector,
+} from '../../protocol/causality.ts';
 import {
   deviceIdOf,
   isExpired,
@@ -625,10 +632,7 @@ function reset(record: HeadRecord, event: VerifiedEvent, relay: string, relays: 
   if (own === undefined || floorOf(record) <= stamp) return outcome;
   const floor = Math.max(stamp, ...(own.past ?? []).filter((one) => one <= event.created_at + DAY_SECONDS));
   const lowered = { stamp: Math.min(own.stamp, stamp), floor, undone: undoneBy(own, stamp) };
-  return {
-    ...outcome,
-    record: { ...outcome.record!, own: { ...outcome.record!.own!, ...lowered } },
-  };
+  return { ...outcome, record: { ...outcome.record!, own: { ...outcome.record!.own!, ...lowered } } };
 }
 
 /**
@@ -638,9 +642,8 @@ function reset(record: HeadRecord, event: VerifiedEvent, relay: string, relays: 
 function formerTo({ event, before, voids }: HeadRecord, reset: VerifiedEvent): VerifiedEvent | undefined {
   if (before === undefined || isVoid(voids, before)) return undefined;
   if (compareEvents(before, reset) < 0) return before;
-  if (before.created_at > reset.created_at + DAY_SECONDS) return undefined;
-  const stamp = before.created_at - renewedBy(before);
-  return covers(seenBy(event), deviceHash(deviceIdOf(before)), stamp) ? undefined : before;
+  const isFuture = before.created_at > reset.created_at + DAY_SECONDS;
+  return isFuture || isPartOf(seenBy(event), before) ? undefined : before;
 }
 
 /** Stamps of own writes that are above what is to come. */
@@ -709,9 +712,13 @@ export function isOverlooked(record: HeadRecord | undefined, event: NostrEvent):
   if (record === undefined || !isOwnHead(record)) return false;
   if (isHeld(record)) return isFormer(record, event);
   if (record.own?.isBlind !== true || isTombstone(event)) return false;
-  // Its writer's own word for it: a renewal, or a signer that is late, stamps it above that.
-  const stamp = event.created_at - renewedBy(event);
-  return !covers(vectorOf(record.event!) ?? new Map(), deviceHash(deviceIdOf(event)), stamp);
+  return !isPartOf(vectorOf(record.event!) ?? new Map(), event);
+}
+
+/** Whether a value with this vector had seen what `event` says. */
+function isPartOf(vector: VersionVector, event: NostrEvent): boolean {
+  // Its writer's own word for its stamp: a renewal, or a signer that is late, stamps it above that.
+  return covers(vector, deviceHash(deviceIdOf(event)), event.created_at - renewedBy(event));
 }
 
 /** Whether the head can be read, by all that is known: one in pieces is whole only where its manifest was right. */
