@@ -1564,7 +1564,7 @@ const SIGNER = [
   },
   {
     name: 'whose account it is is not asked around an encryption',
-    patches: [['sync/', 'if (found !== pubkey) throw changed(what);', 'void found;']],
+    patches: [['sync/', 'return isLocal() || (await', 'return call !== undefined || (await']],
     test: ['test/sync/asking.test.ts', 'for all but to sign: the write is SIGNER_CHANGED'],
   },
   {
@@ -1623,6 +1623,14 @@ const SIGNER = [
     test: [
       'test/sync/asking.test.ts',
       'a write that nobody has read stays between those of another device that nobody can read',
+    ],
+  },
+  {
+    name: 'what a signer fails to read that tells no account either counts as unreadable',
+    patches: [['sync/', "throw isNostrSyncError(other, 'SIGNING_FAILED') ? error : other;", 'throw other;']],
+    test: [
+      'test/sync/asking.test.ts',
+      'by a signer that tells no account either says nothing about the value, and leaves it before one that nobody can read',
     ],
   },
   {

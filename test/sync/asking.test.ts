@@ -314,6 +314,20 @@ describe('a decryption that is refused once', () => {
     expect(laptop.updated).toMatchObject([{ payload: 'good' }]);
   });
 
+  test('by a signer that tells no account either says nothing about the value, and leaves it before one that nobody can read', async () => {
+    const { clock, relays, device, settle } = await withValue();
+    const signer = extension();
+    const laptop = device({ signer });
+    await clock.advance(1_000);
+    signer.refuse = () => true;
+    await expect(settle(laptop.fetch('settings'))).rejects.toMatchObject({ code: 'DECRYPTION_FAILED' });
+    expect(laptop.errors.map(({ code }) => code)).toEqual(['DECRYPTION_FAILED']);
+    const created_at = Math.floor(clock.now() / 1000);
+    relays[0]!.inject(written({ created_at, content: written({ key: OTHER_KEY }).content }));
+    signer.refuse = () => false;
+    expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'good' });
+  });
+
   test('leaves nothing behind that is no value: the next read asks again', async () => {
     const { device, settle } = await withValue();
     const inner = secretKeySigner(KEY);

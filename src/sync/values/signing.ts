@@ -184,15 +184,9 @@ export function createHand(ports: {
   }
 
   /** Whether the account behind the signer is still ours, as it says. */
-  async function checkAccount(what: string, asking?: Asking): Promise<void> {
-    if (isLocal()) return;
-    const found = await use(
-      'tell its public key',
-      'SIGNING_FAILED',
-      (signer) => signer.getPublicKey(),
-      asking,
-    );
-    if (found !== pubkey) throw changed(what);
+  async function isSameAccount(asking?: Asking): Promise<boolean> {
+    const call = (signer: Signer): Promise<string> => signer.getPublicKey();
+    return isLocal() || (await use('tell its public key', 'SIGNING_FAILED', call, asking)) === pubkey;
   }
 
   /** The call, and what it teaches if it is refused: next time smaller ones are tried. */
@@ -262,7 +256,7 @@ export function createHand(ports: {
       return event as unknown as VerifiedEvent;
     },
     encrypt: async (plaintext, asking) => {
-      await checkAccount('encrypt', asking);
+      if (!(await isSameAccount(asking))) throw changed('encrypt');
       const call = (signer: Signer): Promise<string> => signer.nip44.encrypt(pubkey, plaintext);
       const encrypting = use('encrypt', 'ENCRYPTION_FAILED', call, asking);
       const ciphertext: unknown = await learnSize(plaintext.length, encrypting);
@@ -277,7 +271,7 @@ export function createHand(ports: {
           'Cannot encrypt: what the signer returned is not NIP-44 version 2',
         );
       }
-      await checkAccount('encrypt', asking);
+      if (!(await isSameAccount(asking))) throw changed('encrypt');
       await readBack(plaintext, ciphertext, asking);
       return ciphertext;
     },
@@ -286,9 +280,12 @@ export function createHand(ports: {
       const call = (signer: Signer): Promise<string> => signer.nip44.decrypt(pubkey, ciphertext);
       const plaintext: unknown = await use('decrypt', 'DECRYPTION_FAILED', call).catch(
         async (error: unknown) => {
-          // Not the value's fault then.
-          if (isNostrSyncError(error, 'DECRYPTION_FAILED')) await checkAccount('decrypt');
-          throw error;
+          if (!isNostrSyncError(error, 'DECRYPTION_FAILED')) throw error;
+          // Not the value's fault then; nor is it where the signer does not tell its account either.
+          const isAnother = !(await isSameAccount().catch((other: unknown) => {
+            throw isNostrSyncError(other, 'SIGNING_FAILED') ? error : other;
+          }));
+          throw isAnother ? changed('decrypt') : error;
         },
       );
       // NIP-44 encrypts one byte at least.
