@@ -537,6 +537,8 @@ export function createApp(ports: AppPorts): App {
       }
       // What says again what this process wrote is no news to it either.
       if (head.again !== undefined && written.has(head.again.event.id)) continue;
+      // Nor what another tab has stamped anew of that.
+      if ([...written].some((id) => oracle.latest(oracle.signed.get(id)!) === head)) continue;
       const vias = listening.map(({ via }) => via);
       // What came before it could read is told by the next call alone.
       if (head.device !== name && arrivedAt > readyAt) vias.push('updated');
