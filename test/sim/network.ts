@@ -23,7 +23,7 @@ export interface Network {
   /** Sockets that a process has not closed. */
   socketsOf(process: Process): number;
   /**
-   * Relays to which the device has had an open connection since `since` (ms) and that have not answered a question for this
+   * Relays to which the device has had an open connection since before `since` (ms) and that have not answered a question for this
    * d-tag which it sent since then.
    */
   silentOn(device: string, dTag: string, since: number): readonly string[];
@@ -229,7 +229,7 @@ export function createNetwork(ports: NetworkPorts): Network {
             .map((line) => [line.url, line]),
         ).values(),
       ]
-        .filter((line) => line.isOpen && !line.isCut && line.since <= since)
+        .filter((line) => line.isOpen && !line.isCut && line.since < since)
         .filter(
           ({ answered }) =>
             !answered.some(({ frame, sentAt }) => sentAt >= since && frame.includes(JSON.stringify(dTag))),
