@@ -575,7 +575,8 @@ export function createApp(ports: AppPorts): App {
       head?.isUnreadable === true &&
       entry?.isUnreadable === false &&
       entry.category === head.category &&
-      order(oracle.original(head).event, entry.event) > 0;
+      // What a reset has voided, it says again.
+      (entry.isVoid || order(oracle.original(head).event, entry.event) > 0);
     if (isIt) count('sometimes: value before one that cannot be read');
     return isIt;
   }

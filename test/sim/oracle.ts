@@ -515,6 +515,9 @@ export function createOracle(ports: {
       state.own.set(category, after);
     } else if (before !== undefined && before.isVoid && after !== undefined) {
       count('sometimes: a void head is left');
+      // What does not count is shown no more, though what takes its place cannot be read.
+      for (const id of state.readable.get(category) ?? [])
+        if (signed.get(id)?.isVoid === true) state.readable.get(category)!.delete(id);
       // Also by what it had beaten, which the reset had not seen.
       for (const promised of state.owed.get(category) ?? [])
         if (order(before.event, promised.event) > 0 && order(after.event, promised.event) < 0)
