@@ -931,6 +931,11 @@ const RENEWAL = [
     ],
   },
   {
+    name: 'pieces from the future stay after a reset',
+    patches: [['sync/', 'of voids.size === 0 ? [] : ports.relays()', 'of [] as string[]']],
+    test: ['test/sync/reset.test.ts', 'in pieces is written again whole'],
+  },
+  {
     name: 'a write above what is from the future asks nobody',
     patches: [['sync/', 'if (isAhead(dTag, SKEW_REPORT_SECONDS)) await lookForReset(dTag);', '']],
     test: ['test/sync/reset.test.ts', 'comes back over nothing: a relay that was away is asked to delete it'],

@@ -38,6 +38,11 @@ function by(id: string, created_at: number, payload: unknown): NostrEvent {
   return written({ created_at, payload, tags });
 }
 
+const isLate =
+  (on: World) =>
+  ({ created_at }: NostrEvent): boolean =>
+    created_at > on.clock.now() / 1000 + 60;
+
 const isVoiding = ({ tags }: NostrEvent): boolean => tags.some(([name]) => name === 'void');
 
 describe.each([
@@ -125,6 +130,10 @@ describe.each([
     await on.settle(laptop.reset('settings', { waitFor: 'replicated' }));
     expect(await valueOn(on)).toEqual(value);
     expect(stored(on.relays[0]!)[0]!.created_at).toBeLessThan(on.clock.now() / 1000 + 60);
+    await on.clock.advance(8 * DAY);
+    const late = on.relays.flatMap((relay) => relay.events()).filter(isLate(on));
+    expect(late).toEqual([]);
+    expect(await valueOn(on)).toEqual(value);
   });
 });
 

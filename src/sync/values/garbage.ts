@@ -112,18 +112,28 @@ export function createGarbage(ports: {
     const { created_at } = record.event!;
     const expiration = ['expiration', String(Math.floor(clock.now() / 1000) + TOMBSTONE_SECONDS)];
     const content = await hand.encrypt('null');
-    const collected: { readonly name: string; readonly id: string }[] = [];
+    const collected: { readonly name: string; readonly address: string; readonly id: string }[] = [];
     let isHeard = true;
+    const late = await lateOnes(
+      names.map((name) => pieceDTag(dTag, name)),
+      record,
+    );
+    if (late === undefined) return false;
     for (const name of names) {
-      const tags = [['d', pieceDTag(dTag, name)], ['deleted', ''], expiration];
-      const tombstone = await hand.sign({ kind: KIND_APP_DATA, created_at, tags, content });
-      isHeard = await isTaken(tombstone);
-      if (!isHeard) break;
-      collected.push({ name, id: tombstone.id });
+      const address = pieceDTag(dTag, name);
+      let id = late.get(address);
+      if (id === undefined) {
+        const tags = [['d', address], ['deleted', ''], expiration];
+        const tombstone = await hand.sign({ kind: KIND_APP_DATA, created_at, tags, content });
+        isHeard = await isTaken(tombstone);
+        if (!isHeard) break;
+        ({ id } = tombstone);
+      }
+      collected.push({ name, address, id });
     }
     if (collected.length > 0) {
       const tags = [
-        ...collected.map(({ name }) => ['a', `${KIND_APP_DATA}:${hand.pubkey}:${pieceDTag(dTag, name)}`]),
+        ...collected.map(({ address }) => ['a', `${KIND_APP_DATA}:${hand.pubkey}:${address}`]),
         ...collected.map(({ id }) => ['e', id]),
         ['k', String(KIND_APP_DATA)],
         expiration,
@@ -132,6 +142,23 @@ export function createGarbage(ports: {
       await replica.apply(dTag, { type: 'collected', names: new Set(collected.map(({ name }) => name)) });
     }
     return isHeard;
+  }
+
+  /**
+   * After a reset, the ids of pieces whose stamps are still to come, by d-tag: no tombstone is above these, and they are deleted
+   * themselves. `undefined`: a relay has not said what it has.
+   */
+  async function lateOnes(
+    dTags: readonly string[],
+    { voids, event }: HeadRecord,
+  ): Promise<ReadonlyMap<string, string> | undefined> {
+    const ids = new Map<string, string>();
+    for (const relay of voids.size === 0 ? [] : ports.relays()) {
+      const { isComplete, events } = await ports.network().collect(relay, dTags);
+      if (!isComplete) return undefined;
+      for (const [dTag, { id, created_at }] of events) if (created_at > event!.created_at) ids.set(dTag, id);
+    }
+    return ids;
   }
 
   /** Whether every relay has answered for good. */
