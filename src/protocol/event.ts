@@ -2,6 +2,7 @@
 
 import {
   KIND_APP_DATA,
+  KIND_DELETION,
   MAX_CONTENT_CHARS,
   MAX_DEVICE_ID_CHARS,
   MAX_STAMP,
@@ -38,6 +39,19 @@ export interface EventVerifier {
   hash(event: EventTemplate & { readonly pubkey: string }): string;
   /** Whether `sig` is a valid BIP-340 signature of `id` by `pubkey`. Never throws. The id itself is not recomputed. */
   verifySignature(event: NostrEvent): boolean;
+}
+
+/** A request to delete one event, by its id alone (NIP-09). */
+export function deletionOf(id: string, created_at: number): EventTemplate {
+  return {
+    kind: KIND_DELETION,
+    created_at,
+    tags: [
+      ['e', id],
+      ['k', String(KIND_APP_DATA)],
+    ],
+    content: '',
+  };
 }
 
 /** The text whose SHA-256 is the event's id (NIP-01). */

@@ -8,13 +8,12 @@ import { CHUNKED, pieceDTag, sealPiece, type Layout } from '../protocol/chunks.t
 import type { Compression } from '../protocol/compression.ts';
 import type { Answer } from '../protocol/answer.ts';
 import { deviceHash, seenBy, vectorTag, type VersionVector } from '../protocol/causality.ts';
-import { isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
+import { deletionOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
 import {
   DAY_SECONDS,
   FIRST_WRITE_MS,
   HOLD_MS,
   KIND_APP_DATA,
-  KIND_DELETION,
   MAX_LAPS,
   PUBLISH_TIMEOUT_MS,
   SIGNER_TURN_MS,
@@ -411,6 +410,7 @@ export function createWriter(ports: {
     ports.onSaved(dTag, again.id);
     if (told.get(dTag) === former.id) told.set(dTag, again.id);
     for (const waiter of waiters) if (waiter.event.id === former.id) waiter.event = again;
+    // What turned up meanwhile is what it removes.
     if (isTombstone(again)) void requestDeletion(dTag, again, replica.get(dTag)?.before);
   }
 
@@ -471,8 +471,8 @@ export function createWriter(ports: {
   }
 
   /**
-   * NIP-09, best effort. Below the tombstone, which must stay: it is what tells the other devices. No later than what was removed: where
-   * this clock is ahead, relays would take nothing of the address until then. So where nothing is known, nothing is asked.
+   * NIP-09, best effort. By id alone: one by address deletes all up to its stamp, and where this clock is ahead relays would take nothing
+   * of the address until then. Below the tombstone, which must stay: it is what tells the other devices.
    */
   async function requestDeletion(
     dTag: string,
@@ -480,20 +480,8 @@ export function createWriter(ports: {
     removed: VerifiedEvent | undefined,
   ): Promise<void> {
     if (removed === undefined) return;
-    const stamp = Math.min(removed.created_at, tombstone.created_at - 1);
-    // By address it would delete all up to then.
-    const isLate = stamp > nowSeconds() + SKEW_REPORT_SECONDS;
     try {
-      const deletion = await hand.sign({
-        kind: KIND_DELETION,
-        created_at: isLate ? nowSeconds() : stamp,
-        tags: [
-          ...(isLate ? [] : [['a', `${KIND_APP_DATA}:${hand.pubkey}:${dTag}`]]),
-          ['e', removed.id],
-          ['k', String(KIND_APP_DATA)],
-        ],
-        content: '',
-      });
+      const deletion = await hand.sign(deletionOf(removed.id, tombstone.created_at - 1));
       ports.network().follow(dTag, tombstone.id, deletion);
     } catch {
       // The tombstone is what removes the value; relays may forget the old ciphertext or not.

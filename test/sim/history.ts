@@ -315,17 +315,14 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   const haveForgotten = (): boolean =>
     counts.has('fault: relay wiped') || counts.has('fault: relay rolled back');
 
-  /** Whether an honest relay was wiped between a tombstone and its deletion request, and so takes nothing from before it. */
+  /** Whether an honest relay was wiped between a tombstone and its deletion request, and so does not take what that names. */
   function isDeletedAlone(category: string): boolean {
     const dTag = `default/${category}/v1`;
-    const names = ({ tags }: NostrEvent, value: string): boolean => tags.some((tag) => tag[1] === value);
+    const isOf = (id: string | undefined): boolean => oracle.signed.get(id ?? '')?.category === category;
     return honest.some(({ relay }) => {
       const held = relay.events();
-      const isThere = held.some((event) => event.kind === 30_078 && names(event, dTag));
-      return (
-        !isThere &&
-        held.some((event) => event.kind === 5 && names(event, `30078:${cipher.user.pubkey}:${dTag}`))
-      );
+      const isThere = held.some(({ kind, tags }) => kind === 30_078 && tags.some((tag) => tag[1] === dTag));
+      return !isThere && held.some(({ kind, tags }) => kind === 5 && tags.some(([, id]) => isOf(id)));
     });
   }
 

@@ -1021,6 +1021,20 @@ const RENEWAL = [
     ],
   },
   {
+    name: 'a removal deletes all of its address up to its stamp',
+    patches: [
+      [
+        'sync/',
+        'deletionOf(removed.id, tombstone.created_at - 1)',
+        "{ ...deletionOf(removed.id, tombstone.created_at - 1), tags: [['a', `30078:${hand.pubkey}:${dTag}`]] }",
+      ],
+    ],
+    test: [
+      'test/sync/remove.test.ts',
+      'by a clock that is two years ahead, on a relay that takes any stamp, leaves the category a present',
+    ],
+  },
+  {
     name: 'a tombstone that a deletion ate stays eaten',
     patches: [['sync/', '|| (instead === undefined && isTombstone(head))', '']],
     test: ['test/sync/renewal.test.ts', 'and that a deletion request ate, is made again above it'],

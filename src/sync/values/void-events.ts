@@ -4,8 +4,8 @@
  */
 
 import type { Clock } from '../../clock.ts';
-import type { NostrEvent } from '../../protocol/event.ts';
-import { KIND_APP_DATA, KIND_DELETION, LOOK_AGAIN_MS } from '../../protocol/limits.ts';
+import { deletionOf, type NostrEvent } from '../../protocol/event.ts';
+import { LOOK_AGAIN_MS } from '../../protocol/limits.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
 import type { Hand } from './signing.ts';
 
@@ -25,15 +25,7 @@ export function createVoidEvents(ports: { readonly clock: Clock; readonly hand: 
   const cancels = new Set<() => void>();
 
   function requestFor(id: string): { readonly deletion: Promise<NostrEvent>; readonly sentTo: Set<string> } {
-    const deletion = hand.sign({
-      kind: KIND_DELETION,
-      created_at: Math.floor(clock.now() / 1000),
-      tags: [
-        ['e', id],
-        ['k', String(KIND_APP_DATA)],
-      ],
-      content: '',
-    });
+    const deletion = hand.sign(deletionOf(id, Math.floor(clock.now() / 1000)));
     const request = { deletion, sentTo: new Set<string>() };
     requests.set(id, request);
     const cancel = clock.after(LOOK_AGAIN_MS, () => {
