@@ -916,21 +916,6 @@ const RENEWAL = [
     ],
   },
   {
-    name: 'a removal of what is not known asks to delete all up to its stamp',
-    patches: [
-      [
-        'sync/',
-        'if (removed === undefined) return; const stamp = Math.min(removed.created_at, tombstone.created_at - 1);',
-        'const stamp = Math.min(removed?.created_at ?? Infinity, tombstone.created_at - 1);',
-      ],
-      ['sync/', "['e', removed.id]", "...(removed === undefined ? [] : [['e', removed.id]])"],
-    ],
-    test: [
-      'test/sync/reset.test.ts',
-      'of a removal by a device that knew of nothing there is taken by relays',
-    ],
-  },
-  {
     name: 'pieces from the future stay after a reset',
     patches: [['sync/', 'of voids.size === 0 ? [] : ports.relays()', 'of [] as string[]']],
     test: ['test/sync/reset.test.ts', 'in pieces is written again whole'],
