@@ -129,6 +129,8 @@ describe('a relay that', () => {
     const verifier = createEventVerifier(nodePrimitives);
     const laptop = make({
       verifier: { ...verifier, verifySignature: (event) => (verified++, verifier.verifySignature(event)) },
+      // Half of each pause: by chance it might not connect again within a minute.
+      randomBytes: (length) => new Uint8Array(length).fill(128),
     });
     laptop.on(
       'relay-status',
