@@ -30,7 +30,7 @@ fn arguments(request: &Request<'_>, names: &[&str], from: &str) -> Value {
 /// What a window calls this call, if a copy of it would do harm: see `once`.
 fn call_id<'a>(request: &'a Request<'_>, method: &str) -> Option<&'a str> {
     let InvokeBody::Json(body) = request.body() else { return None };
-    let is_write = matches!(method, "publish" | "remove" | "add_relay" | "remove_relay");
+    let is_write = matches!(method, "publish" | "remove" | "reset" | "add_relay" | "remove_relay");
     body.get("callId").filter(|_| is_write).and_then(Value::as_str)
 }
 

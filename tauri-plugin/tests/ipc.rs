@@ -17,9 +17,10 @@ use support::{TestApp, authority, block_on, invoke, invoke_of, permission_files,
 
 const SECRET: &str = "6b911fd37cdf5c81d4c0adb1ab7fa822ed253ab0ad9aa18d77257c88b29b718e";
 
-const APP_COMMANDS: [&str; 12] = [
+const APP_COMMANDS: [&str; 13] = [
     "publish",
     "remove",
+    "reset",
     "fetch",
     "sync_all",
     "poll",
@@ -184,6 +185,7 @@ fn every_app_command_is_carried_with_its_arguments() {
     let calls = [
         ("publish", json!({ "category": "notes", "payload": 1, "options": { "waitFor": "saved" } })),
         ("remove", json!({ "category": "notes", "options": { "waitFor": "saved" } })),
+        ("reset", json!({ "category": "notes", "options": { "waitFor": "saved" } })),
         ("fetch", json!({ "category": "notes" })),
         ("sync_all", json!({ "categories": ["notes"] })),
         ("poll", json!({ "categories": ["notes"] })),
@@ -211,7 +213,7 @@ fn what_changes_something_is_carried_out_once_however_often_tauri_delivers_it() 
     let args = json!({
         "category": "note", "categories": [], "payload": 1, "url": "wss://relay.example.com", "callId": "a",
     });
-    for command in ["publish", "remove", "add_relay", "remove_relay"] {
+    for command in ["publish", "remove", "reset", "add_relay", "remove_relay"] {
         let mut args = args.clone();
         args["callId"] = command.into();
         let call = || invoke(&test.main, command, args.clone());
@@ -446,6 +448,7 @@ fn the_engine_can_sign_and_encrypt_what_is_its_own_and_nothing_else() {
     sign(22_242, json!([["relay", "wss://relay.example.com"], ["challenge", "x"]]), "").unwrap();
     let address = format!("30078:{peer}:sage/notes/v1");
     sign(5, json!([["a", address], ["k", "30078"]]), "").unwrap();
+    sign(5, json!([["e", "00".repeat(32)], ["k", "30078"]]), "").unwrap();
 
     let other = Keys::generate().public_key().to_hex();
     assert_eq!(code(sign(1, json!([]), "hello")), "SIGNER_REFUSED");
@@ -454,7 +457,10 @@ fn the_engine_can_sign_and_encrypt_what_is_its_own_and_nothing_else() {
         "SIGNER_REFUSED"
     );
     assert_eq!(code(sign(30_078, json!([["d", "sage/notes/v1"]]), "text")), "SIGNER_REFUSED");
-    assert_eq!(code(sign(5, json!([["e", "00".repeat(32)]]), "")), "SIGNER_REFUSED");
+    let foreign = format!("30078:{peer}:other/notes/v1");
+    for tags in [json!([["a", foreign]]), json!([["e", "x"]]), json!([["k", "30078"]])] {
+        assert_eq!(code(sign(5, tags, "")), "SIGNER_REFUSED");
+    }
     let auth = json!([["relay", "wss://evil.example.com"], ["challenge", "x"]]);
     assert_eq!(code(sign(22_242, auth, "")), "SIGNER_REFUSED");
     assert_eq!(code(decrypt(&other)), "SIGNER_REFUSED");
