@@ -387,10 +387,11 @@ export function createOracle(ports: {
     `${event.id.slice(0, 8)}@${event.created_at} by ${device}`;
 
   /** Whether every call on its device that asked for what it holds was rejected: it was made for one of these. */
-  function isRejected({ device, category, text, again }: Signed): boolean {
+  function isRejected({ device, category, text, again, event }: Signed): boolean {
     if (again !== undefined) return isRejected(again);
-    // Whoever has a copy of the disk goes on with what is on it.
-    if (stateOf(device).twins.size > 0) return false;
+    // Whoever has a copy of the disk goes on with what is on it, and so does a backup from before the rejection.
+    const { twins, inherited } = stateOf(device);
+    if (twins.size > 0 || inherited.has(event.id)) return false;
     const all = calls.get(`${device} ${category}`)?.get(text);
     return all?.every(({ state }) => state === 'rejected') === true;
   }
