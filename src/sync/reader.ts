@@ -12,7 +12,7 @@ import type { Content } from './values/content.ts';
 import { callListener, type Emitter, type FetchResult } from './events.ts';
 import type { Write } from './writer.ts';
 import { isFromAll, type Network } from './relays/network.ts';
-import { overwrites } from './heads/reconcile.ts';
+import { overwrites } from './heads/conflict.ts';
 import { isOwnHead, type OwnWrite } from './heads/record.ts';
 import type { Change, Replica } from './heads/replica.ts';
 

@@ -21,7 +21,7 @@ import type { Emitter } from './events.ts';
 import { createNetwork, type Network } from './relays/network.ts';
 import { createGarbage } from './values/garbage.ts';
 import type { Pacing } from './relays/pacer.ts';
-import { isOfTwin } from './heads/reconcile.ts';
+import { isOfTwin } from './heads/conflict.ts';
 import { createReader, type Reader, type Subscription } from './reader.ts';
 import { isOwnHead, isPending, type OwnWrite } from './heads/record.ts';
 import { createRelayTime } from './relays/relay-time.ts';

@@ -167,7 +167,7 @@ const STAMPS = [
   },
   {
     name: 'a write that is the head again is not missed',
-    patches: [['sync/heads/reconcile.ts', 'own.former === undefined', 'own.former !== own']],
+    patches: [['sync/heads/own-write.ts', 'own.former === undefined', 'own.former !== own']],
     test: ['test/sync/conflict.test.ts', 'a write that is the newest again'],
   },
   {

@@ -12,7 +12,9 @@ import { isRenewalOf } from '../../protocol/renewal.ts';
 import { isVoid } from '../../protocol/voids.ts';
 import type { Store } from '../../store/store.ts';
 import { STORE_RETRY_MS } from '../../protocol/limits.ts';
-import { overwrites, reconcile, type Effect, type Input } from './reconcile.ts';
+import { overwrites } from './conflict.ts';
+import type { Effect, Input } from './input.ts';
+import { reconcile } from './reconcile.ts';
 import { parseRecord, serializeRecord, verifyRecord } from './record-codec.ts';
 import { floorOf, isWhole, type HeadRecord } from './record.ts';
 

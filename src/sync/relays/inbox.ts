@@ -13,7 +13,7 @@ import { compareEvents } from '../../protocol/order.ts';
 import { isVoid, voidsOf } from '../../protocol/voids.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
 import type { RequestEnd, RequestHandlers } from '../../relay/requests.ts';
-import { isOverlooked } from '../heads/reconcile.ts';
+import { isOverlooked } from '../heads/conflict.ts';
 import { deliveryOf, isHeld } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
 

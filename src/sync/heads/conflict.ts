@@ -1,0 +1,48 @@
+/** Which write was lost: what an event has seen, and what this device has. */
+
+import { covers, deviceHash, seenBy, vectorOf, type VersionVector } from '../../protocol/causality.ts';
+import { deviceIdOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
+import { compareEvents } from '../../protocol/order.ts';
+import { renewedBy } from '../../protocol/renewal.ts';
+import { voidsOf } from '../../protocol/voids.ts';
+import { isHeld, isInPieces, isOwnHead, type HeadRecord, type OwnWrite } from './record.ts';
+
+/**
+ * Whether `event` knows of a write under the id of our own that this store has not made: then a copy of the store, or whoever
+ * else has that id, writes as well. An entry for that id says nothing about our write any more.
+ */
+export function isOfTwin(event: VerifiedEvent, own: OwnWrite): boolean {
+  const seen = seenBy(event).get(own.device) ?? -1;
+  const [least = Infinity, greatest = Infinity] = own.undone ?? [];
+  if (event.id === own.id || (seen >= least && seen <= greatest)) return false;
+  const isTied = seen === own.stamp && event.created_at === own.stamp;
+  return isTied || seen > Math.max(own.stamp, own.floor ?? -1);
+}
+
+/** Whether `event` was written without having seen our write. */
+export function overwrites(event: VerifiedEvent, own: OwnWrite): boolean {
+  // What voids it has seen it.
+  if (voidsOf(event).has(own.id)) return false;
+  if (isOfTwin(event, own)) return true;
+  const vector = vectorOf(event);
+  // A writer without vectors (the reference) may well have seen what a relay had taken.
+  return vector === undefined ? !own.acknowledged : !covers(vector, own.device, own.stamp);
+}
+
+/** Whether an older event is one that the own head, a blind write or one that is held, has not seen. */
+export function isOverlooked(record: HeadRecord | undefined, event: NostrEvent): boolean {
+  if (record === undefined || !isOwnHead(record)) return false;
+  if (isHeld(record)) return isFormer(record, event);
+  if (record.own?.isBlind !== true || isTombstone(event)) return false;
+  return !isPartOf(vectorOf(record.event!) ?? new Map(), event);
+}
+
+export function isFormer({ before }: HeadRecord, event: NostrEvent): boolean {
+  return !isInPieces(event) && (before === undefined || compareEvents(event, before) > 0);
+}
+
+/** Whether a value with this vector had seen what `event` says. */
+export function isPartOf(vector: VersionVector, event: NostrEvent): boolean {
+  // Its writer's own word for its stamp: a renewal, or a signer that is late, stamps it above that.
+  return covers(vector, deviceHash(deviceIdOf(event)), event.created_at - renewedBy(event));
+}

@@ -1,0 +1,122 @@
+/** What each relay has of the head and of its pieces, and which pieces are left behind. */
+
+import { isTombstone } from '../../protocol/event.ts';
+import { MAX_ORPHANS } from '../../protocol/limits.ts';
+import { isKnownReadable } from './former.ts';
+import type { Input } from './input.ts';
+import {
+  deliveryOf,
+  isNewPiece,
+  isOwnHead,
+  type Delivery,
+  type HeadRecord,
+  type Orphan,
+  type Piece,
+} from './record.ts';
+
+export function withDelivery(
+  record: HeadRecord,
+  relay: string,
+  delivery: Delivery,
+  superseded = false,
+): HeadRecord {
+  if (record.deliveries.get(relay) === delivery) return record;
+  const next = { ...record, deliveries: new Map([...record.deliveries, [relay, delivery]]) };
+  const taken = !superseded && (delivery === 'acknowledged' || delivery === 'confirmed');
+  if (!taken) return next;
+  const held = delivery === 'confirmed' ? withPieces(next, relay) : next;
+  const proven =
+    record.pieces === undefined ? record.proven : new Map([...record.proven, [relay, record.event!.id]]);
+  return isOwnHead(record)
+    ? withoutBefore({
+        ...held,
+        proven,
+        own: { ...record.own!, acknowledged: true, former: undefined, above: undefined },
+      })
+    : { ...held, proven };
+}
+
+/** A write of ours that a relay has taken cannot be withdrawn; where it cannot prove unreadable either, nothing needs its `before`. */
+export function withoutBefore(record: HeadRecord): HeadRecord {
+  return isOwnHead(record) && record.own!.acknowledged && isKnownReadable(record)
+    ? { ...record, before: undefined, fallback: undefined, piecesBefore: undefined }
+    : record;
+}
+
+/** What a relay shows instead of a head that it had taken cannot have beaten it there by the order of events. */
+export function lacking(record: HeadRecord, relay: string, instead: number | undefined): HeadRecord {
+  if (deliveryOf(record, relay) === 'refused') return record;
+  const head = record.event!;
+  const isTaken = ['acknowledged', 'confirmed'].includes(record.deliveries.get(relay) ?? '');
+  const isTie = instead === head.created_at || (instead === undefined && isTombstone(head));
+  const contradictions = record.contradictions + Number(isTaken && isTie);
+  const next = withoutPieces(withDelivery(record, relay, 'pending'), relay);
+  return contradictions === record.contradictions ? next : { ...next, contradictions };
+}
+
+/** The relay shows the head: P1. Of what this device has sent itself, it is still asked to show the pieces. */
+function withPieces(record: HeadRecord, relay: string): HeadRecord {
+  if (record.pieces?.every((piece) => piece.deliveries.has(relay)) !== false) return record;
+  const delivery = isOwnHead(record) ? 'acknowledged' : 'confirmed';
+  const pieces = record.pieces.map((piece) =>
+    piece.deliveries.has(relay)
+      ? piece
+      : { ...piece, deliveries: new Map([...piece.deliveries, [relay, delivery] as const]) },
+  );
+  return { ...record, pieces };
+}
+
+export function withPiece(
+  record: HeadRecord,
+  relay: string,
+  name: string,
+  delivery: 'acknowledged' | 'confirmed' | undefined,
+): HeadRecord {
+  const known = record.pieces?.find((piece) => piece.name === name);
+  if (known === undefined || known.deliveries.get(relay) === delivery) return record;
+  if (delivery === 'acknowledged' && known.deliveries.has(relay)) return record;
+  // It had that one before this head, and may have lost any with it.
+  if (delivery === undefined && !isNewPiece(known, record.event)) return withoutPieces(record, relay);
+  const deliveries = new Map(known.deliveries);
+  if (delivery === undefined) deliveries.delete(relay);
+  else deliveries.set(relay, delivery);
+  return {
+    ...record,
+    pieces: record.pieces!.map((piece) => (piece === known ? { ...piece, deliveries } : piece)),
+  };
+}
+
+export function buried(
+  record: HeadRecord,
+  { relay, name, stamp }: Extract<Input, { type: 'buried' }>,
+): HeadRecord {
+  const pieces = record.pieces?.map((piece) => {
+    if (piece.name !== name) return piece;
+    const deliveries = new Map(piece.deliveries);
+    deliveries.delete(relay);
+    return { ...piece, deliveries, buried: Math.max(stamp, piece.buried ?? -1) };
+  });
+  return { ...record, pieces };
+}
+
+export function withoutPieces(record: HeadRecord, relay: string): HeadRecord {
+  const proven = new Map(record.proven);
+  proven.delete(relay);
+  const pieces = record.pieces?.map((piece) => {
+    const deliveries = new Map(piece.deliveries);
+    return deliveries.delete(relay) ? { ...piece, deliveries } : piece;
+  });
+  const isSame =
+    proven.size === record.proven.size && (pieces?.every((piece, i) => piece === record.pieces![i]) ?? true);
+  return isSame ? record : { ...record, proven, pieces };
+}
+
+/** What is left behind where the head that follows `record` consists of `kept`. The oldest are forgotten first. */
+export function orphansOf(record: HeadRecord | undefined, kept: readonly Piece[] = []): readonly Orphan[] {
+  if (record === undefined) return [];
+  const all = new Map(record.orphans.map((orphan) => [orphan.name, orphan]));
+  for (const { name } of [...(record.piecesBefore ?? []), ...(record.pieces ?? [])])
+    if (!all.has(name)) all.set(name, { name, since: undefined });
+  for (const { name } of kept) all.delete(name);
+  return all.size === 0 ? [] : [...all.values()].slice(-MAX_ORPHANS);
+}

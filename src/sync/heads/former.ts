@@ -1,0 +1,30 @@
+/** What is shown while the head cannot be read. */
+
+import { isExpired, isTombstone } from '../../protocol/event.ts';
+import { EMPTY_RECORD, isInPieces, isOwnHead, type HeadRecord } from './record.ts';
+
+/** Whether the head can be read, by all that is known: one in pieces is whole only where its manifest was right. */
+export function isKnownReadable(record: HeadRecord): boolean {
+  const head = record.event!;
+  return record.isRead || isTombstone(head) || (isInPieces(head) && !isOwnHead(record));
+}
+
+/**
+ * What is shown while that which takes the place of the head cannot be read: the head, and if nobody has read that yet, one
+ * beneath it. Under several that nobody has read the lowest that lasts is kept: it was readable when the first of them came.
+ */
+export function formerOf(
+  record: HeadRecord | undefined,
+  isHeadKept: boolean,
+): Pick<HeadRecord, 'before' | 'fallback' | 'piecesBefore'> {
+  const { event, before, fallback, pieces, piecesBefore } = record ?? EMPTY_RECORD;
+  if (!isHeadKept) return { before, fallback, piecesBefore };
+  const older = [fallback, before].flatMap((one) => (one === undefined || isInPieces(one) ? [] : [one]));
+  return {
+    before: event,
+    fallback: isKnownReadable(record!)
+      ? undefined
+      : (older.find((one) => !isTombstone(one) && !isExpired(one, Infinity)) ?? older[0]),
+    piecesBefore: pieces,
+  };
+}

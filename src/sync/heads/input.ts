@@ -1,0 +1,124 @@
+/** What can happen to a record, and what follows of it. */
+
+import type { VerifiedEvent } from '../../protocol/event.ts';
+import type { Voids } from '../../protocol/voids.ts';
+import type { HeadRecord } from './record.ts';
+
+/** What else is saved with an input that does what it says: of the record that comes of it. `null` removes. */
+export type Along = (record: HeadRecord) => Iterable<readonly [key: string, text: string | null]>;
+
+export type Input =
+  /** A write of this device. */
+  | {
+      readonly type: 'write';
+      readonly event: VerifiedEvent;
+      readonly device: string;
+      /** Of one in pieces: those that were made for it, by name, and the names of all. */
+      readonly made?: ReadonlyMap<string, VerifiedEvent>;
+      readonly names?: readonly string[];
+      /** It is certain that this device can read it. */
+      readonly isRead: boolean;
+      /** See `OwnWrite.isBlind`. */
+      readonly isBlind?: boolean;
+      /** See `OwnWrite.heldUntil`. */
+      readonly heldUntil?: number | undefined;
+      /** Of a reset: what does not count any more. It is above the rest alone. */
+      readonly voids?: Voids | undefined;
+      readonly along?: Along;
+    }
+  /** The head `id` is whole: these are its pieces. `lacking`: relays that did not show some of them when asked. */
+  | {
+      readonly type: 'assembled';
+      readonly id: string;
+      readonly made: ReadonlyMap<string, VerifiedEvent>;
+      readonly lacking: ReadonlyMap<string, ReadonlySet<string>>;
+    }
+  /** The store has lost a piece of the head `id`. */
+  | { readonly type: 'torn'; readonly id: string }
+  /** What a relay has of a piece of the head; `undefined`: nothing. */
+  | {
+      readonly type: 'piece';
+      readonly relay: string;
+      readonly name: string;
+      readonly delivery: 'acknowledged' | 'confirmed' | undefined;
+    }
+  /** What a relay had of the pieces of the head `id` does not count any more. */
+  | { readonly type: 'forget-pieces'; readonly relay: string; readonly id: string }
+  /** A relay holds a tombstone in the place of a piece of the head `id`, or deletes all pieces up to this stamp, in s. */
+  | {
+      readonly type: 'buried';
+      readonly relay: string;
+      readonly id: string;
+      readonly name: string;
+      readonly stamp: number;
+    }
+  /** Pieces of the head `id`, signed above their tombstones. */
+  | { readonly type: 'remade'; readonly id: string; readonly made: ReadonlyMap<string, VerifiedEvent> }
+  /** What the head `id` says, said again without a call of the app: protocol/renewal.ts. */
+  | { readonly type: 'renew'; readonly id: string; readonly event: VerifiedEvent }
+  /** The write that is the head `id`, and the pieces that are stamped above `event`, under stamps of before it. */
+  | {
+      readonly type: 'restamp';
+      readonly id: string;
+      readonly event: VerifiedEvent;
+      readonly made: ReadonlyMap<string, VerifiedEvent>;
+    }
+  /** Every relay has the head `id`: what is not part of it is an orphan since `at` (ms). */
+  | { readonly type: 'replicated'; readonly id: string; readonly at: number }
+  /** These orphans were collected. */
+  | { readonly type: 'collected'; readonly names: ReadonlySet<string> }
+  /** The question for which the head `id` was held is over. `again`: the same write, stamped above what has turned up. */
+  | {
+      readonly type: 'explored';
+      readonly id: string;
+      readonly isBlind: boolean;
+      readonly again?: VerifiedEvent | undefined;
+    }
+  /** Nobody will hear of the write again: every relay refused it while its writer still waited. */
+  | { readonly type: 'withdraw'; readonly id: string; readonly along?: Along }
+  /** A relay showed this event. `relays`: all that are configured. */
+  | {
+      readonly type: 'shown';
+      readonly relay: string;
+      readonly event: VerifiedEvent;
+      readonly relays: readonly string[];
+    }
+  /** A relay's complete answer did not contain the head `id`. `instead`: the stamp of what it did contain, in s. */
+  | {
+      readonly type: 'lacking';
+      readonly relay: string;
+      readonly id: string;
+      readonly instead: number | undefined;
+    }
+  /** A relay that had confirmed the head `id` sends, live, an event of the same stamp that loses against it: it may keep that. */
+  | { readonly type: 'doubted'; readonly relay: string; readonly id: string }
+  /** A relay answered to the head `id`. `superseded`: it has something newer, and did not take this. */
+  | {
+      readonly type: 'answered';
+      readonly relay: string;
+      readonly id: string;
+      readonly delivery: 'acknowledged' | 'refused';
+      readonly superseded?: boolean;
+    }
+  /** The relay was removed or its settings changed: what it said does not count any more. */
+  | { readonly type: 'forget-relay'; readonly relay: string }
+  /** The head `id` was read, or could not be decrypted or parsed. */
+  | { readonly type: 'read' | 'unreadable'; readonly id: string }
+  /** Nothing new: the store failed to take the record, or holds one that cannot be used, and is asked again. */
+  | { readonly type: 'resave' };
+
+export type Effect =
+  /** The write came too late: the head, or an own write, is not below it. Stamp again. */
+  | { readonly type: 'stale' }
+  /** The write is not the head any more, and what it had replaced is. */
+  | { readonly type: 'withdrawn' }
+  /** The head changed without a write of this device, or has become whole. `renews`: the id of the one before that says the same. */
+  | { readonly type: 'advanced'; readonly event: VerifiedEvent; readonly renews?: string }
+  /** A write of this device was replaced by one that had not seen it, or a blind one beats one that it had not seen. */
+  | { readonly type: 'conflict'; readonly mine: VerifiedEvent; readonly theirs: VerifiedEvent };
+
+export interface Outcome {
+  /** The same object where nothing changed. */
+  readonly record: HeadRecord | undefined;
+  readonly effects: readonly Effect[];
+}

@@ -1,0 +1,56 @@
+/** What a device keeps of the ids and stamps of its own writes: it tells them from what a twin has written. */
+
+import { vectorOf } from '../../protocol/causality.ts';
+import type { VerifiedEvent } from '../../protocol/event.ts';
+import { MAX_ABOVE, MAX_WITHDRAWN } from '../../protocol/limits.ts';
+import { isOwnHead, type HeadRecord, type OwnWrite } from './record.ts';
+
+/** A relay may have kept it. */
+export function withdrawnBy(own: OwnWrite, id: string): readonly string[] {
+  return [...(own.withdrawn ?? []), id].slice(-MAX_WITHDRAWN);
+}
+
+/** Of the heads down to one that a relay has, what somebody may have. The first stays: that one is no write of ours alone. */
+export function stampsBelow(
+  record: HeadRecord | undefined,
+  uncarried: string | undefined,
+): readonly number[] {
+  if (record?.event === undefined) return [];
+  const { id, created_at } = record.event;
+  if (!isOwnHead(record) || record.own!.acknowledged) return [created_at];
+  const [first, ...others] = [...(record.own!.above ?? []), ...(id === uncarried ? [] : [created_at])];
+  return first === undefined ? [] : [first, ...others.slice(1 - MAX_ABOVE)];
+}
+
+/** Of too many those go that are nearest to their neighbours: what stands on both sides of a leap of the clock stays. */
+export function stampsBefore(record: HeadRecord | undefined): readonly number[] {
+  if (record?.event === undefined) return [];
+  const former = isOwnHead(record) ? record.own!.past : record.before && [record.before.created_at];
+  const stamp = record.event.created_at;
+  const stamps = [...(former ?? []).filter((one) => one < stamp), stamp];
+  const gaps = stamps.map((one, i) => (stamps[i + 1] ?? Infinity) - (stamps[i - 1] ?? one));
+  if (stamps.length > MAX_ABOVE) stamps.splice(gaps.indexOf(Math.min(...gaps)), 1);
+  return stamps;
+}
+
+/** A signer that says its own time has made the event a little later than its writer says. */
+export function stampsOf(
+  event: VerifiedEvent,
+  device: string,
+): Pick<OwnWrite, 'device' | 'id' | 'stamp' | 'floor'> {
+  const stamp = vectorOf(event)?.get(device) ?? event.created_at;
+  return { device, id: event.id, stamp, ...(stamp === event.created_at ? {} : { floor: event.created_at }) };
+}
+
+/** Stamps of own writes that are above what is to come. */
+export function undoneBy(own: OwnWrite | undefined, stamp: number): readonly number[] | undefined {
+  const more = [own?.stamp, own?.floor, ...(own?.past ?? [])].filter(
+    (one) => one !== undefined && one > stamp,
+  ) as number[];
+  return more.length === 0 ? own?.undone : spanOf([...(own?.undone ?? []), ...more]);
+}
+
+/** From the least to the greatest of them it was this device that wrote. */
+export function spanOf(stamps: readonly number[]): readonly number[] {
+  return [Math.min(...stamps), Math.max(...stamps)];
+}

@@ -1,0 +1,187 @@
+/** A write of this device: it becomes the head, is stamped anew, or is withdrawn. */
+
+import type { VerifiedEvent } from '../../protocol/event.ts';
+import { compareEvents } from '../../protocol/order.ts';
+import { isVoid, joinVoids } from '../../protocol/voids.ts';
+import { isFormer } from './conflict.ts';
+import { orphansOf } from './deliveries.ts';
+import type { Input, Outcome } from './input.ts';
+import { spanOf, stampsBefore, stampsBelow, undoneBy, withdrawnBy, stampsOf } from './own-stamps.ts';
+import {
+  EMPTY_RECORD,
+  floorOf,
+  isHeadShown,
+  isHeld,
+  isOwnHead,
+  type HeadRecord,
+  type Piece,
+} from './record.ts';
+import { formerOf } from './former.ts';
+
+export function write(
+  record: HeadRecord | undefined,
+  {
+    event,
+    device,
+    made,
+    names,
+    isRead,
+    isBlind,
+    heldUntil,
+    voids: reset,
+  }: Extract<Input, { readonly type: 'write' }>,
+  uncarried: string | undefined,
+): Outcome {
+  const head = record?.event;
+  const replaces = head !== undefined && head.id === uncarried && isOwnHead(record!);
+  const voids = joinVoids(record?.voids ?? EMPTY_RECORD.voids, reset ?? EMPTY_RECORD.voids);
+  const isAbove = head !== undefined && isVoid(voids, head);
+  const floor = Math.max(reset === undefined ? floorOf(record) : -1, isAbove ? -1 : (head?.created_at ?? -1));
+  const stale: Outcome = { record, effects: [{ type: 'stale' }] };
+  if (event.created_at < floor || (event.created_at === floor && !replaces)) return stale;
+  const pieces = piecesOf(record, new Set(names), event.created_at, made);
+  // The pieces that it was to share are gone from the store meanwhile.
+  if (pieces === undefined) return stale;
+  // An own head that the signer fails to read is still what comes back if this write is withdrawn (I1).
+  const isKept = record !== undefined && record.unreadable && isOwnHead(record);
+  return {
+    record: {
+      ...EMPTY_RECORD,
+      event,
+      ...formerOf(record, isKept || isHeadShown(record)),
+      own: {
+        ...stampsOf(event, device),
+        ...{ acknowledged: false, lost: false },
+        // What is written upon a blind write has seen no more than that.
+        isBlind:
+          isBlind === true || (record !== undefined && isOwnHead(record) && record.own!.isBlind === true),
+        // What this device has written before, perhaps in another tab, is held or not: so is what follows.
+        heldUntil: record !== undefined && isOwnHead(record) ? record.own!.heldUntil : heldUntil,
+        withdrawn: record?.own?.withdrawn,
+        undone: undoneBy(record?.own, event.created_at),
+        above: stampsBelow(record, uncarried),
+        past: stampsBefore(record),
+        former: record?.own && {
+          ...record.own,
+          former: undefined,
+          heldUntil: undefined,
+          above: undefined,
+          past: undefined,
+        },
+      },
+      deemed: record?.deemed ?? EMPTY_RECORD.deemed,
+      isRead,
+      pieces: names && pieces,
+      proven: record?.proven ?? EMPTY_RECORD.proven,
+      orphans: orphansOf(record, pieces),
+      voids,
+    },
+    effects: [],
+  };
+}
+
+/** Whatever a copy of the store, or a relay that was not asked, makes of the former stamp: it is still this write. */
+export function restamp(
+  record: HeadRecord | undefined,
+  { id, event, made }: Extract<Input, { readonly type: 'restamp' }>,
+): Outcome {
+  const own = record?.own;
+  if (record?.event?.id !== id || own?.id !== id || own.acknowledged) return { record, effects: [] };
+  const { heldUntil: _, floor: __, ...kept } = own;
+  const pieces = record.pieces?.map((piece) =>
+    made.has(piece.name)
+      ? { ...piece, stamp: made.get(piece.name)!.created_at, deliveries: new Map() }
+      : piece,
+  );
+  return {
+    record: {
+      ...record,
+      ...{ event, pieces, deliveries: new Map(), contradictions: 0 },
+      own: {
+        ...{ ...kept, ...stampsOf(event, own.device) },
+        // Above nothing that is known it has no place of its own: it may beat what it had not seen.
+        isBlind: own.isBlind === true || own.above?.length === 0,
+        withdrawn: withdrawnBy(own, id),
+        undone: spanOf([...(own.undone ?? []), record.event.created_at]),
+      },
+    },
+    effects: [{ type: 'advanced', event, renews: id }],
+  };
+}
+
+/** No socket has carried it: what is stamped anew is the same write, in the same place. */
+export function explored(
+  head: HeadRecord,
+  { isBlind, again }: Extract<Input, { readonly type: 'explored' }>,
+): HeadRecord {
+  if (!isHeld(head) || (again !== undefined && again.created_at < floorOf(head))) return head;
+  const { heldUntil: _, floor, ...own } = head.own!;
+  if (again === undefined)
+    return { ...head, own: { ...own, isBlind, ...(floor === undefined ? {} : { floor }) } };
+  return { ...head, event: again, own: { ...own, isBlind, ...stampsOf(again, own.device) } };
+}
+
+/** A held write stays the head, and goes out above what turns up: that is restored if the write is taken back. */
+export function heldAgainst(record: HeadRecord, event: VerifiedEvent): HeadRecord {
+  const next = isFormer(record, event) ? { ...record, before: event, piecesBefore: undefined } : record;
+  const floor = event.created_at + 1;
+  if (compareEvents(event, record.event!) < 0 || floor <= floorOf(record)) return next;
+  return { ...next, own: { ...record.own!, floor } };
+}
+
+/** Its stamp stays the floor. It is not the head any more, so that what comes next is no conflict with it. */
+export function withdraw(record: HeadRecord | undefined, id: string): Outcome {
+  if (record?.event?.id !== id || !isOwnHead(record)) return { record, effects: [] };
+  const own = record.own!;
+  return {
+    record: {
+      ...record,
+      event: record.before,
+      voids: new Map([...record.voids].filter(([one]) => one !== record.before?.id)),
+      before: record.fallback,
+      fallback: undefined,
+      deliveries: new Map(),
+      // As if a relay had it: what it had replaced is forgotten, so it cannot be withdrawn as well.
+      own: {
+        ...(own.former === undefined ? own : { ...own.former, acknowledged: true, floor: floorOf(record) }),
+        withdrawn: withdrawnBy(own, id),
+        undone: own.undone,
+      },
+      unreadable: false,
+      pieces: record.piecesBefore,
+      piecesBefore: undefined,
+      orphans: orphansOf(record, record.piecesBefore),
+      contradictions: 0,
+    },
+    effects: [{ type: 'withdrawn' }],
+  };
+}
+
+/**
+ * New ones, and those of the record that go on with what relays have of them. `undefined` where one is missing. The newest
+ * that goes on must be shown again: a relay that was wiped or rolled back meanwhile lacks that one, whatever else it lacks.
+ */
+function piecesOf(
+  record: HeadRecord | undefined,
+  names: ReadonlySet<string>,
+  stamp: number,
+  made: ReadonlyMap<string, VerifiedEvent> = new Map(),
+): Piece[] | undefined {
+  const known = new Map(
+    [...(record?.piecesBefore ?? []), ...(record?.pieces ?? [])].map((piece) => [piece.name, piece]),
+  );
+  const pieces: Piece[] = [];
+  let witness: Piece | undefined;
+  for (const name of names) {
+    const isMade = made.has(name);
+    const piece = isMade ? { name, stamp, deliveries: new Map() } : known.get(name);
+    if (piece === undefined) return undefined;
+    pieces.push(piece);
+    if (!isMade && piece.stamp > (witness?.stamp ?? -1)) witness = piece;
+  }
+  return pieces.map((piece) =>
+    piece === witness
+      ? { ...piece, deliveries: new Map([...piece.deliveries].map(([url]) => [url, 'acknowledged'])) }
+      : piece,
+  );
+}
