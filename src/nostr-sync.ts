@@ -74,7 +74,7 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
   remove(category: NameOf<Categories>, options?: Omit<PublishOptions, 'expiration'>): Promise<Receipt>;
   /**
    * The way back after a write by a wrong clock: what is stamped more than a day ahead does not count any more, on any device of this version, and the
-   * value that it has is written again at the present time. To be called where the clock is right: by one that is behind, all that is right is from the
+   * value that it has is written again at the present time. Call it on a device whose clock is right: by one that is behind, all that is right is from the
    * future. Resolves with `null` if nothing is; then nothing is written. A relay that ignores
    * deletion requests (NIP-09) may keep what it has, and refuse what is newer: its delivery says so. Rejects as `publish` and `fetch` do.
    */

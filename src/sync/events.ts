@@ -23,7 +23,7 @@ interface Written<C extends string> {
   readonly category: C;
   /** When it was written by the writer's clock, ISO 8601. */
   readonly updatedAt: string;
-  /** The device that wrote it; the sync pubkey where it did not say. */
+  /** The device that wrote it; the sync pubkey if it did not say. */
   readonly deviceId: string;
   /** Id of the Nostr event, 64 hex digits. */
   readonly eventId: string;

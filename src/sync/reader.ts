@@ -111,7 +111,7 @@ export function createReader(ports: {
   // Decrypting
 
   /**
-   * The value of one event. Throws `UNDECODABLE`, `INCOMPLETE`, `STORE_FAILED`, `SIGNER_NOT_SET`, or where the signer has
+   * The value of one event. Throws `UNDECODABLE`, `INCOMPLETE`, `STORE_FAILED`, `SIGNER_NOT_SET`, or if the signer has
    * failed `DECRYPTION_FAILED` or `SIGNER_CHANGED`: then it is tried again.
    */
   async function decode(event: VerifiedEvent, dTag: string, source: Source): Promise<FetchResult> {
@@ -129,7 +129,7 @@ export function createReader(ports: {
     try {
       const payload = await ports.content.payloadOf(event, dTag);
       void replica.apply(dTag, { type: 'read', id: event.id });
-      // Whoever read it, those who wait for it are told.
+      // All that wait for it are told, whichever call has read it.
       if (unread.delete(event.id)) void announce(dTag);
       return { ...about, payload };
     } catch (cause) {
@@ -171,7 +171,7 @@ export function createReader(ports: {
 
   /**
    * What the device shows for a category: the head, or while that cannot be read, the last good value.
-   * `null`: there is none. Throws `UNDECODABLE` where there is one and nothing of it can be read.
+   * `null`: there is none. Throws `UNDECODABLE` if there is one and nothing of it can be read.
    */
   async function valueOf(dTag: string, source: Source): Promise<FetchResult | null> {
     const record = replica.get(dTag);
@@ -203,7 +203,7 @@ export function createReader(ports: {
 
   // Asking
 
-  /** What another tab has saved by now counts, told yet or not. Where the store fails, only what is known here. */
+  /** What another tab has saved by now counts, told yet or not. If the store fails, only what is known here counts. */
   async function lookInStore(dTags: readonly string[]): Promise<void> {
     if (ports.store.sharedName !== undefined) await replica.reload(dTags).catch(() => undefined);
   }
@@ -268,7 +268,7 @@ export function createReader(ports: {
     }
   }
 
-  /** Whoever hears of the newer value has heard of the conflict, unless that has to wait for more than being read. */
+  /** A listener hears of the conflict before the newer value, unless the conflict has to wait for more than being read. */
   async function conflictsTold(dTag: string): Promise<void> {
     for (const [overwrite, telling] of untold) if (overwrite.dTag === dTag) await telling;
   }

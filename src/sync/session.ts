@@ -50,12 +50,12 @@ export interface Session {
   signAuth(template: EventTemplate): Promise<SignedAuth>;
   /** The app added or removed a relay: the other tabs follow. */
   relayListChanged(url: string, isAdded: boolean): void;
-  /** Connections may have died without a word: where another tab leads, it looks. */
+  /** A connection may be dead without a close. If another tab leads, that tab finds out. */
   wake(): void;
   /** The set of subscriptions changed. */
   rewatch(): void;
   relayChanged(relay: RelayConnection): void;
-  /** Also forgets what the relay had said: added again, it starts anew. */
+  /** Also forgets what the relay had said: if it is added again, it starts from nothing. */
   relayRemoved(url: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -73,7 +73,7 @@ export async function openSession(ports: {
   readonly primitives: Primitives;
   readonly store: Store;
   readonly pool: RelayPool;
-  /** Where other engines may have this store open. */
+  /** Given if other engines may have this store open. */
   readonly tabs: Tabs | undefined;
   readonly pacing: Pacing;
   readonly emitter: Emitter;
@@ -107,7 +107,7 @@ export async function openSession(ports: {
     network: () => network,
     relays,
     isReachable: () =>
-      // Until a tab knows who leads it may hope.
+      // A tab that does not know yet which tab leads counts relays as reachable: the leader may have them.
       tabNetwork?.isSettled() === false ||
       network.relays().some((relay) => ['open', 'connecting'].includes(relay.state)),
     aheadSeconds: () => relayTime.aheadSeconds(),

@@ -16,7 +16,7 @@ export interface SyncStatus {
   readonly lastSyncedAt: string | null;
 }
 
-/** Calls `tell` once for all that changes at the same time, and only where it is a change. */
+/** Calls `tell` once for all that changes at the same time, and only if it is a change. */
 export function createStatusTeller(
   current: () => SyncStatus | undefined,
   tell: (status: SyncStatus) => void,

@@ -1,4 +1,4 @@
-/** App → replica: publish and remove. A write is encrypted, stamped, signed, saved; then whoever waits is told how far it came. */
+/** App → replica: publish and remove. A write is encrypted, stamped, signed, saved; then its callers are told how far it came. */
 
 import { toIso, type Clock } from '../clock.ts';
 import type { Primitives } from '../crypto/primitives.ts';
@@ -43,7 +43,7 @@ import type { Change, Replica } from './heads/replica.ts';
 import type { Asking, Hand } from './values/signing.ts';
 
 /**
- * Makes entries of the store that are saved together with a write, and removed together with it where it is withdrawn: both
+ * Makes entries of the store that are saved together with a write, and removed together with it if it is withdrawn: both
  * or nothing. May be called more than once, always with the same keys.
  */
 export type Note = (saved: Receipt) => readonly (readonly [key: string, text: string])[];
@@ -88,7 +88,7 @@ interface Settler {
 /** What is saved next: the write of the last of these calls, which settles all of them, and their notes go with it. */
 interface Draft {
   readonly settlers: Settler[];
-  /** Ends what the signer is asked for it: nobody waits for it any more, or a newer write has waited for too long. */
+  /** Ends what the signer is asked for it: no call waits for it any more, or a newer write has waited for too long. */
   readonly abandon: AbortController;
   /** From here on it may be on the medium. */
   isSaving: boolean;
@@ -104,17 +104,17 @@ interface Question {
   isAnswered: boolean;
 }
 
-/** Nobody can be asked. */
+/** There is no relay to ask. */
 const UNASKED: Question = { dTags: new Set(), isOpen: false, isAnswered: false };
 
 interface Waiter {
   readonly dTag: string;
-  /** Another if the write was stamped anew. */
+  /** Another one if the write got another stamp. */
   event: VerifiedEvent;
   readonly write: Write;
   /** Relays that were configured at any time since: one that was removed may have it. */
   readonly asked: Set<string>;
-  /** Nobody waits any longer: what is known then is the answer. */
+  /** The time is over, or the call was aborted: what is known then is the answer. */
   isDue: boolean;
   readonly resolve: (receipt: Receipt) => void;
   readonly reject: (error: NostrSyncError) => void;
@@ -147,7 +147,7 @@ export function createWriter(ports: {
   const waiters = new Set<Waiter>();
   /** Why relays refused an own head, by d-tag. */
   const refusals = new Map<string, { readonly id: string; readonly reasons: Map<string, string> }>();
-  /** By d-tag, the last write that somebody was told is saved: it is not taken back from under another who waits for it. */
+  /** By d-tag: the last write whose `publish` has resolved. It is never withdrawn, even if another caller still waits when every relay refuses it. */
   const told = new Map<string, string>();
   /** Categories of which every relay has said what it has. */
   const explored = new Set<string>();
@@ -246,7 +246,7 @@ export function createWriter(ports: {
       try {
         return await make(dTag, draft, asked);
       } catch (error) {
-        // The signer finds it too large: what it takes is laid out anew, in smaller parts.
+        // The signer finds it too large: the value is laid out again, in smaller parts.
         if (hand.sizes() === sizes || left === 0) throw error;
       }
     }
@@ -471,7 +471,7 @@ export function createWriter(ports: {
   }
 
   /**
-   * NIP-09, best effort. By id alone: one by address deletes all up to its stamp, and where this clock is ahead relays would take nothing
+   * NIP-09, best effort. By id alone: one by address deletes all up to its stamp, and if this clock is ahead relays would take nothing
    * of the address until then. Below the tombstone, which must stay: it is what tells the other devices.
    */
   async function requestDeletion(

@@ -19,6 +19,17 @@ const STAMPS = [
     ],
   },
   {
+    name: 'a value in pieces makes room for one that was not read',
+    patches: [
+      [
+        'sync/',
+        'isHeadShown(record) && !isOverPieces(record)',
+        'isHeadShown(record) || isOverPieces(record)',
+      ],
+    ],
+    test: ['test/sync/reading.test.ts', 'stays though it is in pieces'],
+  },
+  {
     name: 'a seen head does not raise the stamp',
     patches: [
       ['sync', 'nextStamp(now, head, own)', 'nextStamp(now, own, Math.min(head, -1))'],

@@ -3,6 +3,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { memoryStore, secretKeySigner, type FetchResult, type NostrEvent } from '../../src/node.ts';
 import { device, KEY, received, relay, world, written, type Device } from './devices.ts';
+import { valueOf } from './values.ts';
 
 const now = (): number => Math.floor(Date.now() / 1000);
 
@@ -153,6 +154,20 @@ describe('the last good value', () => {
   test('stays where several that cannot be read come at once', async () => {
     const good = written({ payload: 'last good', created_at: 1 });
     expect(await shownAfter(good, bad(2), bad(3), bad(4))).toMatchObject({ payload: 'last good' });
+  });
+
+  test('stays though it is in pieces, and several that cannot be read come at once', async () => {
+    const { clock, relays, device: make, settle } = world({});
+    const large = { maxPayloadSize: 409_600 };
+    const value = valueOf(120_000, 1, true);
+    await settle(make(large).publish('settings', value, { waitFor: 'replicated' }));
+    const laptop = make(large);
+    laptop.subscribe(['settings'], () => undefined);
+    await clock.advance(2_000);
+    const stamp = Math.floor(clock.now() / 1000);
+    for (const seconds of [1, 2, 3]) relays[0]!.inject(bad(stamp + seconds));
+    await clock.advance(1_000);
+    expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: value });
   });
 
   test('is none after a removal', async () => {

@@ -22,7 +22,7 @@ import {
   type Delivery,
   type HeadRecord,
 } from './record.ts';
-import { formerOf } from './former.ts';
+import { formerOf, isKnownReadable } from './former.ts';
 
 export function assembled(
   record: HeadRecord | undefined,
@@ -61,7 +61,7 @@ export function shown(
   if (order !== 0 && isHeld(record)) return { record: heldAgainst(record!, event), effects: [] };
   if (order < 0) return overlooked(record!, event);
   if (order === 0) return { record: withDelivery(record!, relay, 'confirmed'), effects: [] };
-  // Its writer sends it to all of them: they are asked before they are sent it.
+  // Its writer sends it to all relays: each is asked for it before this device sends it.
   return advance(record, event, shownBy(relay, relays));
 }
 
@@ -86,7 +86,7 @@ function reset(record: HeadRecord, event: VerifiedEvent, relay: string, relays: 
 }
 
 /**
- * What was before a void head, where it counts: it may be above the reset, whose writer had not heard of it, and be nowhere else.
+ * What was before a void head, if it counts: it may be above the reset, and no other device may have it.
  * What the void head was written upon is part of that, and so of the reset, or from the future as well.
  */
 function formerTo({ event, before, voids }: HeadRecord, reset: VerifiedEvent): VerifiedEvent | undefined {
@@ -112,15 +112,15 @@ export function advance(
       effects: [{ type: 'advanced', event, renews: head.id }],
     };
   }
-  // Once what had seen our write has replaced it, the write lives on in that, and whoever overwrites that tells its writer.
+  // If an event that had seen our write replaces it, the write lives on in that event. Who overwrites that one is in conflict with its writer.
   const overwritten = own !== undefined && isOwnHead(record!) && overwrites(event, own);
   const advanced: HeadRecord = {
     ...EMPTY_RECORD,
     event,
     deliveries,
-    ...formerOf(record, isHeadShown(record)),
+    ...formerOf(record, isHeadShown(record) && !isOverPieces(record)),
     own: overwritten ? { ...own, lost: true } : own,
-    // Also where no relay had our own: whoever writes next here has seen that one, and says so by its own entry.
+    // Also if no relay had our own write: the next write here has seen it, and says so by its own entry.
     deemed:
       vectorOf(event) === undefined
         ? newestOf(seenBy(head, record?.deemed))
@@ -133,6 +133,14 @@ export function advance(
   const effects: Effect[] = [{ type: 'advanced', event }];
   if (overwritten && head !== undefined) effects.push({ type: 'conflict', mine: head, theirs: event });
   return { record: advanced, effects };
+}
+
+/**
+ * Whether a head that has not been read yet hides a value in pieces. There is room for the pieces of one value: those of one that was
+ * read stay, until the next one was.
+ */
+function isOverPieces(record: HeadRecord | undefined): boolean {
+  return record?.before !== undefined && isInPieces(record.before) && !isKnownReadable(record);
 }
 
 /** A blind write beats what it had not seen: that is told, once. */

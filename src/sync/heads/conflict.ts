@@ -8,8 +8,8 @@ import { voidsOf } from '../../protocol/voids.ts';
 import { isHeld, isInPieces, isOwnHead, type HeadRecord, type OwnWrite } from './record.ts';
 
 /**
- * Whether `event` knows of a write under the id of our own that this store has not made: then a copy of the store, or whoever
- * else has that id, writes as well. An entry for that id says nothing about our write any more.
+ * Whether `event` knows of a write under the id of our own that this store has not made: then a copy of the store, or another device that
+ * has that id, writes as well. An entry for that id says nothing about our write any more.
  */
 export function isOfTwin(event: VerifiedEvent, own: OwnWrite): boolean {
   const seen = seenBy(event).get(own.device) ?? -1;
@@ -25,7 +25,7 @@ export function overwrites(event: VerifiedEvent, own: OwnWrite): boolean {
   if (voidsOf(event).has(own.id)) return false;
   if (isOfTwin(event, own)) return true;
   const vector = vectorOf(event);
-  // A writer without vectors (the reference) may well have seen what a relay had taken.
+  // A writer without vectors (the original plugin) may well have seen what a relay had taken.
   return vector === undefined ? !own.acknowledged : !covers(vector, own.device, own.stamp);
 }
 

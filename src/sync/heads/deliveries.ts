@@ -36,7 +36,7 @@ export function withDelivery(
     : { ...held, proven };
 }
 
-/** A write of ours that a relay has taken cannot be withdrawn; where it cannot prove unreadable either, nothing needs its `before`. */
+/** A write of ours that a relay has taken cannot be withdrawn. If it cannot turn out unreadable either, its `before` is not needed any more. */
 export function withoutBefore(record: HeadRecord): HeadRecord {
   return isOwnHead(record) && record.own!.acknowledged && isKnownReadable(record)
     ? { ...record, before: undefined, fallback: undefined, piecesBefore: undefined }
@@ -54,7 +54,7 @@ export function lacking(record: HeadRecord, relay: string, instead: number | und
   return contradictions === record.contradictions ? next : { ...next, contradictions };
 }
 
-/** The relay shows the head: P1. Of what this device has sent itself, it is still asked to show the pieces. */
+/** The relay shows the head, so it has all pieces (P1). If this device sent them itself, the relay is still asked to show them. */
 function withPieces(record: HeadRecord, relay: string): HeadRecord {
   if (record.pieces?.every((piece) => piece.deliveries.has(relay)) !== false) return record;
   const delivery = isOwnHead(record) ? 'acknowledged' : 'confirmed';
@@ -75,7 +75,7 @@ export function withPiece(
   const known = record.pieces?.find((piece) => piece.name === name);
   if (known === undefined || known.deliveries.get(relay) === delivery) return record;
   if (delivery === 'acknowledged' && known.deliveries.has(relay)) return record;
-  // It had that one before this head, and may have lost any with it.
+  // The relay had this piece before the head. If it has lost it, it may have lost the others too.
   if (delivery === undefined && !isNewPiece(known, record.event)) return withoutPieces(record, relay);
   const deliveries = new Map(known.deliveries);
   if (delivery === undefined) deliveries.delete(relay);
@@ -111,7 +111,7 @@ export function withoutPieces(record: HeadRecord, relay: string): HeadRecord {
   return isSame ? record : { ...record, proven, pieces };
 }
 
-/** What is left behind where the head that follows `record` consists of `kept`. The oldest are forgotten first. */
+/** The orphans if the head that follows `record` consists of the pieces `kept`. The oldest are forgotten first. */
 export function orphansOf(record: HeadRecord | undefined, kept: readonly Piece[] = []): readonly Orphan[] {
   if (record === undefined) return [];
   const all = new Map(record.orphans.map((orphan) => [orphan.name, orphan]));

@@ -3,15 +3,15 @@
 import { isExpired, isTombstone } from '../../protocol/event.ts';
 import { EMPTY_RECORD, isInPieces, isOwnHead, type HeadRecord } from './record.ts';
 
-/** Whether the head can be read, by all that is known: one in pieces is whole only where its manifest was right. */
+/** Whether the head can be read, by all that is known: a head in pieces is whole only if its manifest was right. */
 export function isKnownReadable(record: HeadRecord): boolean {
   const head = record.event!;
   return record.isRead || isTombstone(head) || (isInPieces(head) && !isOwnHead(record));
 }
 
 /**
- * What is shown while that which takes the place of the head cannot be read: the head, and if nobody has read that yet, one
- * beneath it. Under several that nobody has read the lowest that lasts is kept: it was readable when the first of them came.
+ * What is shown if the next head cannot be read: the head, and if that has not been read yet either, one
+ * beneath it. Of several that have not been read, the lowest that lasts is kept: it was readable when the first of them came.
  */
 export function formerOf(
   record: HeadRecord | undefined,

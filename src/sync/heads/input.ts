@@ -74,7 +74,7 @@ export type Input =
       readonly isBlind: boolean;
       readonly again?: VerifiedEvent | undefined;
     }
-  /** Nobody will hear of the write again: every relay refused it while its writer still waited. */
+  /** The write is given up: every relay refused it while its writer still waited. */
   | { readonly type: 'withdraw'; readonly id: string; readonly along?: Along }
   /** A relay showed this event. `relays`: all that are configured. */
   | {
@@ -118,7 +118,7 @@ export type Effect =
   | { readonly type: 'conflict'; readonly mine: VerifiedEvent; readonly theirs: VerifiedEvent };
 
 export interface Outcome {
-  /** The same object where nothing changed. */
+  /** The same object if nothing changed. */
   readonly record: HeadRecord | undefined;
   readonly effects: readonly Effect[];
 }

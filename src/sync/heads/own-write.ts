@@ -1,4 +1,4 @@
-/** A write of this device: it becomes the head, is stamped anew, or is withdrawn. */
+/** A write of this device: it becomes the head, gets another stamp, or is withdrawn. */
 
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
@@ -109,7 +109,7 @@ export function restamp(
   };
 }
 
-/** No socket has carried it: what is stamped anew is the same write, in the same place. */
+/** No socket has carried it: under another stamp it is still the same write, in the same place. */
 export function explored(
   head: HeadRecord,
   { isBlind, again }: Extract<Input, { readonly type: 'explored' }>,
@@ -158,7 +158,7 @@ export function withdraw(record: HeadRecord | undefined, id: string): Outcome {
 }
 
 /**
- * New ones, and those of the record that go on with what relays have of them. `undefined` where one is missing. The newest
+ * New ones, and those of the record that go on with what relays have of them. `undefined` if one is missing. The newest
  * that goes on must be shown again: a relay that was wiped or rolled back meanwhile lacks that one, whatever else it lacks.
  */
 function piecesOf(

@@ -5,9 +5,9 @@
  * Invariants (numbers of docs/RELIABILITY.md):
  *  I3  A head is only ever replaced by a greater one: in (created_at, lower id). Three exceptions, all by this device
  *      alone and for a write that no relay has taken: a withdrawn write, a write replaced before any socket
- *      carried it (which may then reuse its stamp), and one that every relay finds too late, stamped anew below that.
+ *      carried it (which may then reuse its stamp), and one that every relay finds too late, which gets a lower stamp.
  *  I9  Every input again is a no-op: it returns the same record object and no effects.
- *  I11 `floorOf` a record decreases only where a write is stamped anew below its stamp, and a write below it, or equal to one that was carried, is `stale`.
+ *  I11 `floorOf` a record decreases only if a write gets a lower stamp, or is reset. A write below it, or equal to one that was carried, is `stale`.
  *  I12 A relay's delivery leaves `pending` only by that relay's own word about this very head.
  *
  * Of values in pieces (docs/PROTOCOL.md section 6):
@@ -23,7 +23,7 @@ import type { Input, Outcome } from './input.ts';
 import { explored, restamp, withdraw, write } from './own-write.ts';
 import { deliveryOf, isInPieces, isWhole, type HeadRecord, type Piece } from './record.ts';
 
-/** `uncarried`: the id of an own write that no socket has carried yet; a newer one may take its stamp (R3). */
+/** `uncarried`: the id of an own write that no socket has carried yet; a newer one may take its stamp. */
 export function reconcile(
   record: HeadRecord | undefined,
   input: Input,
@@ -91,7 +91,7 @@ export function reconcile(
     case 'resave':
       return { record, effects: [] };
     case 'read':
-      // Where nothing was before it, nothing depends on that. A signer may have failed, and works again.
+      // If nothing was before the head, nothing depends on this. A signer may have failed, and work again.
       return change(record, input.id, (head) =>
         !head.unreadable && (head.before === undefined || isKnownReadable(head))
           ? head
@@ -111,7 +111,7 @@ export function reconcile(
   }
 }
 
-/** A change that is about the head with this id, and nothing where that is not the head any more. */
+/** A change of the head with this id: none if another event is the head by now. */
 function change(
   record: HeadRecord | undefined,
   id: string,

@@ -90,7 +90,7 @@ function readOrphans(value: unknown): readonly Orphan[] {
   });
 }
 
-/** A record from the store by shape alone; `undefined` where it is unusable. */
+/** A record from the store by shape alone; `undefined` if it is unusable. */
 export function parseRecord(text: string): HeadRecord<NostrEvent> | undefined {
   try {
     const stored = JSON.parse(text) as Record<string, unknown>;
@@ -121,7 +121,7 @@ export function parseRecord(text: string): HeadRecord<NostrEvent> | undefined {
   }
 }
 
-/** The record with its events verified as if a relay had sent them; `undefined` where one is not genuine. */
+/** The record with its events verified as if a relay had sent them; `undefined` if one is not genuine. */
 export function verifyRecord(
   record: HeadRecord<NostrEvent>,
   expected: { readonly pubkey: string; readonly dTag: string; readonly verifier: EventVerifier },

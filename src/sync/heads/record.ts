@@ -18,7 +18,7 @@ export interface OwnWrite {
   readonly id: string;
   /** created_at in s. */
   readonly stamp: number;
-  /** The greatest stamp of a write after it, where that was withdrawn. */
+  /** The greatest stamp of a later write that was withdrawn. */
   readonly floor?: number;
   /** Whether a relay has acknowledged it. */
   readonly acknowledged: boolean;
@@ -26,7 +26,7 @@ export interface OwnWrite {
   readonly lost: boolean;
   /** Ids of those that were withdrawn, oldest first: a relay that refused one may have kept it. */
   readonly withdrawn?: readonly string[] | undefined;
-  /** The least and the greatest stamp, in s, of those that were stamped anew below that, or reset. No copy of the store has made what knows of one. */
+  /** The least and the greatest stamp, in s, of own writes that got a lower stamp, or were reset. An event that knows of one of these was not made by a copy of the store. */
   readonly undone?: readonly number[] | undefined;
   /** While no relay has it: stamps, in s, of what somebody may have and it is above, oldest first. */
   readonly above?: readonly number[] | undefined;
@@ -34,7 +34,7 @@ export interface OwnWrite {
   readonly isBlind?: boolean;
   /**
    * It was saved while relays are still asked what they have of the category. Until then (ms) no socket carries it, and what
-   * is greater does not take its place but raises its floor: it is stamped anew above that.
+   * is greater does not take its place but raises its floor: the write then gets a stamp above that.
    */
   readonly heldUntil?: number | undefined;
   /** Stamps, in s, of what came before it here, oldest first: a reset of it is above those that are not from the future. */
@@ -70,7 +70,7 @@ export interface HeadRecord<E extends NostrEvent = VerifiedEvent> {
   readonly deliveries: ReadonlyMap<string, Delivery>;
   /** The newest readable value before the head: shown while the head cannot be read, restored when it is withdrawn. */
   readonly before: E | undefined;
-  /** What is shown while `before` cannot be read either: own writes that nobody has read may all be lost. Never in pieces. */
+  /** What is shown while `before` cannot be read either: several own writes in a row may turn out to be unreadable. Never in pieces. */
   readonly fallback: E | undefined;
   readonly own: OwnWrite | undefined;
   /** What the last head without a version vector is deemed to have seen: all that relays had by then. */
@@ -118,7 +118,7 @@ export function isInPieces(event: NostrEvent): boolean {
   return formatOf(event) === CHUNKED;
 }
 
-/** Whether the head and, where it is in pieces, all of these are here. */
+/** Whether the head is here, and all its pieces if it is in pieces. */
 export function isWhole(record: HeadRecord<NostrEvent>): boolean {
   return record.event !== undefined && (record.pieces !== undefined || !isInPieces(record.event));
 }
@@ -176,7 +176,7 @@ export function floorOf(record: HeadRecord<NostrEvent> | undefined): number {
   return Math.max(record?.own?.stamp ?? -1, record?.own?.floor ?? -1);
 }
 
-/** How far a write has come: RELIABILITY section 1. */
+/** How far a write has come: docs/RELIABILITY.md. */
 export type Stage = 'saved' | 'delivered' | 'replicated';
 
 export function stageOf(record: HeadRecord<NostrEvent>, relays: Iterable<string>): Stage {

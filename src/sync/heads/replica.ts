@@ -23,7 +23,7 @@ export interface Change {
   readonly previous: HeadRecord | undefined;
   readonly record: HeadRecord | undefined;
   readonly effects: readonly Effect[];
-  /** Whether this engine has just put it into the store, where other tabs do not know of it. */
+  /** Whether this engine has just put it into the store: other tabs do not know of it yet. */
   readonly isNewInStore: boolean;
   /** Whether the record is the store's, so that whatever any tab has written is in it. */
   readonly isStored: boolean;
@@ -36,7 +36,7 @@ export interface Replica {
   peek(dTag: string): HeadRecord<NostrEvent> | undefined;
   /** Every category with a record. */
   dTags(): Iterable<string>;
-  /** A piece from the store, verified; `undefined` where it is not there or not genuine. Rejects where the store fails. */
+  /** A piece from the store, verified; `undefined` if it is not there or not genuine. Rejects if the store fails. */
   piece(dTag: string, name: string): Promise<VerifiedEvent | undefined>;
   /**
    * Decides and saves. Resolves with the effects after the save, and after `onChange` was told. A write that cannot be saved
@@ -45,7 +45,7 @@ export interface Replica {
   apply(dTag: string, input: Input): Promise<readonly Effect[]>;
   /** The head to put on a socket, which from now on counts as carried; `undefined` while a write of the category is being saved. */
   claim(dTag: string): VerifiedEvent | undefined;
-  /** Whether the head is a write of this process that no socket has carried: a newer one may take its stamp (R3). */
+  /** Whether the head is a write of this process that no socket has carried: a newer one may take its stamp. */
   isUncarried(dTag: string): boolean;
   /**
    * This engine alone puts events on sockets from now on. `mark`: it has taken that from another, which may not know, and
@@ -115,9 +115,9 @@ export async function openReplica(ports: {
   const entries = new Map<string, Entry>();
   /** Records that are newer than the store, because it failed. */
   const unsaved = new Map<string, HeadRecord | undefined>();
-  /** Own writes that a failed save may have left in the store: their callers were told that nobody will see them. */
+  /** Own writes that a failed save may have left in the store: their callers were told that no device will see them. */
   const refused = new Map<string, Extract<Input, { readonly type: 'write' }>[]>();
-  /** Own heads that no socket has carried. Of this process alone: after a restart nobody can know. */
+  /** Own heads that no socket has carried. Of this process alone: after a restart it is not known. */
   const uncarried = new Map<string, string>();
   let queue: Job[] = [];
   let underway: Job[] = [];
@@ -147,7 +147,7 @@ export async function openReplica(ports: {
     if (entry !== undefined && !entry.isVerified) {
       entry.record = read(dTag, entry.raw);
       entry.isVerified = true;
-      // By its shape it may have counted as owed. Told later: whoever asks here may be in the middle of a change.
+      // By its shape it may have counted as owed. Told later: the caller may be in the middle of a change.
       if (entry.record === undefined) void apply(dTag, { type: 'resave' });
     }
     return entry?.record;
@@ -231,7 +231,7 @@ export async function openReplica(ports: {
     try {
       await store.update([...dTags.map(keyOf), ...(isSender ? [] : [leaderKey])], (current) => {
         leading = current.get(leaderKey);
-        // Where another leads, or nobody says who does, it may have sent what is saved here (R3).
+        // If another tab leads, or none says that it does, that tab may have sent what is saved here.
         isSender = ports.isAlone || leading === mark;
         found = new Map(dTags.map((dTag) => [dTag, current.get(keyOf(dTag))]));
         const writes = new Map<string, string | null>();
@@ -246,7 +246,7 @@ export async function openReplica(ports: {
           writes.set(keyOf(dTag), text);
           raws.set(dTag, text);
           const kept = new Set(pieceNames(record));
-          // Of what is stored: where a save failed, `read` knows something newer.
+          // Of what is stored: after a save that failed, `read` knows something newer.
           for (const name of pieceNames(raw === undefined ? undefined : parseRecord(raw)))
             if (!kept.has(name)) writes.set(pieceKeyOf(dTag, name), null);
           for (const { input } of jobs.filter((job) => job.dTag === dTag)) {
@@ -260,7 +260,7 @@ export async function openReplica(ports: {
             if ('along' in input && isDone)
               for (const [key, text] of input.along?.(record) ?? []) writes.set(key, text);
           }
-          // What could not be read is kept for whoever may be able to.
+          // What could not be read is kept: a newer release may be able to read it.
           if (raw !== undefined && previous === undefined) writes.set(`unreadable/${keyOf(dTag)}`, raw);
         }
         return writes;
@@ -302,7 +302,7 @@ export async function openReplica(ports: {
       if (input.type === 'write') refused.set(dTag, [...(refused.get(dTag) ?? []), input]);
     for (const job of own) job.reject(error);
     carryOut(others, decision, false, () => false);
-    // Whoever waits for a claim that a failed write had blocked tries again.
+    // A failed write may have blocked a claim: the lanes that wait for it try again.
     for (const { dTag } of own) {
       const record = get(dTag);
       ports.onChange({ dTag, previous: record, record, effects: [], isNewInStore: false, isStored: false });
@@ -375,7 +375,7 @@ export async function openReplica(ports: {
     const previous = get(dTag);
     entries.set(dTag, { raw, record, isVerified: true });
     const effects: Effect[] = [];
-    // What both had already is news where the other tab has found its pieces.
+    // A head that both tabs had is news if the other tab has found its pieces.
     const isFound = previous !== undefined && !isWhole(previous) && record !== undefined && isWhole(record);
     if (record?.event !== undefined && (record.event.id !== previous?.event?.id || isFound)) {
       const former = previous?.event;
@@ -385,7 +385,7 @@ export async function openReplica(ports: {
       effects.push({ type: 'advanced', event: record.event, ...(renews !== undefined && { renews }) });
       const mine = previous?.event;
       const { own } = record;
-      // Where it went back, another tab has withdrawn the write; and what overwrote it may be overwritten since.
+      // If the head went back, another tab has withdrawn the write; and what overwrote it may be overwritten since.
       const isLost = own?.lost === true && own.id === mine?.id && overwrites(record.event, own);
       if (isLost && mine !== undefined && compareEvents(record.event, mine) > 0)
         effects.push({ type: 'conflict', mine, theirs: record.event });

@@ -22,7 +22,7 @@ export function createAgenda(
   /** By key, in ms. */
   const dues = new Map<string, number>();
   let isRunning = false;
-  /** When the timer rings; `Infinity` where none is armed. */
+  /** When the timer rings; `Infinity` if none is armed. */
   let timerAt = Infinity;
   let cancel = (): void => undefined;
   let lastNow = clock.now();
@@ -63,7 +63,7 @@ export function createAgenda(
       const due = now() + delayMs;
       if ((dues.get(key) ?? Infinity) <= due) return;
       dues.set(key, due);
-      // Also where it is not the first: by a clock that was set forward the timer would come too late.
+      // Also if it is not the first: after the clock was set forward the timer would come too late.
       arm(Math.min(due, timerAt));
     },
     remove: (key) => void dues.delete(key),

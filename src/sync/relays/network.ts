@@ -18,7 +18,7 @@ export function isFromAll({ complete, incomplete }: Answers): boolean {
 
 export interface Network {
   /**
-   * Brings the replica up to date with the relays: RELIABILITY section 3. Resolves with who answered, at the latest when the
+   * Brings the replica up to date with the relays. Resolves with who answered, at the latest when the
    * EOSE deadline is over: once all have ended, or with `'known'` soon after the first complete answer if every category has
    * a head by then.
    */

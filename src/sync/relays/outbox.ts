@@ -1,6 +1,6 @@
 /**
- * Replica → relays until every configured relay has the head, something newer, or refused it for good (R4); then the
- * read-back that proves it (R6). One lane per relay; what is owed is derived from the records, so that nothing is
+ * Replica → relays until every configured relay has the head, something newer, or refused it for good; then the
+ * read-back that proves it. One lane per relay; what is owed is derived from the records, so that nothing is
  * forgotten and nothing given up. A head in pieces goes out once the relay has these: `pieces.ts`.
  *
  *     record: pending ──▶ queue ──send──▶ in flight ──OK──▶ acknowledged ──read back──▶ confirmed
@@ -25,7 +25,7 @@ import { deliveryOf, isHeld, isOwed, isOwnHead, newPiecesOf, type HeadRecord } f
 import type { Replica } from '../heads/replica.ts';
 
 export interface Outbox {
-  /** A record changed: works out anew what is owed. */
+  /** A record changed: works out what is owed. */
   recordChanged(dTag: string): void;
   /** The relay was added, opened or closed. */
   relayChanged(relay: RelayConnection): void;
@@ -72,7 +72,7 @@ export function createOutbox(ports: {
   readonly pacing: Pacing;
   readonly ask: (relay: RelayConnection, dTags: readonly string[]) => Promise<RequestEnd>;
   readonly collect: (relay: RelayConnection, dTags: readonly string[]) => Promise<Collected>;
-  /** A relay's answer to the head of a category, for whoever waits for it. */
+  /** A relay's answer to the head of a category, for the calls that wait for it. */
   readonly onAnswer: (dTag: string, relay: string, event: VerifiedEvent, answer: Answer) => void;
 }): Outbox {
   const { clock, randomBytes, replica } = ports;
@@ -132,7 +132,7 @@ export function createOutbox(ports: {
 
   // Sending
 
-  /** The record, where its head may go out now; a head that must wait is scheduled again, under `dTag`. */
+  /** The record, if its head may go out now. A head that must wait is scheduled again, under `dTag`. */
   function released(lane: Lane, category: string, dTag: string): HeadRecord | undefined {
     const record = replica.get(category);
     if (record?.event === undefined) {
@@ -141,7 +141,7 @@ export function createOutbox(ports: {
     }
     if (isHeld(record)) {
       const leftMs = record.own!.heldUntil! - clock.now();
-      // Whoever has asked is gone without a word, or the clock was set.
+      // The tab that asked is gone, or the clock was set.
       if (leftMs <= 0 || leftMs > HOLD_MS)
         void replica.apply(category, { type: 'explored', id: record.event.id, isBlind: true });
       else lane.queue.schedule(dTag, leftMs);
@@ -165,7 +165,7 @@ export function createOutbox(ports: {
     settled(lane, dTag, dTag, event.id);
   }
 
-  /** The next may go out; this one again, where it is owed again since. */
+  /** The next may go out, and this one again if it is owed again since. */
   function settled(lane: Lane, category: string, dTag: string, version: string): void {
     lane.queue.vacate(dTag, version);
     if (!lane.queue.isScheduled(dTag) && isOwed(replica.peek(category), lane.relay.url))

@@ -16,7 +16,7 @@ interface Bucket {
 
 export interface Pacer {
   /**
-   * 0 where the value `id` may go out now (then to every relay, as often as it takes), else the ms to wait. `events`: how
+   * 0 if the value `id` may go out now (then to every relay, as often as it takes), else the ms to wait. `events`: how
    * many it consists of.
    */
   waitMs(category: string, id: string, events: number): number;
@@ -30,7 +30,7 @@ export function createPacer(clock: Clock, { burst, intervalMs }: Pacing): Pacer 
       const bucket = buckets.get(category) ?? { tokens: burst, filledAt: now, released: '' };
       buckets.set(category, bucket);
       if (bucket.released === id) return 0;
-      // A clock that was set back fills nothing, and starts to count from where it is.
+      // A clock that was set back fills nothing; the count goes on from there.
       bucket.tokens = Math.min(burst, bucket.tokens + Math.max(0, now - bucket.filledAt) / intervalMs);
       bucket.filledAt = now;
       if (bucket.tokens < 1) return Math.ceil((1 - bucket.tokens) * intervalMs);

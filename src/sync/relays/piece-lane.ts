@@ -47,9 +47,9 @@ export function createPieces(
     readonly replica: Replica;
     readonly ask: (relay: RelayConnection, dTags: readonly string[]) => Promise<RequestEnd>;
     readonly collect: (relay: RelayConnection, dTags: readonly string[]) => Promise<Collected>;
-    /** The record, where its head may go out now; one that must wait is scheduled again, under `dTag`. */
+    /** The record, if its head may go out now. One that must wait is scheduled again, under `dTag`. */
     readonly released: (category: string, dTag: string) => HeadRecord | undefined;
-    /** Works out anew what the relay is owed. */
+    /** Works out what the relay is owed. */
     readonly update: (dTag: string) => void;
     /** What was sent by this d-tag is over: answered, and the answer saved. */
     readonly settled: (category: string, dTag: string, version: string) => void;

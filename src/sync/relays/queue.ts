@@ -34,7 +34,7 @@ export interface Queue {
   shut(): void;
   /** Sends it after `delayMs`, once there is room. */
   schedule(dTag: string, delayMs: number): void;
-  /** At once, unless this version is under way; later where it was sent too often already. */
+  /** At once, unless this version is under way; later if it was sent too often already. */
   scheduleOnce(dTag: string, version: string): void;
   unschedule(dTag: string): void;
   /** All that is delayed goes now. */
@@ -46,7 +46,7 @@ export interface Queue {
   forget(dTag: string): void;
   /** From here on this version is in flight, and the next waits for its turn. */
   occupy(dTag: string, version: string): void;
-  /** It does not go out after all, or what was answered is saved: before that it would seem owed, and go out again. */
+  /** The send is over: either it did not go out, or its answer is saved. Before the answer is saved, it would seem owed, and go out again. */
   vacate(dTag: string, version: string): void;
   /** Sends what has occupied its place. */
   transmit(dTag: string, version: string, event: VerifiedEvent): Promise<Sent>;

@@ -6,7 +6,7 @@ import { UNKNOWN_LIMITS, type EventLimits, type KnownLimits } from '../../relay/
 import type { Store } from '../../store/store.ts';
 
 export interface RelayLimits extends KnownLimits {
-  /** Reads what is kept. Without it, or where it fails, everything is learned anew. */
+  /** Reads what is kept. Without it, or if it fails, everything is learned again. */
   load(): Promise<void>;
 }
 

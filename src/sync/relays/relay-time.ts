@@ -38,7 +38,7 @@ export function createRelayTime(ports: {
     words.delete(relay);
   }
 
-  /** What a relay says that counts: where this clock was set back since, nothing. */
+  /** What a relay says that counts: nothing, if this clock was set back since. */
   function wordOf(relay: string): Word | undefined {
     const word = words.get(relay);
     if (word === undefined || word.at <= clock.now()) return word;

@@ -36,7 +36,7 @@ export interface TabFollowerPorts {
 export interface TabFollower extends Omit<Network, 'recordChanged' | 'relayChanged' | 'relayRemoved'> {
   /** Whether it knows what the leader's relays do. */
   isTold(): boolean;
-  /** The own lock is held: without it the leader would take this engine for dead. */
+  /** This engine holds its own lock: without it the leader would take it for dead. */
   present(): void;
   receive(message: TabMessage): void;
   /** Something came that the leader alone says. */
@@ -45,7 +45,7 @@ export interface TabFollower extends Omit<Network, 'recordChanged' | 'relayChang
   told(): Promise<void>;
   /** The app added or removed a relay here. */
   relayListChanged(url: string, isAdded: boolean): void;
-  /** This engine leads from now on: this network over its connections is to watch, and to answer what nobody has answered. */
+  /** This engine leads from now on: this network over its connections is to watch, and to answer what has not been answered. */
   takeOver(network: Network): void;
   /** Another leads from now on. */
   giveWay(): void;
@@ -83,7 +83,7 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
     post({ type: 'here', from: self, watched, hasSigner: ports.hasSigner(), relays: [...unconfirmed] });
   }
 
-  /** Resolves with what `settle` is given; with `otherwise` after a time: nobody may lead just now, or the leader hangs. */
+  /** Resolves with what `settle` is given; with `otherwise` after a time: perhaps no tab leads just now, or the leader hangs. */
   function request<T>(requests: Map<number, Request<T>>, otherwise: T, send: Request<T>['send']): Promise<T> {
     return new Promise((resolve) => {
       if (isClosed) return resolve(otherwise);
@@ -190,7 +190,7 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
         // What breaks off because another leads now is asked of that one.
         void asked.ask(dTags, waitFor).then((answers) => leading === asked && settle(answers));
       }),
-    // Asked once: whoever wants the pieces asks again, and another relay.
+    // Asked once: the caller that wants the pieces asks again, and another relay.
     collect: (relay, dTags) =>
       leading === undefined || isClosed
         ? request(collects, nothing, (id) => post({ type: 'collect', from: self, id, relay, dTags }))

@@ -21,7 +21,7 @@ export interface TabLeaderPorts {
   readonly removeRelay: (url: string) => void;
   /** Finds dead connections of this engine. */
   readonly wake: () => void;
-  /** Signs here; `undefined` where no signer is set or it refuses. */
+  /** Signs here; `undefined` if no signer is set or it refuses. */
   readonly signAuth: (template: EventTemplate) => Promise<SignedAuth>;
   readonly post: (message: TabMessage) => void;
   /** Waits for the death of another engine, until the returned function is called. */

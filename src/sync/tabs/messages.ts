@@ -7,7 +7,7 @@ import type { RelayInfo } from '../../relay/connection.ts';
 import type { Answers } from '../../relay/pool.ts';
 import type { Collected } from '../relays/inbox.ts';
 
-/** To the leader: what a follower needs of it. Sent whenever that changes, and again to whoever begins to lead. */
+/** To the leader: what a follower needs of it. Sent when that changes, and again to a tab that begins to lead. */
 export interface Here {
   readonly type: 'here';
   readonly from: string;
@@ -27,7 +27,7 @@ export type TabMessage =
   | { readonly type: 'ping' }
   /** From the leader: the relays and their state. */
   | { readonly type: 'relays'; readonly relays: readonly RelayInfo[] }
-  /** From the leader: a relay's answer to a write, for whoever made it. */
+  /** From the leader: a relay's answer to a write, for the tab that made it. */
   | {
       readonly type: 'answer';
       readonly dTag: string;

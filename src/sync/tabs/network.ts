@@ -1,7 +1,7 @@
 /**
  * The network of several engines on one store: one leads and owns the relays; the others save what they write, tell the
  * leader, and learn from it what was saved. Safety comes from the store's transactions alone; leadership saves
- * connections. Whoever follows today may lead a moment later, so what was asked and not answered is asked again.
+ * connections. A tab that follows now may lead a moment later, so what was asked and not answered is asked again.
  *
  *     joining ──told by the leader──▶ following ──the leader's lock is free, or stolen──▶ reloading ──▶ leading
  *        └──────────────────────nobody leads───────────────────────────────────────────────▲             │
@@ -38,9 +38,9 @@ export interface TabNetwork extends Network {
   answered(dTag: string, relay: string, event: NostrEvent, answer: Answer): void;
   /** The app added or removed a relay here. */
   relayListChanged(url: string, isAdded: boolean): void;
-  /** Connections may have died without a word. */
+  /** Connections may be dead without a close. */
   wake(): void;
-  /** Has AUTH signed by an engine that has the signer, where this one leads. */
+  /** If this engine leads: has AUTH signed by one that has the signer. */
   signElsewhere(template: EventTemplate): Promise<SignedAuth> | undefined;
 }
 
@@ -150,7 +150,7 @@ export function createTabNetwork(
     try {
       await replica.lead(isStolen ? self : undefined);
     } catch {
-      // Whoever it was stolen from may wake up, and could only tell by the store.
+      // The tab that it was stolen from may wake up, and could find out only by the store.
       if (isStolen) return tryAgain();
     }
     // The former leader may have died between saving and telling.

@@ -44,7 +44,7 @@ export interface Content {
   layOut(dTag: string, json: string, isReset: boolean): Promise<Layout>;
   /**
    * The JSON text of an event. Rejects with `INCOMPLETE` while pieces are missing (and goes on trying), `SIGNER_NOT_SET`,
-   * `STORE_FAILED`; with anything else where it can never be read.
+   * `STORE_FAILED`; with anything else if it can never be read.
    */
   textOf(event: VerifiedEvent, dTag: string): Promise<string>;
   /** What that text says. Kept from then on: a signer that gave something else than the value is asked again. */

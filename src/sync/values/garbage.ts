@@ -3,7 +3,7 @@
  * the tombstones are asked to be deleted.
  *
  * Safe against a device that still needs or re-uses a piece: an orphan is collected only while the value that left it
- * behind is on every relay, and has been for at least `MIN_ORPHAN_MS`. Whoever has not heard of that value asks a relay
+ * behind is on every relay, and has been for at least `MIN_ORPHAN_MS`. A device that has not heard of that value asks a relay
  * what it has, at most `PROOF_MS` before it writes one that shares pieces with a former one, and learns of it.
  */
 
@@ -27,7 +27,7 @@ import type { Replica } from '../heads/replica.ts';
 import type { Hand } from './signing.ts';
 
 export interface Garbage {
-  /** A record changed: works out anew what is to be collected when. */
+  /** A record changed: works out what is to be collected, and when. */
   changed(dTag: string): void;
   /** Relays came or went, or a signer was set. */
   retry(): void;
@@ -63,7 +63,7 @@ export function createGarbage(ports: {
   const collecting = new Set<string>();
   let isClosed = false;
 
-  /** The record, where what it leaves behind may go: every relay has shown the whole of its head. */
+  /** The record, if its orphans may go: every relay has shown the whole of its head. */
   function settled(dTag: string): HeadRecord | undefined {
     const record = replica.peek(dTag)?.orphans.length === 0 ? undefined : replica.get(dTag);
     const isEverywhere =

@@ -6,7 +6,7 @@
  * One of them gives a write that no relay took an older stamp than it had: this clock says by now that the stamp is in the
  * future, and the relays say so too. What others wrote since must win against it, so it is stamped by what it is above.
  *
- * Pieces that were collected by mistake are signed again above their tombstones. No head comes of that, so nobody is asked.
+ * Pieces that were collected by mistake are signed again above their tombstones. No head comes of that, so no relay is asked.
  */
 
 import type { Clock } from '../../clock.ts';

@@ -1,8 +1,8 @@
 /**
- * Calls to a signer: bounded in time, one at a time where a person may be asked, and nothing that it returns is believed.
+ * Calls to a signer: bounded in time, one at a time if a person may be asked, and nothing that it returns is believed.
  *
  * Which account works behind a provider can change between any two calls. What it signs tells whose it is; what it encrypts does
- * not, and could replace a good value by one that nobody can ever read. So a ciphertext is used only if the account was
+ * not, and could replace a good value by one that can never be read. So a ciphertext is used only if the account was
  * ours before and after it was made, and if the first one, and the first after a pause, could be read again.
  */
 
@@ -38,7 +38,7 @@ export interface Asking {
   readonly isUrgent?: boolean;
 }
 
-/** One identity's key at work: the signer that is set now, and nothing where none is. */
+/** One identity's key at work: the signer that is set now, or nothing if none is. */
 export interface Hand {
   readonly pubkey: string;
   /** See `Signer.isLocal`. */
@@ -110,7 +110,7 @@ function ask<T>(
 }
 
 /**
- * The public key of a signer. Rejects with `SIGNER_NOT_SET` where its provider is not there, with `SIGNING_FAILED` where
+ * The public key of a signer. Rejects with `SIGNER_NOT_SET` if its provider is not there, with `SIGNING_FAILED` if
  * it gives none, or is dropped.
  */
 export async function publicKeyOf(signer: Signer, ports: AskPorts): Promise<string> {
@@ -281,7 +281,7 @@ export function createHand(ports: {
       const plaintext: unknown = await use('decrypt', 'DECRYPTION_FAILED', call).catch(
         async (error: unknown) => {
           if (!isNostrSyncError(error, 'DECRYPTION_FAILED')) throw error;
-          // Not the value's fault then; nor is it where the signer does not tell its account either.
+          // Not the value's fault then, nor if the signer does not tell its account either.
           const isAnother = !(await isSameAccount().catch((other: unknown) => {
             throw isNostrSyncError(other, 'SIGNING_FAILED') ? error : other;
           }));
