@@ -6,10 +6,13 @@ import { expect, test } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
+/** Links are not followed: an installed example has one back to the root. */
 const filesOf = (folder: string, ending: string): string[] =>
-  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith(ending) && !name.includes('node_modules'))
-    .map((name) => join(folder, name));
+  readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : filesOf(path, ending);
+    return entry.name.endsWith(ending) ? [path] : [];
+  });
 
 /** All first groups, each once. */
 const found = (text: string, pattern: RegExp): string[] => [
@@ -24,10 +27,7 @@ const documents = [
 /** By file: what is said in documents, and in comments of the source. */
 const texts = new Map([
   ...documents.map((file) => [file, read(file)] as const),
-  // What `src/sync` refers to is resolved when that room is redrawn.
-  ...sources
-    .filter((file) => !file.startsWith('src/sync/'))
-    .map((file) => [file, found(read(file), /(\/\*\*.*?\*\/|\/\/.*?$)/gms).join('\n')] as const),
+  ...sources.map((file) => [file, found(read(file), /(\/\*\*.*?\*\/|\/\/.*?$)/gms).join('\n')] as const),
 ]);
 
 /** What is no constant of the source: a document, and variables that Node, tests and examples read. */

@@ -1283,8 +1283,8 @@ const INBOX = [
     patches: [
       [
         'sync/',
-        '...formerOf(record, isHeadShown(record)),',
-        '...formerOf(record, isHeadShown(record)), fallback: undefined,',
+        '...formerOf(record, isHeadShown(record) && !isOverPieces(record)),',
+        '...formerOf(record, isHeadShown(record) && !isOverPieces(record)), fallback: undefined,',
       ],
     ],
     test: ['test/sync/reading.test.ts', 'stays where several that cannot be read come at once'],
@@ -1631,7 +1631,7 @@ const SIGNER = [
     patches: [
       [
         'sync/',
-        '...formerOf(record, isHeadShown(record)),',
+        '...formerOf(record, isHeadShown(record) && !isOverPieces(record)),',
         '...formerOf(record, head !== undefined && isKnownReadable(record!)),',
       ],
     ],
