@@ -6,6 +6,7 @@ import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
 import { createEventVerifier } from '../../src/protocol/event-verifier.ts';
 import {
   checkEvent,
+  deletionOf,
   deviceIdOf,
   dTagOf,
   formatOf,
@@ -38,6 +39,31 @@ function check(value: unknown, known?: NostrEvent): { outcome: EventCheck; steps
 }
 
 const changed = (changes: Partial<Record<keyof NostrEvent, unknown>>): object => ({ ...genuine, ...changes });
+
+test('a deletion request names one event by its id, and the kind', () => {
+  expect(deletionOf(genuine.id, 7)).toEqual({
+    ...{ kind: 5, created_at: 7, content: '' },
+    tags: [
+      ['e', genuine.id],
+      ['k', '30078'],
+    ],
+  });
+});
+
+test('an event that a reset has voided is told as such, without a look at its signature', () => {
+  const asked: unknown[] = [];
+  const outcome = (isVoid: boolean): EventCheck =>
+    checkEvent(genuine, {
+      pubkey: PUBKEY,
+      isAsked: () => true,
+      known: () => undefined,
+      isVoid: (dTag, event) => (asked.push([dTag, event]), isVoid),
+      verifier: { ...real, verifySignature: (event) => !isVoid && real.verifySignature(event) },
+    });
+  expect(outcome(true)).toEqual({ type: 'void', event: genuine, dTag: 'default/settings/v1' });
+  expect(outcome(false)).toMatchObject({ type: 'new' });
+  expect(asked[0]).toEqual(['default/settings/v1', genuine]);
+});
 
 describe('a received event', () => {
   test('that is genuine passes every check', () => {

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { deviceHash } from '../../src/protocol/causality.ts';
 import type { NostrEvent } from '../../src/protocol/event.ts';
-import { endOf, isRenewalOf, renewalOf, renewedBy } from '../../src/protocol/renewal.ts';
+import { endOf, isRenewalOf, renewalOf, renewedBy, restampOf } from '../../src/protocol/renewal.ts';
 
 const TAGS = [
   ['d', 'app/settings/v1'],
@@ -25,6 +25,24 @@ test('a renewal is the same event, one second later', () => {
     tags: TAGS,
     content: 'secret',
   });
+});
+
+test('a renewal tells of what does not count by now, and of nothing else', () => {
+  const [former, later] = [`${'1'.repeat(64)}:5000`, `${'2'.repeat(64)}:6000`];
+  const voids = new Map([['2'.repeat(64), 6_000]]);
+  const again = renewalOf(eventOf({ tags: [...TAGS, ['void', former]] }), voids);
+  expect(again.tags).toEqual([...TAGS, ['void', later]]);
+});
+
+test('another stamp changes the stamp, and the own entry of the vector', () => {
+  const { tags, ...rest } = restampOf(eventOf(), deviceHash('phone'), 900);
+  expect(rest).toEqual({ kind: 30078, created_at: 900, content: 'secret' });
+  expect(tags.map(([name]) => name)).toEqual(TAGS.map(([name]) => name));
+  const isVector = ([name]: readonly string[]): boolean => name === 'vv';
+  expect(tags.filter((tag) => !isVector(tag))).toEqual(TAGS.filter((tag) => !isVector(tag)));
+  expect(new Set(tags.find(isVector)!.slice(1))).toEqual(
+    new Set([`${deviceHash('phone')}:900`, '0000000a:7']),
+  );
 });
 
 test('the end of a value is a tombstone one second above it, without what only a value has', () => {
