@@ -17,7 +17,7 @@ export function renewalOf({ kind, created_at, tags, content }: NostrEvent, voids
 const withoutVoids = (tags: EventTemplate['tags']): EventTemplate['tags'] =>
   tags.filter(([name]) => name !== 'void');
 
-/** The same write of `device` under another stamp: nobody has it under its own. It has seen what it had. */
+/** The same write of `device` under another stamp: no relay has it under its own. It has seen what it had. */
 export function restampOf(event: NostrEvent, device: string, stamp: number): EventTemplate {
   const { kind, tags, content } = event;
   const vector = vectorTag(seenBy(event), device, stamp);

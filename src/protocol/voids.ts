@@ -1,6 +1,6 @@
 /**
  * The `void` tag, `["void", "id:stamp", …]`, of a reset and of what is written after it: events from the future that do not count,
- * as if nobody had written them. Any greater event would be above them only once their time has come.
+ * as if they had never been written. Any greater event would be above them only once their time has come.
  */
 
 import { tagValues, type EventTemplate, type NostrEvent } from './event.ts';
@@ -11,7 +11,7 @@ export type Voids = ReadonlyMap<string, number>;
 
 const ENTRY = /^([0-9a-f]{64}):(\d{1,12})$/;
 
-/** From `["id:stamp", …]`; `undefined` where it is malformed. */
+/** From `["id:stamp", …]`; `undefined` if it is malformed. */
 export function parseVoids(entries: readonly unknown[]): Voids | undefined {
   const matches = entries.map((entry) => ENTRY.exec(String(entry)));
   if (matches.length > MAX_VOIDS || matches.includes(null)) return undefined;
@@ -28,7 +28,7 @@ export function isVoid(voids: Voids, { id, created_at }: NostrEvent): boolean {
   return voids.get(id) === created_at;
 }
 
-/** Both, as many as there is room for; the first where the second adds nothing. The longest to come stay. */
+/** Both, as many as there is room for; the first if the second adds nothing. Those that are longest to come stay. */
 export function joinVoids(voids: Voids, more: Voids): Voids {
   if ([...more.keys()].every((id) => voids.has(id))) return voids;
   const all = [...new Map([...more, ...voids])].sort(([a, s], [b, t]) => t - s || (a < b ? -1 : 1));

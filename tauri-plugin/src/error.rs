@@ -118,7 +118,7 @@ pub enum Error {
     ClockSkew {
         /// For people.
         message: String,
-        /// How far, in seconds; `None` where a relay refuses AUTH for its time, and does not say how far.
+        /// How far, in seconds; `None` if a relay refuses AUTH for its time, and does not say how far.
         ahead_seconds: Option<f64>,
     },
     /// Another device writes under this device's id, as a copied profile does: this one has a new id since.

@@ -3,7 +3,7 @@
 export const EQUIVALENT = [
   ['causality.ts', 'a < b', 'a <= b', 'the keys of a map are never equal'],
   ['order.ts', 'a.id < b.id', 'a.id <= b.id', 'equal ids were dealt with before'],
-  ['event.ts', 'dTag === undefined', 'false', 'nobody asks for the d-tag `undefined`'],
+  ['event.ts', 'dTag === undefined', 'false', 'no caller asks for the d-tag `undefined`'],
   ['event.ts', 'expiration !== undefined', 'true', 'the pattern does not match the text "undefined"'],
   ['payload.ts', '[]', '["Stryker was here"]', 'a text is not among the objects that a cycle is found by'],
   ['payload.ts', 'nextPower <= 256', 'nextPower < 256', '256 / 8 is 32, too'],
