@@ -67,7 +67,7 @@ const STAMPS = [
         "head?.tags.some(([name]) => name === 'expiration') === true ? -1 : head?.created_at ?? -1",
       ],
     ],
-    test: ['test/sync/reading.test.ts', 'does not show what has expired, and keeps its stamp as the floor'],
+    test: ['test/sync/reading.test.ts', 'keeps the stamp of what has expired as the floor'],
   },
   {
     name: 'what cannot be read does not raise the stamp',

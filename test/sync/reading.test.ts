@@ -87,6 +87,20 @@ describe('fetch', () => {
     expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'next' });
     expect(relays[0]!.events()).toMatchObject([{ created_at: start + 603 }]);
   });
+
+  test('keeps the stamp of what has expired as the floor, before anything has taken its place', async () => {
+    const { clock, relays, device: make, settle } = world({});
+    const [laptop, phone] = [make(), make()];
+    const start = Math.floor(clock.now() / 1000);
+    relays[0]!.inject(written({ created_at: start + 600 }));
+    await settle(laptop.publish('settings', 'short-lived', start + 60));
+    await settle(phone.fetch('settings'));
+    // Its writer would write a tombstone at once, others after half a minute at least.
+    await settle(laptop.close());
+    await clock.advance(61_000);
+    await settle(phone.publish('settings', 'next'));
+    expect(relays[0]!.events()).toMatchObject([{ created_at: start + 602 }]);
+  });
 });
 
 describe('syncAll', () => {
