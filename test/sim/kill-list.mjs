@@ -83,6 +83,8 @@ const STAMPS = [
   {
     name: 'no tie-break: the first to arrive stays',
     patches: [['protocol/order.ts', 'a.id < b.id ? 1 : -1', '-1']],
+    // The simulator sees devices agree all the same: a tie that a relay keeps is renewed.
+    test: ['test/protocol/order.test.ts', 'the higher stamp wins, on a tie the lower id'],
   },
   {
     name: 'the tie-break is the wrong way round',
@@ -189,6 +191,8 @@ const STAMPS = [
         'own !== undefined && isOwnHead(record!) && overwrites(event, own);',
         'own !== undefined && overwrites(event, own);',
       ],
+      // The reader asks a second time.
+      ['sync/', 'conflicts.find(({ mine }) => mine.id === own?.id)?.mine', 'conflicts.at(0)?.mine'],
     ],
     test: ['test/sync/conflict.test.ts', 'a conflict is told once, though others go on from the winner'],
   },
