@@ -204,6 +204,12 @@ const STAMPS = [
         'own !== undefined && isOwnHead(record!) && overwrites(event, own);',
         'own !== undefined && !own.lost && overwrites(event, own);',
       ],
+      // The reader asks a second time.
+      ['sync/', 'conflicts.find(({ mine }) => mine.id === own?.id)?.mine', 'conflicts.at(0)?.mine'],
+    ],
+    test: [
+      'test/sync/conflict.test.ts',
+      'who overwrites blindly what had seen a write is in conflict with the writer of that, not of the first',
     ],
   },
   {
