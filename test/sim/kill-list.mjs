@@ -381,13 +381,16 @@ const STORE = [
   },
   {
     name: 'a piece that a failed save left behind stays in the store',
-    kept: 'piece-left-after-failed-save',
     patches: [
       [
         'sync/',
         'pieceNames(raw === undefined ? undefined : parseRecord(raw))',
         'pieceNames(read(dTag, raw))',
       ],
+    ],
+    test: [
+      'test/sync/store-failure.test.ts',
+      'of a value that was replaced while the store failed go once it is well',
     ],
   },
   {
@@ -522,7 +525,7 @@ const OUTBOX = [
         'inFlight.delete(dTag); if (epoch === pauseEpoch) pace(answer);',
       ],
     ],
-    kept: 'sent-again-while-answer-is-saved',
+    test: ['test/sync/store-failure.test.ts', 'is not sent to it again while the answers are being saved'],
   },
   {
     name: 'a withdrawal that comes too late rejects all the same',

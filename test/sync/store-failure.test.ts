@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { createNostrSync, fileStore, memoryStore, secretKeySigner, type Store } from '../../src/node.ts';
 import { startRelay } from '../../src/testing/relay-server.ts';
 import { KEY, OTHER_KEY, PUBKEY, received, stored, world, written } from './devices.ts';
+import { valueOf } from './values.ts';
 
 const START = 1_767_225_600;
 
@@ -133,3 +134,42 @@ test.each(['', 'x'.repeat(5_000), 'a\u0000b', '\ud800'])(
     }
   },
 );
+
+test('what a relay has answered is not sent to it again while the answers are being saved', async () => {
+  const { clock, relays, device: make, settle } = world({}, {});
+  // Its answer comes while that of the other relay is being saved.
+  relays[1]!.misbehave({ delayMs: 30 });
+  const inner = memoryStore();
+  const update: Store['update'] = async (keys, decide) => {
+    await new Promise<void>((resolve) => void clock.after(50, resolve));
+    return inner.update(keys, decide);
+  };
+  const laptop = make({ store: { ...inner, update } });
+  await settle(laptop.publish('settings', 1, { waitFor: 'replicated' }));
+  for (const relay of relays) expect(received(relay, 'EVENT')).toHaveLength(1);
+});
+
+test('pieces of a value that was replaced while the store failed go once it is well', async () => {
+  const { clock, relays, device: make, settle } = world({});
+  const large = { maxPayloadSize: 409_600 };
+  await settle(make(large).publish('settings', valueOf(120_000, 1, true), { waitFor: 'replicated' }));
+  const inner = memoryStore();
+  let isFull = false;
+  const update: Store['update'] = async (keys, decide) => {
+    if (isFull) throw new Error('full');
+    return inner.update(keys, decide);
+  };
+  const laptop = make({ ...large, store: { ...inner, update } });
+  await settle(laptop.fetch('settings'));
+  expect((await inner.list('piece/')).size).toBeGreaterThan(0);
+  isFull = true;
+  for (const payload of ['newer', 'newest']) {
+    relays[0]!.inject(written({ payload, created_at: Math.floor(clock.now() / 1000) + 1 }));
+    expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload });
+    await clock.advance(2_000);
+  }
+  isFull = false;
+  await clock.advance(10_000);
+  expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'newest' });
+  expect((await inner.list('piece/')).size).toBe(0);
+});
