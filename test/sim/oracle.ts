@@ -206,6 +206,9 @@ function isUnseenIn(newer: NostrEvent, older: NostrEvent): boolean {
 const hasSeen = (newer: NostrEvent, older: NostrEvent): boolean =>
   order(newer, older) > 0 && vectorIn(newer) !== undefined && !isUnseenIn(newer, older);
 
+/** Whether it may have been written upon the other: one that no socket had carried has the same stamp. */
+const isNotBefore = ({ event }: Signed, other: Signed): boolean => event.created_at >= other.event.created_at;
+
 const isOfReference = (event: NostrEvent): boolean =>
   tag(event, 'device_id')?.startsWith('reference-') === true;
 
@@ -1042,7 +1045,8 @@ export function createOracle(ports: {
           ].includes(entry) &&
           // What comes back in the place of a write that was withdrawn counts as taken.
           ![...signed.values()].some(
-            (one) => one.category === entry.category && isRejected(one) && order(one.event, entry.event) > 0,
+            (one) =>
+              one !== entry && one.category === entry.category && isRejected(one) && isNotBefore(one, entry),
           )
     )
       violate('I12', `${told.device}: ${via} says of ${describe(entry)} pending: ${result.pending === true}`);
