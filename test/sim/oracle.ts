@@ -80,8 +80,8 @@ interface DeviceState {
   readonly losses: Map<string, Loss>;
   /** What it has been shown by relays. */
   readonly received: Set<Signed>;
-  /** Own writes, by id, that something replaced which had seen them: they are lost to nobody any more. */
-  readonly passedOn: Set<string>;
+  /** By id of an own write, what replaced it and had seen it: the write is lost to nobody any more. */
+  readonly passedOn: Map<string, Signed>;
   /** Devices that began with a copy of its disk, or whose copy it began with. */
   readonly twins: Set<string>;
   /** What was on its disk when that was restored or copied, by id. */
@@ -374,7 +374,7 @@ export function createOracle(ports: {
         owed: new Map(),
         losses: new Map(),
         received: new Set(),
-        passedOn: new Set(),
+        passedOn: new Map(),
         twins: new Set(),
         inherited: new Set(),
         under: new Map(),
@@ -486,7 +486,7 @@ export function createOracle(ports: {
       [...state.received].some((one) => one.category === category && hasSeen(one.event, event));
     const isSame = after !== undefined && writtenOf(after) === written;
     if (isOwn && after !== undefined && !isSame && hasSeen(after.event, writtenOf(before).event))
-      state.passedOn.add(before.event.id);
+      state.passedOn.set(before.event.id, after);
     // Back again, because what replaced it was refused by all.
     if (after !== undefined) state.passedOn.delete(after.event.id);
     if (
@@ -946,7 +946,10 @@ export function createOracle(ports: {
       if (hasSeen(ours.event, others.event)) wrong('which it had seen');
       if (ours.device !== told.device) wrong('and the former is not its own');
       // What it beats it beats, whatever is built upon it since.
-      if (isInTime && passedOn.has(ours.event.id) && isShown !== 'mine')
+      const next = passedOn.get(ours.event.id);
+      // While the store hung theirs was the head in memory alone, and an own write of before that followed on the medium.
+      const isOfMemory = next?.device === told.device && !hasSeen(next.event, others.event);
+      if (isInTime && next !== undefined && !isOfMemory && isShown !== 'mine')
         wrong('and something that had seen it came between');
       // A writer without vectors tells nothing.
       if (hasSeen(others.event, writtenOf(ours).event)) wrong('which saw it');
