@@ -1422,13 +1422,13 @@ const RELAYS = [
   },
   {
     name: 'a socket is not suspected after sleep',
-    patches: [['relay/', 'else if (isOpen()) liveness.suspect();', '']],
+    patches: [['relay/', "else if (state === 'open') liveness.suspect();", '']],
     test: ['test/relay/connection.test.ts', 'must prove within 5 s of waking up that it is alive'],
   },
   {
     name: 'an answer on an older connection counts',
     patches: [
-      ['relay/', 'onMessage: (text) => current() && receive(text)', 'onMessage: (text) => receive(text)'],
+      ['relay/', 'onMessage: (text) => current() && received(text)', 'onMessage: (text) => received(text)'],
     ],
     test: ['test/relay/misuse.test.ts', 'from an older connection does not answer for the new one'],
   },
