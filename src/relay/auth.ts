@@ -74,15 +74,7 @@ export function createAuthExchange(ports: {
     const answering = challenge;
     signing = true;
     signedAt = now;
-    const event = await ports.signAuth({
-      kind: KIND_AUTH,
-      created_at: Math.floor(now / 1000),
-      tags: [
-        ['relay', url],
-        ['challenge', answering],
-      ],
-      content: '',
-    });
+    const event = await ports.signAuth(authTemplate(now, url, answering));
     signing = false;
     isDeclined = event === 'declined';
     if (mine !== generation || challenge !== answering) return authenticate();
@@ -154,5 +146,18 @@ export function createAuthExchange(ports: {
       challenge = undefined;
       eventId = undefined;
     },
+  };
+}
+
+/** The event of kind 22242 that is to be signed. `now` in ms. */
+function authTemplate(now: number, url: string, challenge: string): EventTemplate {
+  return {
+    kind: KIND_AUTH,
+    created_at: Math.floor(now / 1000),
+    tags: [
+      ['relay', url],
+      ['challenge', challenge],
+    ],
+    content: '',
   };
 }
