@@ -112,7 +112,7 @@ export default {
       from: { path: '^src/(browser|tauri)(\\.ts$|/)' },
       to: {
         reachable: true,
-        path: '^src/(node|crypto/node-primitives|relay/node-socket|store/file(s|-entries|-lock|-log)?)\\.ts$',
+        path: '^src/(node|crypto/node-primitives|relay/node-socket|store/file[a-z-]*)\\.ts$',
       },
     },
     {
@@ -123,7 +123,7 @@ export default {
         pathNot: [
           '^src/node\\.ts$',
           '^src/crypto/node-primitives\\.ts$',
-          '^src/store/file(s|-entries|-lock|-log)?\\.ts$',
+          '^src/store/file[a-z-]*\\.ts$',
           '^src/relay/node-socket\\.ts$',
           '^src/testing/relay-server\\.ts$',
           '^src/cli/',

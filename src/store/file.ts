@@ -2,8 +2,9 @@
 
 import { resolve as resolvePath } from 'node:path';
 import { describe, NostrSyncError } from '../errors.ts';
-import { openLog, type Log, type Recovery } from './file-entries.ts';
+import { openLog, type Log } from './file-entries.ts';
 import { isChange } from './file-log.ts';
+import type { Recovery } from './file-recovery.ts';
 import { quote, storeFailed } from './files.ts';
 import type { Changes, Store } from './store.ts';
 

@@ -8,7 +8,7 @@ import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { fileStore, type FileStoreOptions } from '../../src/store/file.ts';
-import type { Recovery } from '../../src/store/file-entries.ts';
+import type { Recovery } from '../../src/store/file-recovery.ts';
 import type { Store } from '../../src/store/store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'nostr-sync-file-'));
