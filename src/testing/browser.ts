@@ -17,6 +17,7 @@ export {
   type WriteRate,
 } from './relay-options.ts';
 export type { RelayLink, RelayPeer, RelayPort } from './relay-port.ts';
-export { createRelay, type LoggedFrame, type Relay } from './relay.ts';
+export type { LoggedFrame } from './relay-log.ts';
+export { createRelay, type Relay } from './relay.ts';
 export { signerConformance, type SignerConformanceCase } from './signer-conformance.ts';
 export { storeConformance, type StoreCheck, type StoreUnderTest } from './store-conformance.ts';

@@ -1,0 +1,109 @@
+/** What an embedded relay does for EVENT, REQ, CLOSE and AUTH. */
+
+import type { NostrEvent } from '../protocol/event.ts';
+import { parseEvent, refuseAuth } from './relay-admission.ts';
+import type { Client } from './relay-client.ts';
+import { matchesFilter, parseFilter, selectEvents, type RelayFilter } from './relay-filter.ts';
+import type { RelayFaults } from './relay-options.ts';
+import type { Outgoing } from './relay-outgoing.ts';
+import type { RelayPolicy, RelayRules } from './relay-policy.ts';
+import { isExpired, type EventStorage } from './relay-storage.ts';
+
+export const MAX_SUBSCRIPTION_ID_LENGTH = 64;
+
+export interface Commands {
+  handle(client: Client, frame: readonly unknown[]): void;
+  /** Sends an event to live subscribers. */
+  broadcast(event: NostrEvent): void;
+}
+
+export function createCommands(
+  { clock, verifier, flavour, limits }: RelayRules,
+  policy: RelayPolicy,
+  storage: EventStorage,
+  clients: ReadonlySet<Client>,
+  faults: () => RelayFaults,
+  send: Outgoing['send'],
+): Commands {
+  const now = (): number => Math.floor(clock.now() / 1_000);
+
+  function broadcast(event: NostrEvent): void {
+    if (faults().serve !== undefined || isExpired(event, now())) return;
+    for (const client of [...clients]) {
+      if (!policy.mayRead(client, event)) continue;
+      for (const [id, filters] of [...client.subscriptions]) {
+        if (filters.some((filter) => matchesFilter(filter, event))) send(client, 'EVENT', id, event);
+      }
+    }
+  }
+
+  function takeEvent(client: Client, value: unknown): void {
+    const event = parseEvent(value);
+    if (typeof event === 'string') return rejectMalformed(client, value, event);
+    const { accepted, message, live } = policy.judge(client, event);
+    send(client, 'OK', event.id, accepted, message);
+    if (live) broadcast(event);
+  }
+
+  function takeAuth(client: Client, value: unknown): void {
+    const event = parseEvent(value);
+    if (typeof event === 'string') return rejectMalformed(client, value, event);
+    const context = { verifier, now: now(), url: client.view.url, challenge: client.challenge };
+    const reason = refuseAuth(event, context);
+    if (reason === undefined) client.pubkeys.add(event.pubkey);
+    send(client, 'OK', event.id, reason === undefined, reason ?? '');
+  }
+
+  function rejectMalformed(client: Client, value: unknown, reason: string): void {
+    const id = typeof value === 'object' && value !== null && 'id' in value ? value.id : undefined;
+    if (typeof id === 'string') send(client, 'OK', id, false, `invalid: ${reason}`);
+    else send(client, 'NOTICE', `invalid: ${reason}`);
+  }
+
+  function takeReq(client: Client, id: unknown, values: readonly unknown[]): void {
+    if (typeof id !== 'string' || id === '' || id.length > MAX_SUBSCRIPTION_ID_LENGTH) {
+      return send(client, 'NOTICE', 'invalid: bad subscription id');
+    }
+    const isSurplus = !client.subscriptions.has(id) && client.subscriptions.size >= limits.maxSubscriptions;
+    // Whatever becomes of the new REQ, it takes the place of the old one (NIP-01).
+    client.subscriptions.delete(id);
+    const filters = parseFilters(values, limits.maxFilters);
+    if (typeof filters === 'string') return send(client, 'CLOSED', id, filters);
+    const reason = policy.refuseReq(client, filters);
+    if (reason !== undefined) return send(client, 'CLOSED', id, reason);
+    if (isSurplus && flavour.surplusReq === 'closed') {
+      return send(client, 'CLOSED', id, 'error: too many subscriptions');
+    }
+    if (isSurplus) send(client, 'NOTICE', 'ERROR: too many concurrent REQs');
+    if (isSurplus && flavour.surplusReq === 'notice') return;
+    if (!isSurplus) client.subscriptions.set(id, filters);
+
+    const served = faults().serve ?? storage.list(now()).filter((event) => policy.mayRead(client, event));
+    for (const event of selectEvents(served, filters, limits.maxLimit)) send(client, 'EVENT', id, event);
+    send(client, 'EOSE', id);
+  }
+
+  return {
+    handle: (client, [type, first, ...rest]) => {
+      if (type === 'EVENT') takeEvent(client, first);
+      else if (type === 'REQ') takeReq(client, first, rest);
+      else if (type === 'CLOSE' && typeof first === 'string') client.subscriptions.delete(first);
+      else if (type === 'AUTH') takeAuth(client, first);
+      else send(client, 'NOTICE', 'error: unknown command');
+    },
+    broadcast,
+  };
+}
+
+/** The filters of a REQ, or the reason of a CLOSED. */
+function parseFilters(values: readonly unknown[], most: number): RelayFilter[] | string {
+  if (values.length === 0) return 'invalid: no filter';
+  if (values.length > most) return 'error: too many filters';
+  const filters: RelayFilter[] = [];
+  for (const value of values) {
+    const filter = parseFilter(value);
+    if (typeof filter === 'string') return `invalid: ${filter}`;
+    filters.push(filter);
+  }
+  return filters;
+}
