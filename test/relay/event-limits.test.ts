@@ -55,7 +55,7 @@ describe('a hang-up', () => {
     expect(limits.hungUp(30_000)).toBe(true);
     expect(known()).toEqual({ acceptedBytes: null, refusedBytes: 20_000 });
     // And a row of four again after that.
-    expect([10_000, 10_000, 10_000, 10_000].map(limits.hungUp)).toEqual([false, false, false, true]);
+    expect([20_000, 20_000, 20_000, 20_000].map(limits.hungUp)).toEqual([false, false, false, true]);
   });
 
   test('on a smaller one begins the row anew', () => {

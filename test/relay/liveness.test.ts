@@ -1,0 +1,114 @@
+/** When a peer is asked whether it is there, and when it counts as gone. */
+
+import { describe, expect, test } from 'vitest';
+import { createLiveness, type Liveness } from '../../src/relay/liveness.ts';
+import { createTestClock, type TestClock } from '../../src/testing/clock.ts';
+
+interface World {
+  readonly clock: TestClock;
+  readonly liveness: Liveness;
+  /** Times in ms since the start. */
+  readonly asked: number[];
+  readonly dead: number[];
+}
+
+function started(): World {
+  const clock = createTestClock(0);
+  const asked: number[] = [];
+  const dead: number[] = [];
+  const liveness = createLiveness(
+    clock,
+    () => asked.push(clock.now()),
+    () => dead.push(clock.now()),
+  );
+  liveness.start();
+  return { clock, liveness, asked, dead };
+}
+
+describe('a peer', () => {
+  test('is asked after 25 s of silence, and is gone 10 s later', async () => {
+    const { clock, asked, dead } = started();
+    await clock.advance(34_999);
+    expect([asked, dead]).toEqual([[25_000], []]);
+    await clock.advance(1);
+    expect(dead).toEqual([35_000]);
+    await clock.advance(100_000);
+    expect([asked.length, dead.length, clock.pending]).toEqual([1, 1, 0]);
+  });
+
+  test('that answers is asked again after the next silence', async () => {
+    const { clock, liveness, asked, dead } = started();
+    await clock.advance(30_000);
+    liveness.heard();
+    await clock.advance(5_000);
+    expect([asked, dead]).toEqual([[25_000], []]);
+    // 25 s after the deadline of the first question.
+    await clock.advance(25_000);
+    expect(asked).toEqual([25_000, 60_000]);
+    await clock.advance(10_000);
+    expect(dead).toEqual([70_000]);
+  });
+
+  test('that keeps sending is not asked', async () => {
+    const { clock, liveness, asked } = started();
+    for (let n = 0; n < 20; n++) {
+      await clock.advance(10_000);
+      liveness.heard();
+    }
+    expect(asked).toEqual([]);
+    // Until it stops.
+    await clock.advance(50_000);
+    expect(asked).toHaveLength(1);
+  });
+
+  test('is asked if the clock was set back, since the silence cannot be told', async () => {
+    const { clock, liveness, asked } = started();
+    liveness.heard();
+    clock.set(-3_600_000);
+    await clock.advance(25_000);
+    expect(asked).toHaveLength(1);
+  });
+
+  test('has 5 s after a timer that fires much too late: the machine has slept', async () => {
+    const { clock, liveness, asked, dead } = started();
+    await clock.advance(24_000);
+    liveness.heard();
+    clock.set(3_600_000);
+    await clock.advance(1_000);
+    expect(asked).toHaveLength(1);
+    await clock.advance(4_999);
+    expect(dead).toEqual([]);
+    await clock.advance(1);
+    expect(dead).toHaveLength(1);
+  });
+
+  test('that is suspected has 5 s, and is not asked a second time meanwhile', async () => {
+    const { clock, liveness, asked, dead } = started();
+    liveness.suspect();
+    await clock.advance(3_000);
+    liveness.suspect();
+    expect(asked).toEqual([0]);
+    await clock.advance(1_999);
+    expect(dead).toEqual([]);
+    await clock.advance(1);
+    expect(dead).toEqual([5_000]);
+  });
+
+  test('that has answered a suspicion can be suspected again', async () => {
+    const { clock, liveness, asked, dead } = started();
+    liveness.suspect();
+    liveness.heard();
+    liveness.suspect();
+    expect(asked).toHaveLength(2);
+    await clock.advance(5_000);
+    expect(dead).toEqual([5_000]);
+  });
+
+  test('whose socket is gone is neither asked nor found dead', async () => {
+    const { clock, liveness, asked, dead } = started();
+    liveness.suspect();
+    liveness.stop();
+    await clock.advance(100_000);
+    expect([asked.length, dead, clock.pending]).toEqual([1, [], 0]);
+  });
+});
