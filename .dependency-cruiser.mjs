@@ -136,7 +136,7 @@ export default {
       ['^src/relay/node-socket\\.ts$', '^src/testing/relay-server\\.ts$'],
       ['ws'],
     ),
-    onlyFrom('idb-only-in-indexeddb', ['^src/store/indexeddb\\.ts$'], ['idb']),
+    onlyFrom('idb-only-in-indexeddb', ['^src/store/indexeddb-database\\.ts$'], ['idb']),
     onlyFrom('tauri-only-in-its-adapter', ['^src/tauri/tauri-ipc\\.ts$'], ['@tauri-apps/api']),
     onlyFrom('commander-only-in-cli', ['^src/cli/'], ['commander']),
     onlyFrom('ciphers-and-curves-only-in-crypto', ['^src/crypto/'], ['@noble/ciphers', '@noble/curves']),

@@ -411,12 +411,12 @@ const STORE = [
   },
   {
     name: 'a database that has failed is used on',
-    patches: [['store/indexeddb.ts', 'forget(connection); throw storeFailed', 'throw storeFailed']],
+    patches: [['store/indexeddb.ts', 'database.forget(); throw storeFailed', 'throw storeFailed']],
     test: ['test/store/deadline.test.ts', 'a handle that fails without a word is dropped'],
   },
   {
     name: 'what a database hangs on is kept',
-    patches: [['store/indexeddb.ts', 'transaction.abort(); } catch', 'void transaction; } catch']],
+    patches: [['store/indexeddb-database.ts', 'transaction.abort(); } catch', 'void transaction; } catch']],
     test: ['test/store/deadline.test.ts', 'a transaction that never answers is aborted'],
   },
   {

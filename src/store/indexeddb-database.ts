@@ -1,0 +1,104 @@
+/** The connection to an IndexedDB database, which may be lost at any moment and is then opened again. */
+
+import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from 'idb';
+
+interface Schema extends DBSchema {
+  entries: { key: string; value: string };
+}
+type Connection = IDBPDatabase<Schema>;
+type Transaction<M extends IDBTransactionMode> = IDBPTransaction<Schema, ['entries'], M>;
+
+/** Version 1: one object store `entries`, out-of-line string keys, string values. */
+const SCHEMA_VERSION = 1;
+
+export interface Database {
+  /** Opens the database at the first use, and after it was lost. */
+  begin<M extends IDBTransactionMode>(mode: M): Promise<Transaction<M>>;
+  /** The next use opens another connection. What has begun on this one comes to its end. */
+  forget(): void;
+  /** The same, and aborts what has begun. */
+  drop(): void;
+  close(): Promise<void>;
+}
+
+export function createDatabase(name: string): Database {
+  let connection: Promise<Connection> | undefined;
+  const begun = new Set<Pick<IDBTransaction, 'abort'>>();
+
+  function connect(): Promise<Connection> {
+    if (connection) return connection;
+    const opened = open(name, () => forget(opened));
+    opened.catch(() => forget(opened));
+    connection = opened;
+    return opened;
+  }
+
+  function forget(lost: Promise<Connection> | undefined): void {
+    if (connection === lost) connection = undefined;
+    lost?.then((database) => database.close(), ignore);
+  }
+
+  async function begin<M extends IDBTransactionMode>(mode: M): Promise<Transaction<M>> {
+    const opened = connect();
+    const database = await opened;
+    let transaction: Transaction<M>;
+    try {
+      transaction = database.transaction(['entries'], mode, { durability: 'strict' });
+    } catch {
+      // Another tab's upgrade or deletion closed it while this call waited for it, or it died unnoticed.
+      forget(opened);
+      transaction = (await connect()).transaction(['entries'], mode, { durability: 'strict' });
+    }
+    begun.add(transaction);
+    const over = (): boolean => begun.delete(transaction);
+    transaction.done.then(over, over);
+    return transaction;
+  }
+
+  return {
+    begin,
+    forget: () => forget(connection),
+    drop: () => {
+      forget(connection);
+      for (const transaction of begun) {
+        try {
+          transaction.abort();
+        } catch {
+          // It is over already, or about to be.
+        }
+      }
+    },
+    close: async () => {
+      const opened = await connection?.catch(ignore);
+      opened?.close();
+    },
+  };
+}
+
+/** `onLost` is called when the connection can no longer be used and the next use must open another. */
+function open(name: string, onLost: () => void): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    let abandoned = false;
+    openDB<Schema>(name, SCHEMA_VERSION, {
+      upgrade(database, oldVersion) {
+        if (oldVersion < 1) database.createObjectStore('entries');
+      },
+      // Another tab keeps an older version open. It may never close it, so the next use tries again.
+      blocked() {
+        abandoned = true;
+        reject(new Error('another tab has it open and blocks the upgrade'));
+      },
+      // Another tab wants to upgrade or delete the database. Started transactions still finish.
+      blocking(_current, _blocked, event) {
+        (event.target as IDBDatabase).close();
+        onLost();
+      },
+      terminated: onLost,
+    }).then((database) => {
+      if (abandoned) database.close();
+      else resolve(database);
+    }, reject);
+  });
+}
+
+function ignore(): void {}
