@@ -7,15 +7,8 @@ import { nodePrimitives } from '../crypto/node-primitives.ts';
 import { fileStore, isNostrSyncError, systemClock } from '../node.ts';
 import { categoryOf, toDTag } from '../protocol/address.ts';
 import { createEventVerifier } from '../protocol/event-verifier.ts';
-import {
-  checkEvent,
-  deviceIdOf,
-  dTagOf,
-  isExpired,
-  isTombstone,
-  parseEvent,
-  type NostrEvent,
-} from '../protocol/event.ts';
+import { checkEvent, parseEvent, type NostrEvent } from '../protocol/event.ts';
+import { dTagOf, headerOf } from '../protocol/header.ts';
 import { KIND_APP_DATA } from '../protocol/limits.ts';
 import { compareEvents } from '../protocol/order.ts';
 import { canonicalRelayUrl } from '../relay/url.ts';
@@ -90,11 +83,12 @@ function newest(
   }
   const nowSeconds = Math.floor(systemClock.now() / 1_000);
   return [...heads]
-    .filter(([, event]) => !isTombstone(event) && !isExpired(event, nowSeconds))
-    .map(([dTag, event]) => ({
+    .map(([dTag, event]) => ({ dTag, event, header: headerOf(event)! }))
+    .filter(({ header: { isRemoval, expiration = Infinity } }) => !isRemoval && expiration > nowSeconds)
+    .map(({ dTag, event, header }) => ({
       category: categoryOf(dTag),
       updatedAt: toIso(event.created_at * 1_000),
-      deviceId: deviceIdOf(event),
+      deviceId: header.deviceId ?? event.pubkey,
       relays: onRelays.filter(([, events]) => events.some(({ id }) => id === event.id)).map(([url]) => url),
     }))
     .sort((a, b) => (a.category < b.category ? -1 : 1));

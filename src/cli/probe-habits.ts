@@ -1,6 +1,7 @@
 /** What a relay does that the engine lives with, or an operator should know: live events, expiration, deletion. */
 
 import { systemClock, type NostrEvent } from '../node.ts';
+import { deletionTags } from '../protocol/header.ts';
 import { KIND_APP_DATA } from '../protocol/limits.ts';
 import type { Filter } from '../protocol/message.ts';
 import type { Line, Trouble } from './line.ts';
@@ -69,10 +70,7 @@ export async function tryHabits(
     if ((await write(event)) !== undefined) return null;
     const request = await ports.deletion({
       created_at: event.created_at - 1,
-      tags: [
-        ['a', `${KIND_APP_DATA}:${ports.author}:${dTag}/newer`],
-        ['k', String(KIND_APP_DATA)],
-      ],
+      tags: deletionTags({ author: ports.author, addresses: [`${dTag}/newer`], ids: [] }),
     });
     if ((await write(request)) !== undefined) return null;
     const shown = await isShown(event, '/newer');

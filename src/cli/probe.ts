@@ -1,13 +1,13 @@
 /** Tries one relay out: connects, asks, writes events of growing size, reads each back, and cleans up behind itself. */
 
 import { systemClock, type EventTemplate, type NostrEvent, type RelayInfo, type Signer } from '../node.ts';
+import { deletionTags, dTagOf, tagsOf } from '../protocol/header.ts';
 import {
   KIND_APP_DATA,
   KIND_DELETION,
   MAX_EVENT_PLAINTEXT_BYTES,
   MAX_TEXT_BYTES,
 } from '../protocol/limits.ts';
-import { dTagOf } from '../protocol/event.ts';
 import type { Filter } from '../protocol/message.ts';
 import { encryptedLength } from '../protocol/payload.ts';
 import { largestValueBytes } from './largest-value.ts';
@@ -178,10 +178,7 @@ async function makeProbe(
   const templateOf = (content: string): EventTemplate => ({
     kind: KIND_APP_DATA,
     created_at: stamp,
-    tags: [
-      ['d', dTag],
-      ['expiration', String(stamp + PROBE_LIFETIME_SECONDS)],
-    ],
+    tags: tagsOf({ address: dTag, expiration: stamp + PROBE_LIFETIME_SECONDS }),
     content,
   });
   const noise = (chars: number): string =>
@@ -205,10 +202,7 @@ function smallProbes(dTag: string, ports: ProbePorts, sent: NostrEvent[]): Small
     const event = await ports.signer.signEvent({
       kind: KIND_APP_DATA,
       created_at: Math.max(now - PROBE_LIFETIME_SECONDS, (sent.at(-1)?.created_at ?? 0) + 1),
-      tags: [
-        ['d', dTag + suffix],
-        ['expiration', String(now + lifetimeSeconds)],
-      ],
+      tags: tagsOf({ address: dTag + suffix, expiration: now + lifetimeSeconds }),
       content: Buffer.from(ports.randomBytes(99)).toString('base64'),
     });
     sent.push(event);
@@ -224,19 +218,15 @@ async function cleanUp(
   deletion: Parameters<typeof tryHabits>[1]['deletion'],
 ): Promise<boolean | null> {
   const last = sent.at(-1)!;
-  const dTags = [...new Set(sent.map((event) => dTagOf(event)!))];
-  const address: Filter = { authors: [author], kinds: [KIND_APP_DATA], '#d': dTags };
+  const addresses = [...new Set(sent.map((event) => dTagOf(event)!))];
+  const filter: Filter = { authors: [author], kinds: [KIND_APP_DATA], '#d': addresses };
   const request = await deletion({
     created_at: last.created_at + 1,
-    tags: [
-      ...dTags.map((dTag) => ['a', `${KIND_APP_DATA}:${author}:${dTag}`]),
-      ...sent.map(({ id }) => ['e', id]),
-      ['k', String(KIND_APP_DATA)],
-    ],
+    tags: deletionTags({ author, addresses, ids: sent.map(({ id }) => id) }),
   });
   const trouble = await line.write(request);
   if (trouble?.type === 'rate-limited') return null;
-  return trouble === undefined && (await line.ask(address))?.length === 0;
+  return trouble === undefined && (await line.ask(filter))?.length === 0;
 }
 
 function byteLength(event: NostrEvent): number {

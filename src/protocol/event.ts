@@ -1,10 +1,10 @@
 /** Nostr events (NIP-01): types, serialisation, and the one way from unknown bytes to a `VerifiedEvent`. */
 
+import { deletionTags, dTagOf } from './header.ts';
 import {
   KIND_APP_DATA,
   KIND_DELETION,
   MAX_CONTENT_CHARS,
-  MAX_DEVICE_ID_CHARS,
   MAX_STAMP,
   MAX_TAG_CHARS,
   MAX_TAGS,
@@ -43,15 +43,7 @@ export interface EventVerifier {
 
 /** A request to delete one event, by its id alone (NIP-09). */
 export function deletionOf(id: string, created_at: number): EventTemplate {
-  return {
-    kind: KIND_DELETION,
-    created_at,
-    tags: [
-      ['e', id],
-      ['k', String(KIND_APP_DATA)],
-    ],
-    content: '',
-  };
+  return { kind: KIND_DELETION, created_at, tags: deletionTags({ ids: [id] }), content: '' };
 }
 
 /** The text whose SHA-256 is the event's id (NIP-01). */
@@ -138,37 +130,4 @@ export function checkEvent(
   return order === 0
     ? { type: 'known', event: known!, dTag }
     : { type: 'new', event: event as VerifiedEvent, dTag };
-}
-
-/** The values of the first tag with this name, or `undefined`. */
-export function tagValues(event: EventTemplate, name: string): readonly string[] | undefined {
-  return event.tags.find((tag) => tag[0] === name)?.slice(1);
-}
-
-/** The d-tag, or `undefined` if there is not exactly one. */
-export function dTagOf(event: EventTemplate): string | undefined {
-  const dTags = event.tags.filter((tag) => tag[0] === 'd');
-  return dTags.length === 1 ? dTags[0]![1] : undefined;
-}
-
-/** The `device_id` tag; the pubkey in hex if it is missing or unusable. */
-export function deviceIdOf(event: NostrEvent): string {
-  const id = tagValues(event, 'device_id')?.[0];
-  return id === undefined || id === '' || id.length > MAX_DEVICE_ID_CHARS ? event.pubkey : id;
-}
-
-/** Whether the event is a tombstone (`remove`). */
-export function isTombstone(event: EventTemplate): boolean {
-  return tagValues(event, 'deleted') !== undefined;
-}
-
-/** Whether the event has expired (NIP-40) at `nowSeconds`. A malformed expiration never expires. */
-export function isExpired(event: EventTemplate, nowSeconds: number): boolean {
-  const expiration = tagValues(event, 'expiration')?.[0];
-  return expiration !== undefined && /^\d{1,12}$/.test(expiration) && Number(expiration) <= nowSeconds;
-}
-
-/** The format of the content: `undefined` is bare JSON, all that the original plugin knows. */
-export function formatOf(event: EventTemplate): string | undefined {
-  return tagValues(event, 'format')?.[0];
 }

@@ -3,7 +3,8 @@
 import { toIso, type Clock } from '../clock.ts';
 import { isNostrSyncError, NostrSyncError, type AnyNostrSyncError, type ErrorCode } from '../errors.ts';
 import { categoryOf } from '../protocol/address.ts';
-import { deviceIdOf, isExpired, isTombstone, tagValues, type VerifiedEvent } from '../protocol/event.ts';
+import type { VerifiedEvent } from '../protocol/event.ts';
+import { deviceIdOf, expirationOf, isExpired, isTombstone } from '../protocol/header.ts';
 import { MAX_READS, RETRY_BASE_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
 import { compareEvents } from '../protocol/order.ts';
 import type { Store } from '../store/store.ts';
@@ -314,11 +315,10 @@ export function createReader(ports: {
       const shown = [replica.get(dTag)?.event, replica.get(dTag)?.before].find(
         (event) => event?.id === value.eventId,
       );
-      const end = shown && isExpired(shown, Infinity) ? tagValues(shown, 'expiration')?.[0] : undefined;
       return {
         text: JSON.stringify(value.payload),
         isRemoval: false,
-        expiration: end === undefined ? undefined : Number(end),
+        expiration: shown && expirationOf(shown),
       };
     },
     syncAll: async (dTags) => collect(dTags, await refresh(dTags)),

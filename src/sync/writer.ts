@@ -7,8 +7,9 @@ import { categoryOf } from '../protocol/address.ts';
 import { CHUNKED, pieceDTag, sealPiece, type Layout } from '../protocol/chunks.ts';
 import type { Compression } from '../protocol/compression.ts';
 import type { Answer } from '../protocol/answer.ts';
-import { deviceHash, seenBy, vectorTag, type VersionVector } from '../protocol/causality.ts';
-import { deletionOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
+import { deviceHash, seenBy, vectorAt, type VersionVector } from '../protocol/causality.ts';
+import { deletionOf, type NostrEvent, type VerifiedEvent } from '../protocol/event.ts';
+import { isTombstone, tagsOf } from '../protocol/header.ts';
 import {
   DAY_SECONDS,
   FIRST_WRITE_MS,
@@ -22,7 +23,7 @@ import {
 } from '../protocol/limits.ts';
 import { nextStamp } from '../protocol/order.ts';
 import { restampOf } from '../protocol/renewal.ts';
-import { joinVoids, voidTags, type Voids } from '../protocol/voids.ts';
+import { joinVoids, voidsAt, type Voids } from '../protocol/voids.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import type { Content } from './values/content.ts';
 import { callListener, type DeliveryReport, type Receipt } from './events.ts';
@@ -268,21 +269,16 @@ export function createWriter(ports: {
       const stamp = stampOf(dTag, voids);
       const deviceId = ports.deviceId();
       const device = deviceHash(deviceId);
-      const template = {
-        kind: KIND_APP_DATA,
-        created_at: stamp,
-        tags: [
-          ['d', dTag],
-          ['device_id', deviceId],
-          ...(write.expiration === undefined ? [] : [['expiration', String(write.expiration)]]),
-          ...(write.isRemoval ? [['deleted', '']] : []),
-          ...(layout.format === undefined ? [] : [['format', layout.format]]),
-          vectorTag(seen, device, stamp),
-          ...voidTags(joinVoids(replica.get(dTag)?.voids ?? new Map(), voids ?? new Map()), stamp),
-        ],
-        content,
-      };
-      const event = await hand.sign(template, asking);
+      const tags = tagsOf({
+        address: dTag,
+        deviceId,
+        expiration: write.expiration,
+        isRemoval: write.isRemoval,
+        format: layout.format,
+        vector: vectorAt(seen, device, stamp),
+        voids: voidsAt(joinVoids(replica.get(dTag)?.voids ?? new Map(), voids ?? new Map()), stamp),
+      });
+      const event = await hand.sign({ kind: KIND_APP_DATA, created_at: stamp, tags, content }, asking);
       const before = replica.get(dTag)?.event;
       const pieces = await makePieces(dTag, layout, event.created_at, ciphertexts, asking);
       if (closed) throw new NostrSyncError('CLOSED', 'Cannot publish: the engine was closed');
@@ -342,7 +338,7 @@ export function createWriter(ports: {
         ciphertexts.get(name) ?? (await sealPiece(layout.pieces.get(name)!, layout.manifest, ports));
       ciphertexts.set(name, content);
       layout.pieces.delete(name);
-      const tags = [['d', pieceDTag(dTag, name)]];
+      const tags = tagsOf({ address: pieceDTag(dTag, name) });
       made.set(name, await hand.sign({ kind: KIND_APP_DATA, created_at: stamp, tags, content }, asking));
     }
     return { made, names };

@@ -7,11 +7,6 @@ import { createEventVerifier } from '../../src/protocol/event-verifier.ts';
 import {
   checkEvent,
   deletionOf,
-  deviceIdOf,
-  dTagOf,
-  formatOf,
-  isExpired,
-  isTombstone,
   parseEvent,
   type EventCheck,
   type NostrEvent,
@@ -213,51 +208,5 @@ describe('a received event', () => {
         if (outcome.type !== 'rejected') expect(value).toEqual(genuine[name as keyof NostrEvent]);
       }),
     );
-  });
-});
-
-describe('the tags of an event', () => {
-  test('name one d-tag or none', () => {
-    expect(dTagOf(genuine)).toBe('default/settings/v1');
-    expect(
-      dTagOf(
-        written({
-          dTags: [
-            ['d', 'a'],
-            ['d', 'a'],
-          ],
-        }),
-      ),
-    ).toBeUndefined();
-  });
-
-  test('name the device, or the author stands for it', () => {
-    expect(deviceIdOf(genuine)).toBe('reference');
-    const longest = 'x'.repeat(128);
-    expect(deviceIdOf(written({ tags: [['device_id', longest]] }))).toBe(longest);
-    for (const tags of [[], [['device_id']], [['device_id', '']], [['device_id', 'x'.repeat(129)]]]) {
-      expect(deviceIdOf(written({ tags }))).toBe(PUBKEY);
-    }
-  });
-
-  test('name the format, or none', () => {
-    expect(formatOf(genuine)).toBeUndefined();
-    expect(formatOf(written({ tags: [['format', 'deflate/1']] }))).toBe('deflate/1');
-    expect(formatOf(written({ tags: [['format']] }))).toBeUndefined();
-  });
-
-  test('tell when it expires, to the second, and nonsense never does', () => {
-    const until = (expiration: string): NostrEvent => written({ tags: [['expiration', expiration]] });
-    expect(isExpired(until('100'), 99)).toBe(false);
-    expect(isExpired(until('100'), 100)).toBe(true);
-    for (const nonsense of ['', 'soon', '-1', '1e3', ' 1', '1 ', '0000000000001'])
-      expect(isExpired(until(nonsense), 2_000_000_000)).toBe(false);
-    expect(isExpired(written({ tags: [['expiration']] }), 2_000_000_000)).toBe(false);
-    expect(isExpired(genuine, 2_000_000_000)).toBe(false);
-  });
-
-  test('tell a tombstone', () => {
-    expect(isTombstone(written({ tags: [['deleted', '']] }))).toBe(true);
-    expect(isTombstone(genuine)).toBe(false);
   });
 });

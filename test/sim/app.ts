@@ -12,6 +12,7 @@ import type { Machine, Process } from './machine.ts';
 import { MARKER, order, owedTo, unprovenOn, type Call, type Signed, type Told } from './oracle.ts';
 import { LARGEST_PAYLOAD_BYTES, type AppOp, type DeviceConfig } from './scenario.ts';
 import type { SignerState } from './signer.ts';
+import { expirationIn, hasTag } from './tags.ts';
 import type { World } from './world.ts';
 
 /** One run of the engine. */
@@ -336,8 +337,8 @@ export function createApp(ports: AppPorts): App {
 
   /** Whether it was removed, or has ended by this device's clock. */
   function isGone(entry: Signed | undefined): boolean {
-    const tags = new Map(entry?.event.tags.map(([first, value]) => [first, value]));
-    return tags.has('deleted') || Number(tags.get('expiration') ?? Infinity) <= clockS();
+    if (entry === undefined) return false;
+    return hasTag(entry.event, 'deleted') || (expirationIn(entry.event) ?? Infinity) <= clockS();
   }
 
   /** What the device has of a category before a call that reads, and so what this may say of it. */

@@ -8,6 +8,7 @@ import { inflateRawSync } from 'node:zlib';
 import type { NostrEvent } from '../../src/protocol/event.ts';
 import type { Changes } from '../../src/store/store.ts';
 import type { Conflict, DeliveryReport, FetchResult, Receipt } from '../../src/sync/events.ts';
+import { addressIn, deviceIn, expirationIn, formatIn, hasTag, vectorIn, voidsIn } from './tags.ts';
 
 /** Every payload begins with this, so that no place that must not see one can hold it unnoticed. */
 export const MARKER = 'PLAINTEXT';
@@ -113,7 +114,7 @@ export function order(a: NostrEvent, b: NostrEvent): number {
 export function owedTo(raw: string, urls: readonly string[]): number | undefined {
   const record = JSON.parse(raw) as { event?: NostrEvent; deliveries: Record<string, string> };
   if (record.event === undefined) return 0;
-  if (tag(record.event, 'format') === 'chunked/1') return undefined;
+  if (formatIn(record.event) === 'chunked/1') return undefined;
   return urls.filter((url) => (record.deliveries[url] ?? 'pending') === 'pending').length;
 }
 
@@ -132,7 +133,7 @@ export function unprovenOn(
   };
   if (record.event === undefined) return undefined;
   // A device that has not read a value in pieces has nothing to send: who wrote or read it brings it to the relays.
-  if (tag(record.event, 'format')?.startsWith('chunked/') === true && record.pieces === undefined)
+  if (formatIn(record.event)?.startsWith('chunked/') === true && record.pieces === undefined)
     return record.own?.id === record.event.id
       ? `${record.event.id.slice(0, 8)} is its own, without its pieces`
       : undefined;
@@ -182,21 +183,10 @@ const SMALL_CHARS = 20_000;
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-const tag = (event: NostrEvent, name: string): string | undefined =>
-  event.tags.find(([first]) => first === name)?.[1];
-
-/** The stamps up to which the writer of an event had seen what other devices wrote, by their hashes. */
-function vectorIn(event: NostrEvent): Map<string, number> | undefined {
-  const items = event.tags.find(([name]) => name === 'vv')?.slice(1);
-  const vector = items && new Map(items.map((item) => [item.slice(0, 8), Number(item.slice(9))]));
-  // One that knows the future lies.
-  return [...(vector?.values() ?? [])].some((stamp) => stamp > event.created_at) ? undefined : vector;
-}
-
 /** Whether the writer of `newer` had not seen `older`. One without vectors tells nothing. */
 function isUnseenIn(newer: NostrEvent, older: NostrEvent): boolean {
   const seen = vectorIn(newer);
-  const writer = createHash('sha256').update(tag(older, 'device_id') ?? older.pubkey);
+  const writer = createHash('sha256').update(deviceIn(older) ?? older.pubkey);
   const hash = writer.digest('hex').slice(0, 8);
   // Its own word for it: a signer may have said a later time.
   return seen !== undefined && (seen.get(hash) ?? -1) < (vectorIn(older)?.get(hash) ?? older.created_at);
@@ -209,8 +199,7 @@ const hasSeen = (newer: NostrEvent, older: NostrEvent): boolean =>
 /** Whether it may have been written upon the other: one that no socket had carried has the same stamp. */
 const isNotBefore = ({ event }: Signed, other: Signed): boolean => event.created_at >= other.event.created_at;
 
-const isOfReference = (event: NostrEvent): boolean =>
-  tag(event, 'device_id')?.startsWith('reference-') === true;
+const isOfReference = (event: NostrEvent): boolean => deviceIn(event)?.startsWith('reference-') === true;
 
 /** How far above a write an engine may stamp what says it again, in s: three ties, and an end. */
 const MOST_AGAIN_SECONDS = 4;
@@ -445,7 +434,7 @@ export function createOracle(ports: {
     const ids = readable.get(entry.category) ?? new Set();
     readable.set(entry.category, ids);
     // What was removed or ends by itself is shown no more, nor is what was before it.
-    const mayEnd = entry.event.tags.some(([name]) => name === 'expiration' || name === 'deleted');
+    const mayEnd = hasTag(entry.event, 'expiration') || hasTag(entry.event, 'deleted');
     if (mayEnd) ids.clear();
     else if (!entry.isUnreadable) ids.add(entry.event.id);
     else count('sometimes: head that its writer cannot read');
@@ -464,7 +453,7 @@ export function createOracle(ports: {
       state.heads.set(category, after);
       keep(state, after);
       state.arrivals.set(category, ports.now());
-      if (after.event.tags.some(([name]) => name === 'expiration' || name === 'deleted'))
+      if (hasTag(after.event, 'expiration') || hasTag(after.event, 'deleted'))
         state.ends.set(category, ports.now());
       state.flushed.add(after.event.id);
     }
@@ -575,7 +564,7 @@ export function createOracle(ports: {
 
   /** What the app published, from what was encrypted. */
   function textOf(event: NostrEvent, plaintext: string): string {
-    switch (tag(event, 'format')) {
+    switch (formatIn(event)) {
       case undefined:
         return plaintext;
       case 'deflate/1':
@@ -586,7 +575,7 @@ export function createOracle(ports: {
           readonly sha256: string;
           readonly parts: readonly string[];
         };
-        const dTag = tag(event, 'd') ?? '';
+        const dTag = addressIn(event) ?? '';
         parts.set(
           event.id,
           manifest.parts.map((name) => `${dTag}/c/${name}`),
@@ -601,15 +590,15 @@ export function createOracle(ports: {
 
   /** The write that an event says again, or ends; `undefined` where no app has made one. */
   function rootOf(device: string, event: NostrEvent, category: string, meantAt: number): Signed | undefined {
-    const stamps = (event.tags.find(([name]) => name === 'vv') ?? []).map((item) => Number(item.slice(9)));
+    const stamps = [...(vectorIn(event)?.values() ?? [])];
     // Its own stamp stands in the vector of a write. One without a vector is made once, and never stamped anew.
     if (stamps.includes(meantAt)) return undefined;
-    const isEnd = tag(event, 'deleted') !== undefined;
+    const isEnd = hasTag(event, 'deleted');
     const isRoot = (one: Signed): boolean =>
       one.category === category &&
       (one.event.content === event.content ||
-        (isEnd && tag(one.event, 'expiration') !== undefined && stamps.includes(one.meantAt))) &&
-      tag(one.event, 'device_id') === tag(event, 'device_id');
+        (isEnd && expirationIn(one.event) !== undefined && stamps.includes(one.meantAt))) &&
+      deviceIn(one.event) === deviceIn(event);
     // One that no socket had carried was replaced under its stamp, and may have come back since.
     const head = stateOf(device).heads.get(category);
     const found = head !== undefined && isRoot(head) ? head : [...signed.values()].findLast(isRoot);
@@ -619,7 +608,7 @@ export function createOracle(ports: {
   /** I19: what no app asked for beats nothing but what the write beats that it says again, and no later one. */
   function checkAgain(device: string, { event, again, category }: Signed, before: Signed | undefined): void {
     const what = `${device}: ${event.id.slice(0, 8)}@${event.created_at}, which no app asked for,`;
-    const isEnd = tag(event, 'deleted') !== undefined;
+    const isEnd = hasTag(event, 'deleted');
     count(isEnd ? 'sometimes: end made' : 'sometimes: tie stamped anew');
     if (event.created_at - again!.event.created_at > MOST_AGAIN_SECONDS + lateSeconds)
       violate('I19', `${what} claims a time of its own: it says again ${describe(again!)}`);
@@ -632,8 +621,7 @@ export function createOracle(ports: {
 
   /** What a reset names counts no more, nor what from the future came before that. What the same device had written before lives on in it. */
   function voidBy({ event, category }: Signed): void {
-    const named = (event.tags.find(([name]) => name === 'void') ?? []).slice(1);
-    const latest = Math.max(-1, ...named.map((item) => Number(item.slice(65))));
+    const latest = Math.max(-1, ...voidsIn(event).values());
     const above = [...signed.values()].filter(
       (one) => one.category === category && one.event.created_at > event.created_at,
     );
@@ -654,7 +642,7 @@ export function createOracle(ports: {
       !before.isAcknowledged &&
       after.makers.has(device) &&
       after.event.content === before.event.content &&
-      tag(after.event, 'device_id') === tag(before.event, 'device_id') &&
+      deviceIn(after.event) === deviceIn(before.event) &&
       after.event.created_at < before.event.created_at
     );
   }
@@ -679,8 +667,7 @@ export function createOracle(ports: {
     const allowed = new Set(['d', 'device_id', 'expiration', 'deleted', 'format', 'vv', 'void']);
     const isRight =
       event.kind === 30_078 &&
-      tag(event, 'd') === `default/${category}/v1` &&
-      names.filter((name) => name === 'd').length === 1 &&
+      addressIn(event) === `default/${category}/v1` &&
       names.every((name) => allowed.has(name!)) &&
       new Set(names).size === names.length;
     const vector = event.tags.find(([name]) => name === 'vv')?.slice(1);
@@ -725,7 +712,7 @@ export function createOracle(ports: {
     readableOn: (device, category) => stateOf(device).readable.get(category) ?? new Set(),
     onSign: (process, device, event, meantAt = event.created_at) => {
       if (event.kind !== 30_078) return;
-      const dTag = tag(event, 'd') ?? '';
+      const dTag = addressIn(event) ?? '';
       // The tombstones of pieces share their content.
       checkRate(process, device, `a signature for ${dTag} of ${event.content}`, MAX_SAME_SIGNATURES);
       const plaintext = plaintexts.get(event.content);
@@ -754,7 +741,7 @@ export function createOracle(ports: {
         lineage: again?.lineage ?? stateOf(device).lineage,
         again,
         makers: new Set([device]),
-        isUnreadable: foreign.has(event.content) && tag(event, 'deleted') === undefined,
+        isUnreadable: foreign.has(event.content) && !hasTag(event, 'deleted'),
         isCarried: false,
         carriers: new Set(),
         isAcknowledged: false,
@@ -792,7 +779,7 @@ export function createOracle(ports: {
       if (event.kind !== 30_078) return;
       const piece = pieces.get(event.id);
       if (piece !== undefined) {
-        const isTombstone = tag(event, 'deleted') !== undefined;
+        const isTombstone = hasTag(event, 'deleted');
         count(isTombstone ? 'sometimes: piece collected' : 'sometimes: piece sent');
         if (!sameEvent(piece, event)) violate('I7', `${device}, on the wire: an altered piece`);
         if (!isTombstone && !stateOf(device).flushed.has(event.id))
@@ -1025,12 +1012,12 @@ export function createOracle(ports: {
       violate('I5', `${told.device}: ${via} gave an event that nobody made`);
       return undefined;
     }
-    const isDeleted = tag(entry.event, 'deleted') !== undefined;
+    const isDeleted = hasTag(entry.event, 'deleted');
     const isRight =
       entry.category === result.category &&
       JSON.stringify(result.payload) === entry.text &&
       (result.deleted === true) === isDeleted &&
-      (tag(entry.event, 'device_id') ?? pubkey) === result.deviceId &&
+      (deviceIn(entry.event) ?? pubkey) === result.deviceId &&
       Date.parse(result.updatedAt) === entry.event.created_at * 1000;
     const isOwn = entry.device === told.device && entry.lineage === stateOf(told.device).lineage;
     if (

@@ -2,7 +2,8 @@
 
 import { expect, test, vi } from 'vitest';
 import { memoryStore, secretKeySigner, type NostrEvent, type Signer, type Store } from '../../src/node.ts';
-import { deviceHash, vectorOf } from '../../src/protocol/causality.ts';
+import { deviceHash } from '../../src/protocol/causality.ts';
+import { vectorOf } from '../../src/protocol/header.ts';
 import { device, KEY, relay, stored, world, written } from './devices.ts';
 
 const START = 1_767_225_600;

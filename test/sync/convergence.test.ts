@@ -5,15 +5,9 @@ import { expect, test } from 'vitest';
 import { secretKeySigner } from '../../src/node.ts';
 import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
 import { deviceHash } from '../../src/protocol/causality.ts';
-import {
-  checkEvent,
-  formatOf,
-  isExpired,
-  isTombstone,
-  type NostrEvent,
-  type VerifiedEvent,
-} from '../../src/protocol/event.ts';
+import { checkEvent, type NostrEvent, type VerifiedEvent } from '../../src/protocol/event.ts';
 import { createEventVerifier } from '../../src/protocol/event-verifier.ts';
+import { formatOf, isExpired, isTombstone } from '../../src/protocol/header.ts';
 import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import { parseRecord, serializeRecord, verifyRecord } from '../../src/sync/heads/record-codec.ts';
 import { EMPTY_RECORD, readableOf, type HeadRecord } from '../../src/sync/heads/record.ts';

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { memoryStore, type NostrEvent, type Store } from '../../src/node.ts';
-import { deviceHash, vectorOf } from '../../src/protocol/causality.ts';
+import { deviceHash } from '../../src/protocol/causality.ts';
+import { vectorOf } from '../../src/protocol/header.ts';
 import { received, stored, world, type Device, type World } from './devices.ts';
 
 /** What a store holds, in another. */

@@ -1,11 +1,12 @@
 /** An event that a relay shows, and that may take the place of the head. */
 
-import { newestOf, seenBy, vectorOf } from '../../protocol/causality.ts';
+import { newestOf, seenBy } from '../../protocol/causality.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
+import { vectorOf, voidsOf } from '../../protocol/header.ts';
 import { DAY_SECONDS } from '../../protocol/limits.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { isRenewalOf } from '../../protocol/renewal.ts';
-import { isVoid, joinVoids, voidsOf } from '../../protocol/voids.ts';
+import { isVoid, joinVoids } from '../../protocol/voids.ts';
 import { isOverlooked, isPartOf, overwrites } from './conflict.ts';
 import { orphansOf, withDelivery } from './deliveries.ts';
 import type { Effect, Input, Outcome } from './input.ts';

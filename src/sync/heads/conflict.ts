@@ -1,10 +1,10 @@
 /** Which write was lost: what an event has seen, and what this device has. */
 
-import { covers, deviceHash, seenBy, vectorOf, type VersionVector } from '../../protocol/causality.ts';
-import { deviceIdOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
+import { covers, deviceHash, seenBy, type VersionVector } from '../../protocol/causality.ts';
+import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
+import { deviceIdOf, isTombstone, vectorOf, voidsOf } from '../../protocol/header.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { renewedBy } from '../../protocol/renewal.ts';
-import { voidsOf } from '../../protocol/voids.ts';
 import { isHeld, isInPieces, isOwnHead, type HeadRecord, type OwnWrite } from './record.ts';
 
 /**

@@ -1,6 +1,6 @@
 /** What each relay has of the head and of its pieces, and which pieces are left behind. */
 
-import { isTombstone } from '../../protocol/event.ts';
+import { isTombstone } from '../../protocol/header.ts';
 import { MAX_ORPHANS } from '../../protocol/limits.ts';
 import { isKnownReadable } from './former.ts';
 import type { Input } from './input.ts';

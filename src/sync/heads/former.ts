@@ -1,7 +1,7 @@
 /** What is shown while the head cannot be read. */
 
-import { isExpired, isTombstone } from '../../protocol/event.ts';
 import { EMPTY_RECORD, isInPieces, isOwnHead, type HeadRecord } from './record.ts';
+import { isExpired, isTombstone } from '../../protocol/header.ts';
 
 /** Whether the head can be read, by all that is known: a head in pieces is whole only if its manifest was right. */
 export function isKnownReadable(record: HeadRecord): boolean {

@@ -1,7 +1,7 @@
 /** What a device keeps of the ids and stamps of its own writes: it tells them from what a twin has written. */
 
-import { vectorOf } from '../../protocol/causality.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
+import { vectorOf } from '../../protocol/header.ts';
 import { MAX_ABOVE, MAX_WITHDRAWN } from '../../protocol/limits.ts';
 import { isOwnHead, type HeadRecord, type OwnWrite } from './record.ts';
 

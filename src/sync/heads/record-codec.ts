@@ -1,6 +1,5 @@
 /** A record as one store entry, and back. What is in a store is as hostile as what a relay sends. */
 
-import { entriesOf, parseEntries } from '../../protocol/causality.ts';
 import { isPieceName } from '../../protocol/chunks.ts';
 import {
   checkEvent,
@@ -10,8 +9,8 @@ import {
   type NostrEvent,
   type VerifiedEvent,
 } from '../../protocol/event.ts';
+import { entriesOf, parseEntries, parseVoids } from '../../protocol/header.ts';
 import { MAX_STAMP } from '../../protocol/limits.ts';
-import { entriesOfVoids, parseVoids } from '../../protocol/voids.ts';
 import type { Delivery, HeadRecord, Orphan, OwnWrite, Piece } from './record.ts';
 
 /** Of the stored form. Another is unusable. */
@@ -37,7 +36,7 @@ export function serializeRecord(record: HeadRecord): string {
     ...plain,
     deliveries: Object.fromEntries(deliveries),
     deemed: deemed.size === 0 ? undefined : entriesOf(deemed),
-    voids: voids.size === 0 ? undefined : entriesOfVoids(voids),
+    voids: voids.size === 0 ? undefined : entriesOf(voids),
     pieces: toPieces(pieces),
     piecesBefore: toPieces(piecesBefore),
     proven: proven.size === 0 ? undefined : Object.fromEntries(proven),

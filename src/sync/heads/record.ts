@@ -2,7 +2,8 @@
 
 import type { VersionVector } from '../../protocol/causality.ts';
 import { CHUNKED } from '../../protocol/chunks.ts';
-import { formatOf, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
+import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
+import { formatOf } from '../../protocol/header.ts';
 import type { Voids } from '../../protocol/voids.ts';
 
 /**

@@ -7,10 +7,11 @@ import {
   type NostrEvent,
   type VerifiedEvent,
 } from '../../protocol/event.ts';
+import { voidsOf } from '../../protocol/header.ts';
 import { MAX_PIECES_PER_REQ, MAX_REQS_AT_ONCE } from '../../protocol/limits.ts';
 import { categoryRequests } from '../../protocol/message.ts';
 import { compareEvents } from '../../protocol/order.ts';
-import { isVoid, voidsOf } from '../../protocol/voids.ts';
+import { isVoid } from '../../protocol/voids.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
 import type { RequestEnd, RequestHandlers } from '../../relay/requests.ts';
 import { isOverlooked } from '../heads/conflict.ts';

@@ -11,7 +11,8 @@
 import type { Clock } from '../../clock.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import { parsePieceDTag } from '../../protocol/chunks.ts';
-import { isTombstone, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
+import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
+import { isTombstone } from '../../protocol/header.ts';
 import { CONFIRM_DELAY_MS, HOLD_MS, LOOK_AGAIN_MS, SPREAD_DELAY_MS } from '../../protocol/limits.ts';
 import { randomFraction, retryMs, type RandomBytes } from '../../relay/backoff.ts';
 import type { RelayConnection } from '../../relay/connection.ts';

@@ -6,7 +6,8 @@
 import type { Clock } from '../../clock.ts';
 import { prefixOf, type Answer } from '../../protocol/answer.ts';
 import { parsePieceDTag, pieceDTag } from '../../protocol/chunks.ts';
-import { isTombstone, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
+import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
+import { isTombstone } from '../../protocol/header.ts';
 import { PROOF_MS, RETRY_CAP_MS } from '../../protocol/limits.ts';
 import { retryMs, type RandomBytes } from '../../relay/backoff.ts';
 import type { RelayConnection } from '../../relay/connection.ts';

@@ -20,7 +20,8 @@ import {
   type Manifest,
 } from '../../protocol/chunks.ts';
 import type { Compression } from '../../protocol/compression.ts';
-import { formatOf, isTombstone, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
+import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
+import { formatOf, isTombstone } from '../../protocol/header.ts';
 import {
   EVENT_OVERHEAD_CHARS,
   MAX_RECENT_CHARS,

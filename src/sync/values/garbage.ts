@@ -10,7 +10,8 @@
 import type { Clock } from '../../clock.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import { pieceDTag } from '../../protocol/chunks.ts';
-import { isTombstone, type NostrEvent } from '../../protocol/event.ts';
+import type { NostrEvent } from '../../protocol/event.ts';
+import { deletionTags, isTombstone, pieceTombstoneTags } from '../../protocol/header.ts';
 import {
   KIND_APP_DATA,
   KIND_DELETION,
@@ -110,7 +111,7 @@ export function createGarbage(ports: {
     const names = due.slice(0, MAX_COLLECTED_AT_ONCE).map(({ name }) => name);
     if (names.length === 0) return true;
     const { created_at } = record.event!;
-    const expiration = ['expiration', String(Math.floor(clock.now() / 1000) + TOMBSTONE_SECONDS)];
+    const expiration = Math.floor(clock.now() / 1000) + TOMBSTONE_SECONDS;
     const content = await hand.encrypt('null');
     const collected: { readonly name: string; readonly address: string; readonly id: string }[] = [];
     let isHeard = true;
@@ -123,7 +124,7 @@ export function createGarbage(ports: {
       const address = pieceDTag(dTag, name);
       let id = late.get(address);
       if (id === undefined) {
-        const tags = [['d', address], ['deleted', ''], expiration];
+        const tags = pieceTombstoneTags(address, expiration);
         const tombstone = await hand.sign({ kind: KIND_APP_DATA, created_at, tags, content });
         isHeard = await isTaken(tombstone);
         if (!isHeard) break;
@@ -132,12 +133,12 @@ export function createGarbage(ports: {
       collected.push({ name, address, id });
     }
     if (collected.length > 0) {
-      const tags = [
-        ...collected.map(({ address }) => ['a', `${KIND_APP_DATA}:${hand.pubkey}:${address}`]),
-        ...collected.map(({ id }) => ['e', id]),
-        ['k', String(KIND_APP_DATA)],
+      const tags = deletionTags({
+        author: hand.pubkey,
+        addresses: collected.map(({ address }) => address),
+        ids: collected.map(({ id }) => id),
         expiration,
-      ];
+      });
       await ports.send(await hand.sign({ kind: KIND_DELETION, created_at, tags, content: '' }));
       await replica.apply(dTag, { type: 'collected', names: new Set(collected.map(({ name }) => name)) });
     }

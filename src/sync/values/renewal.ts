@@ -11,13 +11,8 @@
 
 import type { Clock } from '../../clock.ts';
 import type { Answer } from '../../protocol/answer.ts';
-import {
-  deviceIdOf,
-  isExpired,
-  tagValues,
-  type NostrEvent,
-  type VerifiedEvent,
-} from '../../protocol/event.ts';
+import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
+import { deviceIdOf, expirationOf, isExpired, voidsOf } from '../../protocol/header.ts';
 import {
   DAY_SECONDS,
   END_MARGIN_SECONDS,
@@ -32,7 +27,6 @@ import {
   SKEW_REPORT_SECONDS,
   SPREAD_DELAY_MS,
 } from '../../protocol/limits.ts';
-import { voidsOf } from '../../protocol/voids.ts';
 import { endOf, renewalOf, renewedBy, restampOf } from '../../protocol/renewal.ts';
 import { randomFraction, type RandomBytes } from '../../relay/backoff.ts';
 import { createAgenda } from '../relays/agenda.ts';
@@ -133,8 +127,9 @@ export function createRenewals(ports: {
     if (head === undefined) return undefined;
     const need = needNow(dTag, record);
     if (buriedOf(record).length > 0 || (need !== undefined && need !== 'end')) return 0;
-    if (!isExpired(head, Infinity)) return undefined;
-    const leftMs = Number(tagValues(head, 'expiration')![0]) * 1000 - clock.now();
+    const expiration = expirationOf(head);
+    if (expiration === undefined) return undefined;
+    const leftMs = expiration * 1000 - clock.now();
     // One tombstone is enough: that of the writer, if it is there.
     const isOurs = deviceIdOf(head) === ports.deviceId();
     const graceMs = isOurs ? 0 : SPREAD_DELAY_MS * (1 + 2 * randomFraction(ports.randomBytes));

@@ -83,6 +83,30 @@ fn the_engines_own_events_are_signed() {
     check(&template(5, &tags, "")).unwrap();
 }
 
+/// What the engine reads of the same tags is judged by the same file: see test/vectors/README.md.
+#[test]
+fn of_the_tag_vectors_those_of_the_engine_are_signed() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../test/vectors/tags.json");
+    let vectors: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(vectors["namespace"], "sage");
+    assert_eq!(vectors["pubkey"], PUBKEY);
+    let created_at = vectors["created_at"].as_u64().unwrap();
+    let mut counts = [0, 0];
+    for (group, kind) in
+        [("written", 30_078), ("read", 30_078), ("pieceTombstones", 30_078), ("deletions", 5)]
+    {
+        let content = if kind == 5 { String::new() } else { ciphertext() };
+        for vector in vectors[group].as_array().unwrap() {
+            let tags = serde_json::from_value(vector["tags"].clone()).unwrap();
+            let event = EventTemplate { kind, created_at, tags, content: content.clone() };
+            let is_signed = vector["signed"].as_bool().unwrap();
+            assert_eq!(check(&event).is_ok(), is_signed, "{group}: {}", vector["name"]);
+            counts[usize::from(is_signed)] += 1;
+        }
+    }
+    assert!(counts.iter().all(|&count| count > 10), "{counts:?}");
+}
+
 #[test]
 fn every_other_kind_is_refused() {
     let d_tag: &[&str] = &["d", "sage/notes/v1"];
