@@ -37,7 +37,7 @@ import {
 } from './sync/events.ts';
 import type { Reader, Subscription } from './sync/reader.ts';
 import { openSession, type Session } from './sync/session.ts';
-import { publicKeyOf } from './sync/values/signing.ts';
+import { publicKeyOf } from './sync/values/account.ts';
 import { createStatusTeller, type SyncStatus } from './sync/status.ts';
 
 export type { SyncStatus } from './sync/status.ts';

@@ -41,7 +41,8 @@ import {
   type Stage,
 } from './heads/record.ts';
 import type { Change, Replica } from './heads/replica.ts';
-import type { Asking, Hand } from './values/signing.ts';
+import type { Asking } from './values/asking.ts';
+import type { Hand } from './values/signing.ts';
 
 /**
  * Makes entries of the store that are saved together with a write, and removed together with it if it is withdrawn: both

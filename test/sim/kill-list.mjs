@@ -963,7 +963,7 @@ const RENEWAL = [
   },
   {
     name: 'stamps have no bound',
-    patches: [['sync/', 'aheadSeconds > MAX_AHEAD_SECONDS', 'aheadSeconds > Infinity']],
+    patches: [['sync/', 'aheadSeconds <= MAX_AHEAD_SECONDS', 'aheadSeconds < Infinity']],
     test: ['test/sync/clocks.test.ts', 'nothing is signed more than a year ahead'],
   },
   {
@@ -1062,7 +1062,7 @@ const RENEWAL = [
       [
         'sync/',
         "if (made.size > 0) await replica.apply(dTag, { type: 'remade', id: record!.event!.id, made });",
-        "if (made.size > 0) { const head = record!.event!; await replica.apply(dTag, { type: 'remade', id: head.id, made }); await replica.apply(dTag, { type: 'renew', id: head.id, event: await hand.sign({ ...renewalOf(head), created_at: Math.max(head.created_at + 1, nowSeconds()) }) }); }",
+        "if (made.size > 0) { const head = record!.event!; await replica.apply(dTag, { type: 'remade', id: head.id, made }); await replica.apply(dTag, { type: 'renew', id: head.id, event: await ports.hand.sign({ ...renewalOf(head, new Map()), created_at: Math.max(head.created_at + 1, Math.floor(ports.clock.now() / 1000)) }) }); }",
       ],
     ],
   },
@@ -1792,11 +1792,7 @@ const SIGNER = [
   {
     name: 'what a signer gives after it was cleared is used',
     patches: [
-      [
-        'sync/',
-        "if (ports.current() !== signer) throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: the signer was cleared`); return result;",
-        'return result;',
-      ],
+      ['sync/', 'if (current() !== signer) throw notSet(what); return result;', 'return result;'],
       ['sync/', 'drops.add(drop);', 'void drop;'],
     ],
     test: ['test/sync/signer.test.ts', 'a call that was under way is dropped, and publishes nothing'],
@@ -1825,8 +1821,8 @@ const SIGNER = [
   {
     name: 'publishes what the signer did not encrypt',
     patches: [
-      ['sync/', 'ciphertext.length !== encryptedLength(plaintext) ||', 'encryptedLength(plaintext) < 0 ||'],
-      ['sync/', '!/^A[g-v][A-Za-z0-9+/]+=*$/.test(ciphertext)', 'false'],
+      ['sync/', 'ciphertext.length === encryptedLength(plaintext) &&', 'encryptedLength(plaintext) > 0 &&'],
+      ['sync/', '/^A[g-v][A-Za-z0-9+/]+=*$/.test(ciphertext)', 'true'],
     ],
     test: ['test/sync/signer.test.ts', 'does not encrypt fails with ENCRYPTION_FAILED'],
   },
@@ -2162,7 +2158,7 @@ const PIECES_OUT = [
         "isRemoval: true }), ...tagIf('expiration', expiration)]",
         'isRemoval: true })]',
       ],
-      ['sync', 'ids: collected.map(({ id }) => id), expiration,', 'ids: collected.map(({ id }) => id),'],
+      ['sync', 'ids: buried.map(({ id }) => id), expiration,', 'ids: buried.map(({ id }) => id),'],
     ],
     test: ['test/sync/large.test.ts', 'are collected: few are left after many updates'],
   },
@@ -2330,7 +2326,7 @@ const PIECES_IN = [
   {
     name: 'missing pieces are not asked for again',
     patches: [
-      ['sync', 'assembly.cancelRetry = clock.after(delayMs, () => again(assembly, dTag));', 'void delayMs;'],
+      ['sync', 'value.cancelRetry = clock.after(delayMs, () => again(value, dTag));', 'void delayMs;'],
     ],
     test: [
       'test/sync/large.test.ts',
@@ -2342,8 +2338,8 @@ const PIECES_IN = [
     patches: [
       [
         'sync',
-        'if (names.length === 0 || isClosed) return;',
-        'if (names.length === 0 || isClosed || asked.length > 0) return;',
+        'if (names.length === 0 || isOver()) return;',
+        'if (names.length === 0 || isOver() || asked.length > 0) return;',
       ],
     ],
     test: ['test/sync/large.test.ts', 'on one relay come from the others, in any combination'],
@@ -2364,7 +2360,7 @@ const PIECES_IN = [
     patches: [
       [
         'sync',
-        "await replica.apply(dTag, { type: 'torn', id: event.id }); return assemble(event, dTag);",
+        "await replica.apply(dTag, { type: 'torn', id: event.id }); return assembly.textOf(event, dTag);",
         "throw new Error('a piece is lost');",
       ],
     ],

@@ -9,22 +9,19 @@
 
 import type { Clock } from '../../clock.ts';
 import type { Answer } from '../../protocol/answer.ts';
-import { pieceDTag } from '../../protocol/chunks.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
-import { deletionTags, isTombstone, pieceTombstoneTags } from '../../protocol/header.ts';
+import { isTombstone } from '../../protocol/header.ts';
 import {
-  KIND_APP_DATA,
-  KIND_DELETION,
   MAX_COLLECTED_AT_ONCE,
   MAX_OLD_ORPHANS,
   MAX_TIMER_MS,
   MIN_ORPHAN_MS,
   ORPHAN_MS,
-  TOMBSTONE_SECONDS,
 } from '../../protocol/limits.ts';
 import { isFromAll, type Network } from '../relays/network.ts';
 import { isOwnHead, isWhole, stageOf, type HeadRecord } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
+import { createBurial } from './burial.ts';
 import type { Hand } from './signing.ts';
 
 export interface Garbage {
@@ -60,6 +57,7 @@ export function createGarbage(ports: {
   readonly isSender: () => boolean;
 }): Garbage {
   const { clock, replica, hand } = ports;
+  const burial = createBurial(ports);
   const timers = new Map<string, () => void>();
   const collecting = new Set<string>();
   let isClosed = false;
@@ -109,63 +107,7 @@ export function createGarbage(ports: {
     if (!isFromAll(answers) || record === undefined) return false;
     const due = dueTimes(record).filter(({ at }) => at <= clock.now());
     const names = due.slice(0, MAX_COLLECTED_AT_ONCE).map(({ name }) => name);
-    if (names.length === 0) return true;
-    const { created_at } = record.event!;
-    const expiration = Math.floor(clock.now() / 1000) + TOMBSTONE_SECONDS;
-    const content = await hand.encrypt('null');
-    const collected: { readonly name: string; readonly address: string; readonly id: string }[] = [];
-    let isHeard = true;
-    const late = await lateOnes(
-      names.map((name) => pieceDTag(dTag, name)),
-      record,
-    );
-    if (late === undefined) return false;
-    for (const name of names) {
-      const address = pieceDTag(dTag, name);
-      let id = late.get(address);
-      if (id === undefined) {
-        const tags = pieceTombstoneTags(address, expiration);
-        const tombstone = await hand.sign({ kind: KIND_APP_DATA, created_at, tags, content });
-        isHeard = await isTaken(tombstone);
-        if (!isHeard) break;
-        ({ id } = tombstone);
-      }
-      collected.push({ name, address, id });
-    }
-    if (collected.length > 0) {
-      const tags = deletionTags({
-        author: hand.pubkey,
-        addresses: collected.map(({ address }) => address),
-        ids: collected.map(({ id }) => id),
-        expiration,
-      });
-      await ports.send(await hand.sign({ kind: KIND_DELETION, created_at, tags, content: '' }));
-      await replica.apply(dTag, { type: 'collected', names: new Set(collected.map(({ name }) => name)) });
-    }
-    return isHeard;
-  }
-
-  /**
-   * After a reset, the ids of pieces whose stamps are still to come, by d-tag: no tombstone is above these, and they are deleted
-   * themselves. `undefined`: a relay has not said what it has.
-   */
-  async function lateOnes(
-    dTags: readonly string[],
-    { voids, event }: HeadRecord,
-  ): Promise<ReadonlyMap<string, string> | undefined> {
-    const ids = new Map<string, string>();
-    for (const relay of voids.size === 0 ? [] : ports.relays()) {
-      const { isComplete, events } = await ports.network().collect(relay, dTags);
-      if (!isComplete) return undefined;
-      for (const [dTag, { id, created_at }] of events) if (created_at > event!.created_at) ids.set(dTag, id);
-    }
-    return ids;
-  }
-
-  /** Whether every relay has answered for good. */
-  async function isTaken(tombstone: NostrEvent): Promise<boolean> {
-    const answers = await ports.send(tombstone);
-    return answers.every(({ type }) => ['acknowledged', 'superseded', 'refused', 'too-large'].includes(type));
+    return names.length === 0 || burial.bury(dTag, record, names);
   }
 
   return {

@@ -1,0 +1,55 @@
+/** Whether a head is to be said again, and why. Pure. */
+
+import type { NostrEvent } from '../../protocol/event.ts';
+import { isExpired, voidsOf } from '../../protocol/header.ts';
+import {
+  DAY_SECONDS,
+  END_MARGIN_SECONDS,
+  MAX_AHEAD_SECONDS,
+  MAX_CONTRADICTIONS,
+  MAX_RENEWAL_SECONDS,
+  SKEW_REPORT_SECONDS,
+} from '../../protocol/limits.ts';
+import { renewedBy } from '../../protocol/renewal.ts';
+import { isOwnHead, type HeadRecord } from '../heads/record.ts';
+
+/**
+ * Why a head is to be said again. `tie`: a relay keeps another event of the same stamp, against NIP-01. `end`: it has ended
+ * (NIP-40), relays forget it, and what it had replaced must not come back. `late`: no relay has it, since its stamp is still
+ * to come, as this clock says too. `void`: it was written by who had not heard of a reset, and does not tell others of it.
+ */
+export type Need = 'tie' | 'end' | 'late' | 'void';
+
+/** What a record needs; `undefined`: nothing, as far as this device knows. `isLate`: every relay finds its stamp too late. */
+export function needOf(
+  record: HeadRecord<NostrEvent> | undefined,
+  nowSeconds: number,
+  isLate: boolean,
+): Need | undefined {
+  const head = record?.event;
+  if (head === undefined) return undefined;
+  if (isLate && pastStampOf(record!, nowSeconds) !== undefined) return 'late';
+  // Nothing is signed so far ahead.
+  if (head.created_at - nowSeconds >= MAX_AHEAD_SECONDS) return undefined;
+  if (isExpired(head, nowSeconds)) {
+    // This clock may be ahead: a relay that does not hold the value agrees that it has ended.
+    const isAgreed = [...record!.deliveries.values()].some((one) => one === 'pending' || one === 'refused');
+    return isAgreed || isExpired(head, nowSeconds - END_MARGIN_SECONDS) ? 'end' : undefined;
+  }
+  if (renewedBy(head) >= MAX_RENEWAL_SECONDS) return undefined;
+  if (record!.contradictions >= MAX_CONTRADICTIONS) return 'tie';
+  const told = voidsOf(head);
+  const isUntold = [...record!.voids].some(([id, stamp]) => stamp > head.created_at && !told.has(id));
+  return isUntold ? 'void' : undefined;
+}
+
+/** The stamp that a write from the future should have: just above what it is above. `undefined`: it is not, or follows such a one. */
+export function pastStampOf(record: HeadRecord<NostrEvent>, nowSeconds: number): number | undefined {
+  const { event, own, before } = record;
+  const latest = nowSeconds + SKEW_REPORT_SECONDS;
+  if (!isOwnHead(record) || own!.acknowledged || event!.created_at <= latest) return undefined;
+  const { above = before === undefined ? [] : [before.created_at] } = own!;
+  const floor =
+    above.length === 0 ? nowSeconds - DAY_SECONDS : Math.max(...above.filter((one) => one < latest));
+  return floor === -Infinity ? undefined : floor + 1;
+}
