@@ -151,7 +151,13 @@ const STAMPS = [
   },
   {
     name: 'the first write goes out before its question is answered',
-    patches: [['sync/', 'if (isHeld(record)) {', 'if (isHeld(record) && dTag === undefined) {']],
+    patches: [
+      [
+        'sync/',
+        "if (!isHeld(record)) return 'none';",
+        "if (isHeld(record) || record.event !== undefined) return 'none';",
+      ],
+    ],
     test: [
       'test/sync/stamps.test.ts',
       'is on the medium at once, and on no socket before the question is over',
@@ -458,8 +464,8 @@ const OUTBOX = [
     patches: [
       [
         'sync',
-        'const delayMs = lane.queue.againMs(event, sent);',
-        "if (sent.count >= 3) return void replica.apply(dTag, { type: 'answered', relay, id: event.id, delivery: 'refused' }); const delayMs = lane.queue.againMs(event, sent);",
+        'const delayMs = queue.againMs(event, sent);',
+        "if (sent.count >= 3) return void replica.apply(dTag, { type: 'answered', relay: url, id, delivery: 'refused' }); const delayMs = queue.againMs(event, sent);",
       ],
     ],
   },
@@ -468,8 +474,8 @@ const OUTBOX = [
     patches: [
       [
         'sync',
-        'if (isOwed(record, url)) { lane.pending',
-        'if (isOwed(record, url) && record!.own?.acknowledged !== true) { lane.pending',
+        'if (isOwed(record, known.relay)) return',
+        'if (isOwed(record, known.relay) && record.own?.acknowledged !== true) return',
       ],
     ],
   },
@@ -479,17 +485,11 @@ const OUTBOX = [
   },
   {
     name: 'a wiped relay gets back only what is asked for',
-    patches: [
-      [
-        'sync/',
-        'if (missing.some(([dTag, id]) => isConfirmed(relay, dTag, id))) ports.onLoss(relay.url);',
-        '',
-      ],
-    ],
+    patches: [['sync/', 'if (missing.some(([dTag, id]) => isConfirmed(dTag, id))) ports.onLoss(relay);', '']],
   },
   {
     name: 'a relay that drops one event is asked for all each time',
-    patches: [['sync/', 'if (isSweep) lane.sweptAt = clock.now();', '']],
+    patches: [['sync/', 'if (isSweep) sweptAt = clock.now();', '']],
     test: ['test/sync/relays.test.ts', 'asks a relay that drops one event again and again'],
   },
   {
@@ -502,21 +502,15 @@ const OUTBOX = [
   },
   {
     name: 'OK is believed without a read-back',
-    patches: [
-      [
-        'sync',
-        "if (delivery === 'acknowledged') lane.audits.put(dTag, CONFIRM_DELAY_MS);",
-        "if (delivery === 'acknowledged') lane.audits.remove(dTag);",
-      ],
-    ],
+    patches: [['sync', 'return audit.put(dTag, CONFIRM_DELAY_MS);', 'return audit.remove(dTag);']],
   },
   {
     name: 'what was sent goes out again while its answer is being saved',
     patches: [
       [
         'sync',
-        'if (epoch === pauseEpoch) pace(answer);',
-        'inFlight.delete(dTag); if (epoch === pauseEpoch) pace(answer);',
+        'answered(answer); return { answer, count };',
+        'inFlight.delete(item.key); answered(answer); return { answer, count };',
       ],
     ],
     test: ['test/sync/store-failure.test.ts', 'is not sent to it again while the answers are being saved'],
@@ -537,15 +531,19 @@ const OUTBOX = [
     patches: [
       [
         'sync',
-        "const open = isComplete ? ['refused'] : ['acknowledged', 'unseen', 'refused'];",
-        "const open = isComplete ? ['refused'] : [];",
+        "return !isComplete && (step === 'read-back' || step === 'look-after-spread');",
+        'return false;',
       ],
     ],
   },
   {
     name: 'what one relay shows is not spread to the others',
     patches: [
-      ['sync', "else if (delivery === 'unseen') lane.audits.put(", "else if (delivery === 'unseen') void ("],
+      [
+        'sync',
+        'return audit.put(dTag, SPREAD_DELAY_MS * (0.5 + randomFraction(ports.randomBytes)));',
+        'return void randomFraction(ports.randomBytes);',
+      ],
     ],
   },
   {
@@ -556,7 +554,7 @@ const OUTBOX = [
         "delivery: 'acknowledged', superseded",
         "delivery: answer.type === 'superseded' ? 'refused' : 'acknowledged', superseded",
       ],
-      ['sync', 'if (superseded) lane.audits.put(dTag, 0); else', "if (answer.type !== 'superseded')"],
+      ['sync', 'if (superseded) audit.put(dTag, 0); else', "if (answer.type !== 'superseded')"],
     ],
     test: [
       'test/sync/relays.test.ts',
@@ -682,9 +680,7 @@ const OUTBOX = [
   },
   {
     name: 'a relay that refused the head is not asked after a restart',
-    patches: [
-      ['sync/', "=== 'refused') lane.audits.put(dTag, 0)", '=== undefined) lane.audits.put(dTag, 0)'],
-    ],
+    patches: [['sync/', "if (stepOf(dTag) === 'look-again') audit.put(dTag, 0);", '']],
     test: [
       'test/sync/remove.test.ts',
       'and learns of it after a restart, where it was closed before the relay could tell',
@@ -693,12 +689,14 @@ const OUTBOX = [
   },
   {
     name: 'a relay that refused the head is never asked again',
-    patches: [['sync/', "isComplete ? ['refused'] :", 'isComplete ? [] :']],
+    patches: [
+      ['sync/', "if (step === 'look-again') return true;", "if (step === 'look-again') return !isComplete;"],
+    ],
     test: ['test/sync/remove.test.ts', 'and learns of it within the quarter of an hour'],
   },
   {
     name: 'a clock that is set forward makes waits longer',
-    patches: [['sync/', 'arm(Math.min(due, timerAt));', 'if (due < timerAt) arm(due);']],
+    patches: [['sync/', 'arm(Math.min(at, timerAt));', 'if (at < timerAt) arm(at);']],
     test: ['test/sync/agenda.test.ts', 'put after the clock was set forward'],
   },
   {
@@ -748,16 +746,12 @@ const OUTBOX = [
   },
   {
     name: 'what a relay says OK to and forgets is sent again at once',
-    patches: [['sync/', 'sent.count < 3 ? 0', 'sent.count < 1e9 ? 0']],
+    patches: [['sync/', 'countOf(item) < 3 ? 0', 'countOf(item) < 1e9 ? 0']],
   },
   {
     name: 'a relay that does not answer is asked again at once',
     patches: [
-      [
-        'sync/',
-        'return retryMs(lane.auditFailures++, randomBytes);',
-        'return 100 + 0 * retryMs(lane.auditFailures++, randomBytes);',
-      ],
+      ['sync/', 'retryMs(failures++, ports.randomBytes)', '100 + 0 * retryMs(failures++, ports.randomBytes)'],
     ],
     kept: 'asked-in-vain',
   },
@@ -783,7 +777,7 @@ const OUTBOX = [
   },
   {
     name: 'a relay that refuses a write is not asked what it has instead',
-    patches: [['sync/', "delivery: 'refused' }); lane.audits.put(dTag, 0);", "delivery: 'refused' });"]],
+    patches: [['sync/', "delivery: 'refused' }); audit.put(dTag, 0);", "delivery: 'refused' });"]],
     test: [
       'test/sync/remove.test.ts',
       'whose write comes after a removal, and is refused for it, learns of the removal by itself',
@@ -794,8 +788,8 @@ const OUTBOX = [
     patches: [
       [
         'sync/',
-        'await ports.refused(category, head.id);',
-        "await replica.apply(category, { type: 'answered', relay: url, id: head.id, delivery: 'refused' });",
+        'await ports.refused(dTag, head.id);',
+        "await replica.apply(dTag, { type: 'answered', relay: url, id: head.id, delivery: 'refused' });",
       ],
     ],
     test: ['test/sync/large.test.ts', 'that refuses the pieces of a write made offline is asked what it has'],
@@ -867,7 +861,7 @@ const RENEWAL = [
   },
   {
     name: 'a reset is not looked at below the head that it voids',
-    patches: [['sync/', '|| isNewReset(dTag, check.event)', '']],
+    patches: [['sync/', '|| newest.isNewReset(dTag, event)', '']],
     test: [
       'test/sync/reset.test.ts',
       'is written again at the present time, and every device writes and reads from there',
@@ -1017,7 +1011,7 @@ const RENEWAL = [
   },
   {
     name: 'a relay that keeps the last of two has its way',
-    patches: [['sync/', 'doubt(dTag, check.event.created_at);', '']],
+    patches: [['sync/', 'doubt(dTag, claim.created_at);', '']],
     test: [
       'test/sync/renewal.test.ts',
       'the one that wins comes back where chorus keeps the last, sent by who had no network',
@@ -1130,8 +1124,8 @@ const INBOX = [
     patches: [
       [
         'sync/',
-        'const check = checkEvent(value, { pubkey, isAsked, known: newestOf, isVoid: isVoided, verifier });',
-        "const unverified = (value as { id?: string } | null)?.id ?? ''; if (early.has(unverified)) return 'useless'; early.add(unverified); const check = checkEvent(value, { pubkey, isAsked, known: newestOf, isVoid: isVoided, verifier });",
+        'const check = checkEvent(value, { ...{ pubkey, isAsked, verifier }, known: newest.of',
+        "const unverified = (value as { id?: string } | null)?.id ?? ''; if (early.has(unverified)) return 'useless'; early.add(unverified); const check = checkEvent(value, { ...{ pubkey, isAsked, verifier }, known: newest.of",
       ],
       [
         'sync/',
@@ -1145,8 +1139,8 @@ const INBOX = [
     patches: [
       [
         'sync/',
-        'const check = checkEvent(value, { pubkey, isAsked, known: newestOf, isVoid: isVoided, verifier });',
-        'since = Math.max(since, Number((value as { created_at?: number } | null)?.created_at) || 0); const check = checkEvent(value, { pubkey, isAsked, known: newestOf, isVoid: isVoided, verifier });',
+        'const check = checkEvent(value, { ...{ pubkey, isAsked, verifier }, known: newest.of',
+        'since = Math.max(since, Number((value as { created_at?: number } | null)?.created_at) || 0); const check = checkEvent(value, { ...{ pubkey, isAsked, verifier }, known: newest.of',
       ],
       [
         'sync/',
@@ -1166,8 +1160,8 @@ const INBOX = [
       ['protocol/event.ts', 'if (dTag === undefined || !expected.isAsked(dTag))', 'if (dTag === undefined)'],
       [
         'sync/',
-        'const { dTag } = check;',
-        'const dTag = dTags.includes(check.dTag) ? check.dTag : dTags[0]!;',
+        'const { dTag, event } = check;',
+        'const { event } = check; const dTag = dTags.includes(check.dTag) ? check.dTag : dTags[0]!;',
       ],
     ],
   },
@@ -1910,7 +1904,13 @@ const TABS = [
   },
   {
     name: 'a status is what a leader said that sleeps since',
-    patches: [['sync/', 'told === undefined || isFresh ||', 'told === undefined || !isFresh ||']],
+    patches: [
+      [
+        'sync/',
+        'list.told() === undefined || silence.isFresh() ||',
+        'list.told() === undefined || !silence.isFresh() ||',
+      ],
+    ],
     test: ['test/sync/tabs.test.ts', 'a status is not what a leader said that has been suspended since'],
   },
   {
@@ -2013,8 +2013,8 @@ const PIECES_OUT = [
     patches: [
       [
         'sync',
-        'queue.unschedule(dTag); scheduled.set(dTag, known);',
-        'queue.scheduleOnce(dTag, record.event!.id); scheduled.set(dTag, known);',
+        'queue.unschedule(headItem(dTag)); scheduled.set(dTag, items);',
+        'queue.scheduleOnce(headItem(dTag), record.event!.id); scheduled.set(dTag, items);',
       ],
     ],
     test: [
@@ -2032,8 +2032,8 @@ const PIECES_OUT = [
       ],
       [
         'sync',
-        'filter(([, { deliveries }]) => !deliveries.has(url))',
-        'filter(([, { deliveries }]) => deliveries.size === 0)',
+        'filter(({ deliveries }) => !deliveries.has(relay))',
+        "filter(({ deliveries }) => deliveries.size === 0 && relay !== '')",
       ],
     ],
     test: [
@@ -2043,13 +2043,7 @@ const PIECES_OUT = [
   },
   {
     name: 'shared pieces are taken for granted',
-    patches: [
-      [
-        'sync',
-        'if (isShared !== true) return true;',
-        'if (isShared !== undefined || record.pieces === undefined) return true;',
-      ],
-    ],
+    patches: [['sync', 'return !isShared || (lately', 'return !isShared || pieces.length > 0 || (lately']],
     test: ['test/sync/large.test.ts', 'an hour ago all of it is sent again, and the manifest last'],
   },
   {
@@ -2080,10 +2074,10 @@ const PIECES_OUT = [
     patches: [
       [
         'sync',
-        'queue.unschedule(address); if (pieces.has(address)) continue;',
-        'if (pieces.has(address) || !pieces.has(address)) continue;',
+        'queue.unschedule(item); if (pieces.has(name)) continue;',
+        'if (pieces.has(name) || !pieces.has(name)) continue;',
       ],
-      ['sync', 'replica.get(category)?.pieces?.some((one) => one.name === name) === true', 'true'],
+      ['sync', 'replica.get(dTag)?.pieces?.some((one) => one.name === name) === true', 'true'],
       ['sync/', 'if (!kept.has(name)) writes.set(pieceKeyOf(dTag, name), null);', 'void kept;'],
     ],
     test: [
@@ -2113,7 +2107,7 @@ const PIECES_OUT = [
   {
     name: 'pieces are not read back',
     patches: [
-      ['sync/', 'if (sent.length > 0)', 'if (sent.length < 0)'],
+      ['sync/', 'if (names.length > 0)', 'if (names.length < 0)'],
       ['sync/', "return states.includes('acknowledged') ? 'acknowledged' : delivery;", 'return delivery;'],
     ],
     test: ['test/sync/large.test.ts', 'that says OK to a piece and loses it is found out, and sent it again'],
@@ -2284,9 +2278,7 @@ const PIECES_IN = [
   },
   {
     name: 'a slow relay is asked again at every change of what it is asked about',
-    patches: [
-      ['sync/', 'if (!lane.asking.has(dTag)) lane.audits.put(dTag, 0);', 'lane.audits.put(dTag, 0);'],
-    ],
+    patches: [['sync/', 'if (!audit.isAsking(dTag)) audit.put(dTag, 0);', 'audit.put(dTag, 0);']],
     test: [
       'test/sync/relays.test.ts',
       'a slow one that was added is asked once what it has, whatever the others say meanwhile',

@@ -144,11 +144,6 @@ export function deliveryOf(record: HeadRecord<NostrEvent>, relay: string): Deliv
   return states.includes('acknowledged') ? 'acknowledged' : delivery;
 }
 
-/** Whether a relay is to be sent the head. What is not whole here can be sent by others alone. */
-export function isOwed(record: HeadRecord<NostrEvent> | undefined, relay: string): boolean {
-  return record !== undefined && isWhole(record) && deliveryOf(record, relay) === 'pending';
-}
-
 /** Whether a piece was made for this head, rather than for one before it. */
 export function isNewPiece({ stamp }: Piece, head: NostrEvent | undefined): boolean {
   return head !== undefined && stamp >= head.created_at;

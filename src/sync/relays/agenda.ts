@@ -1,26 +1,32 @@
-/** What is to be done later, by key: one timer, whatever the number. */
+/** What is to be done later: one timer, whatever the number. */
 
 import type { Clock } from '../../clock.ts';
 
-export interface Agenda {
+export interface Agenda<T = string> {
   /** In `delayMs` at the latest: what is due sooner stays so. */
-  put(key: string, delayMs: number): void;
-  remove(key: string): void;
-  has(key: string): boolean;
-  keys(): Iterable<string>;
+  put(item: T, delayMs: number): void;
+  remove(item: T): void;
+  has(item: T): boolean;
+  items(): readonly T[];
   /** Nothing is told of before `start`, nor after `stop`, which forgets nothing. */
   start(): void;
   stop(): void;
 }
 
-/** `onDue` gets what is due, and what would be within `slackMs`. */
-export function createAgenda(
+interface Due<T> {
+  readonly item: T;
+  /** In ms. */
+  at: number;
+}
+
+/** `onDue` gets what is due, and what would be within `slackMs`. Items with the same key are one. */
+export function createAgenda<T = string>(
   clock: Clock,
   slackMs: number,
-  onDue: (keys: readonly string[]) => void,
-): Agenda {
-  /** By key, in ms. */
-  const dues = new Map<string, number>();
+  onDue: (items: readonly T[]) => void,
+  keyOf: (item: T) => unknown = (item) => item,
+): Agenda<T> {
+  const dues = new Map<unknown, Due<T>>();
   let isRunning = false;
   /** When the timer rings; `Infinity` if none is armed. */
   let timerAt = Infinity;
@@ -34,41 +40,44 @@ export function createAgenda(
     lastNow = time;
     if (back === 0) return time;
     timerAt -= back;
-    for (const [key, due] of dues) dues.set(key, due - back);
+    for (const due of dues.values()) due.at -= back;
     return time;
   }
 
-  function arm(due: number): void {
+  function arm(at: number): void {
     cancel();
     timerAt = Infinity;
-    if (!isRunning || due === Infinity) return;
-    timerAt = due;
-    cancel = clock.after(Math.max(0, due - now()), ring);
+    if (!isRunning || at === Infinity) return;
+    timerAt = at;
+    cancel = clock.after(Math.max(0, at - now()), ring);
   }
 
   function ring(): void {
     const until = Math.max(now(), timerAt) + slackMs;
-    const keys: string[] = [];
+    const items: T[] = [];
     let next = Infinity;
-    for (const [key, due] of dues) {
-      if (due > until) next = Math.min(next, due);
-      else if (dues.delete(key)) keys.push(key);
+    for (const [key, { item, at }] of dues) {
+      if (at > until) next = Math.min(next, at);
+      else if (dues.delete(key)) items.push(item);
     }
     arm(next);
-    if (keys.length > 0) onDue(keys);
+    if (items.length > 0) onDue(items);
   }
 
   return {
-    put: (key, delayMs) => {
-      const due = now() + delayMs;
-      if ((dues.get(key) ?? Infinity) <= due) return;
-      dues.set(key, due);
+    put: (item, delayMs) => {
+      const at = now() + delayMs;
+      const key = keyOf(item);
+      const due = dues.get(key);
+      if (due === undefined) dues.set(key, { item, at });
+      else if (due.at <= at) return;
+      else due.at = at;
       // Also if it is not the first: after the clock was set forward the timer would come too late.
-      arm(Math.min(due, timerAt));
+      arm(Math.min(at, timerAt));
     },
-    remove: (key) => void dues.delete(key),
-    has: (key) => dues.has(key),
-    keys: () => dues.keys(),
+    remove: (item) => void dues.delete(keyOf(item)),
+    has: (item) => dues.has(keyOf(item)),
+    items: () => [...dues.values()].map(({ item }) => item),
     start: () => {
       isRunning = true;
       arm(0);

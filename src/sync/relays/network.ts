@@ -1,4 +1,4 @@
-/** What a session asks of its relays. Implemented here over real connections, in `tab-follower.ts` by asking the leading tab. */
+/** What a session asks of its relays. Implemented here over real connections, in `tabs/follower.ts` by asking the leading tab. */
 
 import type { Clock } from '../../clock.ts';
 import type { Answer } from '../../protocol/answer.ts';
@@ -6,7 +6,8 @@ import type { EventVerifier, NostrEvent, VerifiedEvent } from '../../protocol/ev
 import type { RandomBytes } from '../../relay/backoff.ts';
 import type { Answers, RelayPool } from '../../relay/pool.ts';
 import type { RelayConnection, RelayInfo } from '../../relay/connection.ts';
-import { createInbox, type Collected } from './inbox.ts';
+import type { Collected } from './collect.ts';
+import { createInbox } from './inbox.ts';
 import { createOutbox } from './outbox.ts';
 import type { Pacing } from './pacer.ts';
 import type { Replica } from '../heads/replica.ts';

@@ -7,25 +7,21 @@
 import type { Clock } from '../../clock.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
-import { ASK_LEADER_MS, LEADER_TICK_MS, MAX_SILENT_TICKS } from '../../protocol/limits.ts';
-import type { RelayInfo } from '../../relay/connection.ts';
 import type { Answers } from '../../relay/pool.ts';
-import type { Collected } from '../relays/inbox.ts';
+import type { Collected } from '../relays/collect.ts';
 import type { Network } from '../relays/network.ts';
-import { isOwed } from '../heads/record.ts';
+import { isOwed } from '../heads/owed.ts';
 import type { Replica } from '../heads/replica.ts';
 import type { TabMessage } from './messages.ts';
+import { createQuestions } from './questions.ts';
+import { createRelayList, type RelayListPorts } from './relay-list.ts';
+import { createSilence } from './silence.ts';
 
-export interface TabFollowerPorts {
+export interface TabFollowerPorts extends RelayListPorts {
   /** Tells this engine from the others. */
   readonly self: string;
   readonly clock: Clock;
   readonly replica: Replica;
-  readonly urls: () => readonly string[];
-  readonly addRelay: (url: string) => void;
-  readonly removeRelay: (url: string) => void;
-  /** The leader's word on its relays came, or changed; the list of this engine already agrees. */
-  readonly onRelays: (relays: readonly RelayInfo[], former: readonly RelayInfo[]) => void;
   readonly onAnswer: (dTag: string, relay: string, event: NostrEvent, answer: Answer) => void;
   readonly hasSigner: () => boolean;
   /** The leader answers nothing: it may be suspended, and holds its lock all the same. */
@@ -51,63 +47,26 @@ export interface TabFollower extends Omit<Network, 'recordChanged' | 'relayChang
   giveWay(): void;
 }
 
-/** What was asked and is not answered. */
-interface Request<T> {
-  readonly send: (id: number, settle: (value: T) => void) => void;
-  readonly settle: (value: T) => void;
-}
+const NOTHING: Collected = { isComplete: false, events: new Map() };
 
 export function createTabFollower(ports: TabFollowerPorts): TabFollower {
-  const { self, replica, urls, post } = ports;
-  const nothing: Collected = { isComplete: false, events: new Map() };
-  const unanswered = (): Answers => ({ complete: [], incomplete: urls() });
+  const { self, clock, replica, urls, post } = ports;
   let leading: Network | undefined;
   let isClosed = false;
   let isPresent = false;
   let watched: readonly string[] = [];
-  /** The relays by the leader's word. */
-  let told: readonly RelayInfo[] | undefined;
-  /** Relays that the app added (`true`) or removed here and that the leader has not confirmed. */
-  const unconfirmed = new Map(urls().map((url) => [url, true]));
-  /** Looks at the leader since it last said something, and when it did. */
-  let silentTicks = 0;
-  let heardAt = -Infinity;
-  let cancelTick = (): void => undefined;
+  /** Callers that wait for the leader's word on its relays. */
   const waiting = new Set<() => void>();
-  let nextId = 0;
-  const asks = new Map<number, Request<Answers>>();
-  const collects = new Map<number, Request<Collected>>();
+  const list = createRelayList(ports);
+  const ping = (): void => post({ type: 'ping' });
+  const silence = createSilence({ clock, ping, onSilence: ports.onSilence });
+  const asks = createQuestions<Answers>(clock, () => ({ complete: [], incomplete: urls() }));
+  const collects = createQuestions<Collected>(clock, () => NOTHING);
 
   function introduce(): void {
     if (!isPresent || leading !== undefined) return;
-    post({ type: 'here', from: self, watched, hasSigner: ports.hasSigner(), relays: [...unconfirmed] });
-  }
-
-  /** Resolves with what `settle` is given; with `otherwise` after a time: perhaps no tab leads just now, or the leader hangs. */
-  function request<T>(requests: Map<number, Request<T>>, otherwise: T, send: Request<T>['send']): Promise<T> {
-    return new Promise((resolve) => {
-      if (isClosed) return resolve(otherwise);
-      const id = nextId++;
-      const settle = (value: T): void => {
-        cancel();
-        requests.delete(id);
-        resolve(value);
-      };
-      const cancel = ports.clock.after(ASK_LEADER_MS, () => settle(otherwise));
-      requests.set(id, { send, settle });
-      send(id, settle);
-    });
-  }
-
-  function tick(): void {
-    cancelTick = ports.clock.after(LEADER_TICK_MS, () => {
-      silentTicks++;
-      if (silentTicks >= MAX_SILENT_TICKS) {
-        silentTicks = 0;
-        ports.onSilence();
-      } else if (silentTicks > 1) post({ type: 'ping' });
-      tick();
-    });
+    const [hasSigner, relays] = [ports.hasSigner(), list.unconfirmed()];
+    post({ type: 'here', from: self, watched, hasSigner, relays });
   }
 
   function settleWaiting(): void {
@@ -115,76 +74,56 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
     waiting.clear();
   }
 
-  function askAgain(): void {
-    for (const [id, { send, settle }] of asks) send(id, settle);
+  function receive(message: TabMessage): void {
+    switch (message.type) {
+      case 'lead':
+        introduce();
+        return asks.askAgain();
+      case 'relays':
+        list.receive(message.relays);
+        return settleWaiting();
+      case 'answer':
+        return ports.onAnswer(message.dTag, message.relay, message.event, message.answer);
+      case 'asked':
+        return asks.settle(message.id, message.answers);
+      case 'collected':
+        return collects.settle(message.id, message.collected);
+      default:
+        return;
+    }
   }
 
-  /** The leader's list is everybody's, but for what the app has just changed here. */
-  function receiveRelays(relays: readonly RelayInfo[]): void {
-    const former = told ?? [];
-    told = relays;
-    const listed = new Set(relays.map(({ url }) => url));
-    for (const [url, isAdded] of unconfirmed) if (listed.has(url) === isAdded) unconfirmed.delete(url);
-    const own = new Set(urls());
-    for (const url of listed) if (!own.has(url) && !unconfirmed.has(url)) ports.addRelay(url);
-    for (const url of own) if (!listed.has(url) && !unconfirmed.has(url)) ports.removeRelay(url);
-    ports.onRelays(relays, former);
-    settleWaiting();
-  }
-
-  tick();
+  silence.listen();
   return {
-    isTold: () => told !== undefined,
+    isTold: () => list.told() !== undefined,
     present: () => {
       isPresent = true;
       introduce();
     },
-    receive: (message) => {
-      switch (message.type) {
-        case 'lead':
-          introduce();
-          return askAgain();
-        case 'relays':
-          return receiveRelays(message.relays);
-        case 'answer':
-          return ports.onAnswer(message.dTag, message.relay, message.event, message.answer);
-        case 'asked':
-          return asks.get(message.id)?.settle(message.answers);
-        case 'collected':
-          return collects.get(message.id)?.settle(message.collected);
-        default:
-          return;
-      }
-    },
-    heard: () => {
-      silentTicks = 0;
-      heardAt = ports.clock.now();
-    },
+    receive,
+    heard: silence.heard,
     told: async () => {
-      const isFresh = Math.abs(ports.clock.now() - heardAt) < LEADER_TICK_MS * MAX_SILENT_TICKS;
-      if (told === undefined || isFresh || leading !== undefined || isClosed) return;
-      post({ type: 'ping' });
+      if (list.told() === undefined || silence.isFresh() || leading !== undefined || isClosed) return;
+      ping();
       await new Promise<void>((resolve) => waiting.add(resolve));
     },
     takeOver: (network) => {
       leading = network;
-      told = undefined;
-      // From here on its list is everybody's, and changes by what others say.
-      unconfirmed.clear();
-      cancelTick();
+      list.takeOver();
+      silence.stop();
       settleWaiting();
       network.watch(watched);
-      askAgain();
+      asks.askAgain();
     },
     giveWay: () => {
       if (leading === undefined) return;
       leading = undefined;
-      tick();
+      silence.listen();
       introduce();
-      askAgain();
+      asks.askAgain();
     },
     ask: (dTags, waitFor) =>
-      request(asks, unanswered(), (id, settle) => {
+      asks.ask((id, settle) => {
         if (leading === undefined) return post({ type: 'ask', from: self, id, dTags, waitFor });
         const asked = leading;
         // What breaks off because another leads now is asked of that one.
@@ -193,14 +132,14 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
     // Asked once: the caller that wants the pieces asks again, and another relay.
     collect: (relay, dTags) =>
       leading === undefined || isClosed
-        ? request(collects, nothing, (id) => post({ type: 'collect', from: self, id, relay, dTags }))
+        ? collects.ask((id) => post({ type: 'collect', from: self, id, relay, dTags }))
         : leading.collect(relay, dTags),
     watch: (dTags) => {
       watched = dTags;
       leading?.watch(dTags);
       introduce();
     },
-    relays: () => told ?? [],
+    relays: () => list.told() ?? [],
     retry: introduce,
     /** What its outbox would count if it led. */
     depth: () => {
@@ -213,15 +152,15 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
     },
     follow: (dTag, tombstone, deletion) => post({ type: 'follow', dTag, tombstone, deletion }),
     relayListChanged: (url, isAdded) => {
-      unconfirmed.set(url, isAdded);
+      list.changed(url, isAdded);
       introduce();
     },
     close: () => {
       isClosed = true;
-      cancelTick();
+      silence.stop();
       settleWaiting();
-      for (const { settle } of asks.values()) settle(unanswered());
-      for (const { settle } of collects.values()) settle(nothing);
+      asks.close();
+      collects.close();
     },
   };
 }

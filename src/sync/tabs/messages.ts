@@ -5,7 +5,8 @@ import type { EventTemplate, NostrEvent } from '../../protocol/event.ts';
 import type { SignedAuth } from '../../relay/auth.ts';
 import type { RelayInfo } from '../../relay/connection.ts';
 import type { Answers } from '../../relay/pool.ts';
-import type { Collected } from '../relays/inbox.ts';
+import type { Collected } from '../relays/collect.ts';
+import type { Unconfirmed } from './relay-list.ts';
 
 /** To the leader: what a follower needs of it. Sent when that changes, and again to a tab that begins to lead. */
 export interface Here {
@@ -13,8 +14,7 @@ export interface Here {
   readonly from: string;
   readonly watched: readonly string[];
   readonly hasSigner: boolean;
-  /** Relays that the app added (`true`) or removed here and that the leader has not confirmed. */
-  readonly relays: readonly (readonly [url: string, isAdded: boolean])[];
+  readonly relays: Unconfirmed;
 }
 
 export type TabMessage =

@@ -1,0 +1,101 @@
+/**
+ * Reading back: when one relay is asked what it has of the heads that it said OK to, that others have shown, or that it
+ * refused. What it shows or lacks then reaches the replica by the inbox.
+ */
+
+import type { Clock } from '../../clock.ts';
+import { CONFIRM_DELAY_MS, LOOK_AGAIN_MS } from '../../protocol/limits.ts';
+import { retryMs, type RandomBytes } from '../../relay/backoff.ts';
+import type { RelayConnection } from '../../relay/connection.ts';
+import type { RequestEnd } from '../../relay/requests.ts';
+import { isOpenAfterAnswer, type Step } from '../heads/owed.ts';
+import type { Replica } from '../heads/replica.ts';
+import { createAgenda } from './agenda.ts';
+
+export interface Audit {
+  /** The relay is asked for the head of this category, in `delayMs` at the latest. */
+  put(dTag: string, delayMs: number): void;
+  remove(dTag: string): void;
+  /** Whether the relay is being asked for it. */
+  isAsking(dTag: string): boolean;
+  /** The relay lacks a head that it had confirmed: it is asked for all that it should have. */
+  lost(): void;
+  /** All that is to be asked is asked now. */
+  hurry(): void;
+  /** When to ask a relay again that did not answer completely, in ms. */
+  askAgainMs(): number;
+  start(): void;
+  stop(): void;
+}
+
+/** Beside d-tags: all that the relay should have. */
+const EVERYTHING = Symbol('everything');
+
+export function createAudit(
+  relay: RelayConnection,
+  ports: {
+    readonly clock: Clock;
+    readonly randomBytes: RandomBytes;
+    readonly replica: Replica;
+    readonly ask: (relay: RelayConnection, dTags: readonly string[]) => Promise<RequestEnd>;
+    /** Whether the relay is owed the head of this category. */
+    readonly isPending: (dTag: string) => boolean;
+    readonly stepOf: (dTag: string) => Step;
+    /** The relay was asked for the head of this category. */
+    readonly onAsked: (dTag: string) => void;
+    /** Asks for pieces that the relay has only said OK to. */
+    readonly readBackPieces: (dTag: string) => Promise<void>;
+  },
+): Audit {
+  const { clock, replica } = ports;
+  // What is due soon goes along: one REQ for many.
+  const agenda = createAgenda<string | typeof EVERYTHING>(clock, CONFIRM_DELAY_MS / 2, (due) => {
+    void audit(due.includes(EVERYTHING), new Set(due.filter((one) => one !== EVERYTHING)));
+  });
+  const asking = new Set<string>();
+  let failures = 0;
+  /** When the relay was last asked for all that it should have, in ms. */
+  let sweptAt = -Infinity;
+
+  const askAgainMs = (): number => retryMs(failures++, ports.randomBytes);
+
+  async function audit(isSweep: boolean, due: ReadonlySet<string>): Promise<void> {
+    if (isSweep) sweptAt = clock.now();
+    // What is owed is on its way all the same, unless its turn to be asked for has come: then it waits for that.
+    const wanted = isSweep
+      ? [...replica.dTags()].filter((dTag) => due.has(dTag) || !ports.isPending(dTag))
+      : [...due];
+    const dTags = wanted.filter((dTag) => replica.peek(dTag)?.event !== undefined);
+    if (dTags.length === 0) return;
+    for (const dTag of dTags) asking.add(dTag);
+    const isComplete = (await ports.ask(relay, dTags)) === 'complete';
+    for (const dTag of dTags) asking.delete(dTag);
+    for (const dTag of dTags) {
+      ports.onAsked(dTag);
+      if (isComplete && replica.peek(dTag)?.pieces !== undefined) await ports.readBackPieces(dTag);
+    }
+    if (isComplete) failures = 0;
+    const delayMs = isComplete ? LOOK_AGAIN_MS : askAgainMs();
+    if (isSweep && !isComplete) agenda.put(EVERYTHING, delayMs);
+    for (const dTag of dTags) {
+      if (isOpenAfterAnswer(ports.stepOf(dTag), isComplete)) agenda.put(dTag, delayMs);
+    }
+  }
+
+  return {
+    put: agenda.put,
+    remove: agenda.remove,
+    isAsking: (dTag) => asking.has(dTag),
+    lost: () => {
+      // At most so often: a relay may drop one event again and again. What a sweep finds is looked at once more.
+      const againMs = sweptAt + LOOK_AGAIN_MS - clock.now();
+      agenda.put(EVERYTHING, Math.max(0, Math.min(againMs, LOOK_AGAIN_MS)));
+    },
+    hurry: () => {
+      for (const one of agenda.items()) agenda.put(one, 0);
+    },
+    askAgainMs,
+    start: agenda.start,
+    stop: agenda.stop,
+  };
+}

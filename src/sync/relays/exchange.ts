@@ -1,0 +1,126 @@
+/** One REQ for heads, to one relay: checks every event that comes, and saves what the relay has. */
+
+import {
+  checkEvent,
+  type EventFault,
+  type EventVerifier,
+  type NostrEvent,
+  type VerifiedEvent,
+} from '../../protocol/event.ts';
+import type { categoryRequests } from '../../protocol/message.ts';
+import type { RelayConnection } from '../../relay/connection.ts';
+import type { RequestEnd, RequestHandlers } from '../../relay/requests.ts';
+import { isOverlooked } from '../heads/conflict.ts';
+import type { Replica } from '../heads/replica.ts';
+import { createNewest } from './newest.ts';
+import { createTally } from './tally.ts';
+
+type CategoryRequest = ReturnType<typeof categoryRequests>[number];
+
+export interface Exchanges {
+  /** Until the EOSE; resolves when what the relay showed, or lacks, is in the replica. */
+  ask(relay: RelayConnection, request: CategoryRequest): Promise<RequestEnd>;
+  /** Until the returned function is called. */
+  watch(relay: RelayConnection, request: CategoryRequest): () => void;
+}
+
+export interface ExchangePorts {
+  readonly pubkey: string;
+  readonly verifier: EventVerifier;
+  readonly replica: Replica;
+  /** All that are configured, by URL. */
+  readonly relays: () => readonly string[];
+  /** What a relay has of a category, by its own word just now: the id, or nothing. */
+  readonly onShown: (relay: string, dTag: string, id: string | undefined) => void;
+  /** A relay shows what does not count. */
+  readonly onVoid: (relay: RelayConnection, id: string) => void;
+  /** A relay lacks a head that it had confirmed. */
+  readonly onLoss: (relay: string) => void;
+}
+
+export function createExchanges(ports: ExchangePorts): Exchanges {
+  const { replica, pubkey, verifier } = ports;
+  const newest = createNewest(replica);
+  /** Categories of which an older event is being saved that says something all the same: one is enough. */
+  const overlooked = new Set<string>();
+
+  /** Of an event below the head, whether it tells a blind write of what that beats, or of a reset. */
+  function isOfUse(dTag: string, event: NostrEvent): boolean {
+    return isOverlooked(replica.get(dTag), event) || newest.isNewReset(dTag, event);
+  }
+
+  /** The handlers of one REQ, and what is to be done at its EOSE. */
+  function exchange(
+    relay: RelayConnection,
+    dTags: readonly string[],
+  ): { readonly handlers: RequestHandlers; readonly complete: () => Promise<void> } {
+    const asked = new Set(dTags);
+    const isAsked = (dTag: string): boolean => asked.has(dTag);
+    const tally = createTally(relay.url, asked, ports);
+    /** Ids of heads of whose stamp it has sent another event, live. */
+    const doubted = new Set<string>();
+    const save = (dTag: string, event: VerifiedEvent): Promise<unknown> =>
+      replica.apply(dTag, { type: 'shown', relay: relay.url, relays: ports.relays(), event });
+
+    /** Live, nothing else tells of a relay that keeps the last of two tied events, against NIP-01: once a head is enough. */
+    function doubt(dTag: string, stamp: number): void {
+      const head = newest.of(dTag)!;
+      if (!tally.isLive() || stamp !== head.created_at || doubted.has(head.id)) return;
+      doubted.add(head.id);
+      void replica.apply(dTag, { type: 'doubted', relay: relay.url, id: head.id });
+    }
+
+    /** An unverified claim moves no head. All that it leaves is what the relay has shown instead of the head. */
+    function below(dTag: string, claim: NostrEvent): EventFault | 'useless' {
+      tally.cameBelow(dTag, claim.created_at);
+      doubt(dTag, claim.created_at);
+      if (overlooked.has(dTag) || !isOfUse(dTag, claim)) return 'useless';
+      const check = checkEvent(claim, { pubkey, isAsked, known: () => undefined, verifier });
+      if (check.type === 'rejected') return check.fault;
+      overlooked.add(dTag);
+      if (check.type === 'new') void save(dTag, check.event).then(() => overlooked.delete(dTag));
+      return 'useless';
+    }
+
+    function onEvent(value: unknown): EventFault | 'useful' | 'useless' {
+      const check = checkEvent(value, {
+        ...{ pubkey, isAsked, verifier },
+        known: newest.of,
+        isVoid: newest.isVoided,
+      });
+      if (check.type === 'rejected') return check.fault;
+      const { dTag, event } = check;
+      tally.came(dTag, event.id);
+      if (check.type === 'void') {
+        ports.onVoid(relay, event.id);
+        return 'useless';
+      }
+      if (check.type === 'old') return below(dTag, event);
+      if (tally.isNewest(dTag, event.id)) return 'useless';
+      const isNews = check.type === 'new' || !tally.isConfirmed(dTag, event.id);
+      if (check.type === 'new') newest.coming(dTag, check.event);
+      const saving = save(dTag, check.event);
+      void saving.then(() => newest.saved(check.event));
+      tally.cameNewest(dTag, event.id, saving);
+      return isNews ? 'useful' : 'useless';
+    }
+
+    return { handlers: { onEvent, onSent: tally.begin }, complete: tally.complete };
+  }
+
+  return {
+    ask: (relay, request) => {
+      const { handlers, complete } = exchange(relay, request.dTags);
+      return new Promise((resolve) => {
+        relay.request(request.filters, request.dTags.length, handlers, (end) => {
+          if (end !== 'complete') resolve(end);
+          else void complete().then(() => resolve(end));
+        });
+      });
+    },
+    watch: (relay, request) => {
+      const { handlers, complete } = exchange(relay, request.dTags);
+      return relay.subscribe(request.filters, request.dTags.length, handlers, () => void complete());
+    },
+  };
+}

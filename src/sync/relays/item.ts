@@ -1,0 +1,29 @@
+/** What goes to a relay: the head of a category, or one piece of it. */
+
+import { pieceDTag } from '../../protocol/chunks.ts';
+
+interface AnyItem {
+  /** Of the category. */
+  readonly dTag: string;
+  /** Items with the same key are one. Nothing is read out of it. */
+  readonly key: string;
+}
+
+export interface HeadItem extends AnyItem {
+  readonly piece: undefined;
+}
+
+export interface PieceItem extends AnyItem {
+  /** Its name. */
+  readonly piece: string;
+}
+
+export type Item = HeadItem | PieceItem;
+
+export function headItem(dTag: string): HeadItem {
+  return { dTag, piece: undefined, key: dTag };
+}
+
+export function pieceItem(dTag: string, name: string): PieceItem {
+  return { dTag, piece: name, key: pieceDTag(dTag, name) };
+}

@@ -1,0 +1,61 @@
+/** Reading back pieces: asks one relay for those that it has said OK to, and saves what it showed. */
+
+import { pieceDTag } from '../../protocol/chunks.ts';
+import type { NostrEvent } from '../../protocol/event.ts';
+import { isTombstone } from '../../protocol/header.ts';
+import type { RelayConnection } from '../../relay/connection.ts';
+import type { Step } from '../heads/owed.ts';
+import type { Replica } from '../heads/replica.ts';
+import type { Collected } from './collect.ts';
+
+export interface PieceAudit {
+  /** Asks the relay for these pieces of a category, by their names. */
+  collect(dTag: string, names: readonly string[]): Promise<void>;
+  /** Asks the relay for those that it has only said OK to. */
+  readBack(dTag: string): Promise<void>;
+  /** Another device has collected a piece of this head: it is signed again, above `stamp`. */
+  bury(dTag: string, name: string, head: NostrEvent, stamp: number): Promise<void>;
+}
+
+export function createPieceAudit(
+  relay: RelayConnection,
+  ports: {
+    readonly replica: Replica;
+    readonly collect: (relay: RelayConnection, dTags: readonly string[]) => Promise<Collected>;
+    readonly stepOf: (dTag: string) => Step;
+    /** Reads the head back later: the relay did not answer completely. */
+    readonly auditLater: (dTag: string) => void;
+  },
+): PieceAudit {
+  const { replica } = ports;
+
+  async function bury(dTag: string, name: string, { id }: NostrEvent, stamp: number): Promise<void> {
+    await replica.apply(dTag, { type: 'buried', relay: relay.url, id, name, stamp });
+  }
+
+  async function collect(dTag: string, names: readonly string[]): Promise<void> {
+    const head = replica.peek(dTag)?.event;
+    const addresses = names.map((name) => pieceDTag(dTag, name));
+    const { isComplete, events } = await ports.collect(relay, addresses);
+    for (const name of names) {
+      const event = events.get(pieceDTag(dTag, name));
+      if (event === undefined && !isComplete) continue;
+      const delivery = event && 'confirmed';
+      if (event !== undefined && isTombstone(event) && head !== undefined)
+        await bury(dTag, name, head, event.created_at);
+      else await replica.apply(dTag, { type: 'piece', relay: relay.url, name, delivery });
+    }
+    if (!isComplete && ports.stepOf(dTag) === 'read-back') ports.auditLater(dTag);
+  }
+
+  return {
+    collect,
+    readBack: async (dTag) => {
+      const { pieces = [] } = replica.peek(dTag) ?? {};
+      const sent = pieces.filter(({ deliveries }) => deliveries.get(relay.url) === 'acknowledged');
+      const names = sent.map(({ name }) => name);
+      if (names.length > 0) await collect(dTag, names);
+    },
+    bury,
+  };
+}

@@ -1,0 +1,66 @@
+/**
+ * What one relay has said lately to have of heads in pieces. Of pieces that a head shares with a former one it must have said
+ * lately that it still has them: `isProven` in `heads/owed.ts`.
+ */
+
+import type { Clock } from '../../clock.ts';
+import { PROOF_MS } from '../../protocol/limits.ts';
+import type { RelayConnection } from '../../relay/connection.ts';
+import type { RequestEnd } from '../../relay/requests.ts';
+import { isOwed, isProven, type RelayKnowledge } from '../heads/owed.ts';
+import type { Replica } from '../heads/replica.ts';
+
+export interface Proof {
+  lately(dTag: string): RelayKnowledge['lately'];
+  /** The relay has said to have this head of a category, or nothing. */
+  note(dTag: string, id: string | undefined): void;
+  /** Asks the relay what it has. Without what it should have, all pieces are sent. */
+  renew(dTag: string): Promise<void>;
+  /** The connection is gone: what was said before proves nothing any more. */
+  clear(): void;
+}
+
+export function createProof(
+  relay: RelayConnection,
+  ports: {
+    readonly clock: Clock;
+    readonly replica: Replica;
+    readonly ask: (relay: RelayConnection, dTags: readonly string[]) => Promise<RequestEnd>;
+    readonly isOpen: () => boolean;
+    /** Works out what the relay is owed. */
+    readonly update: (dTag: string) => void;
+    /** Works it out later: the relay did not answer completely. */
+    readonly updateLater: (dTag: string) => void;
+  },
+): Proof {
+  const { clock, replica } = ports;
+  /** By category, the head that the relay last said to have, and when (ms). */
+  const said = new Map<string, { readonly id: string | undefined; readonly at: number }>();
+  /** Categories that it is being asked for. */
+  const asking = new Set<string>();
+
+  function lately(dTag: string): RelayKnowledge['lately'] {
+    const word = said.get(dTag);
+    return word !== undefined && Math.abs(clock.now() - word.at) < PROOF_MS ? word : undefined;
+  }
+
+  return {
+    lately,
+    note: (dTag, id) => {
+      if (replica.peek(dTag)?.pieces !== undefined || said.has(dTag)) said.set(dTag, { id, at: clock.now() });
+    },
+    renew: async (dTag) => {
+      if (!ports.isOpen() || asking.has(dTag)) return;
+      asking.add(dTag);
+      const end = await ports.ask(relay, [dTag]);
+      asking.delete(dTag);
+      const record = replica.peek(dTag);
+      if (!ports.isOpen() || !isOwed(record, relay.url)) return;
+      if (end !== 'complete') return ports.updateLater(dTag);
+      if (!isProven(record!, relay.url, lately(dTag)))
+        await replica.apply(dTag, { type: 'forget-pieces', relay: relay.url, id: record!.event!.id });
+      ports.update(dTag);
+    },
+    clear: () => said.clear(),
+  };
+}

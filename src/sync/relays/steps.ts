@@ -1,0 +1,114 @@
+/** What is done about what one relay is owed: takes the steps that `heads/owed.ts` decides on. */
+
+import type { NostrEvent } from '../../protocol/event.ts';
+import { CONFIRM_DELAY_MS, SPREAD_DELAY_MS } from '../../protocol/limits.ts';
+import { randomFraction, type RandomBytes } from '../../relay/backoff.ts';
+import { isOwed, owed, type Step } from '../heads/owed.ts';
+import type { HeadRecord } from '../heads/record.ts';
+import type { Replica } from '../heads/replica.ts';
+import type { Audit } from './audit.ts';
+import { headItem } from './item.ts';
+import type { PieceOffers } from './piece-offers.ts';
+import type { Proof } from './proof.ts';
+import type { Queue } from './queue.ts';
+
+export interface Steps {
+  /** The next step of a category. */
+  of(dTag: string): Step;
+  /** Takes it. */
+  take(dTag: string): void;
+  /** The relay was asked what it has of a category. */
+  wasAsked(dTag: string): void;
+  /** Whether the relay is owed the head of this category. */
+  isPending(dTag: string): boolean;
+  /** How many heads it is owed. */
+  depth(): number;
+}
+
+export function createSteps(
+  relay: string,
+  ports: {
+    readonly randomBytes: RandomBytes;
+    readonly replica: Replica;
+    readonly queue: Queue;
+    readonly audit: Audit;
+    readonly proof: Proof;
+    readonly pieces: PieceOffers;
+  },
+): Steps {
+  const { replica, queue, audit, proof, pieces } = ports;
+  /** Categories whose head the relay is owed. */
+  const pending = new Set<string>();
+
+  function isUnderWay(dTag: string, head: NostrEvent | undefined): boolean {
+    return head !== undefined && (pieces.has(dTag) || queue.isUnderWay(headItem(dTag), head.id));
+  }
+
+  function stepOf(dTag: string): Step {
+    const record = replica.peek(dTag);
+    const isAsked = isUnderWay(dTag, record?.event);
+    return owed(record, { relay, isAsked, lately: proof.lately(dTag) });
+  }
+
+  function take(dTag: string): void {
+    const record = replica.peek(dTag);
+    const step = stepOf(dTag);
+    if (isOwed(record, relay)) pending.add(dTag);
+    else {
+      pending.delete(dTag);
+      queue.unschedule(headItem(dTag));
+      pieces.unschedule(dTag);
+    }
+    switch (step) {
+      case 'ask-first':
+        // Whatever changes meanwhile: a slow relay is not asked again before it has answered.
+        if (!audit.isAsking(dTag)) audit.put(dTag, 0);
+        return;
+      case 'prove-pieces':
+      case 'send-pieces':
+      case 'send-head':
+        audit.remove(dTag);
+        return offer(dTag, record!, step);
+      case 'read-back':
+        return audit.put(dTag, CONFIRM_DELAY_MS);
+      case 'look-after-spread':
+        return audit.put(dTag, SPREAD_DELAY_MS * (0.5 + randomFraction(ports.randomBytes)));
+      case 'nothing':
+        audit.remove(dTag);
+        return forget(dTag);
+      // A look at a relay that refused the head is still wanted: it may have something newer.
+      case 'look-again':
+      case 'not-whole':
+        return forget(dTag);
+    }
+  }
+
+  function offer(dTag: string, record: HeadRecord<NostrEvent>, step: Step): void {
+    const item = headItem(dTag);
+    if (step === 'prove-pieces') {
+      pieces.unschedule(dTag);
+      // What is scheduled comes back here once it is its turn.
+      if (!queue.isScheduled(item)) void proof.renew(dTag);
+      return;
+    }
+    pieces.offer(dTag, record);
+    if (step === 'send-head') queue.scheduleOnce(item, record.event!.id);
+  }
+
+  function forget(dTag: string): void {
+    queue.forget(headItem(dTag));
+    pieces.forget(dTag);
+  }
+
+  return {
+    of: stepOf,
+    take,
+    wasAsked: (dTag) => {
+      if (stepOf(dTag) !== 'ask-first') return;
+      const record = replica.peek(dTag)!;
+      offer(dTag, record, owed(record, { relay, isAsked: true, lately: proof.lately(dTag) }));
+    },
+    isPending: (dTag) => pending.has(dTag),
+    depth: () => pending.size,
+  };
+}

@@ -1,0 +1,95 @@
+/** What one relay has shown of the heads that one REQ asks for, from the sending to the EOSE, and what it then lacks. */
+
+import { deliveryOf } from '../heads/record.ts';
+import type { Replica } from '../heads/replica.ts';
+
+export interface Tally {
+  /** The REQ goes out (again). */
+  begin(): void;
+  /** The relay showed a genuine event of this category. */
+  came(dTag: string, id: string): void;
+  /** That event is below the head: its stamp, in s. */
+  cameBelow(dTag: string, stamp: number): void;
+  /** It is the newest that the relay showed, and is being saved. */
+  cameNewest(dTag: string, id: string, saving: Promise<unknown>): void;
+  /** Whether it is the newest that the relay showed. */
+  isNewest(dTag: string, id: string): boolean;
+  /** Whether the EOSE has come: then events are live. */
+  isLive(): boolean;
+  /** Whether the relay is known to have this head. */
+  isConfirmed(dTag: string, id: string): boolean;
+  /** The EOSE. Resolves once the replica holds all that the relay showed, and knows what it lacks. */
+  complete(): Promise<void>;
+}
+
+export function createTally(
+  relay: string,
+  asked: ReadonlySet<string>,
+  ports: {
+    readonly replica: Pick<Replica, 'get' | 'apply'>;
+    /** What the relay has of a category, by its own word just now: the id, or nothing. */
+    readonly onShown: (relay: string, dTag: string, id: string | undefined) => void;
+    /** The relay lacks a head that it had confirmed. */
+    readonly onLoss: (relay: string) => void;
+  },
+): Tally {
+  const { replica } = ports;
+  /** By category, the newest id that the relay showed. */
+  let newest = new Map<string, string>();
+  /** By category, of what it showed below the head: the stamp in s. */
+  let below = new Map<string, number>();
+  /** Categories that it showed anything for. */
+  let any = new Set<string>();
+  /** What the EOSE waits for; `undefined` once it has come. */
+  let saving: Promise<unknown>[] | undefined;
+  /** By category, heads that the relay should have had when it was asked. */
+  let expected = new Map<string, string>();
+
+  const isHead = (id: string, dTag: string): boolean => replica.get(dTag)?.event?.id === id;
+
+  function isConfirmed(dTag: string, id: string): boolean {
+    return isHead(id, dTag) && deliveryOf(replica.get(dTag)!, relay) === 'confirmed';
+  }
+
+  return {
+    begin: () => {
+      newest = new Map();
+      below = new Map();
+      any = new Set();
+      saving = [];
+      expected = new Map();
+      for (const dTag of asked) {
+        const record = replica.get(dTag);
+        const head = record?.event;
+        if (head !== undefined && deliveryOf(record!, relay) !== 'pending') expected.set(dTag, head.id);
+      }
+    },
+    came: (dTag, id) => {
+      any.add(dTag);
+      ports.onShown(relay, dTag, id);
+    },
+    cameBelow: (dTag, stamp) => void below.set(dTag, stamp),
+    cameNewest: (dTag, id, save) => {
+      newest.set(dTag, id);
+      saving?.push(save);
+    },
+    isNewest: (dTag, id) => newest.get(dTag) === id,
+    isLive: () => saving === undefined,
+    isConfirmed,
+    complete: async () => {
+      const [all, due] = [saving ?? [], expected];
+      if (saving !== undefined)
+        for (const dTag of asked) if (!any.has(dTag)) ports.onShown(relay, dTag, undefined);
+      saving = undefined;
+      expected = new Map();
+      await Promise.all(all);
+      const missing = [...due].filter(([dTag, id]) => newest.get(dTag) !== id && isHead(id, dTag));
+      if (missing.some(([dTag, id]) => isConfirmed(dTag, id))) ports.onLoss(relay);
+      await Promise.all(
+        missing.map(([dTag, id]) =>
+          replica.apply(dTag, { type: 'lacking', relay, id, instead: below.get(dTag) }),
+        ),
+      );
+    },
+  };
+}

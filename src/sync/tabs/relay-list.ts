@@ -1,0 +1,52 @@
+/** The list of relays in a tab that follows: the leading tab's, but for what the app has just changed here. */
+
+import type { RelayInfo } from '../../relay/connection.ts';
+
+/** What the app added (`true`) or removed here and the leader has not confirmed. */
+export type Unconfirmed = readonly (readonly [url: string, isAdded: boolean])[];
+
+export interface RelayListPorts {
+  /** Those that this engine has. */
+  readonly urls: () => readonly string[];
+  readonly addRelay: (url: string) => void;
+  readonly removeRelay: (url: string) => void;
+  /** The leader's word on its relays came, or changed; the list of this engine already agrees. */
+  readonly onRelays: (relays: readonly RelayInfo[], former: readonly RelayInfo[]) => void;
+}
+
+export interface RelayList {
+  /** The relays by the leader's word; `undefined` before it said anything. */
+  told(): readonly RelayInfo[] | undefined;
+  unconfirmed(): Unconfirmed;
+  /** The app added or removed a relay here. */
+  changed(url: string, isAdded: boolean): void;
+  /** The leader's word. */
+  receive(relays: readonly RelayInfo[]): void;
+  /** This engine leads from now on: its list is that of all tabs, and changes by what others say. */
+  takeOver(): void;
+}
+
+export function createRelayList(ports: RelayListPorts): RelayList {
+  const { urls } = ports;
+  let told: readonly RelayInfo[] | undefined;
+  const unconfirmed = new Map(urls().map((url) => [url, true]));
+  return {
+    told: () => told,
+    unconfirmed: () => [...unconfirmed],
+    changed: (url, isAdded) => void unconfirmed.set(url, isAdded),
+    receive: (relays) => {
+      const former = told ?? [];
+      told = relays;
+      const listed = new Set(relays.map(({ url }) => url));
+      for (const [url, isAdded] of unconfirmed) if (listed.has(url) === isAdded) unconfirmed.delete(url);
+      const own = new Set(urls());
+      for (const url of listed) if (!own.has(url) && !unconfirmed.has(url)) ports.addRelay(url);
+      for (const url of own) if (!listed.has(url) && !unconfirmed.has(url)) ports.removeRelay(url);
+      ports.onRelays(relays, former);
+    },
+    takeOver: () => {
+      told = undefined;
+      unconfirmed.clear();
+    },
+  };
+}
