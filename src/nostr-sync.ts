@@ -35,7 +35,8 @@ import {
   type SyncEvents,
   type ValueOf,
 } from './sync/events.ts';
-import type { Reader, Subscription } from './sync/reader.ts';
+import type { Reader } from './sync/reader.ts';
+import type { Subscription } from './sync/telling.ts';
 import { openSession, type Session } from './sync/session.ts';
 import { publicKeyOf } from './sync/values/account.ts';
 import { createStatusTeller, type SyncStatus } from './sync/status.ts';

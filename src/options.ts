@@ -23,7 +23,7 @@ import type { Tabs } from './tabs/tabs.ts';
 import type { Receipt } from './sync/events.ts';
 import type { Pacing } from './sync/relays/pacer.ts';
 import type { Stage } from './sync/heads/record.ts';
-import type { Note, Write } from './sync/writer.ts';
+import type { Note, Write } from './sync/write.ts';
 
 /** What the entry point of a platform provides; each can be replaced by an option. */
 export interface Platform {

@@ -17,12 +17,14 @@ import type { Signer } from '../signer/signer.ts';
 import type { Store } from '../store/store.ts';
 import type { Tabs } from '../tabs/tabs.ts';
 import { createContent } from './values/content.ts';
+import { reportOf } from './delivery-report.ts';
 import type { Emitter } from './events.ts';
 import { createNetwork, type Network } from './relays/network.ts';
 import { createGarbage } from './values/garbage.ts';
 import type { Pacing } from './relays/pacer.ts';
 import { isOfTwin } from './heads/conflict.ts';
-import { createReader, type Reader, type Subscription } from './reader.ts';
+import { createReader, type Reader } from './reader.ts';
+import type { Subscription } from './telling.ts';
 import { isOwnHead, isPending, type OwnWrite } from './heads/record.ts';
 import { createRelayTime } from './relays/relay-time.ts';
 import { createRenewals } from './values/renewal.ts';
@@ -215,10 +217,10 @@ export async function openSession(ports: {
       record?.deliveries !== previous?.deliveries ||
       record?.pieces !== previous?.pieces;
     if (record !== undefined && isStep && isOwnHead(record)) {
-      const report = writer.report(dTag, record);
+      const report = reportOf(dTag, record, relays());
       if (report !== undefined) emitter.emit('delivery', report);
     }
-    writer.changed(change);
+    writer.changed(dTag);
     garbage.changed(dTag);
     renewals.changed(dTag);
     ports.onProgress();

@@ -32,7 +32,7 @@ const STAMPS = [
   {
     name: 'a seen head does not raise the stamp',
     patches: [
-      ['sync', 'nextStamp(now, head, own)', 'nextStamp(now, own, Math.min(head, -1))'],
+      ['sync', 'nextStamp(nowSeconds, head, own)', 'nextStamp(nowSeconds, own, Math.min(head, -1))'],
       ['sync/', 'isAbove ? -1 : (head?.created_at ?? -1)', '-1'],
     ],
   },
@@ -104,7 +104,13 @@ const STAMPS = [
   },
   {
     name: 'of what was saved at once only the first conflict is told',
-    patches: [['sync/', 'conflicts.find(({ mine }) => mine.id === own?.id)?.mine', 'conflicts[0]?.mine']],
+    patches: [
+      [
+        'sync/',
+        'conflicts.find(({ mine }) => isLostTo(mine, own, head!))',
+        'conflicts.slice(0, 1).find(({ mine }) => isLostTo(mine, own, head!))',
+      ],
+    ],
     test: [
       'test/sync/conflict.test.ts',
       'what a blind write beats and what beats the next one are two conflicts, also if both are saved at once',
@@ -146,7 +152,7 @@ const STAMPS = [
   },
   {
     name: 'writes without a look at what the relays have',
-    patches: [['sync', 'const asked = explore(dTag);', 'const asked = undefined; void explore;']],
+    patches: [['sync', 'const asked = questions.explore(dTag);', 'const asked = undefined;']],
     test: ['test/sync/stamps.test.ts', 'that never read the value asks before its first write'],
   },
   {
@@ -191,27 +197,19 @@ const STAMPS = [
   },
   {
     name: 'a conflict is told again with each newer value',
-    patches: [
-      [
-        'sync/',
-        'own !== undefined && isOwnHead(record!) && overwrites(event, own);',
-        'own !== undefined && overwrites(event, own);',
-      ],
-      // The reader asks a second time.
-      ['sync/', 'conflicts.find(({ mine }) => mine.id === own?.id)?.mine', 'conflicts.at(0)?.mine'],
-    ],
+    patches: [['sync/', 'own.id === mine?.id && overwrites(event, own)', 'overwrites(event, own)']],
     test: ['test/sync/conflict.test.ts', 'a conflict is told once, though others go on from the winner'],
   },
   {
     name: 'a write that lives on in another is told as lost with that',
     patches: [
+      ['sync/', 'isLostTo(head, own, event)', 'own?.lost !== true && isLostTo(own, own, event)'],
+      // The reader asks again, once all that came together is known.
       [
         'sync/',
-        'own !== undefined && isOwnHead(record!) && overwrites(event, own);',
-        'own !== undefined && !own.lost && overwrites(event, own);',
+        'conflicts.find(({ mine }) => isLostTo(mine, own, head!))',
+        'conflicts.find(() => isLostTo(own, own, head!))',
       ],
-      // The reader asks a second time.
-      ['sync/', 'conflicts.find(({ mine }) => mine.id === own?.id)?.mine', 'conflicts.at(0)?.mine'],
     ],
     test: [
       'test/sync/conflict.test.ts',
@@ -494,7 +492,9 @@ const OUTBOX = [
   },
   {
     name: 'a value is told before its conflict',
-    patches: [['sync/', 'await conflictsTold(dTag); if (result === undefined', 'if (result === undefined']],
+    patches: [
+      ['sync/', 'await ports.conflictsTold(dTag); if (result === undefined', 'if (result === undefined'],
+    ],
   },
   {
     name: 'what no relay has is not said to be pending',
@@ -634,8 +634,8 @@ const OUTBOX = [
     name: 'withdraws what a removed relay has',
     kept: 'removed-relay-has-it',
     patches: [
-      ['sync', '!record.own!.acknowledged && relays.length', 'relays.length'],
-      ['sync', '[...waiter.asked].every(', 'relays.every('],
+      ['sync', 'if (!isOwnHead(record) || record.own!.acknowledged) return false;', ''],
+      ['sync', 'isRefused(record, waiter.asked)', 'isOwnHead(record) && isRefused(record, relays)'],
     ],
   },
   {
@@ -663,8 +663,8 @@ const OUTBOX = [
     patches: [
       [
         'sync',
-        "[...waiter.asked].every( (relay) => deliveryOf(record, relay) === 'refused'",
-        "[...waiter.asked].some((relay) => deliveryOf(record, relay) === 'refused'",
+        "return [...asked].every((relay) => deliveryOf(record, relay) === 'refused'",
+        "return [...asked].some((relay) => deliveryOf(record, relay) === 'refused'",
       ],
     ],
   },
@@ -934,7 +934,13 @@ const RENEWAL = [
   },
   {
     name: 'a write above what is from the future asks nobody',
-    patches: [['sync/', 'if (isAhead(dTag, SKEW_REPORT_SECONDS)) await lookForReset(dTag);', '']],
+    patches: [
+      [
+        'sync/',
+        'if (isAhead(replica.get(dTag), nowSeconds(), SKEW_REPORT_SECONDS)) await questions.lookForReset(dTag);',
+        '',
+      ],
+    ],
     test: ['test/sync/reset.test.ts', 'comes back over nothing: a relay that was away is asked to delete it'],
   },
   {
@@ -1077,7 +1083,7 @@ const RENEWAL = [
   },
   {
     name: 'a renewal is news',
-    patches: [['sync/', 'if (renews === undefined) continue;', 'if (renews !== event.id) continue;']],
+    patches: [['sync/', 'if (renews === undefined) return;', 'if (renews !== event.id) return;']],
     test: [
       'test/sync/renewal.test.ts',
       'the one that wins is stamped anew where nostr-rs-relay keeps the first',
@@ -1314,7 +1320,7 @@ const INBOX = [
     patches: [
       [
         'sync/',
-        'return isTombstone(event) || isExpired(event, Math.floor(ports.clock.now() / 1000));',
+        'return isTombstone(event) || isExpired(event, Math.floor(clock.now() / 1000));',
         'return isTombstone(event);',
       ],
     ],
@@ -1324,8 +1330,8 @@ const INBOX = [
     patches: [
       [
         'sync/',
-        'return isTombstone(event) || isExpired(event, Math.floor(ports.clock.now() / 1000));',
-        'return isExpired(event, Math.floor(ports.clock.now() / 1000));',
+        'return isTombstone(event) || isExpired(event, Math.floor(clock.now() / 1000));',
+        'return isExpired(event, Math.floor(clock.now() / 1000));',
       ],
     ],
   },
@@ -1345,7 +1351,7 @@ const INBOX = [
         'if (written.get(dTag) !== event.id && announced.get(dTag) !== event.id)',
         'if (announced.get(dTag) !== event.id)',
       ],
-      ['sync/', 'void (isBack && announce(dTag))', 'void announce(dTag)'],
+      ['sync/', 'if (advances.length > 0 || isBack) announce(dTag);', 'announce(dTag);'],
     ],
   },
   {
@@ -1353,14 +1359,16 @@ const INBOX = [
     patches: [
       [
         'sync',
-        '} else for (const settler of next.settlers) settler.reject(error as Error);',
-        "} else { ports.onSaved(dTag, ''); for (const settler of next.settlers) settler.reject(error as Error); }",
+        'if (hand.sizes() === sizes || left === 0) throw error;',
+        "if (hand.sizes() === sizes || left === 0) { ports.onSaved(dTag, ''); throw error; }",
       ],
     ],
   },
   {
     name: 'a subscription is not told of what there was before the signer',
-    patches: [['sync/', 'for (const subscription of ports.subscriptions) present(subscription);', '']],
+    patches: [
+      ['sync/', 'for (const subscription of ports.subscriptions) telling.present(subscription);', ''],
+    ],
   },
 ];
 
@@ -1690,7 +1698,7 @@ const SIGNER = [
   },
   {
     name: 'what turned readable is told to who asked alone',
-    patches: [['sync/', 'if (unread.delete(event.id)) void announce(dTag);', 'unread.delete(event.id);']],
+    patches: [['sync/', 'if (unread.delete(event.id)) ports.onReadable(dTag);', 'unread.delete(event.id);']],
     test: ['test/sync/asking.test.ts', 'is DECRYPTION_FAILED to who asked'],
   },
   {
@@ -1956,7 +1964,7 @@ const TABS = [
   {
     name: 'what another tab has replaced is told of as unreadable',
     kept: 'replaced-by-another-tab-while-read',
-    patches: [['sync/', 'await lookInStore([dTag]);', '']],
+    patches: [['sync/', 'await ports.lookInStore([dTag]);', '']],
   },
   {
     name: 'a tab is not told of what another has found the pieces of',
@@ -1984,13 +1992,23 @@ const TABS = [
     name: 'a tab tells a conflict with what has seen the write',
     kept: 'no-conflict-with-what-has-seen-it',
     patches: [
-      ['sync/', '&& overwrites(record.event, own);', '&& overwrites !== undefined;'],
-      ['sync/', 'lost !== undefined && overwrites(head, own!)', 'lost !== undefined && own'],
+      ['sync/', 'isLostTo(mine, own, record.event)', 'own.id === mine?.id'],
+      [
+        'sync/',
+        'conflicts.find(({ mine }) => isLostTo(mine, own, head!))',
+        'conflicts.find(({ mine }) => mine.id === own?.id)',
+      ],
     ],
   },
   {
     name: 'of several that came together one that was overwritten makes a conflict',
-    patches: [['sync/', 'lost !== undefined && overwrites(head, own!)', 'lost !== undefined && own']],
+    patches: [
+      [
+        'sync/',
+        'conflicts.find(({ mine }) => isLostTo(mine, own, head!))',
+        'conflicts.find(({ mine }) => mine.id === own?.id)',
+      ],
+    ],
     test: ['test/sync/conflict.test.ts', 'where several come together the newest decides'],
   },
   {
@@ -2256,8 +2274,8 @@ const PIECES_IN = [
     patches: [
       [
         'sync/',
-        "if (isNostrSyncError(cause, 'INCOMPLETE') && !isOutdated && !reported.has(event.id)) {",
-        "if (isNostrSyncError(cause, 'INCOMPLETE') && isOutdated && !reported.has(event.id)) {",
+        "if (isNostrSyncError(cause, 'INCOMPLETE') && !isOutdated && !reported.has(id)) {",
+        "if (isNostrSyncError(cause, 'INCOMPLETE') && isOutdated && !reported.has(id)) {",
       ],
     ],
     test: [
@@ -2294,7 +2312,13 @@ const PIECES_IN = [
   },
   {
     name: 'what turned up under a held write that is withdrawn is told to nobody',
-    patches: [['sync/', 'void (isBack && announce(dTag))', 'void isBack']],
+    patches: [
+      [
+        'sync/',
+        'if (advances.length > 0 || isBack) announce(dTag);',
+        'if (advances.length > 0) announce(dTag);',
+      ],
+    ],
     test: [
       'test/sync/publish.test.ts',
       'what turned up under a first write that every relay refuses is told',

@@ -7,7 +7,7 @@ import { DAY_SECONDS } from '../../protocol/limits.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { isRenewalOf } from '../../protocol/renewal.ts';
 import { isVoid, joinVoids } from '../../protocol/voids.ts';
-import { isOverlooked, isPartOf, overwrites } from './conflict.ts';
+import { isLostTo, isOverlooked, isPartOf } from './conflict.ts';
 import { orphansOf, withDelivery } from './deliveries.ts';
 import type { Effect, Input, Outcome } from './input.ts';
 import { undoneBy } from './own-stamps.ts';
@@ -114,13 +114,13 @@ export function advance(
     };
   }
   // If an event that had seen our write replaces it, the write lives on in that event. Who overwrites that one is in conflict with its writer.
-  const overwritten = own !== undefined && isOwnHead(record!) && overwrites(event, own);
+  const overwritten = isLostTo(head, own, event);
   const advanced: HeadRecord = {
     ...EMPTY_RECORD,
     event,
     deliveries,
     ...formerOf(record, isHeadShown(record) && !isOverPieces(record)),
-    own: overwritten ? { ...own, lost: true } : own,
+    own: overwritten ? { ...own!, lost: true } : own,
     // Also if no relay had our own write: the next write here has seen it, and says so by its own entry.
     deemed:
       vectorOf(event) === undefined

@@ -19,8 +19,17 @@ export function isOfTwin(event: VerifiedEvent, own: OwnWrite): boolean {
   return isTied || seen > Math.max(own.stamp, own.floor ?? -1);
 }
 
+/** Whether `mine`, the write that `own` is about, is lost to an event that takes its place: the one rule for who is told of a conflict. */
+export function isLostTo(
+  mine: NostrEvent | undefined,
+  own: OwnWrite | undefined,
+  event: VerifiedEvent,
+): boolean {
+  return own !== undefined && own.id === mine?.id && overwrites(event, own);
+}
+
 /** Whether `event` was written without having seen our write. */
-export function overwrites(event: VerifiedEvent, own: OwnWrite): boolean {
+function overwrites(event: VerifiedEvent, own: OwnWrite): boolean {
   // What voids it has seen it.
   if (voidsOf(event).has(own.id)) return false;
   if (isOfTwin(event, own)) return true;

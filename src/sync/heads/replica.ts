@@ -12,7 +12,7 @@ import { isRenewalOf } from '../../protocol/renewal.ts';
 import { isVoid } from '../../protocol/voids.ts';
 import type { Store } from '../../store/store.ts';
 import { STORE_RETRY_MS } from '../../protocol/limits.ts';
-import { overwrites } from './conflict.ts';
+import { isLostTo } from './conflict.ts';
 import type { Effect, Input } from './input.ts';
 import { reconcile } from './reconcile.ts';
 import { parseRecord, serializeRecord, verifyRecord } from './record-codec.ts';
@@ -386,7 +386,7 @@ export async function openReplica(ports: {
       const mine = previous?.event;
       const { own } = record;
       // If the head went back, another tab has withdrawn the write; and what overwrote it may be overwritten since.
-      const isLost = own?.lost === true && own.id === mine?.id && overwrites(record.event, own);
+      const isLost = own?.lost === true && isLostTo(mine, own, record.event);
       if (isLost && mine !== undefined && compareEvents(record.event, mine) > 0)
         effects.push({ type: 'conflict', mine, theirs: record.event });
     }

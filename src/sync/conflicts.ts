@@ -1,0 +1,93 @@
+/**
+ * Tells the app of conflicts, once each, with both values. Which write was lost is decided in heads/conflict.ts; here it is kept until
+ * both can be read, and told of what has overwritten it by then.
+ */
+
+import { categoryOf } from '../protocol/address.ts';
+import type { VerifiedEvent } from '../protocol/event.ts';
+import { compareEvents } from '../protocol/order.ts';
+import type { Emitter } from './events.ts';
+import { isLostTo } from './heads/conflict.ts';
+import type { Effect } from './heads/input.ts';
+import type { HeadRecord } from './heads/record.ts';
+import { isPassing, type Reading } from './reading.ts';
+
+export interface Conflicts {
+  /** A record changed, with these effects. */
+  changed(dTag: string, record: HeadRecord, effects: readonly Effect[]): void;
+  /** Resolves when those of a category are told, or have to wait for more than being read. */
+  told(dTag: string): Promise<void>;
+  /** Those that could not be read are read again: of one category, or all. */
+  retry(dTag?: string): void;
+}
+
+/** Two heads of which the second's writer had not seen the first. */
+interface Overwrite {
+  readonly dTag: string;
+  readonly mine: VerifiedEvent;
+  readonly theirs: VerifiedEvent;
+}
+
+/** What a blind write beats it beats, whatever comes together with that, or later. */
+const isBeaten = (theirs: VerifiedEvent, mine: VerifiedEvent): boolean => compareEvents(mine, theirs) > 0;
+
+export function createConflicts(ports: {
+  readonly emitter: Emitter;
+  readonly decode: Reading['decode'];
+}): Conflicts {
+  const { emitter, decode } = ports;
+  /** Conflicts that are being read, until that has ended, or wait for pieces or a signer. */
+  const untold = new Map<Overwrite, Promise<void>>();
+
+  function tell(overwrite: Overwrite): void {
+    if (emitter.has('conflict')) untold.set(overwrite, read(overwrite));
+  }
+
+  async function read(overwrite: Overwrite): Promise<void> {
+    const { dTag, mine, theirs } = overwrite;
+    try {
+      const conflict = {
+        category: categoryOf(dTag),
+        mine: await decode(mine, dTag, 'local'),
+        theirs: await decode(theirs, dTag, 'relay'),
+        shown: isBeaten(theirs, mine) ? ('mine' as const) : ('theirs' as const),
+      };
+      // It may have been read twice meanwhile, for two signers.
+      if (untold.delete(overwrite)) emitter.emit('conflict', conflict);
+    } catch (error) {
+      // Later: with its pieces, or a signer. What cannot be read at all was reported as such.
+      if (!isPassing(error)) untold.delete(overwrite);
+    }
+  }
+
+  /** Those that could not be told yet: with what has taken the place of the head since. */
+  function retell(dTag: string, { event: head, own }: HeadRecord): void {
+    for (const overwrite of [...untold.keys()]) {
+      const { mine, theirs } = overwrite;
+      if (overwrite.dTag !== dTag || isBeaten(theirs, mine)) continue;
+      if (theirs.id === head!.id) tell(overwrite);
+      // Overwritten in its turn, perhaps by one that has not seen our write either.
+      else if (untold.delete(overwrite) && isLostTo(mine, own, head!)) tell({ dTag, mine, theirs: head! });
+    }
+  }
+
+  return {
+    changed: (dTag, record, effects) => {
+      const conflicts = effects.filter((effect) => effect.type === 'conflict');
+      for (const { mine, theirs } of conflicts) if (isBeaten(theirs, mine)) tell({ dTag, mine, theirs });
+      if (!effects.some(({ type }) => type === 'advanced')) return;
+      retell(dTag, record);
+      const { event: head, own } = record;
+      // Of several that came together the newest counts: it may have seen what the one before it had not.
+      const lost = conflicts.find(({ mine }) => isLostTo(mine, own, head!));
+      if (lost !== undefined) tell({ dTag, mine: lost.mine, theirs: head! });
+    },
+    told: async (dTag) => {
+      for (const [overwrite, telling] of untold) if (overwrite.dTag === dTag) await telling;
+    },
+    retry: (dTag) => {
+      for (const overwrite of [...untold.keys()])
+        if (dTag === undefined || overwrite.dTag === dTag) tell(overwrite);
+    },
+  };
+}

@@ -1,0 +1,42 @@
+/** How far a write has come, as the app is told: pure functions of what is known of its category, and of the configured relays. */
+
+import { toIso } from '../clock.ts';
+import { categoryOf } from '../protocol/address.ts';
+import type { NostrEvent } from '../protocol/event.ts';
+import type { DeliveryReport, Receipt } from './events.ts';
+import { deliveryOf, stageOf, type HeadRecord, type Piece } from './heads/record.ts';
+
+/** Of the head; `undefined` if there is none. */
+export function reportOf(
+  dTag: string,
+  record: HeadRecord,
+  relays: readonly string[],
+): DeliveryReport | undefined {
+  if (record.event === undefined) return undefined;
+  return {
+    category: categoryOf(dTag),
+    eventId: record.event.id,
+    updatedAt: toIso(record.event.created_at * 1000),
+    stage: stageOf(record, relays),
+    relays: Object.fromEntries(relays.map((relay) => [relay, deliveryOf(record, relay)])),
+    ...(record.pieces === undefined ? {} : { pieces: progressOf(record.pieces, relays) }),
+  };
+}
+
+function progressOf(pieces: readonly Piece[], relays: readonly string[]): Required<DeliveryReport>['pieces'] {
+  const on = (relay: string): number => pieces.filter(({ deliveries }) => deliveries.has(relay)).length;
+  return { total: pieces.length, done: Object.fromEntries(relays.map((relay) => [relay, on(relay)])) };
+}
+
+/** Of one write: if another is the head by now, with how far that one has come. */
+export function receiptOf(
+  dTag: string,
+  event: NostrEvent,
+  record: HeadRecord,
+  relays: readonly string[],
+): Receipt {
+  const now = reportOf(dTag, record, relays)!;
+  if (now.eventId === event.id) return now;
+  const updatedAt = toIso(event.created_at * 1000);
+  return { ...now, eventId: event.id, updatedAt, supersededBy: now.eventId };
+}

@@ -1,0 +1,112 @@
+/**
+ * What relays are asked before a write goes out. A device that knows nothing of a category asks, so that it does not write below what
+ * exists: what it writes is saved at once, and held until the question is over.
+ */
+
+import type { Clock } from '../clock.ts';
+import type { VerifiedEvent } from '../protocol/event.ts';
+import { FIRST_WRITE_MS, MAX_LAPS } from '../protocol/limits.ts';
+import { floorOf, isHeld } from './heads/record.ts';
+import type { Replica } from './heads/replica.ts';
+import type { Network } from './relays/network.ts';
+
+/** What the first writes of one turn ask together, so that many are a handful of REQs. */
+export interface Question {
+  readonly dTags: ReadonlySet<string>;
+  readonly isOpen: boolean;
+  /** Every configured relay has said what it has, completely. */
+  readonly isAnswered: boolean;
+}
+
+export interface Questions {
+  /** The question that a write of this category waits for; `undefined`: the device knows what there is. */
+  explore(dTag: string): Question | undefined;
+  /** The question is over: what was held for it may go out, above all that has turned up. */
+  release(dTag: string, question: Question): Promise<void>;
+  /** Before a write above what is from the future: another device may have reset that, and the write would be in the future again. */
+  lookForReset(dTag: string): Promise<void>;
+}
+
+/** There is no relay to ask. */
+const UNASKED: Question = { dTags: new Set(), isOpen: false, isAnswered: false };
+
+export function createQuestions(ports: {
+  readonly clock: Clock;
+  readonly replica: Pick<Replica, 'get' | 'apply'>;
+  readonly network: () => Pick<Network, 'ask'>;
+  /** Configured relays, and whether there is a hope that one of them answers soon. */
+  readonly relays: () => readonly string[];
+  readonly isReachable: () => boolean;
+  readonly isClosed: () => boolean;
+  /** Signs the same write again, above all that is known. */
+  readonly restamp: (dTag: string, event: VerifiedEvent) => Promise<VerifiedEvent>;
+  readonly onRestamped: (dTag: string, former: VerifiedEvent, again: VerifiedEvent) => void;
+}): Questions {
+  const { clock, replica } = ports;
+  /** Categories of which every relay has said what it has. */
+  const explored = new Set<string>();
+  /** What the first writes of this turn ask. */
+  let question: (Question & { readonly dTags: Set<string> }) | undefined;
+
+  function openQuestion(): Question & { readonly dTags: Set<string> } {
+    const asked = { dTags: new Set<string>(), isOpen: true, isAnswered: false };
+    const end = (isAnswered: boolean): void => {
+      if (!asked.isOpen) return;
+      asked.isOpen = false;
+      asked.isAnswered = isAnswered;
+      for (const dTag of asked.dTags) {
+        if (isAnswered) explored.add(dTag);
+        void release(dTag, asked);
+      }
+    };
+    queueMicrotask(() => {
+      question = undefined;
+      const cancel = clock.after(FIRST_WRITE_MS, () => end(false));
+      void ports
+        .network()
+        .ask([...asked.dTags], 'all')
+        .then((answers) => {
+          cancel();
+          end(ports.relays().every((url) => answers.complete.includes(url)));
+        });
+    });
+    return asked;
+  }
+
+  async function release(dTag: string, { isAnswered }: Question): Promise<void> {
+    for (let lap = 0; lap < MAX_LAPS && !ports.isClosed(); lap++) {
+      const record = replica.get(dTag);
+      if (record?.event === undefined || !isHeld(record)) return;
+      const { event } = record;
+      const isBeaten = floorOf(record) > event.created_at;
+      // Without a signer it goes out as it is, and its loss is told.
+      const again = isBeaten ? await ports.restamp(dTag, event).catch(() => undefined) : undefined;
+      const end = { type: 'explored', id: event.id, isBlind: !isAnswered, again } as const;
+      // What the store does not take goes out as it is when the hold is over.
+      await replica.apply(dTag, end).catch(() => undefined);
+      if (again !== undefined && replica.get(dTag)?.event?.id === again.id)
+        ports.onRestamped(dTag, event, again);
+    }
+  }
+
+  return {
+    explore: (dTag) => {
+      if (explored.has(dTag) || replica.get(dTag) !== undefined) return undefined;
+      if (!ports.isReachable()) return UNASKED;
+      question ??= openQuestion();
+      question.dTags.add(dTag);
+      return question;
+    },
+    release,
+    lookForReset: (dTag) =>
+      new Promise((resolve) => {
+        if (!ports.isReachable()) return resolve();
+        const cancel = clock.after(FIRST_WRITE_MS, resolve);
+        const done = (): void => {
+          cancel();
+          resolve();
+        };
+        ports.network().ask([dTag], 'all').then(done, done);
+      }),
+  };
+}

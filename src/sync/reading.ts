@@ -1,0 +1,164 @@
+/** An event becomes a value: decrypted, tried again if the signer fails, and reported if it cannot be read. */
+
+import { toIso, type Clock } from '../clock.ts';
+import { isNostrSyncError, NostrSyncError, type AnyNostrSyncError, type ErrorCode } from '../errors.ts';
+import { categoryOf } from '../protocol/address.ts';
+import type { VerifiedEvent } from '../protocol/event.ts';
+import { deviceIdOf, isExpired, isTombstone } from '../protocol/header.ts';
+import { MAX_READS, RETRY_BASE_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
+import type { Emitter, FetchResult } from './events.ts';
+import type { Replica } from './heads/replica.ts';
+import { createAgenda } from './relays/agenda.ts';
+import type { Content } from './values/content.ts';
+
+type Source = FetchResult['source'];
+
+export interface Reading {
+  /**
+   * The value of one event. Throws `UNDECODABLE`, `INCOMPLETE`, `STORE_FAILED`, `SIGNER_NOT_SET`, or if the signer has
+   * failed `DECRYPTION_FAILED` or `SIGNER_CHANGED`: then it is tried again.
+   */
+  decode(event: VerifiedEvent, dTag: string, source: Source): Promise<FetchResult>;
+  /**
+   * What the device shows for a category: the head, or while that cannot be read, the last good value.
+   * `null`: there is none. Throws `UNDECODABLE` if there is one and nothing of it can be read.
+   */
+  valueOf(dTag: string, source: Source): Promise<FetchResult | null>;
+  /** Another signer may be able to read what the former one failed to. Returns the categories of that. */
+  retry(): string[];
+  close(): void;
+}
+
+const isOneOf = (error: unknown, codes: readonly ErrorCode[]): boolean =>
+  codes.some((code) => isNostrSyncError(error, code));
+
+/** The signer failed, which says nothing about the value. */
+const isSignersFault = (error: unknown): boolean => isOneOf(error, ['DECRYPTION_FAILED', 'SIGNER_CHANGED']);
+
+/** What says nothing about the value itself. */
+export const isPassing = (error: unknown): boolean =>
+  isSignersFault(error) || isOneOf(error, ['SIGNER_NOT_SET', 'INCOMPLETE', 'STORE_FAILED', 'CLOSED']);
+
+/** Of one value alone, and reported. */
+const isUnreadable = (error: unknown): boolean =>
+  isOneOf(error, ['UNDECODABLE', 'INCOMPLETE', 'DECRYPTION_FAILED']);
+
+/** `undefined` for what cannot be read: one bad category never fails the rest. */
+export function unlessUnreadable(error: unknown): undefined {
+  if (!isUnreadable(error)) throw error;
+}
+
+export function createReading(ports: {
+  readonly clock: Clock;
+  readonly replica: Replica;
+  readonly content: Content;
+  /** See `Signer.isLocal`. */
+  readonly isLocal: () => boolean;
+  readonly emitter: Emitter;
+  readonly lookInStore: (dTags: readonly string[]) => Promise<void>;
+  /** An event that could not be read was read, by whichever call: all that wait for it are told. */
+  readonly onReadable: (dTag: string) => void;
+  /** The signer has failed to read something of these categories a while ago. */
+  readonly onAgain: (dTag: string) => void;
+}): Reading {
+  const { clock, replica, emitter } = ports;
+  /** Ids of events found unreadable: each is reported once. */
+  const reported = new Set<string>();
+  /** By id of an event that could not be read, how often in a row a signer has failed to. */
+  const unread = new Map<string, { readonly dTag: string; count: number }>();
+  /** D-tags of what is to be tried again. */
+  const agenda = createAgenda(clock, 0, (dTags) => dTags.forEach(ports.onAgain));
+  agenda.start();
+
+  /**
+   * The signer could not read it: a person may have said no, an extension been locked. It is tried again, by and by. Returns
+   * how often it has failed.
+   */
+  function countFailure(dTag: string, id: string): number {
+    const count = (unread.get(id)?.count ?? 0) + 1;
+    unread.set(id, { dTag, count });
+    if (count < MAX_READS) agenda.put(dTag, Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** (count - 1)));
+    return count;
+  }
+
+  async function decode(event: VerifiedEvent, dTag: string, source: Source): Promise<FetchResult> {
+    const own = replica.get(dTag)?.own;
+    const about = {
+      category: categoryOf(dTag),
+      updatedAt: toIso(event.created_at * 1000),
+      deviceId: deviceIdOf(event),
+      eventId: event.id,
+      source,
+      ...(own?.id === event.id && !own.acknowledged && ({ pending: true } as const)),
+    };
+    if (isTombstone(event)) return { ...about, payload: null, deleted: true };
+    try {
+      const payload = await ports.content.payloadOf(event, dTag);
+      void replica.apply(dTag, { type: 'read', id: event.id });
+      if (unread.delete(event.id)) ports.onReadable(dTag);
+      return { ...about, payload };
+    } catch (cause) {
+      // Another tab may have replaced it, and taken its pieces away.
+      await ports.lookInStore([dTag]);
+      throw failed(event, dTag, cause);
+    }
+  }
+
+  /** Counts and reports it. Returns what is thrown: `UNDECODABLE`, or the cause if that says nothing about the value. */
+  function failed({ id }: VerifiedEvent, dTag: string, cause: unknown): unknown {
+    const record = replica.get(dTag);
+    const isOutdated = record?.event?.id !== id && record?.before?.id !== id;
+    if (isNostrSyncError(cause, 'INCOMPLETE') && !isOutdated && !reported.has(id)) {
+      reported.add(id);
+      emitter.emit('error', cause);
+    }
+    const isFinal = ports.isLocal() && isNostrSyncError(cause, 'DECRYPTION_FAILED');
+    if (isPassing(cause) && !isFinal) {
+      if (!isSignersFault(cause)) return cause;
+      const count = countFailure(dTag, id);
+      if (count === 1) emitter.emit('error', cause as AnyNostrSyncError);
+      if (count < MAX_READS || isNostrSyncError(cause, 'SIGNER_CHANGED')) return cause;
+    } else unread.set(id, { dTag, count: MAX_READS });
+    const category = categoryOf(dTag);
+    const message = `Cannot read the newest value of ${JSON.stringify(category)}`;
+    const error = new NostrSyncError('UNDECODABLE', message, { details: { category, eventId: id }, cause });
+    // What was replaced while it was read may have lost its pieces: that is no news.
+    if (isOutdated) return error;
+    if (!reported.has(id)) emitter.emit('error', error);
+    reported.add(id);
+    void replica.apply(dTag, { type: 'unreadable', id });
+    return error;
+  }
+
+  function isGone(event: VerifiedEvent): boolean {
+    return isTombstone(event) || isExpired(event, Math.floor(clock.now() / 1000));
+  }
+
+  async function valueOf(dTag: string, source: Source): Promise<FetchResult | null> {
+    const record = replica.get(dTag);
+    if (record?.event === undefined || isGone(record.event)) return null;
+    try {
+      return await decode(record.event, dTag, source);
+    } catch (error) {
+      const isReplaced = replica.get(dTag)?.event?.id !== record.event.id;
+      if (isReplaced && !isNostrSyncError(error, 'SIGNER_NOT_SET')) return valueOf(dTag, source);
+      if (!isUnreadable(error)) throw error;
+      for (const older of [record.before, record.fallback]) {
+        if (older === undefined || isGone(older)) break;
+        const value = await decode(older, dTag, source).catch(() => undefined);
+        if (value !== undefined) return value;
+      }
+      throw error;
+    }
+  }
+
+  return {
+    decode,
+    valueOf,
+    retry: () => {
+      for (const one of unread.values()) one.count = 0;
+      return [...unread.values()].map(({ dTag }) => dTag);
+    },
+    close: agenda.stop,
+  };
+}

@@ -1,0 +1,184 @@
+/** Who waits for a write that is saved, how long, and what the answer is: a stage that it has come to, or that every relay refused it. */
+
+import type { Clock } from '../clock.ts';
+import { NostrSyncError } from '../errors.ts';
+import type { Answer } from '../protocol/answer.ts';
+import type { NostrEvent, VerifiedEvent } from '../protocol/event.ts';
+import { PUBLISH_TIMEOUT_MS } from '../protocol/limits.ts';
+import { receiptOf } from './delivery-report.ts';
+import { callListener, type Receipt } from './events.ts';
+import { deliveryOf, isOwnHead, stageOf, type HeadRecord, type Stage } from './heads/record.ts';
+import type { Replica } from './heads/replica.ts';
+import type { Write } from './write.ts';
+
+export interface Receipts {
+  /** Resolves once the saved write has come to the stage that its call waits for, or with what is known when the time is over. */
+  wait(dTag: string, event: VerifiedEvent, write: Write): Promise<Receipt>;
+  /** A record changed. */
+  changed(dTag: string): void;
+  /** A relay's answer to an own head: what it refuses for good, and why. */
+  answered(dTag: string, relay: string, event: NostrEvent, answer: Answer): void;
+  /** A write got another stamp. */
+  restamped(dTag: string, former: VerifiedEvent, again: VerifiedEvent): void;
+  /** Relays came or went: what can no longer be delivered is not waited for. */
+  relaysChanged(): void;
+  close(): void;
+}
+
+interface Waiter {
+  readonly dTag: string;
+  /** Another one if the write got another stamp. */
+  event: VerifiedEvent;
+  readonly write: Write;
+  /** Relays that were configured at any time since: one that was removed may have it. */
+  readonly asked: Set<string>;
+  /** The time is over, or the call was aborted: what is known then is the answer. */
+  isDue: boolean;
+  readonly resolve: (receipt: Receipt) => void;
+  readonly reject: (error: NostrSyncError) => void;
+}
+
+const STAGES: readonly Stage[] = ['saved', 'delivered', 'replicated'];
+
+/** By d-tag, why relays refused an own head, of the last one that was refused. */
+function createRefusals(): Pick<Receipts, 'answered'> & {
+  reasonsOf(dTag: string, relays: readonly string[]): Record<string, string>;
+} {
+  const refusals = new Map<string, { readonly id: string; readonly reasons: Map<string, string> }>();
+  return {
+    answered: (dTag, relay, event, answer) => {
+      if (answer.type !== 'refused' && answer.type !== 'too-large') return;
+      const known = refusals.get(dTag);
+      const reasons = known?.id === event.id ? known.reasons : new Map<string, string>();
+      refusals.set(dTag, { id: event.id, reasons: reasons.set(relay, answer.reason) });
+    },
+    reasonsOf: (dTag, relays) => {
+      const reasons = refusals.get(dTag)?.reasons;
+      return Object.fromEntries(relays.map((relay) => [relay, reasons?.get(relay) ?? 'refused']));
+    },
+  };
+}
+
+/** Whether a write that is the head was refused for good by each of these relays, and no relay has it. */
+function isRefused(record: HeadRecord, asked: Iterable<string>): boolean {
+  if (!isOwnHead(record) || record.own!.acknowledged) return false;
+  return [...asked].every((relay) => deliveryOf(record, relay) === 'refused');
+}
+
+export function createReceipts(ports: {
+  readonly clock: Clock;
+  readonly replica: Pick<Replica, 'get' | 'apply'>;
+  /** Configured relays, and whether there is a hope that one of them answers soon. */
+  readonly relays: () => readonly string[];
+  readonly isReachable: () => boolean;
+}): Receipts {
+  const { clock, replica } = ports;
+  const waiters = new Set<Waiter>();
+  const refusals = createRefusals();
+  /** By d-tag: the last write whose `publish` has resolved. It is never withdrawn, even if another caller still waits when every relay refuses it. */
+  const told = new Map<string, string>();
+  let closed = false;
+
+  const receiptFor = ({ dTag, event }: Waiter): Receipt =>
+    receiptOf(dTag, event, replica.get(dTag)!, ports.relays());
+
+  function check(waiter: Waiter): void {
+    const record = replica.get(waiter.dTag);
+    if (record?.event === undefined) return reject(waiter, {});
+    const relays = ports.relays();
+    const stage = stageOf(record, relays);
+    if (STAGES.indexOf(stage) >= STAGES.indexOf(waiter.write.waitFor)) return resolve(waiter);
+    for (const relay of relays) waiter.asked.add(relay);
+    // An earlier write that it had replaced is the head again then, and goes on.
+    if (record.event.id === waiter.event.id && relays.length > 0 && isRefused(record, waiter.asked))
+      return told.get(waiter.dTag) === waiter.event.id
+        ? resolve(waiter)
+        : void withdraw(waiter.dTag, record.event);
+    if (stage === 'saved' && !ports.isReachable()) resolve(waiter);
+  }
+
+  function resolve(waiter: Waiter): void {
+    if (!waiters.delete(waiter)) return;
+    told.set(waiter.dTag, waiter.event.id);
+    waiter.resolve(receiptFor(waiter));
+  }
+
+  function reject(waiter: Waiter, reasons: Record<string, string>): void {
+    if (!waiters.delete(waiter)) return;
+    waiter.reject(
+      new NostrSyncError('NO_RELAYS_ACCEPTED', 'Cannot publish: every relay refused it for good', {
+        details: { reasons },
+      }),
+    );
+  }
+
+  /** With the notes of all who wait for it, and for all of them. */
+  async function withdraw(dTag: string, { id }: VerifiedEvent): Promise<void> {
+    const reasons = refusals.reasonsOf(dTag, ports.relays());
+    const those = [...waiters].filter(({ event }) => event.id === id);
+    for (const waiter of those) waiters.delete(waiter);
+    const notes = those.flatMap((waiter) => waiter.write.note?.(receiptFor(waiter)) ?? []);
+    const along = notes.map(([key]) => [key, null] as const);
+    // What could not be taken back stays saved, and goes to whatever relay is added.
+    const effects = await replica
+      .apply(dTag, { type: 'withdraw', id, along: () => along })
+      .catch(() => undefined);
+    for (const waiter of those) {
+      waiters.add(waiter);
+      if (effects?.some(({ type }) => type === 'withdrawn') === true) reject(waiter, reasons);
+      // A newer write was saved before that, and would bring this one back if it is withdrawn itself.
+      else if (effects === undefined || waiter.isDue || closed) resolve(waiter);
+      else check(waiter);
+    }
+  }
+
+  return {
+    wait: (dTag, event, write) =>
+      new Promise((resolveReceipt, rejectReceipt) => {
+        const settled = (): void => {
+          cancel();
+          write.signal?.removeEventListener('abort', stop);
+        };
+        const waiter: Waiter = {
+          dTag,
+          event,
+          write,
+          asked: new Set(),
+          isDue: false,
+          resolve: (receipt) => {
+            settled();
+            resolveReceipt(receipt);
+          },
+          reject: (error) => {
+            settled();
+            rejectReceipt(error);
+          },
+        };
+        const stop = (): void => {
+          waiter.isDue = true;
+          resolve(waiter);
+        };
+        const cancel = clock.after(PUBLISH_TIMEOUT_MS, stop);
+        write.signal?.addEventListener('abort', stop);
+        waiters.add(waiter);
+        if (write.onSaved !== undefined) callListener(write.onSaved, receiptFor(waiter));
+        check(waiter);
+        if (write.signal?.aborted === true || closed) stop();
+      }),
+    changed: (dTag) => {
+      for (const waiter of waiters) if (waiter.dTag === dTag) check(waiter);
+    },
+    answered: refusals.answered,
+    restamped: (dTag, former, again) => {
+      if (told.get(dTag) === former.id) told.set(dTag, again.id);
+      for (const waiter of waiters) if (waiter.event.id === former.id) waiter.event = again;
+    },
+    relaysChanged: () => {
+      for (const waiter of waiters) check(waiter);
+    },
+    close: () => {
+      closed = true;
+      for (const waiter of waiters) resolve(waiter);
+    },
+  };
+}

@@ -1,0 +1,168 @@
+/** A write becomes an event on this device: it is encrypted, stamped, signed and saved, again as long as something newer comes in. */
+
+import type { Clock } from '../clock.ts';
+import type { Primitives } from '../crypto/primitives.ts';
+import { NostrSyncError } from '../errors.ts';
+import { deviceHash, seenBy, vectorAt, type VersionVector } from '../protocol/causality.ts';
+import { CHUNKED, pieceDTag, sealPiece, type Layout } from '../protocol/chunks.ts';
+import type { Compression } from '../protocol/compression.ts';
+import type { VerifiedEvent } from '../protocol/event.ts';
+import { tagsOf } from '../protocol/header.ts';
+import { HOLD_MS, KIND_APP_DATA, MAX_LAPS, SIZES, SKEW_REPORT_SECONDS } from '../protocol/limits.ts';
+import { joinVoids, voidsAt, type Voids } from '../protocol/voids.ts';
+import type { RandomBytes } from '../relay/backoff.ts';
+import { requestDeletion } from './deletion.ts';
+import { receiptOf } from './delivery-report.ts';
+import type { Making } from './drafts.ts';
+import { isOwnHead, readableOf, type HeadRecord } from './heads/record.ts';
+import type { Replica } from './heads/replica.ts';
+import type { Question, Questions } from './questions.ts';
+import type { Network } from './relays/network.ts';
+import { aheadOf, isAhead, refuseWrongClock, resetStampOf, stampOf } from './stamps.ts';
+import type { Content } from './values/content.ts';
+import type { Asking } from './values/asking.ts';
+import type { Hand } from './values/signing.ts';
+import type { Note } from './write.ts';
+
+/** What the app can have seen when it makes a value now; whatever comes in while it is signed is not part of it. */
+export function seenOf(record: HeadRecord | undefined): VersionVector {
+  const basis = record !== undefined && isOwnHead(record) ? record.event : readableOf(record);
+  return seenBy(basis, record?.deemed);
+}
+
+interface SavingPorts {
+  readonly clock: Clock;
+  readonly replica: Replica;
+  readonly network: () => Network;
+  readonly hand: Hand;
+  readonly content: Content;
+  readonly compression: Compression;
+  readonly primitives: Primitives;
+  readonly randomBytes: RandomBytes;
+  readonly deviceId: () => string;
+  readonly relays: () => readonly string[];
+  /** See `RelayTime`. */
+  readonly aheadSeconds: () => number;
+  readonly questions: Questions;
+  readonly isClosed: () => boolean;
+  readonly onSaved: (dTag: string, id: string) => void;
+}
+
+/** Signs those pieces of a value that the one before it does not share, under the stamp of the value. */
+async function makePieces(
+  ports: SavingPorts,
+  dTag: string,
+  layout: Layout,
+  stamp: number,
+  ciphertexts: Map<string, string>,
+  asking: Asking,
+): Promise<{ made?: ReadonlyMap<string, VerifiedEvent>; names?: readonly string[] }> {
+  if (layout.format !== CHUNKED) return {};
+  const { replica, hand } = ports;
+  const record = replica.get(dTag);
+  const known = new Set([...(record?.pieces ?? []), ...(record?.piecesBefore ?? [])].map(({ name }) => name));
+  const made = new Map<string, VerifiedEvent>();
+  const names = [...new Set(layout.manifest.parts)];
+  for (const name of names) {
+    if (known.has(name)) continue;
+    const content =
+      ciphertexts.get(name) ?? (await sealPiece(layout.pieces.get(name)!, layout.manifest, ports));
+    ciphertexts.set(name, content);
+    layout.pieces.delete(name);
+    const tags = tagsOf({ address: pieceDTag(dTag, name) });
+    made.set(name, await hand.sign({ kind: KIND_APP_DATA, created_at: stamp, tags, content }, asking));
+  }
+  return { made, names };
+}
+
+/** Returns what saves the write that is made now, and resolves with its event. */
+export function createSaving(ports: SavingPorts): (dTag: string, making: Making) => Promise<VerifiedEvent> {
+  const { clock, replica, hand, questions } = ports;
+  const nowSeconds = (): number => Math.floor(clock.now() / 1000);
+
+  /** Each lap has a higher stamp: something newer came in while it was signed. */
+  async function make(dTag: string, making: Making, asked: Question | undefined): Promise<VerifiedEvent> {
+    const asking = { signal: making.signal };
+    asking.signal.throwIfAborted();
+    const { write, seen } = making.wanted.at(-1)!;
+    refuseWrongClock(ports.aheadSeconds());
+    const isReset = making.wanted.some((one) => one.write.isReset);
+    const layout = await ports.content.layOut(dTag, write.text, isReset);
+    const content = await hand.encrypt(layout.text, asking);
+    const ciphertexts = new Map<string, string>();
+    for (let lap = 0; lap < MAX_LAPS; lap++) {
+      const voids = isReset ? aheadOf(replica.get(dTag), nowSeconds()) : undefined;
+      const stamp = nextStampOf(dTag, voids);
+      const deviceId = ports.deviceId();
+      const device = deviceHash(deviceId);
+      const allVoids = joinVoids(replica.get(dTag)?.voids ?? new Map(), voids ?? new Map());
+      const tags = tagsOf({
+        address: dTag,
+        deviceId,
+        expiration: write.expiration,
+        isRemoval: write.isRemoval,
+        format: layout.format,
+        vector: vectorAt(seen, device, stamp),
+        voids: voidsAt(allVoids, stamp),
+      });
+      const event = await hand.sign({ kind: KIND_APP_DATA, created_at: stamp, tags, content }, asking);
+      const before = replica.get(dTag)?.event;
+      const pieces = await makePieces(ports, dTag, layout, event.created_at, ciphertexts, asking);
+      if (ports.isClosed()) throw new NostrSyncError('CLOSED', 'Cannot publish: the engine was closed');
+      asking.signal.throwIfAborted();
+      making.saving();
+      const along = (record: HeadRecord): ReturnType<Note> =>
+        making.wanted.flatMap(
+          (one) => one.write.note?.(receiptOf(dTag, event, record, ports.relays())) ?? [],
+        );
+      const heldUntil = asked?.isOpen === true ? clock.now() + HOLD_MS : undefined;
+      const isBlind = heldUntil === undefined && asked?.isAnswered === false;
+      const effects = await replica.apply(dTag, {
+        type: 'write',
+        event,
+        device,
+        isRead: hand.isProven(content),
+        isBlind,
+        heldUntil,
+        voids,
+        along,
+        ...pieces,
+      });
+      if (effects.some((effect) => effect.type === 'stale')) {
+        making.notSaved();
+        continue;
+      }
+      ports.onSaved(dTag, event.id);
+      if (write.isRemoval) void requestDeletion(ports, dTag, event, before);
+      // The answer may have come before there was anything to let go.
+      if (heldUntil !== undefined && !asked!.isOpen) void questions.release(dTag, asked!);
+      return event;
+    }
+    throw new NostrSyncError(
+      'SIGNING_FAILED',
+      'Cannot publish: newer values come in faster than it is signed',
+    );
+  }
+
+  /** `voids`: of a reset, which is above the rest alone. */
+  function nextStampOf(dTag: string, voids: Voids | undefined): number {
+    const record = replica.get(dTag);
+    return voids === undefined
+      ? stampOf(record, nowSeconds(), replica.isUncarried(dTag))
+      : resetStampOf(record, nowSeconds());
+  }
+
+  return async (dTag, making) => {
+    const asked = questions.explore(dTag);
+    if (isAhead(replica.get(dTag), nowSeconds(), SKEW_REPORT_SECONDS)) await questions.lookForReset(dTag);
+    for (let left = SIZES.length; ; left--) {
+      const sizes = hand.sizes();
+      try {
+        return await make(dTag, making, asked);
+      } catch (error) {
+        // The signer finds it too large: the value is laid out again, in smaller parts.
+        if (hand.sizes() === sizes || left === 0) throw error;
+      }
+    }
+  };
+}

@@ -1,0 +1,55 @@
+/** Which stamp the next write of a category gets, and what is from the future: functions of what is known of it, and of the time. */
+
+import { NostrSyncError } from '../errors.ts';
+import { seenBy } from '../protocol/causality.ts';
+import { DAY_SECONDS } from '../protocol/limits.ts';
+import { nextStamp } from '../protocol/order.ts';
+import type { Voids } from '../protocol/voids.ts';
+import { EMPTY_RECORD, floorOf, type HeadRecord } from './heads/record.ts';
+
+/** Above all that is known. `isReplaceable`: the head is a write that no socket has carried, whose stamp may be used again. */
+export function stampOf(record: HeadRecord | undefined, nowSeconds: number, isReplaceable: boolean): number {
+  const head = record?.event?.created_at ?? -1;
+  const own = floorOf(record);
+  return isReplaceable ? Math.max(nowSeconds, own) : nextStamp(nowSeconds, head, own);
+}
+
+/** The stamp of a reset: above what is known and is not from the future. */
+export function resetStampOf(record: HeadRecord | undefined, nowSeconds: number): number {
+  const { event, before, fallback, own, deemed } = record ?? EMPTY_RECORD;
+  const heads = [event, before, fallback];
+  const seen = heads.flatMap((one) => [one?.created_at, ...seenBy(one, deemed).values()]);
+  const stamps = [...seen, own?.stamp, own?.floor, ...(own?.past ?? [])];
+  return nextStamp(nowSeconds, ...stamps.map((one = -1) => (one > nowSeconds + DAY_SECONDS ? -1 : one)));
+}
+
+/** What is known of the category and is stamped more than this ahead, in s. */
+export function aheadOf(
+  record: HeadRecord | undefined,
+  nowSeconds: number,
+  seconds: number = DAY_SECONDS,
+): Voids {
+  const { event, before, fallback, own } = record ?? EMPTY_RECORD;
+  const known = [event, before, fallback].map((one) => [one?.id ?? '', one?.created_at ?? 0] as const);
+  // Its stamp is that of the write: the head may be stamped a little later.
+  const all = own === undefined ? known : [[own.id, own.stamp] as const, ...known];
+  return new Map(all.filter(([, stamp]) => stamp > nowSeconds + seconds));
+}
+
+/** Whether the next write would be stamped more than this ahead, in s. */
+export function isAhead(record: HeadRecord | undefined, nowSeconds: number, seconds: number): boolean {
+  return aheadOf(record, nowSeconds, seconds).size > 0 || floorOf(record) > nowSeconds + seconds;
+}
+
+/**
+ * Throws `CLOCK_SKEW` if this clock is a day ahead of every relay's: what is stamped a day too late is refused by all, or beats what
+ * others write until then.
+ */
+export function refuseWrongClock(aheadSeconds: number): void {
+  if (aheadSeconds < DAY_SECONDS) return;
+  throw new NostrSyncError(
+    'CLOCK_SKEW',
+    `Cannot publish: this clock is at least ${aheadSeconds} s ahead of every connected relay's`,
+    { details: { aheadSeconds } },
+  );
+}

@@ -1,0 +1,124 @@
+/** What is news, and to whom: `updated`, subscriptions and `poll` are given each value once. */
+
+import type { Clock } from '../clock.ts';
+import { isExpired } from '../protocol/header.ts';
+import { callListener, type Emitter, type FetchResult } from './events.ts';
+import type { Effect } from './heads/input.ts';
+import { isOwnHead } from './heads/record.ts';
+import type { Replica } from './heads/replica.ts';
+import { unlessUnreadable, type Reading } from './reading.ts';
+
+/** One `subscribe` call of the app. Lives as long as the engine, over every change of signer. */
+export interface Subscription {
+  readonly dTags: ReadonlySet<string>;
+  readonly listener: (result: FetchResult) => void;
+  /** By d-tag, the id that was handed over last. */
+  readonly delivered: Map<string, string>;
+}
+
+export interface Telling {
+  /** Hands a new head to `updated` and to the subscriptions, unless it is not the head any more once it is decrypted. */
+  announce(dTag: string): Promise<void>;
+  /** Hands over the current value of what a subscription has not had yet. */
+  present(subscription: Subscription): void;
+  /** What none of these was given yet. Nothing counts as given to one who waits no longer. */
+  poll(dTags: readonly string[], source: FetchResult['source'], signal?: AbortSignal): Promise<FetchResult[]>;
+  /** The head changed in this way, perhaps to another event of this device: what says the same as what was told is no news. */
+  advanced(dTag: string, advance: Extract<Effect, { readonly type: 'advanced' }>, isOwn: boolean): void;
+  /** This process wrote the head `id`: no news to itself. */
+  wrote(dTag: string, id: string): void;
+}
+
+export function createTelling(ports: {
+  readonly clock: Clock;
+  readonly replica: Replica;
+  readonly reading: Pick<Reading, 'decode' | 'valueOf'>;
+  /** A listener hears of the conflict before the newer value, unless the conflict has to wait for more than being read. */
+  readonly conflictsTold: (dTag: string) => Promise<void>;
+  readonly canRead: () => boolean;
+  readonly emitter: Emitter;
+  readonly subscriptions: ReadonlySet<Subscription>;
+}): Telling {
+  const { replica, emitter, reading } = ports;
+  /** poll's cursor: by d-tag, what was handed out in this process. */
+  const polled = new Map<string, string>();
+  /** By d-tag, the last id that `updated` told of. */
+  const announced = new Map<string, string>();
+  /** By d-tag, the last id that this process wrote. */
+  const written = new Map<string, string>();
+
+  function deliver(subscription: Subscription, dTag: string, result: FetchResult): void {
+    if (!ports.subscriptions.has(subscription) || subscription.delivered.get(dTag) === result.eventId) return;
+    subscription.delivered.set(dTag, result.eventId);
+    callListener(subscription.listener, result);
+  }
+
+  async function announce(dTag: string): Promise<void> {
+    const event = replica.get(dTag)?.event;
+    const listening = [...ports.subscriptions].filter((subscription) => subscription.dTags.has(dTag));
+    if (event === undefined || !ports.canRead() || (listening.length === 0 && !emitter.has('updated')))
+      return;
+    if (isExpired(event, Math.floor(ports.clock.now() / 1000))) return;
+    const source = isOwnHead(replica.get(dTag)!) ? 'local' : 'relay';
+    const result = await reading.decode(event, dTag, source).catch(() => undefined);
+    await ports.conflictsTold(dTag);
+    if (result === undefined || !ports.canRead() || replica.get(dTag)?.event?.id !== event.id) return;
+    if (written.get(dTag) !== event.id && announced.get(dTag) !== event.id) {
+      announced.set(dTag, event.id);
+      emitter.emit('updated', result);
+    }
+    for (const subscription of listening) deliver(subscription, dTag, result);
+  }
+
+  return {
+    announce,
+    present: (subscription) => {
+      for (const dTag of subscription.dTags) {
+        void reading
+          .valueOf(dTag, 'local')
+          .then(async (result) => {
+            await ports.conflictsTold(dTag);
+            if (!result || !ports.canRead() || replica.get(dTag)?.event?.id !== result.eventId) return;
+            deliver(subscription, dTag, result);
+          })
+          .catch(() => undefined);
+      }
+    },
+    poll: async (dTags, source, signal) => {
+      const nowSeconds = Math.floor(ports.clock.now() / 1000);
+      const news = await Promise.all(
+        dTags.map(async (dTag) => {
+          const event = replica.get(dTag)?.event;
+          const before = polled.get(dTag);
+          if (event === undefined || event.id === before || isExpired(event, nowSeconds)) return undefined;
+          const result = await reading.decode(event, dTag, source).catch(unlessUnreadable);
+          return result && { dTag, before, result };
+        }),
+      );
+      signal?.throwIfAborted();
+      const results: FetchResult[] = [];
+      for (const one of news) {
+        // Another poll has given it meanwhile, or this process has written a newer one.
+        if (one === undefined || polled.get(one.dTag) !== one.before) continue;
+        polled.set(one.dTag, one.result.eventId);
+        results.push(one.result);
+        void announce(one.dTag);
+      }
+      return results;
+    },
+    advanced: (dTag, { event, renews }, isOwn) => {
+      if (renews === undefined) return;
+      const delivered = [...ports.subscriptions].map((one) => one.delivered);
+      for (const told of [polled, announced, written, ...delivered])
+        if (told.get(dTag) === renews) told.set(dTag, event.id);
+      // Nor what an earlier process of this device had written.
+      if (isOwn) written.set(dTag, event.id);
+    },
+    wrote: (dTag, id) => {
+      written.set(dTag, id);
+      polled.set(dTag, id);
+      for (const subscription of ports.subscriptions)
+        if (subscription.dTags.has(dTag)) subscription.delivered.set(dTag, id);
+    },
+  };
+}
