@@ -20,4 +20,5 @@ export type { RelayLink, RelayPeer, RelayPort } from './relay-port.ts';
 export type { LoggedFrame } from './relay-log.ts';
 export { createRelay, type Relay } from './relay.ts';
 export { signerConformance, type SignerConformanceCase } from './signer-conformance.ts';
-export { storeConformance, type StoreCheck, type StoreUnderTest } from './store-conformance.ts';
+export type { StoreCheck, StoreUnderTest } from './store-check.ts';
+export { storeConformance } from './store-conformance.ts';

@@ -10,7 +10,8 @@ import { fileStore } from '../../src/store/file.ts';
 import { indexedDbStore } from '../../src/store/indexeddb.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
-import { storeConformance, type StoreUnderTest } from '../../src/testing/store-conformance.ts';
+import type { StoreUnderTest } from '../../src/testing/store-check.ts';
+import { storeConformance } from '../../src/testing/store-conformance.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'nostr-sync-conformance-'));
 afterAll(() => rm(root, { recursive: true }));
