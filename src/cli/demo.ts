@@ -1,5 +1,5 @@
 /**
- * `demo`: the main job, seen. A laptop and a phone with one key, two processes with a store each, and a relay between them.
+ * `demo`: shows the main job. A laptop and a phone with one key, two processes with a store each, and a relay between them.
  * The phone loses its network, edits, is killed, comes back; nothing is lost. It succeeds only if every step holds.
  */
 

@@ -45,7 +45,7 @@ export function addFlush(program: Command, output: Output): void {
   program
     .command('flush')
     .description(
-      'deliver what waits to every relay; exit code 4 where something still waits. A key is not needed',
+      'deliver what waits to every relay; exit code 4 if something still waits. A key is not needed',
     )
     .option('--timeout <seconds>', 'how long to try', toTimeout, 10)
     .action(async ({ timeout }: { readonly timeout: number }, command: Command) => {

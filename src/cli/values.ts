@@ -26,7 +26,7 @@ export function addPublish(program: Command, output: Output): void {
     .argument('<category>')
     .argument('[json]', 'the value; - or nothing: standard input')
     .description(
-      'write a value; it is saved here and goes to every relay, now or at a later run; exit code 4 where it came less far than --wait',
+      'write a value; it is saved here and goes to every relay, now or at a later run; exit code 4 if it came less far than --wait',
     )
     .addOption(waitOption())
     .option('--expiration <seconds>', 'when the value ends, Unix time in seconds (NIP-40)', toSeconds)
@@ -67,7 +67,7 @@ export function addFetch(program: Command, output: Output): void {
   program
     .command('fetch')
     .argument('<category>')
-    .description('print the newest value; exit code 3 where it is known that there is none')
+    .description('print the newest value; exit code 3 if it is known that there is none')
     .action(async (category: string, _options: object, command: Command) => {
       const result = await withKey(command, output, async (sync) => sync.fetch(category));
       if (result === null) {
@@ -120,7 +120,7 @@ export function lineOf({ category, payload, updatedAt, deviceId, deleted }: Fetc
   return [updatedAt, category, value, deviceName(deviceId)].map(escaped).join('  ');
 }
 
-/** For people. What an event of the user's key says there may be anything. */
+/** For people. The id comes with an event, and may be any text. */
 export function deviceName(deviceId: string): string {
   return isDeviceId(deviceId) ? `from ${deviceId}` : 'from a device without a proper id';
 }

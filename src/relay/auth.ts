@@ -37,7 +37,7 @@ export function createAuthExchange(ports: {
   readonly send: (event: NostrEvent) => void;
   readonly onRequired: () => void;
   readonly onAccepted: () => void;
-  /** No AUTH is to be had: no signer, or the relay does not accept it. */
+  /** There is no AUTH for now: no signer gives one, or the relay does not accept it. */
   readonly onRefused: () => void;
   /** The relay finds the time of an AUTH wrong: told once, until it accepts one. */
   readonly onWrongTime: (reason: string) => void;

@@ -21,7 +21,7 @@ export interface HealthReport {
 export interface Health {
   /** It sent something valid. `sentAt`: in answer to what was sent then, in ms. */
   seen(sentAt?: number): void;
-  /** It said this against us. */
+  /** The relay, or the network, said what went wrong. */
   complained(reason: string): void;
   violation(kind: Violation): void;
   /** Counts work that was not asked for. Returns whether it is too much for a minute; then the count starts again. */

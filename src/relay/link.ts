@@ -50,7 +50,7 @@ interface LinkPorts {
   readonly onDoubt: () => void;
   /** The relay or the network ended the socket. `onDropped` follows. */
   readonly onHungUp: () => void;
-  /** The socket is gone, whoever ended it. */
+  /** The socket is gone, by us or by the relay. */
   readonly onDropped: (reason: string) => void;
   /** `state` has changed, other than by `close`. */
   readonly onChange: () => void;

@@ -1,4 +1,4 @@
-/** Whether there is still somebody at the other end of an open socket: asked after silence, and whenever it is doubtful. */
+/** Whether the peer of an open socket is still there: asked after silence, and whenever it is doubtful. */
 
 import type { Clock } from '../clock.ts';
 import { PING_INTERVAL_MS, PONG_TIMEOUT_MS, SUSPECT_TIMEOUT_MS } from '../protocol/limits.ts';

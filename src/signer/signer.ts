@@ -17,13 +17,13 @@ export interface Signer {
     decrypt(peer: string, ciphertext: string): Promise<string>;
   };
   /**
-   * Whether what it is given travels in events itself, as to a bunker (NIP-46): a text is then encrypted twice, and must be
-   * smaller to fit.
+   * Whether texts reach the key in events, as with a bunker (NIP-46): a text is then encrypted twice, and must be smaller
+   * to fit.
    */
   readonly isRemote?: boolean;
   /**
-   * Whether it holds one key for good and asks no person. Any other signer is asked one thing at a time, which account it
-   * is before and after each encryption, and now and then to read what it has encrypted.
+   * Whether it holds one key for good and asks no person. Any other signer is asked one thing at a time. It is asked for its
+   * public key before and after each encryption, and sometimes to decrypt what it has encrypted.
    */
   readonly isLocal?: boolean;
   /** The object that really answers, if it is another one. All engines ask signers of one provider one thing at a time. */

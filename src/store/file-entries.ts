@@ -51,8 +51,8 @@ async function openLockedLog(
   const found = await loadLog(path);
   const { live } = found;
   let size = found.goodBytes;
-  // Set when the file may be longer than `size`, or may not be the one that a restart finds; or when the former
-  // holder of the lock may still write: into the old file, then.
+  // Whether the file may be longer than `size`, or may not be the one that a restart finds. Also if the former holder of the
+  // lock may still write: after a rewrite, what it writes goes to the old file.
   let damaged = !found.isWhole || lock.isFromLiving;
   /** Not before the log has this size. */
   let compactFrom = COMPACT_FROM_BYTES;

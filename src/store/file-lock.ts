@@ -9,7 +9,6 @@ import { systemClock } from '../clock.ts';
 import { NostrSyncError } from '../errors.ts';
 import { errorCode, ifPresent, linkIfAbsent, openFile, quote, writeAt, writeFlushed } from './files.ts';
 
-//
 /** Each failed attempt means that another process took or released the lock in that moment. */
 const LOCK_ATTEMPTS = 10;
 /** How often a holder shows that it lives. */

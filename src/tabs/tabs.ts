@@ -8,9 +8,9 @@ export interface Channel {
 
 export interface Tabs {
   /**
-   * Waits for the lock `name`, and calls `onHeld`, later, once no other engine holds it. From then on this one does, until
-   * it calls the returned function, dies, or is told by `onLost` that another has stolen the lock. Before that, the returned
-   * function gives up waiting.
+   * Waits for the lock `name`, and calls `onHeld`, later, once no other engine holds it. From then on this engine holds it,
+   * until it calls the returned function or dies, or until `onLost` tells that another engine has stolen the lock. Before
+   * `onHeld`, the returned function gives up waiting.
    */
   hold(name: string, onHeld: () => void, onLost?: () => void): () => void;
   /** Takes the lock from the engine that holds it, then as `hold`. An engine that is asleep learns of that when it wakes up. */

@@ -41,7 +41,7 @@ export function fromWire(error: unknown): Error {
   }
   const { code, message, details } = (error ?? {}) as Partial<WireError>;
   if (typeof code !== 'string' || code === 'UNKNOWN')
-    return new Error(message ?? 'The plugin failed without a word');
+    return new Error(message ?? 'The plugin failed and gave no reason');
   if (code === 'INVALID_ARGUMENT') return new TypeError(message);
   // That the details fit the code was checked by the code that made the error.
   const options: object = { details };

@@ -35,7 +35,7 @@ export function createWatch(engine: NostrSync, announcer: Announcer): Watch {
     });
   }
 
-  /** Subscribes again even if it was subscribed to, so that a new window gets the current value; the others know it by its id. */
+  /** Subscribes again to what was subscribed to: a new window needs the current value. The others know the value by its id. */
   function subscribe(categories: readonly string[]): void {
     if (!Array.isArray(categories))
       throw new TypeError(misuse('categories', 'an array of strings', categories));

@@ -12,7 +12,7 @@ import type { Receipt } from '../sync/events.ts';
 const PREFIX = 'tauri/request/';
 
 export interface WriteNotes {
-  /** What the call `id` was or is to be answered, if its write was saved by a host before this one. */
+  /** The answer to the call `id`, if a host before this one has saved its write. */
   receiptOf(id: string): Receipt | undefined;
   /** What is saved together with the write of the call `id`. */
   noteOf(id: string): NonNullable<AdapterPublishOptions[typeof NOTE]>;

@@ -8,7 +8,7 @@ import type { OutgoingFrame, RelayFaults } from './relay-options.ts';
 export interface Outgoing {
   /** Answers a client, under all faults. */
   send(client: Client, ...frame: readonly unknown[]): void;
-  /** Sends a frame as it is, to a relay's faults of transport alone. */
+  /** Sends a frame as it is. It may be delayed or dropped, but not rewritten. */
   transmit(client: Client, frame: OutgoingFrame): void;
   /** Runs `task` after all that is on its way to this client. */
   afterDelay(client: Client, task: () => void): void;
