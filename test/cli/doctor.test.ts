@@ -140,7 +140,7 @@ test('a clock that is wrong is told, by the Date of the HTTP answer', async () =
   expect(relays[0].advice.join(' ')).toMatch(/differ by \d+ s/);
 });
 
-test('where no relay can be reached it exits with 4', async () => {
+test('if no relay can be reached it exits with 4', async () => {
   const { exit, relays, stderr } = await examine([await deadRelay()]);
   expect(exit).toBe(4);
   expect(JSON.parse(stderr).error.code).toBe('NO_RELAYS_REACHABLE');

@@ -155,7 +155,7 @@ test('keygen writes a key that only its owner can read, prints its public key al
   expect(await readFile(path, 'utf8')).toBe(written);
 });
 
-test('keygen prints a secret key only where it is told to', async () => {
+test('keygen prints a secret key only if it is told to', async () => {
   const { run } = await computer();
   expect(await run(['keygen'])).toMatchObject({ exit: 2, stdout: '' });
   expect(await run(['keygen', '--stdout', '--key-file', 'key'])).toMatchObject({ exit: 2, stdout: '' });
@@ -218,7 +218,7 @@ test('a key given as an argument is not taken, and not repeated', async () => {
   }
 });
 
-test('relay prints its URL, serves until it is interrupted, and says where a port is taken', async () => {
+test('relay prints its URL, serves until it is interrupted, and says if a port is taken', async () => {
   const laptop = await computer({ NOSTR_SYNC_KEY: KEY });
   const running = laptop.start(['relay', '--json']);
   const { url, port } = JSON.parse(await running.line());

@@ -62,7 +62,7 @@ test.each([[['publish', 'x']], [['publish', 'x', '-']]])(
   },
 );
 
-test('fetch exits with 3 where it is known that there is no value', async () => {
+test('fetch exits with 3 if it is known that there is no value', async () => {
   const [laptop] = await laptopAnd((await relay()).url);
   const forPeople = await laptop.run(['fetch', 'nothing']);
   const pubkey = await secretKeySigner(KEY).getPublicKey();
@@ -75,7 +75,7 @@ test('fetch exits with 3 where it is known that there is no value', async () => 
   expect([exit, JSON.parse(stdout), JSON.parse(stderr).error.code]).toEqual([3, null, 'NO_VALUE']);
 });
 
-test('fetch exits with 4 where no relay answers and this computer has no copy', async () => {
+test('fetch exits with 4 if no relay answers and this computer has no copy', async () => {
   const [laptop] = await laptopAnd(await deadRelay());
   const { exit, stdout, stderr } = await laptop.run(['fetch', 'x', '--json']);
   expect({ exit, stdout }).toEqual({ exit: 4, stdout: '' });

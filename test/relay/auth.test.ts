@@ -143,7 +143,7 @@ describe('a relay that asks for AUTH', () => {
     expect(asked).toBe(2);
   });
 
-  test('is answered once there is somebody to ask, though nobody was at first', async () => {
+  test('is answered once there is a signer to ask, though there was none at first', async () => {
     const { signAuth, signed } = authSigner();
     let isThere = false;
     const later: typeof signAuth = async (template) => (isThere ? signAuth(template) : undefined);

@@ -204,7 +204,7 @@ describe('the backoff', () => {
     expect(gaps(late).at(-1)! / gaps(early).at(-1)!).toBeCloseTo(3, 1);
   });
 
-  test('starts anew only after 30 s of a stable connection', async () => {
+  test('starts again from its first pause only after 30 s of a stable connection', async () => {
     const { clock, relay, relayConnection } = virtual({ chance: () => 0.99 });
     const downtimes: number[] = [];
     for (const upMs of [29_000, 29_000, 29_000, 31_000]) {

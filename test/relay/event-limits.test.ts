@@ -58,7 +58,7 @@ describe('a hang-up', () => {
     expect([20_000, 20_000, 20_000, 20_000].map(limits.hungUp)).toEqual([false, false, false, true]);
   });
 
-  test('on a smaller one begins the row anew', () => {
+  test('on a smaller one begins the row again', () => {
     const { limits } = learner();
     const sizes = [30_000, 30_000, 30_000, 20_000, 20_000, 20_000, 20_000];
     expect(sizes.map(limits.hungUp)).toEqual([false, false, false, false, false, false, true]);

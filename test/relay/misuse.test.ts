@@ -49,7 +49,7 @@ describe('an OK', () => {
     });
   });
 
-  test('that nobody waits for is a violation', async () => {
+  test('that is not waited for is a violation', async () => {
     const { clock, relay, relayConnection } = virtual();
     await clock.advance(0);
     relay.sendAll(['OK', event.id, true, '']);
@@ -147,7 +147,7 @@ describe('a flood', () => {
     expect(relay.subscriptions()).toBe(0);
   });
 
-  test('of genuine news that nobody asked for makes us hang up; as many events as were asked for do not', async () => {
+  test('of genuine news that was not asked for makes us hang up; as many events as were asked for do not', async () => {
     const { clock, relay, relayConnection } = virtual({ chance: () => 0.99 });
     relay.misbehave({
       rewrite: (frame) =>

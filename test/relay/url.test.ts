@@ -53,7 +53,7 @@ describe('the canonical form of a relay URL', () => {
     expect(() => canonicalRelayUrl(input)).toThrow(expect.objectContaining({ code: 'INVALID_RELAY_URL' }));
   });
 
-  test('allows ws: anywhere where the app says so', () => {
+  test('allows ws: to any host if the app says so', () => {
     expect(canonicalRelayUrl('ws://relay.example.com', true)).toBe('ws://relay.example.com');
     expect(() => canonicalRelayUrl('http://relay.example.com', true)).toThrow(/Invalid relay URL/);
   });

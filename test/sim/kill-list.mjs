@@ -1394,7 +1394,10 @@ const RELAYS = [
         'failures = 0; void STABLE_CONNECTION_MS;',
       ],
     ],
-    test: ['test/relay/connection.test.ts', 'starts anew only after 30 s of a stable connection'],
+    test: [
+      'test/relay/connection.test.ts',
+      'starts again from its first pause only after 30 s of a stable connection',
+    ],
   },
   {
     name: 'the backoff has no jitter',
@@ -1456,7 +1459,7 @@ const RELAYS = [
   {
     name: 'news that nobody asked for costs a relay nothing',
     patches: [['relay/', 'if (!isAsked) onBurden(STRAIN.verified);', '']],
-    test: ['test/relay/misuse.test.ts', 'of genuine news that nobody asked for makes us hang up'],
+    test: ['test/relay/misuse.test.ts', 'of genuine news that was not asked for makes us hang up'],
   },
   {
     name: 'a question without EOSE waits for ever',

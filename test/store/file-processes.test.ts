@@ -130,7 +130,7 @@ describe('the lock', () => {
     ['a link to nothing', (path) => symlink('nowhere', path)],
     ['a link to a file', (path) => symlink('/etc/hostname', path)],
     ['a pipe', async (path) => execFileSync('mkfifo', [path])],
-  ])('that somebody planted as %s does not block', async (_, plant) => {
+  ])('that another program planted as %s does not block', async (_, plant) => {
     const folder = await newFolder();
     await plant(lockOf(folder));
     await plant(`${lockOf(folder)}.unreadable`);
@@ -182,7 +182,7 @@ describe('the lock', () => {
     await store.close();
   });
 
-  test('is taken over also where an earlier taker died in the middle', async () => {
+  test('is taken over also if an earlier taker died in the middle', async () => {
     const folder = await abandonedFolder();
     const { token } = JSON.parse(await readFile(lockOf(folder), 'utf8'));
     const dead = JSON.parse(await readFile(lockOf(await abandonedFolder()), 'utf8'));

@@ -271,7 +271,7 @@ describe('compaction', () => {
     );
   });
 
-  test('costs in proportion to the garbage, and nothing where there is none', async () => {
+  test('costs in proportion to the garbage, and nothing if there is none', async () => {
     const store = fileStore(await newFolder());
     await store.get('open');
     const sync = vi.spyOn(await fileHandlePrototype(), 'sync');
@@ -416,7 +416,7 @@ describe('a medium that fails', () => {
     await store.close();
   });
 
-  test('where nothing can be flushed, reading goes on and writing resumes when it can', async () => {
+  test('if nothing can be flushed, reading goes on and writing resumes when it can', async () => {
     const folder = await newFolder();
     const store = fileStore(folder);
     await put(store, 'a', '1');

@@ -29,7 +29,7 @@ describe('several tabs', () => {
     await Promise.all(tabs.map((tab) => tab.close()));
   });
 
-  test('an open store does not block deletion, and its next use starts anew', async () => {
+  test('an open store does not block deletion, and its next use finds an empty one', async () => {
     const name = randomUUID();
     const store = indexedDbStore(name);
     await put(store, 'a', '1');

@@ -158,7 +158,7 @@ describe('calls', () => {
     expect((await phone.fetch('a'))?.payload === large).toBe(true);
   });
 
-  test('hear a signal at once, whoever hosts and whatever hangs; a write that has begun goes on', async () => {
+  test('hear a signal at once, in every window and whatever hangs; a write that has begun goes on', async () => {
     const { app } = setUp();
     const window = app.window('calls', { mayHost: false });
     const asks: ((options: { readonly signal: AbortSignal }) => Promise<unknown>)[] = [
@@ -356,7 +356,7 @@ describe('a hand-over', () => {
     await vi.waitFor(() => expect(notes(app)).toEqual([]));
   });
 
-  test('right after a refused write was withdrawn writes it again, and tells nobody that it is saved', async () => {
+  test('right after a refused write was withdrawn writes it again, and tells no window that it is saved', async () => {
     const { app, relay, phone } = setUp();
     relay.misbehave({ refuse: 'blocked: not you' });
     const [main, second] = [app.window('main'), app.window('second')];
@@ -421,7 +421,7 @@ describe('a hand-over', () => {
     expect(await second.calls.fetch('settings')).toMatchObject({ payload: 'newer' });
   });
 
-  test('carries out calls that came while nobody hosted', async () => {
+  test('carries out calls that came while no window hosted', async () => {
     const { app } = setUp();
     const caller = app.window('caller', { mayHost: false });
     const publishing = caller.calls.publish('settings', 1);

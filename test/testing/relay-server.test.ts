@@ -65,7 +65,7 @@ test('comes back on its port with what it stored, in the middle of a publish', a
   expect(relay.connections()).toBe(1);
 });
 
-test('rejects where the port is taken, and closes more than once', async () => {
+test('rejects if the port is taken, and closes more than once', async () => {
   const { port, close } = await start();
   await expect(start({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
   await Promise.all([close(), close()]);
@@ -108,7 +108,7 @@ test('delays connecting by a round trip and frames by each direction', async () 
   expect(await answered).toEqual(['OK', event.id, true, '']);
 });
 
-test('lets nobody in who was still connecting when it closed', async () => {
+test('lets no client in that was still connecting when it closed', async () => {
   const clock = createTestClock(START * 1_000);
   const { relay, url, close } = await start({ clock, latencyMs: 50 });
   const refusal = connect(openWebSocket, url).then(() => 'let in', String);
