@@ -170,7 +170,7 @@ const STAMPS = [
     ],
   },
   {
-    name: 'a first write that turns out to be beaten is not stamped anew',
+    name: 'a first write that turns out to be beaten is not stamped again',
     patches: [['sync/', 'const isBeaten = floorOf(record) > event.created_at;', 'const isBeaten = false;']],
     test: ['test/sync/stamps.test.ts', 'is stamped anew above what turns up while it is asked'],
   },
@@ -423,7 +423,7 @@ const STORE = [
     test: ['test/store/file.test.ts', 'that rot on the disk are gone, alone'],
   },
   {
-    name: 'pieces are read from where they stood before the log was rewritten',
+    name: 'pieces are read from their places before the log was rewritten',
     patches: [['store/file-entries.ts', 'put(live, key, copy!.places.get(key) ?? null)', 'void copy']],
     test: ['test/store/file.test.ts', 'can be read while the log is rewritten under them'],
   },
@@ -433,7 +433,7 @@ const STORE = [
     test: ['test/store/file-processes.test.ts', 'of a process elsewhere that has not been heard of for long'],
   },
   {
-    name: 'whoever is not seen from here counts as dead',
+    name: 'a process that is not seen from here counts as dead',
     patches: [
       [
         'store/file-lock.ts',
@@ -795,7 +795,7 @@ const OUTBOX = [
     test: ['test/sync/large.test.ts', 'that refuses the pieces of a write made offline is asked what it has'],
   },
   {
-    name: 'what was read once counts as unreadable where the signer fails',
+    name: 'what was read once counts as unreadable if the signer fails',
     patches: [['sync/', 'head.unreadable || head.isRead ? head', 'head.unreadable ? head']],
     test: ['test/sync/reading.test.ts', 'was read once, is built upon whatever the signer says of it later'],
   },
@@ -821,7 +821,7 @@ const OUTBOX = [
 /** What no app asked for. */
 const RENEWAL = [
   {
-    name: 'a renewal asks nobody',
+    name: 'a renewal asks no relay',
     patches: [['sync/', 'if (heads.length > 0 && (await isHeard(heads)))', 'if (heads.length > 0)']],
     test: [
       'test/sync/renewal.test.ts',
@@ -933,14 +933,8 @@ const RENEWAL = [
     test: ['test/sync/reset.test.ts', 'in pieces is written again whole'],
   },
   {
-    name: 'a write above what is from the future asks nobody',
-    patches: [
-      [
-        'sync/',
-        'if (isAhead(replica.get(dTag), nowSeconds(), SKEW_REPORT_SECONDS)) await questions.lookForReset(dTag);',
-        '',
-      ],
-    ],
+    name: 'a write above what is from the future asks no relay',
+    patches: [['sync/', 'if (isAhead(dTag, SKEW_REPORT_SECONDS)) await lookForReset(dTag);', '']],
     test: ['test/sync/reset.test.ts', 'comes back over nothing: a relay that was away is asked to delete it'],
   },
   {
@@ -1197,7 +1191,7 @@ const INBOX = [
     ],
   },
   {
-    name: 'says "absent" where no relay answered',
+    name: 'says "absent" though no relay answered',
     patches: [
       [
         'sync/',
@@ -1261,7 +1255,7 @@ const INBOX = [
     patches: [['relay/pool.ts', 'incomplete: [...incomplete, ...open]', 'incomplete']],
   },
   {
-    name: 'a mute relay makes what nobody has slow for ever',
+    name: 'a mute relay makes what no relay has slow for ever',
     patches: [['relay/pool.ts', '!isLate || !mute.has(url)', 'true']],
     test: ['test/sync/hostile.test.ts', 'what nobody has by the EOSE deadline'],
   },
@@ -1280,7 +1274,7 @@ const INBOX = [
     ],
   },
   {
-    name: 'a value that nobody has tried to read takes the place of the last good one',
+    name: 'a value that was never read takes the place of the last good one',
     patches: [
       [
         'sync/',
@@ -1340,7 +1334,7 @@ const INBOX = [
     patches: [['sync/', "return answered.length > 0 ? 'relay' : 'local';", "return 'relay';"]],
   },
   {
-    name: 'syncAll fails as "unknown" where one value is',
+    name: 'syncAll fails as "unknown" if one value is',
     patches: [['sync/', '|| dTags.some((dTag) =>', '|| dTags.every((dTag) =>']],
   },
   {
@@ -1386,7 +1380,7 @@ const RELAYS = [
     test: ['test/relay/connection.test.ts', 'is tried again however often it fails'],
   },
   {
-    name: 'the backoff starts anew with each connection',
+    name: 'the backoff starts again with each connection',
     patches: [
       [
         'relay/',
@@ -1429,7 +1423,7 @@ const RELAYS = [
     test: ['test/relay/misuse.test.ts', 'of useless events is cut at 2n + 32 before EOSE'],
   },
   {
-    name: 'another EOSE lets a relay begin anew',
+    name: 'another EOSE lets a relay begin again',
     patches: [['relay/', 'if (isComplete) return false;', 'count = newCount();']],
     test: [
       'test/sync/hostile.test.ts',
@@ -1457,7 +1451,7 @@ const RELAYS = [
     test: ['test/sync/hostile.test.ts', 'sends bad signatures without end is hung up on for long'],
   },
   {
-    name: 'news that nobody asked for costs a relay nothing',
+    name: 'news that was not asked for costs a relay nothing',
     patches: [['relay/', 'if (!isAsked) onBurden(STRAIN.verified);', '']],
     test: ['test/relay/misuse.test.ts', 'of genuine news that was not asked for makes us hang up'],
   },
@@ -1585,7 +1579,7 @@ const SIGNER = [
     ],
   },
   {
-    name: 'two writes that nobody can read leave nothing to show',
+    name: 'two writes that cannot be read leave nothing to show',
     patches: [
       [
         'sync/',
@@ -1599,7 +1593,7 @@ const SIGNER = [
     ],
   },
   {
-    name: 'a removal is what is left beneath writes that nobody can read',
+    name: 'a removal is what is left beneath writes that cannot be read',
     patches: [
       [
         'sync/',
@@ -1613,7 +1607,7 @@ const SIGNER = [
     ],
   },
   {
-    name: 'an own write that nobody has read is dropped for what another device writes',
+    name: 'an own write that was never read is dropped for what another device writes',
     patches: [
       [
         'sync/',
@@ -2118,7 +2112,7 @@ const PIECES_OUT = [
     test: ['test/sync/large.test.ts', 'sends the pieces that changed and nothing else'],
   },
   {
-    name: 'cuts depend on where they are counted from',
+    name: 'cuts depend on the place that they are counted from',
     patches: [['protocol/chunks.ts', 'if (leastIn(at - reach, at + reach + 1) !== at) continue;', '']],
     test: [
       'test/protocol/chunks.test.ts',
@@ -2134,7 +2128,7 @@ const PIECES_OUT = [
     test: ['test/sync/large.test.ts', 'that says OK to a piece and loses it is found out, and sent it again'],
   },
   {
-    name: 'a destroyed piece is not made anew',
+    name: 'a destroyed piece is not made again',
     patches: [['sync', 'if (made.size > 0) await', 'if (made.size < 0) await']],
     test: ['test/sync/large.test.ts', 'that a relay has destroyed are made anew by whoever has them'],
   },
@@ -2306,7 +2300,7 @@ const PIECES_IN = [
     ],
   },
   {
-    name: 'whoever waited for the store to be tried again comes last',
+    name: 'a write that waited for the store to be tried again comes last',
     patches: [['nostr-sync.ts', 'return opening;', 'return settled();']],
     test: [
       'test/sync/store-failure.test.ts',
@@ -2314,14 +2308,8 @@ const PIECES_IN = [
     ],
   },
   {
-    name: 'what turned up under a held write that is withdrawn is told to nobody',
-    patches: [
-      [
-        'sync/',
-        'if (advances.length > 0 || isBack) announce(dTag);',
-        'if (advances.length > 0) announce(dTag);',
-      ],
-    ],
+    name: 'what turned up under a held write that is withdrawn is not told',
+    patches: [['sync/', 'void (isBack && announce(dTag))', 'void isBack']],
     test: [
       'test/sync/publish.test.ts',
       'what turned up under a first write that every relay refuses is told',
