@@ -19,21 +19,8 @@ import { startHost } from './tauri/host.ts';
 import type { Ipc } from './tauri/ipc.ts';
 import { tauriIpc } from './tauri/tauri-ipc.ts';
 
-export {
-  isNostrSyncError,
-  NostrSyncError,
-  type AnyNostrSyncError,
-  type ErrorCode,
-  type ErrorDetails,
-} from './errors.ts';
-export type { NostrSync, SyncStatus } from './nostr-sync.ts';
-export type { NostrSyncOptions, ReadOptions } from './options.ts';
-export type { Json } from './protocol/payload.ts';
-export type { RelayInfo } from './relay/connection.ts';
-export { deriveSyncKey } from './signer/derive.ts';
+export * from './api-common.ts';
 export { secretKeySigner } from './browser.ts';
-export type { Signer } from './signer/signer.ts';
-export type { Conflict, DeliveryReport, FetchedValue, FetchResult, Receipt, Removal } from './sync/events.ts';
 export type { WindowPublishOptions } from './tauri/calls.ts';
 
 /** One page has one engine, or one way to it: the functions below are those of the original plugin (0.1.0-alpha.3), which name none. */

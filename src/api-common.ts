@@ -1,0 +1,16 @@
+/** What every entry exports, `nostr-sync/tauri` too: errors, and the types of what calls take and give. */
+
+export {
+  isNostrSyncError,
+  NostrSyncError,
+  type AnyNostrSyncError,
+  type ErrorCode,
+  type ErrorDetails,
+} from './errors.ts';
+export type { NostrSync, SyncStatus } from './nostr-sync.ts';
+export type { NostrSyncOptions, ReadOptions } from './options.ts';
+export type { Json } from './protocol/payload.ts';
+export type { RelayInfo } from './relay/connection.ts';
+export { deriveSyncKey } from './signer/derive.ts';
+export type { Signer } from './signer/signer.ts';
+export type { Conflict, DeliveryReport, FetchedValue, FetchResult, Receipt, Removal } from './sync/events.ts';
