@@ -1,7 +1,29 @@
-/** Namespace and category ↔ d-tag: `{namespace}/{category}/v1`. */
+/** What things are named by: namespace and category ↔ d-tag, `{namespace}/{category}/v1`; and the types of these names. */
 
 import { misuse, NostrSyncError, type ErrorCode } from '../errors.ts';
 import { MAX_D_TAG_BYTES } from './limits.ts';
+
+declare const name: unique symbol;
+
+/**
+ * A string of which the compiler knows what it names, so that no name stands in another one's place. A plain string passes: the
+ * mark is optional for as long as not every file of the engine gives the types.
+ */
+type Name<Of extends string> = string & { readonly [name]?: Of };
+
+/** As the app says it: made by `categoryOf`, checked by `toDTag`. */
+export type Category = Name<'category'>;
+/** The d-tag of a category (`toDTag`) or of a piece of its value (`pieceDTag`). */
+export type Address = Name<'address'>;
+/** 32 bytes, lower-case hex: what `parseEvent` and the hash of an event give. */
+export type EventId = Name<'event'>;
+/** In the one form that `canonicalRelayUrl` gives. */
+export type RelayUrl = Name<'relay'>;
+
+/** Unix time, or a duration. Not marked: sums of marked numbers would have to be marked again, by a cast each. */
+export type Seconds = number;
+/** Milliseconds since 1970, or a duration. */
+export type Ms = number;
 
 const VERSION_SUFFIX = '/v1';
 const FORBIDDEN = /[/\p{Cc}\p{Surrogate}]/u;
@@ -33,7 +55,7 @@ export function checkNamespace(namespace: unknown): asserts namespace is string 
 }
 
 /** The d-tag of a category. Throws `INVALID_CATEGORY`. */
-export function toDTag(namespace: string, category: unknown): string {
+export function toDTag(namespace: string, category: unknown): Address {
   const prefix = `${namespace}/`;
   const room = MAX_D_TAG_BYTES - VERSION_SUFFIX.length - encoder.encode(prefix).length;
   checkPart('INVALID_CATEGORY', 'category', category, room);
@@ -41,6 +63,6 @@ export function toDTag(namespace: string, category: unknown): string {
 }
 
 /** The category of a d-tag made by `toDTag`. */
-export function categoryOf(dTag: string): string {
+export function categoryOf(dTag: Address): Category {
   return dTag.slice(dTag.indexOf('/') + 1, -VERSION_SUFFIX.length);
 }

@@ -5,12 +5,13 @@
 
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import type { Seconds } from './address.ts';
 import type { NostrEvent } from './event.ts';
 import { deviceIdOf, vectorOf } from './header.ts';
 import { MAX_VECTOR_ENTRIES } from './limits.ts';
 
-/** Device (first 8 hex digits of SHA-256 of its id) → stamp of its newest write that is part of the value, in s. */
-export type VersionVector = ReadonlyMap<string, number>;
+/** Device (first 8 hex digits of SHA-256 of its id) → stamp of its newest write that is part of the value. */
+export type VersionVector = ReadonlyMap<string, Seconds>;
 
 export function deviceHash(deviceId: string): string {
   return bytesToHex(sha256(new TextEncoder().encode(deviceId))).slice(0, 8);
@@ -31,7 +32,7 @@ export function seenBy(event: NostrEvent | undefined, deemed?: VersionVector): V
 }
 
 /** The vector of a write by `device` at `stamp` on top of what it had seen: its own entry, then the newest of the others. */
-export function vectorAt(seen: VersionVector, device: string, stamp: number): VersionVector {
+export function vectorAt(seen: VersionVector, device: string, stamp: Seconds): VersionVector {
   const others = new Map([...seen].filter(([d, s]) => d !== device && s <= stamp));
   return new Map([[device, stamp], ...newestOf(others, MAX_VECTOR_ENTRIES - 1)]);
 }
@@ -40,7 +41,7 @@ export function vectorAt(seen: VersionVector, device: string, stamp: number): Ve
  * Whether a value with this vector had seen the write of `device` at `stamp`. A full vector that ends above the
  * stamp may have dropped the device: it is given the benefit of the doubt.
  */
-export function covers(vector: VersionVector, device: string, stamp: number): boolean {
+export function covers(vector: VersionVector, device: string, stamp: Seconds): boolean {
   const seen = vector.get(device);
   if (seen !== undefined) return seen >= stamp;
   return vector.size === MAX_VECTOR_ENTRIES && stamp < Math.min(...vector.values());

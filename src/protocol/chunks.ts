@@ -12,6 +12,7 @@ import { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js';
 import { base64Decode, base64Encode } from '../crypto/base64.ts';
 import { decrypt, encrypt } from '../crypto/nip44.ts';
 import type { Primitives } from '../crypto/primitives.ts';
+import type { Address } from './address.ts';
 import type { Compression } from './compression.ts';
 import { isHex32 } from './event.ts';
 import { MAX_PARTS, MAX_PAYLOAD_BYTES, MAX_PIECE_BYTES } from './limits.ts';
@@ -52,12 +53,12 @@ export type Layout =
 const PIECE_ADDRESS = /^(.+\/v1)\/c\/([0-9a-f]{32})$/s;
 
 /** The d-tag of a piece, from the d-tag of its category. */
-export function pieceDTag(dTag: string, name: string): string {
+export function pieceDTag(dTag: Address, name: string): Address {
   return `${dTag}/c/${name}`;
 }
 
 /** The category's d-tag and the name, or `undefined` if the d-tag is not that of a piece. */
-export function parsePieceDTag(dTag: string): { readonly dTag: string; readonly name: string } | undefined {
+export function parsePieceDTag(dTag: Address): { readonly dTag: Address; readonly name: string } | undefined {
   const match = PIECE_ADDRESS.exec(dTag);
   return match === null ? undefined : { dTag: match[1]!, name: match[2]! };
 }

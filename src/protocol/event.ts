@@ -1,5 +1,6 @@
 /** Nostr events (NIP-01): types, serialisation, and the one way from unknown bytes to a `VerifiedEvent`. */
 
+import type { Address, EventId, Seconds } from './address.ts';
 import { deletionTags, dTagOf } from './header.ts';
 import {
   KIND_APP_DATA,
@@ -13,15 +14,15 @@ import { compareEvents } from './order.ts';
 
 export interface EventTemplate {
   readonly kind: number;
-  /** Unix time in s. */
-  readonly created_at: number;
+  /** Unix time. */
+  readonly created_at: Seconds;
   readonly tags: readonly (readonly string[])[];
   readonly content: string;
 }
 
 export interface NostrEvent extends EventTemplate {
   /** SHA-256 of the serialised event, lower-case hex. */
-  readonly id: string;
+  readonly id: EventId;
   /** 32 bytes, lower-case hex. */
   readonly pubkey: string;
   /** BIP-340 signature, 64 bytes, lower-case hex. */
@@ -36,13 +37,13 @@ export type VerifiedEvent = NostrEvent & { readonly [verified]: true };
 /** The two costly checks of an event, as a port so that a simulator can replace them. */
 export interface EventVerifier {
   /** The id that the event should have: SHA-256 of `serializeEvent`, lower-case hex. */
-  hash(event: EventTemplate & { readonly pubkey: string }): string;
+  hash(event: EventTemplate & { readonly pubkey: string }): EventId;
   /** Whether `sig` is a valid BIP-340 signature of `id` by `pubkey`. Never throws. The id itself is not recomputed. */
   verifySignature(event: NostrEvent): boolean;
 }
 
 /** A request to delete one event, by its id alone (NIP-09). */
-export function deletionOf(id: string, created_at: number): EventTemplate {
+export function deletionOf(id: EventId, created_at: Seconds): EventTemplate {
   return { kind: KIND_DELETION, created_at, tags: deletionTags({ ids: [id] }), content: '' };
 }
 
@@ -88,13 +89,13 @@ export type EventFault = 'shape' | 'author' | 'kind' | 'd-tag' | 'id' | 'signatu
 
 export type EventCheck =
   /** A genuine event, above what was known. */
-  | { readonly type: 'new'; readonly event: VerifiedEvent; readonly dTag: string }
+  | { readonly type: 'new'; readonly event: VerifiedEvent; readonly dTag: Address }
   /** What was known: that very object. */
-  | { readonly type: 'known'; readonly event: VerifiedEvent; readonly dTag: string }
+  | { readonly type: 'known'; readonly event: VerifiedEvent; readonly dTag: Address }
   /** A reset has voided it: it does not count. Its signature was not checked. */
-  | { readonly type: 'void'; readonly event: NostrEvent; readonly dTag: string }
+  | { readonly type: 'void'; readonly event: NostrEvent; readonly dTag: Address }
   /** Below what was known. Its signature was not checked: do not take it for an event of the user. */
-  | { readonly type: 'old'; readonly event: NostrEvent; readonly dTag: string }
+  | { readonly type: 'old'; readonly event: NostrEvent; readonly dTag: Address }
   | { readonly type: 'rejected'; readonly fault: EventFault };
 
 /**
@@ -106,10 +107,10 @@ export function checkEvent(
   value: unknown,
   expected: {
     readonly pubkey: string;
-    readonly isAsked: (dTag: string) => boolean;
+    readonly isAsked: (dTag: Address) => boolean;
     /** The greatest verified event of the address. */
-    readonly known: (dTag: string) => VerifiedEvent | undefined;
-    readonly isVoid?: (dTag: string, event: NostrEvent) => boolean;
+    readonly known: (dTag: Address) => VerifiedEvent | undefined;
+    readonly isVoid?: (dTag: Address, event: NostrEvent) => boolean;
     readonly verifier: EventVerifier;
   },
 ): EventCheck {

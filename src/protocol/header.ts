@@ -3,6 +3,7 @@
  * What vectors and voids mean stands in causality.ts and voids.ts. Both directions are pinned by test/vectors/tags.json.
  */
 
+import type { Address, EventId, Seconds } from './address.ts';
 import type { VersionVector } from './causality.ts';
 import type { EventTemplate, NostrEvent } from './event.ts';
 import { KIND_APP_DATA, MAX_DEVICE_ID_CHARS, MAX_VECTOR_ENTRIES, MAX_VOIDS } from './limits.ts';
@@ -13,11 +14,11 @@ type Tags = EventTemplate['tags'];
 /** What the tags of a value or of a piece say. A piece has an address and nothing else. */
 export interface Header {
   /** `d`. */
-  readonly address: string;
+  readonly address: Address;
   /** `device_id`, if it is usable. */
   readonly deviceId?: string | undefined;
-  /** `expiration` (NIP-40), in s. */
-  readonly expiration?: number | undefined;
+  /** `expiration` (NIP-40). */
+  readonly expiration?: Seconds | undefined;
   /** `deleted`: the event is a tombstone. */
   readonly isRemoval?: boolean;
   /** `format` of the content; none is bare JSON, all that the original plugin knows. */
@@ -68,7 +69,7 @@ function tagValues(event: EventTemplate, name: string): readonly string[] | unde
 }
 
 /** The d-tag, or `undefined` if there is not exactly one. */
-export function dTagOf(event: EventTemplate): string | undefined {
+export function dTagOf(event: EventTemplate): Address | undefined {
   const dTags = event.tags.filter((tag) => tag[0] === 'd');
   return dTags.length === 1 ? dTags[0]![1] : undefined;
 }
@@ -83,14 +84,14 @@ export function deviceIdOf(event: NostrEvent): string {
   return usableDeviceId(event) ?? event.pubkey;
 }
 
-/** When the event expires (NIP-40), in s. `undefined`: never, also if the tag is malformed. */
-export function expirationOf(event: EventTemplate): number | undefined {
+/** When the event expires (NIP-40). `undefined`: never, also if the tag is malformed. */
+export function expirationOf(event: EventTemplate): Seconds | undefined {
   const seconds = tagValues(event, 'expiration')?.[0];
   return seconds !== undefined && /^\d{1,12}$/.test(seconds) ? Number(seconds) : undefined;
 }
 
 /** Whether the event has expired at `nowSeconds`. */
-export function isExpired(event: EventTemplate, nowSeconds: number): boolean {
+export function isExpired(event: EventTemplate, nowSeconds: Seconds): boolean {
   const expiration = expirationOf(event);
   return expiration !== undefined && expiration <= nowSeconds;
 }
@@ -128,7 +129,7 @@ function parse(
   entries: readonly unknown[],
   entry: RegExp,
   most: number,
-  newest: number,
+  newest: Seconds,
 ): ReadonlyMap<string, number> | undefined {
   if (entries.length > most) return undefined;
   const matches = entries.map((text) => entry.exec(String(text)));
@@ -139,7 +140,7 @@ function parse(
 /** From `["d:s", …]`; `undefined` if one is malformed or above `newest`. */
 export function parseEntries(
   entries: readonly unknown[] | undefined,
-  newest: number,
+  newest: Seconds,
 ): VersionVector | undefined {
   return entries && parse(entries, VECTOR_ENTRY, MAX_VECTOR_ENTRIES, newest);
 }
@@ -187,17 +188,17 @@ export function hasSameTags(event: EventTemplate, other: EventTemplate): boolean
 
 // What is collected, and deleted.
 
-/** The tags of the tombstone of a piece, which ends by itself at `expiration`, in s. */
-export function pieceTombstoneTags(address: string, expiration: number): Tags {
+/** The tags of the tombstone of a piece, which ends by itself at `expiration`. */
+export function pieceTombstoneTags(address: Address, expiration: Seconds): Tags {
   return [...tagsOf({ address, isRemoval: true }), ...tagIf('expiration', expiration)];
 }
 
 /** The tags of a request to delete events of `author` (NIP-09): by their ids, and all that is at these addresses up to its stamp. */
 export function deletionTags(named: {
-  readonly ids: readonly string[];
+  readonly ids: readonly EventId[];
   readonly author?: string;
-  readonly addresses?: readonly string[];
-  readonly expiration?: number;
+  readonly addresses?: readonly Address[];
+  readonly expiration?: Seconds;
 }): Tags {
   const { ids, author, addresses = [], expiration } = named;
   return [

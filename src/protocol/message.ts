@@ -1,5 +1,6 @@
 /** Messages between client and relay (NIP-01, NIP-42): unknown text → a typed message, and back. */
 
+import type { Address, EventId, Seconds } from './address.ts';
 import type { NostrEvent } from './event.ts';
 import {
   KIND_APP_DATA,
@@ -12,11 +13,11 @@ import {
 export interface Filter {
   readonly authors?: readonly string[];
   readonly kinds?: readonly number[];
-  readonly '#d'?: readonly string[];
-  readonly ids?: readonly string[];
+  readonly '#d'?: readonly Address[];
+  readonly ids?: readonly EventId[];
   readonly limit?: number;
-  /** created_at at most, in s. */
-  readonly until?: number;
+  /** created_at at most. */
+  readonly until?: Seconds;
 }
 
 export type ClientMessage =
@@ -30,7 +31,7 @@ export type RelayMessage =
   | { readonly type: 'EVENT'; readonly subscription: string; readonly event: unknown }
   | { readonly type: 'EOSE'; readonly subscription: string }
   | { readonly type: 'CLOSED'; readonly subscription: string; readonly reason: string }
-  | { readonly type: 'OK'; readonly id: string; readonly accepted: boolean; readonly reason: string }
+  | { readonly type: 'OK'; readonly id: EventId; readonly accepted: boolean; readonly reason: string }
   | { readonly type: 'AUTH'; readonly challenge: string }
   | { readonly type: 'NOTICE'; readonly reason: string };
 
@@ -76,11 +77,11 @@ export function parseRelayMessage(text: string): RelayMessage | undefined {
 /** The filters for some categories of one author, split over as many REQs as relays' limits on size and results ask for. */
 export function categoryRequests(
   pubkey: string,
-  dTags: readonly string[],
-): { dTags: string[]; filters: Filter[] }[] {
-  const requests: { dTags: string[]; filters: Filter[] }[] = [];
+  dTags: readonly Address[],
+): { dTags: Address[]; filters: Filter[] }[] {
+  const requests: { dTags: Address[]; filters: Filter[] }[] = [];
   let bytes = Infinity;
-  let groups: string[][] = [];
+  let groups: Address[][] = [];
   for (const dTag of dTags) {
     const size = JSON.stringify(dTag).length * 3 + 1;
     if (
@@ -92,7 +93,7 @@ export function categoryRequests(
       bytes = 0;
     }
     if (groups.length === 0 || groups.at(-1)!.length === MAX_D_TAGS_PER_FILTER) {
-      const group: string[] = [];
+      const group: Address[] = [];
       groups.push(group);
       requests.at(-1)!.filters.push({ authors: [pubkey], kinds: [KIND_APP_DATA], '#d': group });
     }

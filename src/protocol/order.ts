@@ -1,5 +1,6 @@
 /** The one order of events, NIP-01's, and the stamp of the next write. */
 
+import type { Seconds } from './address.ts';
 import type { NostrEvent } from './event.ts';
 
 /** Positive if `a` wins: the higher `created_at`, on a tie the lower id (hex compared as bytes). A total order. */
@@ -8,7 +9,7 @@ export function compareEvents(a: NostrEvent, b: NostrEvent): number {
   return a.id === b.id ? 0 : a.id < b.id ? 1 : -1;
 }
 
-/** `created_at` of the next write in s: never behind the clock, always above what it must win over. */
-export function nextStamp(nowSeconds: number, ...floors: readonly number[]): number {
+/** `created_at` of the next write: never behind the clock, always above what it must win over. */
+export function nextStamp(nowSeconds: Seconds, ...floors: readonly Seconds[]): Seconds {
   return floors.reduce((stamp, floor) => Math.max(stamp, floor + 1), nowSeconds);
 }

@@ -4,6 +4,7 @@
  * vector of the write. All devices that renew an event make the same event, with the same id.
  */
 
+import type { Seconds } from './address.ts';
 import { deviceHash, seenBy, vectorAt } from './causality.ts';
 import type { EventTemplate, NostrEvent } from './event.ts';
 import {
@@ -24,7 +25,7 @@ export function renewalOf({ kind, created_at, tags, content }: NostrEvent, voids
 }
 
 /** The same write of `device` under another stamp: no relay has it under its own. It has seen what it had. */
-export function restampOf(event: NostrEvent, device: string, stamp: number): EventTemplate {
+export function restampOf(event: NostrEvent, device: string, stamp: Seconds): EventTemplate {
   const { kind, tags, content } = event;
   const vector = vectorAt(seenBy(event), device, stamp);
   return { kind, created_at: stamp, tags: restampedTags(tags, vector), content };
@@ -42,8 +43,8 @@ export function isRenewalOf(event: NostrEvent, former: NostrEvent): boolean {
   return isSame && hasSameTags(event, former);
 }
 
-/** How far an event is stamped above the write that it says again, in s; 0 for a write, and if its writer keeps no vectors. */
-export function renewedBy(event: NostrEvent): number {
+/** How far an event is stamped above the write that it says again; 0 for a write, and if its writer keeps no vectors. */
+export function renewedBy(event: NostrEvent): Seconds {
   const written = vectorOf(event)?.get(deviceHash(deviceIdOf(event)));
   return event.created_at - (written ?? event.created_at);
 }

@@ -3,11 +3,12 @@
  * count, as if they had never been written. Any greater event would be above them only once their time has come.
  */
 
+import type { EventId, Seconds } from './address.ts';
 import type { NostrEvent } from './event.ts';
 import { MAX_VOIDS } from './limits.ts';
 
-/** Id → created_at, in s, of events that do not count. */
-export type Voids = ReadonlyMap<string, number>;
+/** Id → created_at of events that do not count. */
+export type Voids = ReadonlyMap<EventId, Seconds>;
 
 export function isVoid(voids: Voids, { id, created_at }: NostrEvent): boolean {
   return voids.get(id) === created_at;
@@ -21,6 +22,6 @@ export function joinVoids(voids: Voids, more: Voids): Voids {
 }
 
 /** What an event at `stamp` has to name: what it beats needs no mention. */
-export function voidsAt(voids: Voids, stamp: number): Voids {
+export function voidsAt(voids: Voids, stamp: Seconds): Voids {
   return new Map([...voids].filter(([, one]) => one >= stamp));
 }

@@ -1,6 +1,7 @@
 /** Relay URLs: one canonical form, decided on the parsed host. */
 
 import { describe, NostrSyncError } from '../errors.ts';
+import type { RelayUrl } from '../protocol/address.ts';
 
 const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
@@ -16,7 +17,7 @@ function parse(input: string): URL | undefined {
  * The canonical form of a relay URL; the same for every spelling of it, and of itself. Throws `INVALID_RELAY_URL` unless
  * it is `wss:` (or `ws:` to loopback, or to anywhere with `allowInsecure`) without credentials and fragment.
  */
-export function canonicalRelayUrl(input: unknown, allowInsecure = false): string {
+export function canonicalRelayUrl(input: unknown, allowInsecure = false): RelayUrl {
   const fail = (expected: string, got = describe(input)): never => {
     throw new NostrSyncError('INVALID_RELAY_URL', `Invalid relay URL: expected ${expected}, got ${got}`);
   };

@@ -2,7 +2,18 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { categoryOf, checkNamespace, toDTag } from '../../src/protocol/address.ts';
+import {
+  categoryOf,
+  checkNamespace,
+  toDTag,
+  type Address,
+  type Category,
+  type EventId,
+  type RelayUrl,
+} from '../../src/protocol/address.ts';
+import { pieceDTag } from '../../src/protocol/chunks.ts';
+import { deletionTags, tagsOf } from '../../src/protocol/header.ts';
+import { canonicalRelayUrl } from '../../src/relay/url.ts';
 
 const encoder = new TextEncoder();
 
@@ -118,4 +129,27 @@ describe('a d-tag', () => {
       }),
     );
   });
+});
+
+test('no name stands in the place of another: what is wrong here does not compile', () => {
+  const address: Address = toDTag('app', 'settings');
+  const category: Category = categoryOf(address);
+  const relay: RelayUrl = canonicalRelayUrl('wss://relay.example.com');
+  const id: EventId = '0'.repeat(64);
+  // @ts-expect-error a category is no address
+  expect(categoryOf(category)).not.toBe(category);
+  // @ts-expect-error nor the other way around
+  const wrong: Category = address;
+  // @ts-expect-error a category has no pieces, its address has
+  pieceDTag(category, 'f'.repeat(32));
+  // @ts-expect-error
+  tagsOf({ address: category });
+  // @ts-expect-error
+  deletionTags({ ids: [address] });
+  // @ts-expect-error
+  deletionTags({ ids: [id], addresses: [relay] });
+  // Every one of them is a string, and a plain string passes as each.
+  const texts: string[] = [wrong, category, relay, id];
+  expect(texts).toEqual(['app/settings/v1', 'settings', 'wss://relay.example.com', id]);
+  expect(tagsOf({ address: texts[0]! })).toEqual(tagsOf({ address }));
 });

@@ -6,7 +6,7 @@
 import type { Clock } from '../../clock.ts';
 import type { Primitives } from '../../crypto/primitives.ts';
 import { isNostrSyncError, NostrSyncError } from '../../errors.ts';
-import { categoryOf } from '../../protocol/address.ts';
+import { categoryOf, type Address, type RelayUrl } from '../../protocol/address.ts';
 import { join, type Manifest } from '../../protocol/chunks.ts';
 import type { Compression } from '../../protocol/compression.ts';
 import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
@@ -17,7 +17,7 @@ import { searchRelays, takePiece } from './piece-search.ts';
 
 export interface Assembly {
   /** The JSON text of a head in pieces. Rejects with `INCOMPLETE` while some are missing, and tries again later. */
-  textOf(event: VerifiedEvent, dTag: string): Promise<string>;
+  textOf(event: VerifiedEvent, dTag: Address): Promise<string>;
   /** A relay was opened or a signer set: what is missing may be there. */
   retry(): void;
   close(): void;
@@ -44,10 +44,10 @@ export function createAssembly(ports: {
 }): Assembly {
   const { clock, replica } = ports;
   /** By d-tag. */
-  const unfinished = new Map<string, Unfinished>();
+  const unfinished = new Map<Address, Unfinished>();
   let isClosed = false;
 
-  async function attempt(value: Unfinished, dTag: string): Promise<string> {
+  async function attempt(value: Unfinished, dTag: Address): Promise<string> {
     value.cancelRetry();
     const isCurrent = (): boolean => unfinished.get(dTag) === value && !isClosed;
     try {
@@ -64,18 +64,18 @@ export function createAssembly(ports: {
     }
   }
 
-  function again(value: Unfinished, dTag: string): void {
+  function again(value: Unfinished, dTag: Address): void {
     if (value.underWay !== undefined || replica.get(dTag)?.event?.id !== value.event.id) return;
     if (ports.canRead()) value.underWay = attempt(value, dTag);
     value.underWay?.catch(() => undefined);
   }
 
-  async function gather(event: VerifiedEvent, dTag: string): Promise<string> {
+  async function gather(event: VerifiedEvent, dTag: Address): Promise<string> {
     const manifest = await ports.manifestOf(event);
     const names = [...new Set(manifest.parts)];
     const bytes = new Map<string, Uint8Array>();
     const made = new Map<string, VerifiedEvent>();
-    const lacking = new Map<string, Set<string>>();
+    const lacking = new Map<RelayUrl, Set<string>>();
     const offer = async (name: string, piece: VerifiedEvent | undefined): Promise<void> => {
       if (!made.has(name) && (await takePiece(piece, name, manifest, bytes, ports))) made.set(name, piece!);
     };

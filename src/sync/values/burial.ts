@@ -1,6 +1,7 @@
 /** Overwrites pieces that no value has any more by tombstones, and asks for both to be deleted. When: garbage.ts. */
 
 import type { Clock } from '../../clock.ts';
+import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import { pieceDTag } from '../../protocol/chunks.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
@@ -13,7 +14,7 @@ import type { Hand } from './signing.ts';
 
 export interface Burial {
   /** Buries these pieces, under the stamp of the head. Resolves whether every relay has heard of all. */
-  bury(dTag: string, record: HeadRecord, names: readonly string[]): Promise<boolean>;
+  bury(dTag: Address, record: HeadRecord, names: readonly string[]): Promise<boolean>;
 }
 
 export function createBurial(ports: {
@@ -21,7 +22,7 @@ export function createBurial(ports: {
   readonly replica: Replica;
   readonly hand: Hand;
   readonly network: () => Network;
-  readonly relays: () => readonly string[];
+  readonly relays: () => readonly RelayUrl[];
   /** Sends an event to every relay; their answers. */
   readonly send: (event: NostrEvent) => Promise<readonly Answer[]>;
 }): Burial {
@@ -32,10 +33,10 @@ export function createBurial(ports: {
    * themselves. `undefined`: a relay has not said what it has.
    */
   async function lateOnes(
-    dTags: readonly string[],
+    dTags: readonly Address[],
     { voids, event }: HeadRecord,
-  ): Promise<ReadonlyMap<string, string> | undefined> {
-    const ids = new Map<string, string>();
+  ): Promise<ReadonlyMap<Address, EventId> | undefined> {
+    const ids = new Map<Address, EventId>();
     for (const relay of voids.size === 0 ? [] : ports.relays()) {
       const { isComplete, events } = await ports.network().collect(relay, dTags);
       if (!isComplete) return undefined;
@@ -55,7 +56,7 @@ export function createBurial(ports: {
       const { created_at } = record.event!;
       const expiration = Math.floor(clock.now() / 1000) + TOMBSTONE_SECONDS;
       const content = await hand.encrypt('null');
-      const buried: { readonly name: string; readonly address: string; readonly id: string }[] = [];
+      const buried: { readonly name: string; readonly address: Address; readonly id: EventId }[] = [];
       let isHeard = true;
       const late = await lateOnes(
         names.map((name) => pieceDTag(dTag, name)),

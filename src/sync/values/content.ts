@@ -3,6 +3,7 @@
 import type { Clock } from '../../clock.ts';
 import type { Primitives } from '../../crypto/primitives.ts';
 import { NostrSyncError } from '../../errors.ts';
+import type { Address } from '../../protocol/address.ts';
 import {
   CHUNKED,
   DEFLATED,
@@ -32,14 +33,14 @@ export interface Content {
    * How the next value of a category is to travel. Keeps the chunk key of the value that it follows, and so its pieces; after a reset
    * it must not, since relays hold these under stamps that are to come.
    */
-  layOut(dTag: string, json: string, isReset: boolean): Promise<Layout>;
+  layOut(dTag: Address, json: string, isReset: boolean): Promise<Layout>;
   /**
    * The JSON text of an event. Rejects with `INCOMPLETE` while pieces are missing (and goes on trying), `SIGNER_NOT_SET`,
    * `STORE_FAILED`; with anything else if it can never be read.
    */
-  textOf(event: VerifiedEvent, dTag: string): Promise<string>;
+  textOf(event: VerifiedEvent, dTag: Address): Promise<string>;
   /** What that text says. Kept from then on: a signer that gave something else than the value is asked again. */
-  payloadOf(event: VerifiedEvent, dTag: string): Promise<unknown>;
+  payloadOf(event: VerifiedEvent, dTag: Address): Promise<unknown>;
   /** A relay was opened or a signer set: what is missing may be there. */
   retry(): void;
   /** Drops every decrypted text. */
@@ -83,12 +84,12 @@ export function createContent(ports: {
   }
 
   /** The manifest of what the next value follows. What cannot be read any more is not built upon. */
-  async function baseOf(dTag: string): Promise<Manifest | undefined> {
+  async function baseOf(dTag: Address): Promise<Manifest | undefined> {
     const event = readableOf(replica.get(dTag));
     return event && isInPieces(event) ? manifestOf(event).catch(() => undefined) : undefined;
   }
 
-  async function textInPieces(event: VerifiedEvent, dTag: string): Promise<string> {
+  async function textInPieces(event: VerifiedEvent, dTag: Address): Promise<string> {
     const record = replica.get(dTag);
     if (record?.event?.id === event.id && !isWhole(record)) return assembly.textOf(event, dTag);
     const manifest = await manifestOf(event);
@@ -103,7 +104,7 @@ export function createContent(ports: {
     return join(manifest, bytes, ports.primitives);
   }
 
-  async function textOf(event: VerifiedEvent, dTag: string): Promise<string> {
+  async function textOf(event: VerifiedEvent, dTag: Address): Promise<string> {
     const known = texts.get(event.id);
     const record = replica.get(dTag);
     // Pieces that could not be saved must not be shown either: what is shown is kept.

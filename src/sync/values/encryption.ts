@@ -6,6 +6,7 @@
 
 import type { Clock } from '../../clock.ts';
 import { isNostrSyncError, NostrSyncError } from '../../errors.ts';
+import type { Ms } from '../../protocol/address.ts';
 import { SIGNER_TRUST_MS } from '../../protocol/limits.ts';
 import { encryptedLength } from '../../protocol/payload.ts';
 import type { Signer } from '../../signer/signer.ts';
@@ -38,8 +39,8 @@ export function createEncryption(ports: {
   readonly clock: Clock;
 }): Encryption {
   const { pubkey, account, sizes, clock } = ports;
-  /** When the signer last read what it had encrypted, in ms. */
-  let provenAt = -Infinity;
+  /** When the signer last read what it had encrypted. */
+  let provenAt: Ms = -Infinity;
   /** What that was. */
   let proven = '';
 

@@ -8,6 +8,7 @@
  */
 
 import type { Clock } from '../../clock.ts';
+import type { Address, Ms, RelayUrl } from '../../protocol/address.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
 import { isTombstone } from '../../protocol/header.ts';
@@ -26,14 +27,14 @@ import type { Hand } from './signing.ts';
 
 export interface Garbage {
   /** A record changed: works out what is to be collected, and when. */
-  changed(dTag: string): void;
+  changed(dTag: Address): void;
   /** Relays came or went, or a signer was set. */
   retry(): void;
   close(): void;
 }
 
-/** Orphans with the time (ms) from when they may be collected. Another device's are its own to collect first. */
-function dueTimes(record: HeadRecord): { readonly name: string; readonly at: number }[] {
+/** Orphans with the time from when they may be collected. Another device's are its own to collect first. */
+function dueTimes(record: HeadRecord): { readonly name: string; readonly at: Ms }[] {
   const factor = isOwnHead(record) ? 1 : 2;
   const isRemoved = record.event !== undefined && isTombstone(record.event);
   // Many at once: each deletion request stays on the relay for a while.
@@ -50,7 +51,7 @@ export function createGarbage(ports: {
   readonly replica: Replica;
   readonly hand: Hand;
   readonly network: () => Network;
-  readonly relays: () => readonly string[];
+  readonly relays: () => readonly RelayUrl[];
   /** Sends an event to every relay; their answers. */
   readonly send: (event: NostrEvent) => Promise<readonly Answer[]>;
   /** Whether this engine has the relays. */
@@ -58,19 +59,19 @@ export function createGarbage(ports: {
 }): Garbage {
   const { clock, replica, hand } = ports;
   const burial = createBurial(ports);
-  const timers = new Map<string, () => void>();
-  const collecting = new Set<string>();
+  const timers = new Map<Address, () => void>();
+  const collecting = new Set<Address>();
   let isClosed = false;
 
   /** The record, if its orphans may go: every relay has shown the whole of its head. */
-  function settled(dTag: string): HeadRecord | undefined {
+  function settled(dTag: Address): HeadRecord | undefined {
     const record = replica.peek(dTag)?.orphans.length === 0 ? undefined : replica.get(dTag);
     const isEverywhere =
       record !== undefined && isWhole(record) && stageOf(record, ports.relays()) === 'replicated';
     return isEverywhere ? record : undefined;
   }
 
-  function changed(dTag: string): void {
+  function changed(dTag: Address): void {
     timers.get(dTag)?.();
     timers.delete(dTag);
     const record = settled(dTag);
@@ -82,7 +83,7 @@ export function createGarbage(ports: {
     arm(dTag, Math.min(Math.max(0, at - now), MAX_TIMER_MS));
   }
 
-  function arm(dTag: string, delayMs: number): void {
+  function arm(dTag: Address, delayMs: Ms): void {
     const collectLater = (): void => {
       timers.delete(dTag);
       collecting.add(dTag);
@@ -99,7 +100,7 @@ export function createGarbage(ports: {
   }
 
   /** Resolves whether it may go on at once. */
-  async function collect(dTag: string): Promise<boolean> {
+  async function collect(dTag: Address): Promise<boolean> {
     if (!ports.isSender() || !hand.isSet()) return false;
     // What other devices wrote meanwhile may need what was an orphan.
     const answers = await ports.network().ask([dTag], 'all');

@@ -1,5 +1,6 @@
 /** Whether a head is to be said again, and why. Pure. */
 
+import type { Seconds } from '../../protocol/address.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
 import { isExpired, voidsOf } from '../../protocol/header.ts';
 import {
@@ -23,7 +24,7 @@ export type Need = 'tie' | 'end' | 'late' | 'void';
 /** What a record needs; `undefined`: nothing, as far as this device knows. `isLate`: every relay finds its stamp too late. */
 export function needOf(
   record: HeadRecord<NostrEvent> | undefined,
-  nowSeconds: number,
+  nowSeconds: Seconds,
   isLate: boolean,
 ): Need | undefined {
   const head = record?.event;
@@ -44,7 +45,7 @@ export function needOf(
 }
 
 /** The stamp that a write from the future should have: just above what it is above. `undefined`: it is not, or follows such a one. */
-export function pastStampOf(record: HeadRecord<NostrEvent>, nowSeconds: number): number | undefined {
+export function pastStampOf(record: HeadRecord<NostrEvent>, nowSeconds: Seconds): Seconds | undefined {
   const { event, own, before } = record;
   const latest = nowSeconds + SKEW_REPORT_SECONDS;
   if (!isOwnHead(record) || own!.acknowledged || event!.created_at <= latest) return undefined;

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../../clock.ts';
 import type { Primitives } from '../../crypto/primitives.ts';
+import type { Address, Ms, RelayUrl } from '../../protocol/address.ts';
 import { openPiece, pieceDTag, type Manifest } from '../../protocol/chunks.ts';
 import type { Compression } from '../../protocol/compression.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
@@ -30,7 +31,7 @@ export async function takePiece(
 /** One relay after the other, the likeliest first; one that takes its time gets company. */
 export async function searchRelays(
   ports: { readonly clock: Clock; readonly replica: Replica; readonly network: () => Network },
-  dTag: string,
+  dTag: Address,
   wanted: {
     /** The names that are still missing. */
     readonly missing: () => readonly string[];
@@ -38,13 +39,13 @@ export async function searchRelays(
     readonly isOver: () => boolean;
     readonly offer: (name: string, piece: VerifiedEvent) => Promise<void>;
     /** By relay, which pieces it lacks. */
-    readonly lacking: Map<string, Set<string>>;
+    readonly lacking: Map<RelayUrl, Set<string>>;
   },
 ): Promise<void> {
   const { missing, isOver, offer, lacking } = wanted;
   const network = ports.network();
   const deliveries = ports.replica.get(dTag)?.deliveries;
-  const rank = (url: string, latencyMs: number | null): number =>
+  const rank = (url: RelayUrl, latencyMs: Ms | null): number =>
     (deliveries?.get(url) === 'confirmed' ? 0 : 1e9) + (latencyMs ?? 1e6);
   const relays = network
     .relays()

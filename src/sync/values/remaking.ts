@@ -1,5 +1,6 @@
 /** Signs again what is there already: a head under another stamp, its end, and pieces. protocol/renewal.ts says what that looks like. */
 
+import type { Address, Seconds } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { endOf, renewalOf, restampOf } from '../../protocol/renewal.ts';
 import { buriedOf, type HeadRecord, type Piece } from '../heads/record.ts';
@@ -15,7 +16,7 @@ interface Ports {
 /** Says the head again, as it needs it. */
 export async function renew(
   { replica, hand }: Ports,
-  dTag: string,
+  dTag: Address,
   { event: head, voids }: HeadRecord,
   need: Exclude<Need, 'late'>,
 ): Promise<void> {
@@ -26,9 +27,9 @@ export async function renew(
 /** Gives a write from the future an older stamp, and the pieces that were made for it. Without one of these nothing is done. */
 export async function restamp(
   ports: Ports,
-  dTag: string,
+  dTag: Address,
   record: HeadRecord,
-  nowSeconds: number,
+  nowSeconds: Seconds,
 ): Promise<void> {
   const { replica, hand } = ports;
   const { id } = record.event!;
@@ -41,7 +42,7 @@ export async function restamp(
 }
 
 /** Signs pieces that were collected by mistake above their tombstones. */
-export async function remakePieces(ports: Ports, dTag: string): Promise<void> {
+export async function remakePieces(ports: Ports, dTag: Address): Promise<void> {
   const { replica } = ports;
   const record = replica.get(dTag);
   const made = await signPieces(ports, dTag, buriedOf(record), ({ buried }) => buried! + 1);
@@ -51,9 +52,9 @@ export async function remakePieces(ports: Ports, dTag: string): Promise<void> {
 /** Pieces from the store, under other stamps; those that are not there are left out. */
 async function signPieces(
   { replica, hand }: Ports,
-  dTag: string,
+  dTag: Address,
   pieces: readonly Piece[],
-  stampOf: (piece: Piece) => number,
+  stampOf: (piece: Piece) => Seconds,
 ): Promise<ReadonlyMap<string, VerifiedEvent>> {
   const made = new Map<string, VerifiedEvent>();
   for (const one of pieces) {

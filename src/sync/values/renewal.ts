@@ -10,6 +10,7 @@
  */
 
 import type { Clock } from '../../clock.ts';
+import type { Address, Ms, RelayUrl, Seconds } from '../../protocol/address.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
 import { deviceIdOf, expirationOf, isExpired } from '../../protocol/header.ts';
@@ -33,9 +34,9 @@ import type { Hand } from './signing.ts';
 
 export interface Renewals {
   /** A record changed. */
-  changed(dTag: string): void;
+  changed(dTag: Address): void;
   /** A relay's answer to a head. */
-  answered(dTag: string, relay: string, event: NostrEvent, answer: Answer): void;
+  answered(dTag: Address, relay: RelayUrl, event: NostrEvent, answer: Answer): void;
   /** A signer was set or a relay connected: what waited for that goes on. */
   retry(): void;
   close(): void;
@@ -50,20 +51,20 @@ export function createRenewals(ports: {
   readonly network: () => Network;
 }): Renewals {
   const { clock, replica, hand } = ports;
-  /** By category: since when it was tried in vain, in ms. */
-  const since = new Map<string, number>();
-  const underWay = new Set<string>();
+  /** By category: since when it was tried in vain. */
+  const since = new Map<Address, Ms>();
+  const underWay = new Set<Address>();
   const late = createLateStamps(ports.network);
   const agenda = createAgenda(clock, RENEW_SLACK_MS, (dTags) => void attempt(dTags));
   agenda.start();
 
-  const nowSeconds = (): number => Math.floor(clock.now() / 1000);
+  const nowSeconds = (): Seconds => Math.floor(clock.now() / 1000);
 
-  const needNow = (dTag: string, record: HeadRecord<NostrEvent> | undefined): Need | undefined =>
+  const needNow = (dTag: Address, record: HeadRecord<NostrEvent> | undefined): Need | undefined =>
     needOf(record, nowSeconds(), late.isLate(dTag, record));
 
-  /** When to look at a record, in ms from now; `undefined`: it needs nothing, and never will. */
-  function dueMs(dTag: string): number | undefined {
+  /** When to look at a record, from now; `undefined`: it needs nothing, and never will. */
+  function dueMs(dTag: Address): Ms | undefined {
     const record = replica.peek(dTag);
     const head = record?.event;
     if (head === undefined) return undefined;
@@ -78,7 +79,7 @@ export function createRenewals(ports: {
     return Math.min(Math.max(0, leftMs) + graceMs, MAX_TIMER_MS);
   }
 
-  function plan(dTag: string, leastMs: number): void {
+  function plan(dTag: Address, leastMs: Ms): void {
     const delayMs = dueMs(dTag);
     if (delayMs !== undefined) return agenda.put(dTag, Math.max(delayMs, leastMs));
     agenda.remove(dTag);
@@ -86,10 +87,10 @@ export function createRenewals(ports: {
   }
 
   /** Grows with the time for which it was tried in vain. */
-  const waitMs = (dTag: string): number =>
+  const waitMs = (dTag: Address): Ms =>
     since.has(dTag) ? Math.min(Math.max(RENEW_AGAIN_MS, clock.now() - since.get(dTag)!), LOOK_AGAIN_MS) : 0;
 
-  async function attempt(dTags: readonly string[]): Promise<void> {
+  async function attempt(dTags: readonly Address[]): Promise<void> {
     // Otherwise `retry` comes back to it.
     if (!hand.isSet()) return;
     for (const dTag of dTags) underWay.add(dTag);
@@ -105,14 +106,14 @@ export function createRenewals(ports: {
   }
 
   /** Whether the head needs something, or will if relays agree that it has ended. */
-  function isOpen(dTag: string): boolean {
+  function isOpen(dTag: Address): boolean {
     const record = replica.peek(dTag);
     const head = record?.event;
     return head !== undefined && (isExpired(head, nowSeconds()) || needNow(dTag, record) !== undefined);
   }
 
   /** Whether every connected relay has answered completely. One that never does is waited for only so long. */
-  async function isHeard(dTags: readonly string[]): Promise<boolean> {
+  async function isHeard(dTags: readonly Address[]): Promise<boolean> {
     const { complete } = await ports.network().ask(dTags, 'all');
     const isPatient = dTags.some((dTag) => clock.now() - (since.get(dTag) ?? Infinity) < RENEW_PATIENCE_MS);
     const silent = ports
@@ -122,7 +123,7 @@ export function createRenewals(ports: {
     return complete.length > 0 && (silent.length === 0 || !isPatient);
   }
 
-  async function makeAgain(dTag: string): Promise<void> {
+  async function makeAgain(dTag: Address): Promise<void> {
     const record = replica.get(dTag);
     const need = needNow(dTag, record);
     if (need === undefined) return;

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../../clock.ts';
 import { NostrSyncError } from '../../errors.ts';
+import type { Seconds } from '../../protocol/address.ts';
 import {
   parseEvent,
   type EventTemplate,
@@ -36,7 +37,7 @@ export interface Hand {
 }
 
 /** Throws `CLOCK_SKEW`: nothing is signed so far ahead of this clock. */
-function refuseFuture(stamp: number, clock: Clock): void {
+function refuseFuture(stamp: Seconds, clock: Clock): void {
   const aheadSeconds = stamp - Math.floor(clock.now() / 1000);
   if (aheadSeconds <= MAX_AHEAD_SECONDS) return;
   const message = `Cannot sign: the event would be stamped ${aheadSeconds} s ahead of this clock`;

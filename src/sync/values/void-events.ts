@@ -4,6 +4,7 @@
  */
 
 import type { Clock } from '../../clock.ts';
+import type { EventId, RelayUrl } from '../../protocol/address.ts';
 import { deletionOf, type NostrEvent } from '../../protocol/event.ts';
 import { LOOK_AGAIN_MS } from '../../protocol/limits.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
@@ -11,7 +12,7 @@ import type { Hand } from './signing.ts';
 
 export interface VoidEvents {
   /** A relay shows an event that does not count. */
-  shown(relay: RelayConnection, id: string): void;
+  shown(relay: RelayConnection, id: EventId): void;
   close(): void;
 }
 
@@ -19,14 +20,17 @@ export function createVoidEvents(ports: { readonly clock: Clock; readonly hand: 
   const { clock, hand } = ports;
   /** By id, the request, and which relays were sent it. For a while: one that forgets is asked again. */
   const requests = new Map<
-    string,
-    { readonly deletion: Promise<NostrEvent>; readonly sentTo: Set<string> }
+    EventId,
+    { readonly deletion: Promise<NostrEvent>; readonly sentTo: Set<RelayUrl> }
   >();
   const cancels = new Set<() => void>();
 
-  function requestFor(id: string): { readonly deletion: Promise<NostrEvent>; readonly sentTo: Set<string> } {
+  function requestFor(id: EventId): {
+    readonly deletion: Promise<NostrEvent>;
+    readonly sentTo: Set<RelayUrl>;
+  } {
     const deletion = hand.sign(deletionOf(id, Math.floor(clock.now() / 1000)));
-    const request = { deletion, sentTo: new Set<string>() };
+    const request = { deletion, sentTo: new Set<RelayUrl>() };
     requests.set(id, request);
     const cancel = clock.after(LOOK_AGAIN_MS, () => {
       cancels.delete(cancel);
