@@ -1,0 +1,125 @@
+/** Why a head is said again, as a table: state → need. */
+
+import { describe, expect, test } from 'vitest';
+import type { VerifiedEvent } from '../../src/protocol/event.ts';
+import {
+  DAY_SECONDS,
+  END_MARGIN_SECONDS,
+  MAX_AHEAD_SECONDS,
+  MAX_CONTRADICTIONS,
+  MAX_RENEWAL_SECONDS,
+  SKEW_REPORT_SECONDS,
+} from '../../src/protocol/limits.ts';
+import { deviceHash } from '../../src/protocol/causality.ts';
+import { EMPTY_RECORD, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { needOf, pastStampOf } from '../../src/sync/values/needs.ts';
+
+const NOW = 1_700_000_000;
+const ID = 'a'.repeat(64);
+
+const eventOf = (created_at: number, ...tags: string[][]): VerifiedEvent =>
+  ({
+    ...{ id: ID, pubkey: 'f'.repeat(64), sig: '', kind: 30_078, content: '' },
+    ...{ created_at, tags: [['d', 'a/b/v1'], ['device_id', 'phone'], ...tags] },
+    // As good as verified: nothing here looks at the signature.
+  }) as unknown as VerifiedEvent;
+const recordOf = (event: VerifiedEvent, more: Partial<HeadRecord> = {}): HeadRecord => ({
+  ...{ ...EMPTY_RECORD, event, ...more },
+});
+const own = (more: object = {}): NonNullable<HeadRecord['own']> => ({
+  ...{ device: deviceHash('phone'), id: ID, stamp: 0, acknowledged: false, lost: false, ...more },
+});
+const ends = (seconds: number): VerifiedEvent => eventOf(NOW - 9_000, ['expiration', String(seconds)]);
+const renewed = (seconds: number): VerifiedEvent =>
+  eventOf(NOW - 50, ['vv', `${deviceHash('phone')}:${NOW - 50 - seconds}`]);
+const tied = { contradictions: MAX_CONTRADICTIONS };
+const ofReset = (stamp: number): Partial<HeadRecord> => ({ voids: new Map([['b'.repeat(64), stamp]]) });
+const future = eventOf(NOW + SKEW_REPORT_SECONDS + 1);
+
+describe('a head needs', () => {
+  test.each<[string, string | undefined, HeadRecord | undefined, boolean?]>([
+    ['nothing if there is none', undefined, undefined],
+    ['nothing if it was withdrawn', undefined, EMPTY_RECORD],
+    ['nothing as a rule', undefined, recordOf(eventOf(NOW))],
+    ['to be said again if relays keep its rival', 'tie', recordOf(eventOf(NOW), tied)],
+    ['nothing while that was seen once', undefined, recordOf(eventOf(NOW), { contradictions: 1 })],
+    ['to be said once more if it lost again', 'tie', recordOf(renewed(MAX_RENEWAL_SECONDS - 1), tied)],
+    ['nothing more if that was tried enough', undefined, recordOf(renewed(MAX_RENEWAL_SECONDS), tied)],
+    ['nothing while it has not ended', undefined, recordOf(ends(NOW + 1))],
+    ['nothing if it has just ended, by this clock alone', undefined, recordOf(ends(NOW))],
+    [
+      'its end if a relay lacks it, too',
+      'end',
+      recordOf(ends(NOW), { deliveries: new Map([['wss://a', 'pending']]) }),
+    ],
+    [
+      'its end if a relay refuses it',
+      'end',
+      recordOf(ends(NOW), { deliveries: new Map([['wss://a', 'refused']]) }),
+    ],
+    [
+      'nothing while every relay still has it',
+      undefined,
+      recordOf(ends(NOW), { deliveries: new Map([['wss://a', 'confirmed']]) }),
+    ],
+    ['its end after the margin, whatever relays have', 'end', recordOf(ends(NOW - END_MARGIN_SECONDS))],
+    ['its end rather than a renewal', 'end', recordOf(ends(NOW - END_MARGIN_SECONDS), tied)],
+    ['to tell of a reset that it had not heard of', 'void', recordOf(eventOf(NOW), ofReset(NOW + 1))],
+    ['to tell nothing of what it is above anyhow', undefined, recordOf(eventOf(NOW), ofReset(NOW))],
+    [
+      'to tell nothing again',
+      undefined,
+      recordOf(eventOf(NOW, ['void', `${'b'.repeat(64)}:${NOW + 1}`]), ofReset(NOW + 1)),
+    ],
+    [
+      'nothing that would be signed too far ahead',
+      undefined,
+      recordOf(eventOf(NOW + MAX_AHEAD_SECONDS), tied),
+    ],
+    ['a renewal just before that', 'tie', recordOf(eventOf(NOW + MAX_AHEAD_SECONDS - 1), tied)],
+    ['an older stamp if every relay finds it too late', 'late', recordOf(future, { own: own() }), true],
+    ['none while relays do not say so', undefined, recordOf(future, { own: own() }), false],
+    ['none if it is not the own write', undefined, recordOf(future), true],
+  ])('%s', (_, need, record, isLate = false) => {
+    expect(needOf(record, NOW, isLate)).toBe(need);
+  });
+});
+
+describe('a write from the future is stamped', () => {
+  test.each<[string, number | undefined, HeadRecord]>([
+    [
+      'a day ago if it is above nothing',
+      NOW - DAY_SECONDS + 1,
+      recordOf(future, { own: own({ above: [] }) }),
+    ],
+    ['just above what it is above', NOW - 6, recordOf(future, { own: own({ above: [NOW - 7, NOW - 99] }) })],
+    [
+      'above what is not itself from the future',
+      NOW - 6,
+      recordOf(future, { own: own({ above: [NOW - 7, NOW + SKEW_REPORT_SECONDS] }) }),
+    ],
+    [
+      'not at all if all that it is above is from the future',
+      undefined,
+      recordOf(future, { own: own({ above: [NOW + SKEW_REPORT_SECONDS] }) }),
+    ],
+    [
+      'above the value before, if it was not kept what it is above',
+      NOW - 4,
+      recordOf(future, { own: own(), before: eventOf(NOW - 5) }),
+    ],
+    ['not again if a relay has it', undefined, recordOf(future, { own: own({ acknowledged: true }) })],
+    [
+      'not again if it is hardly ahead',
+      undefined,
+      recordOf(eventOf(NOW + SKEW_REPORT_SECONDS), { own: own({ above: [] }) }),
+    ],
+    [
+      'not again if another device made it',
+      undefined,
+      recordOf(future, { own: own({ id: 'c'.repeat(64) }) }),
+    ],
+  ])('%s', (_, stamp, record) => {
+    expect(pastStampOf(record, NOW)).toBe(stamp);
+  });
+});
