@@ -6,7 +6,8 @@ import type { Network } from '../../src/sync/relays/network.ts';
 import { createLateStamps } from '../../src/sync/values/late-stamps.ts';
 import { written } from './devices.ts';
 
-const [A, B] = ['wss://a.example', 'wss://b.example'];
+const A = 'wss://a.example';
+const B = 'wss://b.example';
 const DTAG = 'default/settings/v1';
 const event = written() as VerifiedEvent;
 const other = written({ payload: 'else' }) as VerifiedEvent;
@@ -18,16 +19,16 @@ const knowing = (...connected: string[]): ReturnType<typeof createLateStamps> =>
   createLateStamps(
     () =>
       ({
-        relays: () => [A!, B!].map((url) => ({ url, connected: connected.includes(url) })),
+        relays: () => [A, B].map((url) => ({ url, connected: connected.includes(url) })),
       }) as unknown as Network,
   );
 
 test('a head is late if every connected relay says so, and of that very event', () => {
-  const stamps = knowing(A!, B!);
+  const stamps = knowing(A, B);
   expect(stamps.isLate(DTAG, record)).toBe(false);
-  expect(stamps.answered(DTAG, A!, event, late)).toBe(true);
+  expect(stamps.answered(DTAG, A, event, late)).toBe(true);
   expect(stamps.isLate(DTAG, record)).toBe(false);
-  expect(stamps.answered(DTAG, B!, event, late)).toBe(true);
+  expect(stamps.answered(DTAG, B, event, late)).toBe(true);
   expect(stamps.isLate(DTAG, record)).toBe(true);
   expect(stamps.isLate('default/other/v1', record)).toBe(false);
   expect(stamps.isLate(DTAG, { ...record, event: other })).toBe(false);
@@ -35,27 +36,27 @@ test('a head is late if every connected relay says so, and of that very event', 
 });
 
 test('a relay that takes it after all says so no more', () => {
-  const stamps = knowing(A!);
-  stamps.answered(DTAG, A!, event, late);
-  expect(stamps.answered(DTAG, A!, other, { type: 'acknowledged' })).toBe(false);
+  const stamps = knowing(A);
+  stamps.answered(DTAG, A, event, late);
+  expect(stamps.answered(DTAG, A, other, { type: 'acknowledged' })).toBe(false);
   expect(stamps.isLate(DTAG, record)).toBe(true);
-  expect(stamps.answered(DTAG, A!, event, { type: 'acknowledged' })).toBe(false);
+  expect(stamps.answered(DTAG, A, event, { type: 'acknowledged' })).toBe(false);
   expect(stamps.isLate(DTAG, record)).toBe(false);
 });
 
 test('another head begins with no answers', () => {
-  const stamps = knowing(A!, B!);
-  stamps.answered(DTAG, A!, other, late);
-  stamps.answered(DTAG, B!, event, late);
+  const stamps = knowing(A, B);
+  stamps.answered(DTAG, A, other, late);
+  stamps.answered(DTAG, B, event, late);
   expect(stamps.isLate(DTAG, record)).toBe(false);
 });
 
 test('a refusal for good counts as well, and without a connected relay nothing is late', () => {
-  const refused = { ...record, deliveries: new Map([[B!, 'refused' as const]]) };
-  const stamps = knowing(A!, B!);
-  stamps.answered(DTAG, A!, event, late);
+  const refused = { ...record, deliveries: new Map([[B, 'refused' as const]]) };
+  const stamps = knowing(A, B);
+  stamps.answered(DTAG, A, event, late);
   expect(stamps.isLate(DTAG, refused)).toBe(true);
   const alone = knowing();
-  alone.answered(DTAG, A!, event, late);
+  alone.answered(DTAG, A, event, late);
   expect(alone.isLate(DTAG, refused)).toBe(false);
 });
