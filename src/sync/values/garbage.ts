@@ -22,7 +22,7 @@ import {
 import { isFromAll, type Network } from '../relays/network.ts';
 import { isOwnHead, isWhole, stageOf, type HeadRecord } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
-import { createBurial } from './burial.ts';
+import { buryPieces } from './burial.ts';
 import type { Hand } from './signing.ts';
 
 export interface Garbage {
@@ -58,7 +58,6 @@ export function createGarbage(ports: {
   readonly isSender: () => boolean;
 }): Garbage {
   const { clock, replica, hand } = ports;
-  const burial = createBurial(ports);
   const timers = new Map<Address, () => void>();
   const collecting = new Set<Address>();
   let isClosed = false;
@@ -108,7 +107,7 @@ export function createGarbage(ports: {
     if (!isFromAll(answers) || record === undefined) return false;
     const due = dueTimes(record).filter(({ at }) => at <= clock.now());
     const names = due.slice(0, MAX_COLLECTED_AT_ONCE).map(({ name }) => name);
-    return names.length === 0 || burial.bury(dTag, record, names);
+    return names.length === 0 || buryPieces(ports, dTag, record, names);
   }
 
   return {
