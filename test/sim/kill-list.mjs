@@ -1926,7 +1926,11 @@ const TABS = [
   {
     name: 'a tab that begins to lead does not reload',
     patches: [
-      ['sync/', "await reload(); if (isClosed || lock === 'none'", "if (isClosed || lock === 'none'"],
+      [
+        'sync/',
+        "await reload(); if (isClosed() || leadership.lock() === 'none'",
+        "if (isClosed() || leadership.lock() === 'none'",
+      ],
     ],
     test: [
       'test/sync/tabs.test.ts',

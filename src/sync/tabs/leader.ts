@@ -6,8 +6,8 @@
 import type { Clock } from '../../clock.ts';
 import type { EventTemplate } from '../../protocol/event.ts';
 import type { SignedAuth } from '../../relay/auth.ts';
-import { FIND_SIGNER_MS, SIGNER_TIMEOUT_MS } from '../../protocol/limits.ts';
 import type { Network } from '../relays/network.ts';
+import { createAuthSigning } from './auth-signing.ts';
 import type { Here, TabMessage } from './messages.ts';
 
 export interface TabLeaderPorts {
@@ -45,23 +45,22 @@ interface Follower {
   readonly forget: () => void;
 }
 
-/** AUTH that another engine is to sign. */
-interface Signing {
-  readonly template: EventTemplate;
-  /** The follower that was asked. */
-  to: string | undefined;
-  readonly settle: (event: SignedAuth) => void;
-}
-
 export function createTabLeader(ports: TabLeaderPorts): TabLeader {
-  const { self, clock, network, urls, post } = ports;
+  const { self, network, urls, post } = ports;
   let watched: readonly string[] = [];
   /** What the relays were last told to watch for all engines, as text. */
   let watchedByAll: string | undefined;
   let isTelling = false;
-  let nextId = 0;
   const followers = new Map<string, Follower>();
-  const signings = new Map<number, Signing>();
+  const signing = createAuthSigning({
+    ...ports,
+    find: () => [...followers].find(([, { hasSigner }]) => hasSigner)?.[0],
+    ask: (to, id, template) => post({ type: 'sign', to, from: self, id, template }),
+    onGone: (tab) => {
+      const follower = followers.get(tab);
+      if (follower !== undefined) follower.hasSigner = false;
+    },
+  });
 
   function watchAll(): void {
     const wanted = new Set(watched);
@@ -95,7 +94,7 @@ export function createTabLeader(ports: TabLeaderPorts): TabLeader {
     watchAll();
     tell();
     if (!hasSigner || known?.hasSigner === true) return;
-    for (const [id, signing] of signings) if (signing.to === undefined) assign(id, signing);
+    signing.signerFound();
     network.retry();
   }
 
@@ -103,18 +102,37 @@ export function createTabLeader(ports: TabLeaderPorts): TabLeader {
     followers.get(from)?.forget();
     followers.delete(from);
     watchAll();
-    for (const [id, signing] of signings) {
-      if (signing.to === from && !assign(id, signing)) signing.settle(undefined);
-    }
+    signing.buried(from);
   }
 
-  /** Asks one follower at a time: no person is asked twice for one signature. */
-  function assign(id: number, signing: Signing): boolean {
-    const found = [...followers].find(([, { hasSigner }]) => hasSigner);
-    signing.to = found?.[0];
-    if (signing.to === undefined) return false;
-    post({ type: 'sign', to: signing.to, from: self, id, template: signing.template });
-    return true;
+  function receive(message: TabMessage): void {
+    switch (message.type) {
+      case 'here':
+        return meet(message);
+      case 'wake':
+        return ports.wake();
+      case 'follow':
+        return network.follow(message.dTag, message.tombstone, message.deletion);
+      case 'ask': {
+        const { from: to, id } = message;
+        void network.ask(message.dTags, message.waitFor).then((answers) => {
+          post({ type: 'asked', to, id, answers });
+          tell();
+        });
+        return;
+      }
+      case 'collect': {
+        const { from: to, id } = message;
+        void network.collect(message.relay, message.dTags).then((collected) => {
+          post({ type: 'collected', to, id, collected });
+        });
+        return;
+      }
+      case 'signed':
+        return signing.signed(message.id, message.event);
+      default:
+        return;
+    }
   }
 
   post({ type: 'lead' });
@@ -122,42 +140,7 @@ export function createTabLeader(ports: TabLeaderPorts): TabLeader {
   return {
     ...network,
     tell,
-    receive: (message) => {
-      switch (message.type) {
-        case 'here':
-          return meet(message);
-        case 'wake':
-          return ports.wake();
-        case 'follow':
-          return network.follow(message.dTag, message.tombstone, message.deletion);
-        case 'ask': {
-          const { from: to, id } = message;
-          void network.ask(message.dTags, message.waitFor).then((answers) => {
-            post({ type: 'asked', to, id, answers });
-            tell();
-          });
-          return;
-        }
-        case 'collect': {
-          const { from: to, id } = message;
-          void network.collect(message.relay, message.dTags).then((collected) => {
-            post({ type: 'collected', to, id, collected });
-          });
-          return;
-        }
-        case 'signed': {
-          const signing = signings.get(message.id);
-          if (signing === undefined) return;
-          if (message.event !== undefined) return signing.settle(message.event);
-          // Its signer is gone: the next one is asked.
-          const follower = followers.get(signing.to!);
-          if (follower !== undefined) follower.hasSigner = false;
-          return assign(message.id, signing) ? undefined : signing.settle(undefined);
-        }
-        default:
-          return;
-      }
-    },
+    receive,
     watch: (dTags) => {
       watched = dTags;
       watchAll();
@@ -172,34 +155,13 @@ export function createTabLeader(ports: TabLeaderPorts): TabLeader {
     },
     retry: () => {
       network.retry();
-      for (const { to, template, settle } of signings.values()) {
-        if (to === undefined) void ports.signAuth(template).then(settle);
-      }
+      signing.signHere();
     },
-    signElsewhere: (template) =>
-      new Promise((resolve) => {
-        const id = nextId++;
-        let cancel = (): void => undefined;
-        const signing: Signing = {
-          template,
-          to: undefined,
-          settle: (event) => {
-            cancel();
-            signings.delete(id);
-            resolve(event);
-          },
-        };
-        cancel = clock.after(FIND_SIGNER_MS, () => {
-          if (signing.to === undefined) signing.settle(undefined);
-          else cancel = clock.after(SIGNER_TIMEOUT_MS, () => signing.settle(undefined));
-        });
-        signings.set(id, signing);
-        assign(id, signing);
-      }),
+    signElsewhere: signing.sign,
     close: () => {
       network.close();
       for (const { forget } of followers.values()) forget();
-      for (const { settle } of signings.values()) settle(undefined);
+      signing.close();
     },
   };
 }

@@ -7,22 +7,23 @@
  *        └──────────────────────nobody leads───────────────────────────────────────────────▲             │
  *                                         ▲──────────────the lock was stolen─────────────────────────────┘
  *
- * A leader that the system suspends keeps its lock. It loses it to the first tab that notices, and learns of that when it
- * wakes up, or from the store, whichever comes first.
  * Every engine holds two locks or waits for them: the leader's, and one of its own, by which the leader learns that it died.
- * Here are the locks, the order of messages, what was saved, and the change of leadership; the two roles have files of their own.
+ * Here is the change of leadership; the lock, the channel and the two roles have files of their own.
  */
 
 import type { Answer } from '../../protocol/answer.ts';
 import type { SignedAuth } from '../../relay/auth.ts';
 import type { EventTemplate, NostrEvent } from '../../protocol/event.ts';
-import { KIND_AUTH, STORE_RETRY_MS } from '../../protocol/limits.ts';
+import { KIND_AUTH } from '../../protocol/limits.ts';
 import type { RelayInfo } from '../../relay/connection.ts';
 import type { Tabs } from '../../tabs/tabs.ts';
 import type { Network } from '../relays/network.ts';
+import { createTabChannel } from './channel.ts';
 import { createTabFollower, type TabFollowerPorts } from './follower.ts';
 import { createTabLeader, type TabLeader, type TabLeaderPorts } from './leader.ts';
-import { OF_LEADER, type TabMessage } from './messages.ts';
+import { createLeadership } from './leadership.ts';
+import type { TabMessage } from './messages.ts';
+import { createReloading } from './reloading.ts';
 
 export interface TabNetwork extends Network {
   isLeading(): boolean;
@@ -44,137 +45,96 @@ export interface TabNetwork extends Network {
   signElsewhere(template: EventTemplate): Promise<SignedAuth> | undefined;
 }
 
-export function createTabNetwork(
-  ports: Omit<TabFollowerPorts, 'post' | 'onSilence'> &
-    Omit<TabLeaderPorts, 'post' | 'network' | 'onDeath'> & {
-      readonly tabs: Tabs;
-      /** Of the store, the namespace and the identity. */
-      readonly name: string;
-      /** Begins to lead: connects, and makes the network over the connections. */
-      readonly open: () => Network;
-      /** Drops the connections. */
-      readonly shut: () => void;
-      /** Of the connections of this engine. */
-      readonly ownRelays: () => readonly RelayInfo[];
-      /** This engine leads from now on. */
-      readonly onLead: () => void;
-    },
-): TabNetwork {
-  const { tabs, name, self, replica } = ports;
-  const follower = createTabFollower({ ...ports, post, onSilence: () => campaign('steal') });
-  let leader: TabLeader | undefined;
-  let isClosed = false;
-  /** What this engine has of the leader's lock. */
-  let lock: 'none' | 'held' | 'stolen' = 'none';
-  let giveUp = (): void => undefined;
-  let cancelRetry = (): void => undefined;
-  /** Saved and not yet told: one message for all that is saved at once. */
-  const unsaid = new Set<string>();
-  /** Messages and changes of leadership, one after the other: a change is in the replica before what speaks of it. */
-  let inbound: Promise<void> = Promise.resolve();
-  const inOrder = (act: () => Promise<void> | void): void => {
-    // Another version of the app may run in another tab: what cannot be understood stops nothing.
-    inbound = inbound.then(() => (isClosed ? undefined : act())).catch(() => undefined);
+export type TabNetworkPorts = Omit<TabFollowerPorts, 'post' | 'onSilence'> &
+  Omit<TabLeaderPorts, 'post' | 'network' | 'onDeath'> & {
+    readonly tabs: Tabs;
+    /** Of the store, the namespace and the identity. */
+    readonly name: string;
+    /** Begins to lead: connects, and makes the network over the connections. */
+    readonly open: () => Network;
+    /** Drops the connections. */
+    readonly shut: () => void;
+    /** Of the connections of this engine. */
+    readonly ownRelays: () => readonly RelayInfo[];
+    /** This engine leads from now on. */
+    readonly onLead: () => void;
   };
 
-  const channel = tabs.join(name, (message) => {
-    const type = (message as TabMessage | undefined)?.type;
-    // At once: what this engine waits for says nothing of whether another lives.
-    if (type === 'ping') return sayRelays();
-    if (type !== undefined && OF_LEADER.has(type)) follower.heard();
-    inOrder(() => receive(message as TabMessage));
+/** One closure: which tab leads is one state, and each call goes by it. */
+export function createTabNetwork(ports: TabNetworkPorts): TabNetwork {
+  const { tabs, name, self, replica } = ports;
+  let leader: TabLeader | undefined;
+  const follower = createTabFollower({
+    ...ports,
+    post: (message) => channel.post(message),
+    onSilence: () => leadership.steal(),
   });
-  campaign('hold');
-  const leave = tabs.hold(`${name}/${self}`, follower.present);
-
-  /** Waits for the leader's lock, or takes it. */
-  function campaign(how: 'hold' | 'steal'): void {
-    giveUp();
-    const onHeld = (): void => {
-      lock = how === 'steal' ? 'stolen' : 'held';
+  const channel = createTabChannel(tabs, name, {
+    onPing: sayRelays,
+    onLeaderHeard: follower.heard,
+    receive,
+  });
+  const leadership = createLeadership(tabs, name, {
+    onHeld: () => {
       sayRelays();
-      inOrder(lead);
-    };
-    giveUp = tabs[how](name, onHeld, stepDown);
-  }
+      channel.inOrder(lead);
+    },
+    onLost: stepDown,
+  });
+  const { post, inOrder, isClosed } = channel;
+  const { reload, ...reloading } = createReloading({
+    ...ports,
+    again: () => inOrder(() => (leadership.lock() === 'none' || leader !== undefined ? reload() : lead())),
+  });
+  leadership.wait();
+  const leave = tabs.hold(`${name}/${self}`, follower.present);
 
   /** Another leads. Before anything else the sockets go: what that one writes must not leave by them. */
   function stepDown(): void {
-    if (isClosed) return;
+    if (isClosed()) return;
     const former = leader;
     leader = undefined;
-    lock = 'none';
+    leadership.lost();
     if (former !== undefined) {
       ports.shut();
       follower.giveWay();
       former.close();
     }
-    campaign('hold');
+    leadership.wait();
   }
 
   function sayRelays(): void {
-    if (lock !== 'none') post({ type: 'relays', relays: ports.ownRelays() });
-  }
-
-  function post(message: TabMessage): void {
-    if (isClosed) return;
-    sayChanged();
-    channel.post(message);
-  }
-
-  function sayChanged(): void {
-    if (unsaid.size === 0 || isClosed) return;
-    channel.post({ type: 'changed', dTags: [...unsaid] } satisfies TabMessage);
-    unsaid.clear();
-  }
-
-  async function reload(dTags?: readonly string[]): Promise<void> {
-    try {
-      await replica.reload(dTags);
-    } catch {
-      // What another engine saved must not be missed because the store failed once.
-      tryAgain();
-    }
-  }
-
-  function tryAgain(): void {
-    cancelRetry();
-    if (isClosed) return;
-    cancelRetry = ports.clock.after(STORE_RETRY_MS, () =>
-      inOrder(() => (lock === 'none' || leader !== undefined ? reload() : lead())),
-    );
+    if (leadership.lock() !== 'none') channel.post({ type: 'relays', relays: ports.ownRelays() });
   }
 
   async function lead(): Promise<void> {
-    const isStolen = lock === 'stolen';
+    const isStolen = leadership.lock() === 'stolen';
     try {
       await replica.lead(isStolen ? self : undefined);
     } catch {
       // The tab that it was stolen from may wake up, and could find out only by the store.
-      if (isStolen) return tryAgain();
+      if (isStolen) return reloading.tryAgain();
     }
     // The former leader may have died between saving and telling.
     await reload();
-    if (isClosed || lock === 'none' || leader !== undefined) return;
-    leader = createTabLeader({
-      ...ports,
-      network: ports.open(),
-      post,
-      onDeath: (of, act) =>
-        tabs.hold(`${name}/${of}`, () =>
-          inOrder(() => {
-            act();
-            // It may have died between saving and telling.
-            return reload();
-          }),
-        ),
-    });
+    if (isClosed() || leadership.lock() === 'none' || leader !== undefined) return;
+    leader = createTabLeader({ ...ports, network: ports.open(), post, onDeath });
     follower.takeOver(leader);
     ports.onLead();
   }
 
+  function onDeath(of: string, act: () => void): () => void {
+    return tabs.hold(`${name}/${of}`, () =>
+      inOrder(() => {
+        act();
+        // It may have died between saving and telling.
+        return reload();
+      }),
+    );
+  }
+
   function receive(message: TabMessage): Promise<void> | void {
-    // The channel has no addresses: everybody hears what is for one.
+    // The channel has no addresses: every tab hears what is for one.
     if ('to' in message && message.to !== self) return;
     if (message.type === 'changed') return reload(message.dTags);
     if (message.type !== 'sign') return (leader ?? follower).receive(message);
@@ -206,8 +166,7 @@ export function createTabNetwork(
       leader?.tell();
     },
     saved: (dTag) => {
-      if (unsaid.size === 0) queueMicrotask(sayChanged);
-      unsaid.add(dTag);
+      channel.saved(dTag);
       leader?.tell();
     },
     relayListChanged: (url, isAdded) => {
@@ -217,16 +176,14 @@ export function createTabNetwork(
     wake: () => {
       if (leader === undefined) post({ type: 'wake' });
     },
-    signElsewhere: (template) => (isClosed ? undefined : leader?.signElsewhere(template)),
+    signElsewhere: (template) => (isClosed() ? undefined : leader?.signElsewhere(template)),
     close: () => {
-      if (isClosed) return;
-      sayChanged();
-      isClosed = true;
-      cancelRetry();
-      leader?.close();
-      giveUp();
-      leave();
+      if (isClosed()) return;
       channel.close();
+      reloading.close();
+      leader?.close();
+      leadership.giveUp();
+      leave();
       follower.close();
     },
   };
