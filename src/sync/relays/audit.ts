@@ -6,7 +6,6 @@
 import type { Clock } from '../../clock.ts';
 import { CONFIRM_DELAY_MS, LOOK_AGAIN_MS } from '../../protocol/limits.ts';
 import { retryMs, type RandomBytes } from '../../relay/backoff.ts';
-import type { RelayConnection } from '../../relay/connection.ts';
 import type { RequestEnd } from '../../relay/requests.ts';
 import { isOpenAfterAnswer, type Step } from '../heads/owed.ts';
 import type { Replica } from '../heads/replica.ts';
@@ -31,22 +30,20 @@ export interface Audit {
 /** Beside d-tags: all that the relay should have. */
 const EVERYTHING = Symbol('everything');
 
-export function createAudit(
-  relay: RelayConnection,
-  ports: {
-    readonly clock: Clock;
-    readonly randomBytes: RandomBytes;
-    readonly replica: Replica;
-    readonly ask: (relay: RelayConnection, dTags: readonly string[]) => Promise<RequestEnd>;
-    /** Whether the relay is owed the head of this category. */
-    readonly isPending: (dTag: string) => boolean;
-    readonly stepOf: (dTag: string) => Step;
-    /** The relay was asked for the head of this category. */
-    readonly onAsked: (dTag: string) => void;
-    /** Asks for pieces that the relay has only said OK to. */
-    readonly readBackPieces: (dTag: string) => Promise<void>;
-  },
-): Audit {
+export function createAudit(ports: {
+  readonly clock: Clock;
+  readonly randomBytes: RandomBytes;
+  readonly replica: Pick<Replica, 'dTags' | 'peek'>;
+  /** Asks the relay for heads. */
+  readonly ask: (dTags: readonly string[]) => Promise<RequestEnd>;
+  /** Whether the relay is owed the head of this category. */
+  readonly isPending: (dTag: string) => boolean;
+  readonly stepOf: (dTag: string) => Step;
+  /** The relay was asked for the head of this category. */
+  readonly onAsked: (dTag: string) => void;
+  /** Asks for pieces that the relay has only said OK to. */
+  readonly readBackPieces: (dTag: string) => Promise<void>;
+}): Audit {
   const { clock, replica } = ports;
   // What is due soon goes along: one REQ for many.
   const agenda = createAgenda<string | typeof EVERYTHING>(clock, CONFIRM_DELAY_MS / 2, (due) => {
@@ -68,7 +65,7 @@ export function createAudit(
     const dTags = wanted.filter((dTag) => replica.peek(dTag)?.event !== undefined);
     if (dTags.length === 0) return;
     for (const dTag of dTags) asking.add(dTag);
-    const isComplete = (await ports.ask(relay, dTags)) === 'complete';
+    const isComplete = (await ports.ask(dTags)) === 'complete';
     for (const dTag of dTags) asking.delete(dTag);
     for (const dTag of dTags) {
       ports.onAsked(dTag);

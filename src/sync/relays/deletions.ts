@@ -10,7 +10,7 @@ export interface Deletions {
   /** The head of a category, by its id. If it is not the tombstone, the request is forgotten. */
   headChanged(dTag: string, id: string | undefined): void;
   /** A relay has taken this head. */
-  taken(relay: RelayConnection, dTag: string, head: NostrEvent): void;
+  taken(relay: Pick<RelayConnection, 'url' | 'publish'>, dTag: string, head: NostrEvent): void;
 }
 
 interface Following {

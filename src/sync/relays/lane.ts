@@ -65,18 +65,22 @@ export function createLane(relay: RelayConnection, ports: LanePorts): Lane {
     isWanted: ({ dTag }) => isPending(dTag),
     send: (item) => void (item.piece === undefined ? heads.send(item) : pieces.send(item)),
   });
-  const common = { ...ports, queue, update, isPending, released, settled, refused };
+  const common = {
+    ...{ ...ports, queue, update, isPending, released, settled, refused },
+    ask: (dTags: readonly string[]) => ports.ask(relay, dTags),
+    collect: (dTags: readonly string[]) => ports.collect(relay, dTags),
+  };
   const stepOf = (dTag: string): Step => steps.of(dTag);
-  const audit: Audit = createAudit(relay, {
+  const audit: Audit = createAudit({
     ...{ ...common, stepOf },
     onAsked: (dTag) => steps.wasAsked(dTag),
     readBackPieces: (dTag) => pieceAudit.readBack(dTag),
   });
-  const pieceAudit = createPieceAudit(relay, {
+  const pieceAudit = createPieceAudit(relay.url, {
     ...{ ...common, stepOf },
     auditLater: (dTag) => audit.put(dTag, audit.askAgainMs()),
   });
-  const proof = createProof(relay, {
+  const proof = createProof(relay.url, {
     ...common,
     isOpen: queue.isOpen,
     updateLater: (dTag) => queue.schedule(headItem(dTag), audit.askAgainMs()),

@@ -3,7 +3,6 @@
 import { pieceDTag } from '../../protocol/chunks.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
 import { isTombstone } from '../../protocol/header.ts';
-import type { RelayConnection } from '../../relay/connection.ts';
 import type { Step } from '../heads/owed.ts';
 import type { Replica } from '../heads/replica.ts';
 import type { Collected } from './collect.ts';
@@ -18,10 +17,11 @@ export interface PieceAudit {
 }
 
 export function createPieceAudit(
-  relay: RelayConnection,
+  relay: string,
   ports: {
-    readonly replica: Replica;
-    readonly collect: (relay: RelayConnection, dTags: readonly string[]) => Promise<Collected>;
+    readonly replica: Pick<Replica, 'peek' | 'apply'>;
+    /** Asks the relay for pieces, by their d-tags. */
+    readonly collect: (dTags: readonly string[]) => Promise<Collected>;
     readonly stepOf: (dTag: string) => Step;
     /** Reads the head back later: the relay did not answer completely. */
     readonly auditLater: (dTag: string) => void;
@@ -30,20 +30,20 @@ export function createPieceAudit(
   const { replica } = ports;
 
   async function bury(dTag: string, name: string, { id }: NostrEvent, stamp: number): Promise<void> {
-    await replica.apply(dTag, { type: 'buried', relay: relay.url, id, name, stamp });
+    await replica.apply(dTag, { type: 'buried', relay, id, name, stamp });
   }
 
   async function collect(dTag: string, names: readonly string[]): Promise<void> {
     const head = replica.peek(dTag)?.event;
     const addresses = names.map((name) => pieceDTag(dTag, name));
-    const { isComplete, events } = await ports.collect(relay, addresses);
+    const { isComplete, events } = await ports.collect(addresses);
     for (const name of names) {
       const event = events.get(pieceDTag(dTag, name));
       if (event === undefined && !isComplete) continue;
       const delivery = event && 'confirmed';
       if (event !== undefined && isTombstone(event) && head !== undefined)
         await bury(dTag, name, head, event.created_at);
-      else await replica.apply(dTag, { type: 'piece', relay: relay.url, name, delivery });
+      else await replica.apply(dTag, { type: 'piece', relay, name, delivery });
     }
     if (!isComplete && ports.stepOf(dTag) === 'read-back') ports.auditLater(dTag);
   }
@@ -52,7 +52,7 @@ export function createPieceAudit(
     collect,
     readBack: async (dTag) => {
       const { pieces = [] } = replica.peek(dTag) ?? {};
-      const sent = pieces.filter(({ deliveries }) => deliveries.get(relay.url) === 'acknowledged');
+      const sent = pieces.filter(({ deliveries }) => deliveries.get(relay) === 'acknowledged');
       const names = sent.map(({ name }) => name);
       if (names.length > 0) await collect(dTag, names);
     },

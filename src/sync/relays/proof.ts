@@ -5,7 +5,6 @@
 
 import type { Clock } from '../../clock.ts';
 import { PROOF_MS } from '../../protocol/limits.ts';
-import type { RelayConnection } from '../../relay/connection.ts';
 import type { RequestEnd } from '../../relay/requests.ts';
 import { isOwed, isProven, type RelayKnowledge } from '../heads/owed.ts';
 import type { Replica } from '../heads/replica.ts';
@@ -21,11 +20,12 @@ export interface Proof {
 }
 
 export function createProof(
-  relay: RelayConnection,
+  relay: string,
   ports: {
     readonly clock: Clock;
-    readonly replica: Replica;
-    readonly ask: (relay: RelayConnection, dTags: readonly string[]) => Promise<RequestEnd>;
+    readonly replica: Pick<Replica, 'peek' | 'apply'>;
+    /** Asks the relay for heads. */
+    readonly ask: (dTags: readonly string[]) => Promise<RequestEnd>;
     readonly isOpen: () => boolean;
     /** Works out what the relay is owed. */
     readonly update: (dTag: string) => void;
@@ -52,13 +52,13 @@ export function createProof(
     renew: async (dTag) => {
       if (!ports.isOpen() || asking.has(dTag)) return;
       asking.add(dTag);
-      const end = await ports.ask(relay, [dTag]);
+      const end = await ports.ask([dTag]);
       asking.delete(dTag);
       const record = replica.peek(dTag);
-      if (!ports.isOpen() || !isOwed(record, relay.url)) return;
+      if (!ports.isOpen() || !isOwed(record, relay)) return;
       if (end !== 'complete') return ports.updateLater(dTag);
-      if (!isProven(record!, relay.url, lately(dTag)))
-        await replica.apply(dTag, { type: 'forget-pieces', relay: relay.url, id: record!.event!.id });
+      if (!isProven(record!, relay, lately(dTag)))
+        await replica.apply(dTag, { type: 'forget-pieces', relay, id: record!.event!.id });
       ports.update(dTag);
     },
     clear: () => said.clear(),

@@ -46,7 +46,7 @@ export interface Queue {
 }
 
 export function createQueue(
-  relay: RelayConnection,
+  relay: Pick<RelayConnection, 'publish'>,
   ports: {
     readonly clock: Clock;
     readonly randomBytes: RandomBytes;

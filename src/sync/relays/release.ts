@@ -15,7 +15,7 @@ export type Release =
 
 export function createRelease(ports: {
   readonly clock: Clock;
-  readonly replica: Replica;
+  readonly replica: Pick<Replica, 'get' | 'apply'>;
   readonly pacer: Pacer;
 }): (dTag: string) => Release {
   const { clock, replica, pacer } = ports;
