@@ -2,13 +2,8 @@
 
 import type { Clock } from '../clock.ts';
 import type { Primitives } from '../crypto/primitives.ts';
-import { NostrSyncError } from '../errors.ts';
-import { categoryOf } from '../protocol/address.ts';
-import { deviceHash } from '../protocol/causality.ts';
-import type { Answer } from '../protocol/answer.ts';
 import type { Compression } from '../protocol/compression.ts';
 import type { EventTemplate, EventVerifier, NostrEvent } from '../protocol/event.ts';
-import { SKEW_REPORT_SECONDS } from '../protocol/limits.ts';
 import type { SignedAuth } from '../relay/auth.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import type { RelayConnection } from '../relay/connection.ts';
@@ -16,19 +11,19 @@ import type { RelayPool } from '../relay/pool.ts';
 import type { Signer } from '../signer/signer.ts';
 import type { Store } from '../store/store.ts';
 import type { Tabs } from '../tabs/tabs.ts';
+import { createConsumers } from './consumers.ts';
 import { createContent } from './values/content.ts';
-import { reportOf } from './delivery-report.ts';
 import type { Emitter } from './events.ts';
 import { createNetwork, type Network } from './relays/network.ts';
 import { createGarbage } from './values/garbage.ts';
 import type { Pacing } from './relays/pacer.ts';
-import { isOfTwin } from './heads/conflict.ts';
 import { createReader, type Reader } from './reader.ts';
 import type { Subscription } from './telling.ts';
-import { isOwnHead, isPending, type OwnWrite } from './heads/record.ts';
+import { isPending } from './heads/record.ts';
+import { createNotices } from './notices.ts';
 import { createRelayTime } from './relays/relay-time.ts';
 import { createRenewals } from './values/renewal.ts';
-import { openReplica, type Change } from './heads/replica.ts';
+import { openReplica } from './heads/replica.ts';
 import { createHand, type Hand } from './values/signing.ts';
 import { createTabNetwork, type TabNetwork } from './tabs/network.ts';
 import { createVoidEvents } from './values/void-events.ts';
@@ -62,6 +57,9 @@ export interface Session {
   close(): Promise<void>;
 }
 
+/**
+ * One closure: the parts name each other, and nothing is here but their wiring. Who hears of what, and in which order: `consumers.ts`.
+ */
 export async function openSession(ports: {
   readonly pubkey: string;
   readonly namespace: string;
@@ -94,7 +92,7 @@ export async function openSession(ports: {
     // Without leadership any tab on the store may put this one's writes on a socket.
     isAlone: ports.store.sharedName === undefined,
     onDeposed: () => tabNetwork?.deposed(),
-    onChange: (change) => changed(change),
+    onChange: (change) => consumers.changed(change),
     onError: (error) => emitter.emit('error', error),
   });
   const hand = createHand({ ...ports, current: () => (isClosed ? undefined : signer) });
@@ -129,7 +127,7 @@ export async function openSession(ports: {
       ...ports,
       replica,
       onAnswer: (dTag, relay, event, answer) => {
-        answered(dTag, relay, event, answer);
+        consumers.answered(dTag, relay, event, answer);
         tabNetwork?.answered(dTag, relay, event, answer);
       },
       onVoid: (relay, id) => voidEvents.shown(relay, id),
@@ -151,7 +149,7 @@ export async function openSession(ports: {
       removeRelay: (url) => {
         pool.remove(url);
         network.relayRemoved(url);
-        relaysChanged();
+        consumers.relaysChanged();
       },
       wake: pool.wake,
       onRelays: (infos, former) => {
@@ -159,10 +157,10 @@ export async function openSession(ports: {
           const before = former.find(({ url }) => url === info.url);
           if (before?.state !== info.state || before.auth !== info.auth) emitter.emit('relay-status', info);
         }
-        relaysChanged();
+        consumers.relaysChanged();
       },
-      onLead: relaysChanged,
-      onAnswer: answered,
+      onLead: () => consumers.relaysChanged(),
+      onAnswer: (...answer) => consumers.answered(...answer),
       hasSigner: () => signer !== undefined,
       signAuth,
     });
@@ -179,6 +177,7 @@ export async function openSession(ports: {
     send: (event) => Promise.all([...pool.connections.values()].map((relay) => relay.publish(event))),
   });
 
+  const notices = createNotices({ ...ports, relays });
   const relayTime = createRelayTime({ clock, relays: () => network.relays() });
   const renewals = createRenewals({ ...ports, replica, hand, network: () => network });
 
@@ -189,65 +188,10 @@ export async function openSession(ports: {
       .catch(() => (asked === undefined || asked !== signer ? undefined : 'declined'));
   }
 
-  function answered(dTag: string, relay: string, event: NostrEvent, answer: Answer): void {
-    writer.answered(dTag, relay, event, answer);
-    renewals.answered(dTag, relay, event, answer);
-    relayTime.answered(relay, event.created_at, answer);
-    if (answer.type !== 'clock') return;
-    const aheadSeconds = event.created_at - Math.floor(clock.now() / 1000);
-    const message = `${relay} finds the write of ${JSON.stringify(categoryOf(dTag))} too far ahead: ${answer.reason}`;
-    emitter.emit('error', new NostrSyncError('CLOCK_SKEW', message, { details: { aheadSeconds } }));
-  }
-
-  function changed(change: Change): void {
-    const { dTag, previous, record, effects } = change;
-    if (change.isNewInStore) tabNetwork?.saved(dTag);
-    network.recordChanged(dTag);
-    const { event, own } = record ?? {};
-    for (const effect of effects) {
-      if (effect.type !== 'advanced') continue;
-      reportSkew(dTag, effect.event.created_at);
-      reportReturn(dTag, own, effect.event.id);
-    }
-    const isTaken = change.isStored && event !== undefined && own !== undefined && isOfTwin(event, own);
-    if (isTaken && own.device === deviceHash(ports.deviceId())) ports.onTwin(dTag, event);
-    reader.changed(change);
-    const isStep =
-      record?.event?.id !== previous?.event?.id ||
-      record?.deliveries !== previous?.deliveries ||
-      record?.pieces !== previous?.pieces;
-    if (record !== undefined && isStep && isOwnHead(record)) {
-      const report = reportOf(dTag, record, relays());
-      if (report !== undefined) emitter.emit('delivery', report);
-    }
-    writer.changed(dTag);
-    garbage.changed(dTag);
-    renewals.changed(dTag);
-    ports.onProgress();
-  }
-
-  /** What can no longer be delivered is not waited for. */
-  function relaysChanged(): void {
-    writer.relaysChanged();
-    ports.onProgress();
-  }
-
-  function reportReturn(dTag: string, own: OwnWrite | undefined, eventId: string): void {
-    if (own?.withdrawn?.includes(eventId) !== true) return;
-    const category = categoryOf(dTag);
-    const message = `A write of ${JSON.stringify(category)} that every relay had refused is the newest value: one of them kept it`;
-    emitter.emit(
-      'error',
-      new NostrSyncError('WITHDRAWN_WRITE_SHOWN', message, { details: { category, eventId } }),
-    );
-  }
-
-  function reportSkew(dTag: string, stamp: number): void {
-    const aheadSeconds = stamp - Math.floor(clock.now() / 1000);
-    if (aheadSeconds <= SKEW_REPORT_SECONDS) return;
-    const message = `The newest value of ${JSON.stringify(categoryOf(dTag))} is stamped ${aheadSeconds} s ahead of this clock`;
-    emitter.emit('error', new NostrSyncError('CLOCK_SKEW', message, { details: { aheadSeconds } }));
-  }
+  const consumers = createConsumers({
+    ...{ tabNetwork, network, content, notices, reader, writer, garbage, renewals, relayTime, voidEvents },
+    onProgress: ports.onProgress,
+  });
 
   const session: Session = {
     pubkey,
@@ -263,12 +207,7 @@ export async function openSession(ports: {
       signer = next;
       hand.drop();
       content.forget();
-      if (next === undefined) return;
-      network.retry();
-      content.retry();
-      renewals.retry();
-      garbage.retry();
-      reader.retry();
+      if (next !== undefined) consumers.signerChanged();
     },
     signAuth: async (template) => {
       return signer === undefined ? tabNetwork?.signElsewhere(template) : signAuth(template);
@@ -287,31 +226,17 @@ export async function openSession(ports: {
       watched = text;
       network.watch(dTags);
     },
-    relayChanged: (relay) => {
-      network.relayChanged(relay);
-      if (relay.info().connected) {
-        content.retry();
-        renewals.retry();
-      }
-      relaysChanged();
-    },
+    relayChanged: consumers.relaysChanged,
     relayRemoved: async (url) => {
       network.relayRemoved(url);
       await Promise.all(
         [...replica.dTags()].map((dTag) => replica.apply(dTag, { type: 'forget-relay', relay: url })),
       );
-      relaysChanged();
+      consumers.relaysChanged();
     },
     close: async () => {
-      writer.close();
-      garbage.close();
-      reader.close();
-      renewals.close();
-      relayTime.close();
-      voidEvents.close();
       isClosed = true;
-      content.forget();
-      content.close();
+      consumers.close();
       // In this order: what is being saved is still told to the other tabs.
       await replica.close();
       network.close();

@@ -33,3 +33,13 @@ test('joined, there is room for the longest to come, and what adds nothing chang
   expect(joined.size).toBe(MAX_VOIDS);
   expect([joined.has(id(99)), joined.has(id(0))]).toEqual([true, false]);
 });
+
+test('joined, of those with one stamp the lower ids stay, in whatever order they came', () => {
+  const ids = Array.from({ length: MAX_VOIDS + 2 }, (_, i) => i);
+  for (const order of [ids, ids.toReversed()]) {
+    const joined = joinVoids(new Map(), new Map(order.map((n) => [id(n), 1_000])));
+    expect([...joined.keys()]).toEqual(ids.slice(0, MAX_VOIDS).map(id));
+  }
+  // One that is known among those that are not.
+  expect(joinVoids(new Map([[id(1), 9]]), new Map([1, 2].map((n) => [id(n), 9]))).size).toBe(2);
+});

@@ -228,12 +228,12 @@ const STAMPS = [
   },
   {
     name: 'a device with a copy keeps its id',
-    patches: [['nostr-sync.ts', 'deviceId = await keepDeviceId(next);', 'await keepDeviceId(next); return;']],
+    patches: [['engine/', 'deviceId = await keep(next);', 'await keep(next); return;']],
     test: ['test/sync/twins.test.ts', 'are found out by the write that one has not made'],
   },
   {
     name: 'a new id is forgotten by a restart',
-    patches: [['nostr-sync.ts', 'return new Map([[deviceIdKey, kept]]);', 'return new Map();']],
+    patches: [['engine/', 'return new Map([[deviceIdKey, kept]]);', 'return new Map();']],
     test: ['test/sync/twins.test.ts', 'keep the new id over a restart'],
   },
   {
@@ -673,8 +673,8 @@ const OUTBOX = [
     patches: [
       [
         'sync/',
-        'if (next === undefined) return; network.retry();',
-        'if (next === undefined) return void network.close(); network.retry();',
+        'if (next !== undefined) consumers.signerChanged();',
+        'if (next === undefined) network.close(); else consumers.signerChanged();',
       ],
     ],
   },
@@ -806,15 +806,17 @@ const OUTBOX = [
   },
   {
     name: 'flush ends in the middle of what was saved together',
-    patches: [['nostr-sync.ts', 'queueMicrotask(checkFlushes);', 'checkFlushes();']],
+    patches: [['nostr-sync.ts', 'queueMicrotask(flushes.check);', 'flushes.check();']],
   },
   {
     name: 'a flush waits for ever after close',
-    patches: [['nostr-sync.ts', 'for (const flush of [...flushes]) flush.reject(closedError());', '']],
+    patches: [['engine/', 'for (const flush of [...flushes]) flush.reject(error);', '']],
   },
   {
     name: 'flush is not told that nothing is owed any more',
-    patches: [['sync/', 'renewals.changed(dTag); ports.onProgress();', 'renewals.changed(dTag);']],
+    patches: [
+      ['sync/', '{ changed: onProgress, relaysChanged: onProgress },', '{ relaysChanged: onProgress },'],
+    ],
   },
 ];
 
@@ -934,7 +936,13 @@ const RENEWAL = [
   },
   {
     name: 'a write above what is from the future asks no relay',
-    patches: [['sync/', 'if (isAhead(dTag, SKEW_REPORT_SECONDS)) await lookForReset(dTag);', '']],
+    patches: [
+      [
+        'sync/',
+        'if (isAhead(replica.get(dTag), nowSeconds(), SKEW_REPORT_SECONDS)) await questions.lookForReset(dTag);',
+        '',
+      ],
+    ],
     test: ['test/sync/reset.test.ts', 'comes back over nothing: a relay that was away is asked to delete it'],
   },
   {
@@ -1737,7 +1745,7 @@ const SIGNER = [
   },
   {
     name: 'the signal of fetch is not heard',
-    patches: [['nostr-sync.ts', "signal.addEventListener('abort', abort); promise", 'promise']],
+    patches: [['engine/', "signal.addEventListener('abort', abort); promise", 'promise']],
     test: ['test/sync/asking.test.ts', 'the signal of its caller is heard at once: fetch'],
   },
   {
@@ -1758,16 +1766,14 @@ const SIGNER = [
   },
   {
     name: 'a start that failed waits for a call',
-    patches: [
-      ['nostr-sync.ts', 'if (closing !== undefined) return; cancelRetry();', 'return; cancelRetry();'],
-    ],
+    patches: [['engine/', 'if (isClosed()) return; cancelRetry();', 'return; cancelRetry();']],
     test: ['test/sync/asking.test.ts', 'for a busy store is made good by itself'],
   },
   {
     name: 'a person who said no is asked for ever',
     patches: [
       [
-        'nostr-sync.ts',
+        'engine/',
         "if (!isNostrSyncError(error, 'SIGNING_FAILED') || failures < MAX_READS) startFailed();",
         'startFailed();',
       ],
@@ -1776,17 +1782,17 @@ const SIGNER = [
   },
   {
     name: 'close leaves the key in memory',
-    patches: [['nostr-sync.ts', 'dropSigner(); wipe(former); await before', 'dropSigner(); await before']],
+    patches: [['nostr-sync.ts', 'signing.wipe(signing.drop());', 'signing.drop();']],
     test: ['test/sync/asking.test.ts', 'is wiped by close, and where another signer is set'],
   },
   {
     name: 'keepSigner is not heeded',
-    patches: [['nostr-sync.ts', 'if (options.keepSigner !== true) former?.wipe?.();', 'former?.wipe?.();']],
+    patches: [['engine/', 'if (!ports.keepSigner) former?.wipe?.();', 'former?.wipe?.();']],
     test: ['test/sync/asking.test.ts', 'stays with keepSigner'],
   },
   {
     name: 'clearSigner leaves the signer at work',
-    patches: [['nostr-sync.ts', 'session?.setSigner(undefined);', '']],
+    patches: [['engine/', 'ports.session()?.setSigner(undefined);', '']],
   },
   {
     name: 'what a signer gives after it was cleared is used',
@@ -1799,7 +1805,7 @@ const SIGNER = [
   {
     name: 'a signer that was replaced is said to have failed',
     kept: 'signer-replaced-while-asked',
-    patches: [['nostr-sync.ts', '.finally(stillWanted)', '']],
+    patches: [['engine/', '.finally(check)', '']],
   },
   {
     name: 'a hanging signer is waited for after it was dropped',
@@ -2119,7 +2125,7 @@ const PIECES_OUT = [
     name: 'cuts depend on the place that they are counted from',
     patches: [['protocol/chunks.ts', 'if (leastIn(at - reach, at + reach + 1) !== at) continue;', '']],
     test: [
-      'test/protocol/chunks.test.ts',
+      'test/protocol/cuts.test.ts',
       'meet again: of 1 KB in 200 KB a tenth at most is new, and in 99 of 100 edits two pieces at most',
     ],
   },
@@ -2304,8 +2310,8 @@ const PIECES_IN = [
     ],
   },
   {
-    name: 'a write that waited for the store to be tried again comes last',
-    patches: [['nostr-sync.ts', 'return opening;', 'return settled();']],
+    name: 'whoever waited for the store to be tried again comes last',
+    patches: [['engine/', 'return opening;', 'return settled();']],
     test: [
       'test/sync/store-failure.test.ts',
       'calls keep their order, also if the store is opened again between them',
@@ -2313,7 +2319,13 @@ const PIECES_IN = [
   },
   {
     name: 'what turned up under a held write that is withdrawn is not told',
-    patches: [['sync/', 'void (isBack && announce(dTag))', 'void isBack']],
+    patches: [
+      [
+        'sync/',
+        'if (advances.length > 0 || isBack) announce(dTag);',
+        'if (advances.length > 0) announce(dTag);',
+      ],
+    ],
     test: [
       'test/sync/publish.test.ts',
       'what turned up under a first write that every relay refuses is told',

@@ -1,0 +1,97 @@
+/** The calls that write and read: their arguments are checked at once, then they wait for the signer, then the session does the work. */
+
+import type { Clock } from '../clock.ts';
+import { misuse } from '../errors.ts';
+import type { NostrSync } from '../nostr-sync.ts';
+import { checkCategories, checkReading, checkWrite, type Settings } from '../options.ts';
+import { toDTag } from '../protocol/address.ts';
+import type { Receipt } from '../sync/events.ts';
+import type { Reader } from '../sync/reader.ts';
+import type { Session } from '../sync/session.ts';
+import type { Subscription } from '../sync/telling.ts';
+import { heard } from './heard.ts';
+
+export type Calls = Pick<
+  NostrSync,
+  'publish' | 'remove' | 'reset' | 'fetch' | 'syncAll' | 'poll' | 'subscribe'
+>;
+
+export function createCalls(ports: {
+  readonly clock: Clock;
+  readonly settings: Settings;
+  readonly subscriptions: Set<Subscription>;
+  readonly session: () => Session | undefined;
+  /** The session, once it has a signer. Rejects with `SIGNER_NOT_SET`. */
+  readonly signedIn: (what: string) => Promise<Session>;
+}): Calls {
+  const { clock, settings, subscriptions, signedIn } = ports;
+  const { namespace } = settings;
+
+  function write(category: unknown, payload: unknown, given: unknown, isRemoval: boolean): Promise<Receipt> {
+    const dTag = toDTag(namespace, category);
+    const wanted = checkWrite(payload, given, settings, Math.floor(clock.now() / 1000));
+    return heard(wanted.signal, signedIn(isRemoval ? 'remove' : 'publish')).then((to) =>
+      to.writer.publish(dTag, { ...wanted, isRemoval }),
+    );
+  }
+
+  // Results hold what devices wrote. Only the app can know that it is of the types of `Categories`, hence `never`.
+  async function read<T>(
+    what: string,
+    given: unknown,
+    work: (reader: Reader, signal?: AbortSignal) => Promise<T>,
+  ): Promise<never> {
+    const signal = checkReading(given);
+    const reading = signedIn(what).then(({ reader }) => {
+      signal?.throwIfAborted();
+      return work(reader, signal);
+    });
+    return heard(signal, reading) as Promise<never>;
+  }
+
+  return {
+    publish: async (category, payload, given) => write(category, payload, given, false),
+    remove: async (category, removeOptions) => write(category, null, removeOptions, true),
+    reset: async (category, given) => {
+      const dTag = toDTag(namespace, category);
+      const wanted = checkWrite(null, given, settings, Math.floor(clock.now() / 1000));
+      return heard(
+        wanted.signal,
+        signedIn('reset').then(async ({ reader, writer }) => {
+          const value = await reader.latest(dTag);
+          wanted.signal?.throwIfAborted();
+          if (!writer.isAhead(dTag)) return null;
+          return writer.publish(dTag, { ...wanted, ...value, isReset: true });
+        }),
+      );
+    },
+    fetch: async (category, given) => {
+      const dTag = toDTag(namespace, category);
+      return read('fetch', given, (reader) => reader.fetch(dTag));
+    },
+    syncAll: async (categories, given) => {
+      const dTags = checkCategories(namespace, categories);
+      return read('sync', given, (reader) => reader.syncAll(dTags));
+    },
+    poll: async (categories, given) => {
+      const dTags = checkCategories(namespace, categories);
+      return read('poll', given, (reader, signal) => reader.poll(dTags, signal));
+    },
+    subscribe: (categories, listener) => {
+      const dTags = new Set(checkCategories(namespace, categories));
+      if (typeof listener !== 'function') throw new TypeError(misuse('listener', 'a function', listener));
+      const subscription: Subscription = {
+        dTags,
+        listener: listener as Subscription['listener'],
+        delivered: new Map(),
+      };
+      subscriptions.add(subscription);
+      const session = ports.session();
+      session?.rewatch();
+      if (session?.signer() !== undefined) session.reader.present(subscription);
+      return () => {
+        if (subscriptions.delete(subscription)) ports.session()?.rewatch();
+      };
+    },
+  };
+}

@@ -1,0 +1,67 @@
+/** The id of this device: made once, kept in the store, and left to another device that has it as well. */
+
+import { NostrSyncError } from '../errors.ts';
+import { isDeviceId } from '../options.ts';
+import { categoryOf } from '../protocol/address.ts';
+import type { NostrEvent } from '../protocol/event.ts';
+import type { RandomBytes } from '../relay/backoff.ts';
+import type { Store } from '../store/store.ts';
+import type { Emitter } from '../sync/events.ts';
+
+export interface DeviceId {
+  /** `undefined` until it was loaded. */
+  current(): string | undefined;
+  load(): Promise<void>;
+  /** Another device has this one's id. Under one id, vectors cannot tell whose writes were seen: so this device takes a new one. */
+  leave(dTag: string, event: NostrEvent): Promise<void>;
+}
+
+function uuid(randomBytes: RandomBytes): string {
+  const hex = [...randomBytes(16)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  const variant = '89ab'[Number.parseInt(hex[16]!, 16) % 4]!;
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
+}
+
+/** `given`: by the app. */
+export function createDeviceId(
+  given: string | undefined,
+  ports: { readonly store: Store; readonly randomBytes: RandomBytes; readonly emitter: Emitter },
+): DeviceId {
+  const { store, randomBytes } = ports;
+  let deviceId: string | undefined;
+  /** The engine's own id; or the one that took the place of an id which the app gives. */
+  const deviceIdKey = given === undefined ? 'device-id' : `device-id/${given}`;
+
+  /** Resolves with the id that is in the store then: another tab may have kept one meanwhile. */
+  async function keep(next: string): Promise<string> {
+    const former = deviceId;
+    let kept = next;
+    await store.update([deviceIdKey], (current) => {
+      const other = current.get(deviceIdKey);
+      kept = isDeviceId(other) && other !== former ? other : next;
+      return new Map([[deviceIdKey, kept]]);
+    });
+    return kept;
+  }
+
+  return {
+    current: () => deviceId,
+    load: async () => {
+      const stored = await store.get(deviceIdKey);
+      if (isDeviceId(stored)) deviceId = stored;
+      else deviceId = given ?? (await keep(uuid(randomBytes)));
+    },
+    leave: async (dTag, event) => {
+      const former = deviceId!;
+      const made = uuid(randomBytes);
+      const suffixed = `${given}-${made}`;
+      const next = given !== undefined && isDeviceId(suffixed) ? suffixed : made;
+      deviceId = await keep(next);
+      if (deviceId !== next) return;
+      const category = categoryOf(dTag);
+      const message = `Another device writes under the id of this one, which has a new one now: seen in ${JSON.stringify(category)}`;
+      const details = { category, eventId: event.id, formerDeviceId: former, deviceId };
+      ports.emitter.emit('error', new NostrSyncError('DEVICE_ID_TAKEN', message, { details }));
+    },
+  };
+}

@@ -1,0 +1,136 @@
+/** Who signs: a signer is asked whose it is, its session is opened, and if that fails it is tried again. */
+
+import type { Clock } from '../clock.ts';
+import { isNostrSyncError, NostrSyncError } from '../errors.ts';
+import { MAX_READS, RETRY_BASE_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
+import type { Signer } from '../signer/signer.ts';
+import type { Session } from '../sync/session.ts';
+import { publicKeyOf } from '../sync/values/account.ts';
+import { closedError, type Steps } from './steps.ts';
+
+export interface SigningIn {
+  /** Signs in with this signer, in place of the one before. */
+  set(given: Signer): Promise<void>;
+  /** Waits for nothing: after this no call to the old signer is made. Returns that one. */
+  drop(): Signer | undefined;
+  /** What the signer does not keep: see `keepSigner`. */
+  wipe(former: Signer | undefined): void;
+  /** The session, once it has a signer. Rejects with `SIGNER_NOT_SET`. */
+  signedIn(what: string): Promise<Session>;
+  /** Resolves when the signer that was set last is at work, or has failed. */
+  entered(): Promise<void> | undefined;
+  /** Tries again by a timer: an app that makes no call must get what it subscribed to, once a store or a signer recovers. */
+  startFailed(): void;
+  close(): void;
+}
+
+/** Throws if another signer has taken the place of this one. */
+function stillWanted(isWanted: boolean): void {
+  if (isWanted) return;
+  throw new NostrSyncError('SIGNER_NOT_SET', 'Cannot set the signer: it was cleared or replaced meanwhile');
+}
+
+export function createSigningIn(ports: {
+  readonly clock: Clock;
+  readonly keepSigner: boolean;
+  readonly steps: Steps;
+  readonly session: () => Session | undefined;
+  /** Opens the session of this public key, and remembers it for the next start. */
+  readonly enterIdentity: (pubkey: string) => Promise<Session>;
+  readonly onChange: () => void;
+}): SigningIn {
+  const { clock } = ports;
+  const isClosed = (): boolean => ports.steps.isClosed();
+  /** The signer that was set last, also while its session is being opened. */
+  let signer: Signer | undefined;
+  /** Pending while the signer is asked for its public key, and its session is opened. */
+  let entering: Promise<void> | undefined;
+  /** The signer with which signing in has failed. It is tried again: an extension may come late, and a store recover. */
+  let failedSigner: Signer | undefined;
+  /** How often in a row the engine has failed to start, and what ends the waiting for the next time. */
+  let failures = 0;
+  let cancelRetry = (): void => undefined;
+  /** Each call ends the wait for the public key of one signer: it is made when another signer takes its place, or none. */
+  const drops = new Set<() => void>();
+
+  function enter(given: Signer): Promise<void> {
+    const mine = signIn(given);
+    entering = mine;
+    mine.then(
+      () => {
+        failures = 0;
+        if (entering === mine) entering = undefined;
+      },
+      (error: unknown) => {
+        if (entering === mine) entering = undefined;
+        if (signer !== given || isClosed()) return;
+        failedSigner = given;
+        // A person who said no must not be asked for ever.
+        if (!isNostrSyncError(error, 'SIGNING_FAILED') || failures < MAX_READS) startFailed();
+      },
+    );
+    return mine;
+  }
+
+  async function signIn(given: Signer): Promise<void> {
+    const check = (): void => stillWanted(signer === given);
+    // Before its turn among the steps: calls that need no signer must not wait for one that hangs. If the signer was dropped
+    // meanwhile, its own failure does not count.
+    const pubkey = await publicKeyOf(given, { clock, drops }).finally(check);
+    await ports.steps.next(async () => {
+      check();
+      const session = await ports.enterIdentity(pubkey);
+      check();
+      session.setSigner(given);
+      ports.onChange();
+      failedSigner = undefined;
+    });
+  }
+
+  function startFailed(): void {
+    if (isClosed()) return;
+    cancelRetry();
+    cancelRetry = clock.after(Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** failures++), () => {
+      const again = failedSigner !== undefined && failedSigner === signer;
+      if (again && entering === undefined) enter(failedSigner!).catch(() => undefined);
+      else ports.steps.next(async () => undefined).catch(startFailed);
+    });
+  }
+
+  function drop(): Signer | undefined {
+    const former = signer;
+    signer = undefined;
+    for (const one of [...drops]) one();
+    ports.session()?.setSigner(undefined);
+    ports.onChange();
+    return former;
+  }
+
+  function wipe(former: Signer | undefined): void {
+    if (!ports.keepSigner) former?.wipe?.();
+  }
+
+  return {
+    set: (given) => {
+      const former = drop();
+      if (former !== given) wipe(former);
+      signer = given;
+      return enter(given);
+    },
+    drop,
+    wipe,
+    signedIn: async (what) => {
+      await ports.steps.opened();
+      await entering?.catch(() => undefined);
+      if (failedSigner !== undefined && failedSigner === signer) await (entering ?? enter(failedSigner));
+      if (isClosed()) throw closedError();
+      const session = ports.session();
+      if (session?.signer() === undefined)
+        throw new NostrSyncError('SIGNER_NOT_SET', `Cannot ${what}: no signer is set`);
+      return session;
+    },
+    entered: () => entering?.catch(() => undefined),
+    startFailed,
+    close: () => cancelRetry(),
+  };
+}

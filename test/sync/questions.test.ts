@@ -1,0 +1,150 @@
+/** What relays are asked before a first write goes out: without engine, relay or store. */
+
+import { expect, test, vi } from 'vitest';
+import type { VerifiedEvent } from '../../src/protocol/event.ts';
+import { FIRST_WRITE_MS } from '../../src/protocol/limits.ts';
+import type { Answers } from '../../src/relay/pool.ts';
+import type { Input } from '../../src/sync/heads/input.ts';
+import { EMPTY_RECORD, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { createQuestions } from '../../src/sync/questions.ts';
+import { createTestClock } from '../../src/testing/clock.ts';
+import { written } from './devices.ts';
+
+const [A, B] = ['wss://a.example', 'wss://b.example'] as const;
+const EVENT = written() as VerifiedEvent;
+const AGAIN = written({ created_at: EVENT.created_at + 5 }) as VerifiedEvent;
+
+/** A first write that is held; `floor`: above what turned up. */
+const held = (floor?: number): HeadRecord => ({
+  ...EMPTY_RECORD,
+  event: EVENT,
+  own: {
+    ...{ device: 'd', id: EVENT.id, stamp: EVENT.created_at, acknowledged: false, lost: false, heldUntil: 1 },
+    ...(floor === undefined ? {} : { floor }),
+  },
+});
+
+function setUp() {
+  const clock = createTestClock();
+  const records = new Map<string, HeadRecord>();
+  const state = { isReachable: true, isClosed: false };
+  let answer: (answers: Answers) => void = () => undefined;
+  const ask = vi.fn(() => new Promise<Answers>((resolve) => (answer = resolve)));
+  const inputs: Input[] = [];
+  const restamped: string[] = [];
+  const questions = createQuestions({
+    clock,
+    replica: {
+      get: (dTag) => records.get(dTag),
+      apply: async (dTag, input) => {
+        inputs.push(input);
+        if (input.type === 'explored')
+          records.set(dTag, {
+            ...EMPTY_RECORD,
+            event: input.again ?? EVENT,
+          });
+        return [];
+      },
+    },
+    network: () => ({ ask }),
+    relays: () => [A, B],
+    isReachable: () => state.isReachable,
+    isClosed: () => state.isClosed,
+    restamp: async () => AGAIN,
+    onRestamped: (_, former, again) => restamped.push(former.id, again.id),
+  });
+  const complete = async (relays: readonly string[]): Promise<void> => {
+    answer({ complete: relays, incomplete: [A, B].filter((url) => !relays.includes(url)) });
+    await clock.advance(0);
+  };
+  return { clock, records, state, ask, inputs, restamped, questions, complete };
+}
+
+test('first writes of one turn ask together, those of the next turn again', async () => {
+  const { ask, questions, clock } = setUp();
+  expect(questions.explore('a')).toBe(questions.explore('b'));
+  await clock.advance(0);
+  expect(ask.mock.calls).toEqual([[['a', 'b'], 'all']]);
+  questions.explore('c');
+  await clock.advance(0);
+  expect(ask).toHaveBeenCalledTimes(2);
+});
+
+test('what is known is not asked for, and without a relay nothing is', async () => {
+  const { ask, questions, records, state, clock } = setUp();
+  records.set('known', held());
+  expect(questions.explore('known')).toBeUndefined();
+  state.isReachable = false;
+  expect(questions.explore('new')).toMatchObject({ isOpen: false, isAnswered: false });
+  await clock.advance(0);
+  expect(ask).not.toHaveBeenCalled();
+});
+
+test('a write goes out as it is once every configured relay has answered, and no other write asks again', async () => {
+  const { questions, records, inputs, complete, clock } = setUp();
+  const question = questions.explore('a');
+  records.set('a', held());
+  await clock.advance(0);
+  await complete([A, B]);
+  expect(question).toMatchObject({ isOpen: false, isAnswered: true });
+  expect(inputs).toEqual([{ type: 'explored', id: EVENT.id, isBlind: false, again: undefined }]);
+  records.delete('a');
+  expect(questions.explore('a')).toBeUndefined();
+});
+
+test('with one silent relay it goes out blind, and the next first write asks again', async () => {
+  const { questions, records, inputs, complete, clock } = setUp();
+  questions.explore('a');
+  records.set('a', held());
+  await clock.advance(0);
+  await complete([A]);
+  expect(inputs).toMatchObject([{ isBlind: true }]);
+  records.delete('a');
+  expect(questions.explore('a')).toMatchObject({ isOpen: true });
+});
+
+test('it waits no longer than its time, and what comes later changes nothing', async () => {
+  const { questions, records, inputs, complete, clock } = setUp();
+  const question = questions.explore('a');
+  records.set('a', held());
+  await clock.advance(FIRST_WRITE_MS - 1);
+  expect(inputs).toEqual([]);
+  await clock.advance(1);
+  expect(inputs).toMatchObject([{ isBlind: true }]);
+  await complete([A, B]);
+  expect(question).toMatchObject({ isAnswered: false });
+  expect(inputs).toHaveLength(1);
+});
+
+test('above what has turned up it gets another stamp, which is told', async () => {
+  const { questions, records, inputs, restamped, complete, clock } = setUp();
+  questions.explore('a');
+  records.set('a', held(EVENT.created_at + 4));
+  await clock.advance(0);
+  await complete([A, B]);
+  expect(inputs).toMatchObject([{ id: EVENT.id, again: { id: AGAIN.id } }]);
+  expect(restamped).toEqual([EVENT.id, AGAIN.id]);
+});
+
+test('nothing is let go by an engine that was closed', async () => {
+  const { questions, records, state, inputs, complete, clock } = setUp();
+  questions.explore('a');
+  records.set('a', held());
+  await clock.advance(0);
+  state.isClosed = true;
+  await complete([A, B]);
+  expect(inputs).toEqual([]);
+});
+
+test('whether there was a reset is asked for as long, and not without a relay', async () => {
+  const { questions, state, ask, clock } = setUp();
+  const looked = vi.fn();
+  void questions.lookForReset('a').then(looked);
+  await clock.advance(FIRST_WRITE_MS - 1);
+  expect(looked).not.toHaveBeenCalled();
+  await clock.advance(1);
+  expect(looked).toHaveBeenCalled();
+  state.isReachable = false;
+  await questions.lookForReset('a');
+  expect(ask).toHaveBeenCalledTimes(1);
+});
