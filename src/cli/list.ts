@@ -103,7 +103,7 @@ async function onThisDevice(
   const store = fileStore(storeFolder(options));
   try {
     const records = await store.list(`head/${pubkey}/${options.namespace}/`);
-    return [...records.values()].flatMap((text) => parseRecord(text)?.event ?? []);
+    return [...records.values()].flatMap((text) => parseRecord(text)?.head?.event ?? []);
   } catch (error) {
     if (!isNostrSyncError(error, 'STORE_FAILED')) throw error;
     output.note(`nostr-sync: ${error.message}; showing what the relays have`);

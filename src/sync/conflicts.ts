@@ -9,7 +9,7 @@ import { compareEvents } from '../protocol/order.ts';
 import type { Emitter } from './events.ts';
 import { isLostTo } from './heads/conflict.ts';
 import type { Effect } from './heads/input.ts';
-import type { HeadRecord } from './heads/record.ts';
+import type { HeadRecord, OwnWrite } from './heads/record.ts';
 import { isPassing, type Reading } from './reading.ts';
 
 export interface Conflicts {
@@ -61,13 +61,13 @@ export function createConflicts(ports: {
   }
 
   /** Those that could not be told yet: with what has taken the place of the head since. */
-  function retell(dTag: string, { event: head, own }: HeadRecord): void {
+  function retell(dTag: string, head: VerifiedEvent, own: OwnWrite | undefined): void {
     for (const overwrite of [...untold.keys()]) {
       const { mine, theirs } = overwrite;
       if (overwrite.dTag !== dTag || isBeaten(theirs, mine)) continue;
-      if (theirs.id === head!.id) tell(overwrite);
+      if (theirs.id === head.id) tell(overwrite);
       // Overwritten in its turn, perhaps by one that has not seen our write either.
-      else if (untold.delete(overwrite) && isLostTo(mine, own, head!)) tell({ dTag, mine, theirs: head! });
+      else if (untold.delete(overwrite) && isLostTo(mine, own, head)) tell({ dTag, mine, theirs: head });
     }
   }
 
@@ -75,12 +75,12 @@ export function createConflicts(ports: {
     changed: (dTag, record, effects) => {
       const conflicts = effects.filter((effect) => effect.type === 'conflict');
       for (const { mine, theirs } of conflicts) if (isBeaten(theirs, mine)) tell({ dTag, mine, theirs });
-      if (!effects.some(({ type }) => type === 'advanced')) return;
-      retell(dTag, record);
-      const { event: head, own } = record;
+      if (record.head === undefined || !effects.some(({ type }) => type === 'advanced')) return;
+      const { event: head } = record.head;
+      retell(dTag, head, record.own);
       // Of several that came together the newest counts: it may have seen what the one before it had not.
-      const lost = conflicts.find(({ mine }) => isLostTo(mine, own, head!));
-      if (lost !== undefined) tell({ dTag, mine: lost.mine, theirs: head! });
+      const lost = conflicts.find(({ mine }) => isLostTo(mine, record.own, head));
+      if (lost !== undefined) tell({ dTag, mine: lost.mine, theirs: head });
     },
     told: async (dTag) => {
       for (const [overwrite, telling] of untold) if (overwrite.dTag === dTag) await telling;

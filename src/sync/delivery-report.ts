@@ -4,7 +4,8 @@ import { toIso } from '../clock.ts';
 import { categoryOf } from '../protocol/address.ts';
 import type { NostrEvent } from '../protocol/event.ts';
 import type { DeliveryReport, Receipt } from './events.ts';
-import { deliveryOf, stageOf, type HeadRecord, type Piece } from './heads/record.ts';
+import { deliveryOf, stageOf, type HeadRecord } from './heads/record.ts';
+import type { Piece } from './heads/version.ts';
 
 /** Of the head; `undefined` if there is none. */
 export function reportOf(
@@ -12,14 +13,15 @@ export function reportOf(
   record: HeadRecord,
   relays: readonly string[],
 ): DeliveryReport | undefined {
-  if (record.event === undefined) return undefined;
+  if (record.head === undefined) return undefined;
+  const { event, pieces } = record.head;
   return {
     category: categoryOf(dTag),
-    eventId: record.event.id,
-    updatedAt: toIso(record.event.created_at * 1000),
+    eventId: event.id,
+    updatedAt: toIso(event.created_at * 1000),
     stage: stageOf(record, relays),
     relays: Object.fromEntries(relays.map((relay) => [relay, deliveryOf(record, relay)])),
-    ...(record.pieces === undefined ? {} : { pieces: progressOf(record.pieces, relays) }),
+    ...(pieces === undefined ? {} : { pieces: progressOf(pieces, relays) }),
   };
 }
 

@@ -55,20 +55,20 @@ export function createNotices(ports: {
 
   return {
     warn: ({ dTag, record, effects, isStored }) => {
-      const { event, own } = record ?? {};
+      const { head, own } = record ?? {};
       for (const effect of effects) {
         if (effect.type !== 'advanced') continue;
         warnOfStamp(dTag, effect.event.created_at);
         warnOfReturn(dTag, own, effect.event.id);
       }
-      const isTaken = isStored && event !== undefined && own !== undefined && isOfTwin(event, own);
-      if (isTaken && own.device === deviceHash(ports.deviceId())) ports.onTwin(dTag, event);
+      const isTaken = isStored && head !== undefined && own !== undefined && isOfTwin(head.event, own);
+      if (isTaken && own.device === deviceHash(ports.deviceId())) ports.onTwin(dTag, head.event);
     },
     step: ({ dTag, previous, record }) => {
       const isStep =
-        record?.event?.id !== previous?.event?.id ||
+        record?.head?.event.id !== previous?.head?.event.id ||
         record?.deliveries !== previous?.deliveries ||
-        record?.pieces !== previous?.pieces;
+        record?.head?.pieces !== previous?.head?.pieces;
       if (record === undefined || !isStep || !isOwnHead(record)) return;
       const report = reportOf(dTag, record, ports.relays());
       if (report !== undefined) emitter.emit('delivery', report);

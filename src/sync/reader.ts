@@ -3,7 +3,7 @@
 import type { Clock } from '../clock.ts';
 import { expirationOf } from '../protocol/header.ts';
 import type { Store } from '../store/store.ts';
-import { createAsking } from './asking.ts';
+import { createRefreshing } from './refreshing.ts';
 import { createConflicts } from './conflicts.ts';
 import type { Emitter, FetchResult } from './events.ts';
 import { isOwnHead } from './heads/record.ts';
@@ -40,7 +40,7 @@ export function createReader(ports: {
   readonly subscriptions: ReadonlySet<Subscription>;
 }): Reader {
   const { replica } = ports;
-  const { lookInStore, refresh } = createAsking(ports);
+  const { lookInStore, refresh } = createRefreshing(ports);
   const announce = (dTag: string): void => void telling.announce(dTag);
   const reading = createReading({
     ...ports,
@@ -61,7 +61,7 @@ export function createReader(ports: {
       await ports.network().ask([dTag], 'all');
       const value = await valueOf(dTag, await refresh([dTag]));
       if (value === null) return { text: 'null', isRemoval: true, expiration: undefined };
-      const shown = [replica.get(dTag)?.event, replica.get(dTag)?.before].find(
+      const shown = [replica.get(dTag)?.head?.event, replica.get(dTag)?.former[0]?.event].find(
         (event) => event?.id === value.eventId,
       );
       return {
@@ -83,7 +83,7 @@ export function createReader(ports: {
       reading.retry().forEach(announce);
     },
     changed: ({ dTag, record, effects }) => {
-      if (record?.event === undefined) return;
+      if (record?.head === undefined) return;
       const advances = effects.filter((effect) => effect.type === 'advanced');
       for (const advance of advances) telling.advanced(dTag, advance, isOwnHead(record));
       conflicts.changed(dTag, record, effects);

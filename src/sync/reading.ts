@@ -107,7 +107,7 @@ export function createReading(ports: {
   /** Counts and reports it. Returns what is thrown: `UNDECODABLE`, or the cause if that says nothing about the value. */
   function failed({ id }: VerifiedEvent, dTag: string, cause: unknown): unknown {
     const record = replica.get(dTag);
-    const isOutdated = record?.event?.id !== id && record?.before?.id !== id;
+    const isOutdated = record?.head?.event.id !== id && record?.former[0]?.event.id !== id;
     if (isNostrSyncError(cause, 'INCOMPLETE') && !isOutdated && !reported.has(id)) {
       reported.add(id);
       emitter.emit('error', cause);
@@ -136,15 +136,16 @@ export function createReading(ports: {
 
   async function valueOf(dTag: string, source: Source): Promise<FetchResult | null> {
     const record = replica.get(dTag);
-    if (record?.event === undefined || isGone(record.event)) return null;
+    if (record?.head === undefined || isGone(record.head.event)) return null;
+    const { event } = record.head;
     try {
-      return await decode(record.event, dTag, source);
+      return await decode(event, dTag, source);
     } catch (error) {
-      const isReplaced = replica.get(dTag)?.event?.id !== record.event.id;
+      const isReplaced = replica.get(dTag)?.head?.event.id !== event.id;
       if (isReplaced && !isNostrSyncError(error, 'SIGNER_NOT_SET')) return valueOf(dTag, source);
       if (!isUnreadable(error)) throw error;
-      for (const older of [record.before, record.fallback]) {
-        if (older === undefined || isGone(older)) break;
+      for (const { event: older } of record.former) {
+        if (isGone(older)) break;
         const value = await decode(older, dTag, source).catch(() => undefined);
         if (value !== undefined) return value;
       }

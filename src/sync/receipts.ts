@@ -84,16 +84,15 @@ export function createReceipts(ports: {
 
   function check(waiter: Waiter): void {
     const record = replica.get(waiter.dTag);
-    if (record?.event === undefined) return reject(waiter, {});
+    if (record?.head === undefined) return reject(waiter, {});
     const relays = ports.relays();
     const stage = stageOf(record, relays);
     if (STAGES.indexOf(stage) >= STAGES.indexOf(waiter.write.waitFor)) return resolve(waiter);
     for (const relay of relays) waiter.asked.add(relay);
     // An earlier write that it had replaced is the head again then, and goes on.
-    if (record.event.id === waiter.event.id && relays.length > 0 && isRefused(record, waiter.asked))
-      return told.get(waiter.dTag) === waiter.event.id
-        ? resolve(waiter)
-        : void withdraw(waiter.dTag, record.event);
+    const { event } = record.head;
+    if (event.id === waiter.event.id && relays.length > 0 && isRefused(record, waiter.asked))
+      return told.get(waiter.dTag) === waiter.event.id ? resolve(waiter) : void withdraw(waiter.dTag, event);
     if (stage === 'saved' && !ports.isReachable()) resolve(waiter);
   }
 

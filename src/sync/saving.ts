@@ -14,9 +14,9 @@ import type { RandomBytes } from '../relay/backoff.ts';
 import { requestDeletion } from './deletion.ts';
 import { receiptOf } from './delivery-report.ts';
 import type { Making } from './drafts.ts';
-import { isOwnHead, readableOf, type HeadRecord } from './heads/record.ts';
+import { isOwnHead, piecesOf, readableOf, type HeadRecord } from './heads/record.ts';
 import type { Replica } from './heads/replica.ts';
-import type { Question, Questions } from './questions.ts';
+import type { Question, FirstWrites } from './first-writes.ts';
 import type { Network } from './relays/network.ts';
 import { aheadOf, isAhead, refuseWrongClock, resetStampOf, stampOf } from './stamps.ts';
 import type { Content } from './values/content.ts';
@@ -26,7 +26,7 @@ import type { Note } from './write.ts';
 
 /** What the app can have seen when it makes a value now; whatever comes in while it is signed is not part of it. */
 export function seenOf(record: HeadRecord | undefined): VersionVector {
-  const basis = record !== undefined && isOwnHead(record) ? record.event : readableOf(record);
+  const basis = record !== undefined && isOwnHead(record) ? record.head?.event : readableOf(record);
   return seenBy(basis, record?.deemed);
 }
 
@@ -43,7 +43,7 @@ interface SavingPorts {
   readonly relays: () => readonly string[];
   /** See `RelayTime`. */
   readonly aheadSeconds: () => number;
-  readonly questions: Questions;
+  readonly questions: FirstWrites;
   readonly isClosed: () => boolean;
   readonly onSaved: (dTag: string, id: string) => void;
 }
@@ -60,7 +60,7 @@ async function makePieces(
   if (layout.format !== CHUNKED) return {};
   const { replica, hand } = ports;
   const record = replica.get(dTag);
-  const known = new Set([...(record?.pieces ?? []), ...(record?.piecesBefore ?? [])].map(({ name }) => name));
+  const known = new Set(piecesOf(record).map(({ name }) => name));
   const made = new Map<string, VerifiedEvent>();
   const names = [...new Set(layout.manifest.parts)];
   for (const name of names) {
@@ -106,7 +106,7 @@ export function createSaving(ports: SavingPorts): (dTag: string, making: Making)
         voids: voidsAt(allVoids, stamp),
       });
       const event = await hand.sign({ kind: KIND_APP_DATA, created_at: stamp, tags, content }, asking);
-      const before = replica.get(dTag)?.event;
+      const before = replica.get(dTag)?.head?.event;
       const pieces = await makePieces(ports, dTag, layout, event.created_at, ciphertexts, asking);
       if (ports.isClosed()) throw new NostrSyncError('CLOSED', 'Cannot publish: the engine was closed');
       asking.signal.throwIfAborted();

@@ -5,20 +5,20 @@ import { seenBy } from '../protocol/causality.ts';
 import { DAY_SECONDS } from '../protocol/limits.ts';
 import { nextStamp } from '../protocol/order.ts';
 import type { Voids } from '../protocol/voids.ts';
-import { EMPTY_RECORD, floorOf, type HeadRecord } from './heads/record.ts';
+import { EMPTY_RECORD, floorOf, versionsOf, type HeadRecord } from './heads/record.ts';
 
 /** Above all that is known. `isReplaceable`: the head is a write that no socket has carried, whose stamp may be used again. */
 export function stampOf(record: HeadRecord | undefined, nowSeconds: number, isReplaceable: boolean): number {
-  const head = record?.event?.created_at ?? -1;
+  const head = record?.head?.event.created_at ?? -1;
   const own = floorOf(record);
   return isReplaceable ? Math.max(nowSeconds, own) : nextStamp(nowSeconds, head, own);
 }
 
 /** The stamp of a reset: above what is known and is not from the future. */
 export function resetStampOf(record: HeadRecord | undefined, nowSeconds: number): number {
-  const { event, before, fallback, own, deemed } = record ?? EMPTY_RECORD;
-  const heads = [event, before, fallback];
-  const seen = heads.flatMap((one) => [one?.created_at, ...seenBy(one, deemed).values()]);
+  const { own, deemed } = record ?? EMPTY_RECORD;
+  const known = versionsOf(record).map(({ event }) => event);
+  const seen = known.flatMap((one) => [one.created_at, ...seenBy(one, deemed).values()]);
   const stamps = [...seen, own?.stamp, own?.floor, ...(own?.past ?? [])];
   return nextStamp(nowSeconds, ...stamps.map((one = -1) => (one > nowSeconds + DAY_SECONDS ? -1 : one)));
 }
@@ -29,8 +29,8 @@ export function aheadOf(
   nowSeconds: number,
   seconds: number = DAY_SECONDS,
 ): Voids {
-  const { event, before, fallback, own } = record ?? EMPTY_RECORD;
-  const known = [event, before, fallback].map((one) => [one?.id ?? '', one?.created_at ?? 0] as const);
+  const known = versionsOf(record).map(({ event }) => [event.id, event.created_at] as const);
+  const own = record?.own;
   // Its stamp is that of the write: the head may be stamped a little later.
   const all = own === undefined ? known : [[own.id, own.stamp] as const, ...known];
   return new Map(all.filter(([, stamp]) => stamp > nowSeconds + seconds));

@@ -54,7 +54,7 @@ export function createTelling(ports: {
   }
 
   async function announce(dTag: string): Promise<void> {
-    const event = replica.get(dTag)?.event;
+    const event = replica.get(dTag)?.head?.event;
     const listening = [...ports.subscriptions].filter((subscription) => subscription.dTags.has(dTag));
     if (event === undefined || !ports.canRead() || (listening.length === 0 && !emitter.has('updated')))
       return;
@@ -62,7 +62,7 @@ export function createTelling(ports: {
     const source = isOwnHead(replica.get(dTag)!) ? 'local' : 'relay';
     const result = await reading.decode(event, dTag, source).catch(() => undefined);
     await ports.conflictsTold(dTag);
-    if (result === undefined || !ports.canRead() || replica.get(dTag)?.event?.id !== event.id) return;
+    if (result === undefined || !ports.canRead() || replica.get(dTag)?.head?.event.id !== event.id) return;
     if (written.get(dTag) !== event.id && announced.get(dTag) !== event.id) {
       announced.set(dTag, event.id);
       emitter.emit('updated', result);
@@ -78,7 +78,7 @@ export function createTelling(ports: {
           .valueOf(dTag, 'local')
           .then(async (result) => {
             await ports.conflictsTold(dTag);
-            if (!result || !ports.canRead() || replica.get(dTag)?.event?.id !== result.eventId) return;
+            if (!result || !ports.canRead() || replica.get(dTag)?.head?.event.id !== result.eventId) return;
             deliver(subscription, dTag, result);
           })
           .catch(() => undefined);
@@ -88,7 +88,7 @@ export function createTelling(ports: {
       const nowSeconds = Math.floor(ports.clock.now() / 1000);
       const news = await Promise.all(
         dTags.map(async (dTag) => {
-          const event = replica.get(dTag)?.event;
+          const event = replica.get(dTag)?.head?.event;
           const before = polled.get(dTag);
           if (event === undefined || event.id === before || isExpired(event, nowSeconds)) return undefined;
           const result = await reading.decode(event, dTag, source).catch(unlessUnreadable);

@@ -12,7 +12,7 @@ import { requestDeletion } from './deletion.ts';
 import { createDrafts } from './drafts.ts';
 import type { Receipt } from './events.ts';
 import type { Replica } from './heads/replica.ts';
-import { createQuestions } from './questions.ts';
+import { createFirstWrites } from './first-writes.ts';
 import { createReceipts, type Receipts } from './receipts.ts';
 import type { Network } from './relays/network.ts';
 import { createSaving, seenOf } from './saving.ts';
@@ -61,11 +61,11 @@ export function createWriter(ports: {
     ports.onSaved(dTag, again.id);
     receipts.restamped(dTag, former, again);
     // What turned up meanwhile is what it removes.
-    if (isTombstone(again)) void requestDeletion(ports, dTag, again, replica.get(dTag)?.before);
+    if (isTombstone(again)) void requestDeletion(ports, dTag, again, replica.get(dTag)?.former[0]?.event);
   }
 
   const receipts = createReceipts(ports);
-  const questions = createQuestions({ ...ports, isClosed, restamp, onRestamped: restamped });
+  const questions = createFirstWrites({ ...ports, isClosed, restamp, onRestamped: restamped });
   const drafts = createDrafts({
     clock,
     hasSigner: hand.isSet,

@@ -21,11 +21,7 @@ const STAMPS = [
   {
     name: 'a value in pieces makes room for one that was not read',
     patches: [
-      [
-        'sync/',
-        'isHeadShown(record) && !isOverPieces(record)',
-        'isHeadShown(record) || isOverPieces(record)',
-      ],
+      ['sync/', 'isReadable(head) && !isOverPieces(record)', 'isReadable(head) || isOverPieces(record)'],
     ],
     test: ['test/sync/reading.test.ts', 'stays though it is in pieces'],
   },
@@ -58,8 +54,8 @@ const STAMPS = [
     patches: [
       [
         'sync',
-        'const head = record?.event?.created_at ?? -1;',
-        "const head = record?.event?.tags.some(([name]) => name === 'expiration') === true ? -1 : record?.event?.created_at ?? -1;",
+        'const head = record?.head?.event.created_at ?? -1;',
+        "const head = record?.head?.event.tags.some(([name]) => name === 'expiration') === true ? -1 : record?.head?.event.created_at ?? -1;",
       ],
       [
         'sync/',
@@ -74,7 +70,7 @@ const STAMPS = [
     patches: [
       [
         'sync',
-        'const head = record?.event?.created_at ?? -1;',
+        'const head = record?.head?.event.created_at ?? -1;',
         'const head = readableOf(record)?.created_at ?? -1;',
       ],
       ['sync/', 'head?.created_at ?? -1', 'readableOf(record)?.created_at ?? -1'],
@@ -107,7 +103,7 @@ const STAMPS = [
     patches: [
       [
         'sync/',
-        'conflicts.find(({ mine }) => isLostTo(mine, own, head!))',
+        'conflicts.find(({ mine }) => isLostTo(mine, record.own, head))',
         'conflicts.slice(0, 1).find(({ mine }) => isLostTo(mine, own, head!))',
       ],
     ],
@@ -118,37 +114,31 @@ const STAMPS = [
   },
   {
     name: 'a stamp is used again after a socket has carried it',
-    patches: [['sync/', 'uncarried.delete(dTag); return', 'return']],
+    patches: [['sync/', 'sender.carried(dTag); return', 'return']],
   },
   {
     name: 'what no relay has acknowledged counts as carried by none',
     patches: [
       [
         'sync/',
-        'reconcile(current, input, isSender ? uncarried.get(dTag) : undefined)',
-        'reconcile(current, input, current?.own?.acknowledged === false ? current.own.id : undefined)',
+        'reconcile(so.record, input, uncarried.get(dTag))',
+        'reconcile(so.record, input, so.record?.own?.acknowledged === false ? so.record.own.id : undefined)',
       ],
       [
         'sync/',
-        'uncarried.has(dTag) && uncarried.get(dTag) === get(dTag)?.event?.id',
-        'get(dTag)?.own?.acknowledged === false',
+        'sender.uncarried.has(dTag) && sender.uncarried.get(dTag) === cache.get(dTag)?.head?.event.id',
+        'cache.get(dTag)?.own?.acknowledged === false',
       ],
     ],
   },
   {
     name: 'sends while a newer write is being saved',
-    patches: [
-      [
-        'sync/',
-        'if (underway.some(isWritten) || queue.some(isWritten)) return undefined;',
-        'void isWritten;',
-      ],
-    ],
+    patches: [['sync/', 'if (saving.isWriting(dTag)) return undefined;', '']],
     test: ['test/sync/stamps.test.ts', 'nothing goes out while a newer write is being saved'],
   },
   {
     name: 'a tab that does not lead takes its writes for uncarried',
-    patches: [['sync/', 'isSender = ports.isAlone || leading === mark;', 'isSender = true; void mark;']],
+    patches: [['sync/', 'isSender = sender.isOnly(mark);', 'isSender = true;']],
   },
   {
     name: 'writes without a look at what the relays have',
@@ -207,7 +197,7 @@ const STAMPS = [
       // The reader asks again, once all that came together is known.
       [
         'sync/',
-        'conflicts.find(({ mine }) => isLostTo(mine, own, head!))',
+        'conflicts.find(({ mine }) => isLostTo(mine, record.own, head))',
         'conflicts.find(() => isLostTo(own, own, head!))',
       ],
     ],
@@ -317,9 +307,18 @@ const STORE = [
     ],
   },
   {
+    name: 'a reset that could not be saved leaves the floor where it was',
+    patches: [['sync/', '&& !isReset(stored, ours);', '&& isReset !== undefined;']],
+    test: ['test/sync/replica.test.ts', 'lowers the floor once it is saved'],
+  },
+  {
     name: 'what could not be saved is forgotten',
     patches: [
-      ['sync/', 'if (!unsaved.has(dTag)) return stored;', 'if (unsaved.has(dTag) || true) return stored;'],
+      [
+        'sync/',
+        'if (ours === undefined || isAhead(stored, ours))',
+        'if (ours === undefined || unsaved.has(dTag))',
+      ],
     ],
     test: ['test/sync/store-failure.test.ts', 'what came while the store failed stays known'],
   },
@@ -355,13 +354,7 @@ const STORE = [
   },
   {
     name: 'a record that cannot be read is written over',
-    patches: [
-      [
-        'sync/',
-        'if (raw !== undefined && previous === undefined) writes.set(`unreadable/${keyOf(dTag)}`, raw);',
-        '',
-      ],
-    ],
+    patches: [['sync/', 'writes.set(keys.unreadable(keys.record(dTag)), before);', 'void keys;']],
     test: [
       'test/sync/store-failure.test.ts',
       'is neither shown nor sent, and is kept for whoever can read it',
@@ -369,9 +362,7 @@ const STORE = [
   },
   {
     name: 'a stored record that proves unusable stays owed',
-    patches: [
-      ['sync/', "if (entry.record === undefined) void apply(dTag, { type: 'resave' });", 'void apply;'],
-    ],
+    patches: [['sync/', 'if (entry.record === undefined) ports.onDropped(dTag);', '']],
     test: [
       'test/sync/store-failure.test.ts',
       'is neither shown nor sent, and is kept for whoever can read it',
@@ -382,8 +373,8 @@ const STORE = [
     patches: [
       [
         'sync/',
-        'pieceNames(raw === undefined ? undefined : parseRecord(raw))',
-        'pieceNames(read(dTag, raw))',
+        'namesLeftBehind(before, record))',
+        'namesLeftBehind(before && serializeRecord(known.read(dTag, before)!), record))',
       ],
     ],
     test: [
@@ -586,7 +577,7 @@ const OUTBOX = [
     patches: [
       [
         'sync/',
-        'record: record?.event?.id === id ? apply(record) : record',
+        'record: record?.head?.event.id === id ? apply(record) : record',
         "record: record?.event !== undefined && id !== '' ? apply(record) : record",
       ],
     ],
@@ -719,7 +710,7 @@ const OUTBOX = [
     patches: [
       [
         'sync/',
-        'withDelivery(head, input.relay, input.delivery, input.superseded)',
+        'withDelivery(current, input.relay, input.delivery, input.superseded)',
         "withDelivery(head, input.relay, input.delivery === 'refused' ? 'refused' : 'confirmed', input.superseded)",
       ],
     ],
@@ -795,13 +786,19 @@ const OUTBOX = [
     test: ['test/sync/large.test.ts', 'that refuses the pieces of a write made offline is asked what it has'],
   },
   {
-    name: 'what was read once counts as unreadable if the signer fails',
-    patches: [['sync/', 'head.unreadable || head.isRead ? head', 'head.unreadable ? head']],
+    name: 'what was read once counts as unreadable where the signer fails',
+    patches: [['sync/', "current.head!.reading === 'unread' ?", "current.head!.reading !== 'unreadable' ?"]],
     test: ['test/sync/reading.test.ts', 'was read once, is built upon whatever the signer says of it later'],
   },
   {
     name: 'what a signer could not read at first stays unreadable',
-    patches: [['sync/', 'isRead: true, unreadable: false', 'isRead: true']],
+    patches: [
+      [
+        'sync/',
+        "{ ...current.head!, reading: 'read' }",
+        "{ ...current.head!, reading: current.head!.reading === 'unreadable' ? 'unreadable' : 'read' }",
+      ],
+    ],
     test: ['test/sync/reading.test.ts', 'is one that a signer could not read at first'],
   },
   {
@@ -847,7 +844,7 @@ const RENEWAL = [
   },
   {
     name: 'a renewal takes the place of whatever is there',
-    patches: [['sync/', 'return record?.event?.id === input.id ? advance', 'return record ? advance']],
+    patches: [['sync/', 'return record?.head?.event.id === input.id ? advance', 'return record ? advance']],
   },
   {
     name: 'what a reset has voided counts again',
@@ -889,7 +886,7 @@ const RENEWAL = [
     patches: [
       [
         'sync/',
-        'const isBack = before !== undefined && compareEvents(before, event) > 0;',
+        'const isBack = before !== undefined && compareEvents(before.event, event) > 0;',
         'const isBack = before === null;',
       ],
     ],
@@ -900,7 +897,7 @@ const RENEWAL = [
     patches: [
       [
         'sync/',
-        'isFuture || isPartOf(seenBy(event), before) ? undefined : before',
+        'isFuture || isPartOf(seenBy(head?.event), before.event) ? undefined : before',
         'isFuture ? undefined : before',
       ],
     ],
@@ -912,7 +909,11 @@ const RENEWAL = [
   {
     name: 'a reset brings back something else from the future',
     patches: [
-      ['sync/', 'before.created_at > reset.created_at + DAY_SECONDS', 'before.created_at > Infinity'],
+      [
+        'sync/',
+        'before.event.created_at > reset.created_at + DAY_SECONDS',
+        'before.event.created_at > Infinity',
+      ],
     ],
     test: ['test/sync/reset.test.ts', 'brings back nothing to who had seen another value from the future'],
   },
@@ -991,7 +992,7 @@ const RENEWAL = [
   },
   {
     name: 'its own write from the future is a twin to a device',
-    patches: [['sync/', '|| (seen >= least && seen <= greatest)', '']],
+    patches: [['sync/', 'event.id === own.id || hasUndone(own, seen)', 'event.id === own.id']],
     test: [
       'test/sync/clocks.test.ts',
       'that a relay kept in spite of its word is told where it comes back, and no twin is seen in it',
@@ -1063,8 +1064,8 @@ const RENEWAL = [
     patches: [
       [
         'sync/',
-        "if (made.size > 0) await replica.apply(dTag, { type: 'remade', id: record!.event!.id, made });",
-        "if (made.size > 0) { const head = record!.event!; await replica.apply(dTag, { type: 'remade', id: head.id, made }); await replica.apply(dTag, { type: 'renew', id: head.id, event: await ports.hand.sign({ ...renewalOf(head, new Map()), created_at: Math.max(head.created_at + 1, Math.floor(ports.clock.now() / 1000)) }) }); }",
+        "if (made.size > 0) await replica.apply(dTag, { type: 'remade', id: record!.head!.event.id, made });",
+        "if (made.size > 0) { const head = record!.head!.event; await replica.apply(dTag, { type: 'remade', id: head.id, made }); await replica.apply(dTag, { type: 'renew', id: head.id, event: await hand.sign({ ...renewalOf(head), created_at: Math.max(head.created_at + 1, nowSeconds()) }) }); }",
       ],
     ],
   },
@@ -1094,11 +1095,7 @@ const RENEWAL = [
   {
     name: 'the writer does not know its write again',
     patches: [
-      [
-        'sync/',
-        'isOwnHead(record!) ? { ...own!, id: event.id } : own',
-        'isOwnHead(record!) ? { ...own!, id: own!.id } : own',
-      ],
+      ['sync/', 'isOwnHead(record!) ? { ...record!.own!, id: event.id } : record!.own', 'record!.own'],
     ],
     test: [
       'test/sync/renewal.test.ts',
@@ -1203,7 +1200,7 @@ const INBOX = [
     patches: [
       [
         'sync/',
-        'if (isFromAll(answers) || dTags.some((dTag) => replica.get(dTag)?.event !== undefined))',
+        'if (isFromAll(answers) || dTags.some((dTag) => replica.get(dTag)?.head !== undefined))',
         'if (dTags.length > 0)',
       ],
     ],
@@ -1225,8 +1222,8 @@ const INBOX = [
     patches: [
       [
         'sync/',
-        'if (!isUnreadable(error)) throw error; for (const older',
-        'if (isUnreadable(error)) throw error; for (const older',
+        'if (!isUnreadable(error)) throw error; for (const { event: older }',
+        'if (isUnreadable(error)) throw error; for (const { event: older }',
       ],
     ],
     test: ['test/sync/reading.test.ts', 'the last good one stays, and it is reported once'],
@@ -1284,11 +1281,7 @@ const INBOX = [
   {
     name: 'a value that was never read takes the place of the last good one',
     patches: [
-      [
-        'sync/',
-        '...formerOf(record, isHeadShown(record) && !isOverPieces(record)),',
-        '...formerOf(record, isHeadShown(record) && !isOverPieces(record)), fallback: undefined,',
-      ],
+      ['sync/', 'former: formerOf(record, isHeadKept),', 'former: formerOf(record, isHeadKept).slice(0, 1),'],
     ],
     test: ['test/sync/reading.test.ts', 'stays where several that cannot be read come at once'],
   },
@@ -1297,20 +1290,22 @@ const INBOX = [
     patches: [
       [
         'sync/',
-        '!head.unreadable && (head.before === undefined || isKnownReadable(head))',
-        '!head.unreadable && (head.before === undefined || !isKnownReadable(head))',
+        "current.head!.reading !== 'unreadable' && (current.former.length === 0 || isKnownReadable(current))",
+        "current.head!.reading !== 'unreadable' && (current.former.length === 0 || !isKnownReadable(current))",
       ],
     ],
     test: ['test/sync/reading.test.ts', 'is the newest that was shown, also after a restart'],
   },
   {
     name: 'a restart forgets that a value was read',
-    patches: [['sync/', "isRead: stored['isRead'] === true", "isRead: stored['isRead'] === 1"]],
+    patches: [['sync/', 'reading: reading as Reading', "reading: 'unread'"]],
     test: ['test/sync/reading.test.ts', 'is the newest that was shown, also after a restart'],
   },
   {
     name: 'a removal counts as something that may be unreadable',
-    patches: [['sync/', 'return record.isRead || isTombstone(head) ||', 'return record.isRead ||']],
+    patches: [
+      ['sync/', "return reading === 'read' || isTombstone(event) ||", "return reading === 'read' ||"],
+    ],
     test: ['test/sync/reading.test.ts', 'is none after a removal'],
   },
   {
@@ -1589,11 +1584,7 @@ const SIGNER = [
   {
     name: 'two writes that cannot be read leave nothing to show',
     patches: [
-      [
-        'sync/',
-        'isKnownReadable(record!) ? undefined :',
-        'isKnownReadable(record!) || record !== undefined ? undefined :',
-      ],
+      ['sync/', 'if (isKnownReadable(record!)) return [head];', 'if (record !== undefined) return [head];'],
     ],
     test: [
       'test/sync/asking.test.ts',
@@ -1601,14 +1592,8 @@ const SIGNER = [
     ],
   },
   {
-    name: 'a removal is what is left beneath writes that cannot be read',
-    patches: [
-      [
-        'sync/',
-        'older.find((one) => !isTombstone(one) && !isExpired(one, Infinity)) ?? older[0]',
-        'older[0]',
-      ],
-    ],
+    name: 'a removal is what is left beneath writes that nobody can read',
+    patches: [['sync/', '[lasting ?? older[0]]', '[older[0]]']],
     test: [
       'test/sync/asking.test.ts',
       'several values that nobody can read leave what was written after a removal',
@@ -1619,8 +1604,8 @@ const SIGNER = [
     patches: [
       [
         'sync/',
-        '...formerOf(record, isHeadShown(record) && !isOverPieces(record)),',
-        '...formerOf(record, head !== undefined && isKnownReadable(record!)),',
+        'former: formerOf(record, isHeadKept),',
+        'former: formerOf(record, isHeadKept && isKnownReadable(record!)),',
       ],
     ],
     test: [
@@ -1891,7 +1876,7 @@ const TABS = [
   },
   {
     name: 'a leader that has lost its place takes its writes for uncarried',
-    patches: [['sync/', 'ports.isAlone || leading === mark', 'ports.isAlone || mark !== null']],
+    patches: [['sync/', 'ports.isAlone || mark === ours', 'ports.isAlone || ours !== null']],
     test: [
       'test/sync/tabs.test.ts',
       'a leader that finds in the store that another leads sends nothing more, and uses no stamp again',
@@ -1899,7 +1884,7 @@ const TABS = [
   },
   {
     name: 'a leader that has lost its place sends what the new one has written',
-    patches: [['sync/', 'if (mark !== null) lookWhoLeads(await store.get(leaderKey));', '']],
+    patches: [['sync/', 'if (sender.hasLed()) sender.look(await store.get(keys.leader));', '']],
     test: [
       'test/sync/tabs.test.ts',
       'a leader that finds in the store that another leads sends nothing of what that one writes offline',
@@ -1948,8 +1933,8 @@ const TABS = [
     patches: [
       [
         'sync/',
-        'carryOut(jobs, decision, true, (dTag) => raws.get(dTag) !== found.get(dTag));',
-        'carryOut(jobs, decision, true, (dTag) => decision.changes.get(dTag)!.record !== decision.changes.get(dTag)!.previous);',
+        'carryOut(jobs, planned, true, (dTag) => planned.texts.get(dTag) !== stored.get(dTag));',
+        'carryOut(jobs, planned, true, (dTag) => planned.decided.get(dTag)!.record !== planned.decided.get(dTag)!.previous);',
       ],
     ],
     test: [
@@ -1976,22 +1961,12 @@ const TABS = [
   {
     name: 'a tab is not told of what another has found the pieces of',
     kept: 'pieces-found-by-another-tab',
-    patches: [
-      [
-        'sync/',
-        'record.event.id !== previous?.event?.id || isFound',
-        'record.event.id !== previous?.event?.id',
-      ],
-    ],
+    patches: [['sync/', '(head.id === mine?.id && !isFound)', 'head.id === mine?.id']],
   },
   {
     name: 'a tab forgets what is gone from the store',
     patches: [
-      [
-        'sync/',
-        'if (raw !== undefined && entries.get(dTag)?.raw !== raw) learn(',
-        'if (entries.get(dTag)?.raw !== raw) learn(',
-      ],
+      ['sync/', 'if (text !== undefined && cache.textOf(dTag) !== text)', 'if (cache.textOf(dTag) !== text)'],
     ],
     test: ['test/sync/tabs.test.ts', 'a store that is emptied or fails takes nothing from a tab that reads'],
   },
@@ -1999,11 +1974,15 @@ const TABS = [
     name: 'a tab tells a conflict with what has seen the write',
     kept: 'no-conflict-with-what-has-seen-it',
     patches: [
-      ['sync/', 'isLostTo(mine, own, record.event)', 'own.id === mine?.id'],
       [
         'sync/',
-        'conflicts.find(({ mine }) => isLostTo(mine, own, head!))',
-        'conflicts.find(({ mine }) => mine.id === own?.id)',
+        'own?.lost === true && isLostTo(mine, own, head);',
+        'own?.lost === true && own.id === mine?.id;',
+      ],
+      [
+        'sync/',
+        'conflicts.find(({ mine }) => isLostTo(mine, record.own, head))',
+        'conflicts.find(({ mine }) => mine.id === record.own?.id)',
       ],
     ],
   },
@@ -2012,7 +1991,7 @@ const TABS = [
     patches: [
       [
         'sync/',
-        'conflicts.find(({ mine }) => isLostTo(mine, own, head!))',
+        'conflicts.find(({ mine }) => isLostTo(mine, record.own, head))',
         'conflicts.find(({ mine }) => mine.id === own?.id)',
       ],
     ],
@@ -2021,7 +2000,7 @@ const TABS = [
   {
     name: 'a write that another tab withdraws is a conflict',
     kept: 'no-conflict-with-what-was-withdrawn',
-    patches: [['sync/', 'mine !== undefined && compareEvents(record.event, mine) > 0', 'mine !== undefined']],
+    patches: [['sync/', 'mine !== undefined && compareEvents(head, mine) > 0', 'mine !== undefined']],
   },
 ];
 
@@ -2052,8 +2031,8 @@ const PIECES_OUT = [
     patches: [
       [
         'sync/',
-        'record.pieces.map((piece) => piece.deliveries.get(relay))',
-        'record.pieces.map((piece) => [...piece.deliveries.values()][0])',
+        'pieces.map((piece) => piece.deliveries.get(relay))',
+        'pieces.map((piece) => [...piece.deliveries.values()][0])',
       ],
       [
         'sync',
@@ -2076,19 +2055,25 @@ const PIECES_OUT = [
     patches: [
       [
         'sync/',
-        'writes.set(pieceKeyOf(dTag, name), JSON.stringify(event));',
-        'void store.update([], () => new Map([[pieceKeyOf(dTag, name), JSON.stringify(event)]])).catch(() => undefined);',
+        'return planned.writes;',
+        "const isMade = ([key, text]: readonly [string, string | null]) => key.startsWith('piece/') && text !== null; void ports.store.update([], () => new Map([...planned.writes].filter(isMade))).catch(() => undefined); return new Map([...planned.writes].filter((one) => !isMade(one)));",
       ],
     ],
     kept: 'power-lost-between-pieces-and-head',
   },
   {
     name: 'pieces of former values stay in the store',
-    patches: [['sync/', 'if (!kept.has(name)) writes.set(pieceKeyOf(dTag, name), null);', 'void kept;']],
+    patches: [['sync/', 'kept.has(name) ? [] : [name]', 'kept.has(name) ? [] : []']],
   },
   {
     name: 'pieces of the value before go while it may still be needed',
-    patches: [['sync/', 'piecesBefore: pieces,', 'piecesBefore: undefined,']],
+    patches: [
+      [
+        'sync/',
+        'const { head, former = [] } = record ?? {};',
+        'const { former = [] } = record ?? {}; const head = record?.head && { ...record.head, pieces: undefined };',
+      ],
+    ],
     test: [
       'test/sync/large.test.ts',
       'alone that refuses a newer value: the older one and its pieces are still on the device',
@@ -2102,8 +2087,8 @@ const PIECES_OUT = [
         'queue.unschedule(item); if (pieces.has(name)) continue;',
         'if (pieces.has(name) || !pieces.has(name)) continue;',
       ],
-      ['sync', 'replica.get(dTag)?.pieces?.some((one) => one.name === name) === true', 'true'],
-      ['sync/', 'if (!kept.has(name)) writes.set(pieceKeyOf(dTag, name), null);', 'void kept;'],
+      ['sync', 'replica.get(dTag)?.head?.pieces?.some((one) => one.name === name) === true', 'true'],
+      ['sync/', 'kept.has(name) ? [] : [name]', 'kept.has(name) ? [] : []'],
     ],
     test: [
       'test/sync/large.test.ts',
@@ -2152,8 +2137,8 @@ const PIECES_OUT = [
     patches: [
       [
         'sync',
-        "isWhole(record) && stageOf(record, ports.relays()) === 'replicated'",
-        "isWhole(record) && stageOf(record, ports.relays()) !== 'saved'",
+        "isWhole(record.head) && stageOf(record, ports.relays()) === 'replicated'",
+        "isWhole(record.head) && stageOf(record, ports.relays()) !== 'saved'",
       ],
     ],
     test: ['test/sync/large.test.ts', 'are kept while a relay has not got the removal'],
@@ -2183,13 +2168,7 @@ const PIECES_OUT = [
   },
   {
     name: 'a restart forgets the pieces of the own head',
-    patches: [
-      [
-        'sync/',
-        "pieces: readPieces(stored['pieces']),",
-        "pieces: own?.id === event?.id ? undefined : parsePieces(stored['pieces']),",
-      ],
-    ],
+    patches: [['sync/', 'pieces: readPieces(pieces),', 'pieces: undefined,']],
   },
 ];
 
@@ -2295,8 +2274,8 @@ const PIECES_IN = [
     patches: [
       [
         'sync/',
-        'return record !== undefined && isWhole(record) && !record.unreadable;',
-        'return record?.event !== undefined && !record.unreadable;',
+        "return isWhole(version) && version!.reading !== 'unreadable';",
+        "return version !== undefined && version.reading !== 'unreadable';",
       ],
     ],
     test: ['test/sync/large.test.ts', 'of a newer value do not stop writing, and the writer is told'],
@@ -2341,7 +2320,7 @@ const PIECES_IN = [
     patches: [
       [
         'sync/',
-        "record !== undefined && isWhole(record) && deliveryOf(record, relay) === 'pending'",
+        "record !== undefined && isWhole(record.head) && deliveryOf(record, relay) === 'pending'",
         "record !== undefined && deliveryOf(record, relay) === 'pending'",
       ],
     ],

@@ -112,10 +112,13 @@ export function order(a: NostrEvent, b: NostrEvent): number {
 
 /** To how many relays a stored record still owes its head; `undefined` for one in pieces, which is more than a look. */
 export function owedTo(raw: string, urls: readonly string[]): number | undefined {
-  const record = JSON.parse(raw) as { event?: NostrEvent; deliveries: Record<string, string> };
-  if (record.event === undefined) return 0;
-  if (formatIn(record.event) === 'chunked/1') return undefined;
-  return urls.filter((url) => (record.deliveries[url] ?? 'pending') === 'pending').length;
+  const { head, deliveries } = JSON.parse(raw) as {
+    head?: { readonly event: NostrEvent };
+    deliveries: Record<string, string>;
+  };
+  if (head === undefined) return 0;
+  if (formatIn(head.event) === 'chunked/1') return undefined;
+  return urls.filter((url) => (deliveries[url] ?? 'pending') === 'pending').length;
 }
 
 /** What of a stored record none of these relays has confirmed, head or piece, nor refused for good; `undefined` where all is. */
@@ -126,24 +129,20 @@ export function unprovenOn(
 ): string | undefined {
   type Deliveries = Readonly<Record<string, string>>;
   const record = JSON.parse(raw) as {
-    event?: NostrEvent;
+    head?: { readonly event: NostrEvent; readonly pieces?: readonly { readonly deliveries: Deliveries }[] };
     own?: { readonly id: string };
     deliveries: Deliveries;
-    pieces?: readonly { readonly deliveries: Deliveries }[];
   };
-  if (record.event === undefined) return undefined;
+  if (record.head === undefined) return undefined;
+  const { event, pieces } = record.head;
   // A device that has not read a value in pieces has nothing to send: who wrote or read it brings it to the relays.
-  if (formatIn(record.event)?.startsWith('chunked/') === true && record.pieces === undefined)
-    return record.own?.id === record.event.id
-      ? `${record.event.id.slice(0, 8)} is its own, without its pieces`
-      : undefined;
-  for (const { deliveries } of [record, ...(record.pieces ?? [])]) {
+  if (formatIn(event)?.startsWith('chunked/') === true && pieces === undefined)
+    return record.own?.id === event.id ? `${event.id.slice(0, 8)} is its own, without its pieces` : undefined;
+  for (const { deliveries } of [record, ...(pieces ?? [])]) {
     const url = urls.find(
-      (one) =>
-        deliveries[one] !== 'confirmed' && !(deliveries[one] === 'refused' && mayRefuse(one, record.event!)),
+      (one) => deliveries[one] !== 'confirmed' && !(deliveries[one] === 'refused' && mayRefuse(one, event)),
     );
-    if (url !== undefined)
-      return `${record.event.id.slice(0, 8)} is ${deliveries[url] ?? 'pending'} on ${url}`;
+    if (url !== undefined) return `${event.id.slice(0, 8)} is ${deliveries[url] ?? 'pending'} on ${url}`;
   }
   return undefined;
 }
@@ -398,7 +397,8 @@ export function createOracle(ports: {
 
   /** The head in a stored record, whatever else is in it. */
   function headOf(raw: string): NostrEvent | undefined {
-    return madeAt(raw, '{"v":1,"event":'.length) ?? (JSON.parse(raw) as { event?: NostrEvent }).event;
+    type Stored = { readonly head?: { readonly event: NostrEvent } };
+    return madeAt(raw, '{"v":1,"head":{"event":'.length) ?? (JSON.parse(raw) as Stored).head?.event;
   }
 
   const hasTwin = (device: string): boolean => {
@@ -981,10 +981,10 @@ export function createOracle(ports: {
       const needed = new Set<string>();
       for (const [key, value] of entries) {
         if (!key.startsWith(headPrefix)) continue;
-        type Names = readonly { readonly name: string }[] | undefined;
-        const { pieces: now, piecesBefore } = JSON.parse(value) as { pieces: Names; piecesBefore: Names };
-        for (const { name } of [...(now ?? []), ...(piecesBefore ?? [])])
-          needed.add(`${key.replace('head/', 'piece/')}/c/${name}`);
+        type Stored = { readonly pieces?: readonly { readonly name: string }[] };
+        const { head, former = [] } = JSON.parse(value) as { head?: Stored; former?: readonly Stored[] };
+        for (const { pieces = [] } of [...(head === undefined ? [] : [head]), ...former])
+          for (const { name } of pieces) needed.add(`${key.replace('head/', 'piece/')}/c/${name}`);
       }
       const stray = [...entries.keys()].filter((key) => key.startsWith('piece/') && !needed.has(key));
       if (stray.length > 0)

@@ -6,14 +6,15 @@ import { retryMs } from '../../src/relay/backoff.ts';
 import type { RequestEnd } from '../../src/relay/requests.ts';
 import type { Step } from '../../src/sync/heads/owed.ts';
 import { EMPTY_RECORD, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { versionOf } from '../../src/sync/heads/version.ts';
 import { createAudit, type Audit } from '../../src/sync/relays/audit.ts';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import { createTestClock, type TestClock } from '../../src/testing/clock.ts';
 import { written } from './devices.ts';
 
 const randomBytes = (length: number): Uint8Array => new Uint8Array(length);
-const whole: HeadRecord = { ...EMPTY_RECORD, event: written() as VerifiedEvent };
-const inPieces: HeadRecord = { ...whole, pieces: [] };
+const whole: HeadRecord = { ...EMPTY_RECORD, head: versionOf(written() as VerifiedEvent) };
+const inPieces: HeadRecord = { ...whole, head: { ...whole.head!, pieces: [] } };
 
 interface Bench {
   readonly clock: TestClock;

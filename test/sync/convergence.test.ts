@@ -11,6 +11,7 @@ import { formatOf, isExpired, isTombstone } from '../../src/protocol/header.ts';
 import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import { parseRecord, serializeRecord, verifyRecord } from '../../src/sync/heads/record-codec.ts';
 import { EMPTY_RECORD, readableOf, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { versionOf } from '../../src/sync/heads/version.ts';
 
 interface Case {
   readonly name: string;
@@ -52,7 +53,11 @@ function started(own: Case['own']): HeadRecord | undefined {
   const event = verified(own.event);
   const { id, created_at: stamp } = event;
   const device = deviceHash(kit.deviceId);
-  return { ...EMPTY_RECORD, event, own: { device, id, stamp, acknowledged: own.acknowledged, lost: false } };
+  return {
+    ...EMPTY_RECORD,
+    head: versionOf(event),
+    own: { device, id, stamp, acknowledged: own.acknowledged, lost: false },
+  };
 }
 
 async function shownBy(record: HeadRecord | undefined): Promise<Case['shown']> {
@@ -75,12 +80,13 @@ test.each(kit.cases)('$name', async ({ own, events, head, shown, arrivals }) => 
       // Over a restart between any two.
       record = verifyRecord(parseRecord(serializeRecord(record!))!, { pubkey, dTag, verifier });
     }
-    expect({ head: record?.event?.id, shown: await shownBy(record), conflicts: told }, String(order)).toEqual(
-      {
-        head,
-        shown,
-        conflicts,
-      },
-    );
+    expect(
+      { head: record?.head?.event.id, shown: await shownBy(record), conflicts: told },
+      String(order),
+    ).toEqual({
+      head,
+      shown,
+      conflicts,
+    });
   }
 });

@@ -5,7 +5,8 @@ import type { NostrEvent, VerifiedEvent } from '../../src/protocol/event.ts';
 import { HOLD_MS, PROOF_MS } from '../../src/protocol/limits.ts';
 import type { RequestEnd } from '../../src/relay/requests.ts';
 import type { Input } from '../../src/sync/heads/input.ts';
-import { EMPTY_RECORD, type HeadRecord, type Piece } from '../../src/sync/heads/record.ts';
+import { EMPTY_RECORD, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { versionOf, type Piece } from '../../src/sync/heads/version.ts';
 import { createDeletions } from '../../src/sync/relays/deletions.ts';
 import { headItem, pieceItem } from '../../src/sync/relays/item.ts';
 import { createPieceOffers } from '../../src/sync/relays/piece-offers.ts';
@@ -25,7 +26,7 @@ function piece(name: string, made: number, isThere = false): Piece {
 }
 
 function inPieces(...pieces: Piece[]): HeadRecord {
-  return { ...EMPTY_RECORD, event, pieces, deliveries: new Map([[URL, 'pending']]) };
+  return { ...EMPTY_RECORD, head: { ...versionOf(event), pieces }, deliveries: new Map([[URL, 'pending']]) };
 }
 
 describe('offers of pieces', () => {
@@ -50,7 +51,7 @@ describe('offers of pieces', () => {
   test('leave the head alone if nothing is missing', () => {
     const { offers, log } = open();
     offers.offer(DTAG, inPieces(piece(A, 5, true)));
-    offers.offer(DTAG, { ...EMPTY_RECORD, event });
+    offers.offer(DTAG, { ...EMPTY_RECORD, head: versionOf(event) });
     expect([log, offers.has(DTAG)]).toEqual([[], false]);
   });
 
@@ -125,7 +126,7 @@ describe('a deletion request', () => {
 describe('a head may go out', () => {
   const heldUntil = (until: number): HeadRecord => ({
     ...EMPTY_RECORD,
-    event,
+    head: versionOf(event),
     own: { device: 'd', id: event.id, stamp, acknowledged: false, lost: false, heldUntil: until },
   });
 

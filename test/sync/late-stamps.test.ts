@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Answer } from '../../src/protocol/answer.ts';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import { EMPTY_RECORD, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { versionOf } from '../../src/sync/heads/version.ts';
 import type { Network } from '../../src/sync/relays/network.ts';
 import { createLateStamps } from '../../src/sync/values/late-stamps.ts';
 import { written } from './devices.ts';
@@ -11,7 +12,7 @@ const B = 'wss://b.example';
 const DTAG = 'default/settings/v1';
 const event = written() as VerifiedEvent;
 const other = written({ payload: 'else' }) as VerifiedEvent;
-const record: HeadRecord = { ...EMPTY_RECORD, event };
+const record: HeadRecord = { ...EMPTY_RECORD, head: versionOf(event) };
 const late: Answer = { type: 'clock', reason: 'invalid: created_at too late' };
 
 /** What it asks a network for is which relays are connected. */
@@ -31,7 +32,7 @@ test('a head is late if every connected relay says so, and of that very event', 
   expect(stamps.answered(DTAG, B, event, late)).toBe(true);
   expect(stamps.isLate(DTAG, record)).toBe(true);
   expect(stamps.isLate('default/other/v1', record)).toBe(false);
-  expect(stamps.isLate(DTAG, { ...record, event: other })).toBe(false);
+  expect(stamps.isLate(DTAG, { ...record, head: versionOf(other) })).toBe(false);
   expect(stamps.isLate(DTAG, undefined)).toBe(false);
 });
 

@@ -12,6 +12,7 @@ import {
 } from '../../src/protocol/limits.ts';
 import { deviceHash } from '../../src/protocol/causality.ts';
 import { EMPTY_RECORD, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { versionOf } from '../../src/sync/heads/version.ts';
 import { needOf, pastStampOf } from '../../src/sync/values/needs.ts';
 
 const NOW = 1_700_000_000;
@@ -24,7 +25,7 @@ const eventOf = (created_at: number, ...tags: string[][]): VerifiedEvent =>
     // As good as verified: nothing here looks at the signature.
   }) as unknown as VerifiedEvent;
 const recordOf = (event: VerifiedEvent, more: Partial<HeadRecord> = {}): HeadRecord => ({
-  ...{ ...EMPTY_RECORD, event, ...more },
+  ...{ ...EMPTY_RECORD, head: versionOf(event), ...more },
 });
 const own = (more: object = {}): NonNullable<HeadRecord['own']> => ({
   ...{ device: deviceHash('phone'), id: ID, stamp: 0, acknowledged: false, lost: false, ...more },
@@ -106,7 +107,7 @@ describe('a write from the future is stamped', () => {
     [
       'above the value before, if it was not kept what it is above',
       NOW - 4,
-      recordOf(future, { own: own(), before: eventOf(NOW - 5) }),
+      recordOf(future, { own: own(), former: [versionOf(eventOf(NOW - 5))] }),
     ],
     ['not again if a relay has it', undefined, recordOf(future, { own: own({ acknowledged: true }) })],
     [

@@ -13,7 +13,8 @@ import {
   type RelayKnowledge,
   type Step,
 } from '../../src/sync/heads/owed.ts';
-import { EMPTY_RECORD, type Delivery, type HeadRecord, type Piece } from '../../src/sync/heads/record.ts';
+import { EMPTY_RECORD, type Delivery, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { versionOf, type Piece } from '../../src/sync/heads/version.ts';
 import { written } from './devices.ts';
 
 const HERE = 'wss://here.example';
@@ -40,9 +41,8 @@ function record(draft: Draft): HeadRecord {
   const own = { device: 'd', id: event?.id ?? '', stamp, acknowledged: false, lost: false, heldUntil };
   return {
     ...EMPTY_RECORD,
-    event,
+    head: event && { ...versionOf(event), pieces },
     own: isOwn ? own : undefined,
-    pieces,
     deliveries: new Map([[ELSEWHERE, 'confirmed'], ...(has === undefined ? [] : [[HERE, has] as const])]),
     proven: new Map(proven === undefined ? [] : [[HERE, proven]]),
   };
@@ -174,6 +174,6 @@ describe('a first write', () => {
 
   test('is not held at all if it is not held, or another is the head', () => {
     expect(holdOf(record({ isOwn: true }), 0)).toBe('none');
-    expect(holdOf({ ...held(5_000), event: manifest }, 1_000)).toBe('none');
+    expect(holdOf({ ...held(5_000), head: versionOf(manifest) }, 1_000)).toBe('none');
   });
 });

@@ -85,7 +85,7 @@ describe('publish', () => {
       expect(others).toEqual([]);
       expect(JSON.parse(batch!.get(key)!)).toMatchObject({ eventId: receipt.eventId, stage: 'saved' });
       const [, head] = [...batch!].find(([other]) => other.endsWith('/settings/v1'))!;
-      expect(JSON.parse(head!).event.id).toBe(receipt.eventId);
+      expect(JSON.parse(head!).head.event.id).toBe(receipt.eventId);
     }
 
     test('saves it in one step with the write', async () => {
@@ -136,7 +136,7 @@ describe('publish', () => {
         expect(saved!.get(text)).not.toBeNull();
         expect(withdrawn!.get(text)).toBeNull();
         const [, head] = [...withdrawn!].find(([key]) => key.endsWith('/settings/v1'))!;
-        expect(JSON.parse(head!)).not.toHaveProperty('event');
+        expect(JSON.parse(head!)).not.toHaveProperty('head');
       }
     });
   });

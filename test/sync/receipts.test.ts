@@ -7,6 +7,7 @@ import { createTestClock } from '../../src/testing/clock.ts';
 import type { Receipt } from '../../src/sync/events.ts';
 import type { Effect } from '../../src/sync/heads/input.ts';
 import { EMPTY_RECORD, type Delivery, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { versionOf } from '../../src/sync/heads/version.ts';
 import { createReceipts, type Receipts } from '../../src/sync/receipts.ts';
 import type { Write } from '../../src/sync/write.ts';
 import { written } from './devices.ts';
@@ -17,7 +18,7 @@ const D_TAG = 'default/settings/v1';
 function recordOf(event: VerifiedEvent, deliveries: Record<string, Delivery>): HeadRecord {
   return {
     ...EMPTY_RECORD,
-    event,
+    head: versionOf(event),
     deliveries: new Map(Object.entries(deliveries)),
     own: { device: 'd', id: event.id, stamp: event.created_at, acknowledged: false, lost: false },
   };

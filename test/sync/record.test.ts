@@ -3,21 +3,27 @@ import { describe, expect, test } from 'vitest';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import { parseRecord, serializeRecord } from '../../src/sync/heads/record-codec.ts';
 import { EMPTY_RECORD, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { versionOf } from '../../src/sync/heads/version.ts';
 import { written } from './devices.ts';
 
 const event = written() as VerifiedEvent;
 const NAME = 'ab'.repeat(16);
 const plain: HeadRecord = {
   ...EMPTY_RECORD,
-  event,
+  head: { ...versionOf(event), reading: 'read' },
   deliveries: new Map([['wss://a.example', 'confirmed']]),
   own: { device: 'd', id: event.id, stamp: event.created_at, acknowledged: true, lost: false },
 };
 const inPieces: HeadRecord = {
   ...plain,
-  before: event,
-  pieces: [{ name: NAME, stamp: 5, deliveries: new Map([['wss://a.example', 'acknowledged']]), buried: 7 }],
-  piecesBefore: [{ name: NAME, stamp: 4, deliveries: new Map() }],
+  head: {
+    ...versionOf(event),
+    pieces: [{ name: NAME, stamp: 5, deliveries: new Map([['wss://a.example', 'acknowledged']]), buried: 7 }],
+  },
+  former: [
+    { event, pieces: [{ name: NAME, stamp: 4, deliveries: new Map() }], reading: 'unreadable' },
+    versionOf(event),
+  ],
   proven: new Map([['wss://a.example', event.id]]),
   orphans: [
     { name: 'cd'.repeat(16), since: 17 },
@@ -25,6 +31,8 @@ const inPieces: HeadRecord = {
   ],
   contradictions: 2,
 };
+
+const withPiece = (piece: object): object => ({ head: { event, reading: 'read', pieces: [piece] } });
 
 describe('a stored record', () => {
   test.each([plain, inPieces])('comes back as it was', (record) => {
@@ -37,9 +45,13 @@ describe('a stored record', () => {
   });
 
   test.each([
-    ['a piece of another name', { pieces: [{ name: '../x', stamp: 1, deliveries: {} }] }],
-    ['a piece with no stamp', { pieces: [{ name: NAME, deliveries: {} }] }],
-    ['a delivery that is none', { pieces: [{ name: NAME, stamp: 1, deliveries: { a: 'refused' } }] }],
+    ['a head that is no event', { head: { event: {}, reading: 'read' } }],
+    ['a head that is half read', { head: { event, reading: 'half' } }],
+    ['a former value that is no event', { former: [{ event, reading: 'read' }, { reading: 'read' }] }],
+    ['former values that are no list', { former: {} }],
+    ['a piece of another name', withPiece({ name: '../x', stamp: 1, deliveries: {} })],
+    ['a piece with no stamp', withPiece({ name: NAME, deliveries: {} })],
+    ['a delivery that is none', withPiece({ name: NAME, stamp: 1, deliveries: { a: 'refused' } })],
     ['a proof that is no id', { proven: { a: 'x' } }],
     ['an orphan since a word', { orphans: [{ name: NAME, since: 'now' }] }],
     ['orphans that are no list', { orphans: {} }],

@@ -249,7 +249,7 @@ describe('of two devices that write in one second', () => {
     const { eventId } = await settle(laptop.publish('settings', 'mine'));
     await settle(laptop.close());
     const mine = [...(await store.list('head/')).values()].map(
-      (raw) => JSON.parse(raw) as { event: NostrEvent },
+      (raw) => (JSON.parse(raw) as { head: { event: NostrEvent } }).head,
     );
     // The first relay keeps another of that second; the second takes its time, and has a newer one.
     relays[0]!.restore([below(mine[0]!.event)]);

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import { DAY_SECONDS } from '../../src/protocol/limits.ts';
 import { EMPTY_RECORD, type HeadRecord, type OwnWrite } from '../../src/sync/heads/record.ts';
+import { versionOf } from '../../src/sync/heads/version.ts';
 import { aheadOf, isAhead, refuseWrongClock, resetStampOf, stampOf } from '../../src/sync/stamps.ts';
 import { written } from './devices.ts';
 
@@ -20,18 +21,23 @@ const record = (more: Partial<HeadRecord>): HeadRecord => ({ ...EMPTY_RECORD, ..
 describe('the next write is stamped', () => {
   test.each<[string, HeadRecord | undefined, boolean, number]>([
     ['now if nothing is known', undefined, false, NOW],
-    ['now above what is older', record({ event: at(NOW - 9) }), false, NOW],
-    ['one above a head of this second', record({ event: at(NOW) }), false, NOW + 1],
-    ['one above a head from the future', record({ event: at(NOW + 50) }), false, NOW + 51],
+    ['now above what is older', record({ head: versionOf(at(NOW - 9)) }), false, NOW],
+    ['one above a head of this second', record({ head: versionOf(at(NOW)) }), false, NOW + 1],
+    ['one above a head from the future', record({ head: versionOf(at(NOW + 50)) }), false, NOW + 51],
     [
       'one above an own write that is not the head',
-      record({ event: at(5), own: own(NOW + 3) }),
+      record({ head: versionOf(at(5)), own: own(NOW + 3) }),
       false,
       NOW + 4,
     ],
     ['one above one that was withdrawn', record({ own: own(5, { floor: NOW + 7 }) }), false, NOW + 8],
-    ['as one that no socket has carried', record({ event: at(NOW + 4), own: own(NOW + 4) }), true, NOW + 4],
-    ['now if that one is older', record({ event: at(NOW - 4), own: own(NOW - 4) }), true, NOW],
+    [
+      'as one that no socket has carried',
+      record({ head: versionOf(at(NOW + 4)), own: own(NOW + 4) }),
+      true,
+      NOW + 4,
+    ],
+    ['now if that one is older', record({ head: versionOf(at(NOW - 4)), own: own(NOW - 4) }), true, NOW],
   ])('%s', (_, known, isReplaceable, stamp) => {
     expect(stampOf(known, NOW, isReplaceable)).toBe(stamp);
   });
@@ -40,15 +46,27 @@ describe('the next write is stamped', () => {
 describe('a reset is stamped', () => {
   test.each<[string, HeadRecord | undefined, number]>([
     ['now if nothing is known', undefined, NOW],
-    ['now if all that is known is from the future', record({ event: at(FUTURE), own: own(FUTURE) }), NOW],
-    ['above what is a day ahead, but no more', record({ event: at(FUTURE - 1) }), FUTURE],
-    ['above the value before', record({ event: at(FUTURE), before: at(NOW + 5) }), NOW + 6],
-    ['above the one before that', record({ event: at(FUTURE), fallback: at(NOW + 6) }), NOW + 7],
+    [
+      'now if all that is known is from the future',
+      record({ head: versionOf(at(FUTURE)), own: own(FUTURE) }),
+      NOW,
+    ],
+    ['above what is a day ahead, but no more', record({ head: versionOf(at(FUTURE - 1)) }), FUTURE],
+    [
+      'above the value before',
+      record({ head: versionOf(at(FUTURE)), former: [versionOf(at(NOW + 5))] }),
+      NOW + 6,
+    ],
+    [
+      'above the one before that',
+      record({ head: versionOf(at(FUTURE)), former: [versionOf(at(NOW)), versionOf(at(NOW + 6))] }),
+      NOW + 7,
+    ],
     ['above the floor of its own writes', record({ own: own(FUTURE, { floor: NOW + 8 }) }), NOW + 9],
     ['above its former writes', record({ own: own(FUTURE, { past: [NOW + 2, NOW + 9] }) }), NOW + 10],
     [
       'above what a value from the future is deemed to have seen',
-      record({ event: at(FUTURE), deemed: new Map([['0a0a0a0a', NOW + 11]]) }),
+      record({ head: versionOf(at(FUTURE)), deemed: new Map([['0a0a0a0a', NOW + 11]]) }),
       NOW + 12,
     ],
   ])('%s', (_, known, stamp) => {
@@ -59,7 +77,11 @@ describe('a reset is stamped', () => {
 describe('what is from the future', () => {
   test('is what is stamped more than a day ahead: the head, those before it, and the own write by its own stamp', () => {
     const [head, before, fallback] = [at(FUTURE + 2), at(FUTURE + 1), at(FUTURE)];
-    const known = record({ event: head, before, fallback, own: own(FUTURE + 3) });
+    const known = record({
+      head: versionOf(head),
+      former: [versionOf(before), versionOf(fallback)],
+      own: own(FUTURE + 3),
+    });
     expect(aheadOf(known, NOW)).toEqual(
       new Map([
         ['own', FUTURE + 3],
@@ -68,9 +90,9 @@ describe('what is from the future', () => {
         [fallback.id, FUTURE],
       ]),
     );
-    expect(aheadOf(record({ event: at(FUTURE - 1) }), NOW).size).toBe(0);
+    expect(aheadOf(record({ head: versionOf(at(FUTURE - 1)) }), NOW).size).toBe(0);
     // The head is the own write, signed a little later.
-    const late = record({ event: head, own: own(FUTURE, { id: head.id }) });
+    const late = record({ head: versionOf(head), own: own(FUTURE, { id: head.id }) });
     expect(aheadOf(late, NOW)).toEqual(new Map([[head.id, FUTURE + 2]]));
     expect(aheadOf(undefined, NOW).size).toBe(0);
   });
@@ -78,7 +100,7 @@ describe('what is from the future', () => {
   test('also raises the next write by the floor of what was withdrawn', () => {
     expect(isAhead(record({ own: own(5, { floor: NOW + 61 }) }), NOW, 60)).toBe(true);
     expect(isAhead(record({ own: own(5, { floor: NOW + 60 }) }), NOW, 60)).toBe(false);
-    expect(isAhead(record({ event: at(NOW + 61) }), NOW, 60)).toBe(true);
+    expect(isAhead(record({ head: versionOf(at(NOW + 61)) }), NOW, 60)).toBe(true);
     expect(isAhead(undefined, NOW, 60)).toBe(false);
   });
 });

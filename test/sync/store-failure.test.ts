@@ -85,8 +85,8 @@ test('what came while the store failed stays known and is saved once it is well,
 });
 
 const forged = (change: object) => (text: string) => {
-  const { event, ...rest } = JSON.parse(text) as { event: object };
-  return JSON.stringify({ ...rest, event: { ...event, ...change } });
+  const { head, ...rest } = JSON.parse(text) as { head: { event: object } };
+  return JSON.stringify({ ...rest, head: { ...head, event: { ...head.event, ...change } } });
 };
 
 test.each<[string, (text: string) => string]>([

@@ -341,7 +341,7 @@ describe('a hand-over', () => {
       if (command === 'sign_event' && args.template.kind === 30_078) signed += 1;
       if (!isWriteOf(args, 'head/')) return;
       for (const [key, text] of Object.entries<string>(args.changes))
-        if (key.startsWith('head/')) saved.add(JSON.parse(text).event.id);
+        if (key.startsWith('head/')) saved.add(JSON.parse(text).head.event.id);
       if (label !== 'main' || saved.size < eventCount) return;
       // This is carried out, and nothing that would come after it.
       queueMicrotask(() => {
@@ -363,7 +363,7 @@ describe('a hand-over', () => {
     await second.calls.getStatus();
     app.onInvoke = (label, _, args) => {
       const isWithdrawal = Object.entries<string>(args.changes ?? {}).some(
-        ([key, text]) => key.startsWith('head/') && !('event' in JSON.parse(text)),
+        ([key, text]) => key.startsWith('head/') && !('head' in JSON.parse(text)),
       );
       if (label !== 'main' || !isWithdrawal) return;
       queueMicrotask(() => {

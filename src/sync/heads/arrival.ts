@@ -12,25 +12,17 @@ import { orphansOf, withDelivery } from './deliveries.ts';
 import type { Effect, Input, Outcome } from './input.ts';
 import { undoneBy } from './own-stamps.ts';
 import { heldAgainst } from './own-write.ts';
-import {
-  EMPTY_RECORD,
-  floorOf,
-  isHeadShown,
-  isHeld,
-  isInPieces,
-  isOwnHead,
-  isWhole,
-  type Delivery,
-  type HeadRecord,
-} from './record.ts';
+import { EMPTY_RECORD, floorOf, isHeld, isOwnHead, type Delivery, type HeadRecord } from './record.ts';
 import { formerOf, isKnownReadable } from './former.ts';
+import { isInPieces, isReadable, isWhole, versionOf, type Piece, type Version } from './version.ts';
 
 export function assembled(
   record: HeadRecord | undefined,
   { id, made, lacking }: Extract<Input, { readonly type: 'assembled' }>,
 ): Outcome {
-  if (record?.event?.id !== id || isWhole(record)) return { record, effects: [] };
-  const holders = [...record.deliveries].filter(([, delivery]) => delivery === 'confirmed');
+  const head = record?.head;
+  if (head?.event.id !== id || isWhole(head)) return { record, effects: [] };
+  const holders = [...record!.deliveries].filter(([, delivery]) => delivery === 'confirmed');
   const pieces = [...made].map(([name, event]) => ({
     name,
     stamp: event.created_at,
@@ -38,10 +30,10 @@ export function assembled(
       holders.filter(([relay]) => lacking.get(relay)?.has(name) !== true) as [string, 'confirmed'][],
     ),
   }));
-  const proven = new Map([...record.proven, ...holders.map(([relay]) => [relay, id] as const)]);
+  const proven = new Map([...record!.proven, ...holders.map(([relay]) => [relay, id] as const)]);
   return {
-    record: { ...record, pieces, proven, orphans: orphansOf(record, pieces) },
-    effects: [{ type: 'advanced', event: record.event }],
+    record: { ...record!, head: { ...head, pieces }, proven, orphans: orphansOf(record, pieces) },
+    effects: [{ type: 'advanced', event: head.event }],
   };
 }
 
@@ -51,7 +43,7 @@ export function shown(
   event: VerifiedEvent,
   relays: readonly string[],
 ): Outcome {
-  const head = record?.event;
+  const head = record?.head?.event;
   if (record !== undefined && isVoid(record.voids, event)) return { record, effects: [] };
   const voids = joinVoids(record?.voids ?? EMPTY_RECORD.voids, voidsOf(event));
   if (record !== undefined && voids !== record.voids)
@@ -74,11 +66,16 @@ function shownBy(relay: string, relays: readonly string[]): ReadonlyMap<string, 
 function reset(record: HeadRecord, event: VerifiedEvent, relay: string, relays: readonly string[]): Outcome {
   const { own } = record;
   const before = formerTo(record, event);
-  const isBack = before !== undefined && compareEvents(before, event) > 0;
-  const next = isBack ? before : event;
-  const from = { ...record, before: isBack ? undefined : before, fallback: undefined, unreadable: true };
-  const outcome = advance(from, next, isBack ? new Map() : shownBy(relay, relays));
-  const stamp = next.created_at;
+  const isBack = before !== undefined && compareEvents(before.event, event) > 0;
+  const from = {
+    ...record,
+    former: before === undefined || isBack ? [] : [before],
+    orphans: orphansOf(record),
+  };
+  const outcome = isBack
+    ? follow(from, withoutDeliveries(before), new Map(), false)
+    : follow(from, versionOf(event), shownBy(relay, relays), false);
+  const stamp = outcome.record!.head!.event.created_at;
   // The next write of this device goes by what counts.
   if (own === undefined || floorOf(record) <= stamp) return outcome;
   const floor = Math.max(stamp, ...(own.past ?? []).filter((one) => one <= event.created_at + DAY_SECONDS));
@@ -90,11 +87,18 @@ function reset(record: HeadRecord, event: VerifiedEvent, relay: string, relays: 
  * What was before a void head, if it counts: it may be above the reset, and no other device may have it.
  * What the void head was written upon is part of that, and so of the reset, or from the future as well.
  */
-function formerTo({ event, before, voids }: HeadRecord, reset: VerifiedEvent): VerifiedEvent | undefined {
-  if (before === undefined || isVoid(voids, before)) return undefined;
-  if (compareEvents(before, reset) < 0) return before;
-  const isFuture = before.created_at > reset.created_at + DAY_SECONDS;
-  return isFuture || isPartOf(seenBy(event), before) ? undefined : before;
+function formerTo({ head, former, voids }: HeadRecord, reset: VerifiedEvent): Version | undefined {
+  const [before] = former;
+  if (before === undefined || isVoid(voids, before.event)) return undefined;
+  if (compareEvents(before.event, reset) < 0) return before;
+  const isFuture = before.event.created_at > reset.created_at + DAY_SECONDS;
+  return isFuture || isPartOf(seenBy(head?.event), before.event) ? undefined : before;
+}
+
+/** Since it was the head, others may have collected its pieces. */
+function withoutDeliveries(version: Version): Version {
+  const pieces = version.pieces?.map((piece): Piece => ({ ...piece, deliveries: new Map() }));
+  return { ...version, pieces, reading: 'unread' };
 }
 
 /** A greater event, which is no write of the app here, takes the place of the head. */
@@ -103,23 +107,34 @@ export function advance(
   event: VerifiedEvent,
   deliveries: ReadonlyMap<string, Delivery>,
 ): Outcome {
-  const head = record?.event;
+  const head = record?.head;
+  if (head === undefined || !isRenewalOf(event, head.event))
+    return follow(record, versionOf(event), deliveries, isReadable(head) && !isOverPieces(record));
+  // Still this device's write: its stamp stays that of the write, so that its loss is told by what had not seen that.
+  const own = isOwnHead(record!) ? { ...record!.own!, id: event.id } : record!.own;
+  return {
+    record: { ...record!, head: { ...head, event }, deliveries, own, contradictions: 0 },
+    effects: [{ type: 'advanced', event, renews: head.event.id }],
+  };
+}
+
+/** `isHeadKept`: the head is what is shown if the next one cannot be read. */
+function follow(
+  record: HeadRecord | undefined,
+  next: Version,
+  deliveries: ReadonlyMap<string, Delivery>,
+  isHeadKept: boolean,
+): Outcome {
+  const { event } = next;
+  const head = record?.head?.event;
   const own = record?.own;
-  if (head !== undefined && isRenewalOf(event, head)) {
-    // Still this device's write: its stamp stays that of the write, so that its loss is told by what had not seen that.
-    const renewed = isOwnHead(record!) ? { ...own!, id: event.id } : own;
-    return {
-      record: { ...record!, event, deliveries, own: renewed, contradictions: 0 },
-      effects: [{ type: 'advanced', event, renews: head.id }],
-    };
-  }
   // If an event that had seen our write replaces it, the write lives on in that event. Who overwrites that one is in conflict with its writer.
   const overwritten = isLostTo(head, own, event);
   const advanced: HeadRecord = {
     ...EMPTY_RECORD,
-    event,
+    head: next,
+    former: formerOf(record, isHeadKept),
     deliveries,
-    ...formerOf(record, isHeadShown(record) && !isOverPieces(record)),
     own: overwritten ? { ...own!, lost: true } : own,
     // Also if no relay had our own write: the next write here has seen it, and says so by its own entry.
     deemed:
@@ -128,7 +143,7 @@ export function advance(
         : (record?.deemed ?? EMPTY_RECORD.deemed),
     proven: record?.proven ?? EMPTY_RECORD.proven,
     // Which pieces a head in pieces shares with the former is known once it is whole.
-    orphans: isInPieces(event) ? (record?.orphans ?? []) : orphansOf(record),
+    orphans: isWhole(next) ? orphansOf(record, next.pieces) : (record?.orphans ?? []),
     voids: joinVoids(record?.voids ?? EMPTY_RECORD.voids, voidsOf(event)),
   };
   const effects: Effect[] = [{ type: 'advanced', event }];
@@ -141,7 +156,8 @@ export function advance(
  * read stay, until the next one was.
  */
 function isOverPieces(record: HeadRecord | undefined): boolean {
-  return record?.before !== undefined && isInPieces(record.before) && !isKnownReadable(record);
+  const before = record?.former[0];
+  return before !== undefined && isInPieces(before.event) && !isKnownReadable(record!);
 }
 
 /** A blind write beats what it had not seen: that is told, once. */
@@ -149,6 +165,6 @@ function overlooked(record: HeadRecord, event: VerifiedEvent): Outcome {
   if (!isOverlooked(record, event)) return { record, effects: [] };
   return {
     record: { ...record, own: { ...record.own!, isBlind: false } },
-    effects: [{ type: 'conflict', mine: record.event!, theirs: event }],
+    effects: [{ type: 'conflict', mine: record.head!.event, theirs: event }],
   };
 }

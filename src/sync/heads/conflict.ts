@@ -5,7 +5,9 @@ import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
 import { deviceIdOf, isTombstone, vectorOf, voidsOf } from '../../protocol/header.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { renewedBy } from '../../protocol/renewal.ts';
-import { isHeld, isInPieces, isOwnHead, type HeadRecord, type OwnWrite } from './record.ts';
+import { hasUndone } from './own-stamps.ts';
+import { isHeld, isOwnHead, type HeadRecord, type OwnWrite } from './record.ts';
+import { isInPieces } from './version.ts';
 
 /**
  * Whether `event` knows of a write under the id of our own that this store has not made: then a copy of the store, or another device that
@@ -13,8 +15,7 @@ import { isHeld, isInPieces, isOwnHead, type HeadRecord, type OwnWrite } from '.
  */
 export function isOfTwin(event: VerifiedEvent, own: OwnWrite): boolean {
   const seen = seenBy(event).get(own.device) ?? -1;
-  const [least = Infinity, greatest = Infinity] = own.undone ?? [];
-  if (event.id === own.id || (seen >= least && seen <= greatest)) return false;
+  if (event.id === own.id || hasUndone(own, seen)) return false;
   const isTied = seen === own.stamp && event.created_at === own.stamp;
   return isTied || seen > Math.max(own.stamp, own.floor ?? -1);
 }
@@ -43,11 +44,11 @@ export function isOverlooked(record: HeadRecord | undefined, event: NostrEvent):
   if (record === undefined || !isOwnHead(record)) return false;
   if (isHeld(record)) return isFormer(record, event);
   if (record.own?.isBlind !== true || isTombstone(event)) return false;
-  return !isPartOf(vectorOf(record.event!) ?? new Map(), event);
+  return !isPartOf(vectorOf(record.head!.event) ?? new Map(), event);
 }
 
-export function isFormer({ before }: HeadRecord, event: NostrEvent): boolean {
-  return !isInPieces(event) && (before === undefined || compareEvents(event, before) > 0);
+export function isFormer({ former: [before] }: HeadRecord, event: NostrEvent): boolean {
+  return !isInPieces(event) && (before === undefined || compareEvents(event, before.event) > 0);
 }
 
 /** Whether a value with this vector had seen what `event` says. */

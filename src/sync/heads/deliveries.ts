@@ -4,15 +4,8 @@ import { isTombstone } from '../../protocol/header.ts';
 import { MAX_ORPHANS } from '../../protocol/limits.ts';
 import { isKnownReadable } from './former.ts';
 import type { Input } from './input.ts';
-import {
-  deliveryOf,
-  isNewPiece,
-  isOwnHead,
-  type Delivery,
-  type HeadRecord,
-  type Orphan,
-  type Piece,
-} from './record.ts';
+import { deliveryOf, isOwnHead, versionsOf, type Delivery, type HeadRecord, type Orphan } from './record.ts';
+import { isNewPiece, type Piece } from './version.ts';
 
 export function withDelivery(
   record: HeadRecord,
@@ -26,7 +19,9 @@ export function withDelivery(
   if (!taken) return next;
   const held = delivery === 'confirmed' ? withPieces(next, relay) : next;
   const proven =
-    record.pieces === undefined ? record.proven : new Map([...record.proven, [relay, record.event!.id]]);
+    record.head!.pieces === undefined
+      ? record.proven
+      : new Map([...record.proven, [relay, record.head!.event.id]]);
   return isOwnHead(record)
     ? withoutBefore({
         ...held,
@@ -36,17 +31,25 @@ export function withDelivery(
     : { ...held, proven };
 }
 
-/** A write of ours that a relay has taken cannot be withdrawn. If it cannot turn out unreadable either, its `before` is not needed any more. */
+/** A write of ours that a relay has taken cannot be withdrawn. If it cannot turn out unreadable either, what was before it is not needed any more. */
 export function withoutBefore(record: HeadRecord): HeadRecord {
   return isOwnHead(record) && record.own!.acknowledged && isKnownReadable(record)
-    ? { ...record, before: undefined, fallback: undefined, piecesBefore: undefined }
+    ? { ...record, former: [] }
     : record;
+}
+
+/** With its head's pieces changed, if any; the same record if none was. */
+function withChangedPieces(record: HeadRecord, change: (piece: Piece) => Piece): HeadRecord {
+  const known = record.head?.pieces;
+  const pieces = known?.map(change);
+  const isSame = pieces?.every((piece, i) => piece === known![i]) ?? true;
+  return isSame ? record : { ...record, head: { ...record.head!, pieces } };
 }
 
 /** What a relay shows instead of a head that it had taken cannot have beaten it there by the order of events. */
 export function lacking(record: HeadRecord, relay: string, instead: number | undefined): HeadRecord {
   if (deliveryOf(record, relay) === 'refused') return record;
-  const head = record.event!;
+  const head = record.head!.event;
   const isTaken = ['acknowledged', 'confirmed'].includes(record.deliveries.get(relay) ?? '');
   const isTie = instead === head.created_at || (instead === undefined && isTombstone(head));
   const contradictions = record.contradictions + Number(isTaken && isTie);
@@ -56,14 +59,12 @@ export function lacking(record: HeadRecord, relay: string, instead: number | und
 
 /** The relay shows the head, so it has all pieces (P1). If this device sent them itself, the relay is still asked to show them. */
 function withPieces(record: HeadRecord, relay: string): HeadRecord {
-  if (record.pieces?.every((piece) => piece.deliveries.has(relay)) !== false) return record;
   const delivery = isOwnHead(record) ? 'acknowledged' : 'confirmed';
-  const pieces = record.pieces.map((piece) =>
+  return withChangedPieces(record, (piece) =>
     piece.deliveries.has(relay)
       ? piece
       : { ...piece, deliveries: new Map([...piece.deliveries, [relay, delivery] as const]) },
   );
-  return { ...record, pieces };
 }
 
 export function withPiece(
@@ -72,51 +73,52 @@ export function withPiece(
   name: string,
   delivery: 'acknowledged' | 'confirmed' | undefined,
 ): HeadRecord {
-  const known = record.pieces?.find((piece) => piece.name === name);
+  const known = record.head?.pieces?.find((piece) => piece.name === name);
   if (known === undefined || known.deliveries.get(relay) === delivery) return record;
   if (delivery === 'acknowledged' && known.deliveries.has(relay)) return record;
   // The relay had this piece before the head. If it has lost it, it may have lost the others too.
-  if (delivery === undefined && !isNewPiece(known, record.event)) return withoutPieces(record, relay);
+  if (delivery === undefined && !isNewPiece(known, record.head!.event)) return withoutPieces(record, relay);
   const deliveries = new Map(known.deliveries);
   if (delivery === undefined) deliveries.delete(relay);
   else deliveries.set(relay, delivery);
-  return {
-    ...record,
-    pieces: record.pieces!.map((piece) => (piece === known ? { ...piece, deliveries } : piece)),
-  };
+  return withChangedPieces(record, (piece) => (piece === known ? { ...piece, deliveries } : piece));
 }
 
 export function buried(
   record: HeadRecord,
   { relay, name, stamp }: Extract<Input, { type: 'buried' }>,
 ): HeadRecord {
-  const pieces = record.pieces?.map((piece) => {
-    if (piece.name !== name) return piece;
+  return withChangedPieces(record, (piece) => {
+    if (piece.name !== name || (piece.buried! >= stamp && !piece.deliveries.has(relay))) return piece;
     const deliveries = new Map(piece.deliveries);
     deliveries.delete(relay);
     return { ...piece, deliveries, buried: Math.max(stamp, piece.buried ?? -1) };
   });
-  return { ...record, pieces };
+}
+
+export function remade(record: HeadRecord, { made }: Extract<Input, { type: 'remade' }>): HeadRecord {
+  return withChangedPieces(record, (piece) => {
+    const stamp = made.get(piece.name)?.created_at ?? piece.stamp;
+    return stamp === piece.stamp ? piece : { ...piece, stamp };
+  });
 }
 
 export function withoutPieces(record: HeadRecord, relay: string): HeadRecord {
   const proven = new Map(record.proven);
   proven.delete(relay);
-  const pieces = record.pieces?.map((piece) => {
+  const next = withChangedPieces(record, (piece) => {
     const deliveries = new Map(piece.deliveries);
     return deliveries.delete(relay) ? { ...piece, deliveries } : piece;
   });
-  const isSame =
-    proven.size === record.proven.size && (pieces?.every((piece, i) => piece === record.pieces![i]) ?? true);
-  return isSame ? record : { ...record, proven, pieces };
+  return proven.size === record.proven.size ? next : { ...next, proven };
 }
 
 /** The orphans if the head that follows `record` consists of the pieces `kept`. The oldest are forgotten first. */
 export function orphansOf(record: HeadRecord | undefined, kept: readonly Piece[] = []): readonly Orphan[] {
   if (record === undefined) return [];
   const all = new Map(record.orphans.map((orphan) => [orphan.name, orphan]));
-  for (const { name } of [...(record.piecesBefore ?? []), ...(record.pieces ?? [])])
-    if (!all.has(name)) all.set(name, { name, since: undefined });
+  for (const { pieces = [] } of [...versionsOf(record)].reverse())
+    for (const { name } of pieces) if (!all.has(name)) all.set(name, { name, since: undefined });
   for (const { name } of kept) all.delete(name);
   return all.size === 0 ? [] : [...all.values()].slice(-MAX_ORPHANS);
 }

@@ -5,7 +5,8 @@
 
 import type { NostrEvent } from '../../protocol/event.ts';
 import { HOLD_MS } from '../../protocol/limits.ts';
-import { deliveryOf, isHeld, isNewPiece, isOwnHead, isWhole, type HeadRecord, type Piece } from './record.ts';
+import { deliveryOf, isHeld, isOwnHead, type HeadRecord } from './record.ts';
+import { isNewPiece, isWhole, type Piece } from './version.ts';
 
 /** What is known of a relay beside the record. */
 export interface RelayKnowledge {
@@ -37,7 +38,7 @@ export type Step =
   | 'look-again';
 
 export function owed(record: HeadRecord<NostrEvent> | undefined, known: RelayKnowledge): Step {
-  if (record?.event === undefined) return 'nothing';
+  if (record?.head === undefined) return 'nothing';
   if (isOwed(record, known.relay)) return owedStep(record, known);
   switch (deliveryOf(record, known.relay)) {
     case 'pending':
@@ -61,12 +62,12 @@ function owedStep(record: HeadRecord<NostrEvent>, { relay, isAsked, lately }: Re
 
 /** Whether a relay is to be sent the head. What is not whole here can be sent by others alone. */
 export function isOwed(record: HeadRecord<NostrEvent> | undefined, relay: string): boolean {
-  return record !== undefined && isWhole(record) && deliveryOf(record, relay) === 'pending';
+  return record !== undefined && isWhole(record.head) && deliveryOf(record, relay) === 'pending';
 }
 
 /** The pieces of the head that a relay has not taken. */
-export function missingPiecesOf({ pieces = [] }: HeadRecord<NostrEvent>, relay: string): readonly Piece[] {
-  return pieces.filter(({ deliveries }) => !deliveries.has(relay));
+export function missingPiecesOf({ head }: HeadRecord<NostrEvent>, relay: string): readonly Piece[] {
+  return (head?.pieces ?? []).filter(({ deliveries }) => !deliveries.has(relay));
 }
 
 /**
@@ -74,11 +75,12 @@ export function missingPiecesOf({ pieces = [] }: HeadRecord<NostrEvent>, relay: 
  * head does not need, but nothing before that head has long been everywhere.
  */
 export function isProven(
-  { event, pieces = [], proven }: HeadRecord<NostrEvent>,
+  { head, proven }: HeadRecord<NostrEvent>,
   relay: string,
   lately: RelayKnowledge['lately'],
 ): boolean {
-  const isShared = pieces.some((piece) => !isNewPiece(piece, event) && piece.deliveries.has(relay));
+  const pieces = head?.pieces ?? [];
+  const isShared = pieces.some((piece) => !isNewPiece(piece, head!.event) && piece.deliveries.has(relay));
   return !isShared || (lately !== undefined && lately.id === proven.get(relay));
 }
 

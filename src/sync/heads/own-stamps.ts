@@ -15,8 +15,8 @@ export function stampsBelow(
   record: HeadRecord | undefined,
   uncarried: string | undefined,
 ): readonly number[] {
-  if (record?.event === undefined) return [];
-  const { id, created_at } = record.event;
+  if (record?.head === undefined) return [];
+  const { id, created_at } = record.head.event;
   if (!isOwnHead(record) || record.own!.acknowledged) return [created_at];
   const [first, ...others] = [...(record.own!.above ?? []), ...(id === uncarried ? [] : [created_at])];
   return first === undefined ? [] : [first, ...others.slice(1 - MAX_ABOVE)];
@@ -24,9 +24,10 @@ export function stampsBelow(
 
 /** Of too many those go that are nearest to their neighbours: what stands on both sides of a leap of the clock stays. */
 export function stampsBefore(record: HeadRecord | undefined): readonly number[] {
-  if (record?.event === undefined) return [];
-  const former = isOwnHead(record) ? record.own!.past : record.before && [record.before.created_at];
-  const stamp = record.event.created_at;
+  if (record?.head === undefined) return [];
+  const [before] = record.former;
+  const former = isOwnHead(record) ? record.own!.past : before && [before.event.created_at];
+  const stamp = record.head.event.created_at;
   const stamps = [...(former ?? []).filter((one) => one < stamp), stamp];
   const gaps = stamps.map((one, i) => (stamps[i + 1] ?? Infinity) - (stamps[i - 1] ?? one));
   if (stamps.length > MAX_ABOVE) stamps.splice(gaps.indexOf(Math.min(...gaps)), 1);
@@ -48,6 +49,12 @@ export function undoneBy(own: OwnWrite | undefined, stamp: number): readonly num
     (one) => one !== undefined && one > stamp,
   ) as number[];
   return more.length === 0 ? own?.undone : spanOf([...(own?.undone ?? []), ...more]);
+}
+
+/** Whether this device has taken back a write at this stamp, or lost it to a reset. */
+export function hasUndone(own: OwnWrite | undefined, stamp: number): boolean {
+  const [least = Infinity, greatest = Infinity] = own?.undone ?? [];
+  return stamp >= least && stamp <= greatest;
 }
 
 /** From the least to the greatest of them it was this device that wrote. */

@@ -7,16 +7,9 @@ import { isFormer } from './conflict.ts';
 import { orphansOf } from './deliveries.ts';
 import type { Input, Outcome } from './input.ts';
 import { spanOf, stampsBefore, stampsBelow, undoneBy, withdrawnBy, stampsOf } from './own-stamps.ts';
-import {
-  EMPTY_RECORD,
-  floorOf,
-  isHeadShown,
-  isHeld,
-  isOwnHead,
-  type HeadRecord,
-  type Piece,
-} from './record.ts';
+import { EMPTY_RECORD, floorOf, isHeld, isOwnHead, piecesOf, type HeadRecord } from './record.ts';
 import { formerOf } from './former.ts';
+import { isReadable, versionOf, type Piece, type Version } from './version.ts';
 
 export function write(
   record: HeadRecord | undefined,
@@ -32,23 +25,23 @@ export function write(
   }: Extract<Input, { readonly type: 'write' }>,
   uncarried: string | undefined,
 ): Outcome {
-  const head = record?.event;
+  const head = record?.head?.event;
   const replaces = head !== undefined && head.id === uncarried && isOwnHead(record!);
   const voids = joinVoids(record?.voids ?? EMPTY_RECORD.voids, reset ?? EMPTY_RECORD.voids);
   const isAbove = head !== undefined && isVoid(voids, head);
   const floor = Math.max(reset === undefined ? floorOf(record) : -1, isAbove ? -1 : (head?.created_at ?? -1));
   const stale: Outcome = { record, effects: [{ type: 'stale' }] };
   if (event.created_at < floor || (event.created_at === floor && !replaces)) return stale;
-  const pieces = piecesOf(record, new Set(names), event.created_at, made);
+  const pieces = partsOf(record, new Set(names), event.created_at, made);
   // The pieces that it was to share are gone from the store meanwhile.
   if (pieces === undefined) return stale;
   // An own head that the signer fails to read is still what comes back if this write is withdrawn (I1).
-  const isKept = record !== undefined && record.unreadable && isOwnHead(record);
+  const isKept = record?.head?.reading === 'unreadable' && isOwnHead(record);
   return {
     record: {
       ...EMPTY_RECORD,
-      event,
-      ...formerOf(record, isKept || isHeadShown(record)),
+      head: { event, pieces: names && pieces, reading: isRead ? 'read' : 'unread' },
+      former: formerOf(record, isKept || isReadable(record?.head)),
       own: {
         ...stampsOf(event, device),
         ...{ acknowledged: false, lost: false },
@@ -70,8 +63,6 @@ export function write(
         },
       },
       deemed: record?.deemed ?? EMPTY_RECORD.deemed,
-      isRead,
-      pieces: names && pieces,
       proven: record?.proven ?? EMPTY_RECORD.proven,
       orphans: orphansOf(record, pieces),
       voids,
@@ -86,23 +77,24 @@ export function restamp(
   { id, event, made }: Extract<Input, { readonly type: 'restamp' }>,
 ): Outcome {
   const own = record?.own;
-  if (record?.event?.id !== id || own?.id !== id || own.acknowledged) return { record, effects: [] };
+  const head = record?.head;
+  if (head?.event.id !== id || own?.id !== id || own.acknowledged) return { record, effects: [] };
   const { heldUntil: _, floor: __, ...kept } = own;
-  const pieces = record.pieces?.map((piece) =>
+  const pieces = head.pieces?.map((piece) =>
     made.has(piece.name)
       ? { ...piece, stamp: made.get(piece.name)!.created_at, deliveries: new Map() }
       : piece,
   );
   return {
     record: {
-      ...record,
-      ...{ event, pieces, deliveries: new Map(), contradictions: 0 },
+      ...record!,
+      ...{ head: { ...head, event, pieces }, deliveries: new Map(), contradictions: 0 },
       own: {
         ...{ ...kept, ...stampsOf(event, own.device) },
         // Above nothing that is known it has no place of its own: it may beat what it had not seen.
         isBlind: own.isBlind === true || own.above?.length === 0,
         withdrawn: withdrawnBy(own, id),
-        undone: spanOf([...(own.undone ?? []), record.event.created_at]),
+        undone: spanOf([...(own.undone ?? []), head.event.created_at]),
       },
     },
     effects: [{ type: 'advanced', event, renews: id }],
@@ -111,35 +103,38 @@ export function restamp(
 
 /** No socket has carried it: under another stamp it is still the same write, in the same place. */
 export function explored(
-  head: HeadRecord,
+  record: HeadRecord,
   { isBlind, again }: Extract<Input, { readonly type: 'explored' }>,
 ): HeadRecord {
-  if (!isHeld(head) || (again !== undefined && again.created_at < floorOf(head))) return head;
-  const { heldUntil: _, floor, ...own } = head.own!;
+  if (!isHeld(record) || (again !== undefined && again.created_at < floorOf(record))) return record;
+  const { heldUntil: _, floor, ...own } = record.own!;
   if (again === undefined)
-    return { ...head, own: { ...own, isBlind, ...(floor === undefined ? {} : { floor }) } };
-  return { ...head, event: again, own: { ...own, isBlind, ...stampsOf(again, own.device) } };
+    return { ...record, own: { ...own, isBlind, ...(floor === undefined ? {} : { floor }) } };
+  const head = { ...record.head!, event: again };
+  return { ...record, head, own: { ...own, isBlind, ...stampsOf(again, own.device) } };
 }
 
 /** A held write stays the head, and goes out above what turns up: that is restored if the write is taken back. */
 export function heldAgainst(record: HeadRecord, event: VerifiedEvent): HeadRecord {
-  const next = isFormer(record, event) ? { ...record, before: event, piecesBefore: undefined } : record;
+  const next = isFormer(record, event)
+    ? { ...record, former: [versionOf(event), ...record.former.slice(1)] }
+    : record;
   const floor = event.created_at + 1;
-  if (compareEvents(event, record.event!) < 0 || floor <= floorOf(record)) return next;
+  if (compareEvents(event, record.head!.event) < 0 || floor <= floorOf(record)) return next;
   return { ...next, own: { ...record.own!, floor } };
 }
 
 /** Its stamp stays the floor. It is not the head any more, so that what comes next is no conflict with it. */
 export function withdraw(record: HeadRecord | undefined, id: string): Outcome {
-  if (record?.event?.id !== id || !isOwnHead(record)) return { record, effects: [] };
+  if (record?.head?.event.id !== id || !isOwnHead(record)) return { record, effects: [] };
   const own = record.own!;
+  const [before, ...former] = record.former;
   return {
     record: {
       ...record,
-      event: record.before,
-      voids: new Map([...record.voids].filter(([one]) => one !== record.before?.id)),
-      before: record.fallback,
-      fallback: undefined,
+      head: before && restored(before),
+      former,
+      voids: new Map([...record.voids].filter(([one]) => one !== before?.event.id)),
       deliveries: new Map(),
       // As if a relay had it: what it had replaced is forgotten, so it cannot be withdrawn as well.
       own: {
@@ -147,29 +142,29 @@ export function withdraw(record: HeadRecord | undefined, id: string): Outcome {
         withdrawn: withdrawnBy(own, id),
         undone: own.undone,
       },
-      unreadable: false,
-      pieces: record.piecesBefore,
-      piecesBefore: undefined,
-      orphans: orphansOf(record, record.piecesBefore),
+      orphans: orphansOf(record, before?.pieces),
       contradictions: 0,
     },
     effects: [{ type: 'withdrawn' }],
   };
 }
 
+/** What could not be read is read again: the signer may be another. */
+function restored(version: Version): Version {
+  return version.reading === 'unreadable' ? { ...version, reading: 'unread' } : version;
+}
+
 /**
  * New ones, and those of the record that go on with what relays have of them. `undefined` if one is missing. The newest
  * that goes on must be shown again: a relay that was wiped or rolled back meanwhile lacks that one, whatever else it lacks.
  */
-function piecesOf(
+function partsOf(
   record: HeadRecord | undefined,
   names: ReadonlySet<string>,
   stamp: number,
   made: ReadonlyMap<string, VerifiedEvent> = new Map(),
 ): Piece[] | undefined {
-  const known = new Map(
-    [...(record?.piecesBefore ?? []), ...(record?.pieces ?? [])].map((piece) => [piece.name, piece]),
-  );
+  const known = new Map([...piecesOf(record)].reverse().map((piece) => [piece.name, piece]));
   const pieces: Piece[] = [];
   let witness: Piece | undefined;
   for (const name of names) {

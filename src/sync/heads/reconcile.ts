@@ -17,11 +17,20 @@
  */
 
 import { advance, assembled, shown } from './arrival.ts';
-import { buried, lacking, withDelivery, withPiece, withoutBefore, withoutPieces } from './deliveries.ts';
+import {
+  buried,
+  lacking,
+  remade,
+  withDelivery,
+  withPiece,
+  withoutBefore,
+  withoutPieces,
+} from './deliveries.ts';
 import { isKnownReadable } from './former.ts';
 import type { Input, Outcome } from './input.ts';
 import { explored, restamp, withdraw, write } from './own-write.ts';
-import { deliveryOf, isInPieces, isWhole, type HeadRecord, type Piece } from './record.ts';
+import { deliveryOf, type HeadRecord } from './record.ts';
+import { isInPieces, isWhole } from './version.ts';
 
 /** `uncarried`: the id of an own write that no socket has carried yet; a newer one may take its stamp. */
 export function reconcile(
@@ -37,50 +46,49 @@ export function reconcile(
     case 'assembled':
       return assembled(record, input);
     case 'explored':
-      return change(record, input.id, (head) => explored(head, input));
+      return change(record, input.id, (current) => explored(current, input));
     case 'withdraw':
       return withdraw(record, input.id);
     case 'lacking':
-      return change(record, input.id, (head) => lacking(head, input.relay, input.instead));
+      return change(record, input.id, (current) => lacking(current, input.relay, input.instead));
     case 'doubted':
-      return change(record, input.id, (head) =>
-        deliveryOf(head, input.relay) === 'confirmed'
-          ? withDelivery(head, input.relay, 'acknowledged', true)
-          : head,
+      return change(record, input.id, (current) =>
+        deliveryOf(current, input.relay) === 'confirmed'
+          ? withDelivery(current, input.relay, 'acknowledged', true)
+          : current,
       );
     case 'renew':
-      return record?.event?.id === input.id
+      return record?.head?.event.id === input.id
         ? advance(record, input.event, new Map())
         : { record, effects: [] };
     case 'restamp':
       return restamp(record, input);
     case 'answered':
-      return change(record, input.id, (head) =>
+      return change(record, input.id, (current) =>
         // A read-back says more than an OK that comes after it.
-        head.deliveries.get(input.relay) === 'confirmed' && input.delivery === 'acknowledged'
-          ? head
-          : withDelivery(head, input.relay, input.delivery, input.superseded),
+        current.deliveries.get(input.relay) === 'confirmed' && input.delivery === 'acknowledged'
+          ? current
+          : withDelivery(current, input.relay, input.delivery, input.superseded),
       );
     case 'piece':
       return { record: record && withPiece(record, input.relay, input.name, input.delivery), effects: [] };
     case 'torn':
-      return change(record, input.id, (head) =>
-        isInPieces(head.event!) && isWhole(head) ? { ...head, pieces: undefined } : head,
+      return change(record, input.id, (current) =>
+        isInPieces(current.head!.event) && isWhole(current.head)
+          ? { ...current, head: { ...current.head!, pieces: undefined } }
+          : current,
       );
     case 'forget-pieces':
-      return change(record, input.id, (head) => withoutPieces(head, input.relay));
+      return change(record, input.id, (current) => withoutPieces(current, input.relay));
     case 'buried':
-      return change(record, input.id, (head) => buried(head, input));
+      return change(record, input.id, (current) => buried(current, input));
     case 'remade':
-      return change(record, input.id, (head) => {
-        const stampOf = ({ name, stamp }: Piece): number => input.made.get(name)?.created_at ?? stamp;
-        return { ...head, pieces: head.pieces?.map((piece) => ({ ...piece, stamp: stampOf(piece) })) };
-      });
+      return change(record, input.id, (current) => remade(current, input));
     case 'replicated':
-      return change(record, input.id, (head) =>
-        head.orphans.every((orphan) => orphan.since !== undefined)
-          ? head
-          : { ...head, orphans: head.orphans.map(({ name, since = input.at }) => ({ name, since })) },
+      return change(record, input.id, (current) =>
+        current.orphans.every((orphan) => orphan.since !== undefined)
+          ? current
+          : { ...current, orphans: current.orphans.map(({ name, since = input.at }) => ({ name, since })) },
       );
     case 'collected': {
       if (record === undefined || !record.orphans.some(({ name }) => input.names.has(name)))
@@ -91,16 +99,18 @@ export function reconcile(
     case 'resave':
       return { record, effects: [] };
     case 'read':
-      // If nothing was before the head, nothing depends on this. A signer may have failed, and work again.
-      return change(record, input.id, (head) =>
-        !head.unreadable && (head.before === undefined || isKnownReadable(head))
-          ? head
-          : withoutBefore({ ...head, isRead: true, unreadable: false }),
+      // If nothing was before the current, nothing depends on this. A signer may have failed, and work again.
+      return change(record, input.id, (current) =>
+        current.head!.reading !== 'unreadable' && (current.former.length === 0 || isKnownReadable(current))
+          ? current
+          : withoutBefore({ ...current, head: { ...current.head!, reading: 'read' } }),
       );
     case 'unreadable':
       // What was read once, or made by a key that is here: it is the signer that fails, and what comes next is built upon it.
-      return change(record, input.id, (head) =>
-        head.unreadable || head.isRead ? head : { ...head, unreadable: true },
+      return change(record, input.id, (current) =>
+        current.head!.reading === 'unread'
+          ? { ...current, head: { ...current.head!, reading: 'unreadable' } }
+          : current,
       );
     case 'forget-relay': {
       if (record === undefined || !record.deliveries.has(input.relay)) return { record, effects: [] };
@@ -115,7 +125,7 @@ export function reconcile(
 function change(
   record: HeadRecord | undefined,
   id: string,
-  apply: (head: HeadRecord) => HeadRecord,
+  apply: (current: HeadRecord) => HeadRecord,
 ): Outcome {
-  return { record: record?.event?.id === id ? apply(record) : record, effects: [] };
+  return { record: record?.head?.event.id === id ? apply(record) : record, effects: [] };
 }

@@ -7,11 +7,11 @@ import {
   parseEvent,
   type EventVerifier,
   type NostrEvent,
-  type VerifiedEvent,
 } from '../../protocol/event.ts';
 import { entriesOf, parseEntries, parseVoids } from '../../protocol/header.ts';
 import { MAX_STAMP } from '../../protocol/limits.ts';
-import type { Delivery, HeadRecord, Orphan, OwnWrite, Piece } from './record.ts';
+import type { Delivery, HeadRecord, Orphan, OwnWrite } from './record.ts';
+import type { Piece, Reading, Version } from './version.ts';
 
 /** Of the stored form. Another is unusable. */
 const VERSION = 1;
@@ -23,22 +23,26 @@ const DELIVERIES = new Set<unknown>([
   'refused',
 ] satisfies Delivery[]);
 
+const READINGS = new Set<unknown>(['unread', 'read', 'unreadable'] satisfies Reading[]);
+
 /** A store entry's form of a map. */
 type Listed<T> = Readonly<Record<string, T>>;
 
-const toPieces = (pieces: readonly Piece[] | undefined): unknown =>
-  pieces?.map((piece) => ({ ...piece, deliveries: Object.fromEntries(piece.deliveries) }));
+function writeVersion({ event, reading, pieces }: Version): unknown {
+  const stored = pieces?.map((piece) => ({ ...piece, deliveries: Object.fromEntries(piece.deliveries) }));
+  return { event, reading, pieces: stored };
+}
 
 export function serializeRecord(record: HeadRecord): string {
-  const { deliveries, deemed, voids, pieces, piecesBefore, proven, orphans, ...plain } = record;
+  const { head, former, deliveries, deemed, voids, proven, orphans, ...plain } = record;
   return JSON.stringify({
     v: VERSION,
+    head: head && writeVersion(head),
+    former: former.length === 0 ? undefined : former.map(writeVersion),
     ...plain,
     deliveries: Object.fromEntries(deliveries),
     deemed: deemed.size === 0 ? undefined : entriesOf(deemed),
     voids: voids.size === 0 ? undefined : entriesOf(voids),
-    pieces: toPieces(pieces),
-    piecesBefore: toPieces(piecesBefore),
     proven: proven.size === 0 ? undefined : Object.fromEntries(proven),
     orphans: orphans.length === 0 ? undefined : orphans,
   });
@@ -48,13 +52,6 @@ export function serializeRecord(record: HeadRecord): string {
 
 function expect(fits: boolean): asserts fits {
   if (!fits) throw new Error('damaged');
-}
-
-function readEvent(value: unknown): NostrEvent | undefined {
-  if (value === undefined) return undefined;
-  const event = parseEvent(value);
-  expect(event !== undefined);
-  return event;
 }
 
 function readOwn(value: unknown): OwnWrite | undefined {
@@ -82,6 +79,13 @@ function readPieces(value: unknown): readonly Piece[] | undefined {
   });
 }
 
+function readVersion(value: unknown): Version<NostrEvent> {
+  const { event: stored, pieces, reading } = value as Readonly<Record<string, unknown>>;
+  const event = parseEvent(stored);
+  expect(event !== undefined && READINGS.has(reading));
+  return { event, pieces: readPieces(pieces), reading: reading as Reading };
+}
+
 function readOrphans(value: unknown): readonly Orphan[] {
   return (value as Orphan[]).map(({ name, since }) => {
     expect(isPieceName(name) && (since === undefined || Number.isFinite(since)));
@@ -94,9 +98,10 @@ export function parseRecord(text: string): HeadRecord<NostrEvent> | undefined {
   try {
     const stored = JSON.parse(text) as Record<string, unknown>;
     expect(stored['v'] === VERSION);
-    const event = readEvent(stored['event']);
+    const head = stored['head'] === undefined ? undefined : readVersion(stored['head']);
+    const former = ((stored['former'] ?? []) as readonly unknown[]).map(readVersion);
     const own = readOwn(stored['own']);
-    expect(event !== undefined || own !== undefined);
+    expect(head !== undefined || own !== undefined);
     const deliveries = Object.entries(stored['deliveries'] as Listed<Delivery>);
     expect(deliveries.every(([, delivery]) => DELIVERIES.has(delivery)));
     const deemed = parseEntries((stored['deemed'] ?? []) as readonly unknown[], MAX_STAMP);
@@ -105,13 +110,7 @@ export function parseRecord(text: string): HeadRecord<NostrEvent> | undefined {
     const proven = Object.entries((stored['proven'] ?? {}) as Listed<string>);
     expect(proven.every(([, id]) => isHex32(id)));
     return {
-      ...{ event, own, deemed, voids, deliveries: new Map(deliveries), proven: new Map(proven) },
-      before: readEvent(stored['before']),
-      fallback: readEvent(stored['fallback']),
-      unreadable: stored['unreadable'] === true,
-      isRead: stored['isRead'] === true,
-      pieces: readPieces(stored['pieces']),
-      piecesBefore: readPieces(stored['piecesBefore']),
+      ...{ head, former, own, deemed, voids, deliveries: new Map(deliveries), proven: new Map(proven) },
       orphans: readOrphans(stored['orphans'] ?? []),
       contradictions: Number(stored['contradictions']) || 0,
     };
@@ -125,15 +124,11 @@ export function verifyRecord(
   record: HeadRecord<NostrEvent>,
   expected: { readonly pubkey: string; readonly dTag: string; readonly verifier: EventVerifier },
 ): HeadRecord | undefined {
-  const isGenuine = (event: NostrEvent | undefined): event is VerifiedEvent | undefined => {
-    const isAsked = (dTag: string): boolean => dTag === expected.dTag;
-    return (
-      event === undefined ||
-      checkEvent(event, { ...expected, isAsked, known: () => undefined }).type === 'new'
-    );
-  };
-  const { event, before, fallback } = record;
-  return isGenuine(event) && isGenuine(before) && isGenuine(fallback)
-    ? { ...record, event, before, fallback }
+  const isAsked = (dTag: string): boolean => dTag === expected.dTag;
+  const isGenuine = (version: Version<NostrEvent>): version is Version =>
+    checkEvent(version.event, { ...expected, isAsked, known: () => undefined }).type === 'new';
+  const { head, former } = record;
+  return (head === undefined || isGenuine(head)) && former.every(isGenuine)
+    ? { ...record, head, former }
     : undefined;
 }

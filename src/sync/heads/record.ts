@@ -1,10 +1,9 @@
 /** What a device keeps of one category: its head and what each relay is known to have of it. Its stored form: `record-codec.ts`. */
 
 import type { VersionVector } from '../../protocol/causality.ts';
-import { CHUNKED } from '../../protocol/chunks.ts';
 import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
-import { formatOf } from '../../protocol/header.ts';
 import type { Voids } from '../../protocol/voids.ts';
+import { isNewPiece, isReadable, type Piece, type Version } from './version.ts';
 
 /**
  * What a relay has of the head. `pending`: owed to it. `unseen`: another relay showed it, this one may have it as well.
@@ -44,18 +43,6 @@ export interface OwnWrite {
   readonly former?: OwnWrite | undefined;
 }
 
-/** A piece of a value larger than one event: an event of its own in the store, under `piece/`. */
-export interface Piece {
-  /** What `pieceDTag` takes. */
-  readonly name: string;
-  /** created_at in s. */
-  readonly stamp: number;
-  /** By relay: `acknowledged` it said OK, `confirmed` it showed the piece, or a value that the piece is part of. */
-  readonly deliveries: ReadonlyMap<string, 'acknowledged' | 'confirmed'>;
-  /** A relay holds a tombstone in its place, or deletes all up to this stamp, in s. */
-  readonly buried?: number;
-}
-
 /** A piece of a former value, still on the relays. */
 export interface Orphan {
   readonly name: string;
@@ -66,24 +53,18 @@ export interface Orphan {
 /** `E`: whether its events were verified since they were read from the store. */
 export interface HeadRecord<E extends NostrEvent = VerifiedEvent> {
   /** The head: the greatest verified event of the address. Absent only after the first write was withdrawn. */
-  readonly event: E | undefined;
+  readonly head: Version<E> | undefined;
+  /**
+   * What was the value before the head, newest first: the first is shown while the head cannot be read, and comes back if the head is
+   * withdrawn. The second stands in for a first that cannot be read either: several own writes in a row may turn out to be unreadable. It
+   * is never in pieces.
+   */
+  readonly former: readonly Version<E>[];
   /** By canonical relay URL. A relay that is absent was added since, and is owed the head. */
   readonly deliveries: ReadonlyMap<string, Delivery>;
-  /** The newest readable value before the head: shown while the head cannot be read, restored when it is withdrawn. */
-  readonly before: E | undefined;
-  /** What is shown while `before` cannot be read either: several own writes in a row may turn out to be unreadable. Never in pieces. */
-  readonly fallback: E | undefined;
   readonly own: OwnWrite | undefined;
   /** What the last head without a version vector is deemed to have seen: all that relays had by then. */
   readonly deemed: VersionVector;
-  /** The head could not be decrypted or parsed. */
-  readonly unreadable: boolean;
-  /** The head was read, and so replaces `before` as what is shown while the next cannot be read. */
-  readonly isRead: boolean;
-  /** The pieces of a head in pieces, once all of them are in the store; of any other head none. */
-  readonly pieces: readonly Piece[] | undefined;
-  /** Those of `before`. */
-  readonly piecesBefore: readonly Piece[] | undefined;
   /** By relay, the id of the last head in pieces that it was known to have, and so all of that head's pieces. */
   readonly proven: ReadonlyMap<string, string>;
   /** Oldest first. */
@@ -99,67 +80,53 @@ export interface HeadRecord<E extends NostrEvent = VerifiedEvent> {
 
 /** What a record starts from. */
 export const EMPTY_RECORD: HeadRecord<never> = {
-  event: undefined,
+  head: undefined,
+  former: [],
   deliveries: new Map(),
-  before: undefined,
-  fallback: undefined,
   own: undefined,
   deemed: new Map(),
-  unreadable: false,
-  isRead: false,
-  pieces: undefined,
-  piecesBefore: undefined,
   proven: new Map(),
   orphans: [],
   contradictions: 0,
   voids: new Map(),
 };
 
-export function isInPieces(event: NostrEvent): boolean {
-  return formatOf(event) === CHUNKED;
+/** All values of which something is kept, newest first. */
+export function versionsOf<E extends NostrEvent>(record: HeadRecord<E> | undefined): readonly Version<E>[] {
+  return record === undefined ? [] : [...(record.head === undefined ? [] : [record.head]), ...record.former];
 }
 
-/** Whether the head is here, and all its pieces if it is in pieces. */
-export function isWhole(record: HeadRecord<NostrEvent>): boolean {
-  return record.event !== undefined && (record.pieces !== undefined || !isInPieces(record.event));
-}
-
-/** Whether the device can show its head, by all that it knows. */
-export function isHeadShown(record: HeadRecord<NostrEvent> | undefined): boolean {
-  return record !== undefined && isWhole(record) && !record.unreadable;
+/** The pieces of all of them: a piece that several have in common, as the newest has it first. */
+export function piecesOf(record: HeadRecord<NostrEvent> | undefined): readonly Piece[] {
+  return versionsOf(record).flatMap(({ pieces = [] }) => pieces);
 }
 
 /** The newest event that the device can show: the head, or what was before it while that is unreadable or not whole. */
 export function readableOf<E extends NostrEvent>(record: HeadRecord<E> | undefined): E | undefined {
-  return isHeadShown(record) ? record!.event : record?.event && record.before;
+  return isReadable(record?.head) ? record!.head!.event : record?.head && record.former[0]?.event;
 }
 
 /** What a relay has of the head: of one in pieces, what it has of the whole. */
 export function deliveryOf(record: HeadRecord<NostrEvent>, relay: string): Delivery {
   const delivery = record.deliveries.get(relay) ?? 'pending';
-  if (record.pieces === undefined || (delivery !== 'acknowledged' && delivery !== 'confirmed'))
-    return delivery;
-  const states = record.pieces.map((piece) => piece.deliveries.get(relay));
+  const pieces = record.head?.pieces;
+  if (pieces === undefined || (delivery !== 'acknowledged' && delivery !== 'confirmed')) return delivery;
+  const states = pieces.map((piece) => piece.deliveries.get(relay));
   if (states.includes(undefined)) return 'pending';
   return states.includes('acknowledged') ? 'acknowledged' : delivery;
 }
 
-/** Whether a piece was made for this head, rather than for one before it. */
-export function isNewPiece({ stamp }: Piece, head: NostrEvent | undefined): boolean {
-  return head !== undefined && stamp >= head.created_at;
-}
-
-export function newPiecesOf({ pieces = [], event }: HeadRecord<NostrEvent>): number {
-  return pieces.filter((piece) => isNewPiece(piece, event)).length;
+export function newPiecesOf({ head }: HeadRecord<NostrEvent>): number {
+  return (head?.pieces ?? []).filter((piece) => isNewPiece(piece, head!.event)).length;
 }
 
 /** Pieces that must be signed above a tombstone. */
 export function buriedOf(record: HeadRecord<NostrEvent> | undefined): readonly Piece[] {
-  return (record?.pieces ?? []).filter(({ stamp, buried = -1 }) => buried >= stamp);
+  return (record?.head?.pieces ?? []).filter(({ stamp, buried = -1 }) => buried >= stamp);
 }
 
 export function isOwnHead(record: HeadRecord<NostrEvent>): boolean {
-  return record.event !== undefined && record.event.id === record.own?.id;
+  return record.head !== undefined && record.head.event.id === record.own?.id;
 }
 
 /** Whether relays are still asked what the head, a first write, must be above. */

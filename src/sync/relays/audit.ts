@@ -62,14 +62,14 @@ export function createAudit(ports: {
     const wanted = isSweep
       ? [...replica.dTags()].filter((dTag) => due.has(dTag) || !ports.isPending(dTag))
       : [...due];
-    const dTags = wanted.filter((dTag) => replica.peek(dTag)?.event !== undefined);
+    const dTags = wanted.filter((dTag) => replica.peek(dTag)?.head !== undefined);
     if (dTags.length === 0) return;
     for (const dTag of dTags) asking.add(dTag);
     const isComplete = (await ports.ask(dTags)) === 'complete';
     for (const dTag of dTags) asking.delete(dTag);
     for (const dTag of dTags) {
       ports.onAsked(dTag);
-      if (isComplete && replica.peek(dTag)?.pieces !== undefined) await ports.readBackPieces(dTag);
+      if (isComplete && replica.peek(dTag)?.head?.pieces !== undefined) await ports.readBackPieces(dTag);
     }
     if (isComplete) failures = 0;
     const delayMs = isComplete ? LOOK_AGAIN_MS : askAgainMs();

@@ -85,7 +85,7 @@ export function createHeadSending(
       default: {
         const delayMs = queue.againMs(event, sent);
         // Unless a newer head has taken its place.
-        if (replica.peek(dTag)?.event?.id === id) queue.schedule(item, delayMs);
+        if (replica.peek(dTag)?.head?.event.id === id) queue.schedule(item, delayMs);
         // It may have got there, or be beaten by what the relay has: only a look tells.
         if (answer.type === 'retry' && ports.isPending(dTag)) audit.put(dTag, CONFIRM_DELAY_MS);
       }

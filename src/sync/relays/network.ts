@@ -74,7 +74,7 @@ export function createNetwork(ports: {
     ask: (dTags, waitFor) =>
       pool.gather(
         (relay) => inbox.ask(relay, dTags),
-        () => waitFor === 'known' && dTags.every((dTag) => ports.replica.get(dTag)?.event !== undefined),
+        () => waitFor === 'known' && dTags.every((dTag) => ports.replica.get(dTag)?.head !== undefined),
       ),
     collect: async (url, dTags) => {
       const relay = pool.connections.get(url);

@@ -33,7 +33,7 @@ export function createNewest(replica: Pick<Replica, 'get'>): Newest {
 
   function newestOf(dTag: string): VerifiedEvent | undefined {
     const record = replica.get(dTag);
-    const head = record?.event;
+    const head = record?.head?.event;
     const next = incoming.get(dTag);
     // What a held write is to be stamped above does not become the head, and is known for as long as that is held.
     if (next !== undefined && applied.has(next) && !isHeld(record)) incoming.delete(dTag);

@@ -46,7 +46,7 @@ export function createOutbox(
 
   return {
     recordChanged: (dTag) => {
-      deletions.headChanged(dTag, replica.peek(dTag)?.event?.id);
+      deletions.headChanged(dTag, replica.peek(dTag)?.head?.event.id);
       for (const lane of lanes.values()) lane.update(dTag);
     },
     relayChanged: (relay) => {
@@ -75,10 +75,10 @@ export function createOutbox(
     follow: (dTag, tombstone, deletion) => {
       deletions.follow(dTag, tombstone, deletion);
       const record = replica.get(dTag);
-      if (record?.event?.id !== tombstone) return;
+      if (record?.head?.event.id !== tombstone) return;
       for (const { relay } of lanes.values()) {
         if (['acknowledged', 'confirmed'].includes(deliveryOf(record, relay.url)))
-          deletions.taken(relay, dTag, record.event);
+          deletions.taken(relay, dTag, record.head?.event);
       }
     },
     close: () => {

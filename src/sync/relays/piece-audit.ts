@@ -34,7 +34,7 @@ export function createPieceAudit(
   }
 
   async function collect(dTag: string, names: readonly string[]): Promise<void> {
-    const head = replica.peek(dTag)?.event;
+    const head = replica.peek(dTag)?.head?.event;
     const addresses = names.map((name) => pieceDTag(dTag, name));
     const { isComplete, events } = await ports.collect(addresses);
     for (const name of names) {
@@ -51,7 +51,7 @@ export function createPieceAudit(
   return {
     collect,
     readBack: async (dTag) => {
-      const { pieces = [] } = replica.peek(dTag) ?? {};
+      const pieces = replica.peek(dTag)?.head?.pieces ?? [];
       const sent = pieces.filter(({ deliveries }) => deliveries.get(relay) === 'acknowledged');
       const names = sent.map(({ name }) => name);
       if (names.length > 0) await collect(dTag, names);

@@ -27,7 +27,7 @@ export function createPieceOffers(
 
   return {
     offer: (dTag, record) => {
-      const pieces = new Map(record.pieces?.map((piece) => [piece.name, piece]));
+      const pieces = new Map(record.head?.pieces?.map((piece) => [piece.name, piece]));
       const items = itemsOf(dTag);
       for (const [name, item] of items) {
         if (pieces.get(name)?.deliveries.has(url) === false) continue;

@@ -4,7 +4,8 @@ import { prefixOf, type Answer } from '../../protocol/answer.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { RETRY_CAP_MS } from '../../protocol/limits.ts';
 import { retryMs, type RandomBytes } from '../../relay/backoff.ts';
-import type { HeadRecord, Piece } from '../heads/record.ts';
+import type { HeadRecord } from '../heads/record.ts';
+import type { Piece } from '../heads/version.ts';
 import type { Replica } from '../heads/replica.ts';
 import type { Item, PieceItem } from './item.ts';
 import type { PieceAudit } from './piece-audit.ts';
@@ -36,7 +37,7 @@ export function createPieceSending(
   const { replica, queue, proof, audit } = ports;
 
   function pieceOf({ dTag, piece: name }: PieceItem): Piece | undefined {
-    return replica.peek(dTag)?.pieces?.find((piece) => piece.name === name);
+    return replica.peek(dTag)?.head?.pieces?.find((piece) => piece.name === name);
   }
 
   const versionOf = (item: PieceItem): string => String(pieceOf(item)?.stamp);
@@ -47,7 +48,7 @@ export function createPieceSending(
     const version = versionOf(item);
     queue.occupy(item, version);
     const piece = await replica.piece(dTag, name).catch(() => undefined);
-    const isStillWanted = replica.get(dTag)?.pieces?.some((one) => one.name === name) === true;
+    const isStillWanted = replica.get(dTag)?.head?.pieces?.some((one) => one.name === name) === true;
     // As with the head: the first piece is what makes the write one that a socket has carried.
     const head = isStillWanted && queue.isOpen() ? replica.claim(dTag) : undefined;
     if (head === undefined || piece === undefined) {

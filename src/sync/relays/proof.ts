@@ -47,7 +47,8 @@ export function createProof(
   return {
     lately,
     note: (dTag, id) => {
-      if (replica.peek(dTag)?.pieces !== undefined || said.has(dTag)) said.set(dTag, { id, at: clock.now() });
+      if (replica.peek(dTag)?.head?.pieces !== undefined || said.has(dTag))
+        said.set(dTag, { id, at: clock.now() });
     },
     renew: async (dTag) => {
       if (!ports.isOpen() || asking.has(dTag)) return;
@@ -58,7 +59,7 @@ export function createProof(
       if (!ports.isOpen() || !isOwed(record, relay)) return;
       if (end !== 'complete') return ports.updateLater(dTag);
       if (!isProven(record!, relay, lately(dTag)))
-        await replica.apply(dTag, { type: 'forget-pieces', relay, id: record!.event!.id });
+        await replica.apply(dTag, { type: 'forget-pieces', relay, id: record!.head!.event.id });
       ports.update(dTag);
     },
     clear: () => said.clear(),

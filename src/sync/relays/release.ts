@@ -21,8 +21,8 @@ export function createRelease(ports: {
   const { clock, replica, pacer } = ports;
   return (dTag) => {
     const record = replica.get(dTag);
-    if (record?.event === undefined) return { type: 'no-head' };
-    const { id } = record.event;
+    if (record?.head === undefined) return { type: 'no-head' };
+    const { id } = record.head.event;
     const hold = holdOf(record, clock.now());
     if (hold === 'over') {
       void replica.apply(dTag, { type: 'explored', id, isBlind: true });

@@ -46,7 +46,7 @@ export function createSteps(
 
   function stepOf(dTag: string): Step {
     const record = replica.peek(dTag);
-    const isAsked = isUnderWay(dTag, record?.event);
+    const isAsked = isUnderWay(dTag, record?.head?.event);
     return owed(record, { relay, isAsked, lately: proof.lately(dTag) });
   }
 
@@ -92,7 +92,7 @@ export function createSteps(
       return;
     }
     pieces.offer(dTag, record);
-    if (step === 'send-head') queue.scheduleOnce(item, record.event!.id);
+    if (step === 'send-head') queue.scheduleOnce(item, record.head!.event.id);
   }
 
   function forget(dTag: string): void {

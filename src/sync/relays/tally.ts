@@ -45,7 +45,7 @@ export function createTally(
   /** By category, heads that the relay should have had when it was asked. */
   let expected = new Map<string, string>();
 
-  const isHead = (id: string, dTag: string): boolean => replica.get(dTag)?.event?.id === id;
+  const isHead = (id: string, dTag: string): boolean => replica.get(dTag)?.head?.event.id === id;
 
   function isConfirmed(dTag: string, id: string): boolean {
     return isHead(id, dTag) && deliveryOf(replica.get(dTag)!, relay) === 'confirmed';
@@ -60,7 +60,7 @@ export function createTally(
       expected = new Map();
       for (const dTag of asked) {
         const record = replica.get(dTag);
-        const head = record?.event;
+        const head = record?.head?.event;
         if (head !== undefined && deliveryOf(record!, relay) !== 'pending') expected.set(dTag, head.id);
       }
     },

@@ -65,7 +65,7 @@ export function createAssembly(ports: {
   }
 
   function again(value: Unfinished, dTag: Address): void {
-    if (value.underWay !== undefined || replica.get(dTag)?.event?.id !== value.event.id) return;
+    if (value.underWay !== undefined || replica.get(dTag)?.head?.event.id !== value.event.id) return;
     if (ports.canRead()) value.underWay = attempt(value, dTag);
     value.underWay?.catch(() => undefined);
   }

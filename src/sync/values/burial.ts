@@ -30,7 +30,7 @@ export async function buryPieces(
   names: readonly string[],
 ): Promise<boolean> {
   const { clock, replica, hand, send } = ports;
-  const { created_at } = record.event!;
+  const { created_at } = record.head!.event;
   const expiration = Math.floor(clock.now() / 1000) + TOMBSTONE_SECONDS;
   const content = await hand.encrypt('null');
   const buried: { readonly name: string; readonly address: Address; readonly id: EventId }[] = [];
@@ -73,13 +73,14 @@ export async function buryPieces(
 async function lateOnes(
   ports: Ports,
   dTags: readonly Address[],
-  { voids, event }: HeadRecord,
+  { voids, head }: HeadRecord,
 ): Promise<ReadonlyMap<Address, EventId> | undefined> {
   const ids = new Map<Address, EventId>();
   for (const relay of voids.size === 0 ? [] : ports.relays()) {
     const { isComplete, events } = await ports.network().collect(relay, dTags);
     if (!isComplete) return undefined;
-    for (const [dTag, { id, created_at }] of events) if (created_at > event!.created_at) ids.set(dTag, id);
+    for (const [dTag, { id, created_at }] of events)
+      if (created_at > head!.event.created_at) ids.set(dTag, id);
   }
   return ids;
 }

@@ -21,7 +21,8 @@ import { EVENT_OVERHEAD_CHARS, MAX_RECENT_CHARS } from '../../protocol/limits.ts
 import { decodePayload } from '../../protocol/payload.ts';
 import type { RandomBytes } from '../../relay/backoff.ts';
 import type { Network } from '../relays/network.ts';
-import { isInPieces, isWhole, readableOf } from '../heads/record.ts';
+import { readableOf } from '../heads/record.ts';
+import { isInPieces, isWhole } from '../heads/version.ts';
 import type { Replica } from '../heads/replica.ts';
 import { createAssembly } from './assembly.ts';
 import { takePiece } from './piece-search.ts';
@@ -91,12 +92,12 @@ export function createContent(ports: {
 
   async function textInPieces(event: VerifiedEvent, dTag: Address): Promise<string> {
     const record = replica.get(dTag);
-    if (record?.event?.id === event.id && !isWhole(record)) return assembly.textOf(event, dTag);
+    if (record?.head?.event.id === event.id && !isWhole(record.head)) return assembly.textOf(event, dTag);
     const manifest = await manifestOf(event);
     const bytes = new Map<string, Uint8Array>();
     for (const name of new Set(manifest.parts)) {
       if (await takePiece(await replica.piece(dTag, name), name, manifest, bytes, ports)) continue;
-      if (replica.get(dTag)?.event?.id !== event.id) throw new Error('a piece is lost');
+      if (replica.get(dTag)?.head?.event.id !== event.id) throw new Error('a piece is lost');
       // The relays may have what the store has lost.
       await replica.apply(dTag, { type: 'torn', id: event.id });
       return assembly.textOf(event, dTag);
@@ -108,7 +109,7 @@ export function createContent(ports: {
     const known = texts.get(event.id);
     const record = replica.get(dTag);
     // Pieces that could not be saved must not be shown either: what is shown is kept.
-    const isKept = record?.event?.id !== event.id || isWhole(record);
+    const isKept = record?.head?.event.id !== event.id || isWhole(record?.head);
     if (known !== undefined && isKept) return known;
     const format = formatOf(event);
     switch (format) {

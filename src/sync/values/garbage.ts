@@ -20,7 +20,8 @@ import {
   ORPHAN_MS,
 } from '../../protocol/limits.ts';
 import { isFromAll, type Network } from '../relays/network.ts';
-import { isOwnHead, isWhole, stageOf, type HeadRecord } from '../heads/record.ts';
+import { isOwnHead, stageOf, type HeadRecord } from '../heads/record.ts';
+import { isWhole } from '../heads/version.ts';
 import type { Replica } from '../heads/replica.ts';
 import { buryPieces } from './burial.ts';
 import type { Hand } from './signing.ts';
@@ -36,7 +37,7 @@ export interface Garbage {
 /** Orphans with the time from when they may be collected. Another device's are its own to collect first. */
 function dueTimes(record: HeadRecord): { readonly name: string; readonly at: Ms }[] {
   const factor = isOwnHead(record) ? 1 : 2;
-  const isRemoved = record.event !== undefined && isTombstone(record.event);
+  const isRemoved = record.head !== undefined && isTombstone(record.head.event);
   // Many at once: each deletion request stays on the relay for a while.
   const isFull = record.orphans.length >= MAX_OLD_ORPHANS + MAX_COLLECTED_AT_ONCE;
   const surplus = isRemoved ? Infinity : isFull ? record.orphans.length - MAX_OLD_ORPHANS : 0;
@@ -66,7 +67,7 @@ export function createGarbage(ports: {
   function settled(dTag: Address): HeadRecord | undefined {
     const record = replica.peek(dTag)?.orphans.length === 0 ? undefined : replica.get(dTag);
     const isEverywhere =
-      record !== undefined && isWhole(record) && stageOf(record, ports.relays()) === 'replicated';
+      record !== undefined && isWhole(record.head) && stageOf(record, ports.relays()) === 'replicated';
     return isEverywhere ? record : undefined;
   }
 
@@ -77,7 +78,7 @@ export function createGarbage(ports: {
     if (record === undefined || isClosed || collecting.has(dTag)) return;
     const now = clock.now();
     if (record.orphans.some(({ since }) => since === undefined))
-      return void replica.apply(dTag, { type: 'replicated', id: record.event!.id, at: now });
+      return void replica.apply(dTag, { type: 'replicated', id: record.head!.event.id, at: now });
     const at = Math.min(...dueTimes(record).map((orphan) => orphan.at));
     arm(dTag, Math.min(Math.max(0, at - now), MAX_TIMER_MS));
   }

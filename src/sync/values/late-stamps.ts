@@ -29,7 +29,7 @@ export function createLateStamps(network: () => Network): LateStamps {
     },
     isLate: (dTag, record) => {
       const known = late.get(dTag);
-      if (known === undefined || known.id !== record?.event?.id) return false;
+      if (known === undefined || known.id !== record?.head?.event.id) return false;
       const open = network()
         .relays()
         .filter(({ connected }) => connected);

@@ -27,7 +27,7 @@ export function needOf(
   nowSeconds: Seconds,
   isLate: boolean,
 ): Need | undefined {
-  const head = record?.event;
+  const head = record?.head?.event;
   if (head === undefined) return undefined;
   if (isLate && pastStampOf(record!, nowSeconds) !== undefined) return 'late';
   // Nothing is signed so far ahead.
@@ -46,10 +46,11 @@ export function needOf(
 
 /** The stamp that a write from the future should have: just above what it is above. `undefined`: it is not, or follows such a one. */
 export function pastStampOf(record: HeadRecord<NostrEvent>, nowSeconds: Seconds): Seconds | undefined {
-  const { event, own, before } = record;
+  const { head, own, former } = record;
+  const [before] = former;
   const latest = nowSeconds + SKEW_REPORT_SECONDS;
-  if (!isOwnHead(record) || own!.acknowledged || event!.created_at <= latest) return undefined;
-  const { above = before === undefined ? [] : [before.created_at] } = own!;
+  if (!isOwnHead(record) || own!.acknowledged || head!.event.created_at <= latest) return undefined;
+  const { above = before === undefined ? [] : [before.event.created_at] } = own!;
   const floor =
     above.length === 0 ? nowSeconds - DAY_SECONDS : Math.max(...above.filter((one) => one < latest));
   return floor === -Infinity ? undefined : floor + 1;

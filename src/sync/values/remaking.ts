@@ -3,7 +3,8 @@
 import type { Address, Seconds } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { endOf, renewalOf, restampOf } from '../../protocol/renewal.ts';
-import { buriedOf, type HeadRecord, type Piece } from '../heads/record.ts';
+import { buriedOf, type HeadRecord } from '../heads/record.ts';
+import type { Piece } from '../heads/version.ts';
 import type { Replica } from '../heads/replica.ts';
 import { pastStampOf, type Need } from './needs.ts';
 import type { Hand } from './signing.ts';
@@ -17,11 +18,12 @@ interface Ports {
 export async function renew(
   { replica, hand }: Ports,
   dTag: Address,
-  { event: head, voids }: HeadRecord,
+  { head, voids }: HeadRecord,
   need: Exclude<Need, 'late'>,
 ): Promise<void> {
-  const template = need === 'end' ? endOf(head!, voids, await hand.encrypt('null')) : renewalOf(head!, voids);
-  await replica.apply(dTag, { type: 'renew', id: head!.id, event: await hand.sign(template) });
+  const { event } = head!;
+  const template = need === 'end' ? endOf(event, voids, await hand.encrypt('null')) : renewalOf(event, voids);
+  await replica.apply(dTag, { type: 'renew', id: event.id, event: await hand.sign(template) });
 }
 
 /** Gives a write from the future an older stamp, and the pieces that were made for it. Without one of these nothing is done. */
@@ -32,12 +34,12 @@ export async function restamp(
   nowSeconds: Seconds,
 ): Promise<void> {
   const { replica, hand } = ports;
-  const { id } = record.event!;
+  const { id } = record.head!.event;
   const stamp = pastStampOf(record, nowSeconds)!;
-  const pieces = (record.pieces ?? []).filter((piece) => piece.stamp > stamp);
+  const pieces = (record.head?.pieces ?? []).filter((piece) => piece.stamp > stamp);
   const made = await signPieces(ports, dTag, pieces, () => stamp);
   if (made.size < pieces.length) return;
-  const event = await hand.sign(restampOf(record.event!, record.own!.device, stamp));
+  const event = await hand.sign(restampOf(record.head!.event, record.own!.device, stamp));
   await replica.apply(dTag, { type: 'restamp', id, event, made });
 }
 
@@ -46,7 +48,7 @@ export async function remakePieces(ports: Ports, dTag: Address): Promise<void> {
   const { replica } = ports;
   const record = replica.get(dTag);
   const made = await signPieces(ports, dTag, buriedOf(record), ({ buried }) => buried! + 1);
-  if (made.size > 0) await replica.apply(dTag, { type: 'remade', id: record!.event!.id, made });
+  if (made.size > 0) await replica.apply(dTag, { type: 'remade', id: record!.head!.event.id, made });
 }
 
 /** Pieces from the store, under other stamps; those that are not there are left out. */

@@ -66,7 +66,7 @@ export function createRenewals(ports: {
   /** When to look at a record, from now; `undefined`: it needs nothing, and never will. */
   function dueMs(dTag: Address): Ms | undefined {
     const record = replica.peek(dTag);
-    const head = record?.event;
+    const head = record?.head?.event;
     if (head === undefined) return undefined;
     const need = needNow(dTag, record);
     if (buriedOf(record).length > 0 || (need !== undefined && need !== 'end')) return 0;
@@ -108,7 +108,7 @@ export function createRenewals(ports: {
   /** Whether the head needs something, or will if relays agree that it has ended. */
   function isOpen(dTag: Address): boolean {
     const record = replica.peek(dTag);
-    const head = record?.event;
+    const head = record?.head?.event;
     return head !== undefined && (isExpired(head, nowSeconds()) || needNow(dTag, record) !== undefined);
   }
 

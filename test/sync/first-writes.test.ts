@@ -6,7 +6,8 @@ import { FIRST_WRITE_MS } from '../../src/protocol/limits.ts';
 import type { Answers } from '../../src/relay/pool.ts';
 import type { Input } from '../../src/sync/heads/input.ts';
 import { EMPTY_RECORD, type HeadRecord } from '../../src/sync/heads/record.ts';
-import { createQuestions } from '../../src/sync/questions.ts';
+import { versionOf } from '../../src/sync/heads/version.ts';
+import { createFirstWrites } from '../../src/sync/first-writes.ts';
 import { createTestClock } from '../../src/testing/clock.ts';
 import { written } from './devices.ts';
 
@@ -17,7 +18,7 @@ const AGAIN = written({ created_at: EVENT.created_at + 5 }) as VerifiedEvent;
 /** A first write that is held; `floor`: above what turned up. */
 const held = (floor?: number): HeadRecord => ({
   ...EMPTY_RECORD,
-  event: EVENT,
+  head: versionOf(EVENT),
   own: {
     ...{ device: 'd', id: EVENT.id, stamp: EVENT.created_at, acknowledged: false, lost: false, heldUntil: 1 },
     ...(floor === undefined ? {} : { floor }),
@@ -32,7 +33,7 @@ function setUp() {
   const ask = vi.fn(() => new Promise<Answers>((resolve) => (answer = resolve)));
   const inputs: Input[] = [];
   const restamped: string[] = [];
-  const questions = createQuestions({
+  const questions = createFirstWrites({
     clock,
     replica: {
       get: (dTag) => records.get(dTag),
@@ -41,7 +42,7 @@ function setUp() {
         if (input.type === 'explored')
           records.set(dTag, {
             ...EMPTY_RECORD,
-            event: input.again ?? EVENT,
+            head: versionOf(input.again ?? EVENT),
           });
         return [];
       },

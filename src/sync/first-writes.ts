@@ -18,7 +18,7 @@ export interface Question {
   readonly isAnswered: boolean;
 }
 
-export interface Questions {
+export interface FirstWrites {
   /** The question that a write of this category waits for; `undefined`: the device knows what there is. */
   explore(dTag: string): Question | undefined;
   /** The question is over: what was held for it may go out, above all that has turned up. */
@@ -30,7 +30,7 @@ export interface Questions {
 /** There is no relay to ask. */
 const UNASKED: Question = { dTags: new Set(), isOpen: false, isAnswered: false };
 
-export function createQuestions(ports: {
+export function createFirstWrites(ports: {
   readonly clock: Clock;
   readonly replica: Pick<Replica, 'get' | 'apply'>;
   readonly network: () => Pick<Network, 'ask'>;
@@ -41,7 +41,7 @@ export function createQuestions(ports: {
   /** Signs the same write again, above all that is known. */
   readonly restamp: (dTag: string, event: VerifiedEvent) => Promise<VerifiedEvent>;
   readonly onRestamped: (dTag: string, former: VerifiedEvent, again: VerifiedEvent) => void;
-}): Questions {
+}): FirstWrites {
   const { clock, replica } = ports;
   /** Categories of which every relay has said what it has. */
   const explored = new Set<string>();
@@ -76,15 +76,15 @@ export function createQuestions(ports: {
   async function release(dTag: string, { isAnswered }: Question): Promise<void> {
     for (let lap = 0; lap < MAX_LAPS && !ports.isClosed(); lap++) {
       const record = replica.get(dTag);
-      if (record?.event === undefined || !isHeld(record)) return;
-      const { event } = record;
+      if (record?.head === undefined || !isHeld(record)) return;
+      const { event } = record.head;
       const isBeaten = floorOf(record) > event.created_at;
       // Without a signer it goes out as it is, and its loss is told.
       const again = isBeaten ? await ports.restamp(dTag, event).catch(() => undefined) : undefined;
       const end = { type: 'explored', id: event.id, isBlind: !isAnswered, again } as const;
       // What the store does not take goes out as it is when the hold is over.
       await replica.apply(dTag, end).catch(() => undefined);
-      if (again !== undefined && replica.get(dTag)?.event?.id === again.id)
+      if (again !== undefined && replica.get(dTag)?.head?.event.id === again.id)
         ports.onRestamped(dTag, event, again);
     }
   }

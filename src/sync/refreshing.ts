@@ -6,7 +6,7 @@ import type { FetchResult } from './events.ts';
 import type { Replica } from './heads/replica.ts';
 import { isFromAll, type Network } from './relays/network.ts';
 
-export interface Asking {
+export interface Refreshing {
   /** What another tab has saved by now counts, told yet or not. If the store fails, only what is known here counts. */
   lookInStore(dTags: readonly string[]): Promise<void>;
   /**
@@ -16,11 +16,11 @@ export interface Asking {
   refresh(dTags: readonly string[]): Promise<FetchResult['source']>;
 }
 
-export function createAsking(ports: {
+export function createRefreshing(ports: {
   readonly store: Store;
   readonly replica: Replica;
   readonly network: () => Network;
-}): Asking {
+}): Refreshing {
   const { replica } = ports;
 
   async function lookInStore(dTags: readonly string[]): Promise<void> {
@@ -33,7 +33,7 @@ export function createAsking(ports: {
       if (dTags.length === 0) return 'local';
       const [answers] = await Promise.all([ports.network().ask(dTags, 'known'), lookInStore(dTags)]);
       const { complete: answered, incomplete: silent } = answers;
-      if (isFromAll(answers) || dTags.some((dTag) => replica.get(dTag)?.event !== undefined))
+      if (isFromAll(answers) || dTags.some((dTag) => replica.get(dTag)?.head !== undefined))
         return answered.length > 0 ? 'relay' : 'local';
       const who = answered.length === 0 ? 'no relay answered' : `no answer from ${silent.join(', ')}`;
       throw new NostrSyncError('NO_RELAYS_REACHABLE', `Cannot read: ${who}, and this device holds no copy`, {

@@ -1,0 +1,27 @@
+/** Under which keys of the store what is known of one identity in one namespace stands: docs/STORE.md. */
+
+import { pieceDTag } from '../../protocol/chunks.ts';
+
+export interface Keys {
+  /** All records. */
+  readonly prefix: string;
+  record(dTag: string): string;
+  dTagOf(recordKey: string): string;
+  piece(dTag: string, name: string): string;
+  /** The mark of the tab that leads. */
+  readonly leader: string;
+  /** What stood under a key of a record, and could not be read. */
+  unreadable(recordKey: string): string;
+}
+
+export function createKeys(pubkey: string, namespace: string): Keys {
+  const prefix = `head/${pubkey}/`;
+  return {
+    prefix: `${prefix}${namespace}/`,
+    record: (dTag) => prefix + dTag,
+    dTagOf: (recordKey) => recordKey.slice(prefix.length),
+    piece: (dTag, name) => `piece/${pubkey}/${pieceDTag(dTag, name)}`,
+    leader: `leader/${pubkey}/${namespace}`,
+    unreadable: (recordKey) => `unreadable/${recordKey}`,
+  };
+}

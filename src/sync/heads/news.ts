@@ -1,0 +1,25 @@
+/** What another tab has saved, as effects: what `reconcile` would have told if this tab had done it. */
+
+import { compareEvents } from '../../protocol/order.ts';
+import { isRenewalOf } from '../../protocol/renewal.ts';
+import { isLostTo } from './conflict.ts';
+import type { Effect } from './input.ts';
+import type { HeadRecord } from './record.ts';
+import { isWhole } from './version.ts';
+
+export function newsOf(previous: HeadRecord | undefined, record: HeadRecord | undefined): readonly Effect[] {
+  const head = record?.head?.event;
+  const mine = previous?.head?.event;
+  // A head that both tabs had is news if the other tab has found its pieces.
+  const isFound = previous !== undefined && !isWhole(previous.head) && isWhole(record?.head);
+  if (head === undefined || (head.id === mine?.id && !isFound)) return [];
+  const { own } = record!;
+  const isRestamped = head.content === mine?.content && own?.withdrawn?.includes(mine.id) === true;
+  const renews = mine && (isRestamped || isRenewalOf(head, mine)) ? mine.id : undefined;
+  const advanced: Effect = { type: 'advanced', event: head, ...(renews !== undefined && { renews }) };
+  // If the head went back, another tab has withdrawn the write; and what overwrote it may be overwritten since.
+  const isLost = own?.lost === true && isLostTo(mine, own, head);
+  return isLost && mine !== undefined && compareEvents(head, mine) > 0
+    ? [advanced, { type: 'conflict', mine, theirs: head }]
+    : [advanced];
+}

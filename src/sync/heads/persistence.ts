@@ -1,0 +1,194 @@
+/**
+ * Saves what is decided, one save at a time: inputs that come while one is under way share the next. What the store fails to take is kept
+ * in memory and saved later, except for what a caller waits for: that is rejected, and has changed nothing.
+ */
+
+import type { Clock } from '../../clock.ts';
+import { isNostrSyncError, NostrSyncError, type AnyNostrSyncError } from '../../errors.ts';
+import { STORE_RETRY_MS } from '../../protocol/limits.ts';
+import type { Store } from '../../store/store.ts';
+import type { Cache } from './cache.ts';
+import type { Effect, Input } from './input.ts';
+import type { Keys } from './keys.ts';
+import { baseOf, decide, plan, type Decision, type Job, type Plan } from './plan.ts';
+import { reconcile } from './reconcile.ts';
+import type { HeadRecord } from './record.ts';
+import type { Change } from './replica.ts';
+import type { Sender } from './sender.ts';
+
+export interface Saving {
+  /** See `Replica.apply`. */
+  apply(dTag: string, input: Input): Promise<readonly Effect[]>;
+  /** Runs alone, between saves: an older value from the store must not overtake a newer one. */
+  exclusive(work: () => Promise<void>): Promise<void>;
+  /** What a decision about a category would start from if this is what the store has. */
+  baseOf(dTag: string, text: string | undefined): HeadRecord | undefined;
+  /** Whether a write of the category waits for its save. */
+  isWriting(dTag: string): boolean;
+  isClosed(): boolean;
+  /** Resolves when all that was applied is saved. Later inputs are ignored. */
+  close(): Promise<void>;
+}
+
+interface Waiting extends Job {
+  readonly resolve: (effects: readonly Effect[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Whether a caller waits for this input to be on the medium, or else not to be at all. */
+function isOwn(input: Input): boolean {
+  if (input.type === 'explored') return input.again !== undefined;
+  return ['write', 'withdraw', 'assembled', 'remade', 'renew', 'restamp'].includes(input.type);
+}
+
+/** One closure: `save` and `saveFailed` are the two ends of a transaction, over what is unsaved and refused. */
+export function createPersistence(ports: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly keys: Keys;
+  readonly cache: Cache;
+  readonly sender: Sender;
+  readonly onChange: (change: Change) => void;
+  /** A transaction has found this in the store, and decided from `record`. Told before `onChange`. */
+  readonly onFound: (dTag: string, text: string | undefined, record: HeadRecord | undefined) => void;
+  readonly onError: (error: AnyNostrSyncError) => void;
+}): Saving {
+  const { cache, keys, sender } = ports;
+  const unsaved = new Map<string, HeadRecord | undefined>();
+  const refused = new Map<string, Extract<Input, { readonly type: 'write' }>[]>();
+  let queue: Waiting[] = [];
+  let underway: Waiting[] = [];
+  let saving: Promise<void> | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  let closed = false;
+  let cancelRetry = (): void => undefined;
+
+  const known = { read: cache.read, unsaved, refused };
+
+  async function save(jobs: readonly Waiting[]): Promise<void> {
+    const dTags = [...new Set(jobs.map((job) => job.dTag))];
+    let isSender = sender.isAlone;
+    let mark: string | undefined;
+    let stored = new Map<string, string | undefined>();
+    let planned!: Plan;
+    try {
+      await ports.store.update([...dTags.map(keys.record), ...(isSender ? [] : [keys.leader])], (current) => {
+        mark = current.get(keys.leader);
+        isSender = sender.isOnly(mark);
+        stored = new Map(dTags.map((dTag) => [dTag, current.get(keys.record(dTag))]));
+        const uncarried = isSender ? sender.uncarried : new Map<string, string>();
+        planned = plan(jobs, stored, { ...known, uncarried }, keys);
+        return planned.writes;
+      });
+    } catch (cause) {
+      underway = [];
+      return saveFailed(jobs, cause);
+    }
+    if (!isSender) sender.forget();
+    sender.look(mark);
+    for (const [dTag, { previous }] of planned.decided) ports.onFound(dTag, stored.get(dTag), previous);
+    underway = [];
+    for (const [dTag, { record }] of planned.decided) {
+      cache.put(dTag, planned.texts.get(dTag), record);
+      unsaved.delete(dTag);
+      refused.delete(dTag);
+    }
+    for (const { dTag, input } of jobs) {
+      const isHead = input.type === 'write' && cache.get(dTag)?.head?.event.id === input.event.id;
+      if (isHead && isSender) sender.saved(dTag, input.event.id);
+    }
+    // Also what was known here for long, and could not be saved before.
+    carryOut(jobs, planned, true, (dTag) => planned.texts.get(dTag) !== stored.get(dTag));
+  }
+
+  function saveFailed(jobs: readonly Waiting[], cause: unknown): void {
+    const error = isNostrSyncError(cause)
+      ? cause
+      : new NostrSyncError('STORE_FAILED', 'Cannot save: the store failed', { cause });
+    const own = jobs.filter(({ input }) => isOwn(input));
+    const others = jobs.filter(({ input }) => !isOwn(input));
+    const decision = decide(others, cache.get);
+    for (const [dTag, { previous, record }] of decision.decided) {
+      if (record === previous) continue;
+      cache.put(dTag, cache.textOf(dTag), record);
+      unsaved.set(dTag, record);
+    }
+    for (const { dTag, input } of own)
+      if (input.type === 'write') refused.set(dTag, [...(refused.get(dTag) ?? []), input]);
+    for (const job of own) job.reject(error);
+    carryOut(others, decision, false, () => false);
+    // A failed write may have blocked a claim: the lanes that wait for it try again.
+    for (const { dTag } of own) {
+      const record = cache.get(dTag);
+      ports.onChange({ dTag, previous: record, record, effects: [], isNewInStore: false, isStored: false });
+    }
+    if (closed) return;
+    if (unsaved.size > 0) ports.onError(error);
+    cancelRetry();
+    cancelRetry = ports.clock.after(STORE_RETRY_MS, () => {
+      for (const dTag of new Set([...unsaved.keys(), ...refused.keys()]))
+        void apply(dTag, { type: 'resave' });
+    });
+  }
+
+  function carryOut(
+    jobs: readonly Waiting[],
+    { decided, effects }: Decision,
+    isStored: boolean,
+    isNewInStore: (dTag: string) => boolean,
+  ): void {
+    for (const [dTag, change] of decided)
+      ports.onChange({ ...change, dTag, isStored, isNewInStore: isNewInStore(dTag) });
+    jobs.forEach((job, i) => job.resolve(effects[i]!));
+  }
+
+  function exclusive(work: () => Promise<void>): Promise<void> {
+    const result = last.then(work);
+    last = result.catch(() => undefined);
+    return result;
+  }
+
+  async function pump(): Promise<void> {
+    while (queue.length > 0) {
+      await exclusive(() => {
+        underway = queue;
+        queue = [];
+        return save(underway);
+      });
+    }
+    saving = undefined;
+  }
+
+  function apply(dTag: string, input: Input): Promise<readonly Effect[]> {
+    if (closed)
+      return isOwn(input)
+        ? Promise.reject(new NostrSyncError('CLOSED', 'Cannot save: closed'))
+        : Promise.resolve([]);
+    const isQuiet = !isOwn(input) && input.type !== 'resave' && saving === undefined && !unsaved.has(dTag);
+    if (isQuiet) {
+      const record = cache.get(dTag);
+      const outcome = reconcile(record, input, undefined);
+      // Most of what relays say is known already: no transaction for that.
+      if (outcome.record === record) return Promise.resolve(outcome.effects);
+    }
+    return new Promise((resolve, reject) => {
+      queue.push({ dTag, input, resolve, reject });
+      saving ??= Promise.resolve().then(pump);
+    });
+  }
+
+  const isWriteOf = (dTag: string) => (job: Job) => job.dTag === dTag && job.input.type === 'write';
+
+  return {
+    apply,
+    exclusive,
+    baseOf: (dTag, text) => baseOf(dTag, text, known).record,
+    isWriting: (dTag) => [...underway, ...queue].some(isWriteOf(dTag)),
+    isClosed: () => closed,
+    close: async () => {
+      closed = true;
+      cancelRetry();
+      await saving;
+    },
+  };
+}

@@ -1,0 +1,172 @@
+/**
+ * What a save decides and writes: inputs, over what the store has, and what it failed to take before. Pure: it runs inside the
+ * store's transaction, and may run twice.
+ */
+
+import type { VerifiedEvent } from '../../protocol/event.ts';
+import { compareEvents } from '../../protocol/order.ts';
+import { isVoid } from '../../protocol/voids.ts';
+import type { Effect, Input } from './input.ts';
+import type { Keys } from './keys.ts';
+import { hasUndone } from './own-stamps.ts';
+import { reconcile } from './reconcile.ts';
+import { parseRecord, serializeRecord } from './record-codec.ts';
+import { floorOf, piecesOf, type HeadRecord } from './record.ts';
+
+/** An input about a category. */
+export interface Job {
+  readonly dTag: string;
+  readonly input: Input;
+}
+
+/** A key with its new text, or `null` if it is removed. */
+type Writes = Map<string, string | null>;
+
+type Write = Extract<Input, { readonly type: 'write' }>;
+
+/** What this process knows beside the store. */
+export interface Known {
+  /** The record in a stored text, with its events verified; `undefined` if it cannot be used. */
+  readonly read: (dTag: string, text: string | undefined) => HeadRecord | undefined;
+  /** Records that are newer than the store, because it failed. */
+  readonly unsaved: ReadonlyMap<string, HeadRecord | undefined>;
+  /** Own writes that a failed save may have left in the store: their callers were told that no device will see them. */
+  readonly refused: ReadonlyMap<string, readonly Write[]>;
+  /** Ids of own heads that no socket has carried: a newer write may take the stamp. */
+  readonly uncarried: ReadonlyMap<string, string>;
+}
+
+export interface Decided {
+  readonly previous: HeadRecord | undefined;
+  readonly record: HeadRecord | undefined;
+  /** Of all inputs about the category. */
+  readonly effects: readonly Effect[];
+}
+
+export interface Decision {
+  /** By d-tag. */
+  readonly decided: ReadonlyMap<string, Decided>;
+  /** Of each job, in order. */
+  readonly effects: readonly (readonly Effect[])[];
+}
+
+export interface Plan extends Decision {
+  readonly writes: ReadonlyMap<string, string | null>;
+  /** What the store has of each category that was decided about, once this is written. */
+  readonly texts: ReadonlyMap<string, string | undefined>;
+}
+
+/** Each input over what the one before it has left; the first of a category over its base. */
+export function decide(
+  jobs: readonly Job[],
+  baseOf: (dTag: string) => HeadRecord | undefined,
+  uncarried: ReadonlyMap<string, string> = new Map(),
+): Decision {
+  const decided = new Map<string, Decided>();
+  const effects = jobs.map(({ dTag, input }) => {
+    const base = decided.has(dTag) ? undefined : baseOf(dTag);
+    const so = decided.get(dTag) ?? { previous: base, record: base, effects: [] };
+    const outcome = reconcile(so.record, input, uncarried.get(dTag));
+    decided.set(dTag, { ...so, record: outcome.record, effects: [...so.effects, ...outcome.effects] });
+    return outcome.effects;
+  });
+  return { decided, effects };
+}
+
+/** `stored`: by d-tag, the text that the store has of each category of these jobs. */
+export function plan(
+  jobs: readonly Job[],
+  stored: ReadonlyMap<string, string | undefined>,
+  known: Known,
+  keys: Keys,
+): Plan {
+  const bases = new Map([...stored].map(([dTag, text]) => [dTag, baseOf(dTag, text, known)]));
+  const decision = decide(jobs, (dTag) => bases.get(dTag)!.record, known.uncarried);
+  const writes: Writes = new Map();
+  const texts = new Map(stored);
+  for (const [dTag, { previous, record, effects }] of decision.decided) {
+    if (record === undefined || (record === previous && bases.get(dTag)!.isStored)) continue;
+    const before = stored.get(dTag);
+    for (const { along } of known.refused.get(dTag) ?? [])
+      for (const [key] of along?.(record) ?? []) writes.set(key, null);
+    const text = serializeRecord(record);
+    writes.set(keys.record(dTag), text);
+    texts.set(dTag, text);
+    for (const name of namesLeftBehind(before, record)) writes.set(keys.piece(dTag, name), null);
+    for (const { input } of jobs.filter((job) => job.dTag === dTag)) {
+      for (const [name, event] of piecesMade(input, record))
+        writes.set(keys.piece(dTag, name), JSON.stringify(event));
+      for (const [key, more] of savedAlong(input, record, effects)) writes.set(key, more);
+    }
+    // What could not be read is kept: a newer release may be able to read it.
+    if (before !== undefined && previous === undefined)
+      writes.set(keys.unreadable(keys.record(dTag)), before);
+  }
+  return { ...decision, writes, texts };
+}
+
+/** What a decision starts from: the store, unless it failed to take something newer. `isStored`: the store has just this. */
+export function baseOf(
+  dTag: string,
+  text: string | undefined,
+  { read, unsaved, refused }: Omit<Known, 'uncarried'>,
+): { readonly record: HeadRecord | undefined; readonly isStored: boolean } {
+  const found = read(dTag, text);
+  const stored = withoutRefused(found, refused.get(dTag) ?? []);
+  if (stored !== found) return { record: stored, isStored: false };
+  const isStored = !unsaved.has(dTag);
+  const ours = unsaved.get(dTag);
+  if (ours === undefined || isAhead(stored, ours)) return { record: stored, isStored };
+  // Another tab may have written meanwhile: this one's record knows of no own write that the store does not.
+  const isNewer = floorOf(stored) > floorOf(ours) && !isReset(stored, ours);
+  return { record: isNewer ? { ...ours, own: stored!.own } : ours, isStored };
+}
+
+/** Whether ours, by a reset that could not be saved, has undone the last own write in the store: its floor is from the future. */
+function isReset(stored: HeadRecord | undefined, ours: HeadRecord): boolean {
+  const floor = floorOf(stored);
+  return hasUndone(ours.own, floor) && !hasUndone(stored?.own, floor);
+}
+
+/** I6, also for a save that failed when it was done. */
+function withoutRefused(stored: HeadRecord | undefined, refused: readonly Write[]): HeadRecord | undefined {
+  const id = stored?.head?.event.id;
+  if (id === undefined || !refused.some(({ event }) => event.id === id)) return stored;
+  return withoutRefused(reconcile(stored, { type: 'withdraw', id }, undefined).record, refused);
+}
+
+/** Whether the store has a head that is to follow ours. */
+function isAhead(stored: HeadRecord | undefined, ours: HeadRecord): boolean {
+  if (stored?.head === undefined || ours.head === undefined) return stored?.head !== undefined;
+  const { event } = stored.head;
+  return compareEvents(event, ours.head.event) > 0 && !isVoid(ours.voids, event);
+}
+
+/** The pieces of the text that is replaced, rather than of the record before: after a save that failed, that is another. */
+function namesLeftBehind(before: string | undefined, record: HeadRecord): readonly string[] {
+  const kept = new Set(piecesOf(record).map(({ name }) => name));
+  const stored = before === undefined ? undefined : parseRecord(before);
+  return piecesOf(stored).flatMap(({ name }) => (kept.has(name) ? [] : [name]));
+}
+
+/** Those that the record means: others may have been made for a write that came too late. */
+function piecesMade(input: Input, record: HeadRecord): readonly (readonly [string, VerifiedEvent])[] {
+  const made = 'made' in input ? [...(input.made ?? [])] : [];
+  const pieceOf = (name: string): number | undefined =>
+    piecesOf(record).find((piece) => piece.name === name)?.stamp;
+  return made.filter(([name, event]) => pieceOf(name) === event.created_at);
+}
+
+/** What is saved with an input that did what it says. */
+function savedAlong(
+  input: Input,
+  record: HeadRecord,
+  effects: readonly Effect[],
+): Iterable<readonly [string, string | null]> {
+  if (!('along' in input)) return [];
+  const isDone =
+    input.type === 'write'
+      ? record.own?.id === input.event.id
+      : effects.some(({ type }) => type === 'withdrawn');
+  return (isDone && input.along?.(record)) || [];
+}

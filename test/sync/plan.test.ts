@@ -1,0 +1,199 @@
+/** What a save writes, and what it starts from: by itself, without a store. */
+
+import { describe, expect, test } from 'vitest';
+import type { VerifiedEvent } from '../../src/protocol/event.ts';
+import type { Input } from '../../src/sync/heads/input.ts';
+import { createKeys } from '../../src/sync/heads/keys.ts';
+import { baseOf, plan, type Known, type Plan } from '../../src/sync/heads/plan.ts';
+import { reconcile } from '../../src/sync/heads/reconcile.ts';
+import { parseRecord, serializeRecord } from '../../src/sync/heads/record-codec.ts';
+import { floorOf, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { IN_PIECES, nameOf, OUR_HASH, OURS, told, voiding } from './records.ts';
+
+const RELAY = 'wss://relay.example';
+const D = 'default/settings/v1';
+const keys = createKeys('pubkey', 'default');
+const NOTHING: Known = {
+  read: (_, text) => (text === undefined ? undefined : (parseRecord(text) as HeadRecord | undefined)),
+  unsaved: new Map(),
+  refused: new Map(),
+  uncarried: new Map(),
+};
+
+const ours = (stamp: number, more: Partial<Parameters<typeof told>[0]> = {}): VerifiedEvent =>
+  told({ stamp, by: OURS, ...more });
+const shown = (event: VerifiedEvent): Input => ({ type: 'shown', relay: RELAY, event, relays: [RELAY] });
+type Write = Extract<Input, { readonly type: 'write' }>;
+const write = (event: VerifiedEvent, more: Partial<Write> = {}): Write => ({
+  ...{ type: 'write', event, device: OUR_HASH, isRead: true },
+  ...more,
+});
+
+function after(...inputs: readonly Input[]): HeadRecord | undefined {
+  let record: HeadRecord | undefined;
+  for (const input of inputs) ({ record } = reconcile(record, input, undefined));
+  return record;
+}
+
+function planOf(
+  stored: HeadRecord | string | undefined,
+  inputs: readonly Input[],
+  known: Partial<Known> = {},
+): Plan {
+  const text = typeof stored === 'object' ? serializeRecord(stored) : stored;
+  const jobs = inputs.map((input) => ({ dTag: D, input }));
+  return plan(jobs, new Map([[D, text]]), { ...NOTHING, ...known }, keys);
+}
+
+const savedIn = ({ writes }: Plan): HeadRecord => NOTHING.read(D, writes.get(keys.record(D))!)!;
+
+describe('a plan', () => {
+  test('writes the record that all inputs lead to, once, and tells the effects of each', () => {
+    const [first, second] = [told({ stamp: 10 }), told({ stamp: 11 })];
+    const made = planOf(undefined, [shown(first), shown(second), shown(second)]);
+    expect([...made.writes.keys()]).toEqual([keys.record(D)]);
+    expect(savedIn(made).head?.event).toEqual(second);
+    expect(made.effects.map((effects) => effects.map(({ type }) => type))).toEqual([
+      ['advanced'],
+      ['advanced'],
+      [],
+    ]);
+    expect(made.decided.get(D)).toMatchObject({
+      previous: undefined,
+      effects: [{ event: first }, { event: second }],
+    });
+    expect(made.texts.get(D)).toBe(made.writes.get(keys.record(D)));
+  });
+
+  test('of what is known already writes nothing', () => {
+    const record = after(shown(told({ stamp: 10 })))!;
+    const made = planOf(record, [shown(record.head!.event), { type: 'resave' }]);
+    expect(made.writes.size).toBe(0);
+    expect(made.texts.get(D)).toBe(serializeRecord(record));
+  });
+
+  test('lets a write take the stamp of one that no socket has carried, and of no other', () => {
+    const first = ours(10);
+    const stored = after(write(first));
+    const again = write(ours(10));
+    expect(planOf(stored, [again], { uncarried: new Map([[D, first.id]]) }).effects).toEqual([[]]);
+    expect(planOf(stored, [again]).effects).toEqual([[{ type: 'stale' }]]);
+  });
+
+  test('keeps a stored text that cannot be read beside what takes its place', () => {
+    const made = planOf('{"v":', [shown(told({ stamp: 10 }))]);
+    expect(made.writes.get(keys.unreadable(keys.record(D)))).toBe('{"v":');
+    expect(made.writes.has(keys.record(D))).toBe(true);
+  });
+});
+
+describe('pieces', () => {
+  const piece = told({ stamp: 20 });
+  const large = write(ours(20, { tags: IN_PIECES }), {
+    made: new Map([[nameOf(1), piece]]),
+    names: [nameOf(1)],
+  });
+
+  test('are written with the record that needs them', () => {
+    const { writes } = planOf(undefined, [large]);
+    expect([...writes.keys()]).toEqual([keys.record(D), keys.piece(D, nameOf(1))]);
+    expect(JSON.parse(writes.get(keys.piece(D, nameOf(1)))!)).toEqual(piece);
+  });
+
+  test('of a write that came too late are not', () => {
+    const made = planOf(after(shown(told({ stamp: 30 }))), [large]);
+    expect(made.effects).toEqual([[{ type: 'stale' }]]);
+    expect(made.writes.size).toBe(0);
+  });
+
+  test('go with the record that last needed them', () => {
+    const stored = after(large);
+    const [next, last] = [write(ours(21)), write(ours(22))];
+    expect(planOf(stored, [next]).writes.has(keys.piece(D, nameOf(1)))).toBe(false);
+    expect(planOf(stored, [next, last]).writes.get(keys.piece(D, nameOf(1)))).toBeNull();
+  });
+
+  test('of the text that is replaced go, though a record that could not be saved had let them go before', () => {
+    const stored = after(large);
+    const unsaved = new Map([[D, after(large, write(ours(21)), write(ours(22)))]]);
+    const made = planOf(stored, [{ type: 'resave' }], { unsaved });
+    expect(made.writes.get(keys.piece(D, nameOf(1)))).toBeNull();
+  });
+});
+
+describe('what is saved along', () => {
+  const note = (text: string | null) => () => [['note', text] as const];
+
+  test('with a write is saved if the write is the newest of this device', () => {
+    expect(planOf(undefined, [write(ours(10), { along: note('saved') })]).writes.get('note')).toBe('saved');
+    const late = planOf(after(shown(told({ stamp: 30 }))), [
+      write(ours(10), { along: note('saved') }),
+      shown(told({ stamp: 31 })),
+    ]);
+    expect(late.writes.has('note')).toBe(false);
+  });
+
+  test('with a withdrawal is saved if that takes anything back', () => {
+    const event = ours(10);
+    const withdraw = { type: 'withdraw', id: event.id, along: note(null) } as const;
+    expect(planOf(after(write(event)), [withdraw]).writes.get('note')).toBeNull();
+    expect(
+      planOf(after(write(event), shown(told({ stamp: 11 }))), [
+        withdraw,
+        shown(told({ stamp: 12 })),
+      ]).writes.has('note'),
+    ).toBe(false);
+  });
+});
+
+describe('a write that was refused to its caller', () => {
+  const first = told({ stamp: 10 });
+  const event = ours(11, { seen: { 'their-device': 10 } });
+  const refused = new Map([[D, [write(event, { along: () => [['note', 'saved']] })]]]);
+
+  test('is taken out of the store if it is there after all, with what went along', () => {
+    const made = planOf(after(shown(first), write(event)), [{ type: 'resave' }], { refused });
+    expect(savedIn(made)).toMatchObject({ head: { event: first }, own: { withdrawn: [event.id] } });
+    expect(made.writes.get('note')).toBeNull();
+  });
+
+  test('is not looked for in vain', () => {
+    expect(planOf(after(shown(first)), [{ type: 'resave' }], { refused }).writes.size).toBe(0);
+  });
+});
+
+describe('a decision starts from', () => {
+  const DAY = 86_400;
+  const base = (stored: HeadRecord | undefined, unsaved: HeadRecord | undefined): HeadRecord | undefined =>
+    baseOf(D, stored && serializeRecord(stored), { ...NOTHING, unsaved: new Map([[D, unsaved]]) }).record;
+
+  test('what could not be saved', () => {
+    const stored = after(shown(told({ stamp: 10 })));
+    const unsaved = after(shown(told({ stamp: 11 })));
+    expect(base(stored, unsaved)).toBe(unsaved);
+    expect(planOf(stored, [{ type: 'resave' }], { unsaved: new Map([[D, unsaved]]) }).writes.size).toBe(1);
+  });
+
+  test('a greater head that another tab has saved since', () => {
+    const stored = after(shown(told({ stamp: 12 })))!;
+    expect(base(stored, after(shown(told({ stamp: 11 }))))?.head).toEqual(stored.head);
+    expect(base(stored, { ...stored, head: undefined })?.head).toEqual(stored.head);
+    expect(base(stored, undefined)?.head).toEqual(stored.head);
+  });
+
+  test('what could not be saved, with the own write that another tab has saved since', () => {
+    const mine = ours(10);
+    const stored = after(write(mine))!;
+    const unsaved = after(shown(told({ stamp: 11 })))!;
+    expect(base(stored, unsaved)).toEqual({ ...unsaved, own: stored.own });
+  });
+
+  test('a reset that could not be saved: not from the floor that it has lowered', () => {
+    const future = ours(100 * DAY);
+    const stored = after(shown(told({ stamp: 10 })), write(future))!;
+    const reset = told({ stamp: 20, tags: voiding(future) });
+    const unsaved = reconcile(stored, shown(reset), undefined).record!;
+    expect(floorOf(unsaved)).toBe(20);
+    expect(floorOf(base(stored, unsaved))).toBe(20);
+  });
+});

@@ -1,0 +1,685 @@
+/** `reconcile` as a table: in each state of a record, what each input makes of it. */
+
+import { describe, expect, test } from 'vitest';
+import type { VerifiedEvent } from '../../src/protocol/event.ts';
+import type { Effect, Input, Outcome } from '../../src/sync/heads/input.ts';
+import { reconcile } from '../../src/sync/heads/reconcile.ts';
+import { floorOf, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { IN_PIECES, nameOf, OUR_HASH, OURS, REMOVAL, told, voiding } from './records.ts';
+
+const RELAY = 'wss://relay.example';
+const OTHER = 'wss://other.example';
+const DAY = 86_400;
+
+// Events. Stamps: what was there before 5, the head 10, what comes 20.
+
+const BEFORE = told({ stamp: 5 });
+const MINE = told({ stamp: 10, by: OURS, seen: { 'their-device': 5 }, id: 'c' });
+const MINE_IN_PIECES = told({ stamp: 10, by: OURS, seen: { 'their-device': 5 }, tags: IN_PIECES });
+const MINE_FUTURE = told({ stamp: 100 * DAY, by: OURS, seen: { 'their-device': 5 } });
+const THEIRS = told({ stamp: 10, id: 'd' });
+const THEIRS_IN_PIECES = told({ stamp: 10, tags: IN_PIECES });
+const OLDER = told({ stamp: 7, by: 'third-device' });
+const TIED = told({ stamp: 10, id: 'e' });
+const NEWER = told({ stamp: 20 });
+const NEWER_SEEN = told({ stamp: 20, seen: { [OURS]: 10 } });
+const NEWER_PLAIN = told({ stamp: 20, seen: false });
+const RESET = told({ stamp: 20, tags: voiding(MINE_FUTURE) });
+const NEXT = told({ stamp: 20, by: OURS, seen: { 'their-device': 10 } });
+const LATE = told({ stamp: 10, by: OURS });
+const AGAIN = told({ stamp: 15, by: OURS, content: MINE.content });
+const EARLIER = told({ stamp: 6, by: OURS, content: MINE.content });
+const SMALL = told({ stamp: 12, by: OURS });
+const REMOVED = told({ stamp: 10, tags: REMOVAL });
+const PIECE = told({ stamp: 10 });
+const OLD_PIECE = told({ stamp: 5 });
+
+const NAMES = new Map<string, string>(
+  Object.entries({
+    ...{ BEFORE, MINE, MINE_IN_PIECES, MINE_FUTURE, THEIRS, THEIRS_IN_PIECES, OLDER, TIED },
+    ...{ NEWER, NEWER_SEEN, NEWER_PLAIN, RESET, NEXT, LATE, AGAIN, EARLIER, SMALL, REMOVED },
+  }).map(([name, { id }]) => [id, name]),
+);
+const nameIn = (event: VerifiedEvent | undefined): string =>
+  event === undefined ? 'none' : (NAMES.get(event.id) ?? 'renewed');
+
+// States
+
+const shown = (event: VerifiedEvent, relay = RELAY): Input => ({
+  ...{ type: 'shown', relay, event, relays: [RELAY, OTHER] },
+});
+type Write = Extract<Input, { readonly type: 'write' }>;
+const write = (event: VerifiedEvent, more: Partial<Write> = {}): Write => ({
+  ...{ type: 'write', event, device: OUR_HASH, isRead: false },
+  ...more,
+});
+const PIECES = { names: [nameOf(1)], made: new Map([[nameOf(1), PIECE]]) };
+
+function after(...inputs: readonly Input[]): HeadRecord | undefined {
+  let record: HeadRecord | undefined;
+  for (const input of inputs) ({ record } = reconcile(record, input, undefined));
+  return record;
+}
+
+const answered = (id: string, delivery: 'acknowledged' | 'refused' = 'acknowledged'): Input => ({
+  ...{ type: 'answered', relay: RELAY, id, delivery },
+});
+
+const STATES = {
+  'nothing known': undefined,
+  'an own write that no relay has': after(shown(BEFORE), write(MINE)),
+  'a first own write': after(write(MINE)),
+  'an own write that a relay has': after(shown(BEFORE), write(MINE), answered(MINE.id)),
+  'an own write that was read back': after(shown(BEFORE), write(MINE), shown(MINE)),
+  'an own write that all refuse': after(shown(BEFORE), write(MINE), answered(MINE.id, 'refused')),
+  'an own write that is held': after(shown(BEFORE), write(MINE, { heldUntil: 1_000 })),
+  'a blind own write': after(write(MINE, { isBlind: true })),
+  'an own write from the future': after(shown(BEFORE), write(MINE_FUTURE)),
+  'an own write in pieces': after(shown(BEFORE), write(MINE_IN_PIECES, PIECES)),
+  'an own write that was withdrawn': after(shown(BEFORE), write(MINE), { type: 'withdraw', id: MINE.id }),
+  'the head of another': after(shown(BEFORE), shown(THEIRS)),
+  'a head of another that was read': after(shown(BEFORE), shown(THEIRS), { type: 'read', id: THEIRS.id }),
+  'a head of another that cannot be read': after(shown(BEFORE), shown(THEIRS), {
+    type: 'unreadable',
+    id: THEIRS.id,
+  }),
+  'a head of another in pieces that are not here': after(shown(BEFORE), shown(THEIRS_IN_PIECES)),
+  'a head of another in pieces': after(shown(BEFORE), shown(THEIRS_IN_PIECES), {
+    type: 'assembled',
+    id: THEIRS_IN_PIECES.id,
+    made: new Map([[nameOf(1), PIECE]]),
+    lacking: new Map(),
+  }),
+  'an own write over one in pieces': after(shown(BEFORE), write(MINE_IN_PIECES, PIECES), write(SMALL)),
+  'a removal by another': after(shown(BEFORE), shown(REMOVED)),
+} satisfies Record<string, HeadRecord | undefined>;
+type State = keyof typeof STATES;
+
+// What has changed, in words
+
+function tellEffect(effect: Effect): string {
+  if (effect.type === 'advanced') return `advanced${effect.renews === undefined ? '' : ', saying the same'}`;
+  return effect.type === 'conflict'
+    ? `conflict of ${nameIn(effect.mine)} with ${nameIn(effect.theirs)}`
+    : effect.type;
+}
+
+/** Of a record, all that an input may change, each in a few words. */
+function factsOf(record: HeadRecord | undefined): Readonly<Record<string, string>> {
+  const { head, own } = record ?? {};
+  const on = (deliveries: ReadonlyMap<string, string> = new Map()): string =>
+    `${deliveries.get(RELAY) ?? '-'}/${deliveries.get(OTHER) ?? '-'}`;
+  const pieces = (head?.pieces ?? []).map(
+    ({ stamp, deliveries, buried }) =>
+      `${stamp} ${on(deliveries)}${buried === undefined ? '' : ` under ${buried}`}`,
+  );
+  return {
+    head: nameIn(head?.event),
+    former: record?.former.map(({ event }) => nameIn(event)).join(' ') ?? '',
+    reading: head?.reading ?? 'unread',
+    relays: on(record?.deliveries),
+    pieces: pieces.join(', '),
+    orphans: String(record?.orphans.map(({ since = '?' }) => `since ${since}`) ?? ''),
+    proven: record?.proven.has(RELAY) === true ? 'yes' : 'no',
+    floor: String(floorOf(record)),
+    own:
+      own === undefined
+        ? 'none'
+        : [
+            'write',
+            ...(own.acknowledged ? ['taken'] : []),
+            ...(own.lost ? ['lost'] : []),
+            ...(own.isBlind === true ? ['blind'] : []),
+            ...(own.heldUntil === undefined ? [] : ['held']),
+          ].join(' '),
+    withdrawn: own?.withdrawn?.map((id) => NAMES.get(id)).join(' ') ?? '',
+    contradictions: String(record?.contradictions ?? 0),
+  };
+}
+
+function tell(before: HeadRecord | undefined, { record, effects }: Outcome): string {
+  const [old, now] = [factsOf(before), factsOf(record)];
+  const changes = Object.keys(now).flatMap((fact) =>
+    now[fact] === old[fact] ? [] : [`${fact}: ${now[fact]!.trim() || 'none'}`],
+  );
+  const told = [...effects.map(tellEffect), ...changes].join('; ');
+  return told === '' ? (record === before ? 'nothing' : 'nothing that can be seen') : told;
+}
+// Inputs. `id`: of the head.
+
+const INPUTS = {
+  'a write': () => write(NEXT),
+  'a write with the stamp of the head': () => write(LATE),
+  'a reset by this device': () => write(NEXT, { voids: new Map([[MINE_FUTURE.id, MINE_FUTURE.created_at]]) }),
+  'an older event': () => shown(OLDER, OTHER),
+  'an event of the same stamp that loses': () => shown(TIED, OTHER),
+  'a newer event': () => shown(NEWER, OTHER),
+  'a newer event that had seen the own write': () => shown(NEWER_SEEN, OTHER),
+  'a newer event of a writer without vectors': () => shown(NEWER_PLAIN, OTHER),
+  'a reset by another device': () => shown(RESET, OTHER),
+  'the head, shown': (_, record) => shown(record?.head?.event ?? BEFORE, OTHER),
+  'an OK': (id) => answered(id),
+  'a refusal': (id) => answered(id, 'refused'),
+  'an OK for something newer': (id) => ({ ...answered(id), superseded: true }) as Input,
+  'an answer about another event': () => answered('0'.repeat(64)),
+  'a complete answer without the head': (id) => ({ type: 'lacking', relay: RELAY, id, instead: undefined }),
+  'a complete answer with another of the same stamp': (id) => ({
+    type: 'lacking',
+    relay: RELAY,
+    id,
+    instead: 10,
+  }),
+  'a doubt': (id) => ({ type: 'doubted', relay: RELAY, id }),
+  'a withdrawal': (id) => ({ type: 'withdraw', id }),
+  'a renewal': (id, record) => ({
+    type: 'renew',
+    id,
+    event: {
+      ...(record?.head?.event ?? MINE),
+      id: '9'.repeat(64),
+      created_at: (record?.head?.event.created_at ?? 0) + 1,
+    },
+  }),
+  'a lower stamp': (id) => ({ type: 'restamp', id, event: EARLIER, made: new Map([[nameOf(1), OLD_PIECE]]) }),
+  'the end of the question': (id) => ({ type: 'explored', id, isBlind: true }),
+  'the end of the question, with another stamp': (id) => ({
+    type: 'explored',
+    id,
+    isBlind: false,
+    again: AGAIN,
+  }),
+  'that it was read': (id) => ({ type: 'read', id }),
+  'that it cannot be read': (id) => ({ type: 'unreadable', id }),
+  'its pieces': (id) => ({ type: 'assembled', id, made: new Map([[nameOf(1), PIECE]]), lacking: new Map() }),
+  'its pieces, of which a relay lacks one': (id) => ({
+    type: 'assembled',
+    id,
+    made: new Map([[nameOf(1), PIECE]]),
+    lacking: new Map([[RELAY, new Set([nameOf(1)])]]),
+  }),
+  'that a piece is lost': (id) => ({ type: 'torn', id }),
+  'an OK for a piece': () => ({ type: 'piece', relay: RELAY, name: nameOf(1), delivery: 'acknowledged' }),
+  'a piece, shown': () => ({ type: 'piece', relay: RELAY, name: nameOf(1), delivery: 'confirmed' }),
+  'that a relay lacks a piece': () => ({ type: 'piece', relay: RELAY, name: nameOf(1), delivery: undefined }),
+  'that what a relay had of pieces does not count': (id) => ({ type: 'forget-pieces', relay: RELAY, id }),
+  'a tombstone in the place of a piece': (id) => ({
+    type: 'buried',
+    relay: RELAY,
+    id,
+    name: nameOf(1),
+    stamp: 12,
+  }),
+  'pieces above their tombstones': (id) => ({
+    type: 'remade',
+    id,
+    made: new Map([[nameOf(1), told({ stamp: 13 })]]),
+  }),
+  'that every relay has the head': (id) => ({ type: 'replicated', id, at: 99 }),
+  'that orphans were collected': () => ({ type: 'collected', names: new Set([nameOf(1)]) }),
+  'that a relay was removed': () => ({ type: 'forget-relay', relay: RELAY }),
+  'nothing new': () => ({ type: 'resave' }),
+} satisfies Record<string, (id: string, record: HeadRecord | undefined) => Input>;
+
+/** What each input makes of each state. Of a state that is not listed: nothing. */
+const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State, string>>>>> = {
+  'a write': {
+    'nothing known': 'head: NEXT; floor: 20; own: write',
+    'an own write that no relay has': 'head: NEXT; former: MINE BEFORE; floor: 20',
+    'a first own write': 'head: NEXT; former: MINE; floor: 20',
+    'an own write that a relay has': 'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write',
+    'an own write that was read back': 'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write',
+    'an own write that all refuse': 'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20',
+    'an own write that is held': 'head: NEXT; former: MINE BEFORE; floor: 20',
+    'a blind own write': 'head: NEXT; former: MINE; floor: 20',
+    'an own write from the future': 'stale',
+    'an own write in pieces':
+      'head: NEXT; former: MINE_IN_PIECES BEFORE; pieces: none; orphans: since ?; floor: 20',
+    'an own write that was withdrawn': 'head: NEXT; former: BEFORE; floor: 20',
+    'the head of another': 'head: NEXT; former: THEIRS BEFORE; relays: -/-; floor: 20; own: write',
+    'a head of another that was read':
+      'head: NEXT; former: THEIRS; reading: unread; relays: -/-; floor: 20; own: write',
+    'a head of another that cannot be read':
+      'head: NEXT; reading: unread; relays: -/-; floor: 20; own: write',
+    'a head of another in pieces that are not here': 'head: NEXT; relays: -/-; floor: 20; own: write',
+    'a head of another in pieces':
+      'head: NEXT; former: THEIRS_IN_PIECES; relays: -/-; pieces: none; orphans: since ?; floor: 20; own: write',
+    'an own write over one in pieces': 'head: NEXT; former: SMALL BEFORE; floor: 20',
+    'a removal by another': 'head: NEXT; former: REMOVED; relays: -/-; floor: 20; own: write',
+  },
+  'a write with the stamp of the head': {
+    'nothing known': 'head: LATE; floor: 10; own: write',
+    'an own write that no relay has': 'stale',
+    'a first own write': 'stale',
+    'an own write that a relay has': 'stale',
+    'an own write that was read back': 'stale',
+    'an own write that all refuse': 'stale',
+    'an own write that is held': 'stale',
+    'a blind own write': 'stale',
+    'an own write from the future': 'stale',
+    'an own write in pieces': 'stale',
+    'an own write that was withdrawn': 'stale',
+    'the head of another': 'stale',
+    'a head of another that was read': 'stale',
+    'a head of another that cannot be read': 'stale',
+    'a head of another in pieces that are not here': 'stale',
+    'a head of another in pieces': 'stale',
+    'an own write over one in pieces': 'stale',
+    'a removal by another': 'stale',
+  },
+  'a reset by this device': {
+    'nothing known': 'head: NEXT; floor: 20; own: write',
+    'an own write that no relay has': 'head: NEXT; former: MINE BEFORE; floor: 20',
+    'a first own write': 'head: NEXT; former: MINE; floor: 20',
+    'an own write that a relay has': 'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write',
+    'an own write that was read back': 'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write',
+    'an own write that all refuse': 'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20',
+    'an own write that is held': 'head: NEXT; former: MINE BEFORE; floor: 20',
+    'a blind own write': 'head: NEXT; former: MINE; floor: 20',
+    'an own write from the future': 'head: NEXT; former: MINE_FUTURE BEFORE; floor: 20',
+    'an own write in pieces':
+      'head: NEXT; former: MINE_IN_PIECES BEFORE; pieces: none; orphans: since ?; floor: 20',
+    'an own write that was withdrawn': 'head: NEXT; former: BEFORE; floor: 20',
+    'the head of another': 'head: NEXT; former: THEIRS BEFORE; relays: -/-; floor: 20; own: write',
+    'a head of another that was read':
+      'head: NEXT; former: THEIRS; reading: unread; relays: -/-; floor: 20; own: write',
+    'a head of another that cannot be read':
+      'head: NEXT; reading: unread; relays: -/-; floor: 20; own: write',
+    'a head of another in pieces that are not here': 'head: NEXT; relays: -/-; floor: 20; own: write',
+    'a head of another in pieces':
+      'head: NEXT; former: THEIRS_IN_PIECES; relays: -/-; pieces: none; orphans: since ?; floor: 20; own: write',
+    'an own write over one in pieces': 'head: NEXT; former: SMALL BEFORE; floor: 20',
+    'a removal by another': 'head: NEXT; former: REMOVED; relays: -/-; floor: 20; own: write',
+  },
+  'an older event': {
+    'nothing known': 'advanced; head: OLDER; relays: unseen/confirmed',
+    'an own write that is held': 'former: OLDER',
+    'a blind own write': 'conflict of MINE with OLDER; own: write',
+    'an own write that was withdrawn': 'advanced; head: OLDER; former: BEFORE; relays: unseen/confirmed',
+  },
+  'an event of the same stamp that loses': {
+    'nothing known': 'advanced; head: TIED; relays: unseen/confirmed',
+    'an own write that is held': 'former: TIED',
+    'a blind own write': 'conflict of MINE with TIED; own: write',
+    'an own write that was withdrawn': 'advanced; head: TIED; former: BEFORE; relays: unseen/confirmed',
+  },
+  'a newer event': {
+    'nothing known': 'advanced; head: NEWER; relays: unseen/confirmed',
+    'an own write that no relay has':
+      'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE BEFORE; relays: unseen/confirmed; own: write lost',
+    'a first own write':
+      'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE; relays: unseen/confirmed; own: write lost',
+    'an own write that a relay has':
+      'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE BEFORE; relays: unseen/confirmed; own: write taken lost',
+    'an own write that was read back':
+      'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE BEFORE; relays: unseen/confirmed; own: write taken lost',
+    'an own write that all refuse':
+      'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE BEFORE; relays: unseen/confirmed; own: write lost',
+    'an own write that is held': 'former: NEWER; floor: 21',
+    'a blind own write':
+      'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE; relays: unseen/confirmed; own: write lost blind',
+    'an own write in pieces':
+      'advanced; conflict of MINE_IN_PIECES with NEWER; head: NEWER; former: MINE_IN_PIECES BEFORE; relays: unseen/confirmed; pieces: none; orphans: since ?; own: write lost',
+    'an own write that was withdrawn': 'advanced; head: NEWER; former: BEFORE; relays: unseen/confirmed',
+    'the head of another': 'advanced; head: NEWER; former: THEIRS BEFORE; relays: unseen/confirmed',
+    'a head of another that was read':
+      'advanced; head: NEWER; former: THEIRS; reading: unread; relays: unseen/confirmed',
+    'a head of another that cannot be read':
+      'advanced; head: NEWER; reading: unread; relays: unseen/confirmed',
+    'a head of another in pieces that are not here': 'advanced; head: NEWER; relays: unseen/confirmed',
+    'a head of another in pieces':
+      'advanced; head: NEWER; former: THEIRS_IN_PIECES; relays: unseen/confirmed; pieces: none; orphans: since ?',
+    'an own write over one in pieces':
+      'advanced; conflict of SMALL with NEWER; head: NEWER; relays: unseen/confirmed; own: write lost',
+    'a removal by another': 'advanced; head: NEWER; former: REMOVED; relays: unseen/confirmed',
+  },
+  'a newer event that had seen the own write': {
+    'nothing known': 'advanced; head: NEWER_SEEN; relays: unseen/confirmed',
+    'an own write that no relay has':
+      'advanced; head: NEWER_SEEN; former: MINE BEFORE; relays: unseen/confirmed',
+    'a first own write': 'advanced; head: NEWER_SEEN; former: MINE; relays: unseen/confirmed',
+    'an own write that a relay has':
+      'advanced; head: NEWER_SEEN; former: MINE BEFORE; relays: unseen/confirmed',
+    'an own write that was read back':
+      'advanced; head: NEWER_SEEN; former: MINE BEFORE; relays: unseen/confirmed',
+    'an own write that all refuse':
+      'advanced; head: NEWER_SEEN; former: MINE BEFORE; relays: unseen/confirmed',
+    'an own write that is held': 'former: NEWER_SEEN; floor: 21',
+    'a blind own write': 'advanced; head: NEWER_SEEN; former: MINE; relays: unseen/confirmed',
+    'an own write in pieces':
+      'advanced; head: NEWER_SEEN; former: MINE_IN_PIECES BEFORE; relays: unseen/confirmed; pieces: none; orphans: since ?',
+    'an own write that was withdrawn': 'advanced; head: NEWER_SEEN; former: BEFORE; relays: unseen/confirmed',
+    'the head of another': 'advanced; head: NEWER_SEEN; former: THEIRS BEFORE; relays: unseen/confirmed',
+    'a head of another that was read':
+      'advanced; head: NEWER_SEEN; former: THEIRS; reading: unread; relays: unseen/confirmed',
+    'a head of another that cannot be read':
+      'advanced; head: NEWER_SEEN; reading: unread; relays: unseen/confirmed',
+    'a head of another in pieces that are not here': 'advanced; head: NEWER_SEEN; relays: unseen/confirmed',
+    'a head of another in pieces':
+      'advanced; head: NEWER_SEEN; former: THEIRS_IN_PIECES; relays: unseen/confirmed; pieces: none; orphans: since ?',
+    'an own write over one in pieces':
+      'advanced; conflict of SMALL with NEWER_SEEN; head: NEWER_SEEN; relays: unseen/confirmed; own: write lost',
+    'a removal by another': 'advanced; head: NEWER_SEEN; former: REMOVED; relays: unseen/confirmed',
+  },
+  'a newer event of a writer without vectors': {
+    'nothing known': 'advanced; head: NEWER_PLAIN; relays: unseen/confirmed',
+    'an own write that no relay has':
+      'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed; own: write lost',
+    'a first own write':
+      'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE; relays: unseen/confirmed; own: write lost',
+    'an own write that a relay has':
+      'advanced; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed',
+    'an own write that was read back':
+      'advanced; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed',
+    'an own write that all refuse':
+      'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed; own: write lost',
+    'an own write that is held': 'former: NEWER_PLAIN; floor: 21',
+    'a blind own write':
+      'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE; relays: unseen/confirmed; own: write lost blind',
+    'an own write in pieces':
+      'advanced; conflict of MINE_IN_PIECES with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE_IN_PIECES BEFORE; relays: unseen/confirmed; pieces: none; orphans: since ?; own: write lost',
+    'an own write that was withdrawn':
+      'advanced; head: NEWER_PLAIN; former: BEFORE; relays: unseen/confirmed',
+    'the head of another': 'advanced; head: NEWER_PLAIN; former: THEIRS BEFORE; relays: unseen/confirmed',
+    'a head of another that was read':
+      'advanced; head: NEWER_PLAIN; former: THEIRS; reading: unread; relays: unseen/confirmed',
+    'a head of another that cannot be read':
+      'advanced; head: NEWER_PLAIN; reading: unread; relays: unseen/confirmed',
+    'a head of another in pieces that are not here': 'advanced; head: NEWER_PLAIN; relays: unseen/confirmed',
+    'a head of another in pieces':
+      'advanced; head: NEWER_PLAIN; former: THEIRS_IN_PIECES; relays: unseen/confirmed; pieces: none; orphans: since ?',
+    'an own write over one in pieces':
+      'advanced; conflict of SMALL with NEWER_PLAIN; head: NEWER_PLAIN; relays: unseen/confirmed; own: write lost',
+    'a removal by another': 'advanced; head: NEWER_PLAIN; former: REMOVED; relays: unseen/confirmed',
+  },
+  'a reset by another device': {
+    'nothing known': 'advanced; head: RESET; relays: unseen/confirmed',
+    'an own write that no relay has':
+      'advanced; conflict of MINE with RESET; head: RESET; former: MINE BEFORE; relays: unseen/confirmed; own: write lost',
+    'a first own write':
+      'advanced; conflict of MINE with RESET; head: RESET; former: MINE; relays: unseen/confirmed; own: write lost',
+    'an own write that a relay has':
+      'advanced; conflict of MINE with RESET; head: RESET; former: MINE BEFORE; relays: unseen/confirmed; own: write taken lost',
+    'an own write that was read back':
+      'advanced; conflict of MINE with RESET; head: RESET; former: MINE BEFORE; relays: unseen/confirmed; own: write taken lost',
+    'an own write that all refuse':
+      'advanced; conflict of MINE with RESET; head: RESET; former: MINE BEFORE; relays: unseen/confirmed; own: write lost',
+    'an own write that is held': 'former: RESET; floor: 21',
+    'a blind own write':
+      'advanced; conflict of MINE with RESET; head: RESET; former: MINE; relays: unseen/confirmed; own: write lost blind',
+    'an own write from the future': 'advanced; head: RESET; relays: unseen/confirmed; floor: 20',
+    'an own write in pieces':
+      'advanced; conflict of MINE_IN_PIECES with RESET; head: RESET; former: MINE_IN_PIECES BEFORE; relays: unseen/confirmed; pieces: none; orphans: since ?; own: write lost',
+    'an own write that was withdrawn': 'advanced; head: RESET; former: BEFORE; relays: unseen/confirmed',
+    'the head of another': 'advanced; head: RESET; former: THEIRS BEFORE; relays: unseen/confirmed',
+    'a head of another that was read':
+      'advanced; head: RESET; former: THEIRS; reading: unread; relays: unseen/confirmed',
+    'a head of another that cannot be read':
+      'advanced; head: RESET; reading: unread; relays: unseen/confirmed',
+    'a head of another in pieces that are not here': 'advanced; head: RESET; relays: unseen/confirmed',
+    'a head of another in pieces':
+      'advanced; head: RESET; former: THEIRS_IN_PIECES; relays: unseen/confirmed; pieces: none; orphans: since ?',
+    'an own write over one in pieces':
+      'advanced; conflict of SMALL with RESET; head: RESET; relays: unseen/confirmed; own: write lost',
+    'a removal by another': 'advanced; head: RESET; former: REMOVED; relays: unseen/confirmed',
+  },
+  'the head, shown': {
+    'nothing known': 'advanced; head: BEFORE; relays: unseen/confirmed',
+    'an own write that no relay has': 'relays: -/confirmed; own: write taken',
+    'a first own write': 'relays: -/confirmed; own: write taken',
+    'an own write that a relay has': 'relays: acknowledged/confirmed',
+    'an own write that was read back': 'relays: confirmed/confirmed',
+    'an own write that all refuse': 'relays: refused/confirmed; own: write taken',
+    'an own write that is held': 'relays: -/confirmed; own: write taken held',
+    'a blind own write': 'relays: -/confirmed; own: write taken blind',
+    'an own write from the future': 'relays: -/confirmed; own: write taken',
+    'an own write in pieces': 'relays: -/confirmed; pieces: 10 -/acknowledged; own: write taken',
+    'an own write that was withdrawn': 'relays: -/confirmed',
+    'the head of another': 'relays: confirmed/confirmed',
+    'a head of another that was read': 'relays: confirmed/confirmed',
+    'a head of another that cannot be read': 'relays: confirmed/confirmed',
+    'a head of another in pieces that are not here': 'relays: confirmed/confirmed',
+    'a head of another in pieces': 'relays: confirmed/confirmed; pieces: 10 confirmed/confirmed',
+    'an own write over one in pieces': 'relays: -/confirmed; own: write taken',
+    'a removal by another': 'relays: confirmed/confirmed',
+  },
+  'an OK': {
+    'an own write that no relay has': 'relays: acknowledged/-; own: write taken',
+    'a first own write': 'relays: acknowledged/-; own: write taken',
+    'an own write that all refuse': 'relays: acknowledged/-; own: write taken',
+    'an own write that is held': 'relays: acknowledged/-; own: write taken held',
+    'a blind own write': 'relays: acknowledged/-; own: write taken blind',
+    'an own write from the future': 'relays: acknowledged/-; own: write taken',
+    'an own write in pieces': 'relays: acknowledged/-; proven: yes; own: write taken',
+    'an own write that was withdrawn': 'relays: acknowledged/-',
+    'an own write over one in pieces': 'relays: acknowledged/-; own: write taken',
+  },
+  'a refusal': {
+    'an own write that no relay has': 'relays: refused/-',
+    'a first own write': 'relays: refused/-',
+    'an own write that a relay has': 'relays: refused/-',
+    'an own write that was read back': 'relays: refused/-',
+    'an own write that is held': 'relays: refused/-',
+    'a blind own write': 'relays: refused/-',
+    'an own write from the future': 'relays: refused/-',
+    'an own write in pieces': 'relays: refused/-',
+    'an own write that was withdrawn': 'relays: refused/-',
+    'the head of another': 'relays: refused/unseen',
+    'a head of another that was read': 'relays: refused/unseen',
+    'a head of another that cannot be read': 'relays: refused/unseen',
+    'a head of another in pieces that are not here': 'relays: refused/unseen',
+    'a head of another in pieces': 'relays: refused/unseen',
+    'an own write over one in pieces': 'relays: refused/-',
+    'a removal by another': 'relays: refused/unseen',
+  },
+  'an OK for something newer': {
+    'an own write that no relay has': 'relays: acknowledged/-',
+    'a first own write': 'relays: acknowledged/-',
+    'an own write that all refuse': 'relays: acknowledged/-',
+    'an own write that is held': 'relays: acknowledged/-',
+    'a blind own write': 'relays: acknowledged/-',
+    'an own write from the future': 'relays: acknowledged/-',
+    'an own write in pieces': 'relays: acknowledged/-',
+    'an own write that was withdrawn': 'relays: acknowledged/-',
+    'an own write over one in pieces': 'relays: acknowledged/-',
+  },
+  'an answer about another event': {},
+  'a complete answer without the head': {
+    'an own write that no relay has': 'relays: pending/-',
+    'a first own write': 'relays: pending/-',
+    'an own write that a relay has': 'relays: pending/-',
+    'an own write that was read back': 'relays: pending/-',
+    'an own write that is held': 'relays: pending/-',
+    'a blind own write': 'relays: pending/-',
+    'an own write from the future': 'relays: pending/-',
+    'an own write in pieces': 'relays: pending/-',
+    'an own write that was withdrawn': 'relays: pending/-',
+    'the head of another': 'relays: pending/unseen',
+    'a head of another that was read': 'relays: pending/unseen',
+    'a head of another that cannot be read': 'relays: pending/unseen',
+    'a head of another in pieces that are not here': 'relays: pending/unseen',
+    'a head of another in pieces': 'relays: pending/unseen; pieces: 10 -/-; proven: no',
+    'an own write over one in pieces': 'relays: pending/-',
+    'a removal by another': 'relays: pending/unseen; contradictions: 1',
+  },
+  'a complete answer with another of the same stamp': {
+    'an own write that no relay has': 'relays: pending/-',
+    'a first own write': 'relays: pending/-',
+    'an own write that a relay has': 'relays: pending/-; contradictions: 1',
+    'an own write that was read back': 'relays: pending/-; contradictions: 1',
+    'an own write that is held': 'relays: pending/-',
+    'a blind own write': 'relays: pending/-',
+    'an own write from the future': 'relays: pending/-',
+    'an own write in pieces': 'relays: pending/-',
+    'an own write that was withdrawn': 'relays: pending/-',
+    'the head of another': 'relays: pending/unseen; contradictions: 1',
+    'a head of another that was read': 'relays: pending/unseen; contradictions: 1',
+    'a head of another that cannot be read': 'relays: pending/unseen; contradictions: 1',
+    'a head of another in pieces that are not here': 'relays: pending/unseen; contradictions: 1',
+    'a head of another in pieces': 'relays: pending/unseen; pieces: 10 -/-; proven: no; contradictions: 1',
+    'an own write over one in pieces': 'relays: pending/-',
+    'a removal by another': 'relays: pending/unseen; contradictions: 1',
+  },
+  'a doubt': {
+    'an own write that was read back': 'relays: acknowledged/-',
+    'the head of another': 'relays: acknowledged/unseen',
+    'a head of another that was read': 'relays: acknowledged/unseen',
+    'a head of another that cannot be read': 'relays: acknowledged/unseen',
+    'a head of another in pieces that are not here': 'relays: acknowledged/unseen',
+    'a head of another in pieces': 'relays: acknowledged/unseen',
+    'a removal by another': 'relays: acknowledged/unseen',
+  },
+  'a withdrawal': {
+    'an own write that no relay has': 'withdrawn; head: BEFORE; former: none; withdrawn: MINE',
+    'a first own write': 'withdrawn; head: none; withdrawn: MINE',
+    'an own write that a relay has': 'withdrawn; head: BEFORE; former: none; relays: -/-; withdrawn: MINE',
+    'an own write that was read back': 'withdrawn; head: BEFORE; former: none; relays: -/-; withdrawn: MINE',
+    'an own write that all refuse': 'withdrawn; head: BEFORE; former: none; relays: -/-; withdrawn: MINE',
+    'an own write that is held': 'withdrawn; head: BEFORE; former: none; withdrawn: MINE',
+    'a blind own write': 'withdrawn; head: none; withdrawn: MINE',
+    'an own write from the future': 'withdrawn; head: BEFORE; former: none; withdrawn: MINE_FUTURE',
+    'an own write in pieces':
+      'withdrawn; head: BEFORE; former: none; pieces: none; orphans: since ?; withdrawn: MINE_IN_PIECES',
+    'an own write over one in pieces':
+      'withdrawn; head: MINE_IN_PIECES; former: BEFORE; pieces: 10 -/-; orphans: none; own: write taken; withdrawn: SMALL',
+  },
+  'a renewal': {
+    'an own write that no relay has': 'advanced, saying the same; head: renewed',
+    'a first own write': 'advanced, saying the same; head: renewed',
+    'an own write that a relay has': 'advanced, saying the same; head: renewed; relays: -/-',
+    'an own write that was read back': 'advanced, saying the same; head: renewed; relays: -/-',
+    'an own write that all refuse': 'advanced, saying the same; head: renewed; relays: -/-',
+    'an own write that is held': 'advanced, saying the same; head: renewed',
+    'a blind own write': 'advanced, saying the same; head: renewed',
+    'an own write from the future': 'advanced, saying the same; head: renewed',
+    'an own write in pieces': 'advanced, saying the same; head: renewed',
+    'an own write that was withdrawn': 'advanced, saying the same; head: renewed',
+    'the head of another': 'advanced, saying the same; head: renewed; relays: -/-',
+    'a head of another that was read': 'advanced, saying the same; head: renewed; relays: -/-',
+    'a head of another that cannot be read': 'advanced, saying the same; head: renewed; relays: -/-',
+    'a head of another in pieces that are not here': 'advanced, saying the same; head: renewed; relays: -/-',
+    'a head of another in pieces': 'advanced, saying the same; head: renewed; relays: -/-',
+    'an own write over one in pieces': 'advanced, saying the same; head: renewed',
+    'a removal by another': 'advanced, saying the same; head: renewed; relays: -/-',
+  },
+  'a lower stamp': {
+    'an own write that no relay has': 'advanced, saying the same; head: EARLIER; floor: 6; withdrawn: MINE',
+    'a first own write':
+      'advanced, saying the same; head: EARLIER; floor: 6; own: write blind; withdrawn: MINE',
+    'an own write that all refuse':
+      'advanced, saying the same; head: EARLIER; relays: -/-; floor: 6; withdrawn: MINE',
+    'an own write that is held':
+      'advanced, saying the same; head: EARLIER; floor: 6; own: write; withdrawn: MINE',
+    'a blind own write': 'advanced, saying the same; head: EARLIER; floor: 6; withdrawn: MINE',
+    'an own write from the future':
+      'advanced, saying the same; head: EARLIER; floor: 6; withdrawn: MINE_FUTURE',
+    'an own write in pieces':
+      'advanced, saying the same; head: EARLIER; pieces: 5 -/-; floor: 6; withdrawn: MINE_IN_PIECES',
+    'an own write over one in pieces': 'advanced, saying the same; head: EARLIER; floor: 6; withdrawn: SMALL',
+  },
+  'the end of the question': {
+    'an own write that is held': 'own: write blind',
+  },
+  'the end of the question, with another stamp': {
+    'an own write that is held': 'head: AGAIN; floor: 15; own: write',
+  },
+  'that it was read': {
+    'an own write that no relay has': 'reading: read',
+    'an own write that a relay has': 'former: none; reading: read',
+    'an own write that was read back': 'former: none; reading: read',
+    'an own write that all refuse': 'reading: read',
+    'an own write that is held': 'reading: read',
+    'an own write from the future': 'reading: read',
+    'an own write in pieces': 'reading: read',
+    'the head of another': 'reading: read',
+    'a head of another that cannot be read': 'reading: read',
+    'an own write over one in pieces': 'reading: read',
+  },
+  'that it cannot be read': {
+    'an own write that no relay has': 'reading: unreadable',
+    'a first own write': 'reading: unreadable',
+    'an own write that a relay has': 'reading: unreadable',
+    'an own write that was read back': 'reading: unreadable',
+    'an own write that all refuse': 'reading: unreadable',
+    'an own write that is held': 'reading: unreadable',
+    'a blind own write': 'reading: unreadable',
+    'an own write from the future': 'reading: unreadable',
+    'an own write in pieces': 'reading: unreadable',
+    'an own write that was withdrawn': 'reading: unreadable',
+    'the head of another': 'reading: unreadable',
+    'a head of another in pieces that are not here': 'reading: unreadable',
+    'a head of another in pieces': 'reading: unreadable',
+    'an own write over one in pieces': 'reading: unreadable',
+    'a removal by another': 'reading: unreadable',
+  },
+  'its pieces': {
+    'a head of another in pieces that are not here': 'advanced; pieces: 10 confirmed/-; proven: yes',
+  },
+  'its pieces, of which a relay lacks one': {
+    'a head of another in pieces that are not here': 'advanced; pieces: 10 -/-; proven: yes',
+  },
+  'that a piece is lost': {
+    'an own write in pieces': 'pieces: none',
+    'a head of another in pieces': 'pieces: none',
+  },
+  'an OK for a piece': {
+    'an own write in pieces': 'pieces: 10 acknowledged/-',
+  },
+  'a piece, shown': {
+    'an own write in pieces': 'pieces: 10 confirmed/-',
+  },
+  'that a relay lacks a piece': {
+    'a head of another in pieces': 'pieces: 10 -/-',
+  },
+  'that what a relay had of pieces does not count': {
+    'a head of another in pieces': 'pieces: 10 -/-; proven: no',
+  },
+  'a tombstone in the place of a piece': {
+    'an own write in pieces': 'pieces: 10 -/- under 12',
+    'a head of another in pieces': 'pieces: 10 -/- under 12',
+  },
+  'pieces above their tombstones': {
+    'an own write in pieces': 'pieces: 13 -/-',
+    'a head of another in pieces': 'pieces: 13 confirmed/-',
+  },
+  'that every relay has the head': {
+    'an own write over one in pieces': 'orphans: since 99',
+  },
+  'that orphans were collected': {
+    'an own write over one in pieces': 'orphans: none',
+  },
+  'that a relay was removed': {
+    'an own write that a relay has': 'relays: -/-',
+    'an own write that was read back': 'relays: -/-',
+    'an own write that all refuse': 'relays: -/-',
+    'the head of another': 'relays: -/unseen',
+    'a head of another that was read': 'relays: -/unseen',
+    'a head of another that cannot be read': 'relays: -/unseen',
+    'a head of another in pieces that are not here': 'relays: -/unseen',
+    'a head of another in pieces': 'relays: -/unseen; pieces: 10 -/-; proven: no',
+    'a removal by another': 'relays: -/unseen',
+  },
+  'nothing new': {},
+};
+
+const idOf = (record: HeadRecord | undefined): string => record?.head?.event.id ?? 'f'.repeat(64);
+const states = Object.entries(STATES) as readonly (readonly [State, HeadRecord | undefined])[];
+
+describe.each(Object.entries(INPUTS) as [keyof typeof INPUTS, (typeof INPUTS)[keyof typeof INPUTS]][])(
+  '%s',
+  (name, inputOf) => {
+    test.each(states)('comes to %s', (state, record) => {
+      const outcome = reconcile(record, inputOf(idOf(record), record), undefined);
+      expect(tell(record, outcome)).toBe(TABLE[name][state] ?? 'nothing');
+    });
+
+    // A write twice is one write too late.
+    test.runIf(!name.startsWith('a write') && name !== 'a reset by this device').each(states)(
+      'comes to %s twice: the second time it is nothing (I9)',
+      (_, record) => {
+        const input = inputOf(idOf(record), record);
+        const { record: next } = reconcile(record, input, undefined);
+        expect(tell(next, reconcile(next, input, undefined))).toBe('nothing');
+      },
+    );
+  },
+);
