@@ -6,6 +6,7 @@ import { FIRST_WRITE_MS } from '../../src/protocol/limits.ts';
 import type { Answers } from '../../src/relay/pool.ts';
 import type { Input } from '../../src/sync/heads/input.ts';
 import { EMPTY_RECORD, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import { versionOf } from '../../src/sync/heads/version.ts';
 import { createFirstWrites } from '../../src/sync/first-writes.ts';
 import { createTestClock } from '../../src/testing/clock.ts';
@@ -32,6 +33,8 @@ function setUp() {
   let answer: (answers: Answers) => void = () => undefined;
   const ask = vi.fn(() => new Promise<Answers>((resolve) => (answer = resolve)));
   const inputs: Input[] = [];
+  /** What comes in between a decision and its save. */
+  const beforeSaving: (() => void)[] = [];
   const restamped: string[] = [];
   const questions = createFirstWrites({
     clock,
@@ -39,11 +42,8 @@ function setUp() {
       get: (dTag) => records.get(dTag),
       apply: async (dTag, input) => {
         inputs.push(input);
-        if (input.type === 'explored')
-          records.set(dTag, {
-            ...EMPTY_RECORD,
-            head: versionOf(input.again ?? EVENT),
-          });
+        beforeSaving.shift()?.();
+        records.set(dTag, reconcile(records.get(dTag), input, undefined).record!);
         return [];
       },
     },
@@ -58,7 +58,7 @@ function setUp() {
     answer({ complete: relays, incomplete: [A, B].filter((url) => !relays.includes(url)) });
     await clock.advance(0);
   };
-  return { clock, records, state, ask, inputs, restamped, questions, complete };
+  return { clock, records, state, ask, inputs, beforeSaving, restamped, questions, complete };
 }
 
 test('first writes of one turn ask together, those of the next turn again', async () => {
@@ -88,7 +88,9 @@ test('a write goes out as it is once every configured relay has answered, and no
   await clock.advance(0);
   await complete([A, B]);
   expect(question).toMatchObject({ isOpen: false, isAnswered: true });
-  expect(inputs).toEqual([{ type: 'explored', id: EVENT.id, isBlind: false, again: undefined }]);
+  expect(inputs).toEqual([
+    { type: 'explored', id: EVENT.id, isBlind: false, again: undefined, upTo: EVENT.created_at },
+  ]);
   records.delete('a');
   expect(questions.explore('a')).toBeUndefined();
 });
@@ -124,6 +126,17 @@ test('above what has turned up it gets another stamp, which is told', async () =
   await clock.advance(0);
   await complete([A, B]);
   expect(inputs).toMatchObject([{ id: EVENT.id, again: { id: AGAIN.id } }]);
+  expect(restamped).toEqual([EVENT.id, AGAIN.id]);
+});
+
+test('what turns up between that and its save is above it no more: it gets another stamp', async () => {
+  const { questions, records, inputs, beforeSaving, restamped, complete, clock } = setUp();
+  questions.explore('a');
+  records.set('a', held());
+  beforeSaving.push(() => records.set('a', held(EVENT.created_at + 4)));
+  await clock.advance(0);
+  await complete([A, B]);
+  expect(inputs).toMatchObject([{ again: undefined }, { again: { id: AGAIN.id } }]);
   expect(restamped).toEqual([EVENT.id, AGAIN.id]);
 });
 

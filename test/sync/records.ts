@@ -4,7 +4,7 @@ import { deviceHash } from '../../src/protocol/causality.ts';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
 
 export const OURS = 'our-device';
-export const THEIRS = 'their-device';
+const THEIRS = 'their-device';
 export const OUR_HASH: string = deviceHash(OURS);
 
 export interface Told {

@@ -67,12 +67,16 @@ export type Input =
   | { readonly type: 'replicated'; readonly id: string; readonly at: number }
   /** These orphans were collected. */
   | { readonly type: 'collected'; readonly names: ReadonlySet<string> }
-  /** The question for which the head `id` was held is over. `again`: the same write, stamped above what has turned up. */
+  /**
+   * The question for which the head `id` was held is over. `again`: the same write, stamped above what has turned up. `upTo`: the floor
+   * by which that was decided, in s: if more has turned up since, it is not over yet.
+   */
   | {
       readonly type: 'explored';
       readonly id: string;
       readonly isBlind: boolean;
       readonly again?: VerifiedEvent | undefined;
+      readonly upTo?: number;
     }
   /** The write is given up: every relay refused it while its writer still waited. */
   | { readonly type: 'withdraw'; readonly id: string; readonly along?: Along }
