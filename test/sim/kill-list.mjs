@@ -161,7 +161,7 @@ const STAMPS = [
   },
   {
     name: 'a first write that turns out to be beaten is not stamped again',
-    patches: [['sync/', 'const isBeaten = floorOf(record) > event.created_at;', 'const isBeaten = false;']],
+    patches: [['sync/', 'const isBeaten = upTo > event.created_at;', 'const isBeaten = false;']],
     test: ['test/sync/stamps.test.ts', 'is stamped anew above what turns up while it is asked'],
   },
   {
