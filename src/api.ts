@@ -4,7 +4,7 @@ export * from './api-common.ts';
 export { systemClock, type Clock } from './clock.ts';
 export type { JsonPayloads } from './nostr-sync.ts';
 export type { PublishOptions } from './options.ts';
-export type { EventTemplate, EventVerifier, NostrEvent } from './protocol/event.ts';
+export type { EventTemplate, EventVerifier, SignedEvent as NostrEvent } from './protocol/event.ts';
 export type { Connectivity } from './relay/connectivity.ts';
 export type { Violation } from './relay/health.ts';
 export type { OpenSocket, Socket, SocketHandlers } from './relay/socket.ts';

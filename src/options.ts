@@ -2,7 +2,7 @@
 
 import type { Clock } from './clock.ts';
 import { describe, misuse, NostrSyncError } from './errors.ts';
-import { checkNamespace, toDTag } from './protocol/address.ts';
+import { checkNamespace, toDTag, type Address, type RelayUrl } from './protocol/address.ts';
 import type { Compression } from './protocol/compression.ts';
 import type { EventVerifier } from './protocol/event.ts';
 import {
@@ -107,7 +107,7 @@ export interface AdapterPublishOptions extends PublishOptions {
 export interface Settings {
   readonly namespace: string;
   /** By canonical URL, as the user spelled it. */
-  readonly relays: ReadonlyMap<string, string>;
+  readonly relays: ReadonlyMap<RelayUrl, string>;
   readonly payloadLimit: { readonly bytes: number; readonly why: string };
   readonly pacing: Pacing;
 }
@@ -231,7 +231,7 @@ export function checkSigner(signer: unknown): asserts signer is Signer {
 }
 
 /** Categories as d-tags, each once. */
-export function checkCategories(namespace: string, categories: unknown): string[] {
+export function checkCategories(namespace: string, categories: unknown): Address[] {
   if (!Array.isArray(categories)) {
     throw new TypeError(misuse('categories', 'an array of strings', categories));
   }

@@ -1,6 +1,7 @@
 /** One relay without an engine, for commands that ask it something of their own. */
 
 import { systemClock, type NostrEvent, type RelayInfo, type Signer } from '../node.ts';
+import type { RelayUrl } from '../protocol/address.ts';
 import type { Answer } from '../protocol/answer.ts';
 import type { Filter } from '../protocol/message.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
@@ -41,7 +42,7 @@ export interface Line {
 }
 
 export function openLine(
-  url: string,
+  url: RelayUrl,
   { signer, randomBytes }: { readonly signer: Signer; readonly randomBytes: RandomBytes },
 ): Line {
   let auth: RelayInfo['auth'] = 'none';

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { toIso } from '../clock.ts';
 import { nodePrimitives } from '../crypto/node-primitives.ts';
 import { fileStore, isNostrSyncError, systemClock } from '../node.ts';
-import { categoryOf, toDTag } from '../protocol/address.ts';
+import { asAddress, categoryOf, toDTag, type Address } from '../protocol/address.ts';
 import { createEventVerifier } from '../protocol/event-verifier.ts';
 import { checkEvent, parseEvent, type NostrEvent } from '../protocol/event.ts';
 import { dTagOf, headerOf } from '../protocol/header.ts';
@@ -76,10 +76,11 @@ function newest(
   local: readonly NostrEvent[],
   onRelays: readonly (readonly [url: string, events: readonly NostrEvent[]])[],
 ): Listed[] {
-  const heads = new Map<string, NostrEvent>();
+  const heads = new Map<Address, NostrEvent>();
   for (const event of [...local, ...onRelays.flatMap(([, events]) => events)]) {
-    const known = heads.get(dTagOf(event)!);
-    if (known === undefined || compareEvents(event, known) > 0) heads.set(dTagOf(event)!, event);
+    const address = asAddress(dTagOf(event)!);
+    const known = heads.get(address);
+    if (known === undefined || compareEvents(event, known) > 0) heads.set(address, event);
   }
   const nowSeconds = Math.floor(systemClock.now() / 1_000);
   return [...heads]
@@ -120,7 +121,7 @@ async function onRelay(
   pubkey: string,
 ): Promise<readonly NostrEvent[] | undefined> {
   const verifier = createEventVerifier(nodePrimitives);
-  const isAsked = (dTag: string): boolean => isHeadOf(namespace, dTag);
+  const isAsked = (dTag: string): dTag is Address => isHeadOf(namespace, dTag);
   const seen = new Set<string>();
   const heads: NostrEvent[] = [];
   let until: number | undefined;
@@ -145,7 +146,7 @@ async function onRelay(
 /** Not of another namespace, and no piece of a large value. */
 function isHeadOf(namespace: string, dTag: string): boolean {
   try {
-    return toDTag(namespace, categoryOf(dTag)) === dTag;
+    return toDTag(namespace, categoryOf(asAddress(dTag))) === dTag;
   } catch {
     return false;
   }

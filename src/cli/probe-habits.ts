@@ -1,6 +1,7 @@
 /** What a relay does that the engine lives with, or an operator should know: live events, expiration, deletion. */
 
 import { systemClock, type NostrEvent } from '../node.ts';
+import { asAddress } from '../protocol/address.ts';
 import { deletionTags } from '../protocol/header.ts';
 import { KIND_APP_DATA } from '../protocol/limits.ts';
 import type { Filter } from '../protocol/message.ts';
@@ -41,7 +42,7 @@ export async function tryHabits(
   const addressOf = (suffix: string): Filter => ({
     authors: [ports.author],
     kinds: [KIND_APP_DATA],
-    '#d': [dTag + suffix],
+    '#d': [asAddress(dTag + suffix)],
   });
   const isShown = async (event: NostrEvent, suffix: string): Promise<boolean | null> =>
     (await line.ask(addressOf(suffix)))?.some((shown) => idOf(shown) === event.id) ?? null;
@@ -70,7 +71,7 @@ export async function tryHabits(
     if ((await write(event)) !== undefined) return null;
     const request = await ports.deletion({
       created_at: event.created_at - 1,
-      tags: deletionTags({ author: ports.author, addresses: [`${dTag}/newer`], ids: [] }),
+      tags: deletionTags({ author: ports.author, addresses: [asAddress(`${dTag}/newer`)], ids: [] }),
     });
     if ((await write(request)) !== undefined) return null;
     const shown = await isShown(event, '/newer');

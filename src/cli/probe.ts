@@ -1,6 +1,8 @@
 /** Tries one relay out: connects, asks, writes events of growing size, reads each back, and cleans up behind itself. */
 
 import { systemClock, type EventTemplate, type NostrEvent, type RelayInfo, type Signer } from '../node.ts';
+import { asAddress, toDTag, type Address, type RelayUrl } from '../protocol/address.ts';
+import { parseEvent } from '../protocol/event.ts';
 import { deletionTags, dTagOf, tagsOf } from '../protocol/header.ts';
 import {
   KIND_APP_DATA,
@@ -76,7 +78,7 @@ const LARGEST_FRAME_BYTES = 131_072;
 
 type Probe = { readonly payloadBytes: number | null; readonly event: NostrEvent };
 
-export async function probeRelay(url: string, ports: ProbePorts): Promise<RelayReport> {
+export async function probeRelay(url: RelayUrl, ports: ProbePorts): Promise<RelayReport> {
   const line = openLine(url, ports);
   try {
     // By now `line` is connecting, so that both answers come within one timeout.
@@ -114,7 +116,7 @@ export async function probeRelay(url: string, ports: ProbePorts): Promise<RelayR
 
 async function tryOut(line: Line, ports: ProbePorts): Promise<Partial<RelayReport>> {
   const author = await ports.signer.getPublicKey();
-  const dTag = `nostr-sync-doctor/${hex(ports.randomBytes(8))}/v1`;
+  const dTag = toDTag('nostr-sync-doctor', hex(ports.randomBytes(8)));
   const address: Filter = { authors: [author], kinds: [KIND_APP_DATA], '#d': [dTag] };
   const rate = measureRate(line);
   const askedAt = systemClock.now();
@@ -173,7 +175,7 @@ async function tryOut(line: Line, ports: ProbePorts): Promise<Partial<RelayRepor
 /** The content is noise of the length that NIP-44 would give it: relays cannot tell them apart. */
 async function makeProbe(
   index: number,
-  { dTag, stamp, ports }: { readonly dTag: string; readonly stamp: number; readonly ports: ProbePorts },
+  { dTag, stamp, ports }: { readonly dTag: Address; readonly stamp: number; readonly ports: ProbePorts },
 ): Promise<Probe> {
   const templateOf = (content: string): EventTemplate => ({
     kind: KIND_APP_DATA,
@@ -196,13 +198,13 @@ async function makeProbe(
 }
 
 /** Makes probes of a few bytes, each newer than those before it, and keeps them in `sent` to be deleted. */
-function smallProbes(dTag: string, ports: ProbePorts, sent: NostrEvent[]): SmallProbes {
+function smallProbes(dTag: Address, ports: ProbePorts, sent: NostrEvent[]): SmallProbes {
   return async ({ suffix = '', lifetimeSeconds = PROBE_LIFETIME_SECONDS } = {}) => {
     const now = Math.floor(systemClock.now() / 1_000);
     const event = await ports.signer.signEvent({
       kind: KIND_APP_DATA,
       created_at: Math.max(now - PROBE_LIFETIME_SECONDS, (sent.at(-1)?.created_at ?? 0) + 1),
-      tags: tagsOf({ address: dTag + suffix, expiration: now + lifetimeSeconds }),
+      tags: tagsOf({ address: asAddress(dTag + suffix), expiration: now + lifetimeSeconds }),
       content: Buffer.from(ports.randomBytes(99)).toString('base64'),
     });
     sent.push(event);
@@ -218,11 +220,11 @@ async function cleanUp(
   deletion: Parameters<typeof tryHabits>[1]['deletion'],
 ): Promise<boolean | null> {
   const last = sent.at(-1)!;
-  const addresses = [...new Set(sent.map((event) => dTagOf(event)!))];
+  const addresses = [...new Set(sent.map((event) => asAddress(dTagOf(event)!)))];
   const filter: Filter = { authors: [author], kinds: [KIND_APP_DATA], '#d': addresses };
   const request = await deletion({
     created_at: last.created_at + 1,
-    tags: deletionTags({ author, addresses, ids: sent.map(({ id }) => id) }),
+    tags: deletionTags({ author, addresses, ids: sent.flatMap((event) => parseEvent(event)?.id ?? []) }),
   });
   const trouble = await line.write(request);
   if (trouble?.type === 'rate-limited') return null;

@@ -2,7 +2,7 @@
 
 import { NostrSyncError } from '../errors.ts';
 import { isDeviceId } from '../options.ts';
-import { categoryOf } from '../protocol/address.ts';
+import { categoryOf, type Address } from '../protocol/address.ts';
 import type { NostrEvent } from '../protocol/event.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import type { Store } from '../store/store.ts';
@@ -13,7 +13,7 @@ export interface DeviceId {
   current(): string | undefined;
   load(): Promise<void>;
   /** Another device has this one's id. Under one id, vectors cannot tell whose writes were seen: so this device takes a new one. */
-  leave(dTag: string, event: NostrEvent): Promise<void>;
+  leave(dTag: Address, event: NostrEvent): Promise<void>;
 }
 
 function uuid(randomBytes: RandomBytes): string {

@@ -6,10 +6,10 @@ import { MAX_D_TAG_BYTES } from './limits.ts';
 declare const name: unique symbol;
 
 /**
- * A string of which the compiler knows what it names, so that no name stands in another one's place. A plain string passes: the
- * mark is optional for as long as not every file of the engine gives the types.
+ * A string of which the compiler knows what it names, so that no name stands in another one's place: nor does a plain string. What
+ * comes from outside is made one by what checks it; the types that apps see are plain.
  */
-type Name<Of extends string> = string & { readonly [name]?: Of };
+type Name<Of extends string> = string & { readonly [name]: Of };
 
 /** As the app says it: made by `categoryOf`, checked by `toDTag`. */
 export type Category = Name<'category'>;
@@ -59,10 +59,15 @@ export function toDTag(namespace: string, category: unknown): Address {
   const prefix = `${namespace}/`;
   const room = MAX_D_TAG_BYTES - VERSION_SUFFIX.length - encoder.encode(prefix).length;
   checkPart('INVALID_CATEGORY', 'category', category, room);
-  return `${prefix}${category}${VERSION_SUFFIX}`;
+  return `${prefix}${category}${VERSION_SUFFIX}` as Address;
 }
 
 /** The category of a d-tag made by `toDTag`. */
 export function categoryOf(dTag: Address): Category {
-  return dTag.slice(dTag.indexOf('/') + 1, -VERSION_SUFFIX.length);
+  return dTag.slice(dTag.indexOf('/') + 1, -VERSION_SUFFIX.length) as Category;
+}
+
+/** What stands in the place of an address. That it is one has to show: events are asked for by it, and checked against it. */
+export function asAddress(text: string): Address {
+  return text as Address;
 }

@@ -20,13 +20,19 @@ export interface EventTemplate {
   readonly content: string;
 }
 
-export interface NostrEvent extends EventTemplate {
+/** An event as ports give and take it: nothing of it is checked. Apps know it as `NostrEvent`. */
+export interface SignedEvent extends EventTemplate {
   /** SHA-256 of the serialised event, lower-case hex. */
-  readonly id: EventId;
+  readonly id: string;
   /** 32 bytes, lower-case hex. */
   readonly pubkey: string;
   /** BIP-340 signature, 64 bytes, lower-case hex. */
   readonly sig: string;
+}
+
+/** An event by shape: `parseEvent`. */
+export interface NostrEvent extends SignedEvent {
+  readonly id: EventId;
 }
 
 declare const verified: unique symbol;
@@ -37,9 +43,9 @@ export type VerifiedEvent = NostrEvent & { readonly [verified]: true };
 /** The two costly checks of an event, as a port so that a simulator can replace them. */
 export interface EventVerifier {
   /** The id that the event should have: SHA-256 of `serializeEvent`, lower-case hex. */
-  hash(event: EventTemplate & { readonly pubkey: string }): EventId;
+  hash(event: EventTemplate & { readonly pubkey: string }): string;
   /** Whether `sig` is a valid BIP-340 signature of `id` by `pubkey`. Never throws. The id itself is not recomputed. */
-  verifySignature(event: NostrEvent): boolean;
+  verifySignature(event: SignedEvent): boolean;
 }
 
 /** A request to delete one event, by its id alone (NIP-09). */
@@ -81,7 +87,7 @@ export function parseEvent(value: unknown): NostrEvent | undefined {
   if (!isInteger(kind, 65_535) || !isInteger(created_at, MAX_STAMP)) return undefined;
   if (typeof content !== 'string' || content.length > MAX_CONTENT_CHARS) return undefined;
   if (!Array.isArray(tags) || tags.length > MAX_TAGS || !tags.every(isTag)) return undefined;
-  return { id, pubkey, created_at, kind, tags, content, sig };
+  return { id: id as EventId, pubkey, created_at, kind, tags, content, sig };
 }
 
 /** Why an event is not taken. Each is counted in the health of the relay that sent it. */
@@ -107,7 +113,7 @@ export function checkEvent(
   value: unknown,
   expected: {
     readonly pubkey: string;
-    readonly isAsked: (dTag: Address) => boolean;
+    readonly isAsked: (dTag: string) => dTag is Address;
     /** The greatest verified event of the address. */
     readonly known: (dTag: Address) => VerifiedEvent | undefined;
     readonly isVoid?: (dTag: Address, event: NostrEvent) => boolean;

@@ -12,9 +12,9 @@ import { voidsAt, type Voids } from './voids.ts';
 type Tags = EventTemplate['tags'];
 
 /** What the tags of a value or of a piece say. A piece has an address and nothing else. */
-export interface Header {
-  /** `d`. */
-  readonly address: Address;
+export interface Header<D extends string = Address> {
+  /** `d`: of an event that is not checked, any text. */
+  readonly address: D;
   /** `device_id`, if it is usable. */
   readonly deviceId?: string | undefined;
   /** `expiration` (NIP-40). */
@@ -47,7 +47,7 @@ const tagIf = (name: string, value: string | number | undefined): Tags =>
   value === undefined ? [] : [[name, String(value)]];
 
 /** What an event's tags say, or `undefined` if it has no address. A tag that is malformed counts as none. */
-export function headerOf(event: EventTemplate): Header | undefined {
+export function headerOf(event: EventTemplate): Header<string> | undefined {
   const address = dTagOf(event);
   if (address === undefined) return undefined;
   return {
@@ -68,8 +68,8 @@ function tagValues(event: EventTemplate, name: string): readonly string[] | unde
   return event.tags.find((tag) => tag[0] === name)?.slice(1);
 }
 
-/** The d-tag, or `undefined` if there is not exactly one. */
-export function dTagOf(event: EventTemplate): Address | undefined {
+/** The d-tag, or `undefined` if there is not exactly one. Whether it is an address that is asked for `checkEvent` finds out. */
+export function dTagOf(event: EventTemplate): string | undefined {
   const dTags = event.tags.filter((tag) => tag[0] === 'd');
   return dTags.length === 1 ? dTags[0]![1] : undefined;
 }
@@ -116,7 +116,7 @@ export function vectorOf(event: EventTemplate): VersionVector | undefined {
 
 /** What an event voids: of a malformed tag nothing, and nothing that it is above without that. */
 export function voidsOf(event: EventTemplate): Voids {
-  return voidsAt(parseVoids(tagValues(event, 'void') ?? []) ?? new Map<string, number>(), event.created_at);
+  return voidsAt(parseVoids(tagValues(event, 'void') ?? []) ?? new Map<EventId, Seconds>(), event.created_at);
 }
 
 // The entries of `vv` and `void`. Records are stored with the same texts.
@@ -125,16 +125,16 @@ const VECTOR_ENTRY = /^([0-9a-f]{8}):(\d{1,12})$/;
 const VOID_ENTRY = /^([0-9a-f]{64}):(\d{1,12})$/;
 
 /** `undefined` unless each entry is one, none is above `newest`, and there are no more than `most`. */
-function parse(
+function parse<Of extends string>(
   entries: readonly unknown[],
   entry: RegExp,
   most: number,
   newest: Seconds,
-): ReadonlyMap<string, number> | undefined {
+): ReadonlyMap<Of, Seconds> | undefined {
   if (entries.length > most) return undefined;
   const matches = entries.map((text) => entry.exec(String(text)));
   const isRight = matches.every((match) => match !== null && Number(match[2]) <= newest);
-  return isRight ? new Map(matches.map((match) => [match![1]!, Number(match![2])])) : undefined;
+  return isRight ? new Map(matches.map((match) => [match![1] as Of, Number(match![2])])) : undefined;
 }
 
 /** From `["d:s", …]`; `undefined` if one is malformed or above `newest`. */

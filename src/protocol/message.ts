@@ -1,6 +1,6 @@
 /** Messages between client and relay (NIP-01, NIP-42): unknown text → a typed message, and back. */
 
-import type { Address, EventId, Seconds } from './address.ts';
+import type { Address, Seconds } from './address.ts';
 import type { NostrEvent } from './event.ts';
 import {
   KIND_APP_DATA,
@@ -14,7 +14,7 @@ export interface Filter {
   readonly authors?: readonly string[];
   readonly kinds?: readonly number[];
   readonly '#d'?: readonly Address[];
-  readonly ids?: readonly EventId[];
+  readonly ids?: readonly string[];
   readonly limit?: number;
   /** created_at at most. */
   readonly until?: Seconds;
@@ -31,7 +31,7 @@ export type RelayMessage =
   | { readonly type: 'EVENT'; readonly subscription: string; readonly event: unknown }
   | { readonly type: 'EOSE'; readonly subscription: string }
   | { readonly type: 'CLOSED'; readonly subscription: string; readonly reason: string }
-  | { readonly type: 'OK'; readonly id: EventId; readonly accepted: boolean; readonly reason: string }
+  | { readonly type: 'OK'; readonly id: string; readonly accepted: boolean; readonly reason: string }
   | { readonly type: 'AUTH'; readonly challenge: string }
   | { readonly type: 'NOTICE'; readonly reason: string };
 

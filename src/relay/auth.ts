@@ -2,11 +2,11 @@
 
 import type { Clock } from '../clock.ts';
 import { prefixOf, saysWrongTime } from '../protocol/answer.ts';
-import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
+import type { EventTemplate, SignedEvent } from '../protocol/event.ts';
 import { AUTH_INTERVAL_CAP_MS, AUTH_INTERVAL_MS, KIND_AUTH, OK_TIMEOUT_MS } from '../protocol/limits.ts';
 
 /** `'declined'`: a signer was asked and gave none, since it may be a person who said no. `undefined`: there is no signer to ask. */
-export type SignedAuth = NostrEvent | 'declined' | undefined;
+export type SignedAuth = SignedEvent | 'declined' | undefined;
 export type SignAuth = (template: EventTemplate) => Promise<SignedAuth>;
 
 export type AuthState = 'none' | 'required' | 'accepted';
@@ -34,7 +34,7 @@ export function createAuthExchange(ports: {
   /** The URL as the user spelled it: relays compare it to the letter. What the relay calls itself does not matter. */
   readonly url: string;
   readonly signAuth: SignAuth;
-  readonly send: (event: NostrEvent) => void;
+  readonly send: (event: SignedEvent) => void;
   readonly onRequired: () => void;
   readonly onAccepted: () => void;
   /** There is no AUTH for now: no signer gives one, or the relay does not accept it. */

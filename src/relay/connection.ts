@@ -7,8 +7,9 @@
  */
 
 import type { Clock } from '../clock.ts';
+import type { RelayUrl } from '../protocol/address.ts';
 import type { Answer } from '../protocol/answer.ts';
-import type { NostrEvent } from '../protocol/event.ts';
+import type { SignedEvent } from '../protocol/event.ts';
 import { LONG_BACKOFF } from '../protocol/limits.ts';
 import type { Filter } from '../protocol/message.ts';
 import { createAuthExchange, type AuthState, type SignAuth } from './auth.ts';
@@ -31,9 +32,14 @@ export interface RelayInfo extends EventLimits, HealthReport {
   readonly auth: AuthState;
 }
 
+/** As the engine knows it. */
+export interface RelayState extends RelayInfo {
+  readonly url: RelayUrl;
+}
+
 export interface RelayConnection {
-  readonly url: string;
-  info(): RelayInfo;
+  readonly url: RelayUrl;
+  info(): RelayState;
   /** One REQ until EOSE. Waits for a connection that is being made, not for a later one. Always calls `onEnd`, once. */
   request(
     filters: readonly Filter[],
@@ -49,7 +55,7 @@ export interface RelayConnection {
     onComplete: () => void,
   ): () => void;
   /** Sends an event on the open connection. Always settles; no answer is `retry`. */
-  publish(event: NostrEvent): Promise<Answer>;
+  publish(event: SignedEvent): Promise<Answer>;
   /** Connects at once if waiting; if open, the relay must prove within 5 s that it is there. */
   wake(): void;
   /** The network is gone: drops the socket. */
@@ -86,7 +92,7 @@ const ANY_ANSWER: Ask = {
 
 /** `url` is canonical, `spelling` the user's. */
 export function createConnection(
-  url: string,
+  url: RelayUrl,
   ports: ConnectionPorts,
   spelling: string = url,
 ): RelayConnection {

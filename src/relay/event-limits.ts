@@ -1,5 +1,6 @@
 /** How large an event one relay takes: learned from its answers, and from its hang-ups if it gives none. */
 
+import type { RelayUrl } from '../protocol/address.ts';
 import { LARGE_EVENT_BYTES, MAX_HANG_UPS } from '../protocol/limits.ts';
 
 /** What a relay is known to take, in bytes of an event. */
@@ -14,8 +15,8 @@ export const UNKNOWN_LIMITS: EventLimits = { acceptedBytes: null, refusedBytes: 
 
 /** Keeps what is learned, by the URL of the relay. */
 export interface KnownLimits {
-  get(url: string): EventLimits;
-  set(url: string, limits: EventLimits): void;
+  get(url: RelayUrl): EventLimits;
+  set(url: RelayUrl, limits: EventLimits): void;
 }
 
 /** Sizes are of events, in bytes. */
@@ -31,7 +32,7 @@ export interface LimitsLearner {
 /** How often in a row a relay hung up on an event of at least so many bytes. */
 const NO_HANG_UPS = { bytes: Infinity, count: 0 };
 
-export function createLimitsLearner(url: string, known: KnownLimits): LimitsLearner {
+export function createLimitsLearner(url: RelayUrl, known: KnownLimits): LimitsLearner {
   let hangUps = NO_HANG_UPS;
 
   function tooLarge(size: number): void {

@@ -1,6 +1,7 @@
 /** All relays of the user: which there are, and one question put to all of them. */
 
 import type { Clock } from '../clock.ts';
+import type { RelayUrl } from '../protocol/address.ts';
 import { EOSE_TIMEOUT_MS, SETTLE_MS } from '../protocol/limits.ts';
 import { createConnection, type ConnectionPorts, type RelayConnection } from './connection.ts';
 import type { RequestEnd } from './requests.ts';
@@ -8,19 +9,19 @@ import type { RequestEnd } from './requests.ts';
 /** Which relays answered a question, by URL. A relay that could not be reached was not asked, and is in neither list. */
 export interface Answers {
   /** They answered completely: they do not have what they did not show. */
-  readonly complete: readonly string[];
+  readonly complete: readonly RelayUrl[];
   /** They did not answer completely: nothing follows from what they did not show. */
-  readonly incomplete: readonly string[];
+  readonly incomplete: readonly RelayUrl[];
 }
 
 export interface RelayPool {
-  readonly connections: ReadonlyMap<string, RelayConnection>;
+  readonly connections: ReadonlyMap<RelayUrl, RelayConnection>;
   /**
    * Adds a relay by canonical URL, `spelling` as the user wrote it; connects it once the pool is started. One that is there
    * already may ask the signer for AUTH again.
    */
-  add(url: string, spelling?: string): void;
-  remove(url: string): void;
+  add(url: RelayUrl, spelling?: string): void;
+  remove(url: RelayUrl): void;
   /**
    * Puts one question to every relay that is connected or connecting, and resolves once all have ended, after the EOSE
    * deadline at the latest. While `isEnough` holds, it resolves a settle time after the first complete answer. Later
@@ -46,11 +47,11 @@ export function createPool(
     readonly onChange: (relay: RelayConnection) => void;
   },
 ): RelayPool {
-  const connections = new Map<string, RelayConnection>();
+  const connections = new Map<RelayUrl, RelayConnection>();
   /** Relays whose complete answers take longer than the settle time. */
-  const slow = new Set<string>();
+  const slow = new Set<RelayUrl>();
   /** Relays that were waited for longer than the settle time, and then gave no complete answer. */
-  const mute = new Set<string>();
+  const mute = new Set<RelayUrl>();
   let isStarted = false;
 
   function gather(
@@ -62,8 +63,8 @@ export function createPool(
     );
     return new Promise((resolve) => {
       const open = new Set(asked.map((relay) => relay.url));
-      const complete: string[] = [];
-      const incomplete: string[] = [];
+      const complete: RelayUrl[] = [];
+      const incomplete: RelayUrl[] = [];
       const startedAt = ports.clock.now();
       /** Whether the settle time is over, since the question and since the first complete answer. */
       let isLate = false;
@@ -76,12 +77,12 @@ export function createPool(
         for (const cancel of timers) cancel();
         resolve({ complete, incomplete: [...incomplete, ...open] });
       };
-      const isWaitedFor = (url: string): boolean =>
+      const isWaitedFor = (url: RelayUrl): boolean =>
         complete.length > 0 && isEnough() ? !isSettled && !slow.has(url) : !isLate || !mute.has(url);
       const check = (): void => {
         if (!isDone && ![...open].some(isWaitedFor)) finish();
       };
-      const ended = (url: string, end: RequestEnd): void => {
+      const ended = (url: RelayUrl, end: RequestEnd): void => {
         open.delete(url);
         const isQuick = ports.clock.now() - startedAt < SETTLE_MS;
         if (end === 'complete') mute.delete(url);

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import { classifyAnswer, type Answer } from '../protocol/answer.ts';
-import type { NostrEvent } from '../protocol/event.ts';
+import type { SignedEvent } from '../protocol/event.ts';
 import { LARGE_EVENT_BYTES, MAX_HANG_UPS, OK_TIMEOUT_MS } from '../protocol/limits.ts';
 import type { AuthExchange } from './auth.ts';
 import type { LimitsLearner } from './event-limits.ts';
@@ -10,7 +10,7 @@ import type { Health } from './health.ts';
 
 export interface Publishing {
   /** Always settles; no answer is `retry`. */
-  publish(event: NostrEvent): Promise<Answer>;
+  publish(event: SignedEvent): Promise<Answer>;
   /** An OK came. Returns whether it was waited for. */
   answered(id: string, accepted: boolean, reason: string): boolean;
   /** A NOTICE that AUTH is wanted, without a word about what: all of them may be meant. */
@@ -24,7 +24,7 @@ export interface Publishing {
 }
 
 interface PendingAnswer {
-  readonly event: NostrEvent;
+  readonly event: SignedEvent;
   /** Of its JSON. */
   readonly bytes: number;
   readonly settle: (answer: Answer) => void;
@@ -48,7 +48,7 @@ export function createPublishing(ports: {
   const pending = new Map<string, PendingAnswer>();
   const waiting = (): PendingAnswer[] => [...pending.values()].filter((one) => one.waitsForAuth);
 
-  function publish(event: NostrEvent): Promise<Answer> {
+  function publish(event: SignedEvent): Promise<Answer> {
     return new Promise((resolve) => {
       if (pending.has(event.id)) return resolve({ type: 'retry', reason: 'already on its way' });
       const text = JSON.stringify(event);

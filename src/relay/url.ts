@@ -31,5 +31,5 @@ export function canonicalRelayUrl(input: unknown, allowInsecure = false): RelayU
   if (url.protocol !== 'wss:' && url.protocol !== 'ws:') return fail('wss:');
   // An empty query is none: this takes its question mark away.
   if (url.search === '') url.search = '';
-  return url.pathname === '/' && url.search === '' ? url.origin : url.href;
+  return (url.pathname === '/' && url.search === '' ? url.origin : url.href) as RelayUrl;
 }

@@ -1,6 +1,6 @@
 /** The Signer port: the shape of NIP-07 (`window.nostr`), so that a browser extension or NIP-46 client fits as it is. */
 
-import type { EventTemplate, NostrEvent } from '../protocol/event.ts';
+import type { EventTemplate, SignedEvent } from '../protocol/event.ts';
 
 /**
  * Holds a key and works with it. A signer may take minutes (a person clicks), throw, hang or lie:
@@ -10,7 +10,7 @@ export interface Signer {
   /** The public key: 32 bytes in lower-case hex. */
   getPublicKey(): Promise<string>;
   /** Adds `id` and `sig` (NIP-01), and `pubkey` if the template does not say it: the engine's do. */
-  signEvent(template: EventTemplate & { readonly pubkey?: string }): Promise<NostrEvent>;
+  signEvent(template: EventTemplate & { readonly pubkey?: string }): Promise<SignedEvent>;
   readonly nip44: {
     /** NIP-44 v2 from this key to `peer` (hex). Returns base64. */
     encrypt(peer: string, plaintext: string): Promise<string>;

@@ -3,7 +3,7 @@
  * both can be read, and told of what has overwritten it by then.
  */
 
-import { categoryOf } from '../protocol/address.ts';
+import { categoryOf, type Address } from '../protocol/address.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { compareEvents } from '../protocol/order.ts';
 import type { Emitter } from './events.ts';
@@ -14,16 +14,16 @@ import { isPassing, type Reading } from './reading.ts';
 
 export interface Conflicts {
   /** A record changed, with these effects. */
-  changed(dTag: string, record: HeadRecord, effects: readonly Effect[]): void;
+  changed(dTag: Address, record: HeadRecord, effects: readonly Effect[]): void;
   /** Resolves when those of a category are told, or have to wait for more than being read. */
-  told(dTag: string): Promise<void>;
+  told(dTag: Address): Promise<void>;
   /** Those that could not be read are read again: of one category, or all. */
-  retry(dTag?: string): void;
+  retry(dTag?: Address): void;
 }
 
 /** Two heads of which the second's writer had not seen the first. */
 interface Overwrite {
-  readonly dTag: string;
+  readonly dTag: Address;
   readonly mine: VerifiedEvent;
   readonly theirs: VerifiedEvent;
 }
@@ -61,7 +61,7 @@ export function createConflicts(ports: {
   }
 
   /** Those that could not be told yet: with what has taken the place of the head since. */
-  function retell(dTag: string, head: VerifiedEvent, own: OwnWrite | undefined): void {
+  function retell(dTag: Address, head: VerifiedEvent, own: OwnWrite | undefined): void {
     for (const overwrite of [...untold.keys()]) {
       const { mine, theirs } = overwrite;
       if (overwrite.dTag !== dTag || isBeaten(theirs, mine)) continue;

@@ -1,5 +1,6 @@
 /** Who hears of what happens in a session, and in which order. A new part of the engine is one more entry of the list. */
 
+import type { Address, RelayUrl } from '../protocol/address.ts';
 import type { Answer } from '../protocol/answer.ts';
 import type { NostrEvent } from '../protocol/event.ts';
 import type { RelayConnection } from '../relay/connection.ts';
@@ -20,7 +21,7 @@ export interface Consumer {
   /** A record changed. */
   changed(change: Change): void;
   /** A relay's answer to an own head. */
-  answered(dTag: string, relay: string, event: NostrEvent, answer: Answer): void;
+  answered(dTag: Address, relay: RelayUrl, event: NostrEvent, answer: Answer): void;
   /** Another signer was set: what waited for one goes on. */
   signerChanged(): void;
   /** This relay was added, opened, closed or asked for AUTH; `undefined`: one was removed, or those of another tab changed. */

@@ -1,5 +1,6 @@
 /** What a removal asks the relays to delete (NIP-09): the value that it removes. */
 
+import type { Address } from '../protocol/address.ts';
 import { deletionOf, type VerifiedEvent } from '../protocol/event.ts';
 import type { Network } from './relays/network.ts';
 import type { Hand } from './values/signing.ts';
@@ -10,7 +11,7 @@ import type { Hand } from './values/signing.ts';
  */
 export async function requestDeletion(
   { hand, network }: { readonly hand: Pick<Hand, 'sign'>; readonly network: () => Pick<Network, 'follow'> },
-  dTag: string,
+  dTag: Address,
   tombstone: VerifiedEvent,
   removed: VerifiedEvent | undefined,
 ): Promise<void> {

@@ -1,7 +1,7 @@
 /** How far a write has come, as the app is told: pure functions of what is known of its category, and of the configured relays. */
 
 import { toIso } from '../clock.ts';
-import { categoryOf } from '../protocol/address.ts';
+import { categoryOf, type Address, type RelayUrl } from '../protocol/address.ts';
 import type { NostrEvent } from '../protocol/event.ts';
 import type { DeliveryReport, Receipt } from './events.ts';
 import { deliveryOf, stageOf, type HeadRecord } from './heads/record.ts';
@@ -9,9 +9,9 @@ import type { Piece } from './heads/version.ts';
 
 /** Of the head; `undefined` if there is none. */
 export function reportOf(
-  dTag: string,
+  dTag: Address,
   record: HeadRecord,
-  relays: readonly string[],
+  relays: readonly RelayUrl[],
 ): DeliveryReport | undefined {
   if (record.head === undefined) return undefined;
   const { event, pieces } = record.head;
@@ -25,17 +25,20 @@ export function reportOf(
   };
 }
 
-function progressOf(pieces: readonly Piece[], relays: readonly string[]): Required<DeliveryReport>['pieces'] {
-  const on = (relay: string): number => pieces.filter(({ deliveries }) => deliveries.has(relay)).length;
+function progressOf(
+  pieces: readonly Piece[],
+  relays: readonly RelayUrl[],
+): Required<DeliveryReport>['pieces'] {
+  const on = (relay: RelayUrl): number => pieces.filter(({ deliveries }) => deliveries.has(relay)).length;
   return { total: pieces.length, done: Object.fromEntries(relays.map((relay) => [relay, on(relay)])) };
 }
 
 /** Of one write: if another is the head by now, with how far that one has come. */
 export function receiptOf(
-  dTag: string,
+  dTag: Address,
   event: NostrEvent,
   record: HeadRecord,
-  relays: readonly string[],
+  relays: readonly RelayUrl[],
 ): Receipt {
   const now = reportOf(dTag, record, relays)!;
   if (now.eventId === event.id) return now;

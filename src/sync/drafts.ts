@@ -4,6 +4,7 @@
  */
 
 import type { Clock } from '../clock.ts';
+import type { Address } from '../protocol/address.ts';
 import type { VersionVector } from '../protocol/causality.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { SIGNER_TURN_MS } from '../protocol/limits.ts';
@@ -28,7 +29,7 @@ export interface Making {
 
 export interface Drafts {
   /** Resolves with what is saved then: this write, or a newer one that has taken its place. */
-  add(dTag: string, wanted: Wanted): Promise<VerifiedEvent>;
+  add(dTag: Address, wanted: Wanted): Promise<VerifiedEvent>;
 }
 
 /** A call whose write is not saved yet. */
@@ -50,15 +51,15 @@ export function createDrafts(ports: {
   /** Whether a signer is set: what was abandoned is made again. */
   readonly hasSigner: () => boolean;
   /** Resolves with what was saved. */
-  readonly make: (dTag: string, making: Making) => Promise<VerifiedEvent>;
+  readonly make: (dTag: Address, making: Making) => Promise<VerifiedEvent>;
 }): Drafts {
-  const drafts = new Map<string, Draft>();
-  const running = new Map<string, Draft>();
+  const drafts = new Map<Address, Draft>();
+  const running = new Map<Address, Draft>();
   /** By d-tag, how often in a row a write was abandoned for a newer one: a signer that is slow must come to its end. */
-  const abandoned = new Map<string, number>();
+  const abandoned = new Map<Address, number>();
 
   /** After those that wait, or before them. */
-  function enqueue(dTag: string, settlers: readonly Settler[], areOlder = false): void {
+  function enqueue(dTag: Address, settlers: readonly Settler[], areOlder = false): void {
     const waiting = drafts.get(dTag)?.settlers ?? [];
     drafts.set(dTag, {
       settlers: areOlder ? [...settlers, ...waiting] : [...waiting, ...settlers],
@@ -69,7 +70,7 @@ export function createDrafts(ports: {
   }
 
   /** A popup may have been closed without a word: a newer write does not wait for that one to the end. */
-  function beImpatient(dTag: string): void {
+  function beImpatient(dTag: Address): void {
     const current = running.get(dTag);
     if (current === undefined || current.isSaving) return;
     const times = abandoned.get(dTag) ?? 0;
@@ -80,7 +81,7 @@ export function createDrafts(ports: {
   }
 
   /** The caller waits no longer. What it wrote is not written, unless it may be saved by now: then `publish` tells. */
-  function leave(dTag: string, settler: Settler): void {
+  function leave(dTag: Address, settler: Settler): void {
     for (const draft of [drafts.get(dTag), running.get(dTag)]) {
       const at = draft?.settlers.indexOf(settler) ?? -1;
       if (draft === undefined || at < 0 || draft.isSaving) continue;
@@ -93,7 +94,7 @@ export function createDrafts(ports: {
     }
   }
 
-  function makingOf(dTag: string, draft: Draft): Making {
+  function makingOf(dTag: Address, draft: Draft): Making {
     return {
       wanted: draft.settlers,
       signal: draft.abandon.signal,
@@ -109,7 +110,7 @@ export function createDrafts(ports: {
     };
   }
 
-  async function run(dTag: string): Promise<void> {
+  async function run(dTag: Address): Promise<void> {
     for (let next = drafts.get(dTag); next !== undefined; next = drafts.get(dTag)) {
       drafts.delete(dTag);
       running.set(dTag, next);

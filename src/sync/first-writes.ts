@@ -4,6 +4,7 @@
  */
 
 import type { Clock } from '../clock.ts';
+import type { Address, RelayUrl } from '../protocol/address.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { FIRST_WRITE_MS, MAX_LAPS } from '../protocol/limits.ts';
 import { floorOf, isHeld } from './heads/record.ts';
@@ -12,7 +13,7 @@ import type { Network } from './relays/network.ts';
 
 /** What the first writes of one turn ask together, so that many are a handful of REQs. */
 export interface Question {
-  readonly dTags: ReadonlySet<string>;
+  readonly dTags: ReadonlySet<Address>;
   readonly isOpen: boolean;
   /** Every configured relay has said what it has, completely. */
   readonly isAnswered: boolean;
@@ -20,11 +21,11 @@ export interface Question {
 
 export interface FirstWrites {
   /** The question that a write of this category waits for; `undefined`: the device knows what there is. */
-  explore(dTag: string): Question | undefined;
+  explore(dTag: Address): Question | undefined;
   /** The question is over: what was held for it may go out, above all that has turned up. */
-  release(dTag: string, question: Question): Promise<void>;
+  release(dTag: Address, question: Question): Promise<void>;
   /** Before a write above what is from the future: another device may have reset that, and the write would be in the future again. */
-  lookForReset(dTag: string): Promise<void>;
+  lookForReset(dTag: Address): Promise<void>;
 }
 
 /** There is no relay to ask. */
@@ -35,21 +36,21 @@ export function createFirstWrites(ports: {
   readonly replica: Pick<Replica, 'get' | 'apply'>;
   readonly network: () => Pick<Network, 'ask'>;
   /** Configured relays, and whether there is a hope that one of them answers soon. */
-  readonly relays: () => readonly string[];
+  readonly relays: () => readonly RelayUrl[];
   readonly isReachable: () => boolean;
   readonly isClosed: () => boolean;
   /** Signs the same write again, above all that is known. */
-  readonly restamp: (dTag: string, event: VerifiedEvent) => Promise<VerifiedEvent>;
-  readonly onRestamped: (dTag: string, former: VerifiedEvent, again: VerifiedEvent) => void;
+  readonly restamp: (dTag: Address, event: VerifiedEvent) => Promise<VerifiedEvent>;
+  readonly onRestamped: (dTag: Address, former: VerifiedEvent, again: VerifiedEvent) => void;
 }): FirstWrites {
   const { clock, replica } = ports;
   /** Categories of which every relay has said what it has. */
-  const explored = new Set<string>();
+  const explored = new Set<Address>();
   /** What the first writes of this turn ask. */
-  let question: (Question & { readonly dTags: Set<string> }) | undefined;
+  let question: (Question & { readonly dTags: Set<Address> }) | undefined;
 
-  function openQuestion(): Question & { readonly dTags: Set<string> } {
-    const asked = { dTags: new Set<string>(), isOpen: true, isAnswered: false };
+  function openQuestion(): Question & { readonly dTags: Set<Address> } {
+    const asked = { dTags: new Set<Address>(), isOpen: true, isAnswered: false };
     const end = (isAnswered: boolean): void => {
       if (!asked.isOpen) return;
       asked.isOpen = false;
@@ -73,7 +74,7 @@ export function createFirstWrites(ports: {
     return asked;
   }
 
-  async function release(dTag: string, { isAnswered }: Question): Promise<void> {
+  async function release(dTag: Address, { isAnswered }: Question): Promise<void> {
     for (let lap = 0; lap < MAX_LAPS && !ports.isClosed(); lap++) {
       const record = replica.get(dTag);
       if (record?.head === undefined || !isHeld(record)) return;

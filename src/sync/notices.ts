@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import { NostrSyncError } from '../errors.ts';
-import { categoryOf } from '../protocol/address.ts';
+import { categoryOf, type Address, type EventId, type RelayUrl } from '../protocol/address.ts';
 import type { Answer } from '../protocol/answer.ts';
 import { deviceHash } from '../protocol/causality.ts';
 import type { NostrEvent } from '../protocol/event.ts';
@@ -19,7 +19,7 @@ export interface Notices {
   /** Tells `delivery` if a write of this device came a step further. */
   step(change: Change): void;
   /** A relay's answer to a head: one that refuses it for its stamp is told of. */
-  answered(dTag: string, relay: string, event: NostrEvent, answer: Answer): void;
+  answered(dTag: Address, relay: RelayUrl, event: NostrEvent, answer: Answer): void;
 }
 
 export function createNotices(ports: {
@@ -27,9 +27,9 @@ export function createNotices(ports: {
   readonly emitter: Emitter;
   readonly deviceId: () => string;
   /** Configured relays. */
-  readonly relays: () => readonly string[];
+  readonly relays: () => readonly RelayUrl[];
   /** The id is another's as well, by an event of this category. */
-  readonly onTwin: (dTag: string, event: NostrEvent) => void;
+  readonly onTwin: (dTag: Address, event: NostrEvent) => void;
 }): Notices {
   const { emitter } = ports;
   const aheadSecondsOf = (stamp: number): number => stamp - Math.floor(ports.clock.now() / 1000);
@@ -38,14 +38,14 @@ export function createNotices(ports: {
     emitter.emit('error', new NostrSyncError('CLOCK_SKEW', message, { details: { aheadSeconds } }));
   }
 
-  function warnOfStamp(dTag: string, stamp: number): void {
+  function warnOfStamp(dTag: Address, stamp: number): void {
     const aheadSeconds = aheadSecondsOf(stamp);
     if (aheadSeconds <= SKEW_REPORT_SECONDS) return;
     const of = JSON.stringify(categoryOf(dTag));
     warnOfSkew(`The newest value of ${of} is stamped ${aheadSeconds} s ahead of this clock`, aheadSeconds);
   }
 
-  function warnOfReturn(dTag: string, own: OwnWrite | undefined, eventId: string): void {
+  function warnOfReturn(dTag: Address, own: OwnWrite | undefined, eventId: EventId): void {
     if (own?.withdrawn?.includes(eventId) !== true) return;
     const category = categoryOf(dTag);
     const message = `A write of ${JSON.stringify(category)} that every relay had refused is the newest value: one of them kept it`;

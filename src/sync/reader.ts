@@ -1,6 +1,7 @@
 /** Replica → app: fetch, syncAll, poll, subscribe, and the events about what other devices wrote. */
 
 import type { Clock } from '../clock.ts';
+import type { Address } from '../protocol/address.ts';
 import { expirationOf } from '../protocol/header.ts';
 import type { Store } from '../store/store.ts';
 import { createRefreshing } from './refreshing.ts';
@@ -15,12 +16,12 @@ import type { Content } from './values/content.ts';
 import type { Write } from './write.ts';
 
 export interface Reader extends Pick<Telling, 'present' | 'wrote'> {
-  fetch(dTag: string): Promise<FetchResult | null>;
+  fetch(dTag: Address): Promise<FetchResult | null>;
   /** What would write the newest value again, once every relay that can be reached was asked for it. */
-  latest(dTag: string): Promise<Pick<Write, 'text' | 'isRemoval' | 'expiration'>>;
-  syncAll(dTags: readonly string[]): Promise<FetchResult[]>;
+  latest(dTag: Address): Promise<Pick<Write, 'text' | 'isRemoval' | 'expiration'>>;
+  syncAll(dTags: readonly Address[]): Promise<FetchResult[]>;
   /** Nothing counts as given to one who waits no longer. */
-  poll(dTags: readonly string[], signal?: AbortSignal): Promise<FetchResult[]>;
+  poll(dTags: readonly Address[], signal?: AbortSignal): Promise<FetchResult[]>;
   /** A signer was set: what could not be read without one is. */
   retry(): void;
   changed(change: Change): void;
@@ -41,7 +42,7 @@ export function createReader(ports: {
 }): Reader {
   const { replica } = ports;
   const { lookInStore, refresh } = createRefreshing(ports);
-  const announce = (dTag: string): void => void telling.announce(dTag);
+  const announce = (dTag: Address): void => void telling.announce(dTag);
   const reading = createReading({
     ...ports,
     lookInStore,

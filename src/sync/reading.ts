@@ -2,7 +2,7 @@
 
 import { toIso, type Clock } from '../clock.ts';
 import { isNostrSyncError, NostrSyncError, type AnyNostrSyncError, type ErrorCode } from '../errors.ts';
-import { categoryOf } from '../protocol/address.ts';
+import { categoryOf, type Address, type EventId } from '../protocol/address.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { deviceIdOf, isExpired, isTombstone } from '../protocol/header.ts';
 import { MAX_READS, RETRY_BASE_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
@@ -18,14 +18,14 @@ export interface Reading {
    * The value of one event. Throws `UNDECODABLE`, `INCOMPLETE`, `STORE_FAILED`, `SIGNER_NOT_SET`, or if the signer has
    * failed `DECRYPTION_FAILED` or `SIGNER_CHANGED`: then it is tried again.
    */
-  decode(event: VerifiedEvent, dTag: string, source: Source): Promise<FetchResult>;
+  decode(event: VerifiedEvent, dTag: Address, source: Source): Promise<FetchResult>;
   /**
    * What the device shows for a category: the head, or while that cannot be read, the last good value.
    * `null`: there is none. Throws `UNDECODABLE` if there is one and nothing of it can be read.
    */
-  valueOf(dTag: string, source: Source): Promise<FetchResult | null>;
+  valueOf(dTag: Address, source: Source): Promise<FetchResult | null>;
   /** Another signer may be able to read what the former one failed to. Returns the categories of that. */
-  retry(): string[];
+  retry(): Address[];
   close(): void;
 }
 
@@ -55,33 +55,33 @@ export function createReading(ports: {
   /** See `Signer.isLocal`. */
   readonly isLocal: () => boolean;
   readonly emitter: Emitter;
-  readonly lookInStore: (dTags: readonly string[]) => Promise<void>;
+  readonly lookInStore: (dTags: readonly Address[]) => Promise<void>;
   /** An event that could not be read was read, by whichever call: all that wait for it are told. */
-  readonly onReadable: (dTag: string) => void;
+  readonly onReadable: (dTag: Address) => void;
   /** The signer has failed to read something of these categories a while ago. */
-  readonly onAgain: (dTag: string) => void;
+  readonly onAgain: (dTag: Address) => void;
 }): Reading {
   const { clock, replica, emitter } = ports;
   /** Ids of events found unreadable: each is reported once. */
-  const reported = new Set<string>();
+  const reported = new Set<EventId>();
   /** By id of an event that could not be read, how often in a row a signer has failed to. */
-  const unread = new Map<string, { readonly dTag: string; count: number }>();
+  const unread = new Map<EventId, { readonly dTag: Address; count: number }>();
   /** D-tags of what is to be tried again. */
-  const agenda = createAgenda(clock, 0, (dTags) => dTags.forEach(ports.onAgain));
+  const agenda = createAgenda<Address>(clock, 0, (dTags) => dTags.forEach(ports.onAgain));
   agenda.start();
 
   /**
    * The signer could not read it: a person may have said no, an extension been locked. It is tried again, by and by. Returns
    * how often it has failed.
    */
-  function countFailure(dTag: string, id: string): number {
+  function countFailure(dTag: Address, id: EventId): number {
     const count = (unread.get(id)?.count ?? 0) + 1;
     unread.set(id, { dTag, count });
     if (count < MAX_READS) agenda.put(dTag, Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** (count - 1)));
     return count;
   }
 
-  async function decode(event: VerifiedEvent, dTag: string, source: Source): Promise<FetchResult> {
+  async function decode(event: VerifiedEvent, dTag: Address, source: Source): Promise<FetchResult> {
     const own = replica.get(dTag)?.own;
     const about = {
       category: categoryOf(dTag),
@@ -105,7 +105,7 @@ export function createReading(ports: {
   }
 
   /** Counts and reports it. Returns what is thrown: `UNDECODABLE`, or the cause if that says nothing about the value. */
-  function failed({ id }: VerifiedEvent, dTag: string, cause: unknown): unknown {
+  function failed({ id }: VerifiedEvent, dTag: Address, cause: unknown): unknown {
     const record = replica.get(dTag);
     const isOutdated = record?.head?.event.id !== id && record?.former[0]?.event.id !== id;
     if (isNostrSyncError(cause, 'INCOMPLETE') && !isOutdated && !reported.has(id)) {
@@ -134,7 +134,7 @@ export function createReading(ports: {
     return isTombstone(event) || isExpired(event, Math.floor(clock.now() / 1000));
   }
 
-  async function valueOf(dTag: string, source: Source): Promise<FetchResult | null> {
+  async function valueOf(dTag: Address, source: Source): Promise<FetchResult | null> {
     const record = replica.get(dTag);
     if (record?.head === undefined || isGone(record.head.event)) return null;
     const { event } = record.head;

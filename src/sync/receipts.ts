@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import { NostrSyncError } from '../errors.ts';
+import type { Address, EventId, RelayUrl } from '../protocol/address.ts';
 import type { Answer } from '../protocol/answer.ts';
 import type { NostrEvent, VerifiedEvent } from '../protocol/event.ts';
 import { PUBLISH_TIMEOUT_MS } from '../protocol/limits.ts';
@@ -13,25 +14,25 @@ import type { Write } from './write.ts';
 
 export interface Receipts {
   /** Resolves once the saved write has come to the stage that its call waits for, or with what is known when the time is over. */
-  wait(dTag: string, event: VerifiedEvent, write: Write): Promise<Receipt>;
+  wait(dTag: Address, event: VerifiedEvent, write: Write): Promise<Receipt>;
   /** A record changed. */
-  changed(dTag: string): void;
+  changed(dTag: Address): void;
   /** A relay's answer to an own head: what it refuses for good, and why. */
-  answered(dTag: string, relay: string, event: NostrEvent, answer: Answer): void;
+  answered(dTag: Address, relay: RelayUrl, event: NostrEvent, answer: Answer): void;
   /** A write got another stamp. */
-  restamped(dTag: string, former: VerifiedEvent, again: VerifiedEvent): void;
+  restamped(dTag: Address, former: VerifiedEvent, again: VerifiedEvent): void;
   /** Relays came or went: what can no longer be delivered is not waited for. */
   relaysChanged(): void;
   close(): void;
 }
 
 interface Waiter {
-  readonly dTag: string;
+  readonly dTag: Address;
   /** Another one if the write got another stamp. */
   event: VerifiedEvent;
   readonly write: Write;
   /** Relays that were configured at any time since: one that was removed may have it. */
-  readonly asked: Set<string>;
+  readonly asked: Set<RelayUrl>;
   /** The time is over, or the call was aborted: what is known then is the answer. */
   isDue: boolean;
   readonly resolve: (receipt: Receipt) => void;
@@ -42,14 +43,14 @@ const STAGES: readonly Stage[] = ['saved', 'delivered', 'replicated'];
 
 /** By d-tag, why relays refused an own head, of the last one that was refused. */
 function createRefusals(): Pick<Receipts, 'answered'> & {
-  reasonsOf(dTag: string, relays: readonly string[]): Record<string, string>;
+  reasonsOf(dTag: Address, relays: readonly RelayUrl[]): Record<string, string>;
 } {
-  const refusals = new Map<string, { readonly id: string; readonly reasons: Map<string, string> }>();
+  const refusals = new Map<Address, { readonly id: EventId; readonly reasons: Map<RelayUrl, string> }>();
   return {
     answered: (dTag, relay, event, answer) => {
       if (answer.type !== 'refused' && answer.type !== 'too-large') return;
       const known = refusals.get(dTag);
-      const reasons = known?.id === event.id ? known.reasons : new Map<string, string>();
+      const reasons = known?.id === event.id ? known.reasons : new Map<RelayUrl, string>();
       refusals.set(dTag, { id: event.id, reasons: reasons.set(relay, answer.reason) });
     },
     reasonsOf: (dTag, relays) => {
@@ -60,7 +61,7 @@ function createRefusals(): Pick<Receipts, 'answered'> & {
 }
 
 /** Whether a write that is the head was refused for good by each of these relays, and no relay has it. */
-function isRefused(record: HeadRecord, asked: Iterable<string>): boolean {
+function isRefused(record: HeadRecord, asked: Iterable<RelayUrl>): boolean {
   if (!isOwnHead(record) || record.own!.acknowledged) return false;
   return [...asked].every((relay) => deliveryOf(record, relay) === 'refused');
 }
@@ -69,7 +70,7 @@ export function createReceipts(ports: {
   readonly clock: Clock;
   readonly replica: Pick<Replica, 'get' | 'apply'>;
   /** Configured relays, and whether there is a hope that one of them answers soon. */
-  readonly relays: () => readonly string[];
+  readonly relays: () => readonly RelayUrl[];
   readonly isReachable: () => boolean;
 }): Receipts {
   const { clock, replica } = ports;
@@ -112,7 +113,7 @@ export function createReceipts(ports: {
   }
 
   /** With the notes of all who wait for it, and for all of them. */
-  async function withdraw(dTag: string, { id }: VerifiedEvent): Promise<void> {
+  async function withdraw(dTag: Address, { id }: VerifiedEvent): Promise<void> {
     const reasons = refusals.reasonsOf(dTag, ports.relays());
     const those = [...waiters].filter(({ event }) => event.id === id);
     for (const waiter of those) waiters.delete(waiter);

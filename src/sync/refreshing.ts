@@ -1,5 +1,6 @@
 /** What is known of categories is brought up to date before it is given: by the relays, and by what other tabs have saved. */
 
+import type { Address } from '../protocol/address.ts';
 import { NostrSyncError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import type { FetchResult } from './events.ts';
@@ -8,12 +9,12 @@ import { isFromAll, type Network } from './relays/network.ts';
 
 export interface Refreshing {
   /** What another tab has saved by now counts, told yet or not. If the store fails, only what is known here counts. */
-  lookInStore(dTags: readonly string[]): Promise<void>;
+  lookInStore(dTags: readonly Address[]): Promise<void>;
   /**
    * Resolves with what the answers are worth. Rejects if nothing at all is known of any of the categories: a relay that has
    * not answered completely may have what no other has.
    */
-  refresh(dTags: readonly string[]): Promise<FetchResult['source']>;
+  refresh(dTags: readonly Address[]): Promise<FetchResult['source']>;
 }
 
 export function createRefreshing(ports: {
@@ -23,7 +24,7 @@ export function createRefreshing(ports: {
 }): Refreshing {
   const { replica } = ports;
 
-  async function lookInStore(dTags: readonly string[]): Promise<void> {
+  async function lookInStore(dTags: readonly Address[]): Promise<void> {
     if (ports.store.sharedName !== undefined) await replica.reload(dTags).catch(() => undefined);
   }
 

@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { Primitives } from '../crypto/primitives.ts';
 import { NostrSyncError } from '../errors.ts';
+import type { Address, EventId, RelayUrl } from '../protocol/address.ts';
 import { deviceHash, seenBy, vectorAt, type VersionVector } from '../protocol/causality.ts';
 import { CHUNKED, pieceDTag, sealPiece, type Layout } from '../protocol/chunks.ts';
 import type { Compression } from '../protocol/compression.ts';
@@ -40,18 +41,18 @@ interface SavingPorts {
   readonly primitives: Primitives;
   readonly randomBytes: RandomBytes;
   readonly deviceId: () => string;
-  readonly relays: () => readonly string[];
+  readonly relays: () => readonly RelayUrl[];
   /** See `RelayTime`. */
   readonly aheadSeconds: () => number;
   readonly questions: FirstWrites;
   readonly isClosed: () => boolean;
-  readonly onSaved: (dTag: string, id: string) => void;
+  readonly onSaved: (dTag: Address, id: EventId) => void;
 }
 
 /** Signs those pieces of a value that the one before it does not share, under the stamp of the value. */
 async function makePieces(
   ports: SavingPorts,
-  dTag: string,
+  dTag: Address,
   layout: Layout,
   stamp: number,
   ciphertexts: Map<string, string>,
@@ -76,12 +77,12 @@ async function makePieces(
 }
 
 /** Returns what saves the write that is made now, and resolves with its event. */
-export function createSaving(ports: SavingPorts): (dTag: string, making: Making) => Promise<VerifiedEvent> {
+export function createSaving(ports: SavingPorts): (dTag: Address, making: Making) => Promise<VerifiedEvent> {
   const { clock, replica, hand, questions } = ports;
   const nowSeconds = (): number => Math.floor(clock.now() / 1000);
 
   /** Each lap has a higher stamp: something newer came in while it was signed. */
-  async function make(dTag: string, making: Making, asked: Question | undefined): Promise<VerifiedEvent> {
+  async function make(dTag: Address, making: Making, asked: Question | undefined): Promise<VerifiedEvent> {
     const asking = { signal: making.signal };
     asking.signal.throwIfAborted();
     const { write, seen } = making.wanted.at(-1)!;
@@ -145,7 +146,7 @@ export function createSaving(ports: SavingPorts): (dTag: string, making: Making)
   }
 
   /** `voids`: of a reset, which is above the rest alone. */
-  function nextStampOf(dTag: string, voids: Voids | undefined): number {
+  function nextStampOf(dTag: Address, voids: Voids | undefined): number {
     const record = replica.get(dTag);
     return voids === undefined
       ? stampOf(record, nowSeconds(), replica.isUncarried(dTag))

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { Primitives } from '../crypto/primitives.ts';
+import type { Address, RelayUrl } from '../protocol/address.ts';
 import type { Compression } from '../protocol/compression.ts';
 import type { EventTemplate, EventVerifier, NostrEvent } from '../protocol/event.ts';
 import type { SignedAuth } from '../relay/auth.ts';
@@ -46,14 +47,14 @@ export interface Session {
   /** Signs AUTH (NIP-42) with the signer of this tab, or of another one. */
   signAuth(template: EventTemplate): Promise<SignedAuth>;
   /** The app added or removed a relay: the other tabs follow. */
-  relayListChanged(url: string, isAdded: boolean): void;
+  relayListChanged(url: RelayUrl, isAdded: boolean): void;
   /** A connection may be dead without a close. If another tab leads, that tab finds out. */
   wake(): void;
   /** The set of subscriptions changed. */
   rewatch(): void;
   relayChanged(relay: RelayConnection): void;
   /** Also forgets what the relay had said: if it is added again, it starts from nothing. */
-  relayRemoved(url: string): Promise<void>;
+  relayRemoved(url: RelayUrl): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -65,7 +66,7 @@ export async function openSession(ports: {
   readonly namespace: string;
   readonly deviceId: () => string;
   /** The id is another's as well, by an event of this category. */
-  readonly onTwin: (dTag: string, event: NostrEvent) => void;
+  readonly onTwin: (dTag: Address, event: NostrEvent) => void;
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly verifier: EventVerifier;
@@ -98,7 +99,7 @@ export async function openSession(ports: {
   const hand = createHand({ ...ports, current: () => (isClosed ? undefined : signer) });
   const canRead = (): boolean => signer !== undefined && !isClosed;
   const content = createContent({ ...ports, replica, hand, canRead, network: () => network });
-  const relays = (): string[] => [...pool.connections.keys()];
+  const relays = (): RelayUrl[] => [...pool.connections.keys()];
   const writer: Writer = createWriter({
     ...ports,
     replica,

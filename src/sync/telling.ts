@@ -1,6 +1,7 @@
 /** What is news, and to whom: `updated`, subscriptions and `poll` are given each value once. */
 
 import type { Clock } from '../clock.ts';
+import type { Address, EventId } from '../protocol/address.ts';
 import { isExpired } from '../protocol/header.ts';
 import { callListener, type Emitter, type FetchResult } from './events.ts';
 import type { Effect } from './heads/input.ts';
@@ -10,23 +11,27 @@ import { unlessUnreadable, type Reading } from './reading.ts';
 
 /** One `subscribe` call of the app. Lives as long as the engine, over every change of signer. */
 export interface Subscription {
-  readonly dTags: ReadonlySet<string>;
+  readonly dTags: ReadonlySet<Address>;
   readonly listener: (result: FetchResult) => void;
   /** By d-tag, the id that was handed over last. */
-  readonly delivered: Map<string, string>;
+  readonly delivered: Map<Address, string>;
 }
 
 export interface Telling {
   /** Hands a new head to `updated` and to the subscriptions, unless it is not the head any more once it is decrypted. */
-  announce(dTag: string): Promise<void>;
+  announce(dTag: Address): Promise<void>;
   /** Hands over the current value of what a subscription has not had yet. */
   present(subscription: Subscription): void;
   /** What none of these was given yet. Nothing counts as given to one who waits no longer. */
-  poll(dTags: readonly string[], source: FetchResult['source'], signal?: AbortSignal): Promise<FetchResult[]>;
+  poll(
+    dTags: readonly Address[],
+    source: FetchResult['source'],
+    signal?: AbortSignal,
+  ): Promise<FetchResult[]>;
   /** The head changed in this way, perhaps to another event of this device: what says the same as what was told is no news. */
-  advanced(dTag: string, advance: Extract<Effect, { readonly type: 'advanced' }>, isOwn: boolean): void;
+  advanced(dTag: Address, advance: Extract<Effect, { readonly type: 'advanced' }>, isOwn: boolean): void;
   /** This process wrote the head `id`: no news to itself. */
-  wrote(dTag: string, id: string): void;
+  wrote(dTag: Address, id: EventId): void;
 }
 
 export function createTelling(ports: {
@@ -34,26 +39,26 @@ export function createTelling(ports: {
   readonly replica: Replica;
   readonly reading: Pick<Reading, 'decode' | 'valueOf'>;
   /** A listener hears of the conflict before the newer value, unless the conflict has to wait for more than being read. */
-  readonly conflictsTold: (dTag: string) => Promise<void>;
+  readonly conflictsTold: (dTag: Address) => Promise<void>;
   readonly canRead: () => boolean;
   readonly emitter: Emitter;
   readonly subscriptions: ReadonlySet<Subscription>;
 }): Telling {
   const { replica, emitter, reading } = ports;
   /** poll's cursor: by d-tag, what was handed out in this process. */
-  const polled = new Map<string, string>();
+  const polled = new Map<Address, string>();
   /** By d-tag, the last id that `updated` told of. */
-  const announced = new Map<string, string>();
+  const announced = new Map<Address, EventId>();
   /** By d-tag, the last id that this process wrote. */
-  const written = new Map<string, string>();
+  const written = new Map<Address, EventId>();
 
-  function deliver(subscription: Subscription, dTag: string, result: FetchResult): void {
+  function deliver(subscription: Subscription, dTag: Address, result: FetchResult): void {
     if (!ports.subscriptions.has(subscription) || subscription.delivered.get(dTag) === result.eventId) return;
     subscription.delivered.set(dTag, result.eventId);
     callListener(subscription.listener, result);
   }
 
-  async function announce(dTag: string): Promise<void> {
+  async function announce(dTag: Address): Promise<void> {
     const event = replica.get(dTag)?.head?.event;
     const listening = [...ports.subscriptions].filter((subscription) => subscription.dTags.has(dTag));
     if (event === undefined || !ports.canRead() || (listening.length === 0 && !emitter.has('updated')))

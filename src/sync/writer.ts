@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { Primitives } from '../crypto/primitives.ts';
+import type { Address, EventId, RelayUrl } from '../protocol/address.ts';
 import type { Compression } from '../protocol/compression.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { isTombstone } from '../protocol/header.ts';
@@ -22,9 +23,9 @@ import type { Hand } from './values/signing.ts';
 import type { Write } from './write.ts';
 
 export interface Writer extends Pick<Receipts, 'changed' | 'answered' | 'relaysChanged'> {
-  publish(dTag: string, write: Write): Promise<Receipt>;
+  publish(dTag: Address, write: Write): Promise<Receipt>;
   /** Whether what is written next would be stamped more than a day ahead, because something is. */
-  isAhead(dTag: string): boolean;
+  isAhead(dTag: Address): boolean;
   close(): void;
 }
 
@@ -39,11 +40,11 @@ export function createWriter(ports: {
   readonly randomBytes: RandomBytes;
   readonly deviceId: () => string;
   /** Configured relays, and whether there is a hope that one of them answers soon. */
-  readonly relays: () => readonly string[];
+  readonly relays: () => readonly RelayUrl[];
   readonly isReachable: () => boolean;
   /** See `RelayTime`. */
   readonly aheadSeconds: () => number;
-  readonly onSaved: (dTag: string, id: string) => void;
+  readonly onSaved: (dTag: Address, id: EventId) => void;
 }): Writer {
   const { clock, replica, hand } = ports;
   let closed = false;
@@ -51,13 +52,13 @@ export function createWriter(ports: {
   const nowSeconds = (): number => Math.floor(clock.now() / 1000);
 
   /** The same write, with what the app had seen at the call. */
-  function restamp(dTag: string, event: VerifiedEvent): Promise<VerifiedEvent> {
+  function restamp(dTag: Address, event: VerifiedEvent): Promise<VerifiedEvent> {
     const record = replica.get(dTag);
     const stamp = stampOf(record, nowSeconds(), replica.isUncarried(dTag));
     return hand.sign(restampOf(event, record!.own!.device, stamp));
   }
 
-  function restamped(dTag: string, former: VerifiedEvent, again: VerifiedEvent): void {
+  function restamped(dTag: Address, former: VerifiedEvent, again: VerifiedEvent): void {
     ports.onSaved(dTag, again.id);
     receipts.restamped(dTag, former, again);
     // What turned up meanwhile is what it removes.

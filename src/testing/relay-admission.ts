@@ -1,7 +1,7 @@
 /** The checks an embedded relay makes before it takes an event or believes an AUTH, as pure functions. */
 
 import type { Clock } from '../clock.ts';
-import type { EventVerifier, NostrEvent } from '../protocol/event.ts';
+import type { EventVerifier, SignedEvent } from '../protocol/event.ts';
 import type { RelayLimits, WriteRate } from './relay-options.ts';
 import { isExpired } from './relay-storage.ts';
 
@@ -21,7 +21,7 @@ export function isLongerThan(text: string, bytes: number): boolean {
 }
 
 /** Reads an event strictly, leaving out fields that NIP-01 does not know. Returns the reason as a string. */
-export function parseEvent(value: unknown): NostrEvent | string {
+export function parseEvent(value: unknown): SignedEvent | string {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'event is not an object';
   const { id, pubkey, created_at, kind, tags, content, sig } = value as Record<string, unknown>;
   if (!isHex(id, 64)) return 'id must be 64 lower-case hex digits';
@@ -43,7 +43,7 @@ export interface AdmissionContext {
 
 /** Why a well-formed event is not taken, with its NIP-01 prefix; `undefined` if it is. */
 export function refuseEvent(
-  event: NostrEvent,
+  event: SignedEvent,
   { limits, verifier, now }: AdmissionContext,
 ): string | undefined {
   const text = JSON.stringify(event);
@@ -67,7 +67,7 @@ export interface AuthContext {
 
 /** Why an AUTH is not believed (NIP-42); `undefined` if it is. */
 export function refuseAuth(
-  event: NostrEvent,
+  event: SignedEvent,
   { verifier, now, url, challenge }: AuthContext,
 ): string | undefined {
   if (event.kind !== AUTH_KIND) return `invalid: AUTH takes kind ${AUTH_KIND}`;
@@ -108,7 +108,7 @@ export function createRateLimit(rate: WriteRate | null, clock: Clock): (key: str
   };
 }
 
-function refuseSeal(event: NostrEvent, verifier: EventVerifier): string | undefined {
+function refuseSeal(event: SignedEvent, verifier: EventVerifier): string | undefined {
   if (verifier.hash(event) !== event.id) return 'invalid: bad event id';
   return verifier.verifySignature(event) ? undefined : 'invalid: bad signature';
 }
@@ -123,7 +123,7 @@ export function relayKey(url: string): string {
   return new URL(url).href.replace(/\/+$/, '');
 }
 
-function tagValue(event: NostrEvent, name: string): string | undefined {
+function tagValue(event: SignedEvent, name: string): string | undefined {
   return event.tags.find((tag) => tag[0] === name)?.[1];
 }
 

@@ -1,6 +1,6 @@
 /** What an embedded relay does for EVENT, REQ, CLOSE and AUTH. */
 
-import type { NostrEvent } from '../protocol/event.ts';
+import type { SignedEvent } from '../protocol/event.ts';
 import { parseEvent, refuseAuth } from './relay-admission.ts';
 import type { Client } from './relay-client.ts';
 import { matchesFilter, parseFilter, selectEvents, type RelayFilter } from './relay-filter.ts';
@@ -14,7 +14,7 @@ export const MAX_SUBSCRIPTION_ID_LENGTH = 64;
 export interface Commands {
   handle(client: Client, frame: readonly unknown[]): void;
   /** Sends an event to live subscribers. */
-  broadcast(event: NostrEvent): void;
+  broadcast(event: SignedEvent): void;
 }
 
 export function createCommands(
@@ -27,7 +27,7 @@ export function createCommands(
 ): Commands {
   const now = (): number => Math.floor(clock.now() / 1_000);
 
-  function broadcast(event: NostrEvent): void {
+  function broadcast(event: SignedEvent): void {
     if (faults().serve !== undefined || isExpired(event, now())) return;
     for (const client of [...clients]) {
       if (!policy.mayRead(client, event)) continue;

@@ -1,6 +1,6 @@
 /** NIP-01 filters as a relay reads them; written apart from the engine's own, so that neither hides the other's faults. */
 
-import type { NostrEvent } from '../protocol/event.ts';
+import type { SignedEvent } from '../protocol/event.ts';
 
 export interface RelayFilter {
   readonly ids?: ReadonlySet<string>;
@@ -43,7 +43,7 @@ export function parseFilter(value: unknown): RelayFilter | string {
   return filter;
 }
 
-export function matchesFilter(filter: RelayFilter, event: NostrEvent): boolean {
+export function matchesFilter(filter: RelayFilter, event: SignedEvent): boolean {
   if (filter.ids && !filter.ids.has(event.id)) return false;
   if (filter.authors && !filter.authors.has(event.pubkey)) return false;
   if (filter.kinds && !filter.kinds.has(event.kind)) return false;
@@ -57,18 +57,18 @@ export function matchesFilter(filter: RelayFilter, event: NostrEvent): boolean {
 }
 
 /** The order in which relays serve: newest first, then lowest id. */
-export function byNewest(a: NostrEvent, b: NostrEvent): number {
+export function byNewest(a: SignedEvent, b: SignedEvent): number {
   if (a.created_at !== b.created_at) return b.created_at - a.created_at;
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }
 
 /** What a REQ with `filters` gets of `events`: each event once, newest first, at most `maxLimit` per filter. */
 export function selectEvents(
-  events: readonly NostrEvent[],
+  events: readonly SignedEvent[],
   filters: readonly RelayFilter[],
   maxLimit: number,
-): NostrEvent[] {
-  const selected = new Set<NostrEvent>();
+): SignedEvent[] {
+  const selected = new Set<SignedEvent>();
   for (const filter of filters) {
     const matching = events.filter((event) => matchesFilter(filter, event)).sort(byNewest);
     for (const event of matching.slice(0, Math.min(filter.limit ?? maxLimit, maxLimit))) selected.add(event);

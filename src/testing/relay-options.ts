@@ -1,7 +1,7 @@
 /** What an embedded relay can be told: its flavour, its limits, and the faults it commits on request. */
 
 import type { Clock } from '../clock.ts';
-import type { EventVerifier, NostrEvent } from '../protocol/event.ts';
+import type { EventVerifier, SignedEvent } from '../protocol/event.ts';
 
 /** Which of two events with one address and one `created_at` stays. NIP-01 says the lowest id; not all relays do. */
 export type TieRule = 'lowest-id' | 'first' | 'last';
@@ -155,7 +155,7 @@ export interface RelayFaults {
   /** Holds back every outgoing frame by this many ms, keeping their order. */
   readonly delayMs?: number;
   /** Refuses every well-formed EVENT with this reason, or those for which the function returns one. */
-  readonly refuse?: string | ((event: NostrEvent) => string | undefined);
+  readonly refuse?: string | ((event: SignedEvent) => string | undefined);
   /** Checks an EVENT and answers OK true, but neither stores nor broadcasts it. */
   readonly forget?: boolean;
   /** Never sends an OK for an EVENT or AUTH. */
@@ -163,7 +163,7 @@ export interface RelayFaults {
   /** Never sends EOSE. */
   readonly noEose?: boolean;
   /** Answers every REQ from this list instead of what is stored, and sends nothing live. `[]` withholds everything. */
-  readonly serve?: readonly NostrEvent[];
+  readonly serve?: readonly SignedEvent[];
   /** Overrides the tie rule of the flavour. */
   readonly tie?: TieRule;
   /** Sends these frames to every connection, again and again. They do not pass `rewrite`. */

@@ -1,7 +1,7 @@
 /** What an embedded relay lets a client write and read. */
 
 import type { Clock } from '../clock.ts';
-import type { EventVerifier, NostrEvent } from '../protocol/event.ts';
+import type { EventVerifier, SignedEvent } from '../protocol/event.ts';
 import { createRateLimit, refuseEvent } from './relay-admission.ts';
 import type { Client } from './relay-client.ts';
 import type { RelayFilter } from './relay-filter.ts';
@@ -29,8 +29,8 @@ export interface Verdict {
 
 export interface RelayPolicy {
   /** Stores the event if the client may write it. */
-  judge(client: Client, event: NostrEvent): Verdict;
-  mayRead(client: Client, event: NostrEvent): boolean;
+  judge(client: Client, event: SignedEvent): Verdict;
+  mayRead(client: Client, event: SignedEvent): boolean;
   /** Why a REQ is not served for lack of AUTH; `undefined` if it is. */
   refuseReq(client: Client, filters: readonly RelayFilter[]): string | undefined;
 }
@@ -46,14 +46,14 @@ export function createPolicy(
   const authToRead = auth === 'read' || auth === 'both';
   const authToWrite = auth === 'write' || auth === 'both';
 
-  function refuseAuthor(client: Client, event: NostrEvent): string | undefined {
+  function refuseAuthor(client: Client, event: SignedEvent): string | undefined {
     if (!authToWrite || strangers === 'silent') return undefined;
     if (client.pubkeys.size === 0) return `${strangers}: authenticate to write`;
     const isForeign = event.kind === PRIVATE_KIND && !client.pubkeys.has(event.pubkey);
     return isForeign ? 'restricted: only its author may write this kind' : undefined;
   }
 
-  function store(event: NostrEvent, now: number): Verdict {
+  function store(event: SignedEvent, now: number): Verdict {
     switch (storage.put(event, faults().tie ?? flavour.tie, now)) {
       case 'stored':
         return { accepted: true, message: '', live: true };

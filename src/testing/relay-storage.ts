@@ -1,6 +1,6 @@
 /** What an embedded relay keeps: events, the newest of each address (NIP-01), and what was deleted (NIP-09). */
 
-import type { NostrEvent } from '../protocol/event.ts';
+import type { SignedEvent } from '../protocol/event.ts';
 import { byNewest } from './relay-filter.ts';
 import type { TieRule } from './relay-options.ts';
 
@@ -9,32 +9,32 @@ export type PutOutcome = 'stored' | 'duplicate' | 'stale' | 'deleted';
 
 export interface EventStorage {
   /** Stores an event under the rules of NIP-01 and NIP-09. `now` in s. */
-  put(event: NostrEvent, tie: TieRule, now: number): PutOutcome;
+  put(event: SignedEvent, tie: TieRule, now: number): PutOutcome;
   /** Everything that has not expired at `now` (s), newest first. */
-  list(now: number): NostrEvent[];
+  list(now: number): SignedEvent[];
   /** Forgets everything and keeps exactly `events`, even two of one address. */
-  restore(events: readonly NostrEvent[]): void;
+  restore(events: readonly SignedEvent[]): void;
 }
 
 export function createEventStorage(): EventStorage {
-  const events = new Map<string, NostrEvent>();
-  const heads = new Map<string, NostrEvent>();
+  const events = new Map<string, SignedEvent>();
+  const heads = new Map<string, SignedEvent>();
   const deletedIds = new Set<string>();
   const deletedAddresses = new Map<string, number>();
 
-  function remove(event: NostrEvent): void {
+  function remove(event: SignedEvent): void {
     events.delete(event.id);
     const address = addressOf(event);
     if (address !== undefined && heads.get(address)?.id === event.id) heads.delete(address);
   }
 
-  function isDeleted(event: NostrEvent): boolean {
+  function isDeleted(event: SignedEvent): boolean {
     if (deletedIds.has(`${event.pubkey}:${event.id}`)) return true;
     const address = addressOf(event);
     return address !== undefined && event.created_at <= (deletedAddresses.get(address) ?? -1);
   }
 
-  function applyDeletion(request: NostrEvent): void {
+  function applyDeletion(request: SignedEvent): void {
     for (const [name, value = ''] of request.tags) {
       if (name === 'e') {
         deletedIds.add(`${request.pubkey}:${value}`);
@@ -46,7 +46,7 @@ export function createEventStorage(): EventStorage {
     for (const event of [...events.values()]) if (event.kind !== 5 && isDeleted(event)) remove(event);
   }
 
-  function add(event: NostrEvent): void {
+  function add(event: SignedEvent): void {
     events.set(event.id, event);
     const address = addressOf(event);
     if (address !== undefined) heads.set(address, event);
@@ -81,7 +81,7 @@ export function createEventStorage(): EventStorage {
 }
 
 /** Whether the event's `expiration` tag (NIP-40) has passed. `now` in s. */
-export function isExpired(event: NostrEvent, now: number): boolean {
+export function isExpired(event: SignedEvent, now: number): boolean {
   const expiration = event.tags.find(([name]) => name === 'expiration')?.[1];
   return expiration !== undefined && /^\d+$/.test(expiration) && Number(expiration) <= now;
 }
@@ -92,14 +92,14 @@ export function isEphemeral(kind: number): boolean {
 }
 
 /** `kind:pubkey:d` of a replaceable or addressable event, as in `a` tags; `undefined` for the other kinds. */
-function addressOf(event: NostrEvent): string | undefined {
+function addressOf(event: SignedEvent): string | undefined {
   const { kind, pubkey } = event;
   if (kind === 0 || kind === 3 || (kind >= 10_000 && kind < 20_000)) return `${kind}:${pubkey}:`;
   if (kind < 30_000 || kind >= 40_000) return undefined;
   return `${kind}:${pubkey}:${event.tags.find(([name]) => name === 'd')?.[1] ?? ''}`;
 }
 
-function wins(challenger: NostrEvent, head: NostrEvent, tie: TieRule): boolean {
+function wins(challenger: SignedEvent, head: SignedEvent, tie: TieRule): boolean {
   if (challenger.created_at !== head.created_at) return challenger.created_at > head.created_at;
   switch (tie) {
     case 'lowest-id':

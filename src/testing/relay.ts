@@ -3,7 +3,7 @@
 import { systemClock } from '../clock.ts';
 import { noblePrimitives } from '../crypto/noble-primitives.ts';
 import { createEventVerifier } from '../protocol/event-verifier.ts';
-import type { NostrEvent } from '../protocol/event.ts';
+import type { SignedEvent } from '../protocol/event.ts';
 import type { OpenSocket } from '../relay/socket.ts';
 import { createMemoryTransport } from './memory-transport.ts';
 import { createClient, type Client } from './relay-client.ts';
@@ -38,13 +38,13 @@ export interface Relay extends RelayPort {
   /** Ends all faults. */
   behave(): void;
   /** What is stored and not expired, newest first. */
-  events(): NostrEvent[];
+  events(): SignedEvent[];
   /** Loses everything, deletions included; connections and subscriptions stay. */
   wipe(): void;
   /** Goes back to exactly these events, as from a backup. Nothing is sent live. */
-  restore(events: readonly NostrEvent[]): void;
+  restore(events: readonly SignedEvent[]): void;
   /** Stores an event unchecked, still under the order of NIP-01, and sends it to live subscribers in any case. */
-  inject(event: NostrEvent): void;
+  inject(event: SignedEvent): void;
   /** Sends a frame to every connection, as it is. */
   sendAll(frame: OutgoingFrame): void;
   /** Sends every connection a new AUTH challenge; the former ones are void. */

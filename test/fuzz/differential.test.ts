@@ -8,7 +8,7 @@ import { validateEvent, verifyEvent } from 'nostr-tools/pure';
 import { beforeAll, expect, test } from 'vitest';
 import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
 import { createEventVerifier } from '../../src/protocol/event-verifier.ts';
-import { parseEvent, type NostrEvent } from '../../src/protocol/event.ts';
+import { parseEvent, type SignedEvent } from '../../src/protocol/event.ts';
 import { createSecretKeySigner } from '../../src/signer/secret-key.ts';
 import { createRandom, numberFrom, type Random } from '../support/random.ts';
 import { KEY } from '../sync/devices.ts';
@@ -79,7 +79,7 @@ function reasonOf(value: unknown): string | undefined {
   return undefined;
 }
 
-async function genuineEvents(random: Random): Promise<NostrEvent[]> {
+async function genuineEvents(random: Random): Promise<SignedEvent[]> {
   const signer = createSecretKeySigner(nodePrimitives, (length) => random.bytes(length), KEY);
   const texts = ['', 'text', '"\\\b\f\n\r\t\u0000\u001f\u007f\u2028 é 🦩', 'ﬀ', 'x'.repeat(1_000)];
   return Promise.all(
@@ -95,13 +95,13 @@ async function genuineEvents(random: Random): Promise<NostrEvent[]> {
 }
 
 /** Signs what was changed, so that only its shape can be wrong. */
-type Resign = (event: NostrEvent) => Promise<NostrEvent>;
+type Resign = (event: SignedEvent) => Promise<SignedEvent>;
 
-async function change(random: Random, event: NostrEvent, resign: Resign): Promise<string> {
+async function change(random: Random, event: SignedEvent, resign: Resign): Promise<string> {
   const drawn = random.next();
   if (drawn < 0.05) return JSON.stringify(event);
   if (drawn < 0.35) return mutateText(random, JSON.stringify(event));
-  const changed = mutateValue(random, event) as NostrEvent;
+  const changed = mutateValue(random, event) as SignedEvent;
   const isEvent = typeof changed === 'object' && changed !== null && !Array.isArray(changed);
   if (drawn < 0.5 || !isEvent) return JSON.stringify(changed);
   try {

@@ -7,7 +7,7 @@
 import { expect, test } from 'vitest';
 import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
 import type { NostrSync } from '../../src/node.ts';
-import type { EventTemplate, NostrEvent } from '../../src/protocol/event.ts';
+import type { EventTemplate, SignedEvent } from '../../src/protocol/event.ts';
 import { createSecretKeySigner } from '../../src/signer/secret-key.ts';
 import type { Signer } from '../../src/signer/signer.ts';
 import { memoryStore } from '../../src/store/memory.ts';
@@ -48,9 +48,9 @@ const counts: Record<Kind | 'lives' | 'shown' | 'published' | 'forgeries' | 'aut
 /** The user's other device, and a stranger. */
 interface Writers {
   /** Genuine events of the user, by category in the order of their making. */
-  readonly genuine: readonly NostrEvent[];
+  readonly genuine: readonly SignedEvent[];
   /** Signed, but not to be taken: another author, another kind, another or a second d-tag, an expiration long past. */
-  readonly foreign: readonly NostrEvent[];
+  readonly foreign: readonly SignedEvent[];
   /** Payload by event id. */
   readonly payloads: ReadonlyMap<string, unknown>;
 }
@@ -60,12 +60,12 @@ async function write(random: Random): Promise<Writers> {
     createSecretKeySigner(nodePrimitives, (length) => random.bytes(length), key);
   const [user, stranger] = [signerOf(KEY), signerOf(OTHER_KEY)];
   const payloads = new Map<string, unknown>();
-  const genuine: NostrEvent[] = [];
+  const genuine: SignedEvent[] = [];
   const sign = async (
     signer: Signer,
     payload: unknown,
     template: Partial<EventTemplate>,
-  ): Promise<NostrEvent> => {
+  ): Promise<SignedEvent> => {
     const content = await signer.nip44.encrypt(await signer.getPublicKey(), JSON.stringify(payload));
     const event = { kind: 30_078, created_at: START, tags: [], content, ...template };
     return signer.signEvent(event);
@@ -108,7 +108,7 @@ function anEvent({ random, hostile, writers }: Life): unknown {
   if (drawn < 0.9) {
     counts.forgeries++;
     const event = random.pick(known);
-    const mutated = mutateValue(random, event) as NostrEvent;
+    const mutated = mutateValue(random, event) as SignedEvent;
     // Half of them with the right id, so that only the signature tells.
     if (random.chance(0.5) || typeof mutated !== 'object' || mutated === null) return mutated;
     try {
@@ -120,7 +120,7 @@ function anEvent({ random, hostile, writers }: Life): unknown {
   return strangeValue(random);
 }
 
-function serialized({ pubkey, created_at, kind, tags, content }: NostrEvent): string {
+function serialized({ pubkey, created_at, kind, tags, content }: SignedEvent): string {
   return JSON.stringify([0, pubkey, created_at, kind, tags, content]);
 }
 
@@ -216,7 +216,7 @@ async function live(seed: number, frames: number): Promise<number> {
     written.set(category, known.add(JSON.stringify(payload)));
   };
   for (const { id, tags } of writers.genuine) add(tags[0]![1]!.split('/')[1]!, writers.payloads.get(id));
-  const shown = new Map<string, NostrEvent>();
+  const shown = new Map<string, SignedEvent>();
   const wrong: unknown[] = [];
   const check = (
     result: { category: string; payload: unknown; eventId: string; updatedAt: string } | null,
@@ -228,7 +228,7 @@ async function live(seed: number, frames: number): Promise<number> {
   sync.on('updated', (result) => {
     check(result);
     const created_at = Date.parse(result.updatedAt) / 1000;
-    const event = { id: result.eventId, created_at } as NostrEvent;
+    const event = { id: result.eventId, created_at } as SignedEvent;
     const before = shown.get(result.category);
     // The winners that a device sees only ever grow.
     if (before !== undefined && compareEvents(event, before) <= 0) wrong.push([before, result]);

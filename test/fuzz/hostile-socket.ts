@@ -1,7 +1,7 @@
 /** The socket of a relay that is nothing but what a fuzzer says: it hears the client, and says whatever it is told to. */
 
 import type { Filter } from '../../src/protocol/message.ts';
-import type { NostrEvent } from '../../src/protocol/event.ts';
+import type { SignedEvent } from '../../src/protocol/event.ts';
 import type { OpenSocket, SocketHandlers } from '../../src/relay/socket.ts';
 
 export interface HostileRelay {
@@ -12,7 +12,7 @@ export interface HostileRelay {
   /** Everything that the client has said. */
   readonly heard: readonly unknown[];
   /** The latest events that it sent. */
-  readonly events: readonly NostrEvent[];
+  readonly events: readonly SignedEvent[];
   say(text: string): void;
   pong(): void;
   hangUp(): void;
@@ -22,14 +22,14 @@ export function createHostileRelay(): HostileRelay {
   let handlers: SocketHandlers | undefined;
   const subscriptions = new Map<string, readonly Filter[]>();
   const heard: unknown[] = [];
-  const events: NostrEvent[] = [];
+  const events: SignedEvent[] = [];
 
   function hear(text: string): void {
     const frame = JSON.parse(text) as [string, ...unknown[]];
     heard.push(frame);
     if (frame[0] === 'REQ') subscriptions.set(frame[1] as string, frame.slice(2) as Filter[]);
     if (frame[0] === 'CLOSE') subscriptions.delete(frame[1] as string);
-    if (frame[0] === 'EVENT' || frame[0] === 'AUTH') events.push(frame[1] as NostrEvent);
+    if (frame[0] === 'EVENT' || frame[0] === 'AUTH') events.push(frame[1] as SignedEvent);
     if (events.length > 16) events.shift();
   }
 

@@ -5,7 +5,7 @@ import { deflateRawSync } from 'node:zlib';
 import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
 import { encrypt as encryptWith } from '../../src/crypto/nip44.ts';
 import { CHUNKED, DEFLATED, parseManifest, type Manifest } from '../../src/protocol/chunks.ts';
-import { serializeEvent, type EventTemplate, type NostrEvent } from '../../src/protocol/event.ts';
+import { serializeEvent, type EventTemplate, type SignedEvent } from '../../src/protocol/event.ts';
 import { formatOf } from '../../src/protocol/header.ts';
 import { createSecretKeySigner } from '../../src/signer/secret-key.ts';
 import type { Random } from '../support/random.ts';
@@ -57,18 +57,22 @@ function manifestOf(json: string, key: string): Manifest {
  */
 export async function createLiar(
   random: Random,
-  genuine: readonly NostrEvent[],
+  genuine: readonly SignedEvent[],
   isLate: boolean,
-): Promise<() => Promise<NostrEvent[]>> {
+): Promise<() => Promise<SignedEvent[]>> {
   const signerOf = (key: string): ReturnType<typeof createSecretKeySigner> =>
     createSecretKeySigner(nodePrimitives, (length) => random.bytes(length), key);
   const [user, stranger] = [signerOf(KEY), signerOf(OTHER_KEY)];
-  const sign = async (template: Omit<EventTemplate, 'kind'>, kind = 30_078, by = user): Promise<NostrEvent> =>
-    JSON.parse(JSON.stringify(await by.signEvent({ kind, ...template }))) as NostrEvent;
+  const sign = async (
+    template: Omit<EventTemplate, 'kind'>,
+    kind = 30_078,
+    by = user,
+  ): Promise<SignedEvent> =>
+    JSON.parse(JSON.stringify(await by.signEvent({ kind, ...template }))) as SignedEvent;
   const encrypt = (text: string): Promise<string> => user.nip44.encrypt(PUBKEY, text || ' ');
 
   const heads = genuine.filter((event) => formatOf(event) === CHUNKED);
-  const told = new Map<NostrEvent, Manifest>();
+  const told = new Map<SignedEvent, Manifest>();
   for (const head of heads) told.set(head, parseManifest(await user.nip44.decrypt(PUBKEY, head.content)));
   const truths = new Set([...told.values()].map((manifest) => JSON.stringify(manifest)));
   const isTrue = (text: string): boolean => {
@@ -93,7 +97,7 @@ export async function createLiar(
     const manifest = told.get(about)!;
     const dTag = about.tags[0]![1]!;
     const created_at = about.created_at + random.pick(isLate ? [-9, 0, 1, 300] : [-9, -1]);
-    const head = async (text: string, format = CHUNKED): Promise<NostrEvent> =>
+    const head = async (text: string, format = CHUNKED): Promise<SignedEvent> =>
       sign({
         created_at,
         content: await encrypt(text),
@@ -102,18 +106,18 @@ export async function createLiar(
           ['format', format],
         ],
       });
-    const piece = async (name: string, text: string, tags: string[][] = []): Promise<NostrEvent> =>
+    const piece = async (name: string, text: string, tags: string[][] = []): Promise<SignedEvent> =>
       sign({ created_at, content: seal(text), tags: [['d', `${dTag}/c/${name}`], ...tags] });
     const seal = (text: string): string =>
       encryptWith(nodePrimitives, text || ' ', pieceKeyOf(manifest.key), random.bytes(32));
-    const whole = async (json: string, fits = manifestOf(json, manifest.key)): Promise<NostrEvent[]> => [
+    const whole = async (json: string, fits = manifestOf(json, manifest.key)): Promise<SignedEvent[]> => [
       await head(JSON.stringify(fits)),
       await piece(fits.parts[0]!, pack(json)),
     ];
     /** What another event says, as if it were said of this category. */
     const foreign = { created_at, content: another.content, tags: [['d', dTag], ...another.tags.slice(1)] };
     const swapped = { ...another, ...foreign };
-    return random.pick<() => Promise<NostrEvent[]>>([
+    return random.pick<() => Promise<SignedEvent[]>>([
       async () => [await head(falseText(manifest))],
       async () => [await head(falseText(manifest))],
       async () => [await head(falseText(manifest))],

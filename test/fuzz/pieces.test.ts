@@ -7,7 +7,7 @@
 import { expect, test } from 'vitest';
 import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
 import { createNostrSync, memoryStore, type FetchResult, type NostrSync } from '../../src/node.ts';
-import type { NostrEvent } from '../../src/protocol/event.ts';
+import type { SignedEvent } from '../../src/protocol/event.ts';
 import { MAX_PAYLOAD_BYTES } from '../../src/protocol/limits.ts';
 import { createSecretKeySigner } from '../../src/signer/secret-key.ts';
 import { createTestClock } from '../../src/testing/clock.ts';
@@ -140,14 +140,14 @@ async function live(seed: number): Promise<void> {
   // What the hostile relay has, and does
 
   const genuine = received(honest, 'EVENT')
-    .map(([, event]) => event as NostrEvent)
+    .map(([, event]) => event as SignedEvent)
     .filter(({ kind }) => kind === 30_078);
   const isLate = random.chance(0.5);
   const lie = await createLiar(random, genuine, isLate);
-  const lies: NostrEvent[] = [];
+  const lies: SignedEvent[] = [];
   for (let left = 12; left > 0; left--) lies.push(...(await lie()));
   counts.lies += lies.length;
-  const some = (events: readonly NostrEvent[]): NostrEvent[] => events.filter(() => random.chance(0.7));
+  const some = (events: readonly SignedEvent[]): SignedEvent[] => events.filter(() => random.chance(0.7));
   const rewrite = ([type, id, event]: readonly unknown[]): OutgoingFrame[] => {
     if (type !== 'EVENT' || random.chance(0.7)) return [[type, id, event]];
     counts.rewritten++;

@@ -9,8 +9,9 @@ import { noblePrimitives } from '../../src/crypto/noble-primitives.ts';
 import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
 import { sign } from '../../src/crypto/schnorr.ts';
 import { createEventVerifier } from '../../src/protocol/event-verifier.ts';
-import type { EventTemplate, NostrEvent } from '../../src/protocol/event.ts';
+import type { EventTemplate, SignedEvent } from '../../src/protocol/event.ts';
 import { createSecretKeySigner } from '../../src/signer/secret-key.ts';
+import { anId } from '../names.ts';
 
 const secretKey = bytesOf('author', 32);
 const verifier = createEventVerifier(nodePrimitives);
@@ -43,7 +44,7 @@ function templateOf(index: number): EventTemplate {
 
 const signer = createSecretKeySigner(nodePrimitives, (length) => bytesOf('chance', length), secretKey);
 
-const makers: readonly (readonly [string, (template: EventTemplate) => Promise<NostrEvent>])[] = [
+const makers: readonly (readonly [string, (template: EventTemplate) => Promise<SignedEvent>])[] = [
   ['our signer', (template) => signer.signEvent(template)],
   [
     'nostr-tools',
@@ -53,7 +54,7 @@ const makers: readonly (readonly [string, (template: EventTemplate) => Promise<N
         secretKey,
       );
       // Through JSON, which drops the symbol that would make nostr-tools skip its own check.
-      return JSON.parse(JSON.stringify(event)) as NostrEvent;
+      return JSON.parse(JSON.stringify(event)) as SignedEvent;
     },
   ],
   [
@@ -62,20 +63,20 @@ const makers: readonly (readonly [string, (template: EventTemplate) => Promise<N
       const unsigned = UnsignedEvent.fromJson(
         JSON.stringify({ pubkey: await signer.getPublicKey(), ...template }),
       );
-      return JSON.parse(unsigned.signWithKeys(Keys.parse(bytesToHex(secretKey))).asJson()) as NostrEvent;
+      return JSON.parse(unsigned.signWithKeys(Keys.parse(bytesToHex(secretKey))).asJson()) as SignedEvent;
     },
   ],
 ];
 
-const oursAccepts = (event: NostrEvent): boolean =>
+const oursAccepts = (event: SignedEvent): boolean =>
   verifier.hash(event) === event.id && verifier.verifySignature(event);
 
-const nostrToolsAccepts = (event: NostrEvent): boolean => {
+const nostrToolsAccepts = (event: SignedEvent): boolean => {
   const { tags, ...rest } = event;
   return verifyEvent({ ...rest, tags: tags.map((tag) => [...tag]) });
 };
 
-const rustAccepts = (event: NostrEvent): boolean => {
+const rustAccepts = (event: SignedEvent): boolean => {
   let parsed: RustEvent;
   try {
     parsed = RustEvent.fromJson(JSON.stringify(event));
@@ -86,7 +87,7 @@ const rustAccepts = (event: NostrEvent): boolean => {
   return parsed.verifyId() && parsed.verifySignature();
 };
 
-const verdicts = (event: NostrEvent): Record<string, boolean> => ({
+const verdicts = (event: SignedEvent): Record<string, boolean> => ({
   ours: oursAccepts(event),
   nostrTools: nostrToolsAccepts(event),
   rust: rustAccepts(event),
@@ -112,10 +113,10 @@ function changeDigit(hex: string, index: number): string {
   return hex.slice(0, index) + digit + hex.slice(index + 1);
 }
 
-const rehash = (event: NostrEvent): NostrEvent => ({ ...event, id: verifier.hash(event) });
+const rehash = (event: SignedEvent): SignedEvent => ({ ...event, id: anId(verifier.hash(event)) });
 
-const forgeries: readonly (readonly [string, (event: NostrEvent, index: number) => NostrEvent])[] = [
-  ['a digit of the id', (event, index) => ({ ...event, id: changeDigit(event.id, index % 64) })],
+const forgeries: readonly (readonly [string, (event: SignedEvent, index: number) => SignedEvent])[] = [
+  ['a digit of the id', (event, index) => ({ ...event, id: anId(changeDigit(event.id, index % 64)) })],
   [
     'a digit of the signature',
     (event, index) => ({ ...event, sig: changeDigit(event.sig, (index * 5) % 128) }),
@@ -140,7 +141,7 @@ const forgeries: readonly (readonly [string, (event: NostrEvent, index: number) 
   ['s to the largest number', (event) => ({ ...event, sig: event.sig.slice(0, 64) + 'f'.repeat(64) })],
   ['r to the largest number', (event) => ({ ...event, sig: 'f'.repeat(64) + event.sig.slice(64) })],
   ['the signature to one that is too short', (event) => ({ ...event, sig: event.sig.slice(2) })],
-  ['the id to one that is too long', (event) => ({ ...event, id: `${event.id}00` })],
+  ['the id to one that is too long', (event) => ({ ...event, id: anId(`${event.id}00`) })],
 ];
 
 describe('events that somebody changed', () => {

@@ -14,6 +14,7 @@ import {
 import { pieceDTag } from '../../src/protocol/chunks.ts';
 import { deletionTags, tagsOf } from '../../src/protocol/header.ts';
 import { canonicalRelayUrl } from '../../src/relay/url.ts';
+import { anAddress, anId } from '../names.ts';
 
 const encoder = new TextEncoder();
 
@@ -135,7 +136,7 @@ test('no name stands in the place of another: what is wrong here does not compil
   const address: Address = toDTag('app', 'settings');
   const category: Category = categoryOf(address);
   const relay: RelayUrl = canonicalRelayUrl('wss://relay.example.com');
-  const id: EventId = '0'.repeat(64);
+  const id: EventId = anId('0'.repeat(64));
   // @ts-expect-error a category is no address
   expect(categoryOf(category)).not.toBe(category);
   // @ts-expect-error nor the other way around
@@ -148,8 +149,13 @@ test('no name stands in the place of another: what is wrong here does not compil
   deletionTags({ ids: [address] });
   // @ts-expect-error
   deletionTags({ ids: [id], addresses: [relay] });
-  // Every one of them is a string, and a plain string passes as each.
+  // @ts-expect-error an app may call a relay by any spelling of its URL
+  const spelled: RelayUrl = 'wss://relay.example.com/';
+  expect(canonicalRelayUrl(spelled)).toBe(relay);
+  // Every one of them is a string, and a plain string is none of them.
   const texts: string[] = [wrong, category, relay, id];
+  // @ts-expect-error
+  expect(categoryOf(texts[0]!)).toBe(category);
   expect(texts).toEqual(['app/settings/v1', 'settings', 'wss://relay.example.com', id]);
-  expect(tagsOf({ address: texts[0]! })).toEqual(tagsOf({ address }));
+  expect(tagsOf({ address: anAddress(texts[0]!) })).toEqual(tagsOf({ address }));
 });

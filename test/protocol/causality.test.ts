@@ -13,9 +13,18 @@ import {
 } from '../../src/protocol/causality.ts';
 import type { NostrEvent } from '../../src/protocol/event.ts';
 import { entriesOf, vectorOf } from '../../src/protocol/header.ts';
+import { anId } from '../names.ts';
 
 function eventWith(tags: readonly (readonly string[])[], created_at = 1_000): NostrEvent {
-  return { id: '0'.repeat(64), pubkey: 'f'.repeat(64), kind: 30078, created_at, tags, content: '', sig: '' };
+  return {
+    id: anId('0'.repeat(64)),
+    pubkey: 'f'.repeat(64),
+    kind: 30078,
+    created_at,
+    tags,
+    content: '',
+    sig: '',
+  };
 }
 const vectorTag = (...args: Parameters<typeof vectorAt>): string[] => ['vv', ...entriesOf(vectorAt(...args))];
 const device = (n: number): string => n.toString(16).padStart(8, '0');

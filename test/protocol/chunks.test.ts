@@ -22,6 +22,7 @@ import {
 import { MAX_PARTS } from '../../src/protocol/limits.ts';
 import { encryptedLength } from '../../src/protocol/payload.ts';
 import { numbersOf, VALUES } from '../../bench/support/values.mjs';
+import { anAddress } from '../names.ts';
 import { valueOf } from '../sync/values.ts';
 import { zlibCompression } from '../support/zlib-compression.ts';
 
@@ -208,7 +209,7 @@ describe('a value in one event', () => {
 
 describe('the d-tag of a piece', () => {
   test('is told from that of a category', () => {
-    const dTag = 'sage/ui-settings/v1';
+    const dTag = anAddress('sage/ui-settings/v1');
     const name = 'a'.repeat(32);
     expect(parsePieceDTag(pieceDTag(dTag, name))).toEqual({ dTag, name });
     for (const other of [

@@ -12,7 +12,9 @@ import {
   type NostrEvent,
   type VerifiedEvent,
 } from '../../src/protocol/event.ts';
+import type { Address } from '../../src/protocol/address.ts';
 import { compareEvents } from '../../src/protocol/order.ts';
+import { anId } from '../names.ts';
 import { OTHER_KEY, PUBKEY, written } from '../sync/devices.ts';
 
 const real = createEventVerifier(nodePrimitives);
@@ -23,7 +25,7 @@ function check(value: unknown, known?: NostrEvent): { outcome: EventCheck; steps
   const steps: string[] = [];
   const outcome = checkEvent(value, {
     pubkey: PUBKEY,
-    isAsked: (dTag) => dTag === 'default/settings/v1',
+    isAsked: (dTag): dTag is Address => dTag === 'default/settings/v1',
     known: () => (steps.push('known?'), known as VerifiedEvent | undefined),
     verifier: {
       hash: (event) => (steps.push('hash'), real.hash(event)),
@@ -36,7 +38,7 @@ function check(value: unknown, known?: NostrEvent): { outcome: EventCheck; steps
 const changed = (changes: Partial<Record<keyof NostrEvent, unknown>>): object => ({ ...genuine, ...changes });
 
 test('a deletion request names one event by its id, and the kind', () => {
-  expect(deletionOf(genuine.id, 7)).toEqual({
+  expect(deletionOf(anId(genuine.id), 7)).toEqual({
     ...{ kind: 5, created_at: 7, content: '' },
     tags: [
       ['e', genuine.id],
@@ -50,7 +52,7 @@ test('an event that a reset has voided is told as such, without a look at its si
   const outcome = (isVoid: boolean): EventCheck =>
     checkEvent(genuine, {
       pubkey: PUBKEY,
-      isAsked: () => true,
+      isAsked: (dTag): dTag is Address => dTag !== '',
       known: () => undefined,
       isVoid: (dTag, event) => (asked.push([dTag, event]), isVoid),
       verifier: { ...real, verifySignature: (event) => !isVoid && real.verifySignature(event) },

@@ -19,6 +19,8 @@ import {
   tagsOf,
   type Header,
 } from '../../src/protocol/header.ts';
+import type { Voids } from '../../src/protocol/voids.ts';
+import { anAddress, anId } from '../names.ts';
 import {
   AGAIN,
   asMap,
@@ -33,20 +35,33 @@ import {
 } from '../support/tag-vectors.ts';
 
 const eventOf = (tags: TagVector['tags']): NostrEvent => ({
-  ...{ id: '0'.repeat(64), pubkey: PUBKEY, kind: 30_078, created_at: CREATED_AT, tags, content: '', sig: '' },
+  ...{
+    id: anId('0'.repeat(64)),
+    pubkey: PUBKEY,
+    kind: 30_078,
+    created_at: CREATED_AT,
+    tags,
+    content: '',
+    sig: '',
+  },
 });
+
+const voidsIn = (voids: Parameters<typeof asMap>[0]): Voids =>
+  new Map([...asMap(voids)!].map(([id, stamp]) => [anId(id), stamp]));
+
+const addressed = (header: Header<string>): Header => ({ ...header, address: anAddress(header.address) });
 
 function headerIn({ header }: TagVector): Header | undefined {
   if (header === null) return undefined;
   const { address, isRemoval } = header;
   return {
-    address,
+    address: anAddress(address),
     deviceId: header.deviceId ?? undefined,
     expiration: header.expiration ?? undefined,
     isRemoval,
     format: header.format ?? undefined,
     vector: asMap(header.vector),
-    voids: asMap(header.voids)!,
+    voids: voidsIn(header.voids),
   };
 }
 
@@ -56,23 +71,25 @@ describe('written', () => {
   });
 
   test('what is not there has no tag', () => {
-    expect(tagsOf({ address: 'a/b/v1' })).toEqual([['d', 'a/b/v1']]);
+    expect(tagsOf({ address: anAddress('a/b/v1') })).toEqual([['d', 'a/b/v1']]);
   });
 
   test('what is void is sorted, in whatever order it was heard of', () => {
-    const voids = ['b', 'c', 'a'].map((c) => [c.repeat(64), CREATED_AT] as const);
-    const [, tag] = tagsOf({ address: 'a/b/v1', voids: new Map(voids) });
+    const voids = ['b', 'c', 'a'].map((c) => [anId(c.repeat(64)), CREATED_AT] as const);
+    const [, tag] = tagsOf({ address: anAddress('a/b/v1'), voids: new Map(voids) });
     expect(tag).toEqual(['void', ...['a', 'b', 'c'].map((c) => `${c.repeat(64)}:${CREATED_AT}`)]);
   });
 
   test.each(byName(PIECE_TOMBSTONES))('%s', (_, { header, tags }) => {
-    expect(pieceTombstoneTags(header!.address, header!.expiration!)).toEqual(tags);
+    expect(pieceTombstoneTags(anAddress(header!.address), header!.expiration!)).toEqual(tags);
   });
 
   test.each(byName(DELETIONS.filter(({ names }) => names !== null)))(
     'a deletion of %s',
     (_, { names, tags }) => {
-      expect(deletionTags({ author: PUBKEY, ...names! })).toEqual(tags);
+      const { ids, addresses, ...more } = names!;
+      const named = { ids: ids.map(anId), ...(addresses && { addresses: addresses.map(anAddress) }) };
+      expect(deletionTags({ author: PUBKEY, ...named, ...more })).toEqual(tags);
     },
   );
 });
@@ -119,13 +136,15 @@ describe('written and read', () => {
     fc.array(fc.tuple(hex(digits), stamps), { maxLength: 16 }).map((entries) => new Map(entries));
   const maybe = <T>(one: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(one, { nil: undefined });
   const header = fc.record({
-    address: fc.string(),
+    address: fc.string().map(anAddress),
     deviceId: maybe(fc.string({ minLength: 1, maxLength: 128 })),
     expiration: maybe(fc.integer({ min: 0, max: 999_999_999_999 })),
     isRemoval: fc.boolean(),
     format: maybe(fc.string()),
     vector: maybe(mapOf(8, stamp)),
-    voids: mapOf(64, fc.integer({ min: CREATED_AT, max: 999_999_999_999 })),
+    voids: mapOf(64, fc.integer({ min: CREATED_AT, max: 999_999_999_999 })).map(
+      (voids) => new Map([...voids].map(([id, stamp]) => [anId(id), stamp])),
+    ),
   });
 
   test('every header is the same', () => {
@@ -143,7 +162,7 @@ describe('written and read', () => {
     fc.assert(
       fc.property(header, (written) => {
         const tags = tagsOf(written);
-        expect(tagsOf(headerOf(eventOf(tags))!)).toEqual(tags);
+        expect(tagsOf(addressed(headerOf(eventOf(tags))!))).toEqual(tags);
       }),
     );
   });
@@ -160,7 +179,7 @@ describe('written and read', () => {
     fc.assert(
       fc.property(fc.string(), fc.array(tag, { maxLength: 8 }), (address, tags) => {
         const read = headerOf(eventOf([['d', address], ...tags.filter(([first]) => first !== 'd')]));
-        expect(headerOf(eventOf(tagsOf(read!)))).toEqual(read);
+        expect(headerOf(eventOf(tagsOf(addressed(read!))))).toEqual(read);
       }),
     );
   });
@@ -168,7 +187,7 @@ describe('written and read', () => {
 
 describe('said again', () => {
   test.each(byName(AGAIN))('%s', (_, { tags, voids, renewed, ended }) => {
-    expect(renewedTags(tags, asMap(voids)!)).toEqual(renewed);
+    expect(renewedTags(tags, voidsIn(voids))).toEqual(renewed);
     expect(endedTags(renewed)).toEqual(ended);
   });
 

@@ -2,7 +2,9 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Address } from '../../src/protocol/address.ts';
 import { categoryRequests, parseRelayMessage } from '../../src/protocol/message.ts';
+import { anAddress } from '../names.ts';
 
 describe('a frame', () => {
   test.each([
@@ -71,7 +73,8 @@ describe('a frame', () => {
 });
 
 describe('the requests for categories', () => {
-  const dTags = (n: number): string[] => Array.from({ length: n }, (_, i) => `app/category-${i}/v1`);
+  const dTags = (n: number): Address[] =>
+    Array.from({ length: n }, (_, i) => anAddress(`app/category-${i}/v1`));
 
   test('are one REQ with one filter for 100', () => {
     expect(categoryRequests('me', dTags(100))).toEqual([
@@ -106,7 +109,7 @@ describe('the requests for categories', () => {
     const shape = (n: number): number[][] =>
       categoryRequests(
         'me',
-        dTags(n).map((_, i) => String(i)),
+        dTags(n).map((_, i) => anAddress(String(i))),
       ).map(({ filters }) => filters.map((filter) => filter['#d']!.length));
     expect(shape(101)).toEqual([[100, 1]]);
     expect(shape(1_000)).toEqual([Array(10).fill(100)]);
@@ -116,7 +119,8 @@ describe('the requests for categories', () => {
 
   test('begin another REQ before they have more than 60,000 bytes, at three a character and one a name', () => {
     // 100 bytes each.
-    const named = (n: number): string[] => Array.from({ length: n }, (_, i) => String(i).padEnd(31, 'x'));
+    const named = (n: number): Address[] =>
+      Array.from({ length: n }, (_, i) => anAddress(String(i).padEnd(31, 'x')));
     expect(categoryRequests('me', named(600)).map((request) => request.dTags.length)).toEqual([600]);
     expect(categoryRequests('me', named(1_201)).map((request) => request.dTags.length)).toEqual([
       600, 600, 1,
@@ -124,9 +128,8 @@ describe('the requests for categories', () => {
   });
 
   test('of the longest names still fit a frame', () => {
-    const long = Array.from(
-      { length: 1_000 },
-      (_, i) => `app/${String(i).padStart(4, '0')}${'🦩'.repeat(42)}/v1`,
+    const long = Array.from({ length: 1_000 }, (_, i) =>
+      anAddress(`app/${String(i).padStart(4, '0')}${'🦩'.repeat(42)}/v1`),
     );
     for (const { filters } of categoryRequests('f'.repeat(64), long)) {
       expect(new TextEncoder().encode(JSON.stringify(['REQ', '1', ...filters])).length).toBeLessThan(65_536);

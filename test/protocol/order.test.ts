@@ -2,10 +2,10 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { NostrEvent } from '../../src/protocol/event.ts';
+import type { SignedEvent } from '../../src/protocol/event.ts';
 import { compareEvents, nextStamp } from '../../src/protocol/order.ts';
 
-const eventAt = (created_at: number, id: string): NostrEvent => ({
+const eventAt = (created_at: number, id: string): SignedEvent => ({
   ...{ id, created_at, pubkey: '', kind: 30078, tags: [], content: '', sig: '' },
 });
 // Few stamps and few ids, so that ties and equals are frequent.
@@ -35,7 +35,7 @@ test('the winner of many is the same in whatever order they come', () => {
   fc.assert(
     fc.property(fc.array(event, { minLength: 1 }), fc.infiniteStream(fc.nat()), (events, chance) => {
       const shuffled = events.map((e) => ({ e, at: chance.next().value! })).toSorted((a, b) => a.at - b.at);
-      const winner = (all: readonly NostrEvent[]): NostrEvent =>
+      const winner = (all: readonly SignedEvent[]): SignedEvent =>
         all.reduce((a, b) => (compareEvents(b, a) > 0 ? b : a));
       expect(winner(shuffled.map(({ e }) => e)).id).toBe(winner(events).id);
     }),

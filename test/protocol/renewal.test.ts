@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { deviceHash } from '../../src/protocol/causality.ts';
 import type { NostrEvent } from '../../src/protocol/event.ts';
 import { endOf, isRenewalOf, renewalOf, renewedBy, restampOf } from '../../src/protocol/renewal.ts';
+import { anId } from '../names.ts';
 
 const TAGS = [
   ['d', 'app/settings/v1'],
@@ -14,7 +15,7 @@ const TAGS = [
 ];
 
 const eventOf = (changes: Partial<NostrEvent> = {}): NostrEvent => ({
-  ...{ id: '0'.repeat(64), pubkey: 'f'.repeat(64), kind: 30078, created_at: 1_000 },
+  ...{ id: anId('0'.repeat(64)), pubkey: 'f'.repeat(64), kind: 30078, created_at: 1_000 },
   ...{ tags: TAGS, content: 'secret', sig: '', ...changes },
 });
 
@@ -29,7 +30,7 @@ test('a renewal is the same event, one second later', () => {
 
 test('a renewal tells of what does not count by now, and of nothing else', () => {
   const [former, later] = [`${'1'.repeat(64)}:5000`, `${'2'.repeat(64)}:6000`];
-  const voids = new Map([['2'.repeat(64), 6_000]]);
+  const voids = new Map([[anId('2'.repeat(64)), 6_000]]);
   const again = renewalOf(eventOf({ tags: [...TAGS, ['void', former]] }), voids);
   expect(again.tags).toEqual([...TAGS, ['void', later]]);
 });

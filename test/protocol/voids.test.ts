@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
+import type { EventId } from '../../src/protocol/address.ts';
 import { MAX_VOIDS } from '../../src/protocol/limits.ts';
 import { isVoid, joinVoids, voidsAt } from '../../src/protocol/voids.ts';
+import { anId } from '../names.ts';
 import { written } from '../sync/devices.ts';
 
-const id = (n: number): string => n.toString(16).padStart(64, '0');
+const id = (n: number): EventId => anId(n.toString(16).padStart(64, '0'));
+
 test('an event names what is not below it', () => {
   const voids = new Map([
     [id(2), 200],

@@ -7,8 +7,9 @@ import {
   type EventLimits,
   type LimitsLearner,
 } from '../../src/relay/event-limits.ts';
+import { aRelay } from '../names.ts';
 
-const URL_OF_RELAY = 'wss://relay.example';
+const URL_OF_RELAY = aRelay('wss://relay.example');
 
 function learner(): { limits: LimitsLearner; known: () => EventLimits } {
   let known = UNKNOWN_LIMITS;

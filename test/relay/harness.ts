@@ -13,10 +13,13 @@ import type { OpenSocket } from '../../src/relay/socket.ts';
 import { createTestClock, type TestClock } from '../../src/testing/clock.ts';
 import type { RelayOptions } from '../../src/testing/relay-options.ts';
 import { createRelay, type Relay } from '../../src/testing/relay.ts';
+import { aRelay, anAddress } from '../names.ts';
 import { KEY, PUBKEY } from '../sync/devices.ts';
 
 export const URL_OF_RELAY = 'wss://relay.example';
-const FILTERS: readonly Filter[] = [{ authors: [PUBKEY], kinds: [30078], '#d': ['default/settings/v1'] }];
+const FILTERS: readonly Filter[] = [
+  { authors: [PUBKEY], kinds: [30078], '#d': [anAddress('default/settings/v1')] },
+];
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {
@@ -73,7 +76,7 @@ export function connection(ports: {
 }): RelayConnection {
   let limits = UNKNOWN_LIMITS;
   const made = createConnection(
-    ports.url ?? URL_OF_RELAY,
+    aRelay(ports.url ?? URL_OF_RELAY),
     {
       clock: ports.clock,
       openSocket: ports.openSocket,

@@ -1,6 +1,6 @@
 /** Fake ends for the parts of a connection, each of which is tested by itself. */
 
-import type { NostrEvent } from '../../src/protocol/event.ts';
+import type { SignedEvent } from '../../src/protocol/event.ts';
 import type { AuthExchange, AuthState } from '../../src/relay/auth.ts';
 import type { OpenSocket, Socket, SocketHandlers } from '../../src/relay/socket.ts';
 
@@ -63,7 +63,7 @@ export function fakeSockets({ canPing }: { readonly canPing: boolean }): {
 }
 
 /** An event of about so many bytes. Nothing here looks at its signature. */
-export function eventOf(id: string, bytes = 0): NostrEvent {
+export function eventOf(id: string, bytes = 0): SignedEvent {
   return {
     ...{ id, pubkey: '', created_at: 0, kind: 1, tags: [], sig: '' },
     content: 'x'.repeat(bytes),

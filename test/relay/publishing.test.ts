@@ -6,6 +6,7 @@ import { createLimitsLearner, UNKNOWN_LIMITS, type EventLimits } from '../../src
 import { createHealth, type HealthReport } from '../../src/relay/health.ts';
 import { createPublishing, type Publishing } from '../../src/relay/publishing.ts';
 import { createTestClock, type TestClock } from '../../src/testing/clock.ts';
+import { aRelay } from '../names.ts';
 import { eventOf, fakeAuth, type FakeAuth } from './parts.ts';
 
 interface World {
@@ -28,7 +29,7 @@ function publishing(): World {
   const link = { isOpen: true, isCongested: false };
   const sent: string[] = [];
   let known = UNKNOWN_LIMITS;
-  const limits = createLimitsLearner('wss://relay.example', {
+  const limits = createLimitsLearner(aRelay('wss://relay.example'), {
     get: () => known,
     set: (_url, learned) => void (known = learned),
   });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
-import type { EventTemplate, NostrEvent } from '../../src/protocol/event.ts';
+import type { EventTemplate, SignedEvent } from '../../src/protocol/event.ts';
 import { nip07Signer } from '../../src/signer/nip07.ts';
 import { createSecretKeySigner } from '../../src/signer/secret-key.ts';
 import type { Signer } from '../../src/signer/signer.ts';
@@ -18,7 +18,7 @@ class Extension {
     return this.#signer.getPublicKey();
   }
 
-  signEvent(template: EventTemplate): Promise<NostrEvent> {
+  signEvent(template: EventTemplate): Promise<SignedEvent> {
     return this.#signer.signEvent(template);
   }
 }

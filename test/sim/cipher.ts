@@ -6,7 +6,7 @@ import {
   serializeEvent,
   type EventTemplate,
   type EventVerifier,
-  type NostrEvent,
+  type SignedEvent,
 } from '../../src/protocol/event.ts';
 import { encryptedLength } from '../../src/protocol/payload.ts';
 import { createSecretKeySigner } from '../../src/signer/secret-key.ts';
@@ -15,7 +15,7 @@ import type { Chance } from './chance.ts';
 /** A key as the model of a signer uses it. */
 export interface Key {
   readonly pubkey: string;
-  sign(template: EventTemplate): Promise<NostrEvent>;
+  sign(template: EventTemplate): Promise<SignedEvent>;
   encrypt(plaintext: string): Promise<string>;
   decrypt(ciphertext: string): Promise<string>;
 }
@@ -32,7 +32,7 @@ const { sha256Hex } = nodePrimitives;
 /** What tells the ciphertexts of a fake key apart. */
 const START_CHARS = 14;
 
-type Unsigned = Omit<NostrEvent, 'id' | 'sig'>;
+type Unsigned = Omit<SignedEvent, 'id' | 'sig'>;
 
 /** Whether two events are the same in all that an id is made of. */
 function isSame(a: Unsigned, b: Unsigned): boolean {
@@ -53,7 +53,7 @@ function isSame(a: Unsigned, b: Unsigned): boolean {
 function createFakeCipher(name: string): Cipher {
   const seal = (id: string, pubkey: string): string => sha256Hex(`${pubkey}${id}`) + sha256Hex(id);
   /** Signed here, by id. What is the same in all that the id is made of needs no hash. */
-  const made = new Map<string, NostrEvent>();
+  const made = new Map<string, SignedEvent>();
   const hash = (event: Unsigned & { readonly id?: string }): string => {
     const same = event.id === undefined ? undefined : made.get(event.id);
     return same !== undefined && isSame(same, event) ? same.id : sha256Hex(serializeEvent(event));

@@ -1,6 +1,6 @@
 /** One history: chaos with every invariant checked at every step, then the faults stop, all must agree, and all start again. */
 
-import type { NostrEvent } from '../../src/protocol/event.ts';
+import type { SignedEvent } from '../../src/protocol/event.ts';
 import { createRelay, type Relay } from '../../src/testing/relay.ts';
 import type { RelayFaults } from '../../src/testing/relay-options.ts';
 import { createChance, hashText } from './chance.ts';
@@ -48,7 +48,7 @@ interface Site {
   readonly url: string;
   readonly config: RelayConfig;
   readonly relay: Relay;
-  snapshot: NostrEvent[];
+  snapshot: SignedEvent[];
 }
 
 const FAULTS: Readonly<Record<RelayFault, RelayFaults>> = {
@@ -62,7 +62,7 @@ const FAULTS: Readonly<Record<RelayFault, RelayFaults>> = {
   'pieces too large': { refuse: (event) => (isPiece(event) ? 'invalid: event too large' : undefined) },
 };
 
-function isPiece({ tags }: NostrEvent): boolean {
+function isPiece({ tags }: SignedEvent): boolean {
   return tags.some(([name, value = '']) => name === 'd' && value.includes('/v1/c/'));
 }
 
@@ -142,7 +142,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   }
 
   /** What relays hold or held: events that were only ever refused are known to nobody. */
-  function knownEvents(): NostrEvent[] {
+  function knownEvents(): SignedEvent[] {
     const heads = [...oracle.signed.values()].filter(
       ({ isCarried, isAcknowledged }) => isCarried && isAcknowledged,
     );
@@ -326,14 +326,14 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     });
   }
 
-  function headAt({ relay }: Pick<Site, 'relay'>, category: string): NostrEvent | undefined {
+  function headAt({ relay }: Pick<Site, 'relay'>, category: string): SignedEvent | undefined {
     const dTag = `default/${category}/v1`;
     return relay
       .events()
       .find(({ kind, tags }) => kind === 30_078 && tags.some(([, value]) => value === dTag));
   }
 
-  function isNewerOn(url: string, category: string, head: NostrEvent): boolean {
+  function isNewerOn(url: string, category: string, head: SignedEvent): boolean {
     const held = headAt(
       sites.find((site) => site.url === url)!,
       category,

@@ -1,12 +1,13 @@
 /** What hostile relays do, each a fault of its own; any number of them together. */
 
-import type { NostrEvent } from '../../src/protocol/event.ts';
+import type { SignedEvent } from '../../src/protocol/event.ts';
 import type {
   FrameAction,
   OutgoingFrame,
   RelayConnection,
   RelayFaults,
 } from '../../src/testing/relay-options.ts';
+import { anId } from '../names.ts';
 import type { Chance } from './chance.ts';
 import type { Cipher } from './cipher.ts';
 
@@ -47,9 +48,9 @@ export interface HostilePorts {
   readonly chance: Chance;
   readonly cipher: Cipher;
   /** Every genuine event that the relay could have come by, oldest first. */
-  readonly known: () => readonly NostrEvent[];
+  readonly known: () => readonly SignedEvent[];
   /** An event that the user never made, properly signed by a stranger. */
-  readonly strange: NostrEvent;
+  readonly strange: SignedEvent;
   readonly count: (what: string) => void;
 }
 
@@ -63,10 +64,10 @@ function isFrame(frame: OutgoingFrame, type: string): frame is readonly [string,
 }
 
 /** Puts `extra` frames before each EVENT frame of the relay. */
-function beforeEvents(extra: (subscription: string, event: NostrEvent) => OutgoingFrame[]): Rewrite {
+function beforeEvents(extra: (subscription: string, event: SignedEvent) => OutgoingFrame[]): Rewrite {
   return (frames) =>
     frames.flatMap((frame) =>
-      isFrame(frame, 'EVENT') ? [...extra(frame[1], frame[2] as NostrEvent), frame] : [frame],
+      isFrame(frame, 'EVENT') ? [...extra(frame[1], frame[2] as SignedEvent), frame] : [frame],
     );
 }
 
@@ -84,17 +85,17 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
   const floods: (() => OutgoingFrame)[] = [];
   const batches: ((connection: RelayConnection) => readonly OutgoingFrame[])[] = [];
   let faults: RelayFaults = {};
-  const some = (): NostrEvent | undefined => {
+  const some = (): SignedEvent | undefined => {
     const known = ports.known();
     return known.length === 0 ? undefined : chance.pick(known);
   };
-  const withSome = (make: (event: NostrEvent) => OutgoingFrame[]): OutgoingFrame[] => {
+  const withSome = (make: (event: SignedEvent) => OutgoingFrame[]): OutgoingFrame[] => {
     const event = some();
     return event === undefined ? [] : make(event);
   };
-  const sealed = (event: NostrEvent, changes: Partial<NostrEvent>): NostrEvent => {
+  const sealed = (event: SignedEvent, changes: Partial<SignedEvent>): SignedEvent => {
     const changed = { ...event, ...changes };
-    return { ...changed, id: cipher.verifier.hash(changed) };
+    return { ...changed, id: anId(cipher.verifier.hash(changed)) };
   };
 
   for (const one of new Set(what)) {
@@ -123,7 +124,7 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
           frames.filter(
             (frame) =>
               !isFrame(frame, 'EVENT') ||
-              !(frame[2] as NostrEvent).tags.some(([name, value]) => name === 'd' && value?.includes('/c/')),
+              !(frame[2] as SignedEvent).tags.some(([name, value]) => name === 'd' && value?.includes('/c/')),
           ),
         );
         break;

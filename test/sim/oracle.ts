@@ -5,7 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { inflateRawSync } from 'node:zlib';
-import type { NostrEvent } from '../../src/protocol/event.ts';
+import type { SignedEvent } from '../../src/protocol/event.ts';
 import type { Changes } from '../../src/store/store.ts';
 import type { Conflict, DeliveryReport, FetchResult, Receipt } from '../../src/sync/events.ts';
 import { addressIn, deviceIn, expirationIn, formatIn, hasTag, vectorIn, voidsIn } from './tags.ts';
@@ -22,7 +22,7 @@ export interface Violation {
 
 /** An event that the user's key has signed. */
 export interface Signed {
-  readonly event: NostrEvent;
+  readonly event: SignedEvent;
   /** Of its JSON. */
   readonly bytes: number;
   readonly category: string;
@@ -104,7 +104,7 @@ export interface Told {
 }
 
 /** Positive where `a` wins: NIP-01, written down again. */
-export function order(a: NostrEvent, b: NostrEvent): number {
+export function order(a: SignedEvent, b: SignedEvent): number {
   if (a.created_at > b.created_at) return 1;
   if (a.created_at < b.created_at) return -1;
   return a.id === b.id ? 0 : a.id < b.id ? 1 : -1;
@@ -113,7 +113,7 @@ export function order(a: NostrEvent, b: NostrEvent): number {
 /** To how many relays a stored record still owes its head; `undefined` for one in pieces, which is more than a look. */
 export function owedTo(raw: string, urls: readonly string[]): number | undefined {
   const { head, deliveries } = JSON.parse(raw) as {
-    head?: { readonly event: NostrEvent };
+    head?: { readonly event: SignedEvent };
     deliveries: Record<string, string>;
   };
   if (head === undefined) return 0;
@@ -125,11 +125,11 @@ export function owedTo(raw: string, urls: readonly string[]): number | undefined
 export function unprovenOn(
   raw: string,
   urls: readonly string[],
-  mayRefuse: (url: string, head: NostrEvent) => boolean,
+  mayRefuse: (url: string, head: SignedEvent) => boolean,
 ): string | undefined {
   type Deliveries = Readonly<Record<string, string>>;
   const record = JSON.parse(raw) as {
-    head?: { readonly event: NostrEvent; readonly pieces?: readonly { readonly deliveries: Deliveries }[] };
+    head?: { readonly event: SignedEvent; readonly pieces?: readonly { readonly deliveries: Deliveries }[] };
     own?: { readonly id: string };
     deliveries: Deliveries;
   };
@@ -183,7 +183,7 @@ const SMALL_CHARS = 20_000;
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** Whether the writer of `newer` had not seen `older`. One without vectors tells nothing. */
-function isUnseenIn(newer: NostrEvent, older: NostrEvent): boolean {
+function isUnseenIn(newer: SignedEvent, older: SignedEvent): boolean {
   const seen = vectorIn(newer);
   const writer = createHash('sha256').update(deviceIn(older) ?? older.pubkey);
   const hash = writer.digest('hex').slice(0, 8);
@@ -192,13 +192,13 @@ function isUnseenIn(newer: NostrEvent, older: NostrEvent): boolean {
 }
 
 /** Whether the writer of `newer` says that it had seen `older`. */
-const hasSeen = (newer: NostrEvent, older: NostrEvent): boolean =>
+const hasSeen = (newer: SignedEvent, older: SignedEvent): boolean =>
   order(newer, older) > 0 && vectorIn(newer) !== undefined && !isUnseenIn(newer, older);
 
 /** Whether it may have been written upon the other: one that no socket had carried has the same stamp. */
 const isNotBefore = ({ event }: Signed, other: Signed): boolean => event.created_at >= other.event.created_at;
 
-const isOfReference = (event: NostrEvent): boolean => deviceIn(event)?.startsWith('reference-') === true;
+const isOfReference = (event: SignedEvent): boolean => deviceIn(event)?.startsWith('reference-') === true;
 
 /** How far above a write an engine may stamp what says it again, in s: three ties, and an end. */
 const MOST_AGAIN_SECONDS = 4;
@@ -208,7 +208,7 @@ const HEARD_MS = 90_000;
 /** What an app wrote, of what says that again. */
 const writtenOf = (entry: Signed): Signed => (entry.again?.text === entry.text ? entry.again : entry);
 
-const sameEvent = (a: NostrEvent, b: NostrEvent): boolean =>
+const sameEvent = (a: SignedEvent, b: SignedEvent): boolean =>
   a === b ||
   (a.id === b.id &&
     a.kind === b.kind &&
@@ -220,14 +220,14 @@ export interface Oracle {
   readonly violations: Violation[];
   readonly signed: ReadonlyMap<string, Signed>;
   /** Events that hold a piece of a large value, by id. */
-  readonly pieces: ReadonlyMap<string, NostrEvent>;
+  readonly pieces: ReadonlyMap<string, SignedEvent>;
   /** By id of a head in pieces, the d-tags of these. */
   readonly parts: ReadonlyMap<string, readonly string[]>;
   violate(invariant: string, message: string): void;
   /** The signer was asked to encrypt, or to sign an event. */
   onEncrypt(text: string, content: string, isOurs?: boolean): void;
   /** `meantAt`: the stamp that was asked for. */
-  onSign(process: object, device: string, event: NostrEvent, meantAt?: number): void;
+  onSign(process: object, device: string, event: SignedEvent, meantAt?: number): void;
   /** Whether there is any value that its own key cannot read. */
   isUnreadable(): boolean;
   /** Ids of the values that can be read, and that a device had as its head. */
@@ -239,7 +239,7 @@ export interface Oracle {
   onReceive(process: object, device: string, url: string, frame: string, isHonest: boolean): void;
   /** A process is handed a frame of a relay, and verifies a signature. */
   hand(process: object, device: string, url: string, frame: string, task: () => void): void;
-  onVerify(event: NostrEvent): void;
+  onVerify(event: SignedEvent): void;
   call(told: Told, category: string, text: string): Call;
   resolved(call: Call, receipt: Receipt): void;
   rejected(call: Call, code: string): void;
@@ -271,7 +271,7 @@ export interface Oracle {
   /** At the end: a medium holds no piece that no record needs. */
   finalMedium(device: string, entries: ReadonlyMap<string, string>): void;
   /** At the end: nobody may have what was rejected. */
-  finalRejections(where: string, events: Iterable<NostrEvent>): void;
+  finalRejections(where: string, events: Iterable<SignedEvent>): void;
   /** What devices that still exist owe of a category. */
   owedOf(category: string): Signed[];
 }
@@ -289,7 +289,7 @@ export function createOracle(ports: {
   const plaintexts = new Map<string, string>();
   /** By their hash, as a manifest names them. */
   const large = new Map<string, string>();
-  const pieces = new Map<string, NostrEvent>();
+  const pieces = new Map<string, SignedEvent>();
   const parts = new Map<string, readonly string[]>();
   /** By device, category and text: what every relay refused. */
   const refusedTexts = new Set<string>();
@@ -300,7 +300,7 @@ export function createOracle(ports: {
   const foreign = new Set<string>();
   /** How much later than they were meant to be events were signed, in sum. */
   let lateSeconds = 0;
-  const made = new Map<string, { readonly event: NostrEvent; readonly json: string }>();
+  const made = new Map<string, { readonly event: SignedEvent; readonly json: string }>();
   const devices = new Map<string, DeviceState>();
   /** By device and category, and then by text: the calls that asked for it. */
   const calls = new Map<string, Map<string, Call[]>>();
@@ -388,7 +388,7 @@ export function createOracle(ports: {
   }
 
   /** The event that begins at `at` in a text, if that is one that was signed, in the very words. */
-  function madeAt(text: string, at: number): NostrEvent | undefined {
+  function madeAt(text: string, at: number): SignedEvent | undefined {
     const known = made.get(HEX_64.exec(text)?.[0] ?? '');
     return known !== undefined && text.slice(at, at + known.json.length) === known.json
       ? known.event
@@ -396,8 +396,8 @@ export function createOracle(ports: {
   }
 
   /** The head in a stored record, whatever else is in it. */
-  function headOf(raw: string): NostrEvent | undefined {
-    type Stored = { readonly head?: { readonly event: NostrEvent } };
+  function headOf(raw: string): SignedEvent | undefined {
+    type Stored = { readonly head?: { readonly event: SignedEvent } };
     return madeAt(raw, '{"v":1,"head":{"event":'.length) ?? (JSON.parse(raw) as Stored).head?.event;
   }
 
@@ -420,7 +420,7 @@ export function createOracle(ports: {
   const withdrawalsOn = (device: string, category: string): number =>
     withdrawals.get(`${device} ${category}`) ?? 0;
 
-  function genuine(event: NostrEvent, where: string): Signed | undefined {
+  function genuine(event: SignedEvent, where: string): Signed | undefined {
     const known = signed.get(event.id);
     if (known === undefined || !sameEvent(known.event, event)) {
       violate('I7', `${where}: holds an event ${event.id.slice(0, 8)} that nobody made`);
@@ -440,7 +440,7 @@ export function createOracle(ports: {
     else count('sometimes: head that its writer cannot read');
   }
 
-  function headChanged(device: string, category: string, next: NostrEvent | undefined): void {
+  function headChanged(device: string, category: string, next: SignedEvent | undefined): void {
     const state = stateOf(device);
     const before = state.heads.get(category);
     const after = next === undefined ? undefined : genuine(next, `${device}, on the medium`);
@@ -563,7 +563,7 @@ export function createOracle(ports: {
   }
 
   /** What the app published, from what was encrypted. */
-  function textOf(event: NostrEvent, plaintext: string): string {
+  function textOf(event: SignedEvent, plaintext: string): string {
     switch (formatIn(event)) {
       case undefined:
         return plaintext;
@@ -589,7 +589,7 @@ export function createOracle(ports: {
   }
 
   /** The write that an event says again, or ends; `undefined` where no app has made one. */
-  function rootOf(device: string, event: NostrEvent, category: string, meantAt: number): Signed | undefined {
+  function rootOf(device: string, event: SignedEvent, category: string, meantAt: number): Signed | undefined {
     const stamps = [...(vectorIn(event)?.values() ?? [])];
     // Its own stamp stands in the vector of a write. One without a vector is made once, and never stamped anew.
     if (stamps.includes(meantAt)) return undefined;
@@ -625,7 +625,7 @@ export function createOracle(ports: {
     const above = [...signed.values()].filter(
       (one) => one.category === category && one.event.created_at > event.created_at,
     );
-    const isFuture = ({ created_at }: NostrEvent): boolean =>
+    const isFuture = ({ created_at }: SignedEvent): boolean =>
       created_at > ports.now() / 1000 + 70_000 && created_at <= latest;
     const future = above.filter((one) => isFuture(one.event));
     for (const one of above)
@@ -774,7 +774,7 @@ export function createOracle(ports: {
         asked.set(process, questions.set(`${url} ${(JSON.parse(frame) as string[])[1]}`, frame));
       }
       if (!frame.startsWith('["EVENT"')) return;
-      const event = madeAt(frame, '["EVENT",'.length) ?? (JSON.parse(frame) as [string, NostrEvent])[1];
+      const event = madeAt(frame, '["EVENT",'.length) ?? (JSON.parse(frame) as [string, SignedEvent])[1];
       checkRate(process, url, event.id, MAX_SAME_EVENTS);
       if (event.kind !== 30_078) return;
       const piece = pieces.get(event.id);

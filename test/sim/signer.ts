@@ -1,6 +1,6 @@
 /** The signer of a device: the user's key, slowly, and with the faults that signers have. */
 
-import type { EventTemplate, NostrEvent } from '../../src/protocol/event.ts';
+import type { EventTemplate, SignedEvent } from '../../src/protocol/event.ts';
 import type { Signer } from '../../src/signer/signer.ts';
 import type { Chance } from './chance.ts';
 import type { Key } from './cipher.ts';
@@ -83,7 +83,7 @@ export function createSigner(
     });
   }
 
-  async function sign(template: EventTemplate, lateSeconds = 0): Promise<NostrEvent> {
+  async function sign(template: EventTemplate, lateSeconds = 0): Promise<SignedEvent> {
     const event = await cipher.user.sign({ ...template, created_at: template.created_at + lateSeconds });
     oracle.onSign(process, name, event, template.created_at);
     // What no app asked for is news to it, if it is told at all.
@@ -95,13 +95,13 @@ export function createSigner(
     return event;
   }
 
-  async function lieAboutEvent(template: EventTemplate): Promise<NostrEvent> {
+  async function lieAboutEvent(template: EventTemplate): Promise<SignedEvent> {
     if (chance.bool(0.5)) return cipher.stranger.sign(template);
     return { ...(await cipher.user.sign({ ...template, content: 'other' })), content: template.content };
   }
 
   /** In place, as an extension does that helps. */
-  async function edit(template: EventTemplate): Promise<NostrEvent> {
+  async function edit(template: EventTemplate): Promise<SignedEvent> {
     const tags = template.tags as string[][];
     const edits: (() => unknown)[] = [
       () => ((template as { content: string }).content = 'edited'),

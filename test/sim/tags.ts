@@ -1,8 +1,8 @@
 /** What an event's tags say, read without a line of the engine's code (docs/PROTOCOL.md). test/vectors/tags.json judges both. */
 
-import type { NostrEvent } from '../../src/protocol/event.ts';
+import type { SignedEvent } from '../../src/protocol/event.ts';
 
-type Tagged = Pick<NostrEvent, 'created_at' | 'tags'>;
+type Tagged = Pick<SignedEvent, 'created_at' | 'tags'>;
 
 /** What stands behind the name of the first tag that has it. */
 const itemsIn = ({ tags }: Tagged, name: string): readonly string[] | undefined =>

@@ -10,6 +10,7 @@ import { versionOf } from '../../src/sync/heads/version.ts';
 import { createAudit, type Audit } from '../../src/sync/relays/audit.ts';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import { createTestClock, type TestClock } from '../../src/testing/clock.ts';
+import { anAddress } from '../names.ts';
 import { written } from './devices.ts';
 
 const randomBytes = (length: number): Uint8Array => new Uint8Array(length);
@@ -33,7 +34,7 @@ function open(records: Record<string, HeadRecord>, pending: readonly string[] = 
   const log: string[] = [];
   const audit = createAudit({
     ...{ clock, randomBytes },
-    replica: { dTags: () => Object.keys(records), peek: (dTag) => records[dTag] },
+    replica: { dTags: () => Object.keys(records).map(anAddress), peek: (dTag) => records[dTag] },
     ask: async (dTags) => {
       bench.wasAsking.push(audit.isAsking(dTags[0]!));
       log.push(`${clock.now() - start} ask ${dTags.join()}`);
@@ -51,8 +52,8 @@ function open(records: Record<string, HeadRecord>, pending: readonly string[] = 
 
 test('what is due soon goes along in one question, and then the pieces of what is in pieces', async () => {
   const { clock, audit, log } = open({ a: whole, b: inPieces });
-  audit.put('a', CONFIRM_DELAY_MS);
-  audit.put('b', CONFIRM_DELAY_MS * 1.5);
+  audit.put(anAddress('a'), CONFIRM_DELAY_MS);
+  audit.put(anAddress('b'), CONFIRM_DELAY_MS * 1.5);
   await clock.advance(LOOK_AGAIN_MS * 2);
   expect(log).toEqual(['1000 ask a,b', 'asked a', 'asked b', 'pieces b']);
 });
@@ -61,7 +62,7 @@ test('a relay that does not answer is asked again, later each time, and has show
   const bench = open({ a: inPieces });
   bench.steps['a'] = 'read-back';
   bench.end = 'incomplete';
-  bench.audit.put('a', 0);
+  bench.audit.put(anAddress('a'), 0);
   const [first, second] = [retryMs(0, randomBytes), retryMs(1, randomBytes)];
   await bench.clock.advance(first + second);
   expect(bench.log).toEqual([0, first, first + second].flatMap((at) => [`${at} ask a`, 'asked a']));
@@ -73,7 +74,7 @@ test('a relay that does not answer is asked again, later each time, and has show
 test('of what it refused it is asked now and then', async () => {
   const bench = open({ a: whole });
   bench.steps['a'] = 'look-again';
-  bench.audit.put('a', 0);
+  bench.audit.put(anAddress('a'), 0);
   await bench.clock.advance(LOOK_AGAIN_MS);
   expect(bench.log.filter((line) => line.includes('ask a'))).toEqual(['0 ask a', `${LOOK_AGAIN_MS} ask a`]);
 });
@@ -84,7 +85,7 @@ test('after a loss it is asked for all but what is owed to it, at most so often'
     'dueAndOwed',
   ]);
   const { audit, clock, log } = bench;
-  audit.put('dueAndOwed', 0);
+  audit.put(anAddress('dueAndOwed'), 0);
   audit.lost();
   await clock.advance(0);
   audit.lost();
@@ -97,9 +98,9 @@ test('after a loss it is asked for all but what is owed to it, at most so often'
 
 test('it says what it is asking for, and all that waits can be hurried', async () => {
   const bench = open({ a: whole });
-  bench.audit.put('a', LOOK_AGAIN_MS);
+  bench.audit.put(anAddress('a'), LOOK_AGAIN_MS);
   bench.audit.hurry();
   await bench.clock.advance(0);
   expect(bench.log[0]).toBe('0 ask a');
-  expect([...bench.wasAsking, bench.audit.isAsking('a')]).toEqual([true, false]);
+  expect([...bench.wasAsking, bench.audit.isAsking(anAddress('a'))]).toEqual([true, false]);
 });

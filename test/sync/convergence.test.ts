@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { secretKeySigner } from '../../src/node.ts';
 import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
+import type { Address } from '../../src/protocol/address.ts';
 import { deviceHash } from '../../src/protocol/causality.ts';
 import { checkEvent, type NostrEvent, type VerifiedEvent } from '../../src/protocol/event.ts';
 import { createEventVerifier } from '../../src/protocol/event-verifier.ts';
@@ -12,6 +13,7 @@ import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import { parseRecord, serializeRecord, verifyRecord } from '../../src/sync/heads/record-codec.ts';
 import { EMPTY_RECORD, readableOf, type HeadRecord } from '../../src/sync/heads/record.ts';
 import { versionOf } from '../../src/sync/heads/version.ts';
+import { aRelay, anAddress } from '../names.ts';
 
 interface Case {
   readonly name: string;
@@ -40,7 +42,7 @@ const verifier = createEventVerifier(nodePrimitives);
 function verified(event: NostrEvent): VerifiedEvent {
   const check = checkEvent(event, {
     pubkey,
-    isAsked: (asked) => asked === dTag,
+    isAsked: (asked): asked is Address => asked === dTag,
     known: () => undefined,
     verifier,
   });
@@ -71,14 +73,18 @@ test.each(kit.cases)('$name', async ({ own, events, head, shown, arrivals }) => 
     let record = started(own);
     const told: unknown[] = [];
     for (const event of order.map((i) => verified(events[i]!))) {
-      const relay = 'wss://relay.example';
+      const relay = aRelay('wss://relay.example');
       const outcome = reconcile(record, { type: 'shown', relay, event, relays: [relay] }, undefined);
       for (const effect of outcome.effects)
         if (effect.type === 'conflict') told.push({ mine: effect.mine.id, theirs: effect.theirs.id });
       const type = formatOf(event) === undefined ? 'read' : 'unreadable';
       record = reconcile(outcome.record, { type, id: event.id }, undefined).record;
       // Over a restart between any two.
-      record = verifyRecord(parseRecord(serializeRecord(record!))!, { pubkey, dTag, verifier });
+      record = verifyRecord(parseRecord(serializeRecord(record!))!, {
+        pubkey,
+        dTag: anAddress(dTag),
+        verifier,
+      });
     }
     expect(
       { head: record?.head?.event.id, shown: await shownBy(record), conflicts: told },

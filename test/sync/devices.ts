@@ -11,11 +11,11 @@ import {
   type Conflict,
   type DeliveryReport,
   type FetchResult,
-  type NostrEvent,
   type NostrSync,
   type NostrSyncError,
   type NostrSyncOptions,
 } from '../../src/node.ts';
+import type { NostrEvent, SignedEvent } from '../../src/protocol/event.ts';
 import { createTestClock, type TestClock } from '../../src/testing/clock.ts';
 import { connectTo } from '../../src/testing/memory-transport.ts';
 import type { RelayOptions } from '../../src/testing/relay-options.ts';
@@ -143,7 +143,7 @@ export function written({
 }
 
 /** What a relay has stored for a category, newest first. */
-export function stored(relay: { readonly relay: Relay } | Relay, category = 'settings'): NostrEvent[] {
+export function stored(relay: { readonly relay: Relay } | Relay, category = 'settings'): SignedEvent[] {
   const on = 'relay' in relay ? relay.relay : relay;
   return on
     .events()

@@ -1,6 +1,7 @@
 /** What relays are asked before a first write goes out: without engine, relay or store. */
 
 import { expect, test, vi } from 'vitest';
+import type { RelayUrl } from '../../src/protocol/address.ts';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import { FIRST_WRITE_MS } from '../../src/protocol/limits.ts';
 import type { Answers } from '../../src/relay/pool.ts';
@@ -10,9 +11,10 @@ import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import { versionOf } from '../../src/sync/heads/version.ts';
 import { createFirstWrites } from '../../src/sync/first-writes.ts';
 import { createTestClock } from '../../src/testing/clock.ts';
+import { aRelay, anAddress } from '../names.ts';
 import { written } from './devices.ts';
 
-const [A, B] = ['wss://a.example', 'wss://b.example'] as const;
+const [A, B] = [aRelay('wss://a.example'), aRelay('wss://b.example')] as const;
 const EVENT = written() as VerifiedEvent;
 const AGAIN = written({ created_at: EVENT.created_at + 5 }) as VerifiedEvent;
 
@@ -54,7 +56,7 @@ function setUp() {
     restamp: async () => AGAIN,
     onRestamped: (_, former, again) => restamped.push(former.id, again.id),
   });
-  const complete = async (relays: readonly string[]): Promise<void> => {
+  const complete = async (relays: readonly RelayUrl[]): Promise<void> => {
     answer({ complete: relays, incomplete: [A, B].filter((url) => !relays.includes(url)) });
     await clock.advance(0);
   };
@@ -63,10 +65,10 @@ function setUp() {
 
 test('first writes of one turn ask together, those of the next turn again', async () => {
   const { ask, questions, clock } = setUp();
-  expect(questions.explore('a')).toBe(questions.explore('b'));
+  expect(questions.explore(anAddress('a'))).toBe(questions.explore(anAddress('b')));
   await clock.advance(0);
   expect(ask.mock.calls).toEqual([[['a', 'b'], 'all']]);
-  questions.explore('c');
+  questions.explore(anAddress('c'));
   await clock.advance(0);
   expect(ask).toHaveBeenCalledTimes(2);
 });
@@ -74,16 +76,16 @@ test('first writes of one turn ask together, those of the next turn again', asyn
 test('what is known is not asked for, and without a relay nothing is', async () => {
   const { ask, questions, records, state, clock } = setUp();
   records.set('known', held());
-  expect(questions.explore('known')).toBeUndefined();
+  expect(questions.explore(anAddress('known'))).toBeUndefined();
   state.isReachable = false;
-  expect(questions.explore('new')).toMatchObject({ isOpen: false, isAnswered: false });
+  expect(questions.explore(anAddress('new'))).toMatchObject({ isOpen: false, isAnswered: false });
   await clock.advance(0);
   expect(ask).not.toHaveBeenCalled();
 });
 
 test('a write goes out as it is once every configured relay has answered, and no other write asks again', async () => {
   const { questions, records, inputs, complete, clock } = setUp();
-  const question = questions.explore('a');
+  const question = questions.explore(anAddress('a'));
   records.set('a', held());
   await clock.advance(0);
   await complete([A, B]);
@@ -92,23 +94,23 @@ test('a write goes out as it is once every configured relay has answered, and no
     { type: 'explored', id: EVENT.id, isBlind: false, again: undefined, upTo: EVENT.created_at },
   ]);
   records.delete('a');
-  expect(questions.explore('a')).toBeUndefined();
+  expect(questions.explore(anAddress('a'))).toBeUndefined();
 });
 
 test('with one silent relay it goes out blind, and the next first write asks again', async () => {
   const { questions, records, inputs, complete, clock } = setUp();
-  questions.explore('a');
+  questions.explore(anAddress('a'));
   records.set('a', held());
   await clock.advance(0);
   await complete([A]);
   expect(inputs).toMatchObject([{ isBlind: true }]);
   records.delete('a');
-  expect(questions.explore('a')).toMatchObject({ isOpen: true });
+  expect(questions.explore(anAddress('a'))).toMatchObject({ isOpen: true });
 });
 
 test('it waits no longer than its time, and what comes later changes nothing', async () => {
   const { questions, records, inputs, complete, clock } = setUp();
-  const question = questions.explore('a');
+  const question = questions.explore(anAddress('a'));
   records.set('a', held());
   await clock.advance(FIRST_WRITE_MS - 1);
   expect(inputs).toEqual([]);
@@ -121,7 +123,7 @@ test('it waits no longer than its time, and what comes later changes nothing', a
 
 test('above what has turned up it gets another stamp, which is told', async () => {
   const { questions, records, inputs, restamped, complete, clock } = setUp();
-  questions.explore('a');
+  questions.explore(anAddress('a'));
   records.set('a', held(EVENT.created_at + 4));
   await clock.advance(0);
   await complete([A, B]);
@@ -131,7 +133,7 @@ test('above what has turned up it gets another stamp, which is told', async () =
 
 test('what turns up between that and its save is above it no more: it gets another stamp', async () => {
   const { questions, records, inputs, beforeSaving, restamped, complete, clock } = setUp();
-  questions.explore('a');
+  questions.explore(anAddress('a'));
   records.set('a', held());
   beforeSaving.push(() => records.set('a', held(EVENT.created_at + 4)));
   await clock.advance(0);
@@ -142,7 +144,7 @@ test('what turns up between that and its save is above it no more: it gets anoth
 
 test('nothing is let go by an engine that was closed', async () => {
   const { questions, records, state, inputs, complete, clock } = setUp();
-  questions.explore('a');
+  questions.explore(anAddress('a'));
   records.set('a', held());
   await clock.advance(0);
   state.isClosed = true;
@@ -153,12 +155,12 @@ test('nothing is let go by an engine that was closed', async () => {
 test('whether there was a reset is asked for as long, and not without a relay', async () => {
   const { questions, state, ask, clock } = setUp();
   const looked = vi.fn();
-  void questions.lookForReset('a').then(looked);
+  void questions.lookForReset(anAddress('a')).then(looked);
   await clock.advance(FIRST_WRITE_MS - 1);
   expect(looked).not.toHaveBeenCalled();
   await clock.advance(1);
   expect(looked).toHaveBeenCalled();
   state.isReachable = false;
-  await questions.lookForReset('a');
+  await questions.lookForReset(anAddress('a'));
   expect(ask).toHaveBeenCalledTimes(1);
 });

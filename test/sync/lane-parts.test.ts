@@ -1,6 +1,7 @@
 /** The small parts of one relay's lane: offers of pieces, deletion requests, and when a head may go out. */
 
 import { describe, expect, test } from 'vitest';
+import type { RelayUrl } from '../../src/protocol/address.ts';
 import type { NostrEvent, VerifiedEvent } from '../../src/protocol/event.ts';
 import { HOLD_MS, PROOF_MS } from '../../src/protocol/limits.ts';
 import type { RequestEnd } from '../../src/relay/requests.ts';
@@ -13,10 +14,11 @@ import { createPieceOffers } from '../../src/sync/relays/piece-offers.ts';
 import { createProof } from '../../src/sync/relays/proof.ts';
 import { createRelease } from '../../src/sync/relays/release.ts';
 import { createTestClock } from '../../src/testing/clock.ts';
+import { aRelay, anAddress, anId } from '../names.ts';
 import { written } from './devices.ts';
 
-const URL = 'wss://here.example';
-const DTAG = 'default/settings/v1';
+const URL = aRelay('wss://here.example');
+const DTAG = anAddress('default/settings/v1');
 const event = written() as VerifiedEvent;
 const stamp = event.created_at;
 const [A, B, C] = ['a', 'b', 'c'].map((letter) => letter.repeat(32)) as [string, string, string];
@@ -45,7 +47,7 @@ describe('offers of pieces', () => {
     const { offers, log } = open();
     offers.offer(DTAG, inPieces(piece(A, 5), piece(B, 6, true)));
     expect(log).toEqual(['unschedule head', 'schedule a 5']);
-    expect([offers.has(DTAG), offers.has('default/other/v1')]).toEqual([true, false]);
+    expect([offers.has(DTAG), offers.has(anAddress('default/other/v1'))]).toEqual([true, false]);
   });
 
   test('leave the head alone if nothing is missing', () => {
@@ -75,7 +77,12 @@ describe('offers of pieces', () => {
 });
 
 test('two items of one name in two categories, and a head and its piece, are not the same', () => {
-  const items = [headItem(DTAG), pieceItem(DTAG, A), pieceItem('default/other/v1', A), pieceItem(DTAG, B)];
+  const items = [
+    headItem(DTAG),
+    pieceItem(DTAG, A),
+    pieceItem(anAddress('default/other/v1'), A),
+    pieceItem(DTAG, B),
+  ];
   expect(new Set(items.map(({ key }) => key)).size).toBe(items.length);
   expect(pieceItem(DTAG, A)).toEqual(pieceItem(DTAG, A));
 });
@@ -84,12 +91,12 @@ describe('a deletion request', () => {
   const tombstone = written({ content: '', tags: [['deleted', '']] });
   const deletion = { id: 'deletion' } as NostrEvent;
   function relay(url: string): {
-    url: string;
+    url: RelayUrl;
     publish: () => Promise<{ type: 'acknowledged' }>;
     sent: number;
   } {
     const one = {
-      url,
+      url: aRelay(url),
       sent: 0,
       publish: async () => {
         one.sent++;
@@ -103,8 +110,8 @@ describe('a deletion request', () => {
     const deletions = createDeletions();
     const [a, b] = [relay('wss://a.example'), relay('wss://b.example')];
     deletions.taken(a, DTAG, tombstone);
-    deletions.follow(DTAG, tombstone.id, deletion);
-    deletions.taken(a, 'default/other/v1', tombstone);
+    deletions.follow(DTAG, anId(tombstone.id), deletion);
+    deletions.taken(a, anAddress('default/other/v1'), tombstone);
     deletions.taken(a, DTAG, event);
     expect([a.sent, b.sent]).toEqual([0, 0]);
     for (const one of [a, a, b]) deletions.taken(one, DTAG, tombstone);
@@ -114,8 +121,8 @@ describe('a deletion request', () => {
   test('is forgotten once the head is another, and kept while it is the tombstone', () => {
     const deletions = createDeletions();
     const [a, b] = [relay('wss://a.example'), relay('wss://b.example')];
-    deletions.follow(DTAG, tombstone.id, deletion);
-    deletions.headChanged(DTAG, tombstone.id);
+    deletions.follow(DTAG, anId(tombstone.id), deletion);
+    deletions.headChanged(DTAG, anId(tombstone.id));
     deletions.taken(a, DTAG, tombstone);
     deletions.headChanged(DTAG, event.id);
     deletions.taken(b, DTAG, tombstone);
@@ -166,7 +173,7 @@ describe('what a relay has lately said to have', () => {
   function open(end: RequestEnd) {
     const clock = createTestClock();
     const log: string[] = [];
-    const record = { ...inPieces(piece(A, stamp - 9, true)), proven: new Map([[URL, 'former']]) };
+    const record = { ...inPieces(piece(A, stamp - 9, true)), proven: new Map([[URL, anId('former')]]) };
     const proof = createProof(URL, {
       clock,
       replica: {
@@ -189,9 +196,12 @@ describe('what a relay has lately said to have', () => {
 
   test('counts for a while, of heads in pieces, on this connection', async () => {
     const { clock, proof } = open('complete');
-    proof.note('default/other/v1', 'x');
-    proof.note(DTAG, 'former');
-    expect([proof.lately('default/other/v1'), proof.lately(DTAG)?.id]).toEqual([undefined, 'former']);
+    proof.note(anAddress('default/other/v1'), anId('x'));
+    proof.note(DTAG, anId('former'));
+    expect([proof.lately(anAddress('default/other/v1')), proof.lately(DTAG)?.id]).toEqual([
+      undefined,
+      'former',
+    ]);
     await clock.advance(PROOF_MS - 1);
     expect(proof.lately(DTAG)?.id).toBe('former');
     await clock.advance(1);
@@ -210,7 +220,7 @@ describe('what a relay has lately said to have', () => {
     await silent.proof.renew(DTAG);
     expect(silent.log).toEqual(['ask', 'later']);
     const proven = open('complete');
-    proven.proof.note(DTAG, 'former');
+    proven.proof.note(DTAG, anId('former'));
     await proven.proof.renew(DTAG);
     expect(proven.log).toEqual(['ask', 'update']);
   });

@@ -5,11 +5,12 @@ import { EMPTY_RECORD, type HeadRecord } from '../../src/sync/heads/record.ts';
 import { versionOf } from '../../src/sync/heads/version.ts';
 import type { Network } from '../../src/sync/relays/network.ts';
 import { createLateStamps } from '../../src/sync/values/late-stamps.ts';
+import { anAddress, aRelay } from '../names.ts';
 import { written } from './devices.ts';
 
-const A = 'wss://a.example';
-const B = 'wss://b.example';
-const DTAG = 'default/settings/v1';
+const A = aRelay('wss://a.example');
+const B = aRelay('wss://b.example');
+const DTAG = anAddress('default/settings/v1');
 const event = written() as VerifiedEvent;
 const other = written({ payload: 'else' }) as VerifiedEvent;
 const record: HeadRecord = { ...EMPTY_RECORD, head: versionOf(event) };
@@ -31,7 +32,7 @@ test('a head is late if every connected relay says so, and of that very event', 
   expect(stamps.isLate(DTAG, record)).toBe(false);
   expect(stamps.answered(DTAG, B, event, late)).toBe(true);
   expect(stamps.isLate(DTAG, record)).toBe(true);
-  expect(stamps.isLate('default/other/v1', record)).toBe(false);
+  expect(stamps.isLate(anAddress('default/other/v1'), record)).toBe(false);
   expect(stamps.isLate(DTAG, { ...record, head: versionOf(other) })).toBe(false);
   expect(stamps.isLate(DTAG, undefined)).toBe(false);
 });

@@ -14,9 +14,10 @@ import { deviceHash } from '../../src/protocol/causality.ts';
 import { EMPTY_RECORD, type HeadRecord } from '../../src/sync/heads/record.ts';
 import { versionOf } from '../../src/sync/heads/version.ts';
 import { needOf, pastStampOf } from '../../src/sync/values/needs.ts';
+import { aRelay, anId } from '../names.ts';
 
 const NOW = 1_700_000_000;
-const ID = 'a'.repeat(64);
+const ID = anId('a'.repeat(64));
 
 const eventOf = (created_at: number, ...tags: string[][]): VerifiedEvent =>
   ({
@@ -34,7 +35,7 @@ const ends = (seconds: number): VerifiedEvent => eventOf(NOW - 9_000, ['expirati
 const renewed = (seconds: number): VerifiedEvent =>
   eventOf(NOW - 50, ['vv', `${deviceHash('phone')}:${NOW - 50 - seconds}`]);
 const tied = { contradictions: MAX_CONTRADICTIONS };
-const ofReset = (stamp: number): Partial<HeadRecord> => ({ voids: new Map([['b'.repeat(64), stamp]]) });
+const ofReset = (stamp: number): Partial<HeadRecord> => ({ voids: new Map([[anId('b'.repeat(64)), stamp]]) });
 const future = eventOf(NOW + SKEW_REPORT_SECONDS + 1);
 
 describe('a head needs', () => {
@@ -51,17 +52,17 @@ describe('a head needs', () => {
     [
       'its end if a relay lacks it, too',
       'end',
-      recordOf(ends(NOW), { deliveries: new Map([['wss://a', 'pending']]) }),
+      recordOf(ends(NOW), { deliveries: new Map([[aRelay('wss://a'), 'pending']]) }),
     ],
     [
       'its end if a relay refuses it',
       'end',
-      recordOf(ends(NOW), { deliveries: new Map([['wss://a', 'refused']]) }),
+      recordOf(ends(NOW), { deliveries: new Map([[aRelay('wss://a'), 'refused']]) }),
     ],
     [
       'nothing while every relay still has it',
       undefined,
-      recordOf(ends(NOW), { deliveries: new Map([['wss://a', 'confirmed']]) }),
+      recordOf(ends(NOW), { deliveries: new Map([[aRelay('wss://a'), 'confirmed']]) }),
     ],
     ['its end after the margin, whatever relays have', 'end', recordOf(ends(NOW - END_MARGIN_SECONDS))],
     ['its end rather than a renewal', 'end', recordOf(ends(NOW - END_MARGIN_SECONDS), tied)],

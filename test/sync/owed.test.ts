@@ -1,6 +1,7 @@
 /** What a relay is owed or asked next: record x what is known of the relay → step. */
 
 import { describe, expect, test } from 'vitest';
+import type { EventId } from '../../src/protocol/address.ts';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import { HOLD_MS } from '../../src/protocol/limits.ts';
 import {
@@ -15,10 +16,11 @@ import {
 } from '../../src/sync/heads/owed.ts';
 import { EMPTY_RECORD, type Delivery, type HeadRecord } from '../../src/sync/heads/record.ts';
 import { versionOf, type Piece } from '../../src/sync/heads/version.ts';
+import { aRelay, anId } from '../names.ts';
 import { written } from './devices.ts';
 
-const HERE = 'wss://here.example';
-const ELSEWHERE = 'wss://elsewhere.example';
+const HERE = aRelay('wss://here.example');
+const ELSEWHERE = aRelay('wss://elsewhere.example');
 const single = written() as VerifiedEvent;
 const manifest = written({ tags: [['format', 'chunked/1']] }) as VerifiedEvent;
 const stamp = manifest.created_at;
@@ -31,14 +33,14 @@ interface Draft {
   readonly pieces?: readonly Piece[];
   readonly event?: VerifiedEvent | undefined;
   /** The id of the last head in pieces that the relay was known to have. */
-  readonly proven?: string;
+  readonly proven?: EventId;
   readonly heldUntil?: number;
 }
 
 function record(draft: Draft): HeadRecord {
   const { isOwn = false, has, pieces, proven, heldUntil } = draft;
   const event = 'event' in draft ? draft.event : pieces === undefined ? single : manifest;
-  const own = { device: 'd', id: event?.id ?? '', stamp, acknowledged: false, lost: false, heldUntil };
+  const own = { device: 'd', id: event?.id ?? anId(''), stamp, acknowledged: false, lost: false, heldUntil };
   return {
     ...EMPTY_RECORD,
     head: event && { ...versionOf(event), pieces },
@@ -128,8 +130,10 @@ describe('what a relay is owed or asked next', () => {
 
   test('is its own matter: what another relay has decides nothing', () => {
     const relay = ELSEWHERE;
-    expect(owed(record({ has: 'pending' }), known({ relay }))).toBe('nothing');
-    expect(owed(record({ pieces: offered, has: 'pending' }), known({ relay }))).toBe('nothing');
+    expect(owed(record({ has: 'pending' }), known({ relay: aRelay(relay) }))).toBe('nothing');
+    expect(owed(record({ pieces: offered, has: 'pending' }), known({ relay: aRelay(relay) }))).toBe(
+      'nothing',
+    );
   });
 });
 

@@ -8,10 +8,11 @@ import { baseOf, plan, type Known, type Plan } from '../../src/sync/heads/plan.t
 import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import { parseRecord, serializeRecord } from '../../src/sync/heads/record-codec.ts';
 import { floorOf, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { aRelay, anAddress } from '../names.ts';
 import { IN_PIECES, nameOf, OUR_HASH, OURS, told, voiding } from './records.ts';
 
-const RELAY = 'wss://relay.example';
-const D = 'default/settings/v1';
+const RELAY = aRelay('wss://relay.example');
+const D = anAddress('default/settings/v1');
 const keys = createKeys('pubkey', 'default');
 const NOTHING: Known = {
   read: (_, text) => (text === undefined ? undefined : (parseRecord(text) as HeadRecord | undefined)),

@@ -13,10 +13,11 @@ import { retryMs } from '../../src/relay/backoff.ts';
 import { headItem, pieceItem, type Item } from '../../src/sync/relays/item.ts';
 import { createQueue, type Queue } from '../../src/sync/relays/queue.ts';
 import { createTestClock, type TestClock } from '../../src/testing/clock.ts';
+import { anAddress } from '../names.ts';
 
 const OK: Answer = { type: 'acknowledged' };
 const SLOW_DOWN: Answer = { type: 'rate-limited', reason: '' };
-const HEAD = headItem('default/settings/v1');
+const HEAD = headItem(anAddress('default/settings/v1'));
 const randomBytes = (length: number): Uint8Array => new Uint8Array(length);
 const event = { id: 'e', created_at: 1 } as VerifiedEvent;
 
@@ -107,7 +108,7 @@ test('so many are in flight at once, of pieces fewer, in the order in which they
   expect(turns).toEqual(pieces.map(({ key }) => key));
 
   const heads = open();
-  for (let i = 0; i <= MAX_IN_FLIGHT; i++) heads.queue.schedule(headItem(`default/${i}/v1`), 0);
+  for (let i = 0; i <= MAX_IN_FLIGHT; i++) heads.queue.schedule(headItem(anAddress(`default/${i}/v1`)), 0);
   expect(heads.turns).toHaveLength(MAX_IN_FLIGHT);
 });
 
@@ -119,7 +120,7 @@ test('what is not wanted, or comes while it is shut, is not scheduled; what was 
   const { queue, turns, clock } = open();
   queue.schedule(HEAD, 10);
   queue.shut();
-  queue.schedule(headItem('default/other/v1'), 0);
+  queue.schedule(headItem(anAddress('default/other/v1')), 0);
   queue.open();
   await clock.advance(1_000);
   expect(turns).toEqual([]);
@@ -135,13 +136,13 @@ test('what is delayed goes at once if it is hurried', () => {
 test('a relay that says rate-limited is left alone, once for all that was under way, and then written to more slowly', async () => {
   const bench = open();
   const { queue, turns, answers, clock } = bench;
-  const sendings = [HEAD, headItem('default/b/v1')].map((item) => {
+  const sendings = [HEAD, headItem(anAddress('default/b/v1'))].map((item) => {
     queue.schedule(item, 0);
     return queue.transmit(item, 'v1', event);
   });
   for (const answer of answers.splice(0)) answer(SLOW_DOWN);
   await Promise.all(sendings);
-  for (const name of ['c', 'd']) queue.schedule(headItem(`default/${name}/v1`), 0);
+  for (const name of ['c', 'd']) queue.schedule(headItem(anAddress(`default/${name}/v1`)), 0);
   await clock.advance(RATE_LIMIT_PAUSE_MS - 1);
   expect(turns).toHaveLength(2);
   await clock.advance(1);

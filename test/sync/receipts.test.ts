@@ -1,6 +1,7 @@
 /** Who waits for a write that is saved, and what each is answered: without engine, relay or store. */
 
 import { expect, test, vi } from 'vitest';
+import type { RelayUrl } from '../../src/protocol/address.ts';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import { PUBLISH_TIMEOUT_MS } from '../../src/protocol/limits.ts';
 import { createTestClock } from '../../src/testing/clock.ts';
@@ -10,16 +11,17 @@ import { EMPTY_RECORD, type Delivery, type HeadRecord } from '../../src/sync/hea
 import { versionOf } from '../../src/sync/heads/version.ts';
 import { createReceipts, type Receipts } from '../../src/sync/receipts.ts';
 import type { Write } from '../../src/sync/write.ts';
+import { aRelay, anAddress } from '../names.ts';
 import { written } from './devices.ts';
 
-const [A, B] = ['wss://a.example', 'wss://b.example'] as const;
-const D_TAG = 'default/settings/v1';
+const [A, B] = [aRelay('wss://a.example'), aRelay('wss://b.example')] as const;
+const D_TAG = anAddress('default/settings/v1');
 
 function recordOf(event: VerifiedEvent, deliveries: Record<string, Delivery>): HeadRecord {
   return {
     ...EMPTY_RECORD,
     head: versionOf(event),
-    deliveries: new Map(Object.entries(deliveries)),
+    deliveries: new Map(Object.entries(deliveries).map(([url, delivery]) => [aRelay(url), delivery])),
     own: { device: 'd', id: event.id, stamp: event.created_at, acknowledged: false, lost: false },
   };
 }
@@ -30,7 +32,7 @@ const writeOf = (more: Partial<Write> = {}): Write => ({
   ...more,
 });
 
-function setUp(relays: readonly string[] = [A, B]) {
+function setUp(relays: readonly RelayUrl[] = [A, B]) {
   const event = written() as VerifiedEvent;
   const clock = createTestClock();
   const known = { record: recordOf(event, {}), relays, isReachable: true };
@@ -57,7 +59,7 @@ function setUp(relays: readonly string[] = [A, B]) {
   return { event, clock, known, apply, receipts, answers, wait, come };
 }
 
-const refuse = (receipts: Receipts, event: VerifiedEvent, relay: string, reason: string): void =>
+const refuse = (receipts: Receipts, event: VerifiedEvent, relay: RelayUrl, reason: string): void =>
   receipts.answered(D_TAG, relay, event, { type: 'refused', reason });
 
 test('each is answered at the stage that it waits for', async () => {

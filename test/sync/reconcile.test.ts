@@ -1,14 +1,16 @@
 /** `reconcile` as a table: in each state of a record, what each input makes of it. */
 
 import { describe, expect, test } from 'vitest';
+import type { EventId } from '../../src/protocol/address.ts';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import type { Effect, Input, Outcome } from '../../src/sync/heads/input.ts';
 import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import { floorOf, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { aRelay, anId } from '../names.ts';
 import { IN_PIECES, nameOf, OUR_HASH, OURS, REMOVAL, told, voiding } from './records.ts';
 
-const RELAY = 'wss://relay.example';
-const OTHER = 'wss://other.example';
+const RELAY = aRelay('wss://relay.example');
+const OTHER = aRelay('wss://other.example');
 const DAY = 86_400;
 
 // Events. Stamps: what was there before 5, the head 10, what comes 20.
@@ -61,7 +63,7 @@ function after(...inputs: readonly Input[]): HeadRecord | undefined {
   return record;
 }
 
-const answered = (id: string, delivery: 'acknowledged' | 'refused' = 'acknowledged'): Input => ({
+const answered = (id: EventId, delivery: 'acknowledged' | 'refused' = 'acknowledged'): Input => ({
   ...{ type: 'answered', relay: RELAY, id, delivery },
 });
 
@@ -161,27 +163,37 @@ const INPUTS = {
   'an OK': (id) => answered(id),
   'a refusal': (id) => answered(id, 'refused'),
   'an OK for something newer': (id) => ({ ...answered(id), superseded: true }) as Input,
-  'an answer about another event': () => answered('0'.repeat(64)),
-  'a complete answer without the head': (id) => ({ type: 'lacking', relay: RELAY, id, instead: undefined }),
+  'an answer about another event': () => answered(anId('0'.repeat(64))),
+  'a complete answer without the head': (id) => ({
+    type: 'lacking',
+    relay: RELAY,
+    id: id,
+    instead: undefined,
+  }),
   'a complete answer with another of the same stamp': (id) => ({
     type: 'lacking',
     relay: RELAY,
-    id,
+    id: id,
     instead: 10,
   }),
-  'a doubt': (id) => ({ type: 'doubted', relay: RELAY, id }),
-  'a withdrawal': (id) => ({ type: 'withdraw', id }),
+  'a doubt': (id) => ({ type: 'doubted', relay: RELAY, id: id }),
+  'a withdrawal': (id) => ({ type: 'withdraw', id: id }),
   'a renewal': (id, record) => ({
     type: 'renew',
-    id,
+    id: id,
     event: {
       ...(record?.head?.event ?? MINE),
-      id: '9'.repeat(64),
+      id: anId('9'.repeat(64)),
       created_at: (record?.head?.event.created_at ?? 0) + 1,
     },
   }),
-  'a lower stamp': (id) => ({ type: 'restamp', id, event: EARLIER, made: new Map([[nameOf(1), OLD_PIECE]]) }),
-  'the end of the question': (id) => ({ type: 'explored', id, isBlind: true }),
+  'a lower stamp': (id) => ({
+    type: 'restamp',
+    id: id,
+    event: EARLIER,
+    made: new Map([[nameOf(1), OLD_PIECE]]),
+  }),
+  'the end of the question': (id) => ({ type: 'explored', id: id, isBlind: true }),
   'the end of the question, as decided before more turned up': (id, record) => ({
     ...{ type: 'explored', id, isBlind: true, upTo: floorOf(record) - 1 },
   }),
@@ -190,41 +202,46 @@ const INPUTS = {
   }),
   'the end of the question, with another stamp': (id) => ({
     type: 'explored',
-    id,
+    id: id,
     isBlind: false,
     again: AGAIN,
   }),
-  'that it was read': (id) => ({ type: 'read', id }),
-  'that it cannot be read': (id) => ({ type: 'unreadable', id }),
-  'its pieces': (id) => ({ type: 'assembled', id, made: new Map([[nameOf(1), PIECE]]), lacking: new Map() }),
+  'that it was read': (id) => ({ type: 'read', id: id }),
+  'that it cannot be read': (id) => ({ type: 'unreadable', id: id }),
+  'its pieces': (id) => ({
+    type: 'assembled',
+    id: id,
+    made: new Map([[nameOf(1), PIECE]]),
+    lacking: new Map(),
+  }),
   'its pieces, of which a relay lacks one': (id) => ({
     type: 'assembled',
-    id,
+    id: id,
     made: new Map([[nameOf(1), PIECE]]),
     lacking: new Map([[RELAY, new Set([nameOf(1)])]]),
   }),
-  'that a piece is lost': (id) => ({ type: 'torn', id }),
+  'that a piece is lost': (id) => ({ type: 'torn', id: id }),
   'an OK for a piece': () => ({ type: 'piece', relay: RELAY, name: nameOf(1), delivery: 'acknowledged' }),
   'a piece, shown': () => ({ type: 'piece', relay: RELAY, name: nameOf(1), delivery: 'confirmed' }),
   'that a relay lacks a piece': () => ({ type: 'piece', relay: RELAY, name: nameOf(1), delivery: undefined }),
-  'that what a relay had of pieces does not count': (id) => ({ type: 'forget-pieces', relay: RELAY, id }),
+  'that what a relay had of pieces does not count': (id) => ({ type: 'forget-pieces', relay: RELAY, id: id }),
   'a tombstone in the place of a piece': (id) => ({
     type: 'buried',
     relay: RELAY,
-    id,
+    id: id,
     name: nameOf(1),
     stamp: 12,
   }),
   'pieces above their tombstones': (id) => ({
     type: 'remade',
-    id,
+    id: id,
     made: new Map([[nameOf(1), told({ stamp: 13 })]]),
   }),
-  'that every relay has the head': (id) => ({ type: 'replicated', id, at: 99 }),
+  'that every relay has the head': (id) => ({ type: 'replicated', id: id, at: 99 }),
   'that orphans were collected': () => ({ type: 'collected', names: new Set([nameOf(1)]) }),
   'that a relay was removed': () => ({ type: 'forget-relay', relay: RELAY }),
   'nothing new': () => ({ type: 'resave' }),
-} satisfies Record<string, (id: string, record: HeadRecord | undefined) => Input>;
+} satisfies Record<string, (id: EventId, record: HeadRecord | undefined) => Input>;
 
 /** What each input makes of each state. Of a state that is not listed: nothing. */
 const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State, string>>>>> = {
@@ -671,7 +688,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
   'nothing new': {},
 };
 
-const idOf = (record: HeadRecord | undefined): string => record?.head?.event.id ?? 'f'.repeat(64);
+const idOf = (record: HeadRecord | undefined): EventId => record?.head?.event.id ?? anId('f'.repeat(64));
 const states = Object.entries(STATES) as readonly (readonly [State, HeadRecord | undefined])[];
 
 describe.each(Object.entries(INPUTS) as [keyof typeof INPUTS, (typeof INPUTS)[keyof typeof INPUTS]][])(

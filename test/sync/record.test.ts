@@ -4,6 +4,7 @@ import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import { parseRecord, serializeRecord } from '../../src/sync/heads/record-codec.ts';
 import { EMPTY_RECORD, type HeadRecord } from '../../src/sync/heads/record.ts';
 import { versionOf } from '../../src/sync/heads/version.ts';
+import { aRelay } from '../names.ts';
 import { written } from './devices.ts';
 
 const event = written() as VerifiedEvent;
@@ -11,20 +12,22 @@ const NAME = 'ab'.repeat(16);
 const plain: HeadRecord = {
   ...EMPTY_RECORD,
   head: { ...versionOf(event), reading: 'read' },
-  deliveries: new Map([['wss://a.example', 'confirmed']]),
+  deliveries: new Map([[aRelay('wss://a.example'), 'confirmed']]),
   own: { device: 'd', id: event.id, stamp: event.created_at, acknowledged: true, lost: false },
 };
 const inPieces: HeadRecord = {
   ...plain,
   head: {
     ...versionOf(event),
-    pieces: [{ name: NAME, stamp: 5, deliveries: new Map([['wss://a.example', 'acknowledged']]), buried: 7 }],
+    pieces: [
+      { name: NAME, stamp: 5, deliveries: new Map([[aRelay('wss://a.example'), 'acknowledged']]), buried: 7 },
+    ],
   },
   former: [
     { event, pieces: [{ name: NAME, stamp: 4, deliveries: new Map() }], reading: 'unreadable' },
     versionOf(event),
   ],
-  proven: new Map([['wss://a.example', event.id]]),
+  proven: new Map([[aRelay('wss://a.example'), event.id]]),
   orphans: [
     { name: 'cd'.repeat(16), since: 17 },
     { name: 'ef'.repeat(16), since: undefined },

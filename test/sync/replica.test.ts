@@ -7,11 +7,12 @@ import { parseRecord } from '../../src/sync/heads/record-codec.ts';
 import { floorOf } from '../../src/sync/heads/record.ts';
 import { memoryStore, type Store } from '../../src/node.ts';
 import { createTestClock } from '../../src/testing/clock.ts';
+import { anAddress, aRelay } from '../names.ts';
 import { OUR_HASH, OURS, told, voiding } from './records.ts';
 
 const DAY = 86_400;
-const D = 'default/settings/v1';
-const RELAY = 'wss://relay.example';
+const D = anAddress('default/settings/v1');
+const RELAY = aRelay('wss://relay.example');
 /** Takes every event for genuine. */
 const verifier: EventVerifier = {
   hash: (event) => (event as unknown as { readonly id: string }).id,

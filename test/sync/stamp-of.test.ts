@@ -6,6 +6,7 @@ import { DAY_SECONDS } from '../../src/protocol/limits.ts';
 import { EMPTY_RECORD, type HeadRecord, type OwnWrite } from '../../src/sync/heads/record.ts';
 import { versionOf } from '../../src/sync/heads/version.ts';
 import { aheadOf, isAhead, refuseWrongClock, resetStampOf, stampOf } from '../../src/sync/stamps.ts';
+import { anId } from '../names.ts';
 import { written } from './devices.ts';
 
 const NOW = 1_767_225_600;
@@ -13,7 +14,7 @@ const FUTURE = NOW + DAY_SECONDS + 1;
 
 const at = (created_at: number): VerifiedEvent => written({ created_at }) as VerifiedEvent;
 const own = (stamp: number, more: Partial<OwnWrite> = {}): OwnWrite => ({
-  ...{ device: 'd', id: 'own', stamp, acknowledged: false, lost: false },
+  ...{ device: 'd', id: anId('own'), stamp, acknowledged: false, lost: false },
   ...more,
 });
 const record = (more: Partial<HeadRecord>): HeadRecord => ({ ...EMPTY_RECORD, ...more });

@@ -10,12 +10,13 @@ import {
   SIGNER_TIMEOUT_MS,
 } from '../../src/protocol/limits.ts';
 import type { SignedAuth } from '../../src/relay/auth.ts';
-import type { RelayInfo } from '../../src/relay/connection.ts';
+import type { RelayState } from '../../src/relay/connection.ts';
 import { createAuthSigning, type AuthSigning } from '../../src/sync/tabs/auth-signing.ts';
 import { createQuestions } from '../../src/sync/tabs/questions.ts';
 import { createRelayList } from '../../src/sync/tabs/relay-list.ts';
 import { createSilence } from '../../src/sync/tabs/silence.ts';
 import { createTestClock, type TestClock } from '../../src/testing/clock.ts';
+import { aRelay } from '../names.ts';
 
 describe('a silent leader', () => {
   test('is pinged, and then found out; one that says something is not', async () => {
@@ -87,7 +88,7 @@ describe('a question', () => {
 });
 
 test('the list of relays is the leader’s, but for what the app has just changed here', () => {
-  const urls = new Set(['own', 'gone']);
+  const urls = new Set(['own', 'gone'].map(aRelay));
   const told: string[] = [];
   const list = createRelayList({
     urls: () => [...urls],
@@ -95,7 +96,8 @@ test('the list of relays is the leader’s, but for what the app has just change
     removeRelay: (url) => void urls.delete(url),
     onRelays: (relays, former) => void told.push(`${relays.length} after ${former.length}`),
   });
-  const say = (...names: string[]): void => list.receive(names.map((url) => ({ url }) as RelayInfo));
+  const say = (...names: string[]): void =>
+    list.receive(names.map((url) => ({ url: aRelay(url) }) as RelayState));
   expect([list.told(), list.unconfirmed()]).toEqual([
     undefined,
     [
@@ -108,14 +110,14 @@ test('the list of relays is the leader’s, but for what the app has just change
   expect(list.unconfirmed()).toEqual([['own', true]]);
   say('other', 'own');
   expect([...urls]).toEqual(['own', 'other']);
-  list.changed('other', false);
-  urls.delete('other');
+  list.changed(aRelay('other'), false);
+  urls.delete(aRelay('other'));
   say('other', 'own');
   expect([...urls]).toEqual(['own']);
   say('own');
   expect(list.unconfirmed()).toEqual([]);
   expect(told).toEqual(['2 after 0', '2 after 2', '2 after 2', '1 after 2']);
-  list.changed('new', true);
+  list.changed(aRelay('new'), true);
   list.takeOver();
   expect([list.told(), list.unconfirmed()]).toEqual([undefined, []]);
 });

@@ -4,9 +4,10 @@ import { finalizeEvent, generateSecretKey, getPublicKey } from 'nostr-tools/pure
 import * as nip44 from 'nostr-tools/nip44';
 import { expect, test } from 'vitest';
 
-import type { NostrEvent } from '../../src/protocol/event.ts';
+import type { SignedEvent } from '../../src/protocol/event.ts';
 import type { Signer } from '../../src/signer/signer.ts';
 import { signerConformance } from '../../src/testing/signer-conformance.ts';
+import { anId } from '../names.ts';
 
 function goodSigner(): Signer {
   const key = generateSecretKey();
@@ -28,7 +29,7 @@ async function failures(signer: Signer): Promise<readonly string[]> {
   return failed;
 }
 
-function withSign(change: (event: NostrEvent) => NostrEvent): Partial<Signer> {
+function withSign(change: (event: SignedEvent) => SignedEvent): Partial<Signer> {
   const good = goodSigner();
   return {
     getPublicKey: good.getPublicKey,
@@ -55,7 +56,7 @@ test.each<[string, RegExp, Partial<Signer>]>([
   ],
   ['names its key in upper case', /public key/, { getPublicKey: async () => 'A'.repeat(64) }],
   ['signs as somebody else', /right id and signature/, { signEvent: goodSigner().signEvent }],
-  ['returns a wrong id', /right id/, withSign((event) => ({ ...event, id: '0'.repeat(64) }))],
+  ['returns a wrong id', /right id/, withSign((event) => ({ ...event, id: anId('0'.repeat(64)) }))],
   ['returns a wrong signature', /right id/, withSign((event) => ({ ...event, sig: '0'.repeat(128) }))],
   ['changes the kind', /leaves/, withSign((event) => ({ ...event, kind: 1 }))],
   ['changes the stamp', /leaves/, withSign((event) => ({ ...event, created_at: event.created_at + 1 }))],

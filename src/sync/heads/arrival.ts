@@ -1,5 +1,6 @@
 /** An event that a relay shows, and that may take the place of the head. */
 
+import type { RelayUrl } from '../../protocol/address.ts';
 import { newestOf, seenBy } from '../../protocol/causality.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { vectorOf, voidsOf } from '../../protocol/header.ts';
@@ -27,7 +28,7 @@ export function assembled(
     name,
     stamp: event.created_at,
     deliveries: new Map(
-      holders.filter(([relay]) => lacking.get(relay)?.has(name) !== true) as [string, 'confirmed'][],
+      holders.filter(([relay]) => lacking.get(relay)?.has(name) !== true) as [RelayUrl, 'confirmed'][],
     ),
   }));
   const proven = new Map([...record!.proven, ...holders.map(([relay]) => [relay, id] as const)]);
@@ -39,9 +40,9 @@ export function assembled(
 
 export function shown(
   record: HeadRecord | undefined,
-  relay: string,
+  relay: RelayUrl,
   event: VerifiedEvent,
-  relays: readonly string[],
+  relays: readonly RelayUrl[],
 ): Outcome {
   const head = record?.head?.event;
   if (record !== undefined && isVoid(record.voids, event)) return { record, effects: [] };
@@ -58,12 +59,17 @@ export function shown(
   return advance(record, event, shownBy(relay, relays));
 }
 
-function shownBy(relay: string, relays: readonly string[]): ReadonlyMap<string, Delivery> {
+function shownBy(relay: RelayUrl, relays: readonly RelayUrl[]): ReadonlyMap<RelayUrl, Delivery> {
   return new Map(relays.map((url) => [url, url === relay ? 'confirmed' : 'unseen']));
 }
 
 /** The head does not count any more: what does takes its place. */
-function reset(record: HeadRecord, event: VerifiedEvent, relay: string, relays: readonly string[]): Outcome {
+function reset(
+  record: HeadRecord,
+  event: VerifiedEvent,
+  relay: RelayUrl,
+  relays: readonly RelayUrl[],
+): Outcome {
   const { own } = record;
   const before = formerTo(record, event);
   const isBack = before !== undefined && compareEvents(before.event, event) > 0;
@@ -105,7 +111,7 @@ function withoutDeliveries(version: Version): Version {
 export function advance(
   record: HeadRecord | undefined,
   event: VerifiedEvent,
-  deliveries: ReadonlyMap<string, Delivery>,
+  deliveries: ReadonlyMap<RelayUrl, Delivery>,
 ): Outcome {
   const head = record?.head;
   if (head === undefined || !isRenewalOf(event, head.event))
@@ -122,7 +128,7 @@ export function advance(
 function follow(
   record: HeadRecord | undefined,
   next: Version,
-  deliveries: ReadonlyMap<string, Delivery>,
+  deliveries: ReadonlyMap<RelayUrl, Delivery>,
   isHeadKept: boolean,
 ): Outcome {
   const { event } = next;

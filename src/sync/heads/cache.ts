@@ -1,5 +1,6 @@
 /** The records of the store in memory, verified when they are first used. */
 
+import type { Address } from '../../protocol/address.ts';
 import type { EventVerifier, NostrEvent } from '../../protocol/event.ts';
 import { parseRecord, verifyRecord } from './record-codec.ts';
 import type { HeadRecord } from './record.ts';
@@ -15,32 +16,32 @@ interface Entry {
 
 export interface Cache {
   /** The record of a category; its events are verified. */
-  get(dTag: string): HeadRecord | undefined;
+  get(dTag: Address): HeadRecord | undefined;
   /** The record by shape alone. */
-  peek(dTag: string): HeadRecord<NostrEvent> | undefined;
-  dTags(): Iterable<string>;
+  peek(dTag: Address): HeadRecord<NostrEvent> | undefined;
+  dTags(): Iterable<Address>;
   /** The text that the store had of a category when it was last looked at. */
-  textOf(dTag: string): string | undefined;
+  textOf(dTag: Address): string | undefined;
   /** The record in a text: without verifying it again, if it is the one that is here. */
-  read(dTag: string, text: string | undefined): HeadRecord | undefined;
-  put(dTag: string, text: string | undefined, record: HeadRecord | undefined): void;
+  read(dTag: Address, text: string | undefined): HeadRecord | undefined;
+  put(dTag: Address, text: string | undefined, record: HeadRecord | undefined): void;
 }
 
 export function createCache(
-  texts: ReadonlyMap<string, string>,
+  texts: ReadonlyMap<Address, string>,
   ports: {
     readonly pubkey: string;
     readonly verifier: EventVerifier;
     /** A text holds no record that can be used. */
-    readonly onUnusable: (dTag: string) => void;
+    readonly onUnusable: (dTag: Address) => void;
     /** One that counted by its shape turned out not to. */
-    readonly onDropped: (dTag: string) => void;
+    readonly onDropped: (dTag: Address) => void;
   },
 ): Cache {
-  const entries = new Map<string, Entry>();
+  const entries = new Map<Address, Entry>();
   for (const [dTag, text] of texts) entries.set(dTag, { text, record: undefined, isVerified: false });
 
-  function read(dTag: string, text: string | undefined): HeadRecord | undefined {
+  function read(dTag: Address, text: string | undefined): HeadRecord | undefined {
     const known = entries.get(dTag);
     if (known?.isVerified === true && known.text === text) return known.record;
     const parsed = text === undefined ? undefined : parseRecord(text);

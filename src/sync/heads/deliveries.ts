@@ -1,5 +1,6 @@
 /** What each relay has of the head and of its pieces, and which pieces are left behind. */
 
+import type { RelayUrl } from '../../protocol/address.ts';
 import { isTombstone } from '../../protocol/header.ts';
 import { MAX_ORPHANS } from '../../protocol/limits.ts';
 import { isKnownReadable } from './former.ts';
@@ -9,7 +10,7 @@ import { isNewPiece, type Piece } from './version.ts';
 
 export function withDelivery(
   record: HeadRecord,
-  relay: string,
+  relay: RelayUrl,
   delivery: Delivery,
   superseded = false,
 ): HeadRecord {
@@ -47,7 +48,7 @@ function withChangedPieces(record: HeadRecord, change: (piece: Piece) => Piece):
 }
 
 /** What a relay shows instead of a head that it had taken cannot have beaten it there by the order of events. */
-export function lacking(record: HeadRecord, relay: string, instead: number | undefined): HeadRecord {
+export function lacking(record: HeadRecord, relay: RelayUrl, instead: number | undefined): HeadRecord {
   if (deliveryOf(record, relay) === 'refused') return record;
   const head = record.head!.event;
   const isTaken = ['acknowledged', 'confirmed'].includes(record.deliveries.get(relay) ?? '');
@@ -58,7 +59,7 @@ export function lacking(record: HeadRecord, relay: string, instead: number | und
 }
 
 /** The relay shows the head, so it has all pieces (P1). If this device sent them itself, the relay is still asked to show them. */
-function withPieces(record: HeadRecord, relay: string): HeadRecord {
+function withPieces(record: HeadRecord, relay: RelayUrl): HeadRecord {
   const delivery = isOwnHead(record) ? 'acknowledged' : 'confirmed';
   return withChangedPieces(record, (piece) =>
     piece.deliveries.has(relay)
@@ -69,7 +70,7 @@ function withPieces(record: HeadRecord, relay: string): HeadRecord {
 
 export function withPiece(
   record: HeadRecord,
-  relay: string,
+  relay: RelayUrl,
   name: string,
   delivery: 'acknowledged' | 'confirmed' | undefined,
 ): HeadRecord {
@@ -103,7 +104,7 @@ export function remade(record: HeadRecord, { made }: Extract<Input, { type: 'rem
   });
 }
 
-export function withoutPieces(record: HeadRecord, relay: string): HeadRecord {
+export function withoutPieces(record: HeadRecord, relay: RelayUrl): HeadRecord {
   const proven = new Map(record.proven);
   proven.delete(relay);
   const next = withChangedPieces(record, (piece) => {

@@ -1,5 +1,6 @@
 /** What can happen to a record, and what follows of it. */
 
+import type { EventId, RelayUrl } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import type { Voids } from '../../protocol/voids.ts';
 import type { HeadRecord } from './record.ts';
@@ -29,42 +30,42 @@ export type Input =
   /** The head `id` is whole: these are its pieces. `lacking`: relays that did not show some of them when asked. */
   | {
       readonly type: 'assembled';
-      readonly id: string;
+      readonly id: EventId;
       readonly made: ReadonlyMap<string, VerifiedEvent>;
-      readonly lacking: ReadonlyMap<string, ReadonlySet<string>>;
+      readonly lacking: ReadonlyMap<RelayUrl, ReadonlySet<string>>;
     }
   /** The store has lost a piece of the head `id`. */
-  | { readonly type: 'torn'; readonly id: string }
+  | { readonly type: 'torn'; readonly id: EventId }
   /** What a relay has of a piece of the head; `undefined`: nothing. */
   | {
       readonly type: 'piece';
-      readonly relay: string;
+      readonly relay: RelayUrl;
       readonly name: string;
       readonly delivery: 'acknowledged' | 'confirmed' | undefined;
     }
   /** What a relay had of the pieces of the head `id` does not count any more. */
-  | { readonly type: 'forget-pieces'; readonly relay: string; readonly id: string }
+  | { readonly type: 'forget-pieces'; readonly relay: RelayUrl; readonly id: EventId }
   /** A relay holds a tombstone in the place of a piece of the head `id`, or deletes all pieces up to this stamp, in s. */
   | {
       readonly type: 'buried';
-      readonly relay: string;
-      readonly id: string;
+      readonly relay: RelayUrl;
+      readonly id: EventId;
       readonly name: string;
       readonly stamp: number;
     }
   /** Pieces of the head `id`, signed above their tombstones. */
-  | { readonly type: 'remade'; readonly id: string; readonly made: ReadonlyMap<string, VerifiedEvent> }
+  | { readonly type: 'remade'; readonly id: EventId; readonly made: ReadonlyMap<string, VerifiedEvent> }
   /** What the head `id` says, said again without a call of the app: protocol/renewal.ts. */
-  | { readonly type: 'renew'; readonly id: string; readonly event: VerifiedEvent }
+  | { readonly type: 'renew'; readonly id: EventId; readonly event: VerifiedEvent }
   /** The write that is the head `id`, and the pieces that are stamped above `event`, under stamps of before it. */
   | {
       readonly type: 'restamp';
-      readonly id: string;
+      readonly id: EventId;
       readonly event: VerifiedEvent;
       readonly made: ReadonlyMap<string, VerifiedEvent>;
     }
   /** Every relay has the head `id`: what is not part of it is an orphan since `at` (ms). */
-  | { readonly type: 'replicated'; readonly id: string; readonly at: number }
+  | { readonly type: 'replicated'; readonly id: EventId; readonly at: number }
   /** These orphans were collected. */
   | { readonly type: 'collected'; readonly names: ReadonlySet<string> }
   /**
@@ -73,41 +74,41 @@ export type Input =
    */
   | {
       readonly type: 'explored';
-      readonly id: string;
+      readonly id: EventId;
       readonly isBlind: boolean;
       readonly again?: VerifiedEvent | undefined;
       readonly upTo?: number;
     }
   /** The write is given up: every relay refused it while its writer still waited. */
-  | { readonly type: 'withdraw'; readonly id: string; readonly along?: Along }
+  | { readonly type: 'withdraw'; readonly id: EventId; readonly along?: Along }
   /** A relay showed this event. `relays`: all that are configured. */
   | {
       readonly type: 'shown';
-      readonly relay: string;
+      readonly relay: RelayUrl;
       readonly event: VerifiedEvent;
-      readonly relays: readonly string[];
+      readonly relays: readonly RelayUrl[];
     }
   /** A relay's complete answer did not contain the head `id`. `instead`: the stamp of what it did contain, in s. */
   | {
       readonly type: 'lacking';
-      readonly relay: string;
-      readonly id: string;
+      readonly relay: RelayUrl;
+      readonly id: EventId;
       readonly instead: number | undefined;
     }
   /** A relay that had confirmed the head `id` sends, live, an event of the same stamp that loses against it: it may keep that. */
-  | { readonly type: 'doubted'; readonly relay: string; readonly id: string }
+  | { readonly type: 'doubted'; readonly relay: RelayUrl; readonly id: EventId }
   /** A relay answered to the head `id`. `superseded`: it has something newer, and did not take this. */
   | {
       readonly type: 'answered';
-      readonly relay: string;
-      readonly id: string;
+      readonly relay: RelayUrl;
+      readonly id: EventId;
       readonly delivery: 'acknowledged' | 'refused';
       readonly superseded?: boolean;
     }
   /** The relay was removed or its settings changed: what it said does not count any more. */
-  | { readonly type: 'forget-relay'; readonly relay: string }
+  | { readonly type: 'forget-relay'; readonly relay: RelayUrl }
   /** The head `id` was read, or could not be decrypted or parsed. */
-  | { readonly type: 'read' | 'unreadable'; readonly id: string }
+  | { readonly type: 'read' | 'unreadable'; readonly id: EventId }
   /** Nothing new: the store failed to take the record, or holds one that cannot be used, and is asked again. */
   | { readonly type: 'resave' };
 
@@ -117,7 +118,7 @@ export type Effect =
   /** The write is not the head any more, and what it had replaced is. */
   | { readonly type: 'withdrawn' }
   /** The head changed without a write of this device, or has become whole. `renews`: the id of the one before that says the same. */
-  | { readonly type: 'advanced'; readonly event: VerifiedEvent; readonly renews?: string }
+  | { readonly type: 'advanced'; readonly event: VerifiedEvent; readonly renews?: EventId }
   /** A write of this device was replaced by one that had not seen it, or a blind one beats one that it had not seen. */
   | { readonly type: 'conflict'; readonly mine: VerifiedEvent; readonly theirs: VerifiedEvent };
 

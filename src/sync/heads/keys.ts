@@ -1,13 +1,14 @@
 /** Under which keys of the store what is known of one identity in one namespace stands: docs/STORE.md. */
 
+import { asAddress, type Address } from '../../protocol/address.ts';
 import { pieceDTag } from '../../protocol/chunks.ts';
 
 export interface Keys {
   /** All records. */
   readonly prefix: string;
-  record(dTag: string): string;
-  dTagOf(recordKey: string): string;
-  piece(dTag: string, name: string): string;
+  record(dTag: Address): string;
+  dTagOf(recordKey: string): Address;
+  piece(dTag: Address, name: string): string;
   /** The mark of the tab that leads. */
   readonly leader: string;
   /** What stood under a key of a record, and could not be read. */
@@ -19,7 +20,7 @@ export function createKeys(pubkey: string, namespace: string): Keys {
   return {
     prefix: `${prefix}${namespace}/`,
     record: (dTag) => prefix + dTag,
-    dTagOf: (recordKey) => recordKey.slice(prefix.length),
+    dTagOf: (recordKey) => asAddress(recordKey.slice(prefix.length)),
     piece: (dTag, name) => `piece/${pubkey}/${pieceDTag(dTag, name)}`,
     leader: `leader/${pubkey}/${namespace}`,
     unreadable: (recordKey) => `unreadable/${recordKey}`,

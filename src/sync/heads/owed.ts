@@ -3,6 +3,7 @@
  * lane takes the step (`relays/steps.ts`); a tab that follows counts by it what the leading tab still owes.
  */
 
+import type { EventId, RelayUrl } from '../../protocol/address.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
 import { HOLD_MS } from '../../protocol/limits.ts';
 import { deliveryOf, isHeld, isOwnHead, type HeadRecord } from './record.ts';
@@ -11,11 +12,11 @@ import { isNewPiece, isWhole, type Piece } from './version.ts';
 /** What is known of a relay beside the record. */
 export interface RelayKnowledge {
   /** Canonical URL. */
-  readonly relay: string;
+  readonly relay: RelayUrl;
   /** Whether it was asked what it has of the category, or something of the category is on its way to it. */
   readonly isAsked: boolean;
   /** The head that it has said lately to have: `id` is `undefined` if it said that it has none. */
-  readonly lately: { readonly id: string | undefined } | undefined;
+  readonly lately: { readonly id: EventId | undefined } | undefined;
 }
 
 export type Step =
@@ -61,12 +62,12 @@ function owedStep(record: HeadRecord<NostrEvent>, { relay, isAsked, lately }: Re
 }
 
 /** Whether a relay is to be sent the head. What is not whole here can be sent by others alone. */
-export function isOwed(record: HeadRecord<NostrEvent> | undefined, relay: string): boolean {
+export function isOwed(record: HeadRecord<NostrEvent> | undefined, relay: RelayUrl): boolean {
   return record !== undefined && isWhole(record.head) && deliveryOf(record, relay) === 'pending';
 }
 
 /** The pieces of the head that a relay has not taken. */
-export function missingPiecesOf({ head }: HeadRecord<NostrEvent>, relay: string): readonly Piece[] {
+export function missingPiecesOf({ head }: HeadRecord<NostrEvent>, relay: RelayUrl): readonly Piece[] {
   return (head?.pieces ?? []).filter(({ deliveries }) => !deliveries.has(relay));
 }
 
@@ -76,7 +77,7 @@ export function missingPiecesOf({ head }: HeadRecord<NostrEvent>, relay: string)
  */
 export function isProven(
   { head, proven }: HeadRecord<NostrEvent>,
-  relay: string,
+  relay: RelayUrl,
   lately: RelayKnowledge['lately'],
 ): boolean {
   const pieces = head?.pieces ?? [];

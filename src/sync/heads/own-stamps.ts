@@ -1,19 +1,20 @@
 /** What a device keeps of the ids and stamps of its own writes: it tells them from what a twin has written. */
 
+import type { EventId } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { vectorOf } from '../../protocol/header.ts';
 import { MAX_ABOVE, MAX_WITHDRAWN } from '../../protocol/limits.ts';
 import { isOwnHead, type HeadRecord, type OwnWrite } from './record.ts';
 
 /** A relay may have kept it. */
-export function withdrawnBy(own: OwnWrite, id: string): readonly string[] {
+export function withdrawnBy(own: OwnWrite, id: EventId): readonly EventId[] {
   return [...(own.withdrawn ?? []), id].slice(-MAX_WITHDRAWN);
 }
 
 /** Of the heads down to one that a relay has, what somebody may have. The first stays: that one is no write of ours alone. */
 export function stampsBelow(
   record: HeadRecord | undefined,
-  uncarried: string | undefined,
+  uncarried: EventId | undefined,
 ): readonly number[] {
   if (record?.head === undefined) return [];
   const { id, created_at } = record.head.event;

@@ -1,5 +1,6 @@
 /** A write of this device: it becomes the head, gets another stamp, or is withdrawn. */
 
+import type { EventId } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { isVoid, joinVoids } from '../../protocol/voids.ts';
@@ -23,7 +24,7 @@ export function write(
     heldUntil,
     voids: reset,
   }: Extract<Input, { readonly type: 'write' }>,
-  uncarried: string | undefined,
+  uncarried: EventId | undefined,
 ): Outcome {
   const head = record?.head?.event;
   const replaces = head !== undefined && head.id === uncarried && isOwnHead(record!);
@@ -125,7 +126,7 @@ export function heldAgainst(record: HeadRecord, event: VerifiedEvent): HeadRecor
 }
 
 /** Its stamp stays the floor. It is not the head any more, so that what comes next is no conflict with it. */
-export function withdraw(record: HeadRecord | undefined, id: string): Outcome {
+export function withdraw(record: HeadRecord | undefined, id: EventId): Outcome {
   if (record?.head?.event.id !== id || !isOwnHead(record)) return { record, effects: [] };
   const own = record.own!;
   const [before, ...former] = record.former;

@@ -5,6 +5,7 @@
 
 import type { Clock } from '../../clock.ts';
 import { isNostrSyncError, NostrSyncError, type AnyNostrSyncError } from '../../errors.ts';
+import type { Address, EventId } from '../../protocol/address.ts';
 import { STORE_RETRY_MS } from '../../protocol/limits.ts';
 import type { Store } from '../../store/store.ts';
 import type { Cache } from './cache.ts';
@@ -18,13 +19,13 @@ import type { Sender } from './sender.ts';
 
 export interface Saving {
   /** See `Replica.apply`. */
-  apply(dTag: string, input: Input): Promise<readonly Effect[]>;
+  apply(dTag: Address, input: Input): Promise<readonly Effect[]>;
   /** Runs alone, between saves: an older value from the store must not overtake a newer one. */
   exclusive(work: () => Promise<void>): Promise<void>;
   /** What a decision about a category would start from if this is what the store has. */
-  baseOf(dTag: string, text: string | undefined): HeadRecord | undefined;
+  baseOf(dTag: Address, text: string | undefined): HeadRecord | undefined;
   /** Whether a write of the category waits for its save. */
-  isWriting(dTag: string): boolean;
+  isWriting(dTag: Address): boolean;
   isClosed(): boolean;
   /** Resolves when all that was applied is saved. Later inputs are ignored. */
   close(): Promise<void>;
@@ -50,12 +51,12 @@ export function createPersistence(ports: {
   readonly sender: Sender;
   readonly onChange: (change: Change) => void;
   /** A transaction has found this in the store, and decided from `record`. Told before `onChange`. */
-  readonly onFound: (dTag: string, text: string | undefined, record: HeadRecord | undefined) => void;
+  readonly onFound: (dTag: Address, text: string | undefined, record: HeadRecord | undefined) => void;
   readonly onError: (error: AnyNostrSyncError) => void;
 }): Saving {
   const { cache, keys, sender } = ports;
-  const unsaved = new Map<string, HeadRecord | undefined>();
-  const refused = new Map<string, Extract<Input, { readonly type: 'write' }>[]>();
+  const unsaved = new Map<Address, HeadRecord | undefined>();
+  const refused = new Map<Address, Extract<Input, { readonly type: 'write' }>[]>();
   let queue: Waiting[] = [];
   let underway: Waiting[] = [];
   let saving: Promise<void> | undefined;
@@ -69,14 +70,14 @@ export function createPersistence(ports: {
     const dTags = [...new Set(jobs.map((job) => job.dTag))];
     let isSender = sender.isAlone;
     let mark: string | undefined;
-    let stored = new Map<string, string | undefined>();
+    let stored = new Map<Address, string | undefined>();
     let planned!: Plan;
     try {
       await ports.store.update([...dTags.map(keys.record), ...(isSender ? [] : [keys.leader])], (current) => {
         mark = current.get(keys.leader);
         isSender = sender.isOnly(mark);
         stored = new Map(dTags.map((dTag) => [dTag, current.get(keys.record(dTag))]));
-        const uncarried = isSender ? sender.uncarried : new Map<string, string>();
+        const uncarried = isSender ? sender.uncarried : new Map<Address, EventId>();
         planned = plan(jobs, stored, { ...known, uncarried }, keys);
         return planned.writes;
       });
@@ -135,7 +136,7 @@ export function createPersistence(ports: {
     jobs: readonly Waiting[],
     { decided, effects }: Decision,
     isStored: boolean,
-    isNewInStore: (dTag: string) => boolean,
+    isNewInStore: (dTag: Address) => boolean,
   ): void {
     for (const [dTag, change] of decided)
       ports.onChange({ ...change, dTag, isStored, isNewInStore: isNewInStore(dTag) });
@@ -159,7 +160,7 @@ export function createPersistence(ports: {
     saving = undefined;
   }
 
-  function apply(dTag: string, input: Input): Promise<readonly Effect[]> {
+  function apply(dTag: Address, input: Input): Promise<readonly Effect[]> {
     if (closed)
       return isOwn(input)
         ? Promise.reject(new NostrSyncError('CLOSED', 'Cannot save: closed'))
@@ -177,7 +178,7 @@ export function createPersistence(ports: {
     });
   }
 
-  const isWriteOf = (dTag: string) => (job: Job) => job.dTag === dTag && job.input.type === 'write';
+  const isWriteOf = (dTag: Address) => (job: Job) => job.dTag === dTag && job.input.type === 'write';
 
   return {
     apply,

@@ -3,6 +3,7 @@
  * store's transaction, and may run twice.
  */
 
+import type { Address, EventId } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { isVoid } from '../../protocol/voids.ts';
@@ -15,7 +16,7 @@ import { floorOf, piecesOf, type HeadRecord } from './record.ts';
 
 /** An input about a category. */
 export interface Job {
-  readonly dTag: string;
+  readonly dTag: Address;
   readonly input: Input;
 }
 
@@ -27,13 +28,13 @@ type Write = Extract<Input, { readonly type: 'write' }>;
 /** What this process knows beside the store. */
 export interface Known {
   /** The record in a stored text, with its events verified; `undefined` if it cannot be used. */
-  readonly read: (dTag: string, text: string | undefined) => HeadRecord | undefined;
+  readonly read: (dTag: Address, text: string | undefined) => HeadRecord | undefined;
   /** Records that are newer than the store, because it failed. */
-  readonly unsaved: ReadonlyMap<string, HeadRecord | undefined>;
+  readonly unsaved: ReadonlyMap<Address, HeadRecord | undefined>;
   /** Own writes that a failed save may have left in the store: their callers were told that no device will see them. */
-  readonly refused: ReadonlyMap<string, readonly Write[]>;
+  readonly refused: ReadonlyMap<Address, readonly Write[]>;
   /** Ids of own heads that no socket has carried: a newer write may take the stamp. */
-  readonly uncarried: ReadonlyMap<string, string>;
+  readonly uncarried: ReadonlyMap<Address, EventId>;
 }
 
 export interface Decided {
@@ -45,7 +46,7 @@ export interface Decided {
 
 export interface Decision {
   /** By d-tag. */
-  readonly decided: ReadonlyMap<string, Decided>;
+  readonly decided: ReadonlyMap<Address, Decided>;
   /** Of each job, in order. */
   readonly effects: readonly (readonly Effect[])[];
 }
@@ -53,16 +54,16 @@ export interface Decision {
 export interface Plan extends Decision {
   readonly writes: ReadonlyMap<string, string | null>;
   /** What the store has of each category that was decided about, once this is written. */
-  readonly texts: ReadonlyMap<string, string | undefined>;
+  readonly texts: ReadonlyMap<Address, string | undefined>;
 }
 
 /** Each input over what the one before it has left; the first of a category over its base. */
 export function decide(
   jobs: readonly Job[],
-  baseOf: (dTag: string) => HeadRecord | undefined,
-  uncarried: ReadonlyMap<string, string> = new Map(),
+  baseOf: (dTag: Address) => HeadRecord | undefined,
+  uncarried: ReadonlyMap<Address, EventId> = new Map(),
 ): Decision {
-  const decided = new Map<string, Decided>();
+  const decided = new Map<Address, Decided>();
   const effects = jobs.map(({ dTag, input }) => {
     const base = decided.has(dTag) ? undefined : baseOf(dTag);
     const so = decided.get(dTag) ?? { previous: base, record: base, effects: [] };
@@ -76,7 +77,7 @@ export function decide(
 /** `stored`: by d-tag, the text that the store has of each category of these jobs. */
 export function plan(
   jobs: readonly Job[],
-  stored: ReadonlyMap<string, string | undefined>,
+  stored: ReadonlyMap<Address, string | undefined>,
   known: Known,
   keys: Keys,
 ): Plan {
@@ -107,7 +108,7 @@ export function plan(
 
 /** What a decision starts from: the store, unless it failed to take something newer. `isStored`: the store has just this. */
 export function baseOf(
-  dTag: string,
+  dTag: Address,
   text: string | undefined,
   { read, unsaved, refused }: Omit<Known, 'uncarried'>,
 ): { readonly record: HeadRecord | undefined; readonly isStored: boolean } {

@@ -16,6 +16,7 @@
  *  P2  A head whose pieces are not all in the store is not shown, not sent, and not built upon.
  */
 
+import type { EventId } from '../../protocol/address.ts';
 import { advance, assembled, shown } from './arrival.ts';
 import {
   buried,
@@ -36,7 +37,7 @@ import { isInPieces, isWhole } from './version.ts';
 export function reconcile(
   record: HeadRecord | undefined,
   input: Input,
-  uncarried: string | undefined,
+  uncarried: EventId | undefined,
 ): Outcome {
   switch (input.type) {
     case 'write':
@@ -124,7 +125,7 @@ export function reconcile(
 /** A change of the head with this id: none if another event is the head by now. */
 function change(
   record: HeadRecord | undefined,
-  id: string,
+  id: EventId,
   apply: (current: HeadRecord) => HeadRecord,
 ): Outcome {
   return { record: record?.head?.event.id === id ? apply(record) : record, effects: [] };

@@ -1,5 +1,6 @@
 /** A record as one store entry, and back. What is in a store is as hostile as what a relay sends. */
 
+import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
 import { isPieceName } from '../../protocol/chunks.ts';
 import {
   checkEvent,
@@ -27,6 +28,9 @@ const READINGS = new Set<unknown>(['unread', 'read', 'unreadable'] satisfies Rea
 
 /** A store entry's form of a map. */
 type Listed<T> = Readonly<Record<string, T>>;
+
+/** The URLs in a record are compared with those of configured relays, and never connected to: text that is none is no relay's. */
+const byRelay = <T>(listed: Listed<T>): [RelayUrl, T][] => Object.entries(listed) as [RelayUrl, T][];
 
 function writeVersion({ event, reading, pieces }: Version): unknown {
   const stored = pieces?.map((piece) => ({ ...piece, deliveries: Object.fromEntries(piece.deliveries) }));
@@ -71,7 +75,7 @@ function readOwn(value: unknown): OwnWrite | undefined {
 function readPieces(value: unknown): readonly Piece[] | undefined {
   type Stored = Omit<Piece, 'deliveries'> & { readonly deliveries: Listed<'acknowledged'> };
   return (value as readonly Stored[] | undefined)?.map(({ name, stamp, deliveries, buried }) => {
-    const on = Object.entries(deliveries);
+    const on = byRelay(deliveries);
     expect(isPieceName(name) && Number.isSafeInteger(stamp));
     expect(buried === undefined || Number.isSafeInteger(buried));
     expect(on.every(([, delivery]) => ['acknowledged', 'confirmed'].includes(delivery)));
@@ -102,12 +106,12 @@ export function parseRecord(text: string): HeadRecord<NostrEvent> | undefined {
     const former = ((stored['former'] ?? []) as readonly unknown[]).map(readVersion);
     const own = readOwn(stored['own']);
     expect(head !== undefined || own !== undefined);
-    const deliveries = Object.entries(stored['deliveries'] as Listed<Delivery>);
+    const deliveries = byRelay(stored['deliveries'] as Listed<Delivery>);
     expect(deliveries.every(([, delivery]) => DELIVERIES.has(delivery)));
     const deemed = parseEntries((stored['deemed'] ?? []) as readonly unknown[], MAX_STAMP);
     const voids = parseVoids((stored['voids'] ?? []) as readonly unknown[]);
     expect(deemed !== undefined && voids !== undefined);
-    const proven = Object.entries((stored['proven'] ?? {}) as Listed<string>);
+    const proven = byRelay((stored['proven'] ?? {}) as Listed<EventId>);
     expect(proven.every(([, id]) => isHex32(id)));
     return {
       ...{ head, former, own, deemed, voids, deliveries: new Map(deliveries), proven: new Map(proven) },
@@ -122,9 +126,9 @@ export function parseRecord(text: string): HeadRecord<NostrEvent> | undefined {
 /** The record with its events verified as if a relay had sent them; `undefined` if one is not genuine. */
 export function verifyRecord(
   record: HeadRecord<NostrEvent>,
-  expected: { readonly pubkey: string; readonly dTag: string; readonly verifier: EventVerifier },
+  expected: { readonly pubkey: string; readonly dTag: Address; readonly verifier: EventVerifier },
 ): HeadRecord | undefined {
-  const isAsked = (dTag: string): boolean => dTag === expected.dTag;
+  const isAsked = (dTag: string): dTag is Address => dTag === expected.dTag;
   const isGenuine = (version: Version<NostrEvent>): version is Version =>
     checkEvent(version.event, { ...expected, isAsked, known: () => undefined }).type === 'new';
   const { head, former } = record;

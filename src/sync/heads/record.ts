@@ -1,5 +1,6 @@
 /** What a device keeps of one category: its head and what each relay is known to have of it. Its stored form: `record-codec.ts`. */
 
+import type { EventId, RelayUrl } from '../../protocol/address.ts';
 import type { VersionVector } from '../../protocol/causality.ts';
 import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
 import type { Voids } from '../../protocol/voids.ts';
@@ -15,7 +16,7 @@ export type Delivery = 'pending' | 'unseen' | 'acknowledged' | 'confirmed' | 're
 export interface OwnWrite {
   /** `deviceHash` of the device id it was made under. */
   readonly device: string;
-  readonly id: string;
+  readonly id: EventId;
   /** created_at in s. */
   readonly stamp: number;
   /** The greatest stamp of a later write that was withdrawn. */
@@ -25,7 +26,7 @@ export interface OwnWrite {
   /** Whether what replaced it had not seen it. What comes later decides nothing: the write was seen, or is lost. */
   readonly lost: boolean;
   /** Ids of those that were withdrawn, oldest first: a relay that refused one may have kept it. */
-  readonly withdrawn?: readonly string[] | undefined;
+  readonly withdrawn?: readonly EventId[] | undefined;
   /** The least and the greatest stamp, in s, of own writes that got a lower stamp, or were reset. An event that knows of one of these was not made by a copy of the store. */
   readonly undone?: readonly number[] | undefined;
   /** While no relay has it: stamps, in s, of what somebody may have and it is above, oldest first. */
@@ -61,12 +62,12 @@ export interface HeadRecord<E extends NostrEvent = VerifiedEvent> {
    */
   readonly former: readonly Version<E>[];
   /** By canonical relay URL. A relay that is absent was added since, and is owed the head. */
-  readonly deliveries: ReadonlyMap<string, Delivery>;
+  readonly deliveries: ReadonlyMap<RelayUrl, Delivery>;
   readonly own: OwnWrite | undefined;
   /** What the last head without a version vector is deemed to have seen: all that relays had by then. */
   readonly deemed: VersionVector;
   /** By relay, the id of the last head in pieces that it was known to have, and so all of that head's pieces. */
-  readonly proven: ReadonlyMap<string, string>;
+  readonly proven: ReadonlyMap<RelayUrl, EventId>;
   /** Oldest first. */
   readonly orphans: readonly Orphan[];
   /**
@@ -107,7 +108,7 @@ export function readableOf<E extends NostrEvent>(record: HeadRecord<E> | undefin
 }
 
 /** What a relay has of the head: of one in pieces, what it has of the whole. */
-export function deliveryOf(record: HeadRecord<NostrEvent>, relay: string): Delivery {
+export function deliveryOf(record: HeadRecord<NostrEvent>, relay: RelayUrl): Delivery {
   const delivery = record.deliveries.get(relay) ?? 'pending';
   const pieces = record.head?.pieces;
   if (pieces === undefined || (delivery !== 'acknowledged' && delivery !== 'confirmed')) return delivery;
@@ -142,7 +143,7 @@ export function floorOf(record: HeadRecord<NostrEvent> | undefined): number {
 /** How far a write has come: docs/RELIABILITY.md. */
 export type Stage = 'saved' | 'delivered' | 'replicated';
 
-export function stageOf(record: HeadRecord<NostrEvent>, relays: Iterable<string>): Stage {
+export function stageOf(record: HeadRecord<NostrEvent>, relays: Iterable<RelayUrl>): Stage {
   const deliveries = [...relays].map((relay) => deliveryOf(record, relay));
   if (deliveries.length > 0 && deliveries.every((delivery) => delivery === 'confirmed')) return 'replicated';
   return deliveries.some((delivery) => delivery === 'acknowledged' || delivery === 'confirmed')
@@ -151,7 +152,7 @@ export function stageOf(record: HeadRecord<NostrEvent>, relays: Iterable<string>
 }
 
 /** Whether the head is a write of this device that no relay has. */
-export function isPending(record: HeadRecord<NostrEvent> | undefined, relays: Iterable<string>): boolean {
+export function isPending(record: HeadRecord<NostrEvent> | undefined, relays: Iterable<RelayUrl>): boolean {
   if (record === undefined || !isOwnHead(record) || record.own?.acknowledged === true) return false;
   return stageOf(record, relays) === 'saved';
 }

@@ -5,6 +5,7 @@
 
 import type { Clock } from '../../clock.ts';
 import { NostrSyncError, type AnyNostrSyncError } from '../../errors.ts';
+import type { Address } from '../../protocol/address.ts';
 import { pieceDTag } from '../../protocol/chunks.ts';
 import { checkEvent, type EventVerifier, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
 import type { Store } from '../../store/store.ts';
@@ -17,7 +18,7 @@ import { createPersistence } from './persistence.ts';
 import { createSender } from './sender.ts';
 
 export interface Change {
-  readonly dTag: string;
+  readonly dTag: Address;
   readonly previous: HeadRecord | undefined;
   readonly record: HeadRecord | undefined;
   readonly effects: readonly Effect[];
@@ -29,29 +30,29 @@ export interface Change {
 
 export interface Replica {
   /** The record of a category; its events are verified. */
-  get(dTag: string): HeadRecord | undefined;
+  get(dTag: Address): HeadRecord | undefined;
   /** The record by shape alone: enough to know what is owed to whom, without the cost of signatures. */
-  peek(dTag: string): HeadRecord<NostrEvent> | undefined;
+  peek(dTag: Address): HeadRecord<NostrEvent> | undefined;
   /** Every category with a record. */
-  dTags(): Iterable<string>;
+  dTags(): Iterable<Address>;
   /** A piece from the store, verified; `undefined` if it is not there or not genuine. Rejects if the store fails. */
-  piece(dTag: string, name: string): Promise<VerifiedEvent | undefined>;
+  piece(dTag: Address, name: string): Promise<VerifiedEvent | undefined>;
   /**
    * Decides and saves. Resolves with the effects after the save, and after `onChange` was told. A write that cannot be saved
    * rejects with `STORE_FAILED` and has changed nothing; anything else then takes effect in memory and is saved later.
    */
-  apply(dTag: string, input: Input): Promise<readonly Effect[]>;
+  apply(dTag: Address, input: Input): Promise<readonly Effect[]>;
   /** The head to put on a socket, which from now on counts as carried; `undefined` while a write of the category is being saved. */
-  claim(dTag: string): VerifiedEvent | undefined;
+  claim(dTag: Address): VerifiedEvent | undefined;
   /** Whether the head is a write of this process that no socket has carried: a newer one may take its stamp. */
-  isUncarried(dTag: string): boolean;
+  isUncarried(dTag: Address): boolean;
   /**
    * This engine alone puts events on sockets from now on. `mark`: it has taken that from another, which may not know, and
    * finds this mark in the store as soon as it looks there; rejects if that cannot be written.
    */
   lead(mark: string | undefined): Promise<void>;
   /** Another tab has changed these categories in the store, or any, or may have. */
-  reload(dTags?: readonly string[]): Promise<void>;
+  reload(dTags?: readonly Address[]): Promise<void>;
   /** Resolves when all that was applied is saved. Later inputs are ignored. */
   close(): Promise<void>;
 }
@@ -72,7 +73,7 @@ export async function openReplica(ports: {
 }): Promise<Replica> {
   const { store, pubkey, verifier } = ports;
   const keys = createKeys(pubkey, ports.namespace);
-  const list = async (): Promise<Map<string, string>> =>
+  const list = async (): Promise<Map<Address, string>> =>
     new Map([...(await store.list(keys.prefix))].map(([key, text]) => [keys.dTagOf(key), text]));
 
   const sender = createSender(ports);
@@ -92,7 +93,7 @@ export async function openReplica(ports: {
   const saving = createPersistence({ ...ports, keys, cache, sender, onFound: learn });
 
   /** Takes over what another tab saved, unless it is known. */
-  function learn(dTag: string, text: string | undefined, record: HeadRecord | undefined): void {
+  function learn(dTag: Address, text: string | undefined, record: HeadRecord | undefined): void {
     if (cache.textOf(dTag) === text) return;
     const previous = cache.get(dTag);
     cache.put(dTag, text, record);
@@ -100,7 +101,7 @@ export async function openReplica(ports: {
     ports.onChange({ dTag, previous, record, effects, isNewInStore: false, isStored: true });
   }
 
-  async function reload(dTags?: readonly string[]): Promise<void> {
+  async function reload(dTags?: readonly Address[]): Promise<void> {
     if (saving.isClosed()) return;
     const texts =
       dTags === undefined
@@ -121,7 +122,7 @@ export async function openReplica(ports: {
       const text = await store.get(keys.piece(dTag, name));
       if (text === undefined) return undefined;
       try {
-        const isAsked = (address: string): boolean => address === pieceDTag(dTag, name);
+        const isAsked = (address: string): address is Address => address === pieceDTag(dTag, name);
         const check = checkEvent(JSON.parse(text), { pubkey, isAsked, known: () => undefined, verifier });
         return check.type === 'new' ? check.event : undefined;
       } catch {

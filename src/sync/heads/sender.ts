@@ -1,16 +1,18 @@
 /** Whether this process alone puts events on sockets, and which own heads no socket has carried. */
 
+import type { Address, EventId } from '../../protocol/address.ts';
+
 export interface Sender {
   /** No other engine has this store open. */
   readonly isAlone: boolean;
   /** Whether no other tab may have sent what is saved now: `mark` is what the store says of who leads. */
   isOnly(mark: string | undefined): boolean;
   /** Ids of own heads by d-tag. Of this process alone: after a restart it is not known. */
-  readonly uncarried: ReadonlyMap<string, string>;
+  readonly uncarried: ReadonlyMap<Address, EventId>;
   /** This own head was saved, and no socket has carried it. */
-  saved(dTag: string, id: string): void;
+  saved(dTag: Address, id: EventId): void;
   /** The head of the category goes out. */
-  carried(dTag: string): void;
+  carried(dTag: Address): void;
   /** Another tab may have sent any of them. */
   forget(): void;
   /** Whether this engine has begun to send. */
@@ -22,7 +24,7 @@ export interface Sender {
 }
 
 export function createSender(ports: { readonly isAlone: boolean; readonly onDeposed: () => void }): Sender {
-  const uncarried = new Map<string, string>();
+  const uncarried = new Map<Address, EventId>();
   /** What the store said of who leads when this engine began to; `null` before that. */
   let ours: string | null | undefined = null;
   return {

@@ -4,6 +4,7 @@
  */
 
 import type { Clock } from '../../clock.ts';
+import type { Address } from '../../protocol/address.ts';
 import { CONFIRM_DELAY_MS, LOOK_AGAIN_MS } from '../../protocol/limits.ts';
 import { retryMs, type RandomBytes } from '../../relay/backoff.ts';
 import type { RequestEnd } from '../../relay/requests.ts';
@@ -13,10 +14,10 @@ import { createAgenda } from './agenda.ts';
 
 export interface Audit {
   /** The relay is asked for the head of this category, in `delayMs` at the latest. */
-  put(dTag: string, delayMs: number): void;
-  remove(dTag: string): void;
+  put(dTag: Address, delayMs: number): void;
+  remove(dTag: Address): void;
   /** Whether the relay is being asked for it. */
-  isAsking(dTag: string): boolean;
+  isAsking(dTag: Address): boolean;
   /** The relay lacks a head that it had confirmed: it is asked for all that it should have. */
   lost(): void;
   /** All that is to be asked is asked now. */
@@ -35,28 +36,28 @@ export function createAudit(ports: {
   readonly randomBytes: RandomBytes;
   readonly replica: Pick<Replica, 'dTags' | 'peek'>;
   /** Asks the relay for heads. */
-  readonly ask: (dTags: readonly string[]) => Promise<RequestEnd>;
+  readonly ask: (dTags: readonly Address[]) => Promise<RequestEnd>;
   /** Whether the relay is owed the head of this category. */
-  readonly isPending: (dTag: string) => boolean;
-  readonly stepOf: (dTag: string) => Step;
+  readonly isPending: (dTag: Address) => boolean;
+  readonly stepOf: (dTag: Address) => Step;
   /** The relay was asked for the head of this category. */
-  readonly onAsked: (dTag: string) => void;
+  readonly onAsked: (dTag: Address) => void;
   /** Asks for pieces that the relay has only said OK to. */
-  readonly readBackPieces: (dTag: string) => Promise<void>;
+  readonly readBackPieces: (dTag: Address) => Promise<void>;
 }): Audit {
   const { clock, replica } = ports;
   // What is due soon goes along: one REQ for many.
-  const agenda = createAgenda<string | typeof EVERYTHING>(clock, CONFIRM_DELAY_MS / 2, (due) => {
+  const agenda = createAgenda<Address | typeof EVERYTHING>(clock, CONFIRM_DELAY_MS / 2, (due) => {
     void audit(due.includes(EVERYTHING), new Set(due.filter((one) => one !== EVERYTHING)));
   });
-  const asking = new Set<string>();
+  const asking = new Set<Address>();
   let failures = 0;
   /** When the relay was last asked for all that it should have, in ms. */
   let sweptAt = -Infinity;
 
   const askAgainMs = (): number => retryMs(failures++, ports.randomBytes);
 
-  async function audit(isSweep: boolean, due: ReadonlySet<string>): Promise<void> {
+  async function audit(isSweep: boolean, due: ReadonlySet<Address>): Promise<void> {
     if (isSweep) sweptAt = clock.now();
     // What is owed is on its way all the same, unless its turn to be asked for has come: then it waits for that.
     const wanted = isSweep

@@ -1,5 +1,6 @@
 /** Asks one relay for pieces: checks what comes, and leaves it to the caller what that means. */
 
+import type { Address } from '../../protocol/address.ts';
 import { checkEvent, type EventFault, type EventVerifier, type VerifiedEvent } from '../../protocol/event.ts';
 import { MAX_PIECES_PER_REQ } from '../../protocol/limits.ts';
 import { categoryRequests } from '../../protocol/message.ts';
@@ -11,7 +12,7 @@ export interface Collected {
   /** Whether it answered completely: then what is absent is not there. */
   readonly isComplete: boolean;
   /** By d-tag: genuine events, pieces or tombstones of these. */
-  readonly events: ReadonlyMap<string, VerifiedEvent>;
+  readonly events: ReadonlyMap<Address, VerifiedEvent>;
 }
 
 interface Ports {
@@ -22,10 +23,10 @@ interface Ports {
 /** `dTags`: of the pieces. */
 export async function collect(
   relay: Pick<RelayConnection, 'request'>,
-  dTags: readonly string[],
+  dTags: readonly Address[],
   ports: Ports,
 ): Promise<Collected> {
-  const events = new Map<string, VerifiedEvent>();
+  const events = new Map<Address, VerifiedEvent>();
   const ends: Promise<RequestEnd>[] = [];
   for (let start = 0; start < dTags.length; start += MAX_PIECES_PER_REQ)
     ends.push(collectInto(events, relay, dTags.slice(start, start + MAX_PIECES_PER_REQ), ports));
@@ -34,14 +35,14 @@ export async function collect(
 
 /** By one REQ. */
 function collectInto(
-  events: Map<string, VerifiedEvent>,
+  events: Map<Address, VerifiedEvent>,
   relay: Pick<RelayConnection, 'request'>,
-  dTags: readonly string[],
+  dTags: readonly Address[],
   { pubkey, verifier }: Ports,
 ): Promise<RequestEnd> {
-  const asked = new Set(dTags);
-  const isAsked = (dTag: string): boolean => asked.has(dTag);
-  const known = (dTag: string): VerifiedEvent | undefined => events.get(dTag);
+  const asked: ReadonlySet<string> = new Set(dTags);
+  const isAsked = (dTag: string): dTag is Address => asked.has(dTag);
+  const known = (dTag: Address): VerifiedEvent | undefined => events.get(dTag);
   const onEvent = (value: unknown): EventFault | 'useful' | 'useless' => {
     const check = checkEvent(value, { pubkey, isAsked, known, verifier });
     if (check.type === 'rejected') return check.fault;

@@ -1,28 +1,29 @@
 /** Deletion requests (NIP-09) that follow tombstones: each relay gets one once it has taken the tombstone. Best effort. */
 
+import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
 import { isTombstone } from '../../protocol/header.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
 
 export interface Deletions {
   /** From now on the tombstone of this category, by its id, is followed by this request. */
-  follow(dTag: string, tombstone: string, deletion: NostrEvent): void;
+  follow(dTag: Address, tombstone: EventId, deletion: NostrEvent): void;
   /** The head of a category, by its id. If it is not the tombstone, the request is forgotten. */
-  headChanged(dTag: string, id: string | undefined): void;
+  headChanged(dTag: Address, id: EventId | undefined): void;
   /** A relay has taken this head. */
-  taken(relay: Pick<RelayConnection, 'url' | 'publish'>, dTag: string, head: NostrEvent): void;
+  taken(relay: Pick<RelayConnection, 'url' | 'publish'>, dTag: Address, head: NostrEvent): void;
 }
 
 interface Following {
-  readonly tombstone: string;
+  readonly tombstone: EventId;
   readonly deletion: NostrEvent;
   /** URLs. */
-  readonly sentTo: Set<string>;
+  readonly sentTo: Set<RelayUrl>;
 }
 
 export function createDeletions(): Deletions {
   /** By category. */
-  const followings = new Map<string, Following>();
+  const followings = new Map<Address, Following>();
   return {
     follow: (dTag, tombstone, deletion) => {
       followings.set(dTag, { tombstone, deletion, sentTo: new Set() });

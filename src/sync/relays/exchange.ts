@@ -1,5 +1,6 @@
 /** One REQ for heads, to one relay: checks every event that comes, and saves what the relay has. */
 
+import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
 import {
   checkEvent,
   type EventFault,
@@ -29,41 +30,41 @@ export interface ExchangePorts {
   readonly verifier: EventVerifier;
   readonly replica: Replica;
   /** All that are configured, by URL. */
-  readonly relays: () => readonly string[];
+  readonly relays: () => readonly RelayUrl[];
   /** What a relay has of a category, by its own word just now: the id, or nothing. */
-  readonly onShown: (relay: string, dTag: string, id: string | undefined) => void;
+  readonly onShown: (relay: RelayUrl, dTag: Address, id: EventId | undefined) => void;
   /** A relay shows what does not count. */
-  readonly onVoid: (relay: RelayConnection, id: string) => void;
+  readonly onVoid: (relay: RelayConnection, id: EventId) => void;
   /** A relay lacks a head that it had confirmed. */
-  readonly onLoss: (relay: string) => void;
+  readonly onLoss: (relay: RelayUrl) => void;
 }
 
 export function createExchanges(ports: ExchangePorts): Exchanges {
   const { replica, pubkey, verifier } = ports;
   const newest = createNewest(replica);
   /** Categories of which an older event is being saved that says something all the same: one is enough. */
-  const overlooked = new Set<string>();
+  const overlooked = new Set<Address>();
 
   /** Of an event below the head, whether it tells a blind write of what that beats, or of a reset. */
-  function isOfUse(dTag: string, event: NostrEvent): boolean {
+  function isOfUse(dTag: Address, event: NostrEvent): boolean {
     return isOverlooked(replica.get(dTag), event) || newest.isNewReset(dTag, event);
   }
 
   /** The handlers of one REQ, and what is to be done at its EOSE. */
   function exchange(
     relay: RelayConnection,
-    dTags: readonly string[],
+    dTags: readonly Address[],
   ): { readonly handlers: RequestHandlers; readonly complete: () => Promise<void> } {
     const asked = new Set(dTags);
-    const isAsked = (dTag: string): boolean => asked.has(dTag);
+    const isAsked = (dTag: string): dTag is Address => (asked as ReadonlySet<string>).has(dTag);
     const tally = createTally(relay.url, asked, ports);
     /** Ids of heads of whose stamp it has sent another event, live. */
-    const doubted = new Set<string>();
-    const save = (dTag: string, event: VerifiedEvent): Promise<unknown> =>
+    const doubted = new Set<EventId>();
+    const save = (dTag: Address, event: VerifiedEvent): Promise<unknown> =>
       replica.apply(dTag, { type: 'shown', relay: relay.url, relays: ports.relays(), event });
 
     /** Live, nothing else tells of a relay that keeps the last of two tied events, against NIP-01: once a head is enough. */
-    function doubt(dTag: string, stamp: number): void {
+    function doubt(dTag: Address, stamp: number): void {
       const head = newest.of(dTag)!;
       if (!tally.isLive() || stamp !== head.created_at || doubted.has(head.id)) return;
       doubted.add(head.id);
@@ -71,7 +72,7 @@ export function createExchanges(ports: ExchangePorts): Exchanges {
     }
 
     /** An unverified claim moves no head. All that it leaves is what the relay has shown instead of the head. */
-    function below(dTag: string, claim: NostrEvent): EventFault | 'useless' {
+    function below(dTag: Address, claim: NostrEvent): EventFault | 'useless' {
       tally.cameBelow(dTag, claim.created_at);
       doubt(dTag, claim.created_at);
       if (overlooked.has(dTag) || !isOfUse(dTag, claim)) return 'useless';

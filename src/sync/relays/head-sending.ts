@@ -1,5 +1,6 @@
 /** The heads, to one relay: sends those whose turn it is, and saves what the relay's answer says. */
 
+import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { CONFIRM_DELAY_MS } from '../../protocol/limits.ts';
@@ -15,35 +16,35 @@ import type { Sent } from './resending.ts';
 export interface HeadSending {
   send(item: HeadItem): Promise<void>;
   /** The relay showed this of a category, or nothing. */
-  shown(dTag: string, id: string | undefined): void;
+  shown(dTag: Address, id: EventId | undefined): void;
 }
 
 const UNCLEAR: Answer = { type: 'retry', reason: '' };
 
 export function createHeadSending(
-  url: string,
+  url: RelayUrl,
   ports: {
     readonly replica: Replica;
     readonly queue: Queue;
     readonly proof: Proof;
     readonly audit: Audit;
-    readonly isPending: (dTag: string) => boolean;
+    readonly isPending: (dTag: Address) => boolean;
     /** The record, if its head may go out now. An item that must wait is scheduled again. */
     readonly released: (item: Item) => HeadRecord | undefined;
     /** Works out again what the relay is owed. */
-    readonly update: (dTag: string) => void;
+    readonly update: (dTag: Address) => void;
     /** What was sent is over: answered, and the answer saved. */
     readonly settled: (item: Item, version: string) => void;
     /** The relay will not have this head. */
-    readonly refused: (dTag: string, id: string) => Promise<void>;
+    readonly refused: (dTag: Address, id: EventId) => Promise<void>;
     /** The relay has taken this head, and that is saved. */
-    readonly onTaken: (dTag: string, head: VerifiedEvent) => void;
-    readonly onAnswer: (dTag: string, relay: string, event: VerifiedEvent, answer: Answer) => void;
+    readonly onTaken: (dTag: Address, head: VerifiedEvent) => void;
+    readonly onAnswer: (dTag: Address, relay: RelayUrl, event: VerifiedEvent, answer: Answer) => void;
   },
 ): HeadSending {
   const { replica, queue, proof, audit } = ports;
   /** By category that was reset, the id of what the relay showed last. */
-  const shown = new Map<string, string>();
+  const shown = new Map<Address, EventId>();
 
   async function send(item: HeadItem): Promise<void> {
     const { dTag } = item;
@@ -92,10 +93,10 @@ export function createHeadSending(
     }
   }
 
-  const hasVoids = (dTag: string): boolean => (replica.peek(dTag)?.voids.size ?? 0) > 0;
+  const hasVoids = (dTag: Address): boolean => (replica.peek(dTag)?.voids.size ?? 0) > 0;
 
   /** Whether what the relay has in the place of the head counts, as far as is known: a reset may have voided it. */
-  function isByWhatCounts(dTag: string): boolean {
+  function isByWhatCounts(dTag: Address): boolean {
     const id = shown.get(dTag);
     return !hasVoids(dTag) || (id !== undefined && replica.peek(dTag)?.voids.has(id) === false);
   }

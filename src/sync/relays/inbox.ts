@@ -1,5 +1,6 @@
 /** Relays → replica: what is asked of relays, in as many REQs as that takes. */
 
+import type { Address } from '../../protocol/address.ts';
 import { MAX_REQS_AT_ONCE } from '../../protocol/limits.ts';
 import { categoryRequests } from '../../protocol/message.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
@@ -9,11 +10,11 @@ import { createExchanges, type ExchangePorts } from './exchange.ts';
 
 export interface Inbox {
   /** Asks one relay for the heads of some categories; resolves when what it showed, or lacks, is in the replica. */
-  ask(relay: RelayConnection, dTags: readonly string[]): Promise<RequestEnd>;
+  ask(relay: RelayConnection, dTags: readonly Address[]): Promise<RequestEnd>;
   /** Asks one relay for pieces, by their d-tags. */
-  collect(relay: RelayConnection, dTags: readonly string[]): Promise<Collected>;
+  collect(relay: RelayConnection, dTags: readonly Address[]): Promise<Collected>;
   /** Keeps a live subscription for these categories on a relay until the returned function is called. */
-  watch(relay: RelayConnection, dTags: readonly string[]): () => void;
+  watch(relay: RelayConnection, dTags: readonly Address[]): () => void;
 }
 
 export function createInbox(ports: ExchangePorts): Inbox {

@@ -1,10 +1,11 @@
 /** What goes to a relay: the head of a category, or one piece of it. */
 
+import type { Address } from '../../protocol/address.ts';
 import { pieceDTag } from '../../protocol/chunks.ts';
 
 interface AnyItem {
   /** Of the category. */
-  readonly dTag: string;
+  readonly dTag: Address;
   /** Items with the same key are one. Nothing is read out of it. */
   readonly key: string;
 }
@@ -20,10 +21,10 @@ export interface PieceItem extends AnyItem {
 
 export type Item = HeadItem | PieceItem;
 
-export function headItem(dTag: string): HeadItem {
+export function headItem(dTag: Address): HeadItem {
   return { dTag, piece: undefined, key: dTag };
 }
 
-export function pieceItem(dTag: string, name: string): PieceItem {
+export function pieceItem(dTag: Address, name: string): PieceItem {
   return { dTag, piece: name, key: pieceDTag(dTag, name) };
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from '../../clock.ts';
+import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import type { RandomBytes } from '../../relay/backoff.ts';
@@ -30,24 +31,24 @@ export interface LanePorts {
   readonly randomBytes: RandomBytes;
   readonly replica: Replica;
   /** When the head of a category may go out. */
-  readonly release: (dTag: string) => Release;
-  readonly ask: (relay: RelayConnection, dTags: readonly string[]) => Promise<RequestEnd>;
-  readonly collect: (relay: RelayConnection, dTags: readonly string[]) => Promise<Collected>;
+  readonly release: (dTag: Address) => Release;
+  readonly ask: (relay: RelayConnection, dTags: readonly Address[]) => Promise<RequestEnd>;
+  readonly collect: (relay: RelayConnection, dTags: readonly Address[]) => Promise<Collected>;
   /** A relay's answer to the head of a category, for the calls that wait for it. */
-  readonly onAnswer: (dTag: string, relay: string, event: VerifiedEvent, answer: Answer) => void;
+  readonly onAnswer: (dTag: Address, relay: RelayUrl, event: VerifiedEvent, answer: Answer) => void;
   /** The relay has taken this head, and that is saved. */
-  readonly onTaken: (relay: RelayConnection, dTag: string, head: VerifiedEvent) => void;
+  readonly onTaken: (relay: RelayConnection, dTag: Address, head: VerifiedEvent) => void;
 }
 
 export interface Lane {
   readonly relay: RelayConnection;
   /** Works out what the relay is owed of this category, and schedules that. */
-  update(dTag: string): void;
+  update(dTag: Address): void;
   isOpen(): boolean;
   open(): void;
   shut(): void;
   /** The relay showed this of a category, or nothing. */
-  shown(dTag: string, id: string | undefined): void;
+  shown(dTag: Address, id: EventId | undefined): void;
   /** See `Audit.lost`. */
   lost(): void;
   /** All that is delayed is done now. */
@@ -58,8 +59,8 @@ export interface Lane {
 
 export function createLane(relay: RelayConnection, ports: LanePorts): Lane {
   const { replica } = ports;
-  const update = (dTag: string): void => steps.take(dTag);
-  const isPending = (dTag: string): boolean => steps.isPending(dTag);
+  const update = (dTag: Address): void => steps.take(dTag);
+  const isPending = (dTag: Address): boolean => steps.isPending(dTag);
   const queue = createQueue(relay, {
     ...ports,
     isWanted: ({ dTag }) => isPending(dTag),
@@ -67,10 +68,10 @@ export function createLane(relay: RelayConnection, ports: LanePorts): Lane {
   });
   const common = {
     ...{ ...ports, queue, update, isPending, released, settled, refused },
-    ask: (dTags: readonly string[]) => ports.ask(relay, dTags),
-    collect: (dTags: readonly string[]) => ports.collect(relay, dTags),
+    ask: (dTags: readonly Address[]) => ports.ask(relay, dTags),
+    collect: (dTags: readonly Address[]) => ports.collect(relay, dTags),
   };
-  const stepOf = (dTag: string): Step => steps.of(dTag);
+  const stepOf = (dTag: Address): Step => steps.of(dTag);
   const audit: Audit = createAudit({
     ...{ ...common, stepOf },
     onAsked: (dTag) => steps.wasAsked(dTag),
@@ -110,7 +111,7 @@ export function createLane(relay: RelayConnection, ports: LanePorts): Lane {
   }
 
   /** For good, as it stands: the relay may have something newer, for instance a removal by which this was deleted. */
-  async function refused(dTag: string, id: string): Promise<void> {
+  async function refused(dTag: Address, id: EventId): Promise<void> {
     await replica.apply(dTag, { type: 'answered', relay: relay.url, id, delivery: 'refused' });
     audit.put(dTag, 0);
   }

@@ -1,11 +1,12 @@
 /** What a session asks of its relays. Implemented here over real connections, in `tabs/follower.ts` by asking the leading tab. */
 
 import type { Clock } from '../../clock.ts';
+import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import type { EventVerifier, NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
 import type { RandomBytes } from '../../relay/backoff.ts';
 import type { Answers, RelayPool } from '../../relay/pool.ts';
-import type { RelayConnection, RelayInfo } from '../../relay/connection.ts';
+import type { RelayConnection, RelayState } from '../../relay/connection.ts';
 import type { Collected } from './collect.ts';
 import { createInbox } from './inbox.ts';
 import { createOutbox } from './outbox.ts';
@@ -23,23 +24,23 @@ export interface Network {
    * EOSE deadline is over: once all have ended, or with `'known'` soon after the first complete answer if every category has
    * a head by then.
    */
-  ask(dTags: readonly string[], waitFor: 'known' | 'all'): Promise<Answers>;
+  ask(dTags: readonly Address[], waitFor: 'known' | 'all'): Promise<Answers>;
   /** Asks one relay, by URL, for pieces, by their d-tags. Of an unknown relay: nothing, incompletely. */
-  collect(relay: string, dTags: readonly string[]): Promise<Collected>;
+  collect(relay: RelayUrl, dTags: readonly Address[]): Promise<Collected>;
   /** Keeps these categories, and only these, up to date by live subscriptions. */
-  watch(dTags: readonly string[]): void;
+  watch(dTags: readonly Address[]): void;
   /** A record of the replica changed. */
-  recordChanged(dTag: string): void;
+  recordChanged(dTag: Address): void;
   /** A relay was added, opened, closed or asked for AUTH. */
   relayChanged(relay: RelayConnection): void;
-  relayRemoved(url: string): void;
+  relayRemoved(url: RelayUrl): void;
   /** A signer was set: what waited for AUTH goes on. */
   retry(): void;
-  relays(): readonly RelayInfo[];
+  relays(): readonly RelayState[];
   /** (category, relay) pairs that are not final. */
   depth(): number;
   /** See `Outbox.follow`. */
-  follow(dTag: string, tombstone: string, deletion: NostrEvent): void;
+  follow(dTag: Address, tombstone: EventId, deletion: NostrEvent): void;
   close(): void;
 }
 
@@ -51,8 +52,8 @@ export function createNetwork(ports: {
   readonly replica: Replica;
   readonly pool: RelayPool;
   readonly pacing: Pacing;
-  readonly onAnswer: (dTag: string, relay: string, event: VerifiedEvent, answer: Answer) => void;
-  readonly onVoid: (relay: RelayConnection, id: string) => void;
+  readonly onAnswer: (dTag: Address, relay: RelayUrl, event: VerifiedEvent, answer: Answer) => void;
+  readonly onVoid: (relay: RelayConnection, id: EventId) => void;
 }): Network {
   const { pool } = ports;
   const inbox = createInbox({
@@ -62,8 +63,8 @@ export function createNetwork(ports: {
     onLoss: (relay) => outbox.lost(relay),
   });
   const outbox = createOutbox({ ...ports, ask: inbox.ask, collect: inbox.collect });
-  let watched: readonly string[] = [];
-  const watches = new Map<string, () => void>();
+  let watched: readonly Address[] = [];
+  const watches = new Map<RelayUrl, () => void>();
 
   function watch(relay: RelayConnection): void {
     watches.get(relay.url)?.();

@@ -3,6 +3,7 @@
  * copies and older versions are most of what relays send.
  */
 
+import type { Address } from '../../protocol/address.ts';
 import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { isVoid } from '../../protocol/voids.ts';
@@ -11,27 +12,27 @@ import { isHeld } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
 
 export interface Newest {
-  of(dTag: string): VerifiedEvent | undefined;
+  of(dTag: Address): VerifiedEvent | undefined;
   /** This one is verified, and is being saved. */
-  coming(dTag: string, event: VerifiedEvent): void;
+  coming(dTag: Address, event: VerifiedEvent): void;
   /** The replica has decided about this one. */
   saved(event: VerifiedEvent): void;
   /** Whether it does not count, by what a reset has written. */
-  isVoided(dTag: string, event: NostrEvent): boolean;
+  isVoided(dTag: Address, event: NostrEvent): boolean;
   /** Whether it is a reset that voids what may yet be taken for the newest here. */
-  isNewReset(dTag: string, event: NostrEvent): boolean;
+  isNewReset(dTag: Address, event: NostrEvent): boolean;
 }
 
 export function createNewest(replica: Pick<Replica, 'get'>): Newest {
   /** By category, until it is the head. */
-  const incoming = new Map<string, VerifiedEvent>();
+  const incoming = new Map<Address, VerifiedEvent>();
   /** Those of them that are saved. */
   const applied = new WeakSet<VerifiedEvent>();
 
-  const isVoided = (dTag: string, event: NostrEvent): boolean =>
+  const isVoided = (dTag: Address, event: NostrEvent): boolean =>
     isVoid(replica.get(dTag)?.voids ?? new Map(), event);
 
-  function newestOf(dTag: string): VerifiedEvent | undefined {
+  function newestOf(dTag: Address): VerifiedEvent | undefined {
     const record = replica.get(dTag);
     const head = record?.head?.event;
     const next = incoming.get(dTag);

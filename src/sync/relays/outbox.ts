@@ -8,6 +8,7 @@
  *                           └─────────────────┴───────────────────────────────┘
  */
 
+import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
 import { deliveryOf } from '../heads/record.ts';
@@ -18,20 +19,20 @@ import { createRelease } from './release.ts';
 
 export interface Outbox {
   /** A record changed: works out what is owed. */
-  recordChanged(dTag: string): void;
+  recordChanged(dTag: Address): void;
   /** The relay was added, opened or closed. */
   relayChanged(relay: RelayConnection): void;
-  relayRemoved(url: string): void;
+  relayRemoved(url: RelayUrl): void;
   /** A relay showed this of a category, or nothing. */
-  shown(relay: string, dTag: string, id: string | undefined): void;
+  shown(relay: RelayUrl, dTag: Address, id: EventId | undefined): void;
   /** A relay lacks a head that it had confirmed: it was wiped or rolled back, and is asked for all that it should have. */
-  lost(relay: string): void;
+  lost(relay: RelayUrl): void;
   /** Something that made sending impossible has changed (a signer for AUTH): tries all delayed ones now. */
   retry(): void;
   /** (category, relay) pairs that are not final. */
   depth(): number;
   /** Sends a deletion request (NIP-09) to each relay once that relay has taken the tombstone. Best effort. */
-  follow(dTag: string, tombstone: string, deletion: NostrEvent): void;
+  follow(dTag: Address, tombstone: EventId, deletion: NostrEvent): void;
   close(): void;
 }
 
@@ -40,7 +41,7 @@ export function createOutbox(
 ): Outbox {
   const { replica } = ports;
   /** By URL. */
-  const lanes = new Map<string, Lane>();
+  const lanes = new Map<RelayUrl, Lane>();
   const deletions = createDeletions();
   const release = createRelease({ ...ports, pacer: createPacer(ports.clock, ports.pacing) });
 

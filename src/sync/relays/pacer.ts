@@ -1,6 +1,7 @@
 /** How fast new values of one category go out: a token bucket, so that a slider runs into no rate limit. */
 
 import type { Clock } from '../../clock.ts';
+import type { Address, EventId } from '../../protocol/address.ts';
 
 /** `burst` values at once, then one more every `intervalMs`. */
 export interface Pacing {
@@ -11,7 +12,7 @@ export interface Pacing {
 interface Bucket {
   tokens: number;
   filledAt: number;
-  released: string;
+  released: EventId | '';
 }
 
 export interface Pacer {
@@ -19,11 +20,11 @@ export interface Pacer {
    * 0 if the value `id` may go out now (then to every relay, as often as it takes), else the ms to wait. `events`: how
    * many it consists of.
    */
-  waitMs(category: string, id: string, events: number): number;
+  waitMs(category: Address, id: EventId, events: number): number;
 }
 
 export function createPacer(clock: Clock, { burst, intervalMs }: Pacing): Pacer {
-  const buckets = new Map<string, Bucket>();
+  const buckets = new Map<Address, Bucket>();
   return {
     waitMs: (category, id, events) => {
       const now = clock.now();

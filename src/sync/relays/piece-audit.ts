@@ -1,5 +1,6 @@
 /** Reading back pieces: asks one relay for those that it has said OK to, and saves what it showed. */
 
+import type { Address, RelayUrl } from '../../protocol/address.ts';
 import { pieceDTag } from '../../protocol/chunks.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
 import { isTombstone } from '../../protocol/header.ts';
@@ -9,31 +10,31 @@ import type { Collected } from './collect.ts';
 
 export interface PieceAudit {
   /** Asks the relay for these pieces of a category, by their names. */
-  collect(dTag: string, names: readonly string[]): Promise<void>;
+  collect(dTag: Address, names: readonly string[]): Promise<void>;
   /** Asks the relay for those that it has only said OK to. */
-  readBack(dTag: string): Promise<void>;
+  readBack(dTag: Address): Promise<void>;
   /** Another device has collected a piece of this head: it is signed again, above `stamp`. */
-  bury(dTag: string, name: string, head: NostrEvent, stamp: number): Promise<void>;
+  bury(dTag: Address, name: string, head: NostrEvent, stamp: number): Promise<void>;
 }
 
 export function createPieceAudit(
-  relay: string,
+  relay: RelayUrl,
   ports: {
     readonly replica: Pick<Replica, 'peek' | 'apply'>;
     /** Asks the relay for pieces, by their d-tags. */
-    readonly collect: (dTags: readonly string[]) => Promise<Collected>;
-    readonly stepOf: (dTag: string) => Step;
+    readonly collect: (dTags: readonly Address[]) => Promise<Collected>;
+    readonly stepOf: (dTag: Address) => Step;
     /** Reads the head back later: the relay did not answer completely. */
-    readonly auditLater: (dTag: string) => void;
+    readonly auditLater: (dTag: Address) => void;
   },
 ): PieceAudit {
   const { replica } = ports;
 
-  async function bury(dTag: string, name: string, { id }: NostrEvent, stamp: number): Promise<void> {
+  async function bury(dTag: Address, name: string, { id }: NostrEvent, stamp: number): Promise<void> {
     await replica.apply(dTag, { type: 'buried', relay, id, name, stamp });
   }
 
-  async function collect(dTag: string, names: readonly string[]): Promise<void> {
+  async function collect(dTag: Address, names: readonly string[]): Promise<void> {
     const head = replica.peek(dTag)?.head?.event;
     const addresses = names.map((name) => pieceDTag(dTag, name));
     const { isComplete, events } = await ports.collect(addresses);

@@ -1,5 +1,6 @@
 /** Which pieces of heads are scheduled for one relay: those that it lacks, before the head. */
 
+import type { Address, RelayUrl } from '../../protocol/address.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
 import { missingPiecesOf } from '../heads/owed.ts';
 import type { HeadRecord } from '../heads/record.ts';
@@ -8,21 +9,21 @@ import type { Queue } from './queue.ts';
 
 export interface PieceOffers {
   /** Schedules those that the relay lacks, and in that case not the head. What is not wanted any more is dropped. */
-  offer(dTag: string, record: HeadRecord<NostrEvent>): void;
+  offer(dTag: Address, record: HeadRecord<NostrEvent>): void;
   /** Whether any were scheduled for this category. */
-  has(dTag: string): boolean;
-  unschedule(dTag: string): void;
+  has(dTag: Address): boolean;
+  unschedule(dTag: Address): void;
   /** The relay has the head, or refused it: nothing is to be remembered of its pieces. */
-  forget(dTag: string): void;
+  forget(dTag: Address): void;
 }
 
 export function createPieceOffers(
-  url: string,
+  url: RelayUrl,
   queue: Pick<Queue, 'scheduleOnce' | 'unschedule' | 'forget'>,
 ): PieceOffers {
   /** By category that is owed and name, the pieces that were scheduled. */
-  const scheduled = new Map<string, Map<string, PieceItem>>();
-  const itemsOf = (dTag: string): Map<string, PieceItem> =>
+  const scheduled = new Map<Address, Map<string, PieceItem>>();
+  const itemsOf = (dTag: Address): Map<string, PieceItem> =>
     scheduled.get(dTag) ?? new Map<string, PieceItem>();
 
   return {

@@ -1,5 +1,6 @@
 /** The pieces of heads, to one relay: sends those whose turn it is, and saves what the relay's answer says. */
 
+import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
 import { prefixOf, type Answer } from '../../protocol/answer.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { RETRY_CAP_MS } from '../../protocol/limits.ts';
@@ -18,7 +19,7 @@ export interface PieceSending {
 }
 
 export function createPieceSending(
-  url: string,
+  url: RelayUrl,
   ports: {
     readonly randomBytes: RandomBytes;
     readonly replica: Replica;
@@ -30,8 +31,8 @@ export function createPieceSending(
     /** What was sent is over: answered, and the answer saved. */
     readonly settled: (item: Item, version: string) => void;
     /** The relay will not have the value whose head this is. */
-    readonly refused: (dTag: string, id: string) => Promise<void>;
-    readonly onAnswer: (dTag: string, relay: string, event: VerifiedEvent, answer: Answer) => void;
+    readonly refused: (dTag: Address, id: EventId) => Promise<void>;
+    readonly onAnswer: (dTag: Address, relay: RelayUrl, event: VerifiedEvent, answer: Answer) => void;
   },
 ): PieceSending {
   const { replica, queue, proof, audit } = ports;

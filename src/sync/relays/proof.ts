@@ -4,42 +4,43 @@
  */
 
 import type { Clock } from '../../clock.ts';
+import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
 import { PROOF_MS } from '../../protocol/limits.ts';
 import type { RequestEnd } from '../../relay/requests.ts';
 import { isOwed, isProven, type RelayKnowledge } from '../heads/owed.ts';
 import type { Replica } from '../heads/replica.ts';
 
 export interface Proof {
-  lately(dTag: string): RelayKnowledge['lately'];
+  lately(dTag: Address): RelayKnowledge['lately'];
   /** The relay has said to have this head of a category, or nothing. */
-  note(dTag: string, id: string | undefined): void;
+  note(dTag: Address, id: EventId | undefined): void;
   /** Asks the relay what it has. Without what it should have, all pieces are sent. */
-  renew(dTag: string): Promise<void>;
+  renew(dTag: Address): Promise<void>;
   /** The connection is gone: what was said before proves nothing any more. */
   clear(): void;
 }
 
 export function createProof(
-  relay: string,
+  relay: RelayUrl,
   ports: {
     readonly clock: Clock;
     readonly replica: Pick<Replica, 'peek' | 'apply'>;
     /** Asks the relay for heads. */
-    readonly ask: (dTags: readonly string[]) => Promise<RequestEnd>;
+    readonly ask: (dTags: readonly Address[]) => Promise<RequestEnd>;
     readonly isOpen: () => boolean;
     /** Works out what the relay is owed. */
-    readonly update: (dTag: string) => void;
+    readonly update: (dTag: Address) => void;
     /** Works it out later: the relay did not answer completely. */
-    readonly updateLater: (dTag: string) => void;
+    readonly updateLater: (dTag: Address) => void;
   },
 ): Proof {
   const { clock, replica } = ports;
   /** By category, the head that the relay last said to have, and when (ms). */
-  const said = new Map<string, { readonly id: string | undefined; readonly at: number }>();
+  const said = new Map<Address, { readonly id: EventId | undefined; readonly at: number }>();
   /** Categories that it is being asked for. */
-  const asking = new Set<string>();
+  const asking = new Set<Address>();
 
-  function lately(dTag: string): RelayKnowledge['lately'] {
+  function lately(dTag: Address): RelayKnowledge['lately'] {
     const word = said.get(dTag);
     return word !== undefined && Math.abs(clock.now() - word.at) < PROOF_MS ? word : undefined;
   }

@@ -32,6 +32,7 @@ export function createRelayLimits({
   readonly store: Store;
   readonly clock: Clock;
 }): RelayLimits {
+  // By URL, as the keys of the store say it.
   const known = new Map<string, EventLimits>();
   const saved = new Map<string, EventLimits>();
   return {

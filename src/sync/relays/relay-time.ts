@@ -6,13 +6,14 @@
  */
 
 import type { Clock } from '../../clock.ts';
+import type { RelayUrl } from '../../protocol/address.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import { RELAY_TIME_MS } from '../../protocol/limits.ts';
-import type { RelayInfo } from '../../relay/connection.ts';
+import type { RelayState } from '../../relay/connection.ts';
 
 export interface RelayTime {
   /** A relay's answer to an event with this stamp, in s. */
-  answered(relay: string, stamp: number, answer: Answer): void;
+  answered(relay: RelayUrl, stamp: number, answer: Answer): void;
   /** How far this clock is ahead of every connected relay's, at least, in s. 0: as far as is certain, it is not. */
   aheadSeconds(): number;
   close(): void;
@@ -28,18 +29,18 @@ interface Word {
 
 export function createRelayTime(ports: {
   readonly clock: Clock;
-  readonly relays: () => readonly RelayInfo[];
+  readonly relays: () => readonly RelayState[];
 }): RelayTime {
   const { clock } = ports;
-  const words = new Map<string, Word>();
+  const words = new Map<RelayUrl, Word>();
 
-  function forget(relay: string): void {
+  function forget(relay: RelayUrl): void {
     words.get(relay)?.cancel();
     words.delete(relay);
   }
 
   /** What a relay says that counts: nothing, if this clock was set back since. */
-  function wordOf(relay: string): Word | undefined {
+  function wordOf(relay: RelayUrl): Word | undefined {
     const word = words.get(relay);
     if (word === undefined || word.at <= clock.now()) return word;
     forget(relay);

@@ -1,6 +1,7 @@
 /** When the head of a category, and so its pieces, may go out to relays: not while it is held, nor faster than it is paced. */
 
 import type { Clock } from '../../clock.ts';
+import type { Address } from '../../protocol/address.ts';
 import { holdOf } from '../heads/owed.ts';
 import { newPiecesOf, type HeadRecord } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
@@ -17,7 +18,7 @@ export function createRelease(ports: {
   readonly clock: Clock;
   readonly replica: Pick<Replica, 'get' | 'apply'>;
   readonly pacer: Pacer;
-}): (dTag: string) => Release {
+}): (dTag: Address) => Release {
   const { clock, replica, pacer } = ports;
   return (dTag) => {
     const record = replica.get(dTag);

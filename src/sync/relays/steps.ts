@@ -1,5 +1,6 @@
 /** What is done about what one relay is owed: takes the steps that `heads/owed.ts` decides on. */
 
+import type { Address, RelayUrl } from '../../protocol/address.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
 import { CONFIRM_DELAY_MS, SPREAD_DELAY_MS } from '../../protocol/limits.ts';
 import { randomFraction, type RandomBytes } from '../../relay/backoff.ts';
@@ -14,19 +15,19 @@ import type { Queue } from './queue.ts';
 
 export interface Steps {
   /** The next step of a category. */
-  of(dTag: string): Step;
+  of(dTag: Address): Step;
   /** Takes it. */
-  take(dTag: string): void;
+  take(dTag: Address): void;
   /** The relay was asked what it has of a category. */
-  wasAsked(dTag: string): void;
+  wasAsked(dTag: Address): void;
   /** Whether the relay is owed the head of this category. */
-  isPending(dTag: string): boolean;
+  isPending(dTag: Address): boolean;
   /** How many heads it is owed. */
   depth(): number;
 }
 
 export function createSteps(
-  relay: string,
+  relay: RelayUrl,
   ports: {
     readonly randomBytes: RandomBytes;
     readonly replica: Replica;
@@ -38,19 +39,19 @@ export function createSteps(
 ): Steps {
   const { replica, queue, audit, proof, pieces } = ports;
   /** Categories whose head the relay is owed. */
-  const pending = new Set<string>();
+  const pending = new Set<Address>();
 
-  function isUnderWay(dTag: string, head: NostrEvent | undefined): boolean {
+  function isUnderWay(dTag: Address, head: NostrEvent | undefined): boolean {
     return head !== undefined && (pieces.has(dTag) || queue.isUnderWay(headItem(dTag), head.id));
   }
 
-  function stepOf(dTag: string): Step {
+  function stepOf(dTag: Address): Step {
     const record = replica.peek(dTag);
     const isAsked = isUnderWay(dTag, record?.head?.event);
     return owed(record, { relay, isAsked, lately: proof.lately(dTag) });
   }
 
-  function take(dTag: string): void {
+  function take(dTag: Address): void {
     const record = replica.peek(dTag);
     const step = stepOf(dTag);
     if (isOwed(record, relay)) pending.add(dTag);
@@ -83,7 +84,7 @@ export function createSteps(
     }
   }
 
-  function offer(dTag: string, record: HeadRecord<NostrEvent>, step: Step): void {
+  function offer(dTag: Address, record: HeadRecord<NostrEvent>, step: Step): void {
     const item = headItem(dTag);
     if (step === 'prove-pieces') {
       pieces.unschedule(dTag);
@@ -95,7 +96,7 @@ export function createSteps(
     if (step === 'send-head') queue.scheduleOnce(item, record.head!.event.id);
   }
 
-  function forget(dTag: string): void {
+  function forget(dTag: Address): void {
     queue.forget(headItem(dTag));
     pieces.forget(dTag);
   }

@@ -1,5 +1,6 @@
 /** What one relay has shown of the heads that one REQ asks for, from the sending to the EOSE, and what it then lacks. */
 
+import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
 import { deliveryOf } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
 
@@ -7,47 +8,47 @@ export interface Tally {
   /** The REQ goes out (again). */
   begin(): void;
   /** The relay showed a genuine event of this category. */
-  came(dTag: string, id: string): void;
+  came(dTag: Address, id: EventId): void;
   /** That event is below the head: its stamp, in s. */
-  cameBelow(dTag: string, stamp: number): void;
+  cameBelow(dTag: Address, stamp: number): void;
   /** It is the newest that the relay showed, and is being saved. */
-  cameNewest(dTag: string, id: string, saving: Promise<unknown>): void;
+  cameNewest(dTag: Address, id: EventId, saving: Promise<unknown>): void;
   /** Whether it is the newest that the relay showed. */
-  isNewest(dTag: string, id: string): boolean;
+  isNewest(dTag: Address, id: EventId): boolean;
   /** Whether the EOSE has come: then events are live. */
   isLive(): boolean;
   /** Whether the relay is known to have this head. */
-  isConfirmed(dTag: string, id: string): boolean;
+  isConfirmed(dTag: Address, id: EventId): boolean;
   /** The EOSE. Resolves once the replica holds all that the relay showed, and knows what it lacks. */
   complete(): Promise<void>;
 }
 
 export function createTally(
-  relay: string,
-  asked: ReadonlySet<string>,
+  relay: RelayUrl,
+  asked: ReadonlySet<Address>,
   ports: {
     readonly replica: Pick<Replica, 'get' | 'apply'>;
     /** What the relay has of a category, by its own word just now: the id, or nothing. */
-    readonly onShown: (relay: string, dTag: string, id: string | undefined) => void;
+    readonly onShown: (relay: RelayUrl, dTag: Address, id: EventId | undefined) => void;
     /** The relay lacks a head that it had confirmed. */
-    readonly onLoss: (relay: string) => void;
+    readonly onLoss: (relay: RelayUrl) => void;
   },
 ): Tally {
   const { replica } = ports;
   /** By category, the newest id that the relay showed. */
-  let newest = new Map<string, string>();
+  let newest = new Map<Address, EventId>();
   /** By category, of what it showed below the head: the stamp in s. */
-  let below = new Map<string, number>();
+  let below = new Map<Address, number>();
   /** Categories that it showed anything for. */
-  let any = new Set<string>();
+  let any = new Set<Address>();
   /** What the EOSE waits for; `undefined` once it has come. */
   let saving: Promise<unknown>[] | undefined;
   /** By category, heads that the relay should have had when it was asked. */
-  let expected = new Map<string, string>();
+  let expected = new Map<Address, EventId>();
 
-  const isHead = (id: string, dTag: string): boolean => replica.get(dTag)?.head?.event.id === id;
+  const isHead = (id: EventId, dTag: Address): boolean => replica.get(dTag)?.head?.event.id === id;
 
-  function isConfirmed(dTag: string, id: string): boolean {
+  function isConfirmed(dTag: Address, id: EventId): boolean {
     return isHead(id, dTag) && deliveryOf(replica.get(dTag)!, relay) === 'confirmed';
   }
 

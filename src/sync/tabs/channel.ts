@@ -3,13 +3,14 @@
  * and one message is over before the next is begun, so that a change is in the replica before what speaks of it.
  */
 
+import type { Address } from '../../protocol/address.ts';
 import type { Tabs } from '../../tabs/tabs.ts';
 import { OF_LEADER, type TabMessage } from './messages.ts';
 
 export interface TabChannel {
   post(message: TabMessage): void;
   /** This engine has saved a change of this category: the others are told, in one message of all that is saved at once. */
-  saved(dTag: string): void;
+  saved(dTag: Address): void;
   /** Does this once all that came before is over. */
   inOrder(act: () => Promise<void> | void): void;
   isClosed(): boolean;
@@ -28,7 +29,7 @@ export function createTabChannel(
   },
 ): TabChannel {
   let isClosed = false;
-  const unsaid = new Set<string>();
+  const unsaid = new Set<Address>();
   let last: Promise<void> = Promise.resolve();
 
   const channel = tabs.join(name, (message) => {

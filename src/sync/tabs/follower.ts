@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from '../../clock.ts';
+import type { Address, RelayUrl } from '../../protocol/address.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
 import type { Answers } from '../../relay/pool.ts';
@@ -22,7 +23,7 @@ export interface TabFollowerPorts extends RelayListPorts {
   readonly self: string;
   readonly clock: Clock;
   readonly replica: Replica;
-  readonly onAnswer: (dTag: string, relay: string, event: NostrEvent, answer: Answer) => void;
+  readonly onAnswer: (dTag: Address, relay: RelayUrl, event: NostrEvent, answer: Answer) => void;
   readonly hasSigner: () => boolean;
   /** The leader answers nothing: it may be suspended, and holds its lock all the same. */
   readonly onSilence: () => void;
@@ -40,7 +41,7 @@ export interface TabFollower extends Omit<Network, 'recordChanged' | 'relayChang
   /** Resolves once what `relays` says is not older than the time in which a leader that is silent loses its place. */
   told(): Promise<void>;
   /** The app added or removed a relay here. */
-  relayListChanged(url: string, isAdded: boolean): void;
+  relayListChanged(url: RelayUrl, isAdded: boolean): void;
   /** This engine leads from now on: this network over its connections is to watch, and to answer what has not been answered. */
   takeOver(network: Network): void;
   /** Another leads from now on. */
@@ -54,7 +55,7 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
   let leading: Network | undefined;
   let isClosed = false;
   let isPresent = false;
-  let watched: readonly string[] = [];
+  let watched: readonly Address[] = [];
   /** Callers that wait for the leader's word on its relays. */
   const waiting = new Set<() => void>();
   const list = createRelayList(ports);

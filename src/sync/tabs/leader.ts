@@ -4,6 +4,7 @@
  */
 
 import type { Clock } from '../../clock.ts';
+import type { Address, RelayUrl } from '../../protocol/address.ts';
 import type { EventTemplate } from '../../protocol/event.ts';
 import type { SignedAuth } from '../../relay/auth.ts';
 import type { Network } from '../relays/network.ts';
@@ -16,9 +17,9 @@ export interface TabLeaderPorts {
   readonly clock: Clock;
   /** Over the connections of this engine. */
   readonly network: Network;
-  readonly urls: () => readonly string[];
-  readonly addRelay: (url: string) => void;
-  readonly removeRelay: (url: string) => void;
+  readonly urls: () => readonly RelayUrl[];
+  readonly addRelay: (url: RelayUrl) => void;
+  readonly removeRelay: (url: RelayUrl) => void;
   /** Finds dead connections of this engine. */
   readonly wake: () => void;
   /** Signs here; `undefined` if no signer is set or it refuses. */
@@ -39,7 +40,7 @@ export interface TabLeader extends Network {
 
 /** A follower, as the leader knows it. */
 interface Follower {
-  watched: readonly string[];
+  watched: readonly Address[];
   hasSigner: boolean;
   /** Ends the wait for its death. */
   readonly forget: () => void;
@@ -47,7 +48,7 @@ interface Follower {
 
 export function createTabLeader(ports: TabLeaderPorts): TabLeader {
   const { self, network, urls, post } = ports;
-  let watched: readonly string[] = [];
+  let watched: readonly Address[] = [];
   /** What the relays were last told to watch for all engines, as text. */
   let watchedByAll: string | undefined;
   let isTelling = false;

@@ -1,9 +1,10 @@
 /** What tabs say to each other. Another version of the app may run in another tab: a message may be none of these. */
 
+import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import type { EventTemplate, NostrEvent } from '../../protocol/event.ts';
 import type { SignedAuth } from '../../relay/auth.ts';
-import type { RelayInfo } from '../../relay/connection.ts';
+import type { RelayState } from '../../relay/connection.ts';
 import type { Answers } from '../../relay/pool.ts';
 import type { Collected } from '../relays/collect.ts';
 import type { Unconfirmed } from './relay-list.ts';
@@ -12,26 +13,26 @@ import type { Unconfirmed } from './relay-list.ts';
 export interface Here {
   readonly type: 'here';
   readonly from: string;
-  readonly watched: readonly string[];
+  readonly watched: readonly Address[];
   readonly hasSigner: boolean;
   readonly relays: Unconfirmed;
 }
 
 export type TabMessage =
   /** To all: these categories changed in the store. */
-  | { readonly type: 'changed'; readonly dTags: readonly string[] }
+  | { readonly type: 'changed'; readonly dTags: readonly Address[] }
   | Here
   /** From who begins to lead: tell me who you are, and ask me what you had asked. */
   | { readonly type: 'lead' }
   /** To the leader, which says `relays` at once if it lives. */
   | { readonly type: 'ping' }
   /** From the leader: the relays and their state. */
-  | { readonly type: 'relays'; readonly relays: readonly RelayInfo[] }
+  | { readonly type: 'relays'; readonly relays: readonly RelayState[] }
   /** From the leader: a relay's answer to a write, for the tab that made it. */
   | {
       readonly type: 'answer';
-      readonly dTag: string;
-      readonly relay: string;
+      readonly dTag: Address;
+      readonly relay: RelayUrl;
       readonly event: NostrEvent;
       readonly answer: Answer;
     }
@@ -39,15 +40,15 @@ export type TabMessage =
   | { readonly type: 'wake' }
   | {
       readonly type: 'follow';
-      readonly dTag: string;
-      readonly tombstone: string;
+      readonly dTag: Address;
+      readonly tombstone: EventId;
       readonly deletion: NostrEvent;
     }
   | {
       readonly type: 'ask';
       readonly from: string;
       readonly id: number;
-      readonly dTags: readonly string[];
+      readonly dTags: readonly Address[];
       readonly waitFor: 'known' | 'all';
     }
   | { readonly type: 'asked'; readonly to: string; readonly id: number; readonly answers: Answers }
@@ -55,8 +56,8 @@ export type TabMessage =
       readonly type: 'collect';
       readonly from: string;
       readonly id: number;
-      readonly relay: string;
-      readonly dTags: readonly string[];
+      readonly relay: RelayUrl;
+      readonly dTags: readonly Address[];
     }
   | { readonly type: 'collected'; readonly to: string; readonly id: number; readonly collected: Collected }
   /** A leader without a signer to one that has it, and back. */

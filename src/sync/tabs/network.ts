@@ -11,11 +11,12 @@
  * Here is the change of leadership; the lock, the channel and the two roles have files of their own.
  */
 
+import type { Address, RelayUrl } from '../../protocol/address.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import type { SignedAuth } from '../../relay/auth.ts';
 import type { EventTemplate, NostrEvent } from '../../protocol/event.ts';
 import { KIND_AUTH } from '../../protocol/limits.ts';
-import type { RelayInfo } from '../../relay/connection.ts';
+import type { RelayState } from '../../relay/connection.ts';
 import type { Tabs } from '../../tabs/tabs.ts';
 import type { Network } from '../relays/network.ts';
 import { createTabChannel } from './channel.ts';
@@ -34,11 +35,11 @@ export interface TabNetwork extends Network {
   /** The store says that another leads: then this engine sends nothing more. */
   deposed(): void;
   /** This engine has saved a change of this category. */
-  saved(dTag: string): void;
+  saved(dTag: Address): void;
   /** A relay answered to a write that another engine may have made. */
-  answered(dTag: string, relay: string, event: NostrEvent, answer: Answer): void;
+  answered(dTag: Address, relay: RelayUrl, event: NostrEvent, answer: Answer): void;
   /** The app added or removed a relay here. */
-  relayListChanged(url: string, isAdded: boolean): void;
+  relayListChanged(url: RelayUrl, isAdded: boolean): void;
   /** Connections may be dead without a close. */
   wake(): void;
   /** If this engine leads: has AUTH signed by one that has the signer. */
@@ -55,7 +56,7 @@ export type TabNetworkPorts = Omit<TabFollowerPorts, 'post' | 'onSilence'> &
     /** Drops the connections. */
     readonly shut: () => void;
     /** Of the connections of this engine. */
-    readonly ownRelays: () => readonly RelayInfo[];
+    readonly ownRelays: () => readonly RelayState[];
     /** This engine leads from now on. */
     readonly onLead: () => void;
   };

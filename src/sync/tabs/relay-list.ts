@@ -1,34 +1,35 @@
 /** The list of relays in a tab that follows: the leading tab's, but for what the app has just changed here. */
 
-import type { RelayInfo } from '../../relay/connection.ts';
+import type { RelayUrl } from '../../protocol/address.ts';
+import type { RelayState } from '../../relay/connection.ts';
 
 /** What the app added (`true`) or removed here and the leader has not confirmed. */
-export type Unconfirmed = readonly (readonly [url: string, isAdded: boolean])[];
+export type Unconfirmed = readonly (readonly [url: RelayUrl, isAdded: boolean])[];
 
 export interface RelayListPorts {
   /** Those that this engine has. */
-  readonly urls: () => readonly string[];
-  readonly addRelay: (url: string) => void;
-  readonly removeRelay: (url: string) => void;
+  readonly urls: () => readonly RelayUrl[];
+  readonly addRelay: (url: RelayUrl) => void;
+  readonly removeRelay: (url: RelayUrl) => void;
   /** The leader's word on its relays came, or changed; the list of this engine already agrees. */
-  readonly onRelays: (relays: readonly RelayInfo[], former: readonly RelayInfo[]) => void;
+  readonly onRelays: (relays: readonly RelayState[], former: readonly RelayState[]) => void;
 }
 
 export interface RelayList {
   /** The relays by the leader's word; `undefined` before it said anything. */
-  told(): readonly RelayInfo[] | undefined;
+  told(): readonly RelayState[] | undefined;
   unconfirmed(): Unconfirmed;
   /** The app added or removed a relay here. */
-  changed(url: string, isAdded: boolean): void;
+  changed(url: RelayUrl, isAdded: boolean): void;
   /** The leader's word. */
-  receive(relays: readonly RelayInfo[]): void;
+  receive(relays: readonly RelayState[]): void;
   /** This engine leads from now on: its list is that of all tabs, and changes by what others say. */
   takeOver(): void;
 }
 
 export function createRelayList(ports: RelayListPorts): RelayList {
   const { urls } = ports;
-  let told: readonly RelayInfo[] | undefined;
+  let told: readonly RelayState[] | undefined;
   const unconfirmed = new Map(urls().map((url) => [url, true]));
   return {
     told: () => told,

@@ -1,11 +1,12 @@
 /** Reads again from the store what other engines have saved, until the store gives it. */
 
 import type { Clock } from '../../clock.ts';
+import type { Address } from '../../protocol/address.ts';
 import { STORE_RETRY_MS } from '../../protocol/limits.ts';
 
 export interface Reloading {
   /** Of these categories, or of all. */
-  reload(dTags?: readonly string[]): Promise<void>;
+  reload(dTags?: readonly Address[]): Promise<void>;
   /** Something else failed by the store: `again` is called in a while. */
   tryAgain(): void;
   close(): void;
@@ -13,7 +14,7 @@ export interface Reloading {
 
 export function createReloading(ports: {
   readonly clock: Clock;
-  readonly replica: { reload(dTags?: readonly string[]): Promise<void> };
+  readonly replica: { reload(dTags?: readonly Address[]): Promise<void> };
   readonly again: () => void;
 }): Reloading {
   let isClosed = false;

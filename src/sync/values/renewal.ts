@@ -55,7 +55,7 @@ export function createRenewals(ports: {
   const since = new Map<Address, Ms>();
   const underWay = new Set<Address>();
   const late = createLateStamps(ports.network);
-  const agenda = createAgenda(clock, RENEW_SLACK_MS, (dTags) => void attempt(dTags));
+  const agenda = createAgenda<Address>(clock, RENEW_SLACK_MS, (dTags) => void attempt(dTags));
   agenda.start();
 
   const nowSeconds = (): Seconds => Math.floor(clock.now() / 1000);

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import { probeRelay } from '../../../src/cli/probe.ts';
 import { memoryStore, secretKeySigner, type FetchResult } from '../../../src/node.ts';
+import { aRelay } from '../../names.ts';
 import { device, KEY, relay, stored, written } from '../../sync/devices.ts';
 import { referenceDevice, type ReferenceDevice } from '../reference-device.ts';
 import { startNostrRelay } from './relay-process.ts';
@@ -202,7 +203,7 @@ describe('the outbox', () => {
 
 test('what `doctor` says of it', async () => {
   const { url } = await startNostrRelay();
-  const report = await probeRelay(url, { signer: secretKeySigner(KEY), randomBytes });
+  const report = await probeRelay(aRelay(url), { signer: secretKeySigner(KEY), randomBytes });
   expect(report).toMatchObject({
     ...{ reachable: true, auth: 'none', deletes: true, limitedForNow: null },
     habits: { live: 'any d-tag', servesExpired: true, deletesNewer: true },
