@@ -1,6 +1,7 @@
 /** AUTH with one relay (NIP-42): answers the newest challenge, once something was refused for lack of AUTH, and not too often. */
 
 import type { Clock } from '../clock.ts';
+import type { Ms } from '../protocol/address.ts';
 import { prefixOf, saysWrongTime } from '../protocol/answer.ts';
 import type { EventTemplate, SignedEvent } from '../protocol/event.ts';
 import { AUTH_INTERVAL_CAP_MS, AUTH_INTERVAL_MS, KIND_AUTH, OK_TIMEOUT_MS } from '../protocol/limits.ts';
@@ -150,7 +151,7 @@ export function createAuthExchange(ports: {
 }
 
 /** The event of kind 22242 that is to be signed. `now` in ms. */
-function authTemplate(now: number, url: string, challenge: string): EventTemplate {
+function authTemplate(now: Ms, url: string, challenge: string): EventTemplate {
   return {
     kind: KIND_AUTH,
     created_at: Math.floor(now / 1000),

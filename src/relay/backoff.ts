@@ -1,5 +1,6 @@
 /** Full-jitter exponential backoff: after an outage a thousand clients do not come back in the same second. */
 
+import type { Ms } from '../protocol/address.ts';
 import { BACKOFF_BASE_MS, BACKOFF_CAP_MS, RETRY_BASE_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
 
 export type RandomBytes = (length: number) => Uint8Array;
@@ -10,12 +11,12 @@ export function randomFraction(randomBytes: RandomBytes): number {
 }
 
 /** Delay in ms before attempt `attempt` (0 the first): uniform below `base · 2^attempt`, capped. */
-export function backoffMs(attempt: number, randomBytes: RandomBytes): number {
+export function backoffMs(attempt: number, randomBytes: RandomBytes): Ms {
   return randomFraction(randomBytes) * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** Math.min(attempt, 30));
 }
 
 /** Delay in ms before the next try with a relay that answers, but not with yes. */
-export function retryMs(attempt: number, randomBytes: RandomBytes): number {
+export function retryMs(attempt: number, randomBytes: RandomBytes): Ms {
   // Half of the delay is certain: by chance alone, a relay that accepts and forgets would be asked again at once.
   const halfMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** Math.min(attempt, 30)) / 2;
   return halfMs + halfMs * randomFraction(randomBytes);

@@ -1,6 +1,7 @@
 /** How one relay behaves: what it answered last, what it did wrong, and how much work it makes. */
 
 import { toIso, type Clock } from '../clock.ts';
+import type { Ms } from '../protocol/address.ts';
 import type { EventFault } from '../protocol/event.ts';
 import { MAX_STRAIN_PER_MINUTE } from '../protocol/limits.ts';
 
@@ -20,7 +21,7 @@ export interface HealthReport {
 
 export interface Health {
   /** It sent something valid. `sentAt`: in answer to what was sent then, in ms. */
-  seen(sentAt?: number): void;
+  seen(sentAt?: Ms): void;
   /** The relay, or the network, said what went wrong. */
   complained(reason: string): void;
   violation(kind: Violation): void;
@@ -30,8 +31,8 @@ export interface Health {
 }
 
 export function createHealth(clock: Clock): Health {
-  let lastSeen: number | undefined;
-  let latencyMs: number | null = null;
+  let lastSeen: Ms | undefined;
+  let latencyMs: Ms | null = null;
   let lastError: string | null = null;
   const violations: Partial<Record<Violation, number>> = {};
   /** What the relay has made us do in this minute, beyond what it was asked for. */

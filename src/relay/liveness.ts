@@ -1,6 +1,7 @@
 /** Whether the peer of an open socket is still there: asked after silence, and whenever it is doubtful. */
 
 import type { Clock } from '../clock.ts';
+import type { Ms } from '../protocol/address.ts';
 import { PING_INTERVAL_MS, PONG_TIMEOUT_MS, SUSPECT_TIMEOUT_MS } from '../protocol/limits.ts';
 
 export interface Liveness {
@@ -31,7 +32,7 @@ export function createLiveness(clock: Clock, ask: () => void, onDead: () => void
     });
   }
 
-  function prove(withinMs: number): void {
+  function prove(withinMs: Ms): void {
     cancel();
     lastHeard = -Infinity;
     ask();

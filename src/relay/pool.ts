@@ -1,7 +1,7 @@
 /** All relays of the user: which there are, and one question put to all of them. */
 
 import type { Clock } from '../clock.ts';
-import type { RelayUrl } from '../protocol/address.ts';
+import type { Ms, RelayUrl } from '../protocol/address.ts';
 import { EOSE_TIMEOUT_MS, SETTLE_MS } from '../protocol/limits.ts';
 import { createConnection, type ConnectionPorts, type RelayConnection } from './connection.ts';
 import type { RequestEnd } from './requests.ts';
@@ -71,7 +71,7 @@ export function createPool(
       let isSettled = false;
       let isDone = false;
       const timers: (() => void)[] = [];
-      const after = (ms: number, act: () => void): number => timers.push(ports.clock.after(ms, act));
+      const after = (ms: Ms, act: () => void): number => timers.push(ports.clock.after(ms, act));
       const finish = (): void => {
         isDone = true;
         for (const cancel of timers) cancel();

@@ -1,6 +1,7 @@
 /** Events on their way to one relay, each until its OK. */
 
 import type { Clock } from '../clock.ts';
+import type { Ms } from '../protocol/address.ts';
 import { classifyAnswer, type Answer } from '../protocol/answer.ts';
 import type { SignedEvent } from '../protocol/event.ts';
 import { LARGE_EVENT_BYTES, MAX_HANG_UPS, OK_TIMEOUT_MS } from '../protocol/limits.ts';
@@ -29,7 +30,7 @@ interface PendingAnswer {
   readonly bytes: number;
   readonly settle: (answer: Answer) => void;
   /** In ms. */
-  readonly sentAt: number;
+  readonly sentAt: Ms;
   waitsForAuth: boolean;
 }
 

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import { NostrSyncError } from '../errors.ts';
-import { categoryOf, type Address, type EventId, type RelayUrl } from '../protocol/address.ts';
+import { categoryOf, type Address, type EventId, type RelayUrl, type Seconds } from '../protocol/address.ts';
 import type { Answer } from '../protocol/answer.ts';
 import { deviceHash } from '../protocol/causality.ts';
 import type { NostrEvent } from '../protocol/event.ts';
@@ -32,13 +32,13 @@ export function createNotices(ports: {
   readonly onTwin: (dTag: Address, event: NostrEvent) => void;
 }): Notices {
   const { emitter } = ports;
-  const aheadSecondsOf = (stamp: number): number => stamp - Math.floor(ports.clock.now() / 1000);
+  const aheadSecondsOf = (stamp: Seconds): Seconds => stamp - Math.floor(ports.clock.now() / 1000);
 
-  function warnOfSkew(message: string, aheadSeconds: number): void {
+  function warnOfSkew(message: string, aheadSeconds: Seconds): void {
     emitter.emit('error', new NostrSyncError('CLOCK_SKEW', message, { details: { aheadSeconds } }));
   }
 
-  function warnOfStamp(dTag: Address, stamp: number): void {
+  function warnOfStamp(dTag: Address, stamp: Seconds): void {
     const aheadSeconds = aheadSecondsOf(stamp);
     if (aheadSeconds <= SKEW_REPORT_SECONDS) return;
     const of = JSON.stringify(categoryOf(dTag));

@@ -3,7 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { Primitives } from '../crypto/primitives.ts';
 import { NostrSyncError } from '../errors.ts';
-import type { Address, EventId, RelayUrl } from '../protocol/address.ts';
+import type { Address, EventId, RelayUrl, Seconds } from '../protocol/address.ts';
 import { deviceHash, seenBy, vectorAt, type VersionVector } from '../protocol/causality.ts';
 import { CHUNKED, pieceDTag, sealPiece, type Layout } from '../protocol/chunks.ts';
 import type { Compression } from '../protocol/compression.ts';
@@ -54,7 +54,7 @@ async function makePieces(
   ports: SavingPorts,
   dTag: Address,
   layout: Layout,
-  stamp: number,
+  stamp: Seconds,
   ciphertexts: Map<string, string>,
   asking: Asking,
 ): Promise<{ made?: ReadonlyMap<string, VerifiedEvent>; names?: readonly string[] }> {
@@ -79,7 +79,7 @@ async function makePieces(
 /** Returns what saves the write that is made now, and resolves with its event. */
 export function createSaving(ports: SavingPorts): (dTag: Address, making: Making) => Promise<VerifiedEvent> {
   const { clock, replica, hand, questions } = ports;
-  const nowSeconds = (): number => Math.floor(clock.now() / 1000);
+  const nowSeconds = (): Seconds => Math.floor(clock.now() / 1000);
 
   /** Each lap has a higher stamp: something newer came in while it was signed. */
   async function make(dTag: Address, making: Making, asked: Question | undefined): Promise<VerifiedEvent> {
@@ -146,7 +146,7 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
   }
 
   /** `voids`: of a reset, which is above the rest alone. */
-  function nextStampOf(dTag: Address, voids: Voids | undefined): number {
+  function nextStampOf(dTag: Address, voids: Voids | undefined): Seconds {
     const record = replica.get(dTag);
     return voids === undefined
       ? stampOf(record, nowSeconds(), replica.isUncarried(dTag))

@@ -1,6 +1,7 @@
 /** Which stamp the next write of a category gets, and what is from the future: functions of what is known of it, and of the time. */
 
 import { NostrSyncError } from '../errors.ts';
+import type { Seconds } from '../protocol/address.ts';
 import { seenBy } from '../protocol/causality.ts';
 import { DAY_SECONDS } from '../protocol/limits.ts';
 import { nextStamp } from '../protocol/order.ts';
@@ -8,14 +9,18 @@ import type { Voids } from '../protocol/voids.ts';
 import { EMPTY_RECORD, floorOf, versionsOf, type HeadRecord } from './heads/record.ts';
 
 /** Above all that is known. `isReplaceable`: the head is a write that no socket has carried, whose stamp may be used again. */
-export function stampOf(record: HeadRecord | undefined, nowSeconds: number, isReplaceable: boolean): number {
+export function stampOf(
+  record: HeadRecord | undefined,
+  nowSeconds: Seconds,
+  isReplaceable: boolean,
+): Seconds {
   const head = record?.head?.event.created_at ?? -1;
   const own = floorOf(record);
   return isReplaceable ? Math.max(nowSeconds, own) : nextStamp(nowSeconds, head, own);
 }
 
 /** The stamp of a reset: above what is known and is not from the future. */
-export function resetStampOf(record: HeadRecord | undefined, nowSeconds: number): number {
+export function resetStampOf(record: HeadRecord | undefined, nowSeconds: Seconds): Seconds {
   const { own, deemed } = record ?? EMPTY_RECORD;
   const known = versionsOf(record).map(({ event }) => event);
   const seen = known.flatMap((one) => [one.created_at, ...seenBy(one, deemed).values()]);
@@ -26,8 +31,8 @@ export function resetStampOf(record: HeadRecord | undefined, nowSeconds: number)
 /** What is known of the category and is stamped more than this ahead, in s. */
 export function aheadOf(
   record: HeadRecord | undefined,
-  nowSeconds: number,
-  seconds: number = DAY_SECONDS,
+  nowSeconds: Seconds,
+  seconds: Seconds = DAY_SECONDS,
 ): Voids {
   const known = versionsOf(record).map(({ event }) => [event.id, event.created_at] as const);
   const own = record?.own;
@@ -37,7 +42,7 @@ export function aheadOf(
 }
 
 /** Whether the next write would be stamped more than this ahead, in s. */
-export function isAhead(record: HeadRecord | undefined, nowSeconds: number, seconds: number): boolean {
+export function isAhead(record: HeadRecord | undefined, nowSeconds: Seconds, seconds: Seconds): boolean {
   return aheadOf(record, nowSeconds, seconds).size > 0 || floorOf(record) > nowSeconds + seconds;
 }
 
@@ -45,7 +50,7 @@ export function isAhead(record: HeadRecord | undefined, nowSeconds: number, seco
  * Throws `CLOCK_SKEW` if this clock is a day ahead of every relay's: what is stamped a day too late is refused by all, or beats what
  * others write until then.
  */
-export function refuseWrongClock(aheadSeconds: number): void {
+export function refuseWrongClock(aheadSeconds: Seconds): void {
   if (aheadSeconds < DAY_SECONDS) return;
   throw new NostrSyncError(
     'CLOCK_SKEW',

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { Primitives } from '../crypto/primitives.ts';
-import type { Address, EventId, RelayUrl } from '../protocol/address.ts';
+import type { Address, EventId, RelayUrl, Seconds } from '../protocol/address.ts';
 import type { Compression } from '../protocol/compression.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { isTombstone } from '../protocol/header.ts';
@@ -49,7 +49,7 @@ export function createWriter(ports: {
   const { clock, replica, hand } = ports;
   let closed = false;
   const isClosed = (): boolean => closed;
-  const nowSeconds = (): number => Math.floor(clock.now() / 1000);
+  const nowSeconds = (): Seconds => Math.floor(clock.now() / 1000);
 
   /** The same write, with what the app had seen at the call. */
   function restamp(dTag: Address, event: VerifiedEvent): Promise<VerifiedEvent> {

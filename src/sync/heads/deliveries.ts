@@ -1,6 +1,6 @@
 /** What each relay has of the head and of its pieces, and which pieces are left behind. */
 
-import type { RelayUrl } from '../../protocol/address.ts';
+import type { RelayUrl, Seconds } from '../../protocol/address.ts';
 import { isTombstone } from '../../protocol/header.ts';
 import { MAX_ORPHANS } from '../../protocol/limits.ts';
 import { isKnownReadable } from './former.ts';
@@ -48,7 +48,7 @@ function withChangedPieces(record: HeadRecord, change: (piece: Piece) => Piece):
 }
 
 /** What a relay shows instead of a head that it had taken cannot have beaten it there by the order of events. */
-export function lacking(record: HeadRecord, relay: RelayUrl, instead: number | undefined): HeadRecord {
+export function lacking(record: HeadRecord, relay: RelayUrl, instead: Seconds | undefined): HeadRecord {
   if (deliveryOf(record, relay) === 'refused') return record;
   const head = record.head!.event;
   const isTaken = ['acknowledged', 'confirmed'].includes(record.deliveries.get(relay) ?? '');

@@ -1,6 +1,6 @@
 /** What can happen to a record, and what follows of it. */
 
-import type { EventId, RelayUrl } from '../../protocol/address.ts';
+import type { EventId, Ms, RelayUrl, Seconds } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import type { Voids } from '../../protocol/voids.ts';
 import type { HeadRecord } from './record.ts';
@@ -22,7 +22,7 @@ export type Input =
       /** See `OwnWrite.isBlind`. */
       readonly isBlind?: boolean;
       /** See `OwnWrite.heldUntil`. */
-      readonly heldUntil?: number | undefined;
+      readonly heldUntil?: Ms | undefined;
       /** Of a reset: what does not count any more. It is above the rest alone. */
       readonly voids?: Voids | undefined;
       readonly along?: Along;
@@ -51,7 +51,7 @@ export type Input =
       readonly relay: RelayUrl;
       readonly id: EventId;
       readonly name: string;
-      readonly stamp: number;
+      readonly stamp: Seconds;
     }
   /** Pieces of the head `id`, signed above their tombstones. */
   | { readonly type: 'remade'; readonly id: EventId; readonly made: ReadonlyMap<string, VerifiedEvent> }
@@ -65,7 +65,7 @@ export type Input =
       readonly made: ReadonlyMap<string, VerifiedEvent>;
     }
   /** Every relay has the head `id`: what is not part of it is an orphan since `at` (ms). */
-  | { readonly type: 'replicated'; readonly id: EventId; readonly at: number }
+  | { readonly type: 'replicated'; readonly id: EventId; readonly at: Ms }
   /** These orphans were collected. */
   | { readonly type: 'collected'; readonly names: ReadonlySet<string> }
   /**
@@ -77,7 +77,7 @@ export type Input =
       readonly id: EventId;
       readonly isBlind: boolean;
       readonly again?: VerifiedEvent | undefined;
-      readonly upTo?: number;
+      readonly upTo?: Seconds;
     }
   /** The write is given up: every relay refused it while its writer still waited. */
   | { readonly type: 'withdraw'; readonly id: EventId; readonly along?: Along }
@@ -93,7 +93,7 @@ export type Input =
       readonly type: 'lacking';
       readonly relay: RelayUrl;
       readonly id: EventId;
-      readonly instead: number | undefined;
+      readonly instead: Seconds | undefined;
     }
   /** A relay that had confirmed the head `id` sends, live, an event of the same stamp that loses against it: it may keep that. */
   | { readonly type: 'doubted'; readonly relay: RelayUrl; readonly id: EventId }

@@ -3,7 +3,7 @@
  * lane takes the step (`relays/steps.ts`); a tab that follows counts by it what the leading tab still owes.
  */
 
-import type { EventId, RelayUrl } from '../../protocol/address.ts';
+import type { EventId, Ms, RelayUrl } from '../../protocol/address.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
 import { HOLD_MS } from '../../protocol/limits.ts';
 import { deliveryOf, isHeld, isOwnHead, type HeadRecord } from './record.ts';
@@ -93,7 +93,7 @@ export function isOpenAfterAnswer(step: Step, isComplete: boolean): boolean {
 }
 
 /** For how many ms the head, a first write, must still wait; `'over'`: relays are asked no more what it must be above. */
-export function holdOf(record: HeadRecord<NostrEvent>, nowMs: number): number | 'none' | 'over' {
+export function holdOf(record: HeadRecord<NostrEvent>, nowMs: Ms): Ms | 'none' | 'over' {
   if (!isHeld(record)) return 'none';
   const leftMs = record.own!.heldUntil! - nowMs;
   // The tab that asked is gone, or the clock was set.

@@ -1,6 +1,6 @@
 /** What a device keeps of the ids and stamps of its own writes: it tells them from what a twin has written. */
 
-import type { EventId } from '../../protocol/address.ts';
+import type { EventId, Seconds } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { vectorOf } from '../../protocol/header.ts';
 import { MAX_ABOVE, MAX_WITHDRAWN } from '../../protocol/limits.ts';
@@ -15,7 +15,7 @@ export function withdrawnBy(own: OwnWrite, id: EventId): readonly EventId[] {
 export function stampsBelow(
   record: HeadRecord | undefined,
   uncarried: EventId | undefined,
-): readonly number[] {
+): readonly Seconds[] {
   if (record?.head === undefined) return [];
   const { id, created_at } = record.head.event;
   if (!isOwnHead(record) || record.own!.acknowledged) return [created_at];
@@ -24,7 +24,7 @@ export function stampsBelow(
 }
 
 /** Of too many those go that are nearest to their neighbours: what stands on both sides of a leap of the clock stays. */
-export function stampsBefore(record: HeadRecord | undefined): readonly number[] {
+export function stampsBefore(record: HeadRecord | undefined): readonly Seconds[] {
   if (record?.head === undefined) return [];
   const [before] = record.former;
   const former = isOwnHead(record) ? record.own!.past : before && [before.event.created_at];
@@ -45,7 +45,7 @@ export function stampsOf(
 }
 
 /** Stamps of own writes that are above what is to come. */
-export function undoneBy(own: OwnWrite | undefined, stamp: number): readonly number[] | undefined {
+export function undoneBy(own: OwnWrite | undefined, stamp: Seconds): readonly Seconds[] | undefined {
   const more = [own?.stamp, own?.floor, ...(own?.past ?? [])].filter(
     (one) => one !== undefined && one > stamp,
   ) as number[];
@@ -53,12 +53,12 @@ export function undoneBy(own: OwnWrite | undefined, stamp: number): readonly num
 }
 
 /** Whether this device has taken back a write at this stamp, or lost it to a reset. */
-export function hasUndone(own: OwnWrite | undefined, stamp: number): boolean {
+export function hasUndone(own: OwnWrite | undefined, stamp: Seconds): boolean {
   const [least = Infinity, greatest = Infinity] = own?.undone ?? [];
   return stamp >= least && stamp <= greatest;
 }
 
 /** From the least to the greatest of them it was this device that wrote. */
-export function spanOf(stamps: readonly number[]): readonly number[] {
+export function spanOf(stamps: readonly Seconds[]): readonly Seconds[] {
   return [Math.min(...stamps), Math.max(...stamps)];
 }

@@ -1,6 +1,6 @@
 /** A write of this device: it becomes the head, gets another stamp, or is withdrawn. */
 
-import type { EventId } from '../../protocol/address.ts';
+import type { EventId, Seconds } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { isVoid, joinVoids } from '../../protocol/voids.ts';
@@ -162,7 +162,7 @@ function restored(version: Version): Version {
 function partsOf(
   record: HeadRecord | undefined,
   names: ReadonlySet<string>,
-  stamp: number,
+  stamp: Seconds,
   made: ReadonlyMap<string, VerifiedEvent> = new Map(),
 ): Piece[] | undefined {
   const known = new Map([...piecesOf(record)].reverse().map((piece) => [piece.name, piece]));

@@ -3,7 +3,7 @@
  * store's transaction, and may run twice.
  */
 
-import type { Address, EventId } from '../../protocol/address.ts';
+import type { Address, EventId, Seconds } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { isVoid } from '../../protocol/voids.ts';
@@ -153,7 +153,7 @@ function namesLeftBehind(before: string | undefined, record: HeadRecord): readon
 /** Those that the record means: others may have been made for a write that came too late. */
 function piecesMade(input: Input, record: HeadRecord): readonly (readonly [string, VerifiedEvent])[] {
   const made = 'made' in input ? [...(input.made ?? [])] : [];
-  const pieceOf = (name: string): number | undefined =>
+  const pieceOf = (name: string): Seconds | undefined =>
     piecesOf(record).find((piece) => piece.name === name)?.stamp;
   return made.filter(([name, event]) => pieceOf(name) === event.created_at);
 }

@@ -1,6 +1,6 @@
 /** What a device keeps of one category: its head and what each relay is known to have of it. Its stored form: `record-codec.ts`. */
 
-import type { EventId, RelayUrl } from '../../protocol/address.ts';
+import type { EventId, Ms, RelayUrl, Seconds } from '../../protocol/address.ts';
 import type { VersionVector } from '../../protocol/causality.ts';
 import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
 import type { Voids } from '../../protocol/voids.ts';
@@ -18,9 +18,9 @@ export interface OwnWrite {
   readonly device: string;
   readonly id: EventId;
   /** created_at in s. */
-  readonly stamp: number;
+  readonly stamp: Seconds;
   /** The greatest stamp of a later write that was withdrawn. */
-  readonly floor?: number;
+  readonly floor?: Seconds;
   /** Whether a relay has acknowledged it. */
   readonly acknowledged: boolean;
   /** Whether what replaced it had not seen it. What comes later decides nothing: the write was seen, or is lost. */
@@ -28,18 +28,18 @@ export interface OwnWrite {
   /** Ids of those that were withdrawn, oldest first: a relay that refused one may have kept it. */
   readonly withdrawn?: readonly EventId[] | undefined;
   /** The least and the greatest stamp, in s, of own writes that got a lower stamp, or were reset. An event that knows of one of these was not made by a copy of the store. */
-  readonly undone?: readonly number[] | undefined;
+  readonly undone?: readonly Seconds[] | undefined;
   /** While no relay has it: stamps, in s, of what somebody may have and it is above, oldest first. */
-  readonly above?: readonly number[] | undefined;
+  readonly above?: readonly Seconds[] | undefined;
   /** It was made before every relay had answered what it has of the category: it may beat what it had not seen. */
   readonly isBlind?: boolean;
   /**
    * It was saved while relays are still asked what they have of the category. Until then (ms) no socket carries it, and what
    * is greater does not take its place but raises its floor: the write then gets a stamp above that.
    */
-  readonly heldUntil?: number | undefined;
+  readonly heldUntil?: Ms | undefined;
   /** Stamps, in s, of what came before it here, oldest first: a reset of it is above those that are not from the future. */
-  readonly past?: readonly number[] | undefined;
+  readonly past?: readonly Seconds[] | undefined;
   /** The one before it, while this one may be withdrawn. */
   readonly former?: OwnWrite | undefined;
 }
@@ -48,7 +48,7 @@ export interface OwnWrite {
 export interface Orphan {
   readonly name: string;
   /** Since when every relay has what came after it, in ms; `undefined` while one may not. */
-  readonly since: number | undefined;
+  readonly since: Ms | undefined;
 }
 
 /** `E`: whether its events were verified since they were read from the store. */
@@ -136,7 +136,7 @@ export function isHeld(record: HeadRecord<NostrEvent> | undefined): boolean {
 }
 
 /** The next own write is stamped above this, in s: whatever became of those before it. */
-export function floorOf(record: HeadRecord<NostrEvent> | undefined): number {
+export function floorOf(record: HeadRecord<NostrEvent> | undefined): Seconds {
   return Math.max(record?.own?.stamp ?? -1, record?.own?.floor ?? -1);
 }
 

@@ -1,6 +1,6 @@
 /** One event of a category, and what this device has of it. */
 
-import type { RelayUrl } from '../../protocol/address.ts';
+import type { RelayUrl, Seconds } from '../../protocol/address.ts';
 import { CHUNKED } from '../../protocol/chunks.ts';
 import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
 import { formatOf } from '../../protocol/header.ts';
@@ -16,11 +16,11 @@ export interface Piece {
   /** What `pieceDTag` takes. */
   readonly name: string;
   /** created_at in s. */
-  readonly stamp: number;
+  readonly stamp: Seconds;
   /** By relay: `acknowledged` it said OK, `confirmed` it showed the piece, or a value that the piece is part of. */
   readonly deliveries: ReadonlyMap<RelayUrl, 'acknowledged' | 'confirmed'>;
   /** A relay holds a tombstone in its place, or deletes all up to this stamp, in s. */
-  readonly buried?: number;
+  readonly buried?: Seconds;
 }
 
 /** `E`: whether its event was verified since it was read from the store. */

@@ -1,10 +1,11 @@
 /** What is to be done later: one timer, whatever the number. */
 
 import type { Clock } from '../../clock.ts';
+import type { Ms } from '../../protocol/address.ts';
 
 export interface Agenda<T = string> {
   /** In `delayMs` at the latest: what is due sooner stays so. */
-  put(item: T, delayMs: number): void;
+  put(item: T, delayMs: Ms): void;
   remove(item: T): void;
   has(item: T): boolean;
   items(): readonly T[];
@@ -16,13 +17,13 @@ export interface Agenda<T = string> {
 interface Due<T> {
   readonly item: T;
   /** In ms. */
-  at: number;
+  at: Ms;
 }
 
 /** `onDue` gets what is due, and what would be within `slackMs`. Items with the same key are one. */
 export function createAgenda<T = string>(
   clock: Clock,
-  slackMs: number,
+  slackMs: Ms,
   onDue: (items: readonly T[]) => void,
   keyOf: (item: T) => unknown = (item) => item,
 ): Agenda<T> {
@@ -34,7 +35,7 @@ export function createAgenda<T = string>(
   let lastNow = clock.now();
 
   /** A clock that was set back makes no wait longer. */
-  function now(): number {
+  function now(): Ms {
     const time = clock.now();
     const back = Math.max(0, lastNow - time);
     lastNow = time;
@@ -44,7 +45,7 @@ export function createAgenda<T = string>(
     return time;
   }
 
-  function arm(at: number): void {
+  function arm(at: Ms): void {
     cancel();
     timerAt = Infinity;
     if (!isRunning || at === Infinity) return;

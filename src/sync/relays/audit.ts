@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from '../../clock.ts';
-import type { Address } from '../../protocol/address.ts';
+import type { Address, Ms } from '../../protocol/address.ts';
 import { CONFIRM_DELAY_MS, LOOK_AGAIN_MS } from '../../protocol/limits.ts';
 import { retryMs, type RandomBytes } from '../../relay/backoff.ts';
 import type { RequestEnd } from '../../relay/requests.ts';
@@ -14,7 +14,7 @@ import { createAgenda } from './agenda.ts';
 
 export interface Audit {
   /** The relay is asked for the head of this category, in `delayMs` at the latest. */
-  put(dTag: Address, delayMs: number): void;
+  put(dTag: Address, delayMs: Ms): void;
   remove(dTag: Address): void;
   /** Whether the relay is being asked for it. */
   isAsking(dTag: Address): boolean;
@@ -23,7 +23,7 @@ export interface Audit {
   /** All that is to be asked is asked now. */
   hurry(): void;
   /** When to ask a relay again that did not answer completely, in ms. */
-  askAgainMs(): number;
+  askAgainMs(): Ms;
   start(): void;
   stop(): void;
 }
@@ -55,7 +55,7 @@ export function createAudit(ports: {
   /** When the relay was last asked for all that it should have, in ms. */
   let sweptAt = -Infinity;
 
-  const askAgainMs = (): number => retryMs(failures++, ports.randomBytes);
+  const askAgainMs = (): Ms => retryMs(failures++, ports.randomBytes);
 
   async function audit(isSweep: boolean, due: ReadonlySet<Address>): Promise<void> {
     if (isSweep) sweptAt = clock.now();

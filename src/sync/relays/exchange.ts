@@ -1,6 +1,6 @@
 /** One REQ for heads, to one relay: checks every event that comes, and saves what the relay has. */
 
-import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
+import type { Address, EventId, RelayUrl, Seconds } from '../../protocol/address.ts';
 import {
   checkEvent,
   type EventFault,
@@ -64,7 +64,7 @@ export function createExchanges(ports: ExchangePorts): Exchanges {
       replica.apply(dTag, { type: 'shown', relay: relay.url, relays: ports.relays(), event });
 
     /** Live, nothing else tells of a relay that keeps the last of two tied events, against NIP-01: once a head is enough. */
-    function doubt(dTag: Address, stamp: number): void {
+    function doubt(dTag: Address, stamp: Seconds): void {
       const head = newest.of(dTag)!;
       if (!tally.isLive() || stamp !== head.created_at || doubted.has(head.id)) return;
       doubted.add(head.id);

@@ -1,7 +1,7 @@
 /** How fast new values of one category go out: a token bucket, so that a slider runs into no rate limit. */
 
 import type { Clock } from '../../clock.ts';
-import type { Address, EventId } from '../../protocol/address.ts';
+import type { Address, EventId, Ms } from '../../protocol/address.ts';
 
 /** `burst` values at once, then one more every `intervalMs`. */
 export interface Pacing {
@@ -11,7 +11,7 @@ export interface Pacing {
 
 interface Bucket {
   tokens: number;
-  filledAt: number;
+  filledAt: Ms;
   released: EventId | '';
 }
 
@@ -20,7 +20,7 @@ export interface Pacer {
    * 0 if the value `id` may go out now (then to every relay, as often as it takes), else the ms to wait. `events`: how
    * many it consists of.
    */
-  waitMs(category: Address, id: EventId, events: number): number;
+  waitMs(category: Address, id: EventId, events: number): Ms;
 }
 
 export function createPacer(clock: Clock, { burst, intervalMs }: Pacing): Pacer {

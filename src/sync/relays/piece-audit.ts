@@ -1,6 +1,6 @@
 /** Reading back pieces: asks one relay for those that it has said OK to, and saves what it showed. */
 
-import type { Address, RelayUrl } from '../../protocol/address.ts';
+import type { Address, RelayUrl, Seconds } from '../../protocol/address.ts';
 import { pieceDTag } from '../../protocol/chunks.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
 import { isTombstone } from '../../protocol/header.ts';
@@ -14,7 +14,7 @@ export interface PieceAudit {
   /** Asks the relay for those that it has only said OK to. */
   readBack(dTag: Address): Promise<void>;
   /** Another device has collected a piece of this head: it is signed again, above `stamp`. */
-  bury(dTag: Address, name: string, head: NostrEvent, stamp: number): Promise<void>;
+  bury(dTag: Address, name: string, head: NostrEvent, stamp: Seconds): Promise<void>;
 }
 
 export function createPieceAudit(
@@ -30,7 +30,7 @@ export function createPieceAudit(
 ): PieceAudit {
   const { replica } = ports;
 
-  async function bury(dTag: Address, name: string, { id }: NostrEvent, stamp: number): Promise<void> {
+  async function bury(dTag: Address, name: string, { id }: NostrEvent, stamp: Seconds): Promise<void> {
     await replica.apply(dTag, { type: 'buried', relay, id, name, stamp });
   }
 

@@ -1,6 +1,6 @@
 /** The pieces of heads, to one relay: sends those whose turn it is, and saves what the relay's answer says. */
 
-import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
+import type { Address, EventId, Ms, RelayUrl } from '../../protocol/address.ts';
 import { prefixOf, type Answer } from '../../protocol/answer.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { RETRY_CAP_MS } from '../../protocol/limits.ts';
@@ -72,7 +72,7 @@ export function createPieceSending(
     const { dTag, piece: name } = item;
     const { answer, count } = sent;
     /** Unless a newer version has taken its place. */
-    const again = (delayMs: number): void => {
+    const again = (delayMs: Ms): void => {
       if (versionOf(item) === version) queue.schedule(item, delayMs);
     };
     switch (answer.type) {

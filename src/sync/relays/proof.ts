@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from '../../clock.ts';
-import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
+import type { Address, EventId, Ms, RelayUrl } from '../../protocol/address.ts';
 import { PROOF_MS } from '../../protocol/limits.ts';
 import type { RequestEnd } from '../../relay/requests.ts';
 import { isOwed, isProven, type RelayKnowledge } from '../heads/owed.ts';
@@ -36,7 +36,7 @@ export function createProof(
 ): Proof {
   const { clock, replica } = ports;
   /** By category, the head that the relay last said to have, and when (ms). */
-  const said = new Map<Address, { readonly id: EventId | undefined; readonly at: number }>();
+  const said = new Map<Address, { readonly id: EventId | undefined; readonly at: Ms }>();
   /** Categories that it is being asked for. */
   const asking = new Set<Address>();
 

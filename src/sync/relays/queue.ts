@@ -7,6 +7,7 @@
  */
 
 import type { Clock } from '../../clock.ts';
+import type { Ms } from '../../protocol/address.ts';
 import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
 import { MAX_IN_FLIGHT, MAX_PIECES_IN_FLIGHT } from '../../protocol/limits.ts';
 import type { RandomBytes } from '../../relay/backoff.ts';
@@ -22,7 +23,7 @@ export interface Queue {
   /** The connection is gone: nothing is scheduled any more. */
   shut(): void;
   /** Sends it after `delayMs`, once there is room. */
-  schedule(item: Item, delayMs: number): void;
+  schedule(item: Item, delayMs: Ms): void;
   /** At once, unless this version is under way; later if it was sent too often already. */
   scheduleOnce(item: Item, version: string): void;
   unschedule(item: Item): void;
@@ -40,7 +41,7 @@ export interface Queue {
   /** Sends what has occupied its place. */
   transmit(item: Item, version: string, event: VerifiedEvent): Promise<Sent>;
   /** See `Resending.againMs`. */
-  againMs(event: NostrEvent, sent: Sent): number;
+  againMs(event: NostrEvent, sent: Sent): Ms;
   /** Sends what is ready, as far as there is room. */
   pump(): void;
 }
@@ -79,7 +80,7 @@ export function createQueue(
     delayed.remove(item);
   }
 
-  function schedule(item: Item, delayMs: number): void {
+  function schedule(item: Item, delayMs: Ms): void {
     unschedule(item);
     if (!isOpen || !ports.isWanted(item)) return;
     if (delayMs > 0) return delayed.put(item, delayMs);

@@ -1,6 +1,7 @@
 /** What relays are known to take, kept in the store: a relay is not asked again what it has refused for its size. */
 
 import type { Clock } from '../../clock.ts';
+import type { Ms } from '../../protocol/address.ts';
 import { LARGE_EVENT_BYTES, RELAY_LIMITS_MS } from '../../protocol/limits.ts';
 import { UNKNOWN_LIMITS, type EventLimits, type KnownLimits } from '../../relay/event-limits.ts';
 import type { Store } from '../../store/store.ts';
@@ -12,7 +13,7 @@ export interface RelayLimits extends KnownLimits {
 
 const PREFIX = 'relay-limits/';
 
-function parse(text: string, now: number): EventLimits | undefined {
+function parse(text: string, now: Ms): EventLimits | undefined {
   try {
     const { acceptedBytes, refusedBytes, at } = JSON.parse(text) as Record<string, unknown>;
     const isSize = (size: unknown): boolean => size === null || Number.isSafeInteger(size);

@@ -1,6 +1,7 @@
 /** How fast one relay is written to. One that is asked too much of is left alone for a while, then written to more slowly. */
 
 import type { Clock } from '../../clock.ts';
+import type { Ms } from '../../protocol/address.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import { RATE_LIMIT_PAUSE_CAP_MS, RATE_LIMIT_PAUSE_MS } from '../../protocol/limits.ts';
 import { createAgenda } from './agenda.ts';
@@ -26,7 +27,7 @@ export function createRelayPace(clock: Clock, onOver: () => void): RelayPace {
   /** Nothing goes out while `PAUSE` is on it. */
   const agenda = createAgenda(clock, 0, onOver);
 
-  function pause(ms: number): void {
+  function pause(ms: Ms): void {
     agenda.remove(PAUSE);
     if (ms > 0) agenda.put(PAUSE, ms);
   }

@@ -6,24 +6,24 @@
  */
 
 import type { Clock } from '../../clock.ts';
-import type { RelayUrl } from '../../protocol/address.ts';
+import type { Ms, RelayUrl, Seconds } from '../../protocol/address.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import { RELAY_TIME_MS } from '../../protocol/limits.ts';
 import type { RelayState } from '../../relay/connection.ts';
 
 export interface RelayTime {
   /** A relay's answer to an event with this stamp, in s. */
-  answered(relay: RelayUrl, stamp: number, answer: Answer): void;
+  answered(relay: RelayUrl, stamp: Seconds, answer: Answer): void;
   /** How far this clock is ahead of every connected relay's, at least, in s. 0: as far as is certain, it is not. */
-  aheadSeconds(): number;
+  aheadSeconds(): Seconds;
   close(): void;
 }
 
 interface Word {
-  readonly stamp: number;
-  readonly aheadSeconds: number;
+  readonly stamp: Seconds;
+  readonly aheadSeconds: Seconds;
   /** When it was said, by this clock, in ms. */
-  readonly at: number;
+  readonly at: Ms;
   readonly cancel: () => void;
 }
 

@@ -1,7 +1,7 @@
 /** When the head of a category, and so its pieces, may go out to relays: not while it is held, nor faster than it is paced. */
 
 import type { Clock } from '../../clock.ts';
-import type { Address } from '../../protocol/address.ts';
+import type { Address, Ms } from '../../protocol/address.ts';
 import { holdOf } from '../heads/owed.ts';
 import { newPiecesOf, type HeadRecord } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
@@ -9,7 +9,7 @@ import type { Pacer } from './pacer.ts';
 
 export type Release =
   | { readonly type: 'now'; readonly record: HeadRecord }
-  | { readonly type: 'later'; readonly waitMs: number }
+  | { readonly type: 'later'; readonly waitMs: Ms }
   /** Its record is about to change: that decides again. */
   | { readonly type: 'changing' }
   | { readonly type: 'no-head' };

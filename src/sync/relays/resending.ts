@@ -1,6 +1,7 @@
 /** When a relay is sent the same version of an item once more: by how often it was sent, and what the relay answered. */
 
 import type { Clock } from '../../clock.ts';
+import type { Ms } from '../../protocol/address.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
 import { RETRY_CAP_MS } from '../../protocol/limits.ts';
@@ -21,9 +22,9 @@ export interface Resending {
   /** It got through, or is not wanted any more: how often it was sent does not count any more. */
   forget(item: Item): void;
   /** When to send again what was sent and is still owed, in ms: the relay has lost it, or the connection. */
-  lostMs(item: Item): number;
+  lostMs(item: Item): Ms;
   /** When to send again what was neither taken nor refused for good, in ms. */
-  againMs(event: NostrEvent, sent: Sent): number;
+  againMs(event: NostrEvent, sent: Sent): Ms;
 }
 
 export function createResending(ports: {

@@ -1,6 +1,6 @@
 /** What one relay has shown of the heads that one REQ asks for, from the sending to the EOSE, and what it then lacks. */
 
-import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
+import type { Address, EventId, RelayUrl, Seconds } from '../../protocol/address.ts';
 import { deliveryOf } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
 
@@ -10,7 +10,7 @@ export interface Tally {
   /** The relay showed a genuine event of this category. */
   came(dTag: Address, id: EventId): void;
   /** That event is below the head: its stamp, in s. */
-  cameBelow(dTag: Address, stamp: number): void;
+  cameBelow(dTag: Address, stamp: Seconds): void;
   /** It is the newest that the relay showed, and is being saved. */
   cameNewest(dTag: Address, id: EventId, saving: Promise<unknown>): void;
   /** Whether it is the newest that the relay showed. */
@@ -38,7 +38,7 @@ export function createTally(
   /** By category, the newest id that the relay showed. */
   let newest = new Map<Address, EventId>();
   /** By category, of what it showed below the head: the stamp in s. */
-  let below = new Map<Address, number>();
+  let below = new Map<Address, Seconds>();
   /** Categories that it showed anything for. */
   let any = new Set<Address>();
   /** What the EOSE waits for; `undefined` once it has come. */
