@@ -50,17 +50,9 @@ export type Layout =
 
 // Addresses
 
-const PIECE_ADDRESS = /^(.+\/v1)\/c\/([0-9a-f]{32})$/s;
-
 /** The d-tag of a piece, from the d-tag of its category. */
 export function pieceDTag(dTag: Address, name: string): Address {
   return `${dTag}/c/${name}` as Address;
-}
-
-/** The category's d-tag and the name, or `undefined` if the d-tag is not that of a piece. */
-export function parsePieceDTag(dTag: string): { readonly dTag: Address; readonly name: string } | undefined {
-  const match = PIECE_ADDRESS.exec(dTag);
-  return match === null ? undefined : { dTag: match[1] as Address, name: match[2]! };
 }
 
 export function isPieceName(name: unknown): name is string {

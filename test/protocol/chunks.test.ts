@@ -5,6 +5,7 @@ import { inflateRawSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { noblePrimitives } from '../../src/crypto/noble-primitives.ts';
 import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
+import { categoryOf, toDTag } from '../../src/protocol/address.ts';
 import {
   CHUNKED,
   cut,
@@ -13,7 +14,6 @@ import {
   layOut,
   openPiece,
   parseManifest,
-  parsePieceDTag,
   pieceDTag,
   sealPiece,
   type Layout,
@@ -22,7 +22,6 @@ import {
 import { MAX_PARTS } from '../../src/protocol/limits.ts';
 import { encryptedLength } from '../../src/protocol/payload.ts';
 import { numbersOf, VALUES } from '../../bench/support/values.mjs';
-import { anAddress } from '../names.ts';
 import { valueOf } from '../sync/values.ts';
 import { zlibCompression } from '../support/zlib-compression.ts';
 
@@ -207,20 +206,10 @@ describe('a value in one event', () => {
   });
 });
 
-describe('the d-tag of a piece', () => {
-  test('is told from that of a category', () => {
-    const dTag = anAddress('sage/ui-settings/v1');
-    const name = 'a'.repeat(32);
-    expect(parsePieceDTag(pieceDTag(dTag, name))).toEqual({ dTag, name });
-    for (const other of [
-      dTag,
-      `${dTag}/c/`,
-      `${dTag}/c/${name}0`,
-      `${dTag}/c/${'A'.repeat(32)}`,
-      `sage/x/v2/c/${name}`,
-    ])
-      expect(parsePieceDTag(other)).toBeUndefined();
-  });
+test('the d-tag of a piece is that of its category and its name, so that no category has it', () => {
+  const dTag = pieceDTag(toDTag('sage', 'ui-settings'), 'a'.repeat(32));
+  expect(dTag).toBe(`sage/ui-settings/v1/c/${'a'.repeat(32)}`);
+  expect(() => toDTag('sage', categoryOf(dTag))).toThrow('no "/"');
 });
 
 describe('the cuts', () => {
