@@ -26,6 +26,11 @@ export const idleClock: Clock = {
   },
 };
 
+/** Unix time in s, as events are stamped. */
+export function nowSeconds(clock: Clock): number {
+  return Math.floor(clock.now() / 1000);
+}
+
 /** ISO 8601 of a Unix time in ms. */
 export function toIso(ms: number): string {
   return new Date(ms).toISOString();

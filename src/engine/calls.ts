@@ -1,6 +1,6 @@
 /** The calls that write and read: their arguments are checked at once, then they wait for the signer, then the session does the work. */
 
-import type { Clock } from '../clock.ts';
+import { nowSeconds, type Clock } from '../clock.ts';
 import { misuse } from '../errors.ts';
 import type { NostrSync } from '../nostr-sync.ts';
 import { checkCategories, checkReading, checkWrite, type Settings } from '../options.ts';
@@ -29,7 +29,7 @@ export function createCalls(ports: {
 
   function write(category: unknown, payload: unknown, given: unknown, isRemoval: boolean): Promise<Receipt> {
     const dTag = toDTag(namespace, category);
-    const wanted = checkWrite(payload, given, settings, Math.floor(clock.now() / 1000));
+    const wanted = checkWrite(payload, given, settings, nowSeconds(clock));
     return heard(wanted.signal, signedIn(isRemoval ? 'remove' : 'publish')).then((to) =>
       to.writer.publish(dTag, { ...wanted, isRemoval }),
     );
@@ -54,7 +54,7 @@ export function createCalls(ports: {
     remove: async (category, removeOptions) => write(category, null, removeOptions, true),
     reset: async (category, given) => {
       const dTag = toDTag(namespace, category);
-      const wanted = checkWrite(null, given, settings, Math.floor(clock.now() / 1000));
+      const wanted = checkWrite(null, given, settings, nowSeconds(clock));
       return heard(
         wanted.signal,
         signedIn('reset').then(async ({ reader, writer }) => {

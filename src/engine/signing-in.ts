@@ -2,7 +2,8 @@
 
 import type { Clock } from '../clock.ts';
 import { isNostrSyncError, NostrSyncError } from '../errors.ts';
-import { MAX_READS, RETRY_BASE_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
+import { MAX_READS } from '../protocol/limits.ts';
+import { doublingMs } from '../relay/backoff.ts';
 import type { Signer } from '../signer/signer.ts';
 import type { Session } from '../sync/session.ts';
 import { publicKeyOf } from '../sync/values/account.ts';
@@ -90,7 +91,7 @@ export function createSigningIn(ports: {
   function startFailed(): void {
     if (isClosed()) return;
     cancelRetry();
-    cancelRetry = clock.after(Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** failures++), () => {
+    cancelRetry = clock.after(doublingMs(failures++), () => {
       const again = failedSigner !== undefined && failedSigner === signer;
       if (again && entering === undefined) enter(failedSigner!).catch(() => undefined);
       else ports.steps.next(async () => undefined).catch(startFailed);

@@ -15,9 +15,14 @@ export function backoffMs(attempt: number, randomBytes: RandomBytes): Ms {
   return randomFraction(randomBytes) * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** Math.min(attempt, 30));
 }
 
+/** Delay in ms after so many failures in a row, without jitter: of a try that meets no other client's, or half of one. */
+export function doublingMs(failures: number): number {
+  return Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** Math.min(failures, 30));
+}
+
 /** Delay in ms before the next try with a relay that answers, but not with yes. */
 export function retryMs(attempt: number, randomBytes: RandomBytes): Ms {
   // Half of the delay is certain: by chance alone, a relay that accepts and forgets would be asked again at once.
-  const halfMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** Math.min(attempt, 30)) / 2;
+  const halfMs = doublingMs(attempt) / 2;
   return halfMs + halfMs * randomFraction(randomBytes);
 }

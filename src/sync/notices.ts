@@ -1,6 +1,6 @@
 /** What the app is told about a write beside its value: how far it came, and what is wrong with its stamp, its device or its relays. */
 
-import type { Clock } from '../clock.ts';
+import { nowSeconds, type Clock } from '../clock.ts';
 import { NostrSyncError } from '../errors.ts';
 import { categoryOf, type Address, type EventId, type RelayUrl, type Seconds } from '../protocol/address.ts';
 import type { Answer } from '../protocol/answer.ts';
@@ -32,7 +32,7 @@ export function createNotices(ports: {
   readonly onTwin: (dTag: Address, event: NostrEvent) => void;
 }): Notices {
   const { emitter } = ports;
-  const aheadSecondsOf = (stamp: Seconds): Seconds => stamp - Math.floor(ports.clock.now() / 1000);
+  const aheadSecondsOf = (stamp: number): number => stamp - nowSeconds(ports.clock);
 
   function warnOfSkew(message: string, aheadSeconds: Seconds): void {
     emitter.emit('error', new NostrSyncError('CLOCK_SKEW', message, { details: { aheadSeconds } }));

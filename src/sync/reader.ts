@@ -23,7 +23,7 @@ export interface Reader extends Pick<Telling, 'present' | 'wrote'> {
   /** Nothing counts as given to one who waits no longer. */
   poll(dTags: readonly Address[], signal?: AbortSignal): Promise<FetchResult[]>;
   /** A signer was set: what could not be read without one is. */
-  retry(): void;
+  signerChanged(): void;
   changed(change: Change): void;
   close(): void;
 }
@@ -78,7 +78,7 @@ export function createReader(ports: {
     },
     poll: async (dTags, signal) => telling.poll(dTags, await refresh(dTags), signal),
     present: telling.present,
-    retry: () => {
+    signerChanged: () => {
       conflicts.retry();
       for (const subscription of ports.subscriptions) telling.present(subscription);
       reading.retry().forEach(announce);

@@ -1,11 +1,12 @@
 /** An event becomes a value: decrypted, tried again if the signer fails, and reported if it cannot be read. */
 
-import { toIso, type Clock } from '../clock.ts';
+import { nowSeconds, toIso, type Clock } from '../clock.ts';
 import { isNostrSyncError, NostrSyncError, type AnyNostrSyncError, type ErrorCode } from '../errors.ts';
 import { categoryOf, type Address, type EventId } from '../protocol/address.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { deviceIdOf, isExpired, isTombstone } from '../protocol/header.ts';
-import { MAX_READS, RETRY_BASE_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
+import { MAX_READS } from '../protocol/limits.ts';
+import { doublingMs } from '../relay/backoff.ts';
 import type { Emitter, FetchResult } from './events.ts';
 import type { Replica } from './heads/replica.ts';
 import { createAgenda } from './relays/agenda.ts';
@@ -77,7 +78,7 @@ export function createReading(ports: {
   function countFailure(dTag: Address, id: EventId): number {
     const count = (unread.get(id)?.count ?? 0) + 1;
     unread.set(id, { dTag, count });
-    if (count < MAX_READS) agenda.put(dTag, Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** (count - 1)));
+    if (count < MAX_READS) agenda.put(dTag, doublingMs(count - 1));
     return count;
   }
 
@@ -131,7 +132,7 @@ export function createReading(ports: {
   }
 
   function isGone(event: VerifiedEvent): boolean {
-    return isTombstone(event) || isExpired(event, Math.floor(clock.now() / 1000));
+    return isTombstone(event) || isExpired(event, nowSeconds(clock));
   }
 
   async function valueOf(dTag: Address, source: Source): Promise<FetchResult | null> {

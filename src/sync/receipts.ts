@@ -9,14 +9,14 @@ import { PUBLISH_TIMEOUT_MS } from '../protocol/limits.ts';
 import { receiptOf } from './delivery-report.ts';
 import { callListener, type Receipt } from './events.ts';
 import { deliveryOf, isOwnHead, stageOf, type HeadRecord, type Stage } from './heads/record.ts';
-import type { Replica } from './heads/replica.ts';
+import type { Change, Replica } from './heads/replica.ts';
 import type { Write } from './write.ts';
 
 export interface Receipts {
   /** Resolves once the saved write has come to the stage that its call waits for, or with what is known when the time is over. */
   wait(dTag: Address, event: VerifiedEvent, write: Write): Promise<Receipt>;
   /** A record changed. */
-  changed(dTag: Address): void;
+  changed(change: Pick<Change, 'dTag'>): void;
   /** A relay's answer to an own head: what it refuses for good, and why. */
   answered(dTag: Address, relay: RelayUrl, event: NostrEvent, answer: Answer): void;
   /** A write got another stamp. */
@@ -165,7 +165,7 @@ export function createReceipts(ports: {
         check(waiter);
         if (write.signal?.aborted === true || closed) stop();
       }),
-    changed: (dTag) => {
+    changed: ({ dTag }) => {
       for (const waiter of waiters) if (waiter.dTag === dTag) check(waiter);
     },
     answered: refusals.answered,

@@ -1,6 +1,6 @@
 /** A write becomes an event on this device: it is encrypted, stamped, signed and saved, again as long as something newer comes in. */
 
-import type { Clock } from '../clock.ts';
+import { nowSeconds, type Clock } from '../clock.ts';
 import type { Primitives } from '../crypto/primitives.ts';
 import { NostrSyncError } from '../errors.ts';
 import type { Address, EventId, RelayUrl, Seconds } from '../protocol/address.ts';
@@ -79,7 +79,6 @@ async function makePieces(
 /** Returns what saves the write that is made now, and resolves with its event. */
 export function createSaving(ports: SavingPorts): (dTag: Address, making: Making) => Promise<VerifiedEvent> {
   const { clock, replica, hand, questions } = ports;
-  const nowSeconds = (): Seconds => Math.floor(clock.now() / 1000);
 
   /** Each lap has a higher stamp: something newer came in while it was signed. */
   async function make(dTag: Address, making: Making, asked: Question | undefined): Promise<VerifiedEvent> {
@@ -92,7 +91,7 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
     const content = await hand.encrypt(layout.text, asking);
     const ciphertexts = new Map<string, string>();
     for (let lap = 0; lap < MAX_LAPS; lap++) {
-      const voids = isReset ? aheadOf(replica.get(dTag), nowSeconds()) : undefined;
+      const voids = isReset ? aheadOf(replica.get(dTag), nowSeconds(clock)) : undefined;
       const stamp = nextStampOf(dTag, voids);
       const deviceId = ports.deviceId();
       const device = deviceHash(deviceId);
@@ -149,13 +148,14 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
   function nextStampOf(dTag: Address, voids: Voids | undefined): Seconds {
     const record = replica.get(dTag);
     return voids === undefined
-      ? stampOf(record, nowSeconds(), replica.isUncarried(dTag))
-      : resetStampOf(record, nowSeconds());
+      ? stampOf(record, nowSeconds(clock), replica.isUncarried(dTag))
+      : resetStampOf(record, nowSeconds(clock));
   }
 
   return async (dTag, making) => {
     const asked = questions.explore(dTag);
-    if (isAhead(replica.get(dTag), nowSeconds(), SKEW_REPORT_SECONDS)) await questions.lookForReset(dTag);
+    if (isAhead(replica.get(dTag), nowSeconds(clock), SKEW_REPORT_SECONDS))
+      await questions.lookForReset(dTag);
     for (let left = SIZES.length; ; left--) {
       const sizes = hand.sizes();
       try {

@@ -1,7 +1,7 @@
 /** What is news, and to whom: `updated`, subscriptions and `poll` are given each value once. */
 
-import type { Clock } from '../clock.ts';
 import type { Address, EventId } from '../protocol/address.ts';
+import { nowSeconds, type Clock } from '../clock.ts';
 import { isExpired } from '../protocol/header.ts';
 import { callListener, type Emitter, type FetchResult } from './events.ts';
 import type { Effect } from './heads/input.ts';
@@ -63,7 +63,7 @@ export function createTelling(ports: {
     const listening = [...ports.subscriptions].filter((subscription) => subscription.dTags.has(dTag));
     if (event === undefined || !ports.canRead() || (listening.length === 0 && !emitter.has('updated')))
       return;
-    if (isExpired(event, Math.floor(ports.clock.now() / 1000))) return;
+    if (isExpired(event, nowSeconds(ports.clock))) return;
     const source = isOwnHead(replica.get(dTag)!) ? 'local' : 'relay';
     const result = await reading.decode(event, dTag, source).catch(() => undefined);
     await ports.conflictsTold(dTag);
@@ -90,12 +90,12 @@ export function createTelling(ports: {
       }
     },
     poll: async (dTags, source, signal) => {
-      const nowSeconds = Math.floor(ports.clock.now() / 1000);
+      const now = nowSeconds(ports.clock);
       const news = await Promise.all(
         dTags.map(async (dTag) => {
           const event = replica.get(dTag)?.head?.event;
           const before = polled.get(dTag);
-          if (event === undefined || event.id === before || isExpired(event, nowSeconds)) return undefined;
+          if (event === undefined || event.id === before || isExpired(event, now)) return undefined;
           const result = await reading.decode(event, dTag, source).catch(unlessUnreadable);
           return result && { dTag, before, result };
         }),

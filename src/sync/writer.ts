@@ -1,8 +1,8 @@
 /** App → replica: publish and remove. A write waits for its turn, is saved, and then for the stage that its call asks for. */
 
-import type { Clock } from '../clock.ts';
+import { nowSeconds, type Clock } from '../clock.ts';
 import type { Primitives } from '../crypto/primitives.ts';
-import type { Address, EventId, RelayUrl, Seconds } from '../protocol/address.ts';
+import type { Address, EventId, RelayUrl } from '../protocol/address.ts';
 import type { Compression } from '../protocol/compression.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { isTombstone } from '../protocol/header.ts';
@@ -49,12 +49,11 @@ export function createWriter(ports: {
   const { clock, replica, hand } = ports;
   let closed = false;
   const isClosed = (): boolean => closed;
-  const nowSeconds = (): Seconds => Math.floor(clock.now() / 1000);
 
   /** The same write, with what the app had seen at the call. */
   function restamp(dTag: Address, event: VerifiedEvent): Promise<VerifiedEvent> {
     const record = replica.get(dTag);
-    const stamp = stampOf(record, nowSeconds(), replica.isUncarried(dTag));
+    const stamp = stampOf(record, nowSeconds(clock), replica.isUncarried(dTag));
     return hand.sign(restampOf(event, record!.own!.device, stamp));
   }
 
@@ -82,7 +81,7 @@ export function createWriter(ports: {
     changed: receipts.changed,
     answered: receipts.answered,
     relaysChanged: receipts.relaysChanged,
-    isAhead: (dTag) => isAhead(replica.get(dTag), nowSeconds(), DAY_SECONDS),
+    isAhead: (dTag) => isAhead(replica.get(dTag), nowSeconds(clock), DAY_SECONDS),
     close: () => {
       closed = true;
       receipts.close();

@@ -133,7 +133,7 @@ const STAMPS = [
   },
   {
     name: 'sends while a newer write is being saved',
-    patches: [['sync/', 'if (saving.isWriting(dTag)) return undefined;', '']],
+    patches: [['sync/', 'if (persistence.isWriting(dTag)) return undefined;', '']],
     test: ['test/sync/stamps.test.ts', 'nothing goes out while a newer write is being saved'],
   },
   {
@@ -940,7 +940,7 @@ const RENEWAL = [
     patches: [
       [
         'sync/',
-        'if (isAhead(replica.get(dTag), nowSeconds(), SKEW_REPORT_SECONDS)) await questions.lookForReset(dTag);',
+        'if (isAhead(replica.get(dTag), nowSeconds(clock), SKEW_REPORT_SECONDS)) await questions.lookForReset(dTag);',
         '',
       ],
     ],
@@ -1317,7 +1317,7 @@ const INBOX = [
     patches: [
       [
         'sync/',
-        'return isTombstone(event) || isExpired(event, Math.floor(clock.now() / 1000));',
+        'return isTombstone(event) || isExpired(event, nowSeconds(clock));',
         'return isTombstone(event);',
       ],
     ],
@@ -1327,8 +1327,8 @@ const INBOX = [
     patches: [
       [
         'sync/',
-        'return isTombstone(event) || isExpired(event, Math.floor(clock.now() / 1000));',
-        'return isExpired(event, Math.floor(clock.now() / 1000));',
+        'return isTombstone(event) || isExpired(event, nowSeconds(clock));',
+        'return isExpired(event, nowSeconds(clock));',
       ],
     ],
   },
@@ -2328,7 +2328,11 @@ const PIECES_IN = [
   {
     name: 'missing pieces are not asked for again',
     patches: [
-      ['sync', 'value.cancelRetry = clock.after(delayMs, () => again(value, dTag));', 'void delayMs;'],
+      [
+        'sync',
+        'value.cancelRetry = clock.after(doublingMs(value.failures++), () => again(value, dTag));',
+        'void delayMs;',
+      ],
     ],
     test: [
       'test/sync/large.test.ts',

@@ -150,7 +150,7 @@ describe('a head may go out', () => {
       },
     };
     const clock = createTestClock(1_000);
-    return [createRelease({ clock, replica, pacer: { waitMs: () => waitMs } })(DTAG), inputs];
+    return [createRelease({ clock, replica, pacer: () => waitMs })(DTAG), inputs];
   }
 
   test('now, or once its category is paced so', () => {
@@ -187,9 +187,9 @@ describe('what a relay has lately said to have', () => {
         log.push('ask');
         return Promise.resolve(end);
       },
-      isOpen: () => true,
+      queue: { isOpen: () => true, schedule: () => void log.push('later') },
+      audit: { askAgainMs: () => 1 },
       update: () => void log.push('update'),
-      updateLater: () => void log.push('later'),
     });
     return { clock, proof, log };
   }

@@ -53,7 +53,7 @@ function setUp(relays: readonly RelayUrl[] = [A, B]) {
   /** The relays have come to this. */
   const come = async (deliveries: Record<string, Delivery>): Promise<void> => {
     known.record = recordOf(event, deliveries);
-    receipts.changed(D_TAG);
+    receipts.changed({ dTag: D_TAG });
     await clock.advance(0);
   };
   return { event, clock, known, apply, receipts, answers, wait, come };
@@ -138,7 +138,7 @@ test('that holds under its next stamp as well', async () => {
   const again = written({ created_at: event.created_at + 1 }) as VerifiedEvent;
   receipts.restamped(D_TAG, event, again);
   known.record = recordOf(again, { [A]: 'refused', [B]: 'refused' });
-  receipts.changed(D_TAG);
+  receipts.changed({ dTag: D_TAG });
   await Promise.resolve();
   expect(apply).not.toHaveBeenCalled();
   expect(answers).toMatchObject([{ eventId: event.id }, { eventId: again.id }]);

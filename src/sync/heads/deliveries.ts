@@ -5,7 +5,15 @@ import { isTombstone } from '../../protocol/header.ts';
 import { MAX_ORPHANS } from '../../protocol/limits.ts';
 import { isKnownReadable } from './former.ts';
 import type { Input } from './input.ts';
-import { deliveryOf, isOwnHead, versionsOf, type Delivery, type HeadRecord, type Orphan } from './record.ts';
+import {
+  deliveryOf,
+  isOwnHead,
+  isTaken,
+  versionsOf,
+  type Delivery,
+  type HeadRecord,
+  type Orphan,
+} from './record.ts';
 import { isNewPiece, type Piece } from './version.ts';
 
 export function withDelivery(
@@ -16,8 +24,7 @@ export function withDelivery(
 ): HeadRecord {
   if (record.deliveries.get(relay) === delivery) return record;
   const next = { ...record, deliveries: new Map([...record.deliveries, [relay, delivery]]) };
-  const taken = !superseded && (delivery === 'acknowledged' || delivery === 'confirmed');
-  if (!taken) return next;
+  if (superseded || !isTaken(delivery)) return next;
   const held = delivery === 'confirmed' ? withPieces(next, relay) : next;
   const proven =
     record.head!.pieces === undefined
@@ -51,9 +58,8 @@ function withChangedPieces(record: HeadRecord, change: (piece: Piece) => Piece):
 export function lacking(record: HeadRecord, relay: RelayUrl, instead: Seconds | undefined): HeadRecord {
   if (deliveryOf(record, relay) === 'refused') return record;
   const head = record.head!.event;
-  const isTaken = ['acknowledged', 'confirmed'].includes(record.deliveries.get(relay) ?? '');
   const isTie = instead === head.created_at || (instead === undefined && isTombstone(head));
-  const contradictions = record.contradictions + Number(isTaken && isTie);
+  const contradictions = record.contradictions + Number(isTaken(record.deliveries.get(relay)) && isTie);
   const next = withoutPieces(withDelivery(record, relay, 'pending'), relay);
   return contradictions === record.contradictions ? next : { ...next, contradictions };
 }

@@ -17,7 +17,7 @@ import type { HeadRecord } from './record.ts';
 import type { Change } from './replica.ts';
 import type { Sender } from './sender.ts';
 
-export interface Saving {
+export interface Persistence {
   /** See `Replica.apply`. */
   apply(dTag: Address, input: Input): Promise<readonly Effect[]>;
   /** Runs alone, between saves: an older value from the store must not overtake a newer one. */
@@ -53,7 +53,7 @@ export function createPersistence(ports: {
   /** A transaction has found this in the store, and decided from `record`. Told before `onChange`. */
   readonly onFound: (dTag: Address, text: string | undefined, record: HeadRecord | undefined) => void;
   readonly onError: (error: AnyNostrSyncError) => void;
-}): Saving {
+}): Persistence {
   const { cache, keys, sender } = ports;
   const unsaved = new Map<Address, HeadRecord | undefined>();
   const refused = new Map<Address, Extract<Input, { readonly type: 'write' }>[]>();

@@ -107,11 +107,16 @@ export function readableOf<E extends NostrEvent>(record: HeadRecord<E> | undefin
   return isReadable(record?.head) ? record!.head!.event : record?.head && record.former[0]?.event;
 }
 
+/** Whether it says that the relay has it. */
+export function isTaken(delivery: Delivery | undefined): boolean {
+  return delivery === 'acknowledged' || delivery === 'confirmed';
+}
+
 /** What a relay has of the head: of one in pieces, what it has of the whole. */
 export function deliveryOf(record: HeadRecord<NostrEvent>, relay: RelayUrl): Delivery {
   const delivery = record.deliveries.get(relay) ?? 'pending';
   const pieces = record.head?.pieces;
-  if (pieces === undefined || (delivery !== 'acknowledged' && delivery !== 'confirmed')) return delivery;
+  if (pieces === undefined || !isTaken(delivery)) return delivery;
   const states = pieces.map((piece) => piece.deliveries.get(relay));
   if (states.includes(undefined)) return 'pending';
   return states.includes('acknowledged') ? 'acknowledged' : delivery;
@@ -146,9 +151,7 @@ export type Stage = 'saved' | 'delivered' | 'replicated';
 export function stageOf(record: HeadRecord<NostrEvent>, relays: Iterable<RelayUrl>): Stage {
   const deliveries = [...relays].map((relay) => deliveryOf(record, relay));
   if (deliveries.length > 0 && deliveries.every((delivery) => delivery === 'confirmed')) return 'replicated';
-  return deliveries.some((delivery) => delivery === 'acknowledged' || delivery === 'confirmed')
-    ? 'delivered'
-    : 'saved';
+  return deliveries.some(isTaken) ? 'delivered' : 'saved';
 }
 
 /** Whether the head is a write of this device that no relay has. */

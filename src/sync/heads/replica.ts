@@ -88,9 +88,9 @@ export async function openReplica(ports: {
         ),
       ),
     // It may have counted as owed. Told later: the caller may be in the middle of a change.
-    onDropped: (dTag) => void saving.apply(dTag, { type: 'resave' }),
+    onDropped: (dTag) => void persistence.apply(dTag, { type: 'resave' }),
   });
-  const saving = createPersistence({ ...ports, keys, cache, sender, onFound: learn });
+  const persistence = createPersistence({ ...ports, keys, cache, sender, onFound: learn });
 
   /** Takes over what another tab saved, unless it is known. */
   function learn(dTag: Address, text: string | undefined, record: HeadRecord | undefined): void {
@@ -102,7 +102,7 @@ export async function openReplica(ports: {
   }
 
   async function reload(dTags?: readonly Address[]): Promise<void> {
-    if (saving.isClosed()) return;
+    if (persistence.isClosed()) return;
     const texts =
       dTags === undefined
         ? await list()
@@ -110,7 +110,8 @@ export async function openReplica(ports: {
     if (sender.hasLed()) sender.look(await store.get(keys.leader));
     for (const [dTag, text] of texts) {
       // A store that was emptied takes nothing away that is known here.
-      if (text !== undefined && cache.textOf(dTag) !== text) learn(dTag, text, saving.baseOf(dTag, text));
+      if (text !== undefined && cache.textOf(dTag) !== text)
+        learn(dTag, text, persistence.baseOf(dTag, text));
     }
   }
 
@@ -129,21 +130,21 @@ export async function openReplica(ports: {
         return undefined;
       }
     },
-    apply: saving.apply,
+    apply: persistence.apply,
     claim: (dTag) => {
-      if (saving.isWriting(dTag)) return undefined;
+      if (persistence.isWriting(dTag)) return undefined;
       sender.carried(dTag);
       return cache.get(dTag)?.head?.event;
     },
     isUncarried: (dTag) =>
       sender.uncarried.has(dTag) && sender.uncarried.get(dTag) === cache.get(dTag)?.head?.event.id,
     lead: (mark) =>
-      saving.exclusive(async () => {
+      persistence.exclusive(async () => {
         sender.forget();
         if (mark !== undefined) await store.update([keys.leader], () => new Map([[keys.leader, mark]]));
         sender.lead(mark ?? (await store.get(keys.leader)));
       }),
-    reload: (dTags) => saving.exclusive(() => reload(dTags)),
-    close: saving.close,
+    reload: (dTags) => persistence.exclusive(() => reload(dTags)),
+    close: persistence.close,
   };
 }

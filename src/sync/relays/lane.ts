@@ -1,6 +1,6 @@
 /**
  * All that goes to one relay, and all that is asked of it: wires the parts of its lane. What is owed next is decided by
- * `heads/owed.ts` and done by `steps.ts`. Heads and pieces go out through one queue (`head-sending.ts`, `piece-sending.ts`),
+ * `heads/owed.ts` and done by `next-steps.ts`. Heads and pieces go out through one queue (`head-sending.ts`, `piece-sending.ts`),
  * and `audit.ts` asks for what proves that they are there.
  */
 
@@ -17,14 +17,14 @@ import type { Replica } from '../heads/replica.ts';
 import { createAudit, type Audit } from './audit.ts';
 import { createHeadSending } from './head-sending.ts';
 import type { Collected } from './collect.ts';
-import { headItem, type Item } from './item.ts';
+import type { Item } from './item.ts';
 import { createPieceAudit } from './piece-audit.ts';
 import { createPieceOffers } from './piece-offers.ts';
 import { createPieceSending } from './piece-sending.ts';
 import { createProof } from './proof.ts';
 import { createQueue } from './queue.ts';
 import type { Release } from './release.ts';
-import { createSteps } from './steps.ts';
+import { createNextSteps } from './next-steps.ts';
 
 export interface LanePorts {
   readonly clock: Clock;
@@ -60,11 +60,11 @@ export interface Lane {
 export function createLane(relay: RelayConnection, ports: LanePorts): Lane {
   const { replica } = ports;
   const update = (dTag: Address): void => steps.take(dTag);
-  const isPending = (dTag: Address): boolean => steps.isPending(dTag);
+  const isPending = (dTag: Address): boolean => isOwed(replica.peek(dTag), relay.url);
   const queue = createQueue(relay, {
     ...ports,
     isWanted: ({ dTag }) => isPending(dTag),
-    send: (item) => void (item.piece === undefined ? heads.send(item) : pieces.send(item)),
+    send: (item) => void (item.piece === undefined ? heads.send(item) : sendPiece(item)),
   });
   const common = {
     ...{ ...ports, queue, update, isPending, released, settled, refused },
@@ -77,21 +77,14 @@ export function createLane(relay: RelayConnection, ports: LanePorts): Lane {
     onAsked: (dTag) => steps.wasAsked(dTag),
     readBackPieces: (dTag) => pieceAudit.readBack(dTag),
   });
-  const pieceAudit = createPieceAudit(relay.url, {
-    ...{ ...common, stepOf },
-    auditLater: (dTag) => audit.put(dTag, audit.askAgainMs()),
-  });
-  const proof = createProof(relay.url, {
-    ...common,
-    isOpen: queue.isOpen,
-    updateLater: (dTag) => queue.schedule(headItem(dTag), audit.askAgainMs()),
-  });
-  const pieces = createPieceSending(relay.url, { ...common, proof, audit: pieceAudit });
+  const pieceAudit = createPieceAudit(relay.url, { ...common, stepOf, audit });
+  const proof = createProof(relay.url, { ...common, audit });
+  const sendPiece = createPieceSending(relay.url, { ...common, proof, audit: pieceAudit });
   const heads = createHeadSending(relay.url, {
     ...{ ...common, proof, audit },
     onTaken: (dTag, head) => ports.onTaken(relay, dTag, head),
   });
-  const steps = createSteps(relay.url, {
+  const steps = createNextSteps(relay.url, {
     ...{ ...common, proof, audit },
     pieces: createPieceOffers(relay.url, queue),
   });
@@ -106,7 +99,7 @@ export function createLane(relay: RelayConnection, ports: LanePorts): Lane {
   /** The next may go out, and this one again if it is owed again since. */
   function settled(item: Item, version: string): void {
     queue.vacate(item, version);
-    if (!queue.isScheduled(item) && isOwed(replica.peek(item.dTag), relay.url)) update(item.dTag);
+    if (!queue.isScheduled(item) && isPending(item.dTag)) update(item.dTag);
     queue.pump();
   }
 

@@ -1,7 +1,7 @@
 /**
  * Replica → relays until every configured relay has the head, something newer, or refused it for good; then the
  * read-back that proves it. One lane per relay; what is owed is derived from the records, so that nothing is
- * forgotten and nothing given up. What a relay is owed: `heads/owed.ts`; what is done about it: `steps.ts`.
+ * forgotten and nothing given up. What a relay is owed: `heads/owed.ts`; what is done about it: `next-steps.ts`.
  *
  *     record: pending ──▶ queue ──send──▶ in flight ──OK──▶ acknowledged ──read back──▶ confirmed
  *                           ▲                 │ retry, clock, rate limit      │ lacking
@@ -11,7 +11,7 @@
 import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
-import { deliveryOf } from '../heads/record.ts';
+import { deliveryOf, isTaken } from '../heads/record.ts';
 import { createDeletions } from './deletions.ts';
 import { createLane, type Lane, type LanePorts } from './lane.ts';
 import { createPacer, type Pacing } from './pacer.ts';
@@ -78,8 +78,7 @@ export function createOutbox(
       const record = replica.get(dTag);
       if (record?.head?.event.id !== tombstone) return;
       for (const { relay } of lanes.values()) {
-        if (['acknowledged', 'confirmed'].includes(deliveryOf(record, relay.url)))
-          deletions.taken(relay, dTag, record.head?.event);
+        if (isTaken(deliveryOf(record, relay.url))) deletions.taken(relay, dTag, record.head?.event);
       }
     },
     close: () => {

@@ -1,7 +1,7 @@
 /** How fast new values of one category go out: a token bucket, so that a slider runs into no rate limit. */
 
 import type { Clock } from '../../clock.ts';
-import type { Address, EventId, Ms } from '../../protocol/address.ts';
+import type { EventId, Ms, Address } from '../../protocol/address.ts';
 
 /** `burst` values at once, then one more every `intervalMs`. */
 export interface Pacing {
@@ -15,29 +15,25 @@ interface Bucket {
   released: EventId | '';
 }
 
-export interface Pacer {
-  /**
-   * 0 if the value `id` may go out now (then to every relay, as often as it takes), else the ms to wait. `events`: how
-   * many it consists of.
-   */
-  waitMs(category: Address, id: EventId, events: number): Ms;
-}
+/**
+ * 0 if the value `id` may go out now (then to every relay, as often as it takes), else the ms to wait. `events`: how
+ * many it consists of.
+ */
+export type Pacer = (dTag: Address, id: EventId, events: number) => number;
 
 export function createPacer(clock: Clock, { burst, intervalMs }: Pacing): Pacer {
   const buckets = new Map<Address, Bucket>();
-  return {
-    waitMs: (category, id, events) => {
-      const now = clock.now();
-      const bucket = buckets.get(category) ?? { tokens: burst, filledAt: now, released: '' };
-      buckets.set(category, bucket);
-      if (bucket.released === id) return 0;
-      // A clock that was set back fills nothing; the count goes on from there.
-      bucket.tokens = Math.min(burst, bucket.tokens + Math.max(0, now - bucket.filledAt) / intervalMs);
-      bucket.filledAt = now;
-      if (bucket.tokens < 1) return Math.ceil((1 - bucket.tokens) * intervalMs);
-      bucket.tokens = Math.max(0, bucket.tokens - events);
-      bucket.released = id;
-      return 0;
-    },
+  return (dTag, id, events) => {
+    const now = clock.now();
+    const bucket = buckets.get(dTag) ?? { tokens: burst, filledAt: now, released: '' };
+    buckets.set(dTag, bucket);
+    if (bucket.released === id) return 0;
+    // A clock that was set back fills nothing; the count goes on from there.
+    bucket.tokens = Math.min(burst, bucket.tokens + Math.max(0, now - bucket.filledAt) / intervalMs);
+    bucket.filledAt = now;
+    if (bucket.tokens < 1) return Math.ceil((1 - bucket.tokens) * intervalMs);
+    bucket.tokens = Math.max(0, bucket.tokens - events);
+    bucket.released = id;
+    return 0;
   };
 }

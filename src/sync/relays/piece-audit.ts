@@ -6,6 +6,7 @@ import type { NostrEvent } from '../../protocol/event.ts';
 import { isTombstone } from '../../protocol/header.ts';
 import type { Step } from '../heads/owed.ts';
 import type { Replica } from '../heads/replica.ts';
+import type { Audit } from './audit.ts';
 import type { Collected } from './collect.ts';
 
 export interface PieceAudit {
@@ -24,11 +25,10 @@ export function createPieceAudit(
     /** Asks the relay for pieces, by their d-tags. */
     readonly collect: (dTags: readonly Address[]) => Promise<Collected>;
     readonly stepOf: (dTag: Address) => Step;
-    /** Reads the head back later: the relay did not answer completely. */
-    readonly auditLater: (dTag: Address) => void;
+    readonly audit: Pick<Audit, 'put' | 'askAgainMs'>;
   },
 ): PieceAudit {
-  const { replica } = ports;
+  const { replica, audit } = ports;
 
   async function bury(dTag: Address, name: string, { id }: NostrEvent, stamp: Seconds): Promise<void> {
     await replica.apply(dTag, { type: 'buried', relay, id, name, stamp });
@@ -46,7 +46,7 @@ export function createPieceAudit(
         await bury(dTag, name, head, event.created_at);
       else await replica.apply(dTag, { type: 'piece', relay, name, delivery });
     }
-    if (!isComplete && ports.stepOf(dTag) === 'read-back') ports.auditLater(dTag);
+    if (!isComplete && ports.stepOf(dTag) === 'read-back') audit.put(dTag, audit.askAgainMs());
   }
 
   return {

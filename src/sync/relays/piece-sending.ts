@@ -14,10 +14,7 @@ import type { Proof } from './proof.ts';
 import type { Queue } from './queue.ts';
 import type { Sent } from './resending.ts';
 
-export interface PieceSending {
-  send(item: PieceItem): Promise<void>;
-}
-
+/** Returns what sends a piece whose turn it is. */
 export function createPieceSending(
   url: RelayUrl,
   ports: {
@@ -34,7 +31,7 @@ export function createPieceSending(
     readonly refused: (dTag: Address, id: EventId) => Promise<void>;
     readonly onAnswer: (dTag: Address, relay: RelayUrl, event: VerifiedEvent, answer: Answer) => void;
   },
-): PieceSending {
+): (item: PieceItem) => Promise<void> {
   const { replica, queue, proof, audit } = ports;
 
   function pieceOf({ dTag, piece: name }: PieceItem): Piece | undefined {
@@ -103,5 +100,5 @@ export function createPieceSending(
     await ports.refused(dTag, head.id);
   }
 
-  return { send };
+  return send;
 }

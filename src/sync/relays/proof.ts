@@ -9,6 +9,9 @@ import { PROOF_MS } from '../../protocol/limits.ts';
 import type { RequestEnd } from '../../relay/requests.ts';
 import { isOwed, isProven, type RelayKnowledge } from '../heads/owed.ts';
 import type { Replica } from '../heads/replica.ts';
+import type { Audit } from './audit.ts';
+import { headItem } from './item.ts';
+import type { Queue } from './queue.ts';
 
 export interface Proof {
   lately(dTag: Address): RelayKnowledge['lately'];
@@ -27,14 +30,13 @@ export function createProof(
     readonly replica: Pick<Replica, 'peek' | 'apply'>;
     /** Asks the relay for heads. */
     readonly ask: (dTags: readonly Address[]) => Promise<RequestEnd>;
-    readonly isOpen: () => boolean;
+    readonly queue: Pick<Queue, 'isOpen' | 'schedule'>;
+    readonly audit: Pick<Audit, 'askAgainMs'>;
     /** Works out what the relay is owed. */
     readonly update: (dTag: Address) => void;
-    /** Works it out later: the relay did not answer completely. */
-    readonly updateLater: (dTag: Address) => void;
   },
 ): Proof {
-  const { clock, replica } = ports;
+  const { clock, replica, queue } = ports;
   /** By category, the head that the relay last said to have, and when (ms). */
   const said = new Map<Address, { readonly id: EventId | undefined; readonly at: Ms }>();
   /** Categories that it is being asked for. */
@@ -52,13 +54,13 @@ export function createProof(
         said.set(dTag, { id, at: clock.now() });
     },
     renew: async (dTag) => {
-      if (!ports.isOpen() || asking.has(dTag)) return;
+      if (!queue.isOpen() || asking.has(dTag)) return;
       asking.add(dTag);
       const end = await ports.ask([dTag]);
       asking.delete(dTag);
       const record = replica.peek(dTag);
-      if (!ports.isOpen() || !isOwed(record, relay)) return;
-      if (end !== 'complete') return ports.updateLater(dTag);
+      if (!queue.isOpen() || !isOwed(record, relay)) return;
+      if (end !== 'complete') return queue.schedule(headItem(dTag), ports.audit.askAgainMs());
       if (!isProven(record!, relay, lately(dTag)))
         await replica.apply(dTag, { type: 'forget-pieces', relay, id: record!.head!.event.id });
       ports.update(dTag);

@@ -5,15 +5,16 @@
  * One relay may lie, and one that takes any stamp says nothing: it counts only what all say that are connected.
  */
 
-import type { Clock } from '../../clock.ts';
-import type { Ms, RelayUrl, Seconds } from '../../protocol/address.ts';
+import type { Ms, RelayUrl, Seconds, Address } from '../../protocol/address.ts';
+import { nowSeconds, type Clock } from '../../clock.ts';
 import type { Answer } from '../../protocol/answer.ts';
+import type { NostrEvent } from '../../protocol/event.ts';
 import { RELAY_TIME_MS } from '../../protocol/limits.ts';
 import type { RelayState } from '../../relay/connection.ts';
 
 export interface RelayTime {
-  /** A relay's answer to an event with this stamp, in s. */
-  answered(relay: RelayUrl, stamp: Seconds, answer: Answer): void;
+  /** A relay's answer to an event. */
+  answered(dTag: Address, relay: RelayUrl, event: NostrEvent, answer: Answer): void;
   /** How far this clock is ahead of every connected relay's, at least, in s. 0: as far as is certain, it is not. */
   aheadSeconds(): Seconds;
   close(): void;
@@ -48,11 +49,11 @@ export function createRelayTime(ports: {
   }
 
   return {
-    answered: (relay, stamp, { type }) => {
+    answered: (_, relay, { created_at: stamp }, { type }) => {
       const word = wordOf(relay);
       // It contradicts itself: its time may have been set right.
       if (type === 'acknowledged' && word !== undefined && stamp >= word.stamp) forget(relay);
-      const aheadSeconds = Math.floor(clock.now() / 1000) - stamp;
+      const aheadSeconds = nowSeconds(clock) - stamp;
       if (type !== 'clock' || aheadSeconds < (word?.aheadSeconds ?? 0)) return;
       forget(relay);
       const cancel = clock.after(RELAY_TIME_MS, () => forget(relay));

@@ -29,7 +29,7 @@ export function createRelease(ports: {
       void replica.apply(dTag, { type: 'explored', id, isBlind: true });
       return { type: 'changing' };
     }
-    const waitMs = hold === 'none' ? pacer.waitMs(dTag, id, 1 + newPiecesOf(record)) : hold;
+    const waitMs = hold === 'none' ? pacer(dTag, id, 1 + newPiecesOf(record)) : hold;
     return waitMs > 0 ? { type: 'later', waitMs } : { type: 'now', record };
   };
 }

@@ -10,7 +10,7 @@ import { categoryOf, type Address, type RelayUrl } from '../../protocol/address.
 import { join, type Manifest } from '../../protocol/chunks.ts';
 import type { Compression } from '../../protocol/compression.ts';
 import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
-import { RETRY_BASE_MS, RETRY_CAP_MS } from '../../protocol/limits.ts';
+import { doublingMs } from '../../relay/backoff.ts';
 import type { Network } from '../relays/network.ts';
 import type { Replica } from '../heads/replica.ts';
 import { searchRelays, takePiece } from './piece-search.ts';
@@ -57,8 +57,7 @@ export function createAssembly(ports: {
     } catch (error) {
       value.underWay = undefined;
       if (isNostrSyncError(error, 'INCOMPLETE') && isCurrent()) {
-        const delayMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** value.failures++);
-        value.cancelRetry = clock.after(delayMs, () => again(value, dTag));
+        value.cancelRetry = clock.after(doublingMs(value.failures++), () => again(value, dTag));
       }
       throw error;
     }

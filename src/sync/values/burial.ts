@@ -1,6 +1,6 @@
 /** Overwrites pieces that no value has any more by tombstones, and asks for both to be deleted. When: garbage.ts. */
 
-import type { Clock } from '../../clock.ts';
+import { nowSeconds, type Clock } from '../../clock.ts';
 import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import { pieceDTag } from '../../protocol/chunks.ts';
@@ -31,7 +31,7 @@ export async function buryPieces(
 ): Promise<boolean> {
   const { clock, replica, hand, send } = ports;
   const { created_at } = record.head!.event;
-  const expiration = Math.floor(clock.now() / 1000) + TOMBSTONE_SECONDS;
+  const expiration = nowSeconds(clock) + TOMBSTONE_SECONDS;
   const content = await hand.encrypt('null');
   const buried: { readonly name: string; readonly address: Address; readonly id: EventId }[] = [];
   let isHeard = true;

@@ -20,6 +20,7 @@ import { formatOf } from '../../protocol/header.ts';
 import { EVENT_OVERHEAD_CHARS, MAX_RECENT_CHARS } from '../../protocol/limits.ts';
 import { decodePayload } from '../../protocol/payload.ts';
 import type { RandomBytes } from '../../relay/backoff.ts';
+import type { RelayConnection } from '../../relay/connection.ts';
 import type { Network } from '../relays/network.ts';
 import { readableOf } from '../heads/record.ts';
 import { isInPieces, isWhole } from '../heads/version.ts';
@@ -42,8 +43,9 @@ export interface Content {
   textOf(event: VerifiedEvent, dTag: Address): Promise<string>;
   /** What that text says. Kept from then on: a signer that gave something else than the value is asked again. */
   payloadOf(event: VerifiedEvent, dTag: Address): Promise<unknown>;
-  /** A relay was opened or a signer set: what is missing may be there. */
-  retry(): void;
+  /** What is missing may be there. */
+  signerChanged(): void;
+  relaysChanged(relay?: RelayConnection): void;
   /** Drops every decrypted text. */
   forget(): void;
   close(): void;
@@ -124,6 +126,11 @@ export function createContent(ports: {
     }
   }
 
+  function forget(): void {
+    texts.clear();
+    manifests.clear();
+  }
+
   return {
     layOut: (dTag, json, isReset) => {
       const base = async (): ReturnType<typeof baseOf> => (isReset ? undefined : baseOf(dTag));
@@ -136,11 +143,14 @@ export function createContent(ports: {
       remember(texts, event.id, text);
       return payload;
     },
-    retry: assembly.retry,
-    forget: () => {
-      texts.clear();
-      manifests.clear();
+    signerChanged: assembly.retry,
+    relaysChanged: (relay) => {
+      if (relay?.info().connected === true) assembly.retry();
     },
-    close: assembly.close,
+    forget,
+    close: () => {
+      forget();
+      assembly.close();
+    },
   };
 }

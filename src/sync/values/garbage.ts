@@ -22,15 +22,14 @@ import {
 import { isFromAll, type Network } from '../relays/network.ts';
 import { isOwnHead, stageOf, type HeadRecord } from '../heads/record.ts';
 import { isWhole } from '../heads/version.ts';
-import type { Replica } from '../heads/replica.ts';
+import type { Change, Replica } from '../heads/replica.ts';
 import { buryPieces } from './burial.ts';
 import type { Hand } from './signing.ts';
 
 export interface Garbage {
   /** A record changed: works out what is to be collected, and when. */
-  changed(dTag: Address): void;
-  /** Relays came or went, or a signer was set. */
-  retry(): void;
+  changed(change: Pick<Change, 'dTag'>): void;
+  signerChanged(): void;
   close(): void;
 }
 
@@ -112,8 +111,8 @@ export function createGarbage(ports: {
   }
 
   return {
-    changed,
-    retry: () => {
+    changed: ({ dTag }) => changed(dTag),
+    signerChanged: () => {
       for (const dTag of replica.dTags()) if (!timers.has(dTag)) changed(dTag);
     },
     close: () => {

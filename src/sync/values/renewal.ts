@@ -9,8 +9,8 @@
  * Pieces that were collected by mistake are signed again above their tombstones. No head comes of that, so no relay is asked.
  */
 
-import type { Clock } from '../../clock.ts';
-import type { Address, Ms, RelayUrl, Seconds } from '../../protocol/address.ts';
+import { nowSeconds, type Clock } from '../../clock.ts';
+import type { Address, Ms, RelayUrl } from '../../protocol/address.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
 import { deviceIdOf, expirationOf, isExpired } from '../../protocol/header.ts';
@@ -23,10 +23,11 @@ import {
   SPREAD_DELAY_MS,
 } from '../../protocol/limits.ts';
 import { randomFraction, type RandomBytes } from '../../relay/backoff.ts';
+import type { RelayConnection } from '../../relay/connection.ts';
 import { createAgenda } from '../relays/agenda.ts';
 import type { Network } from '../relays/network.ts';
 import { buriedOf, type HeadRecord } from '../heads/record.ts';
-import type { Replica } from '../heads/replica.ts';
+import type { Change, Replica } from '../heads/replica.ts';
 import { createLateStamps } from './late-stamps.ts';
 import { needOf, type Need } from './needs.ts';
 import { remakePieces, renew, restamp } from './remaking.ts';
@@ -34,11 +35,13 @@ import type { Hand } from './signing.ts';
 
 export interface Renewals {
   /** A record changed. */
-  changed(dTag: Address): void;
+  changed(change: Pick<Change, 'dTag'>): void;
   /** A relay's answer to a head. */
   answered(dTag: Address, relay: RelayUrl, event: NostrEvent, answer: Answer): void;
-  /** A signer was set or a relay connected: what waited for that goes on. */
-  retry(): void;
+  /** What waited for a signer goes on. */
+  signerChanged(): void;
+  /** What waited for a connection goes on. */
+  relaysChanged(relay?: RelayConnection): void;
   close(): void;
 }
 
@@ -58,10 +61,8 @@ export function createRenewals(ports: {
   const agenda = createAgenda<Address>(clock, RENEW_SLACK_MS, (dTags) => void attempt(dTags));
   agenda.start();
 
-  const nowSeconds = (): Seconds => Math.floor(clock.now() / 1000);
-
   const needNow = (dTag: Address, record: HeadRecord<NostrEvent> | undefined): Need | undefined =>
-    needOf(record, nowSeconds(), late.isLate(dTag, record));
+    needOf(record, nowSeconds(clock), late.isLate(dTag, record));
 
   /** When to look at a record, from now; `undefined`: it needs nothing, and never will. */
   function dueMs(dTag: Address): Ms | undefined {
@@ -109,7 +110,7 @@ export function createRenewals(ports: {
   function isOpen(dTag: Address): boolean {
     const record = replica.peek(dTag);
     const head = record?.head?.event;
-    return head !== undefined && (isExpired(head, nowSeconds()) || needNow(dTag, record) !== undefined);
+    return head !== undefined && (isExpired(head, nowSeconds(clock)) || needNow(dTag, record) !== undefined);
   }
 
   /** Whether every connected relay has answered completely. One that never does is waited for only so long. */
@@ -127,19 +128,24 @@ export function createRenewals(ports: {
     const record = replica.get(dTag);
     const need = needNow(dTag, record);
     if (need === undefined) return;
-    if (need === 'late') return restamp(ports, dTag, record!, nowSeconds());
+    if (need === 'late') return restamp(ports, dTag, record!, nowSeconds(clock));
     return renew(ports, dTag, record!, need);
   }
 
+  function retry(): void {
+    for (const dTag of replica.dTags()) if (!underWay.has(dTag)) plan(dTag, 0);
+  }
+
   return {
-    changed: (dTag) => {
+    changed: ({ dTag }) => {
       if (!underWay.has(dTag)) plan(dTag, waitMs(dTag));
     },
     answered: (dTag, relay, event, answer) => {
       if (late.answered(dTag, relay, event, answer) && !underWay.has(dTag)) plan(dTag, waitMs(dTag));
     },
-    retry: () => {
-      for (const dTag of replica.dTags()) if (!underWay.has(dTag)) plan(dTag, 0);
+    signerChanged: retry,
+    relaysChanged: (relay) => {
+      if (relay?.info().connected === true) retry();
     },
     close: () => agenda.stop(),
   };

@@ -1,6 +1,6 @@
 /** What a signer signs, and nothing that it returns is believed: what it gives must be the event that it was asked for. */
 
-import type { Clock } from '../../clock.ts';
+import { nowSeconds, type Clock } from '../../clock.ts';
 import { NostrSyncError } from '../../errors.ts';
 import type { Seconds } from '../../protocol/address.ts';
 import {
@@ -38,7 +38,7 @@ export interface Hand {
 
 /** Throws `CLOCK_SKEW`: nothing is signed so far ahead of this clock. */
 function refuseFuture(stamp: Seconds, clock: Clock): void {
-  const aheadSeconds = stamp - Math.floor(clock.now() / 1000);
+  const aheadSeconds = stamp - nowSeconds(clock);
   if (aheadSeconds <= MAX_AHEAD_SECONDS) return;
   const message = `Cannot sign: the event would be stamped ${aheadSeconds} s ahead of this clock`;
   throw new NostrSyncError('CLOCK_SKEW', message, { details: { aheadSeconds } });

@@ -3,7 +3,7 @@
  * asked to delete it (NIP-09): by its id alone, since a deletion by address would delete all up to its stamp.
  */
 
-import type { Clock } from '../../clock.ts';
+import { nowSeconds, type Clock } from '../../clock.ts';
 import type { EventId, RelayUrl } from '../../protocol/address.ts';
 import { deletionOf, type NostrEvent } from '../../protocol/event.ts';
 import { LOOK_AGAIN_MS } from '../../protocol/limits.ts';
@@ -29,7 +29,7 @@ export function createVoidEvents(ports: { readonly clock: Clock; readonly hand: 
     readonly deletion: Promise<NostrEvent>;
     readonly sentTo: Set<RelayUrl>;
   } {
-    const deletion = hand.sign(deletionOf(id, Math.floor(clock.now() / 1000)));
+    const deletion = hand.sign(deletionOf(id, nowSeconds(clock)));
     const request = { deletion, sentTo: new Set<RelayUrl>() };
     requests.set(id, request);
     const cancel = clock.after(LOOK_AGAIN_MS, () => {

@@ -13,20 +13,18 @@ import type { PieceOffers } from './piece-offers.ts';
 import type { Proof } from './proof.ts';
 import type { Queue } from './queue.ts';
 
-export interface Steps {
+export interface NextSteps {
   /** The next step of a category. */
   of(dTag: Address): Step;
   /** Takes it. */
   take(dTag: Address): void;
   /** The relay was asked what it has of a category. */
   wasAsked(dTag: Address): void;
-  /** Whether the relay is owed the head of this category. */
-  isPending(dTag: Address): boolean;
   /** How many heads it is owed. */
   depth(): number;
 }
 
-export function createSteps(
+export function createNextSteps(
   relay: RelayUrl,
   ports: {
     readonly randomBytes: RandomBytes;
@@ -36,7 +34,7 @@ export function createSteps(
     readonly proof: Proof;
     readonly pieces: PieceOffers;
   },
-): Steps {
+): NextSteps {
   const { replica, queue, audit, proof, pieces } = ports;
   /** Categories whose head the relay is owed. */
   const pending = new Set<Address>();
@@ -109,7 +107,6 @@ export function createSteps(
       const record = replica.peek(dTag)!;
       offer(dTag, record, owed(record, { relay, isAsked: true, lately: proof.lately(dTag) }));
     },
-    isPending: (dTag) => pending.has(dTag),
     depth: () => pending.size,
   };
 }
