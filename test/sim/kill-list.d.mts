@@ -3,8 +3,6 @@ export interface Mutant {
   readonly name: string;
   /** Where under `src/`, what stands there once, and what is put there instead. */
   readonly patches: readonly (readonly [where: string, from: string, to: string])[];
-  /** File and name of the test that is to notice. */
-  readonly test?: readonly [file: string, name: string];
   /** The history in `regressions/` that is to notice. */
   readonly kept?: string;
 }

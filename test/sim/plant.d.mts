@@ -1,4 +1,3 @@
 import type { Mutant } from './kill-list.mjs';
 
-export function escaped(text: string): string;
 export function planted(mutant: Pick<Mutant, 'name' | 'patches'>): Map<string, string>;

@@ -1,4 +1,4 @@
-/** Plants the faults of `kill-list.mjs` into the engine's source. */
+/** Plants the faults of `kill-list.diff` into the engine's source. */
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 const source = fileURLToPath(new URL('../../src', import.meta.url));
 
 /** `text` as part of a regular expression. */
-export const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 
 /** The text however it is laid out: a formatter may break it after and before any bracket. */
 function anywhere(text) {
