@@ -1,5 +1,5 @@
 /**
- * `npm run test:mutation`: changes the pure files of the wire, one expression at a time, and runs their unit tests. What no test
+ * `npm run test:mutation`: changes the pure files of `src`, one expression at a time, and runs their unit tests. What no test
  * notices must be in `equivalent.mjs`, with its reason. Prints a table, and the closing line that `.ci/run` reads.
  *
  *     npm run test:mutation -- header voids    these files alone
@@ -7,10 +7,10 @@
 
 import { Stryker } from '@stryker-mutator/core';
 import { readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EQUIVALENT } from './equivalent.mjs';
-import { FILES } from './files.mjs';
+import { GROUPS } from './files.mjs';
 import config from './stryker.config.mjs';
 
 process.chdir(fileURLToPath(new URL('../..', import.meta.url)));
@@ -23,16 +23,26 @@ function originalOf({ fileName, location: { start, end } }) {
     : `${line.slice(start.column - 1)}…`;
 }
 
-const names = process.argv.length > 2 ? process.argv.slice(2) : FILES;
-const mutate = names.map((name) => `src/protocol/${name}.ts`);
-const mutants = await new Stryker({ ...config, mutate }).runMutationTest();
+/** Its place under `src`, without the ending. */
+const nameOf = (fileName) => relative('src', fileName).replace(/\.ts$/, '');
+
+const asked = process.argv.slice(2);
+const isAsked = (file) => asked.length === 0 || asked.some((name) => `/${file}`.endsWith(`/${name}`));
+const mutants = [];
+for (const { files, tests } of GROUPS) {
+  const mutate = files.filter(isAsked).map((file) => `src/${file}.ts`);
+  const testFiles = tests.map((test) => `test/${test}.test.ts`);
+  if (mutate.length > 0)
+    mutants.push(...(await new Stryker({ ...config, mutate, testFiles }).runMutationTest()));
+}
+
 /** By file, how many were noticed, and how many need not be. */
 const table = {};
-const unused = new Set(EQUIVALENT.filter(([file]) => names.includes(file.replace('.ts', ''))));
+const unused = new Set(EQUIVALENT.filter(([file]) => isAsked(file)));
 const failures = [];
 
 for (const mutant of mutants) {
-  const file = basename(mutant.fileName);
+  const file = nameOf(mutant.fileName);
   const row = (table[file] ??= { noticed: 0, equivalent: 0 });
   if (mutant.status === 'Killed' || mutant.status === 'Timeout') row.noticed++;
   if (mutant.status !== 'Survived' && mutant.status !== 'NoCoverage') continue;
@@ -41,7 +51,7 @@ for (const mutant of mutants) {
     ([of, from, to]) => of === file && from === original && to === mutant.replacement,
   );
   if (entry === undefined) {
-    const place = `${join('src/protocol', file)}:${mutant.location.start.line}`;
+    const place = `src/${file}.ts:${mutant.location.start.line}`;
     failures.push(`Nothing notices, at ${place}: ${original} → ${mutant.replacement}`);
   } else {
     row.equivalent++;
@@ -49,7 +59,7 @@ for (const mutant of mutants) {
   }
 }
 for (const [file, original, replacement] of unused)
-  failures.push(`No longer needed in equivalent.mjs, ${file}: ${original} → ${replacement}`);
+  failures.push(`No longer needed in equivalent.mjs, of ${file}: ${original} → ${replacement}`);
 
 console.table(table);
 for (const failure of failures) console.log(failure);

@@ -1,10 +1,9 @@
-/** The unit tests that judge mutations: those of the mutated files. */
+/** The unit tests that may judge mutations: `files.mjs` says which of them judge which file. */
 
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
-import { FILES } from './files.mjs';
 
 const config: ViteUserConfig = defineConfig({
-  test: { include: FILES.map((name) => `test/protocol/${name}.test.ts`), testTimeout: 60_000 },
+  test: { include: ['test/{protocol,sync}/*.test.ts'], testTimeout: 60_000 },
 });
 
 export default config;

@@ -1,77 +1,177 @@
-import fc from 'fast-check';
 import { v2 } from 'nostr-tools/nip44';
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { inflateRawSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { noblePrimitives } from '../../src/crypto/noble-primitives.ts';
+import { base64Decode } from '../../src/crypto/base64.ts';
 import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
-import { categoryOf, toDTag } from '../../src/protocol/address.ts';
 import {
-  CHUNKED,
   cut,
   inflateText,
+  isPieceName,
   join,
   layOut,
   openPiece,
   parseManifest,
-  pieceDTag,
   sealPiece,
-  type Layout,
-  type Manifest,
 } from '../../src/protocol/chunks.ts';
-import { MAX_PARTS } from '../../src/protocol/limits.ts';
-import { encryptedLength } from '../../src/protocol/payload.ts';
-import { numbersOf, VALUES } from '../../bench/support/values.mjs';
+import { MAX_PARTS, MAX_PAYLOAD_BYTES } from '../../src/protocol/limits.ts';
 import { valueOf } from '../sync/values.ts';
 import { zlibCompression } from '../support/zlib-compression.ts';
+import { inPieces, NORMAL, PORTS, readBack } from './layouts.ts';
 
-const PORTS = { compression: zlibCompression, primitives: nodePrimitives, randomBytes };
-const NORMAL = { maxTextBytes: 40_960, maxPieceBytes: 30_720 };
-const SMALL = { maxTextBytes: 40_960, maxPieceBytes: 9_216 };
+describe('the cuts', () => {
+  const MAX_BYTES = 30_720;
+  const keyOf = (seed: number): Uint8Array => createHash('sha256').update(String(seed)).digest();
 
-type InPieces = Extract<Layout, { readonly format: typeof CHUNKED }>;
-
-async function inPieces(
-  json: string,
-  limits = NORMAL,
-  base?: Manifest,
-  random: (length: number) => Uint8Array = randomBytes,
-  primitives = nodePrimitives,
-): Promise<InPieces> {
-  const ports = { ...PORTS, base: async () => base, randomBytes: random, primitives };
-  const layout = await layOut(json, limits, ports);
-  if (layout.format !== CHUNKED) throw new Error(`expected pieces, got ${layout.format}`);
-  return layout;
-}
-
-/** What a reader makes of it, through text alone. */
-async function readBack(layout: InPieces, ports = PORTS): Promise<string> {
-  const manifest = parseManifest(layout.text);
-  const pieces = new Map<string, Uint8Array>();
-  for (const [name, piece] of layout.pieces) {
-    const content = await sealPiece(piece, manifest, ports);
-    pieces.set(name, await openPiece(content, name, manifest, ports));
-  }
-  return join(manifest, pieces, ports.primitives);
-}
-
-describe('a value in pieces', () => {
-  test.each([
-    ['normal pieces', NORMAL, 40_960],
-    ['small pieces', SMALL, 12_288],
-  ])('comes back from %s, none larger than it may be', async (_, limits, maxTextBytes) => {
-    for (const bytes of [60_000, 65_536, 200_000, 409_600]) {
-      const json = JSON.stringify(valueOf(bytes - 60, bytes, true));
-      const layout = await inPieces(json, limits);
-      expect(await readBack(layout)).toBe(json);
-      expect(layout.manifest.parts.length).toBeLessThanOrEqual(MAX_PARTS);
-      for (const piece of layout.pieces.values())
-        expect((await sealPiece(piece, layout.manifest, PORTS)).length).toBeLessThanOrEqual(
-          encryptedLength('x'.repeat(maxTextBytes)),
-        );
-    }
+  test('are these: devices of another version must cut in the same places, or they share no piece', () => {
+    // Words in an order that a hash gives, so that no two places are alike.
+    const words = Array.from({ length: 3_000 }, (_, i) => createHash('md5').update(String(i)).digest('hex'));
+    const text = Buffer.from(words.join(' '));
+    const lengthsOf = (maxBytes: number, of: Uint8Array = text): number[] =>
+      cut(of, keyOf(7), maxBytes).map(({ length }) => length);
+    expect(lengthsOf(MAX_BYTES)).toEqual([26981, 9141, 16902, 14465, 9044, 7598, 14868]);
+    expect(lengthsOf(9_216)).toEqual([
+      5161, 2296, 3687, 3190, 3028, 2281, 3213, 4125, 4613, 4528, 5169, 8705, 3028, 2348, 1975, 1834, 3956,
+      4352, 4606, 2599, 1839, 3015, 2382, 2201, 2158, 1977, 2834, 3936, 3963,
+    ]);
+    // Nothing is less than anything else in it: cut in the middle, again and again.
+    expect(lengthsOf(9_216, Buffer.alloc(50_000))).toEqual([
+      3126, 2344, 7031, 2344, 7031, 7032, 5274, 3955, 2966, 8897,
+    ]);
+    expect(lengthsOf(MAX_BYTES, text.subarray(0, MAX_BYTES - 64))).toEqual([MAX_BYTES - 64]);
+    expect(lengthsOf(MAX_BYTES, text.subarray(0, MAX_BYTES - 63))).toEqual([11144, 19513]);
+    expect(lengthsOf(MAX_BYTES, new Uint8Array())).toEqual([0]);
   });
 
+  test('are these also if they are many, up to the last bytes of the text', () => {
+    const maxBytes = 264;
+    const reach = 40;
+    const text = Buffer.concat(
+      Array.from({ length: 1_000 }, (_, i) => createHash('sha256').update(`${i}`).digest()),
+    );
+    const places = [0, 1, 2, reach, reach + 1].map((more) => reach + 500 * (reach + 1) + more);
+    const pieces = [...places, text.length].map((length) =>
+      cut(text.subarray(0, length), keyOf(7), maxBytes),
+    );
+    const lengths = pieces.map((all) => all.map(({ length }) => length).join(' ')).join('\n');
+    expect(pieces.map(({ length }) => length)).toEqual([253, 253, 253, 254, 254, 393]);
+    expect(createHash('sha256').update(lengths).digest('hex')).toBe(
+      'e6fee7f52e85bd3ab86bca37e2a89deae6bf67087ca9e5c4dec187f0f2b80406',
+    );
+  });
+});
+
+describe('a value in one event', () => {
+  const ports = { ...PORTS, base: async () => undefined };
+
+  test('is bare up to the limit, deflated to a JSON string beyond it', async () => {
+    const bare = await layOut(JSON.stringify('x'.repeat(40_958)), NORMAL, ports);
+    expect(bare).toEqual({ format: undefined, text: JSON.stringify('x'.repeat(40_958)) });
+    const json = JSON.stringify('x'.repeat(40_959));
+    const deflated = await layOut(json, NORMAL, ports);
+    expect(deflated.format).toBe('deflate/1');
+    expect(JSON.parse(deflated.text)).toEqual(expect.any(String));
+    expect(await inflateText(deflated.text, zlibCompression)).toBe(json);
+  });
+
+  test.each(['', '""', '"!"', 'null', '{"a":1}', '"AAAA"'])('is not made of %j', async (text) => {
+    await expect(inflateText(text, zlibCompression)).rejects.toThrow();
+  });
+});
+
+describe('what deflates', () => {
+  const deflatedTo = (length: number): Promise<string | undefined> => {
+    const compression = { ...zlibCompression, deflate: async () => new Uint8Array(length) };
+    const ports = { ...PORTS, base: async () => undefined, compression };
+    return layOut(JSON.stringify('x'.repeat(40_959)), NORMAL, ports).then(({ format }) => format);
+  };
+
+  test('to what one event takes with its quotes is in one event', async () => {
+    expect(await deflatedTo(30_717)).toBe('deflate/1');
+    expect(await deflatedTo(30_718)).toBe('chunked/1');
+  });
+
+  test('is inflated to no more than a value may have', async () => {
+    const limits: number[] = [];
+    const compression = {
+      ...zlibCompression,
+      inflate: async (bytes: Uint8Array, limit: number) => (limits.push(limit), bytes),
+    };
+    expect(await inflateText('"YWJj"', compression)).toBe('abc');
+    expect(limits).toEqual([MAX_PAYLOAD_BYTES]);
+    for (const text of ['YWJj"', '"YWJj', 'YWJj', ' "YWJj"', '"YWJj" '])
+      await expect(inflateText(text, compression)).rejects.toThrow(/^not a deflated value$/);
+    // A mark at its beginning is part of it, and what is no text is none.
+    expect(await inflateText('"77u/YQ=="', compression)).toBe('\uFEFFa');
+    await expect(inflateText('"/w=="', compression)).rejects.toThrow();
+  });
+});
+
+describe('a manifest', () => {
+  const fits = { size: 5, sha256: 'a'.repeat(64), key: 'b'.repeat(64), parts: ['c'.repeat(32)] };
+  const parts = (n: number): readonly string[] => Array.from({ length: n }, () => 'c'.repeat(32));
+
+  test.each([
+    ['that says all', {}],
+    ['of one byte', { size: 1 }],
+    ['of the largest value', { size: MAX_PAYLOAD_BYTES }],
+    ['of as many pieces as there may be', { parts: parts(MAX_PARTS) }],
+  ])('%s is read, and nothing else in it', (_, more) => {
+    expect(parseManifest(JSON.stringify({ ...fits, ...more, other: 1 }))).toEqual({ ...fits, ...more });
+  });
+
+  test.each([
+    ['no bytes', { size: 0 }],
+    ['too many bytes', { size: MAX_PAYLOAD_BYTES + 1 }],
+    ['half a byte', { size: 1.5 }],
+    ['a size that is a text', { size: '5' }],
+    ['no hash', { sha256: 'a' }],
+    ['no key', { key: 'b'.repeat(63) }],
+    ['no pieces', { parts: [] }],
+    ['no list of pieces', { parts: 'c'.repeat(32) }],
+    ['too many pieces', { parts: parts(MAX_PARTS + 1) }],
+    ['a piece that is none', { parts: [...parts(1), 'c'] }],
+  ])('with %s is none', (_, more) => {
+    expect(() => parseManifest(JSON.stringify({ ...fits, ...more }))).toThrow(/^not a manifest$/);
+  });
+
+  test.each(['', 'null', '5', '[]', '{"size":'])('is not %j, and the error quotes nothing', (text) => {
+    expect(() => parseManifest(text)).toThrow(/^not a manifest$/);
+  });
+
+  test('is what the value is laid out by', async () => {
+    const json = JSON.stringify(`ä${'x'.repeat(10)}${randomBytes(40_000).toString('base64')}`);
+    const { manifest, text, pieces } = await inPieces(json);
+    expect(JSON.parse(text)).toEqual(manifest);
+    expect(manifest.size).toBe(Buffer.byteLength(json));
+    expect(manifest.sha256).toBe(createHash('sha256').update(json).digest('hex'));
+    expect(manifest.parts.every((name) => pieces.has(name))).toBe(true);
+    const asked: number[] = [];
+    const random = (length: number): Uint8Array => (asked.push(length), randomBytes(length));
+    await inPieces(json, NORMAL, undefined, random);
+    await inPieces(json, NORMAL, manifest, random);
+    expect(asked).toEqual([32]);
+    const sealed = await sealPiece([...pieces.values()][0]!, manifest, { ...PORTS, randomBytes: random });
+    expect(asked).toEqual([32, 32]);
+    expect(base64Decode(sealed)[0]).toBe(2);
+  });
+});
+
+test('the name of a piece is 16 bytes in hex', () => {
+  expect(isPieceName('0123456789abcdef'.repeat(2))).toBe(true);
+  for (const name of [
+    'a'.repeat(31),
+    'a'.repeat(33),
+    'A'.repeat(32),
+    'g'.repeat(32),
+    '',
+    undefined,
+    ['a'.repeat(32)],
+  ])
+    expect(isPieceName(name)).toBe(false);
+});
+
+describe('a value in pieces', () => {
   test('is encrypted under the key of the manifest: by any NIP-44, with the rule of docs/PROTOCOL.md', async () => {
     const json = JSON.stringify(valueOf(100_000, 3, true));
     const { manifest, pieces } = await inPieces(json);
@@ -88,38 +188,6 @@ describe('a value in pieces', () => {
       );
     }
     expect(text).toBe(json);
-  });
-
-  test('comes back whatever its text is', async () => {
-    const text = fc.oneof(
-      fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }),
-      fc.string({ unit: 'binary', minLength: 1, maxLength: 60 }),
-    );
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(text, { minLength: 1, maxLength: 20 }),
-        fc.integer({ min: 1, max: 500 }),
-        async (words, times) => {
-          const noise = randomBytes(45_000).toString('base64');
-          const json = JSON.stringify([noise, ...Array.from({ length: times }, () => words)]);
-          if (Buffer.byteLength(json) > 409_600) return;
-          expect(await readBack(await inPieces(json))).toBe(json);
-        },
-      ),
-      { numRuns: 30 },
-    );
-  });
-
-  test('has the same names and hash by either primitives, and is read by the other', async () => {
-    const json = JSON.stringify(['ä🦩', valueOf(400_000, 1, true)]);
-    const random = (length: number): Uint8Array => new Uint8Array(length).fill(7);
-    const [byNode, byNoble] = [
-      await inPieces(json, NORMAL, undefined, random, nodePrimitives),
-      await inPieces(json, NORMAL, undefined, random, noblePrimitives),
-    ];
-    expect(byNode).toEqual(byNoble);
-    expect(await readBack(byNode, { ...PORTS, primitives: noblePrimitives })).toBe(json);
-    expect(await readBack(byNoble)).toBe(json);
   });
 
   test('of the same text again and again has one piece many times, and comes back', async () => {
@@ -157,6 +225,11 @@ describe('a value in pieces', () => {
     expect(() => join({ ...manifest, sha256: '0'.repeat(64) }, pieces, nodePrimitives)).toThrow(
       /not what the manifest says/,
     );
+    // Nor is it filled up to the size that a manifest says.
+    const filled = nodePrimitives.sha256Hex(`${json}\0`);
+    expect(() =>
+      join({ ...manifest, size: manifest.size + 1, sha256: filled }, pieces, nodePrimitives),
+    ).toThrow(/not what the manifest says/);
   });
 
   test('is not made of a piece that inflates to more than a piece may have, or than the whole', async () => {
@@ -178,80 +251,5 @@ describe('a value in pieces', () => {
     expect(await openPiece(fits, own, manifest, PORTS)).toEqual(fitting);
     const smaller = { ...manifest, size: fitting.length - 1 };
     await expect(openPiece(fits, own, smaller, PORTS)).rejects.toThrow();
-  });
-});
-
-describe('a value in one event', () => {
-  const ports = { ...PORTS, base: async () => undefined, randomBytes };
-
-  test('is bare up to the limit, deflated to a JSON string beyond it', async () => {
-    const bare = await layOut(JSON.stringify('x'.repeat(40_958)), NORMAL, ports);
-    expect(bare).toEqual({ format: undefined, text: JSON.stringify('x'.repeat(40_958)) });
-    const json = JSON.stringify('x'.repeat(40_959));
-    const deflated = await layOut(json, NORMAL, ports);
-    expect(deflated.format).toBe('deflate/1');
-    expect(JSON.parse(deflated.text)).toEqual(expect.any(String));
-    expect(await inflateText(deflated.text, zlibCompression)).toBe(json);
-  });
-
-  test('is never longer than one event may be', async () => {
-    for (let bytes = 40_961; bytes < 60_000; bytes += 397) {
-      const layout = await layOut(JSON.stringify(valueOf(bytes, bytes)), NORMAL, ports);
-      expect(layout.text.length).toBeLessThanOrEqual(40_960);
-    }
-  });
-
-  test.each(['', '""', '"!"', 'null', '{"a":1}', '"AAAA"'])('is not made of %j', async (text) => {
-    await expect(inflateText(text, zlibCompression)).rejects.toThrow();
-  });
-});
-
-test('the d-tag of a piece is that of its category and its name, so that no category has it', () => {
-  const dTag = pieceDTag(toDTag('sage', 'ui-settings'), 'a'.repeat(32));
-  expect(dTag).toBe(`sage/ui-settings/v1/c/${'a'.repeat(32)}`);
-  expect(() => toDTag('sage', categoryOf(dTag))).toThrow('no "/"');
-});
-
-describe('the cuts', () => {
-  const MAX_BYTES = 30_720;
-  const keyOf = (seed: number): Uint8Array => createHash('sha256').update(String(seed)).digest();
-
-  test('are these: devices of another version must cut in the same places, or they share no piece', () => {
-    // Words in an order that a hash gives, so that no two places are alike.
-    const words = Array.from({ length: 3_000 }, (_, i) => createHash('md5').update(String(i)).digest('hex'));
-    const text = Buffer.from(words.join(' '));
-    const lengthsOf = (maxBytes: number, of: Uint8Array = text): number[] =>
-      cut(of, keyOf(7), maxBytes).map(({ length }) => length);
-    expect(lengthsOf(MAX_BYTES)).toEqual([26981, 9141, 16902, 14465, 9044, 7598, 14868]);
-    expect(lengthsOf(9_216)).toEqual([
-      5161, 2296, 3687, 3190, 3028, 2281, 3213, 4125, 4613, 4528, 5169, 8705, 3028, 2348, 1975, 1834, 3956,
-      4352, 4606, 2599, 1839, 3015, 2382, 2201, 2158, 1977, 2834, 3936, 3963,
-    ]);
-    // Nothing is less than anything else in it: cut in the middle, again and again.
-    expect(lengthsOf(9_216, Buffer.alloc(50_000))).toEqual([
-      3126, 2344, 7031, 2344, 7031, 7032, 5274, 3955, 2966, 8897,
-    ]);
-    expect(lengthsOf(MAX_BYTES, text.subarray(0, MAX_BYTES - 64))).toEqual([MAX_BYTES - 64]);
-    expect(lengthsOf(MAX_BYTES, text.subarray(0, MAX_BYTES - 63))).toEqual([11144, 19513]);
-    expect(lengthsOf(MAX_BYTES, new Uint8Array())).toEqual([0]);
-  });
-
-  test('make pieces of a size that fits, whatever the text is, and join to it', () => {
-    const texts = [
-      ...Object.values(VALUES).map((make) => Buffer.from(JSON.stringify(make(400_000, numbersOf(1))))),
-      randomBytes(409_600),
-      Buffer.alloc(409_600),
-      Buffer.from('abc'.repeat(136_000)),
-      Buffer.from(randomBytes(3_000).toString('base64').repeat(100)),
-      Buffer.from('a'),
-    ];
-    for (const text of texts)
-      for (const maxBytes of [MAX_BYTES, 21_504, 9_216]) {
-        const pieces = cut(text, keyOf(1), maxBytes);
-        expect(pieces.every((piece) => piece.length < maxBytes)).toBe(true);
-        expect(Buffer.concat(pieces).equals(text)).toBe(true);
-        // None is shorter than a fifth of the largest, but for one that is the whole text.
-        expect(pieces.length).toBeLessThanOrEqual(Math.max(1, text.length / (0.19 * maxBytes)));
-      }
   });
 });

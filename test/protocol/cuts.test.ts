@@ -61,4 +61,23 @@ describe('the cuts', () => {
     const [one, other] = [1, 2].map((seed) => cut(text, keyOf(seed), MAX_BYTES).map(({ length }) => length));
     expect(one!.filter((length) => other!.includes(length)).length).toBeLessThan(2);
   });
+
+  test('make pieces of a size that fits, whatever the text is, and join to it', () => {
+    const texts = [
+      ...Object.values(VALUES).map((make) => Buffer.from(JSON.stringify(make(400_000, numbersOf(1))))),
+      randomBytes(409_600),
+      Buffer.alloc(409_600),
+      Buffer.from('abc'.repeat(136_000)),
+      Buffer.from(randomBytes(3_000).toString('base64').repeat(100)),
+      Buffer.from('a'),
+    ];
+    for (const text of texts)
+      for (const maxBytes of [MAX_BYTES, 21_504, 9_216]) {
+        const pieces = cut(text, keyOf(1), maxBytes);
+        expect(pieces.every((piece) => piece.length < maxBytes)).toBe(true);
+        expect(Buffer.concat(pieces).equals(text)).toBe(true);
+        // None is shorter than a fifth of the largest, but for one that is the whole text.
+        expect(pieces.length).toBeLessThanOrEqual(Math.max(1, text.length / (0.19 * maxBytes)));
+      }
+  });
 });

@@ -17,12 +17,12 @@ import {
 import { EMPTY_RECORD, type Delivery, type HeadRecord } from '../../src/sync/heads/record.ts';
 import { versionOf, type Piece } from '../../src/sync/heads/version.ts';
 import { aRelay, anId } from '../names.ts';
-import { written } from './devices.ts';
+import { IN_PIECES, told } from './records.ts';
 
 const HERE = aRelay('wss://here.example');
 const ELSEWHERE = aRelay('wss://elsewhere.example');
-const single = written() as VerifiedEvent;
-const manifest = written({ tags: [['format', 'chunked/1']] }) as VerifiedEvent;
+const single = told({ stamp: 1_000 });
+const manifest = told({ stamp: 1_000, tags: IN_PIECES });
 const stamp = manifest.created_at;
 
 interface Draft {
@@ -140,7 +140,7 @@ describe('what a relay is owed or asked next', () => {
 test('the pieces that are missing are those of this relay', () => {
   expect(missingPiecesOf(record({ pieces: halfThere }), HERE)).toEqual([halfThere[0]]);
   expect(missingPiecesOf(record({ pieces: halfThere }), ELSEWHERE)).toEqual([]);
-  expect(missingPiecesOf(record({}), HERE)).toEqual([]);
+  for (const one of [record({}), EMPTY_RECORD]) expect(missingPiecesOf(one, HERE)).toEqual([]);
 });
 
 test('only a shared piece that the relay is known to have must be proven', () => {
@@ -148,7 +148,7 @@ test('only a shared piece that the relay is known to have must be proven', () =>
   expect(isProven(record({ pieces: other }), HERE, undefined)).toBe(true);
   expect(isProven(record({ pieces: allThere }), HERE, undefined)).toBe(true);
   expect(isProven(record({ pieces: sharedThere }), HERE, undefined)).toBe(false);
-  expect(isProven(record({}), HERE, undefined)).toBe(true);
+  for (const one of [record({}), EMPTY_RECORD]) expect(isProven(one, HERE, undefined)).toBe(true);
 });
 
 test.each<[Step, boolean, boolean]>([

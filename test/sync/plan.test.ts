@@ -8,7 +8,7 @@ import { baseOf, plan, type Known, type Plan } from '../../src/sync/heads/plan.t
 import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import { parseRecord, serializeRecord } from '../../src/sync/heads/record-codec.ts';
 import { floorOf, type HeadRecord } from '../../src/sync/heads/record.ts';
-import { aRelay, anAddress } from '../names.ts';
+import { aRelay, anAddress, anId } from '../names.ts';
 import { IN_PIECES, nameOf, OUR_HASH, OURS, told, voiding } from './records.ts';
 
 const RELAY = aRelay('wss://relay.example');
@@ -81,6 +81,42 @@ describe('a plan', () => {
     expect(planOf(stored, [again]).effects).toEqual([[{ type: 'stale' }]]);
   });
 
+  test('of nothing writes nothing', () => {
+    const made = planOf(undefined, [{ type: 'resave' }]);
+    expect(made.writes.size).toBe(0);
+    expect(made.texts).toEqual(new Map([[D, undefined]]));
+    const unsaved = new Map([[D, undefined]]);
+    expect(planOf(undefined, [{ type: 'resave' }], { unsaved }).writes.size).toBe(0);
+  });
+
+  test('of what takes the place of a record is that record alone', () => {
+    const { writes } = planOf(after(shown(told({ stamp: 10 }))), [shown(told({ stamp: 11 }))]);
+    expect([...writes.keys()]).toEqual([keys.record(D)]);
+  });
+
+  test('of several categories is about each by itself', () => {
+    const other = anAddress('default/other/v1');
+    const note = (name: string) => () => [[name, D]] as const;
+    const [one, two] = [ours(10), ours(11)];
+    const jobs = [
+      { dTag: D, input: write(one, { along: note('first') }) },
+      { dTag: other, input: shown(told({ stamp: 30 })) },
+      { dTag: other, input: write(two, { along: note('second') }) },
+    ];
+    const made = plan(
+      jobs,
+      new Map([
+        [D, undefined],
+        [other, undefined],
+      ]),
+      NOTHING,
+      keys,
+    );
+    expect([...made.writes.keys()]).toEqual([keys.record(D), 'first', keys.record(other)]);
+    expect(made.decided.get(D)).toMatchObject({ effects: [], record: { head: { event: one } } });
+    expect(made.decided.get(other)!.effects.map(({ type }) => type)).toEqual(['advanced', 'stale']);
+  });
+
   test('keeps a stored text that cannot be read beside what takes its place', () => {
     const made = planOf('{"v":', [shown(told({ stamp: 10 }))]);
     expect(made.writes.get(keys.unreadable(keys.record(D)))).toBe('{"v":');
@@ -110,7 +146,7 @@ describe('pieces', () => {
   test('go with the record that last needed them', () => {
     const stored = after(large);
     const [next, last] = [write(ours(21)), write(ours(22))];
-    expect(planOf(stored, [next]).writes.has(keys.piece(D, nameOf(1)))).toBe(false);
+    expect([...planOf(stored, [next]).writes.keys()]).toEqual([keys.record(D)]);
     expect(planOf(stored, [next, last]).writes.get(keys.piece(D, nameOf(1)))).toBeNull();
   });
 
@@ -119,6 +155,36 @@ describe('pieces', () => {
     const unsaved = new Map([[D, after(large, write(ours(21)), write(ours(22)))]]);
     const made = planOf(stored, [{ type: 'resave' }], { unsaved });
     expect(made.writes.get(keys.piece(D, nameOf(1)))).toBeNull();
+  });
+});
+
+describe('pieces that were made', () => {
+  const names = [nameOf(1)];
+  const tags = IN_PIECES;
+
+  test('for a write that came too late are not written in the place of those of another', () => {
+    const [mine, late] = [told({ stamp: 30 }), told({ stamp: 20 })];
+    const inputs = [
+      write(ours(30, { tags }), { made: new Map([[nameOf(1), mine]]), names }),
+      write(ours(20, { tags }), { made: new Map([[nameOf(1), late]]), names }),
+    ];
+    const { writes } = planOf(undefined, inputs);
+    expect(JSON.parse(writes.get(keys.piece(D, nameOf(1)))!)).toEqual(mine);
+  });
+
+  test('are written, and none that were not', () => {
+    const [one, two] = [told({ stamp: 10 }), told({ stamp: 20 })];
+    const first = write(ours(10, { tags }), { made: new Map([[nameOf(1), one]]), names });
+    const made = new Map([[nameOf(2), two]]);
+    const { writes } = planOf(after(first), [
+      write(ours(20, { tags }), { made, names: [nameOf(1), nameOf(2)] }),
+    ]);
+    expect([...writes.keys()]).toEqual([keys.record(D), keys.piece(D, nameOf(2))]);
+  });
+
+  test('for nothing of the record are not written', () => {
+    const made = new Map([[nameOf(2), told({ stamp: 20 })]]);
+    expect(planOf(undefined, [write(ours(20), { made })]).writes.size).toBe(1);
   });
 });
 
@@ -132,6 +198,17 @@ describe('what is saved along', () => {
       shown(told({ stamp: 31 })),
     ]);
     expect(late.writes.has('note')).toBe(false);
+  });
+
+  test('with a withdrawal is saved whatever else happens, and by its own category alone', () => {
+    const [event, other] = [ours(10), anAddress('default/other/v1')];
+    const withdraw = { type: 'withdraw', id: event.id, along: note('withdrawn') } as const;
+    const inputs = [shown(told({ stamp: 5 })), write(event), withdraw];
+    expect(planOf(undefined, inputs).writes.get('note')).toBe('withdrawn');
+    const vain = { type: 'withdraw', id: event.id, along: note('in vain') } as const;
+    const jobs = [...inputs.map((input) => ({ dTag: D, input })), { dTag: other, input: vain }];
+    const stored = new Map([D, other].map((dTag) => [dTag, undefined]));
+    expect(plan(jobs, stored, NOTHING, keys).writes.get('note')).toBe('withdrawn');
   });
 
   test('with a withdrawal is saved if that takes anything back', () => {
@@ -158,7 +235,38 @@ describe('a write that was refused to its caller', () => {
     expect(made.writes.get('note')).toBeNull();
   });
 
+  test('is taken out with those before it, and nothing that went along if nothing did', () => {
+    const next = ours(12, { seen: { 'their-device': 10 } });
+    const writes = [event, next].map((one) => write(one, { isRead: false }));
+    const both = new Map([[D, writes]]);
+    const made = planOf(after(shown(first), ...writes), [{ type: 'resave' }], {
+      refused: both,
+    });
+    expect(savedIn(made).head?.event).toEqual(first);
+    expect([...made.writes.keys()]).toEqual([keys.record(D)]);
+    const above = planOf(after(shown(first), ...writes), [{ type: 'resave' }], { refused });
+    expect(above.writes.size).toBe(0);
+  });
+
+  test('leaves what could not be saved out of sight: the store is mended first', () => {
+    const unsaved = new Map([[D, after(shown(told({ stamp: 30 })))]]);
+    const stored = serializeRecord(after(shown(first), write(event))!);
+    const base = baseOf(D, stored, { ...NOTHING, unsaved, refused });
+    expect(base).toMatchObject({ isStored: false, record: { head: { event: first } } });
+  });
+
+  test('of another category is not in this one', () => {
+    const other = new Map([[anAddress('default/other/v1'), refused.get(D)!]]);
+    expect(
+      planOf(after(shown(first), write(event)), [{ type: 'resave' }], { refused: other }).writes.size,
+    ).toBe(0);
+  });
+
   test('is not looked for in vain', () => {
+    expect(planOf(undefined, [{ type: 'resave' }], { refused }).writes.size).toBe(0);
+    const withdrawn = after(write(event), { type: 'withdraw', id: event.id });
+    expect(planOf(withdrawn, [{ type: 'resave' }], { refused }).writes.size).toBe(0);
+
     expect(planOf(after(shown(first)), [{ type: 'resave' }], { refused }).writes.size).toBe(0);
   });
 });
@@ -196,5 +304,50 @@ describe('a decision starts from', () => {
     const unsaved = reconcile(stored, shown(reset), undefined).record!;
     expect(floorOf(unsaved)).toBe(20);
     expect(floorOf(base(stored, unsaved))).toBe(20);
+  });
+
+  test('the store, if it has just that', () => {
+    const stored = serializeRecord(after(shown(told({ stamp: 10 })))!);
+    expect(baseOf(D, stored, NOTHING).isStored).toBe(true);
+    expect(baseOf(D, undefined, NOTHING)).toEqual({ record: undefined, isStored: true });
+    const unsaved = new Map([[D, undefined]]);
+    expect(baseOf(D, stored, { ...NOTHING, unsaved }).isStored).toBe(false);
+    const other = new Map([[anAddress('default/other/v1'), undefined]]);
+    expect(baseOf(D, stored, { ...NOTHING, unsaved: other }).isStored).toBe(true);
+  });
+
+  test('what could not be saved, over a first write that was withdrawn, or over nothing', () => {
+    const unsaved = after(shown(told({ stamp: 11 })));
+    expect(base(undefined, unsaved)).toBe(unsaved);
+    const withdrawn = after(write(ours(10)), { type: 'withdraw', id: anId('') })!;
+    expect(base({ ...withdrawn, head: undefined }, unsaved)).toEqual({ ...unsaved, own: withdrawn.own });
+    expect(base({ ...withdrawn, head: undefined }, { ...withdrawn, head: undefined })?.head).toBeUndefined();
+  });
+
+  test('what could not be saved, if the store has the same, or what does not count', () => {
+    const event = told({ stamp: 11 });
+    const unsaved = after(shown(event), { type: 'read', id: event.id });
+    expect(base(after(shown(event)), unsaved)).toBe(unsaved);
+    const future = told({ stamp: 100 * DAY });
+    const reset = after(shown(future), shown(told({ stamp: 20, tags: voiding(future) })));
+    expect(base(after(shown(future)), reset)).toBe(reset);
+  });
+
+  test('what could not be saved, with its own write, if the store has none that is newer', () => {
+    const mine = ours(10);
+    const stored = after(write(mine))!;
+    const unsaved = reconcile(stored, shown(told({ stamp: 11 })), undefined).record!;
+    expect(base(stored, unsaved)).toBe(unsaved);
+  });
+
+  test('a reset that could not be saved, with the own write that another tab has saved since: it is no part of that', () => {
+    const future = ours(100 * DAY);
+    const stored = after(shown(told({ stamp: 10 })), write(future))!;
+    const reset = told({ stamp: 20, tags: voiding(future) });
+    const unsaved = reconcile(stored, shown(reset), undefined).record!;
+    const own = { ...stored.own!, stamp: 50, floor: 60 };
+    expect(base({ ...stored, own }, unsaved)?.own).toEqual(own);
+    const known = { ...own, floor: 100 * DAY, undone: [90 * DAY, 110 * DAY] };
+    expect(base({ ...stored, own: known }, unsaved)?.own).toEqual(known);
   });
 });

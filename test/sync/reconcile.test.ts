@@ -79,6 +79,7 @@ const STATES = {
   'an own write from the future': after(shown(BEFORE), write(MINE_FUTURE)),
   'an own write in pieces': after(shown(BEFORE), write(MINE_IN_PIECES, PIECES)),
   'an own write that was withdrawn': after(shown(BEFORE), write(MINE), { type: 'withdraw', id: MINE.id }),
+  'a first own write that was withdrawn': after(write(MINE), { type: 'withdraw', id: MINE.id }),
   'the head of another': after(shown(BEFORE), shown(THEIRS)),
   'a head of another that was read': after(shown(BEFORE), shown(THEIRS), { type: 'read', id: THEIRS.id }),
   'a head of another that cannot be read': after(shown(BEFORE), shown(THEIRS), {
@@ -144,9 +145,11 @@ function tell(before: HeadRecord | undefined, { record, effects }: Outcome): str
   const changes = Object.keys(now).flatMap((fact) =>
     now[fact] === old[fact] ? [] : [`${fact}: ${now[fact]!.trim() || 'none'}`],
   );
-  const told = [...effects.map(tellEffect), ...changes].join('; ');
-  return told === '' ? (record === before ? 'nothing' : 'nothing that can be seen') : told;
+  if (effects.length === 0 && changes.length === 0)
+    return record === before ? 'nothing' : 'nothing that can be seen';
+  return [...effects.map(tellEffect), ...changes].join('; ');
 }
+
 // Inputs. `id`: of the head.
 
 const INPUTS = {
@@ -258,6 +261,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write in pieces':
       'head: NEXT; former: MINE_IN_PIECES BEFORE; pieces: none; orphans: since ?; floor: 20',
     'an own write that was withdrawn': 'head: NEXT; former: BEFORE; floor: 20',
+    'a first own write that was withdrawn': 'head: NEXT; floor: 20',
     'the head of another': 'head: NEXT; former: THEIRS BEFORE; relays: -/-; floor: 20; own: write',
     'a head of another that was read':
       'head: NEXT; former: THEIRS; reading: unread; relays: -/-; floor: 20; own: write',
@@ -281,6 +285,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write from the future': 'stale',
     'an own write in pieces': 'stale',
     'an own write that was withdrawn': 'stale',
+    'a first own write that was withdrawn': 'stale',
     'the head of another': 'stale',
     'a head of another that was read': 'stale',
     'a head of another that cannot be read': 'stale',
@@ -302,6 +307,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write in pieces':
       'head: NEXT; former: MINE_IN_PIECES BEFORE; pieces: none; orphans: since ?; floor: 20',
     'an own write that was withdrawn': 'head: NEXT; former: BEFORE; floor: 20',
+    'a first own write that was withdrawn': 'head: NEXT; floor: 20',
     'the head of another': 'head: NEXT; former: THEIRS BEFORE; relays: -/-; floor: 20; own: write',
     'a head of another that was read':
       'head: NEXT; former: THEIRS; reading: unread; relays: -/-; floor: 20; own: write',
@@ -318,12 +324,14 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write that is held': 'former: OLDER',
     'a blind own write': 'conflict of MINE with OLDER; own: write',
     'an own write that was withdrawn': 'advanced; head: OLDER; former: BEFORE; relays: unseen/confirmed',
+    'a first own write that was withdrawn': 'advanced; head: OLDER; relays: unseen/confirmed',
   },
   'an event of the same stamp that loses': {
     'nothing known': 'advanced; head: TIED; relays: unseen/confirmed',
     'an own write that is held': 'former: TIED',
     'a blind own write': 'conflict of MINE with TIED; own: write',
     'an own write that was withdrawn': 'advanced; head: TIED; former: BEFORE; relays: unseen/confirmed',
+    'a first own write that was withdrawn': 'advanced; head: TIED; relays: unseen/confirmed',
   },
   'a newer event': {
     'nothing known': 'advanced; head: NEWER; relays: unseen/confirmed',
@@ -343,6 +351,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write in pieces':
       'advanced; conflict of MINE_IN_PIECES with NEWER; head: NEWER; former: MINE_IN_PIECES BEFORE; relays: unseen/confirmed; pieces: none; orphans: since ?; own: write lost',
     'an own write that was withdrawn': 'advanced; head: NEWER; former: BEFORE; relays: unseen/confirmed',
+    'a first own write that was withdrawn': 'advanced; head: NEWER; relays: unseen/confirmed',
     'the head of another': 'advanced; head: NEWER; former: THEIRS BEFORE; relays: unseen/confirmed',
     'a head of another that was read':
       'advanced; head: NEWER; former: THEIRS; reading: unread; relays: unseen/confirmed',
@@ -371,6 +380,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write in pieces':
       'advanced; head: NEWER_SEEN; former: MINE_IN_PIECES BEFORE; relays: unseen/confirmed; pieces: none; orphans: since ?',
     'an own write that was withdrawn': 'advanced; head: NEWER_SEEN; former: BEFORE; relays: unseen/confirmed',
+    'a first own write that was withdrawn': 'advanced; head: NEWER_SEEN; relays: unseen/confirmed',
     'the head of another': 'advanced; head: NEWER_SEEN; former: THEIRS BEFORE; relays: unseen/confirmed',
     'a head of another that was read':
       'advanced; head: NEWER_SEEN; former: THEIRS; reading: unread; relays: unseen/confirmed',
@@ -402,6 +412,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
       'advanced; conflict of MINE_IN_PIECES with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE_IN_PIECES BEFORE; relays: unseen/confirmed; pieces: none; orphans: since ?; own: write lost',
     'an own write that was withdrawn':
       'advanced; head: NEWER_PLAIN; former: BEFORE; relays: unseen/confirmed',
+    'a first own write that was withdrawn': 'advanced; head: NEWER_PLAIN; relays: unseen/confirmed',
     'the head of another': 'advanced; head: NEWER_PLAIN; former: THEIRS BEFORE; relays: unseen/confirmed',
     'a head of another that was read':
       'advanced; head: NEWER_PLAIN; former: THEIRS; reading: unread; relays: unseen/confirmed',
@@ -433,6 +444,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write in pieces':
       'advanced; conflict of MINE_IN_PIECES with RESET; head: RESET; former: MINE_IN_PIECES BEFORE; relays: unseen/confirmed; pieces: none; orphans: since ?; own: write lost',
     'an own write that was withdrawn': 'advanced; head: RESET; former: BEFORE; relays: unseen/confirmed',
+    'a first own write that was withdrawn': 'advanced; head: RESET; relays: unseen/confirmed',
     'the head of another': 'advanced; head: RESET; former: THEIRS BEFORE; relays: unseen/confirmed',
     'a head of another that was read':
       'advanced; head: RESET; former: THEIRS; reading: unread; relays: unseen/confirmed',
@@ -457,6 +469,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write from the future': 'relays: -/confirmed; own: write taken',
     'an own write in pieces': 'relays: -/confirmed; pieces: 10 -/acknowledged; own: write taken',
     'an own write that was withdrawn': 'relays: -/confirmed',
+    'a first own write that was withdrawn': 'advanced; head: BEFORE; relays: unseen/confirmed',
     'the head of another': 'relays: confirmed/confirmed',
     'a head of another that was read': 'relays: confirmed/confirmed',
     'a head of another that cannot be read': 'relays: confirmed/confirmed',
@@ -710,3 +723,41 @@ describe.each(Object.entries(INPUTS) as [keyof typeof INPUTS, (typeof INPUTS)[ke
     );
   },
 );
+
+describe('beyond the table', () => {
+  const inPieces = (...more: readonly Input[]): HeadRecord =>
+    after(shown(THEIRS_IN_PIECES), ITS_PIECES, ...more)!;
+  const { id } = THEIRS_IN_PIECES;
+  const ITS_PIECES: Input = {
+    type: 'assembled',
+    id,
+    made: new Map([[nameOf(1), PIECE]]),
+    lacking: new Map(),
+  };
+
+  test('a doubt proves nothing', () => {
+    const record = inPieces(
+      { type: 'forget-pieces', relay: RELAY, id },
+      { type: 'piece', relay: RELAY, name: nameOf(1), delivery: 'confirmed' },
+    );
+    const doubted = reconcile(record, { type: 'doubted', relay: RELAY, id }, undefined).record!;
+    expect(doubted.deliveries.get(RELAY)).toBe('acknowledged');
+    expect(doubted.proven.has(RELAY)).toBe(false);
+  });
+
+  test('what could not be read is read, though nothing was before it', () => {
+    const unreadable = after(shown(THEIRS), { type: 'unreadable', id: THEIRS.id });
+    const { record } = reconcile(unreadable, { type: 'read', id: THEIRS.id }, undefined);
+    expect(record?.head?.reading).toBe('read');
+  });
+
+  test('orphans that were not collected stay', () => {
+    const orphans = [1, 2].map((n) => ({ name: nameOf(n), since: 7 }));
+    const { record } = reconcile(
+      { ...inPieces(), orphans },
+      { type: 'collected', names: new Set([nameOf(1)]) },
+      undefined,
+    );
+    expect(record?.orphans).toEqual([orphans[1]]);
+  });
+});

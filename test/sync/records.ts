@@ -2,6 +2,8 @@
 
 import { deviceHash } from '../../src/protocol/causality.ts';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
+import { deviceIdOf } from '../../src/protocol/header.ts';
+import type { OwnWrite } from '../../src/sync/heads/record.ts';
 
 export const OURS = 'our-device';
 const THEIRS = 'their-device';
@@ -48,3 +50,9 @@ export const voiding = (...events: readonly VerifiedEvent[]): readonly (readonly
 
 /** The name of a piece. */
 export const nameOf = (n: number): string => n.toString(16).padStart(32, '0');
+
+/** What is kept of an own write that no relay has. */
+export function ownWrite(event: VerifiedEvent, more: Partial<OwnWrite> = {}): OwnWrite {
+  const { id, created_at: stamp } = event;
+  return { device: deviceHash(deviceIdOf(event)), id, stamp, acknowledged: false, lost: false, ...more };
+}
