@@ -26,7 +26,10 @@ const ROOMS = {
   },
   sync: { path: '^src/sync/[a-z-]+\\.ts$', imports: ENGINE },
   assembly: { path: '^src/((nostr-sync|options)\\.ts$|engine/)', imports: ['sync', ...ENGINE] },
-  entries: { path: '^src/((node|browser|api|api-common)\\.ts$|browser/)', imports: ['assembly', 'sync', ...ENGINE] },
+  entries: {
+    path: '^src/((node|browser|api|api-common)\\.ts$|browser/)',
+    imports: ['assembly', 'sync', ...ENGINE],
+  },
   adapters: { path: '^src/(tauri|react|svelte|vue|zustand)(\\.ts$|/)', imports: PRODUCT },
   cli: { path: '^src/cli/', imports: ['testing', ...PRODUCT] },
   testing: { path: '^src/testing/', imports: ['relay', 'store', ...FLOOR], types: ['signer'] },
