@@ -159,6 +159,8 @@ test('removed is removed on all computers, and the relay was asked to delete it'
   const { url, relay: held } = await relay();
   const [laptop, phone] = await laptopAnd(url);
   await laptop.run(['publish', 'x', '1']);
+  // What is deleted is named by its id: the phone must have seen it.
+  await phone.run(['fetch', 'x']);
   expect(await phone.run(['remove', 'x'])).toMatchObject({ exit: 0, stderr: '' });
   expect(await laptop.run(['fetch', 'x'])).toMatchObject({ exit: 3 });
   expect(held.events().map(({ kind }) => kind)).toContain(5);
