@@ -79,11 +79,10 @@ export function createFirstWrites(ports: {
       const record = replica.get(dTag);
       if (record?.head === undefined || !isHeld(record)) return;
       const { event } = record.head;
-      const upTo = floorOf(record);
-      const isBeaten = upTo > event.created_at;
+      const isBeaten = floorOf(record) > event.created_at;
       // Without a signer it goes out as it is, and its loss is told.
       const again = isBeaten ? await ports.restamp(dTag, event).catch(() => undefined) : undefined;
-      const end = { type: 'explored', id: event.id, isBlind: !isAnswered, again, upTo } as const;
+      const end = { type: 'explored', id: event.id, isBlind: !isAnswered, again } as const;
       // What the store does not take goes out as it is when the hold is over.
       await replica.apply(dTag, end).catch(() => undefined);
       if (again !== undefined && replica.get(dTag)?.head?.event.id === again.id)

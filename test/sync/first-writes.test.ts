@@ -35,8 +35,6 @@ function setUp() {
   let answer: (answers: Answers) => void = () => undefined;
   const ask = vi.fn(() => new Promise<Answers>((resolve) => (answer = resolve)));
   const inputs: Input[] = [];
-  /** What comes in between a decision and its save. */
-  const beforeSaving: (() => void)[] = [];
   const restamped: string[] = [];
   const questions = createFirstWrites({
     clock,
@@ -44,7 +42,6 @@ function setUp() {
       get: (dTag) => records.get(dTag),
       apply: async (dTag, input) => {
         inputs.push(input);
-        beforeSaving.shift()?.();
         records.set(dTag, reconcile(records.get(dTag), input, undefined).record!);
         return [];
       },
@@ -60,7 +57,7 @@ function setUp() {
     answer({ complete: relays, incomplete: [A, B].filter((url) => !relays.includes(url)) });
     await clock.advance(0);
   };
-  return { clock, records, state, ask, inputs, beforeSaving, restamped, questions, complete };
+  return { clock, records, state, ask, inputs, restamped, questions, complete };
 }
 
 test('first writes of one turn ask together, those of the next turn again', async () => {
@@ -90,9 +87,7 @@ test('a write goes out as it is once every configured relay has answered, and no
   await clock.advance(0);
   await complete([A, B]);
   expect(question).toMatchObject({ isOpen: false, isAnswered: true });
-  expect(inputs).toEqual([
-    { type: 'explored', id: EVENT.id, isBlind: false, again: undefined, upTo: EVENT.created_at },
-  ]);
+  expect(inputs).toEqual([{ type: 'explored', id: EVENT.id, isBlind: false, again: undefined }]);
   records.delete('a');
   expect(questions.explore(anAddress('a'))).toBeUndefined();
 });
@@ -128,17 +123,6 @@ test('above what has turned up it gets another stamp, which is told', async () =
   await clock.advance(0);
   await complete([A, B]);
   expect(inputs).toMatchObject([{ id: EVENT.id, again: { id: AGAIN.id } }]);
-  expect(restamped).toEqual([EVENT.id, AGAIN.id]);
-});
-
-test('what turns up between that and its save is above it no more: it gets another stamp', async () => {
-  const { questions, records, inputs, beforeSaving, restamped, complete, clock } = setUp();
-  questions.explore(anAddress('a'));
-  records.set('a', held());
-  beforeSaving.push(() => records.set('a', held(EVENT.created_at + 4)));
-  await clock.advance(0);
-  await complete([A, B]);
-  expect(inputs).toMatchObject([{ again: undefined }, { again: { id: AGAIN.id } }]);
   expect(restamped).toEqual([EVENT.id, AGAIN.id]);
 });
 

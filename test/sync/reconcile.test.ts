@@ -197,12 +197,6 @@ const INPUTS = {
     made: new Map([[nameOf(1), OLD_PIECE]]),
   }),
   'the end of the question': (id) => ({ type: 'explored', id: id, isBlind: true }),
-  'the end of the question, as decided before more turned up': (id, record) => ({
-    ...{ type: 'explored', id, isBlind: true, upTo: floorOf(record) - 1 },
-  }),
-  'the end of the question, by all that has turned up': (id, record) => ({
-    ...{ type: 'explored', id, isBlind: true, upTo: floorOf(record) },
-  }),
   'the end of the question, with another stamp': (id) => ({
     type: 'explored',
     id: id,
@@ -613,10 +607,6 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write over one in pieces': 'advanced, saying the same; head: EARLIER; floor: 6; withdrawn: SMALL',
   },
   'the end of the question': {
-    'an own write that is held': 'own: write blind',
-  },
-  'the end of the question, as decided before more turned up': {},
-  'the end of the question, by all that has turned up': {
     'an own write that is held': 'own: write blind',
   },
   'the end of the question, with another stamp': {

@@ -105,9 +105,9 @@ export function restamp(
 /** No socket has carried it: under another stamp it is still the same write, in the same place. */
 export function explored(
   record: HeadRecord,
-  { isBlind, again, upTo }: Extract<Input, { readonly type: 'explored' }>,
+  { isBlind, again }: Extract<Input, { readonly type: 'explored' }>,
 ): HeadRecord {
-  if (!isHeld(record) || (again?.created_at ?? upTo ?? Infinity) < floorOf(record)) return record;
+  if (!isHeld(record) || (again !== undefined && again.created_at < floorOf(record))) return record;
   const { heldUntil: _, floor, ...own } = record.own!;
   if (again === undefined)
     return { ...record, own: { ...own, isBlind, ...(floor === undefined ? {} : { floor }) } };
