@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  asAddress,
   categoryOf,
   checkNamespace,
   toDTag,
@@ -82,6 +83,7 @@ describe('a namespace and a category', () => {
     checkNamespace(name);
     expect(toDTag(name, name)).toBe(`${name}/${name}/v1`);
     expect(categoryOf(toDTag(name, name))).toBe(name);
+    expect(categoryOf(asAddress(`${name}/${name}/v1`))).toBe(name);
   });
 });
 
