@@ -31,7 +31,7 @@ export function seenOf(record: HeadRecord | undefined): VersionVector {
   return seenBy(basis, record?.deemed);
 }
 
-interface SavingPorts {
+export interface SavingPorts {
   readonly clock: Clock;
   readonly replica: Replica;
   readonly network: () => Network;

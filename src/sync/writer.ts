@@ -1,25 +1,18 @@
 /** App → replica: publish and remove. A write waits for its turn, is saved, and then for the stage that its call asks for. */
 
-import { nowSeconds, type Clock } from '../clock.ts';
-import type { Primitives } from '../crypto/primitives.ts';
-import type { Address, EventId, RelayUrl } from '../protocol/address.ts';
-import type { Compression } from '../protocol/compression.ts';
+import { nowSeconds } from '../clock.ts';
+import type { Address } from '../protocol/address.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { isTombstone } from '../protocol/header.ts';
 import { DAY_SECONDS } from '../protocol/limits.ts';
 import { restampOf } from '../protocol/renewal.ts';
-import type { RandomBytes } from '../relay/backoff.ts';
 import { requestDeletion } from './deletion.ts';
 import { createDrafts } from './drafts.ts';
 import type { Receipt } from './events.ts';
-import type { Replica } from './heads/replica.ts';
 import { createFirstWrites } from './first-writes.ts';
 import { createReceipts, type Receipts } from './receipts.ts';
-import type { Network } from './relays/network.ts';
-import { createSaving, seenOf } from './saving.ts';
+import { createSaving, seenOf, type SavingPorts } from './saving.ts';
 import { isAhead, stampOf } from './stamps.ts';
-import type { Content } from './values/content.ts';
-import type { Hand } from './values/signing.ts';
 import type { Write } from './write.ts';
 
 export interface Writer extends Pick<Receipts, 'changed' | 'answered' | 'relaysChanged'> {
@@ -29,23 +22,12 @@ export interface Writer extends Pick<Receipts, 'changed' | 'answered' | 'relaysC
   close(): void;
 }
 
-export function createWriter(ports: {
-  readonly clock: Clock;
-  readonly replica: Replica;
-  readonly network: () => Network;
-  readonly hand: Hand;
-  readonly content: Content;
-  readonly compression: Compression;
-  readonly primitives: Primitives;
-  readonly randomBytes: RandomBytes;
-  readonly deviceId: () => string;
-  /** Configured relays, and whether there is a hope that one of them answers soon. */
-  readonly relays: () => readonly RelayUrl[];
+type WriterPorts = Omit<SavingPorts, 'questions' | 'isClosed'> & {
+  /** Whether there is a hope that a relay answers soon. */
   readonly isReachable: () => boolean;
-  /** See `RelayTime`. */
-  readonly aheadSeconds: () => number;
-  readonly onSaved: (dTag: Address, id: EventId) => void;
-}): Writer {
+};
+
+export function createWriter(ports: WriterPorts): Writer {
   const { clock, replica, hand } = ports;
   let closed = false;
   const isClosed = (): boolean => closed;
