@@ -30,6 +30,7 @@ export interface Parts {
   readonly content: Partial<Consumer>;
   readonly reader: Partial<Consumer>;
   readonly writer: Partial<Consumer>;
+  readonly deletions: Partial<Consumer>;
   readonly garbage: Partial<Consumer>;
   readonly renewals: Partial<Consumer>;
   readonly relayTime: Partial<Consumer>;
@@ -59,6 +60,7 @@ export function createConsumers(parts: Parts): Consumer {
     { changed: notices.step },
     parts.writer,
     // What the engine does without a call of the app comes after all that a call waits for.
+    parts.deletions,
     parts.garbage,
     parts.renewals,
     parts.relayTime,

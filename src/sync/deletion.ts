@@ -1,25 +1,46 @@
 /** What a removal asks the relays to delete (NIP-09): the value that it removes. */
 
-import type { Address } from '../protocol/address.ts';
-import { deletionOf, type VerifiedEvent } from '../protocol/event.ts';
+import { deletionOf } from '../protocol/event.ts';
+import { isTombstone } from '../protocol/header.ts';
+import type { Change } from './heads/replica.ts';
+import { isHeld, isOwnHead } from './heads/record.ts';
 import type { Network } from './relays/network.ts';
 import type { Hand } from './values/signing.ts';
 
-/**
- * Best effort. By id alone: a request by address deletes all up to its stamp, and if this clock is ahead relays would take nothing
- * of the address until then. Below the tombstone, which must stay: it is what tells the other devices.
- */
-export async function requestDeletion(
-  { hand, network }: { readonly hand: Pick<Hand, 'sign'>; readonly network: () => Pick<Network, 'follow'> },
-  dTag: Address,
-  tombstone: VerifiedEvent,
-  removed: VerifiedEvent | undefined,
-): Promise<void> {
-  if (removed === undefined) return;
-  try {
-    const deletion = await hand.sign(deletionOf(removed.id, tombstone.created_at - 1));
-    network().follow(dTag, tombstone.id, deletion);
-  } catch {
-    // The tombstone is what removes the value; relays may forget the old ciphertext or not.
+/** Hears of each change of a record: a removal that was just saved, or let go, goes out with its request. */
+export function createDeletions({
+  hand,
+  network,
+}: {
+  readonly hand: Pick<Hand, 'sign'>;
+  readonly network: () => Pick<Network, 'follow'>;
+}): { changed(change: Change): void } {
+  /**
+   * Best effort. By id alone: a request by address deletes all up to its stamp, and if this clock is ahead relays would take nothing
+   * of the address until then. Below the tombstone, which must stay: it is what tells the other devices.
+   */
+  async function request({ dTag, previous, record }: Change): Promise<void> {
+    const tombstone = record!.head!.event;
+    // What turned up while it was held is what it removes.
+    const removed =
+      previous !== undefined && isHeld(previous) ? record!.former[0]?.event : previous?.head?.event;
+    if (removed === undefined) return;
+    try {
+      const deletion = await hand.sign(deletionOf(removed.id, tombstone.created_at - 1));
+      network().follow(dTag, tombstone.id, deletion);
+    } catch {
+      // The tombstone is what removes the value; relays may forget the old ciphertext or not.
+    }
   }
+
+  return {
+    changed: (change) => {
+      const { previous, record, isNewInStore } = change;
+      const head = record?.head;
+      if (!isNewInStore || head === undefined || !isTombstone(head.event)) return;
+      if (!isOwnHead(record!) || isHeld(record)) return;
+      const isOut = previous?.head?.event.id === head.event.id && !isHeld(previous);
+      if (!isOut) void request(change);
+    },
+  };
 }

@@ -41,7 +41,6 @@ export function createFirstWrites(ports: {
   readonly isClosed: () => boolean;
   /** Signs the same write again, above all that is known. */
   readonly restamp: (dTag: Address, event: VerifiedEvent) => Promise<VerifiedEvent>;
-  readonly onRestamped: (dTag: Address, former: VerifiedEvent, again: VerifiedEvent) => void;
 }): FirstWrites {
   const { clock, replica } = ports;
   /** Categories of which every relay has said what it has. */
@@ -79,14 +78,13 @@ export function createFirstWrites(ports: {
       const record = replica.get(dTag);
       if (record?.head === undefined || !isHeld(record)) return;
       const { event } = record.head;
-      const isBeaten = floorOf(record) > event.created_at;
+      const upTo = floorOf(record);
+      const isBeaten = upTo > event.created_at;
       // Without a signer it goes out as it is, and its loss is told.
       const again = isBeaten ? await ports.restamp(dTag, event).catch(() => undefined) : undefined;
-      const end = { type: 'explored', id: event.id, isBlind: !isAnswered, again } as const;
+      const end = { type: 'explored', id: event.id, isBlind: !isAnswered, again, upTo } as const;
       // What the store does not take goes out as it is when the hold is over.
       await replica.apply(dTag, end).catch(() => undefined);
-      if (again !== undefined && replica.get(dTag)?.head?.event.id === again.id)
-        ports.onRestamped(dTag, event, again);
     }
   }
 

@@ -8,6 +8,7 @@ import type { NostrEvent, VerifiedEvent } from '../protocol/event.ts';
 import { PUBLISH_TIMEOUT_MS } from '../protocol/limits.ts';
 import { receiptOf } from './delivery-report.ts';
 import { callListener, type Receipt } from './events.ts';
+import type { Effect } from './heads/input.ts';
 import { deliveryOf, isOwnHead, stageOf, type HeadRecord, type Stage } from './heads/record.ts';
 import type { Change, Replica } from './heads/replica.ts';
 import type { Write } from './write.ts';
@@ -16,11 +17,9 @@ export interface Receipts {
   /** Resolves once the saved write has come to the stage that its call waits for, or with what is known when the time is over. */
   wait(dTag: Address, event: VerifiedEvent, write: Write): Promise<Receipt>;
   /** A record changed. */
-  changed(change: Pick<Change, 'dTag'>): void;
+  changed(change: Pick<Change, 'dTag' | 'effects'>): void;
   /** A relay's answer to an own head: what it refuses for good, and why. */
   answered(dTag: Address, relay: RelayUrl, event: NostrEvent, answer: Answer): void;
-  /** A write got another stamp. */
-  restamped(dTag: Address, former: VerifiedEvent, again: VerifiedEvent): void;
   /** Relays came or went: what can no longer be delivered is not waited for. */
   relaysChanged(): void;
   close(): void;
@@ -97,6 +96,17 @@ export function createReceipts(ports: {
     if (stage === 'saved' && !ports.isReachable()) resolve(waiter);
   }
 
+  /** The same write goes on under another stamp. */
+  function stampedAnew(
+    dTag: Address,
+    { event, renews }: Extract<Effect, { readonly type: 'advanced' }>,
+  ): void {
+    if (renews === undefined) return;
+    if (told.get(dTag) === renews) told.set(dTag, event.id);
+    for (const waiter of waiters)
+      if (waiter.dTag === dTag && waiter.event.id === renews) waiter.event = event;
+  }
+
   function resolve(waiter: Waiter): void {
     if (!waiters.delete(waiter)) return;
     told.set(waiter.dTag, waiter.event.id);
@@ -165,14 +175,11 @@ export function createReceipts(ports: {
         check(waiter);
         if (write.signal?.aborted === true || closed) stop();
       }),
-    changed: ({ dTag }) => {
+    changed: ({ dTag, effects }) => {
+      for (const effect of effects) if (effect.type === 'advanced') stampedAnew(dTag, effect);
       for (const waiter of waiters) if (waiter.dTag === dTag) check(waiter);
     },
     answered: refusals.answered,
-    restamped: (dTag, former, again) => {
-      if (told.get(dTag) === former.id) told.set(dTag, again.id);
-      for (const waiter of waiters) if (waiter.event.id === former.id) waiter.event = again;
-    },
     relaysChanged: () => {
       for (const waiter of waiters) check(waiter);
     },

@@ -12,7 +12,6 @@ import { tagsOf } from '../protocol/header.ts';
 import { HOLD_MS, KIND_APP_DATA, MAX_LAPS, SIZES, SKEW_REPORT_SECONDS } from '../protocol/limits.ts';
 import { joinVoids, voidsAt, type Voids } from '../protocol/voids.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
-import { requestDeletion } from './deletion.ts';
 import { receiptOf } from './delivery-report.ts';
 import type { Making } from './drafts.ts';
 import { isOwnHead, piecesOf, readableOf, type HeadRecord } from './heads/record.ts';
@@ -106,7 +105,6 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
         voids: voidsAt(allVoids, stamp),
       });
       const event = await hand.sign({ kind: KIND_APP_DATA, created_at: stamp, tags, content }, asking);
-      const before = replica.get(dTag)?.head?.event;
       const pieces = await makePieces(ports, dTag, layout, event.created_at, ciphertexts, asking);
       if (ports.isClosed()) throw new NostrSyncError('CLOSED', 'Cannot publish: the engine was closed');
       asking.signal.throwIfAborted();
@@ -133,7 +131,6 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
         continue;
       }
       ports.onSaved(dTag, event.id);
-      if (write.isRemoval) void requestDeletion(ports, dTag, event, before);
       // The answer may have come before there was anything to let go.
       if (heldUntil !== undefined && !asked!.isOpen) void questions.release(dTag, asked!);
       return event;

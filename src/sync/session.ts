@@ -13,6 +13,7 @@ import type { Signer } from '../signer/signer.ts';
 import type { Store } from '../store/store.ts';
 import type { Tabs } from '../tabs/tabs.ts';
 import { createConsumers } from './consumers.ts';
+import { createDeletions } from './deletion.ts';
 import { createContent } from './values/content.ts';
 import type { Emitter } from './events.ts';
 import { createNetwork, type Network } from './relays/network.ts';
@@ -190,7 +191,9 @@ export async function openSession(ports: {
   }
 
   const consumers = createConsumers({
-    ...{ tabNetwork, network, content, notices, reader, writer, garbage, renewals, relayTime, voidEvents },
+    ...{ tabNetwork, network, content, notices, reader, writer },
+    ...{ garbage, renewals, relayTime, voidEvents },
+    deletions: createDeletions({ hand, network: () => network }),
     onProgress: ports.onProgress,
   });
 

@@ -51,6 +51,8 @@ export function createTelling(ports: {
   const announced = new Map<Address, EventId>();
   /** By d-tag, the last id that this process wrote. */
   const written = new Map<Address, EventId>();
+  /** What is being read, to be told of. */
+  const underWay = new Set<EventId>();
 
   function deliver(subscription: Subscription, dTag: Address, result: FetchResult): void {
     if (!ports.subscriptions.has(subscription) || subscription.delivered.get(dTag) === result.eventId) return;
@@ -65,8 +67,10 @@ export function createTelling(ports: {
       return;
     if (isExpired(event, nowSeconds(ports.clock))) return;
     const source = isOwnHead(replica.get(dTag)!) ? 'local' : 'relay';
+    underWay.add(event.id);
     const result = await reading.decode(event, dTag, source).catch(() => undefined);
     await ports.conflictsTold(dTag);
+    underWay.delete(event.id);
     if (result === undefined || !ports.canRead() || replica.get(dTag)?.head?.event.id !== event.id) return;
     if (written.get(dTag) !== event.id && announced.get(dTag) !== event.id) {
       announced.set(dTag, event.id);
@@ -116,8 +120,8 @@ export function createTelling(ports: {
       const delivered = [...ports.subscriptions].map((one) => one.delivered);
       for (const told of [polled, announced, written, ...delivered])
         if (told.get(dTag) === renews) told.set(dTag, event.id);
-      // Nor what an earlier process of this device had written.
-      if (isOwn) written.set(dTag, event.id);
+      // Nor what an earlier process of this device had written; but what another tab wrote just now is.
+      if (isOwn && !underWay.has(renews)) written.set(dTag, event.id);
     },
     wrote: (dTag, id) => {
       written.set(dTag, id);

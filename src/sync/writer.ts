@@ -3,10 +3,8 @@
 import { nowSeconds } from '../clock.ts';
 import type { Address } from '../protocol/address.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
-import { isTombstone } from '../protocol/header.ts';
 import { DAY_SECONDS } from '../protocol/limits.ts';
 import { restampOf } from '../protocol/renewal.ts';
-import { requestDeletion } from './deletion.ts';
 import { createDrafts } from './drafts.ts';
 import type { Receipt } from './events.ts';
 import { createFirstWrites } from './first-writes.ts';
@@ -39,15 +37,8 @@ export function createWriter(ports: WriterPorts): Writer {
     return hand.sign(restampOf(event, record!.own!.device, stamp));
   }
 
-  function restamped(dTag: Address, former: VerifiedEvent, again: VerifiedEvent): void {
-    ports.onSaved(dTag, again.id);
-    receipts.restamped(dTag, former, again);
-    // What turned up meanwhile is what it removes.
-    if (isTombstone(again)) void requestDeletion(ports, dTag, again, replica.get(dTag)?.former[0]?.event);
-  }
-
   const receipts = createReceipts(ports);
-  const questions = createFirstWrites({ ...ports, isClosed, restamp, onRestamped: restamped });
+  const questions = createFirstWrites({ ...ports, isClosed, restamp });
   const drafts = createDrafts({
     clock,
     hasSigner: hand.isSet,

@@ -36,6 +36,7 @@ function setUp({ isAlone = false } = {}): Bench {
     notices: { warn: hears('warning'), step: hears('step'), answered: hears('notice of the answer') },
     reader: part('reader'),
     writer: part('writer'),
+    deletions: part('deletions'),
     garbage: part('garbage'),
     renewals: part('renewals'),
     relayTime: part('relay time'),
@@ -132,6 +133,6 @@ test('the parts are closed from the last to the first, and the network is not cl
   const { consumers, heard } = setUp();
   consumers.close();
   expect([...new Set(heard)]).toEqual([
-    ...['void events', 'relay time', 'renewals', 'garbage', 'writer', 'reader', 'content'],
+    ...['void events', 'relay time', 'renewals', 'garbage', 'deletions', 'writer', 'reader', 'content'],
   ]);
 });

@@ -35,13 +35,15 @@ function setUp() {
   let answer: (answers: Answers) => void = () => undefined;
   const ask = vi.fn(() => new Promise<Answers>((resolve) => (answer = resolve)));
   const inputs: Input[] = [];
-  const restamped: string[] = [];
+  /** What comes in between a decision and its save. */
+  const beforeSaving: (() => void)[] = [];
   const questions = createFirstWrites({
     clock,
     replica: {
       get: (dTag) => records.get(dTag),
       apply: async (dTag, input) => {
         inputs.push(input);
+        beforeSaving.shift()?.();
         records.set(dTag, reconcile(records.get(dTag), input, undefined).record!);
         return [];
       },
@@ -51,13 +53,12 @@ function setUp() {
     isReachable: () => state.isReachable,
     isClosed: () => state.isClosed,
     restamp: async () => AGAIN,
-    onRestamped: (_, former, again) => restamped.push(former.id, again.id),
   });
   const complete = async (relays: readonly RelayUrl[]): Promise<void> => {
     answer({ complete: relays, incomplete: [A, B].filter((url) => !relays.includes(url)) });
     await clock.advance(0);
   };
-  return { clock, records, state, ask, inputs, restamped, questions, complete };
+  return { clock, records, state, ask, inputs, beforeSaving, questions, complete };
 }
 
 test('first writes of one turn ask together, those of the next turn again', async () => {
@@ -87,7 +88,9 @@ test('a write goes out as it is once every configured relay has answered, and no
   await clock.advance(0);
   await complete([A, B]);
   expect(question).toMatchObject({ isOpen: false, isAnswered: true });
-  expect(inputs).toEqual([{ type: 'explored', id: EVENT.id, isBlind: false, again: undefined }]);
+  expect(inputs).toEqual([
+    { type: 'explored', id: EVENT.id, isBlind: false, again: undefined, upTo: EVENT.created_at },
+  ]);
   records.delete('a');
   expect(questions.explore(anAddress('a'))).toBeUndefined();
 });
@@ -116,14 +119,25 @@ test('it waits no longer than its time, and what comes later changes nothing', a
   expect(inputs).toHaveLength(1);
 });
 
-test('above what has turned up it gets another stamp, which is told', async () => {
-  const { questions, records, inputs, restamped, complete, clock } = setUp();
+test('above what has turned up it gets another stamp', async () => {
+  const { questions, records, inputs, complete, clock } = setUp();
   questions.explore(anAddress('a'));
   records.set('a', held(EVENT.created_at + 4));
   await clock.advance(0);
   await complete([A, B]);
   expect(inputs).toMatchObject([{ id: EVENT.id, again: { id: AGAIN.id } }]);
-  expect(restamped).toEqual([EVENT.id, AGAIN.id]);
+  expect(records.get('a')?.head?.event).toBe(AGAIN);
+});
+
+test('what turns up between that and its save is above it no more: it gets another stamp', async () => {
+  const { questions, records, inputs, beforeSaving, complete, clock } = setUp();
+  questions.explore(anAddress('a'));
+  records.set('a', held());
+  beforeSaving.push(() => records.set('a', held(EVENT.created_at + 4)));
+  await clock.advance(0);
+  await complete([A, B]);
+  expect(inputs).toMatchObject([{ again: undefined }, { again: { id: AGAIN.id } }]);
+  expect(records.get('a')?.head?.event).toBe(AGAIN);
 });
 
 test('nothing is let go by an engine that was closed', async () => {

@@ -47,9 +47,9 @@ test.each<[string, HeadRecord | undefined, HeadRecord | undefined, readonly Effe
   ['another head that is whole', over(LARGE), over(THEIRS), [to(THEIRS)]],
   ['a renewal', over(THEIRS), over(RENEWED), [saying(RENEWED, THEIRS)]],
   [
-    'the same write under a lower stamp',
+    'the same write under another stamp',
     over(MINE, mine()),
-    over(LOWER, ownWrite(LOWER, { withdrawn: [MINE.id] })),
+    over(LOWER, ownWrite(LOWER)),
     [saying(LOWER, MINE)],
   ],
   [
@@ -58,14 +58,8 @@ test.each<[string, HeadRecord | undefined, HeadRecord | undefined, readonly Effe
     over(LESS, ownWrite(LESS, { withdrawn: [MINE.id] })),
     [to(LESS)],
   ],
-  [
-    'no write of the same content as the same: it is one of its own',
-    over(MINE, mine()),
-    over(LOWER, ownWrite(LOWER, { withdrawn: [OLDER.id] })),
-    [to(LOWER)],
-  ],
-  ['nor if nothing was withdrawn', over(MINE, mine()), over(LOWER, ownWrite(LOWER)), [to(LOWER)]],
-  ['nor if nothing was written', over(MINE, mine()), over(LOWER), [to(LOWER)]],
+  ['nor one of the same content that is not of this device', over(MINE, mine()), over(LOWER), [to(LOWER)]],
+  ['nor one upon what was not', over(MINE), over(LOWER, ownWrite(LOWER)), [to(LOWER)]],
   [
     'a write that is lost',
     over(MINE, mine()),

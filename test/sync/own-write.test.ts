@@ -268,27 +268,42 @@ describe('the end of the question what a first write must be above', () => {
   const again = told({ stamp: 15, by: OURS });
 
   test('lets it go, with its stamp and its floor', () => {
-    expect(explored(held(), over)).toEqual(mine({}, { isBlind: true }));
-    expect(explored(held(), over).own).not.toHaveProperty('floor');
-    expect(explored(held({ floor: 13 }), { ...over, isBlind: false }).own).toEqual(
+    const { record, effects } = explored(held(), over);
+    expect([record, effects]).toEqual([mine({}, { isBlind: true }), []]);
+    expect(record?.own).not.toHaveProperty('floor');
+    expect(explored(held({ floor: 13 }), { ...over, isBlind: false }).record?.own).toEqual(
       ownWrite(MINE, { isBlind: false, floor: 13 }),
     );
   });
 
   test('gives it the stamp that it was decided on', () => {
     const next = explored(held({ floor: 14 }), { ...over, again });
-    expect(next).toEqual({ ...mine({}, { isBlind: true, id: again.id, stamp: 15 }), head: versionOf(again) });
-    expect(explored(held({ floor: 15 }), { ...over, again }).head?.event).toBe(again);
+    expect(next).toEqual({
+      record: { ...mine({}, { isBlind: true, id: again.id, stamp: 15 }), head: versionOf(again) },
+      effects: [{ type: 'advanced', event: again, renews: MINE.id }],
+    });
+    expect(explored(held({ floor: 15 }), { ...over, again }).record?.head?.event).toBe(again);
   });
 
   test('is not yet over if more has turned up since it was decided', () => {
     for (const one of [held({ floor: 16 }), held({ floor: 90 })])
-      expect(explored(one, { ...over, again })).toBe(one);
+      expect(explored(one, { ...over, again }).record).toBe(one);
+    const one = held({ floor: 16 });
+    expect(explored(one, { ...over, upTo: 15 }).record).toBe(one);
+    expect(explored(one, { ...over, upTo: 16 }).record).not.toBe(one);
+    expect(explored(one, { ...over, upTo: 90, again }).record).toBe(one);
   });
 
   test('is nothing to a write that is not held', () => {
-    const one = mine();
-    expect(explored(one, over)).toBe(one);
+    const other = { ...over, id: again.id };
+    expect(explored(undefined, over)).toEqual({ record: undefined, effects: [] });
+    for (const [one, input] of [
+      [mine(), over],
+      [held(), other],
+    ] as const) {
+      const { record, effects } = explored(one, input);
+      expect([record === one, effects]).toEqual([true, []]);
+    }
   });
 });
 

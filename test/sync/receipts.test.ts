@@ -53,7 +53,7 @@ function setUp(relays: readonly RelayUrl[] = [A, B]) {
   /** The relays have come to this. */
   const come = async (deliveries: Record<string, Delivery>): Promise<void> => {
     known.record = recordOf(event, deliveries);
-    receipts.changed({ dTag: D_TAG });
+    receipts.changed({ dTag: D_TAG, effects: [] });
     await clock.advance(0);
   };
   return { event, clock, known, apply, receipts, answers, wait, come };
@@ -136,9 +136,8 @@ test('that holds under its next stamp as well', async () => {
   wait({ waitFor: 'saved' });
   wait();
   const again = written({ created_at: event.created_at + 1 }) as VerifiedEvent;
-  receipts.restamped(D_TAG, event, again);
   known.record = recordOf(again, { [A]: 'refused', [B]: 'refused' });
-  receipts.changed({ dTag: D_TAG });
+  receipts.changed({ dTag: D_TAG, effects: [{ type: 'advanced', event: again, renews: event.id }] });
   await Promise.resolve();
   expect(apply).not.toHaveBeenCalled();
   expect(answers).toMatchObject([{ eventId: event.id }, { eventId: again.id }]);

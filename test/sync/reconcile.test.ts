@@ -197,6 +197,12 @@ const INPUTS = {
     made: new Map([[nameOf(1), OLD_PIECE]]),
   }),
   'the end of the question': (id) => ({ type: 'explored', id: id, isBlind: true }),
+  'the end of the question, as decided before more turned up': (id, record) => ({
+    ...{ type: 'explored', id, isBlind: true, upTo: floorOf(record) - 1 },
+  }),
+  'the end of the question, by all that has turned up': (id, record) => ({
+    ...{ type: 'explored', id, isBlind: true, upTo: floorOf(record) },
+  }),
   'the end of the question, with another stamp': (id) => ({
     type: 'explored',
     id: id,
@@ -609,8 +615,12 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
   'the end of the question': {
     'an own write that is held': 'own: write blind',
   },
+  'the end of the question, as decided before more turned up': {},
+  'the end of the question, by all that has turned up': {
+    'an own write that is held': 'own: write blind',
+  },
   'the end of the question, with another stamp': {
-    'an own write that is held': 'head: AGAIN; floor: 15; own: write',
+    'an own write that is held': 'advanced, saying the same; head: AGAIN; floor: 15; own: write',
   },
   'that it was read': {
     'an own write that no relay has': 'reading: read',

@@ -53,6 +53,20 @@ test('the deletion request follows the tombstone to the relay, is below it, and 
   expect(stored(one)).toMatchObject([{ id: tombstone!.id }]);
 });
 
+test('a device that has never seen the value asks to delete it as well', async () => {
+  const one = await relay();
+  const laptop = device([one.url]);
+  const { eventId } = await laptop.publish('settings', 1, { waitFor: 'replicated' });
+  // The stamp of the removal is above that anyway.
+  await vi.waitFor(() => expect(Date.now() / 1000).toBeGreaterThan(stored(one)[0]!.created_at + 1), 3_000);
+  const phone = device([one.url]);
+  await phone.remove('settings', { waitFor: 'replicated' });
+  await vi.waitFor(() => expect(received(one, 'EVENT')).toHaveLength(3));
+  const [, tombstone, deletion] = received(one, 'EVENT').map(([, event]) => event as NostrEvent);
+  expect(deletion).toMatchObject({ kind: 5, created_at: tombstone!.created_at - 1 });
+  expect(deletion!.tags).toContainEqual(['e', eventId]);
+});
+
 test('a relay that still has the old value, or gets it back, cannot bring it back', async () => {
   const [one, two] = [await relay(), await relay()];
   const laptop = device([one.url, two.url]);

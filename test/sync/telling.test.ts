@@ -355,6 +355,21 @@ describe('what says the same as what was told', () => {
     expect([log, later.log]).toEqual([[], []]);
   });
 
+  test('is news if it comes while what another tab wrote is still read', async () => {
+    const { telling, log, show, subscribe } = setUp();
+    telling.wrote(D_TAG, SECOND.id);
+    subscribe('a', D_TAG);
+    show(FIRST, { isOwn: true });
+    const announced = telling.announce(D_TAG);
+    show(RENEWAL, { isOwn: true });
+    renew(telling, true);
+    await Promise.all([announced, telling.announce(D_TAG)]);
+    expect(log).toEqual([
+      ['updated', RENEWAL.id],
+      ['a', RENEWAL.id],
+    ]);
+  });
+
   test('is what `renews` says: another event of this device is news', async () => {
     const { telling, log, show } = setUp();
     show(SECOND, { isOwn: true });

@@ -68,12 +68,16 @@ export type Input =
   | { readonly type: 'replicated'; readonly id: EventId; readonly at: Ms }
   /** These orphans were collected. */
   | { readonly type: 'collected'; readonly names: ReadonlySet<string> }
-  /** The question for which the head `id` was held is over. `again`: the same write, stamped above what has turned up. */
+  /**
+   * The question for which the head `id` was held is over. `again`: the same write, stamped above what has turned up. `upTo`: the floor
+   * by which that was decided, in s: if more has turned up since, it is not over yet. Without these it has been held for long enough.
+   */
   | {
       readonly type: 'explored';
       readonly id: EventId;
       readonly isBlind: boolean;
       readonly again?: VerifiedEvent | undefined;
+      readonly upTo?: Seconds;
     }
   /** The write is given up: every relay refused it while its writer still waited. */
   | { readonly type: 'withdraw'; readonly id: EventId; readonly along?: Along }

@@ -4,7 +4,7 @@ import { compareEvents } from '../../protocol/order.ts';
 import { isRenewalOf } from '../../protocol/renewal.ts';
 import { isLostTo } from './conflict.ts';
 import type { Effect } from './input.ts';
-import type { HeadRecord } from './record.ts';
+import { isOwnHead, type HeadRecord } from './record.ts';
 import { isWhole } from './version.ts';
 
 export function newsOf(previous: HeadRecord | undefined, record: HeadRecord | undefined): readonly Effect[] {
@@ -14,8 +14,10 @@ export function newsOf(previous: HeadRecord | undefined, record: HeadRecord | un
   const isFound = previous !== undefined && !isWhole(previous.head) && isWhole(record?.head);
   if (head === undefined || (head.id === mine?.id && !isFound)) return [];
   const { own } = record!;
-  const isRestamped = head.content === mine?.content && own?.withdrawn?.includes(mine.id) === true;
-  const renews = mine && (isRestamped || isRenewalOf(head, mine)) ? mine.id : undefined;
+  // A write that was stamped anew: no two have the same ciphertext.
+  const isAgain =
+    mine !== undefined && isOwnHead(previous!) && isOwnHead(record!) && head.content === mine.content;
+  const renews = mine && (isAgain || isRenewalOf(head, mine)) ? mine.id : undefined;
   const advanced: Effect = { type: 'advanced', event: head, ...(renews !== undefined && { renews }) };
   // If the head went back, another tab has withdrawn the write; and what overwrote it may be overwritten since.
   const isLost = own?.lost === true && isLostTo(mine, own, head);

@@ -104,15 +104,21 @@ export function restamp(
 
 /** No socket has carried it: under another stamp it is still the same write, in the same place. */
 export function explored(
-  record: HeadRecord,
-  { isBlind, again }: Extract<Input, { readonly type: 'explored' }>,
-): HeadRecord {
-  if (!isHeld(record) || (again !== undefined && again.created_at < floorOf(record))) return record;
+  record: HeadRecord | undefined,
+  { id, isBlind, again, upTo }: Extract<Input, { readonly type: 'explored' }>,
+): Outcome {
+  const isOver = record?.head?.event.id !== id || !isHeld(record);
+  if (isOver || (again?.created_at ?? upTo ?? Infinity) < floorOf(record)) return { record, effects: [] };
   const { heldUntil: _, floor, ...own } = record.own!;
-  if (again === undefined)
-    return { ...record, own: { ...own, isBlind, ...(floor === undefined ? {} : { floor }) } };
-  const head = { ...record.head!, event: again };
-  return { ...record, head, own: { ...own, isBlind, ...stampsOf(again, own.device) } };
+  if (again === undefined) {
+    const kept = floor === undefined ? {} : { floor };
+    return { record: { ...record, own: { ...own, isBlind, ...kept } }, effects: [] };
+  }
+  const head = { ...record.head, event: again };
+  return {
+    record: { ...record, head, own: { ...own, isBlind, ...stampsOf(again, own.device) } },
+    effects: [{ type: 'advanced', event: again, renews: id }],
+  };
 }
 
 /** A held write stays the head, and goes out above what turns up: that is restored if the write is taken back. */

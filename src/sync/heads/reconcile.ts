@@ -47,7 +47,7 @@ export function reconcile(
     case 'assembled':
       return assembled(record, input);
     case 'explored':
-      return change(record, input.id, (current) => explored(current, input));
+      return explored(record, input);
     case 'withdraw':
       return withdraw(record, input.id);
     case 'lacking':
