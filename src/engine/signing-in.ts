@@ -63,7 +63,9 @@ export function createSigningIn(ports: {
         if (entering === mine) entering = undefined;
       },
       (error: unknown) => {
-        if (entering === mine) entering = undefined;
+        // Another took its place, or the same was set again.
+        if (entering !== mine) return;
+        entering = undefined;
         if (signer !== given || isClosed()) return;
         failedSigner = given;
         // A person who said no must not be asked for ever.

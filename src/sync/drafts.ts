@@ -48,8 +48,6 @@ interface Draft {
 
 export function createDrafts(ports: {
   readonly clock: Clock;
-  /** Whether a signer is set: what was abandoned is made again. */
-  readonly hasSigner: () => boolean;
   /** Resolves with what was saved. */
   readonly make: (dTag: Address, making: Making) => Promise<VerifiedEvent>;
 }): Drafts {
@@ -89,7 +87,7 @@ export function createDrafts(ports: {
       draft.settlers.splice(at, 1);
       if (drafts.get(dTag) === draft && draft.settlers.length === 0) drafts.delete(dTag);
       // Others whose place it had taken are settled by what they wrote themselves.
-      if (isItsWrite) draft.abandon.abort();
+      if (isItsWrite && draft === running.get(dTag)) draft.abandon.abort();
       settler.reject(settler.write.signal?.reason as Error);
     }
   }
@@ -119,7 +117,8 @@ export function createDrafts(ports: {
         abandoned.delete(dTag);
         for (const settler of next.settlers) settler.resolve(event);
       } catch (error) {
-        if (next.abandon.signal.aborted && ports.hasSigner()) {
+        // What was abandoned is made again. Without a signer that fails, and its calls are told so.
+        if (next.abandon.signal.aborted) {
           if (next.settlers.length > 0) enqueue(dTag, next.settlers, true);
         } else for (const settler of next.settlers) settler.reject(error as Error);
       }

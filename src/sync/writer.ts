@@ -41,7 +41,6 @@ export function createWriter(ports: WriterPorts): Writer {
   const questions = createFirstWrites({ ...ports, isClosed, restamp });
   const drafts = createDrafts({
     clock,
-    hasSigner: hand.isSet,
     make: createSaving({ ...ports, isClosed, questions }),
   });
 

@@ -130,6 +130,18 @@ test('what waits for the signer is told when it is at work, and told as well if 
   await expect(signingIn.entered()).resolves.toBeUndefined();
 });
 
+test('a signer that is set again while it is asked whose it is counts as set once', async () => {
+  const { signingIn, clock, close } = setUp();
+  const given = signer();
+  const first = signingIn.set(given);
+  const second = signingIn.set(given);
+  await Promise.allSettled([first, second]);
+  expect((await signingIn.signedIn('publish')).signer()).toBe(given);
+  // It waits for no other try.
+  expect(clock.pending).toBe(0);
+  await close();
+});
+
 test('a signer that is replaced does not sign, whenever it says whose it is', async () => {
   const { signingIn, log, clock } = setUp();
   let tell: (pubkey: string) => void = () => undefined;

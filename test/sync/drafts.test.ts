@@ -27,21 +27,18 @@ interface Bench {
   readonly makings: readonly Made[];
   /** By value, what its call was answered. */
   readonly answers: Record<string, unknown>;
-  readonly state: { hasSigner: boolean };
   write(text: string, more?: { readonly dTag?: typeof D_TAG; readonly signal?: AbortSignal }): void;
   abort(text: string): Promise<void>;
 }
 
 function setUp(): Bench {
   const clock = createTestClock();
-  const state = { hasSigner: true };
   const makings: Made[] = [];
   const answers: Bench['answers'] = {};
   const aborts = new Map<string, AbortController>();
 
   const drafts = createDrafts({
     clock,
-    hasSigner: () => state.hasSigner,
     make: (_, making) =>
       new Promise((resolve, reject) => {
         let isSaving = false;
@@ -76,7 +73,7 @@ function setUp(): Bench {
   });
 
   return {
-    ...{ clock, drafts, makings, answers, state },
+    ...{ clock, drafts, makings, answers },
     write: (text, { dTag = D_TAG } = {}) => {
       const abort = new AbortController();
       aborts.set(text, abort);
@@ -181,14 +178,28 @@ test.each<[string, 'before' | 'after']>([
   expect(makings).toHaveLength(1);
 });
 
-test('without a signer nothing that was abandoned is made again: its calls are told so', async () => {
-  const { makings, answers, state, clock, write } = setUp();
+test('if what was abandoned cannot be made again, its calls are told why', async () => {
+  const { makings, answers, clock, write } = setUp();
   write('1');
   write('2');
-  state.hasSigner = false;
   await clock.advance(SIGNER_TURN_MS);
-  expect(answers).toEqual({ 1: makings[0]!.signal.reason });
-  expect(makings.map(({ texts }) => texts)).toEqual([['1'], ['2']]);
+  await makings[1]!.fail();
+  const failed = new Error('it failed');
+  expect([answers, makings.map(({ texts }) => texts)]).toEqual([
+    { 1: failed, 2: failed },
+    [['1'], ['1', '2']],
+  ]);
+});
+
+test('a call that waits is told why it fails, also if a newer one was aborted', async () => {
+  const { makings, answers, write, abort } = setUp();
+  for (const text of ['1', '2', '3']) write(text);
+  await abort('3');
+  await makings[0]!.done();
+  expect(makings).toHaveLength(2);
+  expect(makings[1]!.signal.aborted).toBe(false);
+  await makings[1]!.fail();
+  expect(answers).toMatchObject({ 2: new Error('it failed'), 3: '3 is not wanted' });
 });
 
 test('a call that is aborted while it waits is not written', async () => {

@@ -298,6 +298,19 @@ describe('publish', () => {
   });
 });
 
+test('a flush that is aborted is over at once, also while the store is still opened', async () => {
+  const { device: make } = world({});
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  const inner = memoryStore();
+  const laptop = make({ store: { ...inner, get: (key) => opened.then(() => inner.get(key)) } });
+  const abort = new AbortController();
+  const flushed = laptop.flush({ signal: abort.signal });
+  abort.abort('enough');
+  await expect(flushed).rejects.toBe('enough');
+  open();
+});
+
 test('a hundred first writes of one turn ask in a handful of REQs, and all arrive', async () => {
   const { clock, relays, device: make, settle } = world({});
   let allowed = 30;
