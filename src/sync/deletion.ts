@@ -2,6 +2,7 @@
 
 import { deletionOf } from '../protocol/event.ts';
 import { isTombstone } from '../protocol/header.ts';
+import { compareEvents } from '../protocol/order.ts';
 import type { Change } from './heads/replica.ts';
 import { isHeld, isOwnHead } from './heads/record.ts';
 import type { Network } from './relays/network.ts';
@@ -24,7 +25,8 @@ export function createDeletions({
     // What turned up while it was held is what it removes.
     const removed =
       previous !== undefined && isHeld(previous) ? record!.former[0]?.event : previous?.head?.event;
-    if (removed === undefined) return;
+    // One whose hold was over without an answer may go out below what turned up: that stays.
+    if (removed === undefined || compareEvents(removed, tombstone) > 0) return;
     try {
       const deletion = await hand.sign(deletionOf(removed.id, tombstone.created_at - 1));
       network().follow(dTag, tombstone.id, deletion);

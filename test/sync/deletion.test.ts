@@ -21,6 +21,8 @@ const over = (head: VerifiedEvent, own?: Partial<OwnWrite>, former?: VerifiedEve
   own: own && ownWrite(head, own),
   former: former === undefined ? [] : [versionOf(former)],
 });
+const NEWER = told({ stamp: 25 });
+const HELD_BELOW = over(REMOVED, { heldUntil: 99 }, NEWER);
 const HELD = over(REMOVED, { heldUntil: 99 }, FOUND);
 
 async function requestsAfter(
@@ -61,6 +63,7 @@ test.each<[string, HeadRecord | undefined, HeadRecord | undefined, readonly unkn
   ['of that, above which it was stamped anew', HELD, over(AGAIN, {}, FOUND), [request(AGAIN, FOUND)]],
   ['of nothing', undefined, over(REMOVED, {}), []],
   ['of nothing that turned up', over(REMOVED, { heldUntil: 99 }), over(REMOVED, {}), []],
+  ['that goes out below what turned up', HELD_BELOW, over(REMOVED, {}, NEWER), []],
   ['that is still held', over(VALUE), HELD, []],
   ['that is out already', over(REMOVED, {}, VALUE), over(REMOVED, { acknowledged: true }, VALUE), []],
   ['of another device', over(VALUE), over(THEIRS), []],
