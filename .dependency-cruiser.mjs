@@ -2,7 +2,7 @@
 
 const FLOOR = ['protocol', 'crypto', 'ground'];
 const PORTS = ['signer', 'relay', 'store', 'tabs', ...FLOOR];
-const ENGINE = ['tab-network', 'values', 'relays', 'heads', ...PORTS];
+const ENGINE = ['tab-network', 'values', 'relays', 'heads', 'merge', ...PORTS];
 const PRODUCT = ['entries', 'assembly', 'sync', ...ENGINE];
 
 /** The rooms from the ground up: where their files are, and which other rooms they may import. */
@@ -10,6 +10,7 @@ const ROOMS = {
   ground: { path: '^src/(errors|clock|readable)\\.ts$', imports: [] },
   crypto: { path: '^src/crypto/', imports: ['ground'], types: ['protocol'] },
   protocol: { path: '^src/protocol/', imports: ['crypto', 'ground'] },
+  merge: { path: '^src/merge(\\.ts$|/)', imports: ['protocol', 'ground'] },
   signer: { path: '^src/signer/', imports: FLOOR },
   relay: { path: '^src/relay/', imports: FLOOR },
   store: { path: '^src/store/', imports: FLOOR },
@@ -19,7 +20,10 @@ const ROOMS = {
   // Knows no signer.
   relays: { path: '^src/sync/relays/', imports: ['heads', 'relay', 'store', ...FLOOR] },
   // Knows no tab.
-  values: { path: '^src/sync/values/', imports: ['relays', 'heads', 'signer', 'relay', 'store', ...FLOOR] },
+  values: {
+    path: '^src/sync/values/',
+    imports: ['relays', 'heads', 'merge', 'signer', 'relay', 'store', ...FLOOR],
+  },
   'tab-network': {
     path: '^src/sync/tabs/',
     imports: ['relays', 'heads', 'tabs', 'relay', 'store', ...FLOOR],

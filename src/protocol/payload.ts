@@ -18,7 +18,7 @@ export type Json<T> = unknown extends T
         ? readonly Json<Item>[]
         : { readonly [K in keyof T]: Json<T[K]> | Extract<T[K], undefined> };
 
-type JsonValue =
+export type JsonValue =
   | string
   | number
   | boolean
@@ -41,10 +41,20 @@ function isPlainObject(value: object): value is Record<string, unknown> {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-function checkJson(value: unknown, path: string, depth: number, within: readonly object[]): void {
+/**
+ * Throws `INVALID_PAYLOAD`, with the place as `path` says it, for what is no JSON value, or nests too deep where `depth` levels are
+ * around it. A lone surrogate, which JSON text can hold and UTF-8 cannot, is let through only if `isRead`: others may have written it.
+ */
+export function checkJson(
+  value: unknown,
+  path: string,
+  depth = 0,
+  isRead = false,
+  within: readonly object[] = [],
+): void {
   if (value === null || typeof value === 'boolean') return;
   if (typeof value === 'string') {
-    if (LONE_SURROGATE.test(value)) throw invalid(path, 'a string with a lone surrogate');
+    if (!isRead && LONE_SURROGATE.test(value)) throw invalid(path, 'a string with a lone surrogate');
     return;
   }
   if (typeof value === 'number') {
@@ -57,14 +67,14 @@ function checkJson(value: unknown, path: string, depth: number, within: readonly
   if (depth === MAX_PAYLOAD_DEPTH) throw invalid(path, `more than ${MAX_PAYLOAD_DEPTH} levels of nesting`);
   const inside = [...within, value];
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) checkJson(value[i], `${path}[${i}]`, depth + 1, inside);
+    for (let i = 0; i < value.length; i++) checkJson(value[i], `${path}[${i}]`, depth + 1, isRead, inside);
     return;
   }
   if (!isPlainObject(value)) throw invalid(path, `a ${value.constructor?.name || 'class'} instance`);
   for (const [key, member] of Object.entries(value)) {
-    if (LONE_SURROGATE.test(key)) throw invalid(path, 'a key with a lone surrogate');
+    if (!isRead && LONE_SURROGATE.test(key)) throw invalid(path, 'a key with a lone surrogate');
     // An absent and an undefined property are the same to JSON, and to most code that writes them.
-    if (member !== undefined) checkJson(member, `${path}[…]`, depth + 1, inside);
+    if (member !== undefined) checkJson(member, `${path}[…]`, depth + 1, isRead, inside);
   }
 }
 
@@ -76,7 +86,7 @@ export function encodePayload(
   payload: unknown,
   limit: { readonly bytes: number; readonly why: string },
 ): string {
-  checkJson(payload, 'payload', 0, []);
+  checkJson(payload, 'payload');
   const text = JSON.stringify(payload);
   const size = encoder.encode(text).length;
   if (size > limit.bytes) {

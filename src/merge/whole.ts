@@ -1,0 +1,31 @@
+/** The rule that is behind every other: a value is taken as a whole. */
+
+import { equalJson } from './json.ts';
+import { RULE, type ClashReason, type Rule, type Sides, type Value } from './rule.ts';
+
+/**
+ * Which side's value is taken, and why that is a clash, if it is one. A side that shows any of the newest common values has not
+ * changed it; if neither has, the joint one tells which side is behind. An edit wins over the removal of what it is in.
+ */
+export function choose({ bases, mine, theirs }: Sides): {
+  readonly value: Value;
+  readonly reason?: ClashReason;
+} {
+  if (equalJson(mine, theirs)) return { value: theirs };
+  const isOld = (side: Value): boolean => bases.some((base) => equalJson(base, side));
+  const [isMineOld, isTheirsOld] = [isOld(mine), isOld(theirs)];
+  if (isTheirsOld && (!isMineOld || equalJson(theirs, bases[0]))) return { value: mine };
+  if (isMineOld && (!isTheirsOld || equalJson(mine, bases[0]))) return { value: theirs };
+  return { value: theirs === undefined ? mine : theirs, reason: 'both-changed' };
+}
+
+/** The last writer as a whole: one side's changes, or, if both have changed the value, the head's, and a clash. */
+export const whole: Rule<unknown> = {
+  [RULE]: (sides, place) => {
+    const { value, reason } = choose(sides);
+    if (reason !== undefined) place.clash(sides, reason);
+    // A field that was changed there and back looks unchanged beside an older base.
+    else if (!place.isExact && !equalJson(sides.mine, sides.theirs)) place.clash(sides, 'uncertain');
+    return value;
+  },
+};
