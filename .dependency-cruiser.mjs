@@ -144,6 +144,7 @@ export default {
       ['ws'],
     ),
     onlyFrom('idb-only-in-indexeddb', ['^src/store/indexeddb-database\\.ts$'], ['idb']),
+    onlyFrom('diff-only-in-text', ['^src/merge/text\\.ts$'], ['diff']),
     onlyFrom('tauri-only-in-its-adapter', ['^src/tauri/tauri-ipc\\.ts$'], ['@tauri-apps/api']),
     onlyFrom('commander-only-in-cli', ['^src/cli/'], ['commander']),
     onlyFrom('ciphers-and-curves-only-in-crypto', ['^src/crypto/'], ['@noble/ciphers', '@noble/curves']),

@@ -59,7 +59,7 @@ export const set: Rule<readonly unknown[]> = {
     const { keys } = orderOf(keyed);
     if (!place.isExact && keys.some((key) => mine.has(key) !== theirs.has(key)))
       place.clash(sides, 'uncertain');
-    return keys.filter(isIn).map((key) => (theirs.get(key) ?? mine.get(key))!);
+    return keys.filter(isIn).map((key) => (theirs.has(key) ? theirs : mine).get(key)!);
   },
 };
 
@@ -79,9 +79,9 @@ function itemsById(value: Value, idField: string): Keyed | undefined {
  * by `rules`, the default by its fields. An edit of an item wins over its removal. A list with items that have no id, or with
  * two of one id, is merged as a whole.
  */
-export function items<Item extends object>(
-  idField: keyof Item & string,
-  rules?: MergeRules<Item>,
+export function items<Item extends object = { readonly [field: string]: unknown }>(
+  idField: NoInfer<keyof Item & string>,
+  rules?: NoInfer<MergeRules<Item>>,
 ): Rule<readonly Item[]> {
   if (typeof idField !== 'string' || idField === '')
     throw new TypeError(misuse('idField', 'the name of a field', idField));

@@ -83,7 +83,10 @@ export type MergeFunction<T> = (
  */
 export type MergeRules<T = unknown> = unknown extends T
   ? AnyRules
-  : Rule<T> | MergeFunction<T> | RulesByField<T>;
+  : RuleOf<T> | MergeFunction<T> | RulesByField<T>;
+
+/** Of a union, a rule for any of its members: the others are merged as a whole. */
+type RuleOf<T> = T extends unknown ? Rule<T> : never;
 
 type RulesByField<T> = T extends string | number | boolean | null | undefined | readonly unknown[]
   ? never

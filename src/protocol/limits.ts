@@ -156,6 +156,8 @@ export const MAX_READS = 5;
 /** Times that a write is stamped and signed again because something newer came in meanwhile. */
 export const MAX_LAPS = 8;
 
+/** Lines by which two texts may differ to be merged by line: a tenth of a second to find that they differ more. */
+export const MAX_TEXT_EDITS = 1_000;
 /** Pieces of former values that may wait for the end of `ORPHAN_MS`, per category, and as many as are collected at once. */
 export const MAX_OLD_ORPHANS = 64;
 /** Pieces collected before the relays are asked again what they have: one deletion request, of 64 tags at most, names them all. */

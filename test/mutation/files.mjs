@@ -46,4 +46,19 @@ export const GROUPS = [
   { files: heads('arrival'), tests: tests('arrival') },
   { files: heads('reconcile'), tests: tests('reconcile') },
   { files: heads('plan'), tests: tests('plan') },
+  {
+    files: under('merge', [
+      'fields',
+      'json',
+      'lists',
+      'merge3',
+      'order',
+      'own-function',
+      'registers',
+      'rule',
+      'text',
+      'whole',
+    ]),
+    tests: under('merge', ['merge3', 'rules', 'text']),
+  },
 ];

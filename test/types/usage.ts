@@ -13,6 +13,8 @@ import {
 } from 'nostr-sync';
 import { fileStore } from 'nostr-sync/file-store';
 import { indexedDbStore } from 'nostr-sync/indexeddb-store';
+import { counters, fields, items, max, merge3, set, whole, type MergeRules } from 'nostr-sync/merge';
+import { text } from 'nostr-sync/merge/text';
 
 /** Compiles if `value` is a `T`. */
 const is = <T>(value: T): T => value;
@@ -208,3 +210,81 @@ createNostrSync<{ log: { when: Date } }>();
 createNostrSync<{ log: Map<string, string> }>();
 // @ts-expect-error: a value that may be absent cannot be published
 createNostrSync<{ log: string | undefined }>();
+
+// Rules of merging, typed by the value that they are for.
+
+interface Wallet {
+  theme: 'light' | 'dark';
+  opened: number;
+  note?: string;
+  tags: string[];
+  accounts: readonly Account[];
+  counts: Record<string, number>;
+  pane: Pane | null;
+}
+interface Account {
+  id: string;
+  name: string;
+  used: number;
+}
+export const walletRules: MergeRules<Wallet> = {
+  theme: whole,
+  opened: max,
+  note: text,
+  tags: set,
+  accounts: items('id', {
+    used: max,
+    name: (base, mine, theirs) => is<string | undefined>(mine ?? theirs ?? base),
+  }),
+  counts: counters,
+  pane: { size: whole },
+  '*': fields,
+};
+export const wholeRules: readonly MergeRules<Wallet>[] = [
+  whole,
+  fields,
+  (base, mine, theirs, { path, isExact, clash }) => {
+    is<Wallet | undefined>(base);
+    is<readonly string[]>(path);
+    is<boolean>(isExact);
+    return mine === undefined ? theirs : clash();
+  },
+];
+// @ts-expect-error: there is no such field
+is<MergeRules<Wallet>>({ them: whole });
+// @ts-expect-error: nor one inside another
+is<MergeRules<Wallet>>({ pane: { width: max } });
+// @ts-expect-error: nor one of the items
+is<MergeRules<Wallet>>({ accounts: items('id', { nam: whole }) });
+// @ts-expect-error: items have no such id
+is<MergeRules<Wallet>>({ accounts: items('key') });
+// @ts-expect-error: a number is no set
+is<MergeRules<Wallet>>({ opened: set });
+// @ts-expect-error: a list has no greater one
+is<MergeRules<Wallet>>({ tags: max });
+// @ts-expect-error: a number has no lines
+is<MergeRules<Wallet>>({ opened: text });
+// @ts-expect-error: a list has no fields
+is<MergeRules<Wallet>>({ tags: { a: whole } });
+// @ts-expect-error: the result is of another type
+is<MergeRules<Wallet>>({ opened: () => 'now' });
+// Of no type is known: anything goes.
+is<MergeRules>({
+  any: max,
+  other: { '*': set },
+  list: items('id', { n: max }),
+  own: (base, mine) => mine ?? base,
+});
+is<MergeRules<AnyJson>>({ any: max, other: { '*': set } });
+
+export function merged(base: Settings, mine: Settings, theirs: Settings | undefined): Settings | undefined {
+  const { value, clashes } = merge3({ base, mine, theirs, rules: { theme: whole } });
+  for (const { path, reason, error } of clashes) {
+    is<readonly string[]>(path);
+    is<'both-changed' | 'uncertain' | 'rule-failed'>(reason);
+    is<unknown>(error);
+  }
+  return value;
+}
+// @ts-expect-error: there is no such field
+merge3({ base: settings, mine: settings, theirs: settings, rules: { size: max } });
