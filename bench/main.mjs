@@ -10,7 +10,17 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { isMet } from './support/harness.mjs';
 
-const BENCHMARKS = ['sync-all', 'throughput', 'push', 'junk', 'large-payload', 'pieces', 'growth', 'costs'];
+const BENCHMARKS = [
+  'sync-all',
+  'throughput',
+  'push',
+  'junk',
+  'large-payload',
+  'pieces',
+  'growth',
+  'costs',
+  'merge',
+];
 
 /** In the child: runs one benchmark and hands the rows to the parent. */
 async function runHere(name) {

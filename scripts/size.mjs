@@ -15,10 +15,19 @@ import { build } from 'esbuild';
 
 const ROOT = resolve(process.argv[2] ?? join(import.meta.dirname, '..'));
 // The aim is 35 KB in all and 14 KB beyond the crypto. Not reached yet: until then the bundle must not grow.
-const LIMITS = { total: 63_900, beyondCrypto: 47_600, tauri: 69_100 };
+// `nostr-sync/merge` is measured by what it adds to such an app, all rules used.
+const LIMITS = { total: 63_900, beyondCrypto: 47_600, tauri: 69_100, merge: 2_500, text: 2_500 };
 const CONSUMER = `
   import { createNostrSync, secretKeySigner, indexedDbStore } from 'nostr-sync';
   globalThis.app = { createNostrSync, secretKeySigner, indexedDbStore };
+`;
+const MERGING_CONSUMER = `${CONSUMER}
+  import * as merge from 'nostr-sync/merge';
+  globalThis.app.merge = merge;
+`;
+const TEXT_CONSUMER = `${MERGING_CONSUMER}
+  import { text } from 'nostr-sync/merge/text';
+  globalThis.app.text = text;
 `;
 /** A window of a Tauri app: the engine, the bindings, and what they take of Tauri's own API. */
 const TAURI_CONSUMER = `
@@ -68,16 +77,20 @@ if (!existsSync(join(ROOT, 'dist/browser.js'))) {
   process.exit(1);
 }
 
-const [whole, engine, tauri] = await Promise.all([
+const [whole, engine, tauri, merging, texts] = await Promise.all([
   bundle({}),
   bundle({ withoutCrypto: true }),
   bundle({ consumer: TAURI_CONSUMER }),
+  bundle({ consumer: MERGING_CONSUMER }),
+  bundle({ consumer: TEXT_CONSUMER }),
 ]);
 const kb = (bytes) => (bytes / 1_000).toFixed(1).padStart(9);
 const rows = [
   ['total', whole.raw, whole.compressed, LIMITS.total],
   ['beyond crypto', engine.raw, engine.compressed, LIMITS.beyondCrypto],
   ['crypto', whole.raw - engine.raw, whole.compressed - engine.compressed, undefined],
+  ['nostr-sync/merge', merging.raw - whole.raw, merging.compressed - whole.compressed, LIMITS.merge],
+  ['  and its text', texts.raw - merging.raw, texts.compressed - merging.compressed, LIMITS.text],
   ['nostr-sync/tauri', tauri.raw, tauri.compressed, LIMITS.tauri],
 ];
 
@@ -90,7 +103,7 @@ for (const [name, raw, compressed, limit] of rows) {
 }
 
 let failed = rows.some(([, , compressed, limit]) => limit !== undefined && compressed > limit);
-for (const module of [...whole.found, ...tauri.found]) {
+for (const module of [...texts.found, ...tauri.found]) {
   console.error(`Forbidden in a browser bundle: ${module}`);
   failed = true;
 }

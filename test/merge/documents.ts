@@ -73,7 +73,7 @@ export const apart: fc.Arbitrary<Apart> = fc
 
 /** Sets of a few elements, as lists in any order. */
 const element: fc.Arbitrary<JsonValue> = fc.constantFrom('a', 'b', 'c', 1, '1', null, { x: 1, y: 2 }, [1]);
-export const set: fc.Arbitrary<JsonValue[]> = fc.uniqueArray(element, { maxLength: 6 });
+const set: fc.Arbitrary<JsonValue[]> = fc.uniqueArray(element, { maxLength: 6 });
 export const setsApart: fc.Arbitrary<Apart<JsonValue[]>> = fc.record({ base: set, mine: set, theirs: set });
 
 /** Lists of items with unique ids. */

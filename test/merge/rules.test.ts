@@ -289,9 +289,9 @@ describe("an app's own function", () => {
       },
     ],
     [
-      'throws a text',
+      'throws what is no error',
       () => {
-        throw 'no' as never;
+        throw Object.create(null) as Error;
       },
     ],
     ['returns a function', () => () => 1],
