@@ -5,6 +5,7 @@ import { fields } from '../../src/merge/fields.ts';
 import { equalJson } from '../../src/merge/json.ts';
 import { items, set } from '../../src/merge/lists.ts';
 import { merge3, type MergeInput } from '../../src/merge/merge3.ts';
+import { joinOrders } from '../../src/merge/order.ts';
 import { counters, max, min } from '../../src/merge/registers.ts';
 import { checkRules, RULE, type AnyRules, type Clash, type MergeFunction } from '../../src/merge/rule.ts';
 import { whole } from '../../src/merge/whole.ts';
@@ -71,6 +72,7 @@ test('counters: by device the greater, and the same sum on both sides adds nothi
   expect(merge(counters, { a: 1, b: 1 }, { a: 2, b: 1 }, { a: 1, b: 2, c: 1 })).toEqual(
     settled({ a: 2, b: 2, c: 1 }),
   );
+  expect(merge(counters, { a: 1 }, { a: 3 }, { a: 2 })).toEqual(settled({ a: 3 }));
   expect(merge(counters, 1, 2, 1)).toEqual(settled(2));
 });
 
@@ -101,6 +103,13 @@ describe('set', () => {
       [{ x: 1, y: [2] }],
     ],
     ['objects that differ', [], [{ x: 1 }], [{ x: [1] }], [{ x: [1] }, { x: 1 }]],
+    [
+      'and so are lists of these',
+      [],
+      [[{ x: 1, y: 2 }]],
+      [[{ y: 2, x: 1 }], [1], [2]],
+      [[{ y: 2, x: 1 }], [1], [2]],
+    ],
     ['a base that was no list', 7, ['a'], ['b'], ['b', 'a']],
   ])('%s', (_, base, mine, theirs, value) => {
     expect(merge(set, base, mine, theirs)).toEqual(settled(value));
@@ -112,9 +121,9 @@ describe('set', () => {
   });
 
   test('with a base that is not exact a difference is listed, and an order is not', () => {
-    expect(told(merge({ l: set }, { l: ['a'] }, { l: ['a'] }, { l: [] }, { isExact: false }))).toEqual([
-      'uncertain l',
-    ]);
+    expect(
+      told(merge({ l: set }, { l: ['a', 'b'] }, { l: ['a', 'b'] }, { l: ['b'] }, { isExact: false })),
+    ).toEqual(['uncertain l']);
     expect(merge(set, [], ['a', 'b'], ['b', 'a'], { isExact: false }).clashes).toEqual([]);
   });
 
@@ -123,6 +132,20 @@ describe('set', () => {
     expect(merge(set, ['a', 'b'], ['a'], ['a', 'b', 'c'], { bases })).toEqual(settled(['a', 'c']));
     expect(merge(set, ['a', 'b'], ['a', 'b'], ['b', 'c'], { bases })).toEqual(settled(['b', 'c']));
   });
+});
+
+test('a side that has the order of any of the newest common values has moved nothing', () => {
+  const bases = [
+    ['a', 'b'],
+    ['b', 'a'],
+  ];
+  expect(merge(set, ['a', 'b'], ['b', 'a', 'd'], ['a', 'c'], { bases })).toEqual(settled(['a', 'c', 'd']));
+});
+
+test('two orders are joined to one that has all of both, and nothing else', () => {
+  expect(joinOrders(new Set([1, 2, 3]), new Set([4, 1, 5, 3]))).toEqual([4, 1, 2, 5, 3]);
+  expect(joinOrders(new Set(), new Set([1]))).toEqual([1]);
+  expect(joinOrders(new Set([1]), new Set())).toEqual([1]);
 });
 
 describe('items', () => {
@@ -273,6 +296,17 @@ describe("an app's own function", () => {
     expect([base, mine, theirs]).toEqual([{ l: [] }, { l: [1] }, { l: [2] }]);
   });
 
+  test('is asked where one side has nothing', () => {
+    expect(merge({ n: sum }, {}, { n: 2 }, {})).toEqual(settled({ n: 2 }));
+    const removing: MergeFunction<unknown> = (_, __, ___, { clash }) => void clash();
+    expect(told(merge({ n: removing }, { n: 1 }, { n: 2 }, {}))).toEqual(['both-changed n']);
+  });
+
+  test('that returns no JSON: the error says what came', () => {
+    const [clash] = merge(() => ({ a: NaN }), 1, 2, 3).clashes;
+    expect(String(clash!.error)).toContain('expected a JSON value, got NaN at the result[…]');
+  });
+
   test('removes only what a side has removed', () => {
     const rule: MergeFunction<unknown> = () => undefined;
     expect(merge({ a: rule }, { a: 1 }, { a: 2 }, {})).toEqual(settled({}));
@@ -369,6 +403,12 @@ describe('rules by field', () => {
     expect(() => checkRules(rules)).toThrow(new TypeError(message));
   });
 
+  test('may have as many levels as a payload', () => {
+    const levels = (count: number): object => (count === 0 ? {} : { a: levels(count - 1) });
+    expect(() => checkRules(levels(64))).not.toThrow();
+    expect(() => checkRules(levels(65))).toThrow(TypeError);
+  });
+
   test('are refused if they have no end', () => {
     const rules: Record<string, unknown> = {};
     rules['a'] = rules;
@@ -389,6 +429,8 @@ describe('equalJson', () => {
     [[1, [2]], [1, [2]], true],
     [[1], [1, 2], false],
     [[1], [2], false],
+    [['a'], 'a', false],
+    ['a', ['a'], false],
     [{ a: 1, b: 2 }, { b: 2, a: 1 }, true],
     [{ a: 1 }, { b: 1 }, false],
     [{ a: 1 }, { a: 1, b: 1 }, false],

@@ -27,6 +27,7 @@ test.each<readonly [string, string, string, string, string]>([
   ['two additions in one place', 'a c', 'a x c', 'a y c', 'a y x c'],
   ['at the end', 'a', 'a x', 'a y', 'a y x'],
   ['an edit wins over a removal', 'a b c', 'a c', 'a x c', 'a x c'],
+  ['an edit wins over the removal of all of it', 'a b', '', 'a c', 'a c'],
   ['from either side', 'a b c', 'a x c', 'a c', 'a x c'],
 ])('%s: both stay, theirs first, and a clash is told', (_, base, mine, theirs, value) => {
   expect(merge(lines(base), lines(mine), lines(theirs))).toMatchObject({
@@ -37,6 +38,11 @@ test.each<readonly [string, string, string, string, string]>([
 
 test('without a base what both have stands once', () => {
   for (const base of [undefined, 7]) expect(merge(base, 'a\nb\nc', 'a\nc\nd').value).toBe('a\nb\nc\nd');
+});
+
+test('a side that shows any of the newest common texts has not changed it', () => {
+  const sides = { base: 'a', bases: ['a', 'b'], mine: 'b', theirs: 'c' };
+  expect(merge3<unknown>({ ...sides, rules: text })).toEqual({ value: 'c', clashes: [] });
 });
 
 test('what differs beside a base that is not exact is listed', () => {

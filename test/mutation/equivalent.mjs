@@ -97,4 +97,8 @@ export const EQUIVALENT = [
     'what is less within reach is looked for again, and behind the end all is less',
   ],
   ['protocol/chunks', '{…', '{}', 'without the throw a text that is no JSON is no manifest either'],
+  ['merge/registers', 'a > b', 'a >= b', 'of two that are equal either is it'],
+  ['merge/registers', 'a < b', 'a <= b', 'of two that are equal either is it'],
+  ['merge/own-function', 'true', 'false', 'a failure is told as a failure, not as this clash'],
+  ['merge/text', '[0, 0, 0]', '[]', 'a slice without a start begins at the first'],
 ];
