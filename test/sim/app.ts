@@ -115,6 +115,9 @@ const POSSIBLE = new Set([
 /** How long the app may wait for what has come, in ms: a signer is slow. */
 const TELLING_MS = 30_000;
 
+/** The same write, perhaps under another stamp: no two have the same ciphertext. */
+const isSameWrite = (a: Signed | undefined, b: Signed): boolean => a?.event.content === b.event.content;
+
 export function createApp(ports: AppPorts): App {
   const { name, config, world, chance, disk, machine, tabs, hadFaults, lastEoseAt } = ports;
   const { schedule, oracle, cipher, count } = world;
@@ -540,7 +543,7 @@ export function createApp(ports: AppPorts): App {
       // What says again what this process wrote is no news to it either.
       if (head.again !== undefined && written.has(head.again.event.id)) continue;
       // Nor what another tab has stamped anew of that.
-      if ([...written].some((id) => oracle.latest(oracle.signed.get(id)!) === head)) continue;
+      if ([...written].some((id) => isSameWrite(oracle.signed.get(id), head))) continue;
       const vias = listening.map(({ via }) => via);
       // What came before it could read is told by the next call alone.
       if (head.device !== name && arrivedAt > readyAt) vias.push('updated');
@@ -550,8 +553,8 @@ export function createApp(ports: AppPorts): App {
         const entry = last && oracle.latest(last);
         // What says the same again is not told again.
         const root = head.again ?? head;
-        // Nor a first write that the other tab has stamped anew, before a socket had carried it.
-        const isSame = (entry?.again ?? entry) === root || entry?.event.content === root.event.content;
+        // Nor a write that another tab has stamped anew.
+        const isSame = (entry?.again ?? entry) === root || isSameWrite(entry, root);
         const isTold = isSame && entry?.text === head.text;
         if (!isTold) oracle.violate('I17', `${name}: ${via} was not told of ${head.event.id.slice(0, 8)}`);
       }
