@@ -34,8 +34,14 @@ const ROOMS = {
     path: '^src/((node|browser|api|api-common)\\.ts$|browser/)',
     imports: ['assembly', 'sync', ...ENGINE],
   },
+  // Knows no engine: an app that does not pair carries none of it, and the other way round.
+  pair: {
+    path: '^src/pair/(?!(node|browser)\\.ts$)',
+    imports: ['signer', 'relay', ...FLOOR],
+  },
+  'pair-entries': { path: '^src/pair/(node|browser)\\.ts$', imports: ['pair', 'relay', ...FLOOR] },
   adapters: { path: '^src/(tauri|react|svelte|vue|zustand)(\\.ts$|/)', imports: PRODUCT },
-  cli: { path: '^src/cli/', imports: ['testing', ...PRODUCT] },
+  cli: { path: '^src/cli/', imports: ['testing', 'pair', 'pair-entries', ...PRODUCT] },
   testing: { path: '^src/testing/', imports: ['relay', 'store', ...FLOOR], types: ['signer'] },
 };
 
@@ -108,7 +114,9 @@ export default {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: [ROOMS.entries.path, ROOMS.adapters.path, ROOMS.cli.path, ROOMS.testing.path],
+        pathNot: [ROOMS.entries, ROOMS['pair-entries'], ROOMS.adapters, ROOMS.cli, ROOMS.testing].map(
+          ({ path }) => path,
+        ),
       },
       to: { path: PLATFORM_ADAPTERS },
     },
@@ -116,7 +124,7 @@ export default {
       name: 'platform-neutral-entry',
       comment: 'What runs in pages must never reach a file for Node.',
       severity: 'error',
-      from: { path: '^src/(browser|tauri)(\\.ts$|/)' },
+      from: { path: '^src/((browser|tauri)(\\.ts$|/)|pair/(?!node\\.ts$))' },
       to: {
         reachable: true,
         path: '^src/(node|crypto/node-primitives|relay/node-socket|store/file[a-z-]*)\\.ts$',
@@ -129,6 +137,7 @@ export default {
         path: '^src/',
         pathNot: [
           '^src/node\\.ts$',
+          '^src/pair/node\\.ts$',
           '^src/crypto/node-primitives\\.ts$',
           '^src/store/file[a-z-]*\\.ts$',
           '^src/relay/node-socket\\.ts$',
@@ -150,7 +159,7 @@ export default {
     onlyFrom('ciphers-and-curves-only-in-crypto', ['^src/crypto/'], ['@noble/ciphers', '@noble/curves']),
     onlyFrom(
       'hashes-and-codecs-not-in-the-engine',
-      ['^src/crypto/', '^src/protocol/', '^src/signer/', '^src/cli/', '^src/testing/'],
+      ['^src/crypto/', '^src/protocol/', '^src/signer/', '^src/pair/', '^src/cli/', '^src/testing/'],
       ['@noble/hashes', '@scure/base'],
     ),
     {

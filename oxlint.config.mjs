@@ -52,7 +52,7 @@ const FORBIDDEN = [
 const GRANTS = [
   { files: ['src/clock.ts', 'src/testing/clock.ts'], names: TIME },
   { files: ['src/protocol/compression.ts'], names: COMPRESSION },
-  { files: ['src/testing/relay.ts', 'src/tauri/tauri-ipc.ts'], names: CHANCE },
+  { files: ['src/testing/relay.ts', 'src/tauri/tauri-ipc.ts', 'src/pair/browser.ts'], names: CHANCE },
   { files: ['src/browser.ts', 'src/browser/**/*.ts'], names: [...NETWORK, ...CHANCE, ...DOM] },
   { files: ['src/relay/browser-socket.ts'], names: [...NETWORK, ...DOM] },
   { files: ['src/store/indexeddb.ts'], names: INDEXED_DB },

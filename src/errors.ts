@@ -53,6 +53,20 @@ export interface ErrorDetails {
     readonly formerDeviceId: string;
     readonly deviceId: string;
   };
+  /** Pairing: the invitation or code is over, or the other device has not answered in time. What relays last said against it, by URL. */
+  readonly PAIRING_EXPIRED: { readonly reasons: Readonly<Record<string, string>> };
+  /** Pairing: ended by this device, or by the other one. */
+  readonly PAIRING_CANCELLED: { readonly by: 'this-device' | 'other-device' };
+  /** Pairing: the digits are not those of the other device. Another device may have answered in its place. The invitation is void. */
+  readonly PAIRING_DIGITS: undefined;
+  /** Pairing: no relay carries its messages (kind 24134). Why not, by relay URL. */
+  readonly PAIRING_NO_RELAY: { readonly reasons: Readonly<Record<string, string>> };
+  /** Pairing: the other device is of another app, or shares what this version cannot read. Its namespace, if it says one. */
+  readonly PAIRING_OTHER_APP: { readonly namespace: string | null };
+  /** Pairing: the other device syncs under another public key than this device's signer has. */
+  readonly PAIRING_OTHER_KEY: { readonly pubkey: string };
+  /** Pairing: neither an invitation nor a code, or one with a typing error. */
+  readonly PAIRING_BAD_CODE: undefined;
   /** The engine, store or connection was closed. */
   readonly CLOSED: undefined;
   /** Tauri: no window hosts the engine, and none came in time. */

@@ -34,13 +34,17 @@ export interface MessageKeys {
   readonly hmacKey: Uint8Array;
 }
 
-/** The key that `secretKey` (32 bytes) shares with `peer` (x-only, hex). Symmetric; costly, so keep it. Throws on invalid keys. */
-export function conversationKey(secretKey: Uint8Array, peer: string): Uint8Array {
+/** The x of the point that `secretKey` (32 bytes) shares with `peer` (x-only, hex): ECDH, not hashed. Throws on invalid keys. */
+export function sharedX(secretKey: Uint8Array, peer: string): Uint8Array {
   if (!PUBLIC_KEY.test(peer))
     throw new Error('Cannot derive a conversation key: the public key is not 32 bytes of hex');
   const { Point } = schnorr;
-  const shared = Point.fromHex(`02${peer}`).multiply(Point.Fn.fromBytes(secretKey));
-  return extract(sha256, schnorr.utils.pointToBytes(shared), utf8ToBytes('nip44-v2'));
+  return schnorr.utils.pointToBytes(Point.fromHex(`02${peer}`).multiply(Point.Fn.fromBytes(secretKey)));
+}
+
+/** The key that `secretKey` (32 bytes) shares with `peer` (x-only, hex). Symmetric; costly, so keep it. Throws on invalid keys. */
+export function conversationKey(secretKey: Uint8Array, peer: string): Uint8Array {
+  return extract(sha256, sharedX(secretKey, peer), utf8ToBytes('nip44-v2'));
 }
 
 /** The keys of one message: HKDF-expand of the conversation key with the nonce as info, 76 bytes. */

@@ -6,6 +6,8 @@ export const KIND_APP_DATA = 30078;
 export const KIND_DELETION = 5;
 /** kind of an AUTH answer (NIP-42). */
 export const KIND_AUTH = 22242;
+/** kind of a message between two devices that pair (NIP-AB): ephemeral, no relay keeps it. */
+export const KIND_PAIRING = 24134;
 
 // Sizes in bytes unless named otherwise.
 
@@ -142,6 +144,39 @@ export const DAY_SECONDS = 86_400;
 
 /** How long it is remembered which events a relay takes. */
 export const RELAY_LIMITS_MS = 604_800_000;
+
+// Pairing (NIP-AB). Sizes in characters, times in ms unless named otherwise.
+
+/** Of an invitation, as a URI or in a link: what others show in a QR code, at most. */
+export const MAX_INVITATION_CHARS = 2_048;
+/** Relays in an invitation. Further ones are not used. */
+export const MAX_PAIRING_RELAYS = 3;
+/** Of the content of a pairing event: four times what our longest message takes. */
+export const MAX_PAIRING_CONTENT_CHARS = 16_384;
+/** Of the payload that carries the key, in bytes: relays made for pairing take events of some 3 KB. */
+export const MAX_PAIRING_PAYLOAD_BYTES = 1_536;
+/** Of a device's name, which the other device shows. */
+export const MAX_DEVICE_NAME_CHARS = 64;
+/** Messages of one session that are looked at; what comes after them is a flood. */
+export const MAX_PAIRING_MESSAGES = 256;
+/** How long an invitation can be scanned, and how long a typed code counts. */
+export const INVITATION_MS = 120_000;
+export const PAIRING_CODE_MS = 300_000;
+/** How long a relay has to open, and then to show the event that it was sent. */
+export const ECHO_MS = 3_000;
+/** Nothing is stored, so a message that got no answer is sent again after this, so many times: about six a minute, as damus allows. */
+export const PAIRING_REPEAT_MS = 4_000;
+export const MAX_PAIRING_REPEATS = 5;
+/** The last message of all gets no answer: it is repeated so many times, and a device that is done stays no longer. */
+export const MAX_FAREWELL_REPEATS = 1;
+/** How long a device that joins looks for a relay that takes its messages. */
+export const REACH_RELAY_MS = 10_000;
+/** How long a device that is done waits for the answers to what it said last. */
+export const FAREWELL_MS = 3_000;
+/** How long a typed code may stay without an answer. */
+export const CODE_ANSWER_MS = 30_000;
+/** Added to the stamp of an event that a relay finds too old: strfry refuses ephemeral ones after 60 s, and takes up to 900 ahead. In s. */
+export const LATE_STAMP_SECONDS = 300;
 
 // Counts.
 

@@ -14,6 +14,8 @@ export interface Filter {
   readonly authors?: readonly string[];
   readonly kinds?: readonly number[];
   readonly '#d'?: readonly Address[];
+  /** Public keys. */
+  readonly '#p'?: readonly string[];
   readonly ids?: readonly string[];
   readonly limit?: number;
   /** created_at at most. */

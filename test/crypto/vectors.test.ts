@@ -11,6 +11,8 @@ test.each([
   ['nip44.vectors.json', '269ed0f69e4c192512cc779e78c555090cebc7c785b609e338a62afc3ce25040'],
   // Computed from the definition in src/signer/derive.ts by a program in another language.
   ['derive.json', 'ade7d7c4aa85d0331cd01657782134b57ac4b914c612cd9db8cc7041b3f11293'],
+  // `session`: NIP-AB (nips pull request 2328), but for the URI; `code`: computed by a program in another language.
+  ['pairing.json', 'cf21c66a0e648770bdd4f75f2f57b2160b9825107895d45db8ccb4593d8f7476'],
 ])('%s is unchanged', (name, sha256) => {
   expect(createHash('sha256').update(readVectors(name)).digest('hex')).toBe(sha256);
 });

@@ -15,6 +15,7 @@ import { fileStore } from 'nostr-sync/file-store';
 import { indexedDbStore } from 'nostr-sync/indexeddb-store';
 import { counters, fields, items, max, merge3, set, whole, type MergeRules } from 'nostr-sync/merge';
 import { text } from 'nostr-sync/merge/text';
+import { createInvitation, joinByInvitation } from 'nostr-sync/pair';
 
 /** Compiles if `value` is a `T`. */
 const is = <T>(value: T): T => value;
@@ -99,6 +100,8 @@ export function words(error: AnyNostrSyncError): string {
     case 'INVALID_PAYLOAD_LIMIT':
       return `at most ${is<number>(error.details.max)}`;
     case 'NO_RELAYS_ACCEPTED':
+    case 'PAIRING_EXPIRED':
+    case 'PAIRING_NO_RELAY':
       return Object.values(is<Readonly<Record<string, string>>>(error.details.reasons)).join();
     case 'NO_RELAYS_REACHABLE':
       return is<readonly string[]>(error.details.silent).join();
@@ -111,6 +114,12 @@ export function words(error: AnyNostrSyncError): string {
       return is<string>(error.details.category);
     case 'CLOCK_SKEW':
       return `${is<number | undefined>(error.details.aheadSeconds) ?? 'unknown'} s`;
+    case 'PAIRING_CANCELLED':
+      return is<'this-device' | 'other-device'>(error.details.by);
+    case 'PAIRING_OTHER_APP':
+      return is<string | null>(error.details.namespace) ?? 'another app';
+    case 'PAIRING_OTHER_KEY':
+      return is<string>(error.details.pubkey);
     case 'SIGNER_NOT_SET':
     case 'SIGNER_CHANGED':
     case 'SIGNER_REFUSED':
@@ -123,6 +132,8 @@ export function words(error: AnyNostrSyncError): string {
     case 'DECRYPTION_FAILED':
     case 'SIGNING_FAILED':
     case 'STORE_FAILED':
+    case 'PAIRING_DIGITS':
+    case 'PAIRING_BAD_CODE':
     case 'CLOSED':
     case 'ENGINE_NOT_RUNNING':
     case 'ENGINE_GONE':
@@ -288,3 +299,33 @@ export function merged(base: Settings, mine: Settings, theirs: Settings | undefi
 }
 // @ts-expect-error: there is no such field
 merge3({ base: settings, mine: settings, theirs: settings, rules: { size: max } });
+// Pairing: the key comes from the app that has it, and goes to the one that has said yes.
+
+export async function pairing(key: Uint8Array): Promise<void> {
+  const invitation = await createInvitation({
+    ...{ namespace: 'my-app', name: 'laptop', relays: ['wss://relay.example.com'], key, carrier: 'code' },
+  });
+  is<string | undefined>(invitation.code);
+  is<() => void>(invitation.on('joining', () => undefined));
+  // @ts-expect-error: an event that there is none
+  invitation.on('joined', () => undefined);
+  await invitation.confirm('863346');
+  is<string>((await invitation.done).deviceId);
+  // @ts-expect-error: a device that has the key takes no invitation
+  invitation.accept();
+  // @ts-expect-error: without the key, or `null` for one that the signer keeps, there is nothing to share
+  await createInvitation({ namespace: 'my-app', name: 'laptop', relays: [] });
+
+  const joining = joinByInvitation(invitation.uri, {
+    namespace: 'my-app',
+    name: 'phone',
+    deviceId: 'phone-1',
+  });
+  is<string>(await joining.digits);
+  is<string>((await joining.inviter).pubkey);
+  const joined = await joining.accept(async ({ key }) => void is<Uint8Array | null>(key));
+  // @ts-expect-error: the other device may have no key to share
+  is<Uint8Array>(joined.key);
+  // @ts-expect-error: relays are those of the other device
+  joined.relays.push('wss://relay.example.net');
+}

@@ -1,0 +1,162 @@
+/**
+ * The device that joins (NIP-AB: the target), as a pure machine.
+ *
+ *     offering ──confirmation and payload──▶ deciding ──accept──▶ keeping ──kept──▶ completing ──▶ over
+ *        └─ wrong confirmation, abort, expiry, cancel ─┴──▶ over    └──not kept──▶ over
+ *
+ * J1. What is shared is given to nobody before the user has accepted it: an invitation may be of a stranger.
+ * J2. Only the device that showed the invitation is heard.
+ * J3. It is called complete only after the key was kept.
+ */
+
+import { MAX_FAREWELL_REPEATS, MAX_PAIRING_REPEATS } from '../protocol/limits.ts';
+import type { NostrSyncError } from '../errors.ts';
+import { isSame } from './derivations.ts';
+import { endingOf, type Ending } from './ending.ts';
+import type { AbortReason, JoinerMessage, PairingMessage } from './message.ts';
+import { PAYLOAD_TYPE, type SharedKey } from './payload.ts';
+
+export type JoinerState =
+  | {
+      readonly type: 'offering';
+      readonly repeats: number;
+      /** The other user has typed the digits. */
+      readonly isConfirmed: boolean;
+      /** It may overtake the confirmation. */
+      readonly payload: Payload | undefined;
+    }
+  | { readonly type: 'deciding'; readonly shared: SharedKey }
+  | { readonly type: 'keeping' }
+  | { readonly type: 'completing'; readonly repeats: number }
+  | { readonly type: 'over' };
+
+type Payload = Extract<PairingMessage, { readonly type: 'payload' }>;
+type Offering = Extract<JoinerState, { readonly type: 'offering' }>;
+
+export type JoinerInput =
+  | { readonly type: 'started' }
+  /** A message of the device with the public key `from`; its signature was checked. */
+  | { readonly type: 'message'; readonly from: string; readonly message: PairingMessage }
+  | { readonly type: 'accepted' }
+  | { readonly type: 'kept' }
+  | { readonly type: 'not-kept' }
+  /** The other device has not answered in time. */
+  | { readonly type: 'repeat' }
+  | { readonly type: 'expired' }
+  | { readonly type: 'unreachable' }
+  | { readonly type: 'cancelled' };
+
+export type JoinerEffect =
+  | { readonly type: 'send'; readonly message: JoinerMessage }
+  | { readonly type: 'repeat-later' }
+  /** The other user has confirmed: this one is asked. */
+  | { readonly type: 'invited'; readonly shared: SharedKey }
+  /** The app is given what is shared, to keep it. */
+  | { readonly type: 'keep'; readonly shared: SharedKey }
+  | { readonly type: 'joined' }
+  | { readonly type: 'failed'; readonly ending: Ending | NostrSyncError }
+  /** There is nothing more to say. */
+  | { readonly type: 'finished' };
+
+/** What the machine knows of the session; all pure. */
+export interface JoinerSession {
+  /** Public key of the device that showed the invitation. */
+  readonly holder: string;
+  readonly sessionId: string;
+  readonly transcriptHash: string;
+  readonly read: (payload: string) => SharedKey | NostrSyncError;
+  readonly name: string;
+  readonly deviceId: string;
+}
+
+export type JoinerStep = readonly [JoinerState, readonly JoinerEffect[]];
+
+const OVER: JoinerState = { type: 'over' };
+export const OFFERING: JoinerState = {
+  type: 'offering',
+  repeats: 0,
+  isConfirmed: false,
+  payload: undefined,
+};
+
+export function joinerStep(session: JoinerSession, state: JoinerState, input: JoinerInput): JoinerStep {
+  if (state.type === 'over') return [state, []];
+  switch (input.type) {
+    case 'started':
+      return state.type === 'offering' ? [state, offer(session)] : [state, []];
+    case 'message':
+      // J2.
+      return input.from === session.holder ? heard(session, state, input.message) : [state, []];
+    case 'accepted':
+      if (state.type !== 'deciding') return [state, []];
+      return [{ type: 'keeping' }, [{ type: 'keep', shared: state.shared }]];
+    case 'kept':
+      // J3.
+      if (state.type !== 'keeping') return [state, []];
+      return [{ type: 'completing', repeats: 0 }, [{ type: 'joined' }, ...complete(session)]];
+    case 'not-kept':
+      if (state.type !== 'keeping') return [state, []];
+      return [OVER, [complete(session, false)[0]!, { type: 'finished' }]];
+    case 'repeat':
+      return repeated(session, state);
+    case 'expired':
+      return ended(state, 'timeout', 'expired');
+    case 'unreachable':
+      return ended(state, 'timeout', 'unreachable');
+    case 'cancelled':
+      return ended(state, 'user_denied', 'cancelled-here');
+  }
+}
+
+function heard(session: JoinerSession, state: JoinerState, message: PairingMessage): JoinerStep {
+  // The other device repeats itself: it has not heard that all is complete.
+  if (state.type === 'completing' && message.type === 'payload')
+    return [state, complete(session).slice(0, 1)];
+  if (state.type !== 'offering' && state.type !== 'deciding') return [state, []];
+  if (message.type === 'abort') return [OVER, [{ type: 'failed', ending: endingOf(message.reason) }]];
+  if (state.type !== 'offering') return [state, []];
+  if (message.type === 'payload') return invited(session, { ...state, payload: state.payload ?? message });
+  if (message.type !== 'sas-confirm') return [state, []];
+  if (!isSame(message.transcriptHash, session.transcriptHash))
+    return ended(state, 'sas_mismatch', 'transcript');
+  return invited(session, { ...state, isConfirmed: true });
+}
+
+/** Once both are there, in whatever order they came. */
+function invited(session: JoinerSession, state: Offering): JoinerStep {
+  const { payload, isConfirmed } = state;
+  if (payload === undefined || !isConfirmed) return [state, []];
+  // Another app's payload is read as ours would be: it then says that it is none.
+  const shared = session.read(payload.payloadType === PAYLOAD_TYPE ? payload.payload : '');
+  if (shared instanceof Error) return ended(state, 'protocol_error', shared);
+  return [{ type: 'deciding', shared }, [{ type: 'invited', shared }]];
+}
+
+function repeated(session: JoinerSession, state: JoinerState): JoinerStep {
+  if (state.type === 'offering' && state.repeats < MAX_PAIRING_REPEATS && !state.isConfirmed)
+    return [{ ...state, repeats: state.repeats + 1 }, offer(session)];
+  if (state.type !== 'completing') return [state, []];
+  const repeats = state.repeats + 1;
+  if (repeats < MAX_FAREWELL_REPEATS) return [{ ...state, repeats }, complete(session)];
+  return [OVER, [...complete(session).slice(0, 1), { type: 'finished' }]];
+}
+
+function offer({ sessionId }: JoinerSession): readonly JoinerEffect[] {
+  return [{ type: 'send', message: { type: 'offer', sessionId } }, { type: 'repeat-later' }];
+}
+
+function complete({ name, deviceId }: JoinerSession, success = true): readonly JoinerEffect[] {
+  return [{ type: 'send', message: { type: 'complete', success, name, deviceId } }, { type: 'repeat-later' }];
+}
+
+/** What the user has accepted is not taken back. */
+function ended(state: JoinerState, reason: AbortReason, ending: Ending | NostrSyncError): JoinerStep {
+  if (state.type !== 'offering' && state.type !== 'deciding') return [state, []];
+  return [
+    OVER,
+    [
+      { type: 'send', message: { type: 'abort', reason } },
+      { type: 'failed', ending },
+    ],
+  ];
+}
