@@ -155,7 +155,7 @@ export default {
     onlyFrom('idb-only-in-indexeddb', ['^src/store/indexeddb-database\\.ts$'], ['idb']),
     onlyFrom('diff-only-in-text', ['^src/merge/text\\.ts$'], ['diff']),
     onlyFrom('tauri-only-in-its-adapter', ['^src/tauri/tauri-ipc\\.ts$'], ['@tauri-apps/api']),
-    onlyFrom('commander-only-in-cli', ['^src/cli/'], ['commander']),
+    onlyFrom('commander-and-uqr-only-in-cli', ['^src/cli/'], ['commander', 'uqr']),
     onlyFrom('ciphers-and-curves-only-in-crypto', ['^src/crypto/'], ['@noble/ciphers', '@noble/curves']),
     onlyFrom(
       'hashes-and-codecs-not-in-the-engine',

@@ -3,6 +3,11 @@
 export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   keygen: ['nostr-sync keygen --key-file ./sync.key'],
   pubkey: ['nostr-sync pubkey --key-file ./sync.key'],
+  pair: ['nostr-sync pair', 'nostr-sync pair --name "Anna\'s laptop" --output ./invitation'],
+  join: [
+    'nostr-sync join --key-file ./sync.key',
+    'nostr-sync join --key-file ./sync.key --input ./invitation',
+  ],
   publish: [
     `nostr-sync publish ui-settings '{"theme":"dark"}'`,
     'echo \'["buy milk"]\' | nostr-sync publish notes -',

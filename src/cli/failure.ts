@@ -43,10 +43,13 @@ const OWN_EXIT_CODES: Partial<Record<ErrorCode, ExitCode>> = {
   INVALID_EXPIRATION: EXIT.usage,
   INVALID_RELAY_URL: EXIT.usage,
   NO_RELAYS_REACHABLE: EXIT.unreachable,
+  PAIRING_BAD_CODE: EXIT.usage,
+  PAIRING_NO_RELAY: EXIT.unreachable,
 };
 
-// Some users will try to give the key as an argument, and messages about arguments quote them.
-const SECRETS = /nsec1[02-9a-z]+|(?<![0-9a-z])[0-9a-f]{64}(?![0-9a-z])/gi;
+// Some users will try to give a key, an invitation or a code as an argument, and messages about arguments quote them.
+const SECRETS =
+  /nsec1[02-9a-z]+|nostrpair:[^\s'"]+|(?<![0-9a-z])[0-9a-f]{64}(?![0-9a-z])|(?<![0-9a-z-])[0-9a-z]{4}(-[0-9a-z]{4}){2}(?![0-9a-z-])/gi;
 
 /** What to tell of an error, whatever it is. */
 export function failureOf(error: unknown): Failure {

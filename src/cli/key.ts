@@ -1,16 +1,21 @@
 /** Reads the key, and writes a new one: a file that only the user can read, or the environment; never an argument. */
 
 import { open } from 'node:fs/promises';
-import { nsecEncode, secretKeySigner, type Signer } from '../node.ts';
+import { nsecDecode, nsecEncode, secretKeySigner } from '../node.ts';
 import { CommandError, EXIT } from './failure.ts';
 
-/** More than any form of a key with some space around it. */
-const MAX_KEY_FILE_BYTES = 1_024;
+/** More than any form of a key, or an invitation, with some space around it. */
+const MAX_KEY_FILE_BYTES = 3_072;
 
-/** A signer for the key written in `text`. `source` names the file or variable; the key itself is never shown. */
-export function signerOf(text: string, source: string): Signer {
+/** The key written in `text`. `source` names the file or variable; the key itself is never shown. */
+export function keyOf(text: string, source: string): Uint8Array {
+  const trimmed = text.trim();
   try {
-    return secretKeySigner(text.trim());
+    const isHex = /^[0-9a-f]{64}$/i.test(trimmed);
+    const key = isHex ? Uint8Array.from(Buffer.from(trimmed, 'hex')) : nsecDecode(trimmed);
+    // Not every 32 bytes are a key.
+    secretKeySigner(key).wipe?.();
+    return key;
   } catch {
     throw new CommandError(
       'INVALID_KEY',
@@ -20,17 +25,21 @@ export function signerOf(text: string, source: string): Signer {
   }
 }
 
-export async function readKeyFile(path: string): Promise<Signer> {
+export async function readKeyFile(path: string): Promise<Uint8Array> {
   const quoted = JSON.stringify(path);
-  const text = await readPrivateFile(path).catch((error: unknown) => {
+  return keyOf(await readSecretFile(path, 'key file'), quoted);
+}
+
+/** What stands in a file that only the user can read; `what` says what it is for. */
+export async function readSecretFile(path: string, what: string): Promise<string> {
+  return readPrivateFile(path).catch((error: unknown) => {
     if (error instanceof CommandError) throw error;
     throw new CommandError(
       'KEY_FILE_FAILED',
       EXIT.usage,
-      `Cannot read the key file ${quoted}: ${reasonOf(error)}`,
+      `Cannot read the ${what} ${JSON.stringify(path)}: ${reasonOf(error)}`,
     );
   });
-  return signerOf(text, quoted);
 }
 
 async function readPrivateFile(path: string): Promise<string> {
@@ -57,10 +66,15 @@ async function readPrivateFile(path: string): Promise<string> {
 
 /** Writes a new key file, 0600. Never replaces anything: a key that is overwritten is lost. */
 export async function writeKeyFile(path: string, key: Uint8Array): Promise<void> {
+  return writeSecretFile(path, 'key file', nsecEncode(key));
+}
+
+/** Writes a new file that only the user can read. Never replaces anything. */
+export async function writeSecretFile(path: string, what: string, text: string): Promise<void> {
   try {
     const file = await open(path, 'wx', 0o600);
     try {
-      await file.writeFile(`${nsecEncode(key)}\n`);
+      await file.writeFile(`${text}\n`);
       await file.sync();
     } finally {
       await file.close();
@@ -69,7 +83,7 @@ export async function writeKeyFile(path: string, key: Uint8Array): Promise<void>
     throw new CommandError(
       'KEY_FILE_FAILED',
       EXIT.failed,
-      `Cannot write the key file ${JSON.stringify(path)}: ${reasonOf(error)}`,
+      `Cannot write the ${what} ${JSON.stringify(path)}: ${reasonOf(error)}`,
     );
   }
 }

@@ -8,9 +8,11 @@ import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { EXAMPLES } from './examples.ts';
 import { EXIT, EXIT_CODES_HELP } from './failure.ts';
+import { addJoin } from './join.ts';
 import { addKeygen, addPubkey } from './keys.ts';
 import { createOutput, type Output } from './output.ts';
 import { addList } from './list.ts';
+import { addPair } from './pair.ts';
 import { addRelay } from './relay.ts';
 import { addGlobalOptions } from './settings.ts';
 import { addFlush, addStatus } from './status.ts';
@@ -47,6 +49,7 @@ function createProgram(output: Output): Command {
   const commands = [
     ...[addKeygen, addPubkey, addPublish, addFetch, addSync, addList, addWatch, addRemove, addReset],
     ...[addFlush, addStatus, addDoctor, addRelay, addDemo, addCompletion],
+    ...[addPair, addJoin],
   ];
   for (const add of commands) add(program, output);
   for (const command of program.commands) {

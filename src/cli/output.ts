@@ -11,6 +11,8 @@ export interface Output {
   result(value: unknown, text: string): void;
   /** For people only: what is going on. */
   note(text: string): void;
+  /** For people at a terminal only: rows of a picture, black on white, whatever the colours of the terminal. */
+  picture(rows: readonly string[]): void;
   /** Whether a person is watching. */
   readonly isWatched: boolean;
   /** How far something is, from 0 to 1, in place of what it said before; for people at a terminal only. */
@@ -39,6 +41,11 @@ export function createOutput(isJson: boolean): Output {
     note: (text) => {
       clear();
       if (!isJson) write(process.stderr, text);
+    },
+    picture: (rows) => {
+      if (!isWatched) return;
+      clear();
+      process.stderr.write(rows.map((row) => `\x1b[30;107m${escaped(row)}\x1b[0m\n`).join(''));
     },
     progress: (what, done) => {
       if (!isWatched) return;

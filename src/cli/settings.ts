@@ -4,9 +4,9 @@ import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import type { Signer } from '../node.ts';
+import { secretKeySigner, type Signer } from '../node.ts';
 import { CommandError, EXIT } from './failure.ts';
-import { readKeyFile, signerOf } from './key.ts';
+import { keyOf, readKeyFile } from './key.ts';
 
 export interface GlobalOptions {
   readonly relay?: readonly string[];
@@ -48,23 +48,32 @@ export function addGlobalOptions(program: Command): void {
 }
 
 /** The key given by option, else by NOSTR_SYNC_KEY, else by NOSTR_SYNC_KEY_FILE. */
-export async function signerFrom(command: Command): Promise<Signer | undefined> {
+async function keyFrom(command: Command): Promise<Uint8Array | undefined> {
   const { keyFile } = command.optsWithGlobals<GlobalOptions>();
   const inEnvironment = process.env['NOSTR_SYNC_KEY'];
   const isByOption = command.getOptionValueSourceWithGlobals('keyFile') === 'cli';
   if (inEnvironment !== undefined && inEnvironment !== '' && !isByOption)
-    return signerOf(inEnvironment, 'NOSTR_SYNC_KEY');
+    return keyOf(inEnvironment, 'NOSTR_SYNC_KEY');
   return keyFile === undefined || keyFile === '' ? undefined : readKeyFile(keyFile);
 }
 
-export async function requiredSigner(command: Command): Promise<Signer> {
-  const signer = await signerFrom(command);
-  if (signer !== undefined) return signer;
+export async function signerFrom(command: Command): Promise<Signer | undefined> {
+  const key = await keyFrom(command);
+  return key && secretKeySigner(key);
+}
+
+export async function requiredKey(command: Command): Promise<Uint8Array> {
+  const key = await keyFrom(command);
+  if (key !== undefined) return key;
   throw new CommandError(
     'NO_KEY',
     EXIT.usage,
     'No key: give --key-file, or set NOSTR_SYNC_KEY_FILE or NOSTR_SYNC_KEY (nostr-sync keygen makes one)',
   );
+}
+
+export async function requiredSigner(command: Command): Promise<Signer> {
+  return secretKeySigner(await requiredKey(command));
 }
 
 export function requiredRelays(command: Command): readonly string[] {
