@@ -21,7 +21,7 @@ const LIMITS = { total: 63_900, beyondCrypto: 47_600, tauri: 69_100 };
 const EXTRAS = [
   { name: 'merge', limit: 2_500, own: /[\\/]dist[\\/](merge\.js$|merge[\\/])/ },
   { name: 'merge/text', limit: 4_000, own: /[\\/]dist[\\/]merge[\\/]text\.js$|node_modules[\\/]diff[\\/]/ },
-  { name: 'pair', limit: 6_000, own: /[\\/]dist[\\/]pair[\\/]|[\\/]scrypt\.js$/ },
+  { name: 'pair', limit: 10_100, own: /[\\/]dist[\\/]pair[\\/]|[\\/]scrypt\.js$/ },
 ];
 const CONSUMER = `
   import { createNostrSync, secretKeySigner, indexedDbStore } from 'nostr-sync';

@@ -28,7 +28,8 @@ export function openPrompt(): Prompt {
 
   return {
     ask: (question, signal) => {
-      process.stderr.write(question);
+      // What is piped in needs no question, and a program reads standard error as JSON.
+      if (process.stdin.isTTY) process.stderr.write(question);
       return new Promise((resolve, reject) => {
         const finish = (settle: () => void): void => {
           changed = () => undefined;
