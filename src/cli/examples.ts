@@ -1,4 +1,4 @@
-/** What `--help` shows of each command, to copy. Every line of it is run by a test. */
+/** What `--help` shows of each command, to copy. Every line of it is run by a test; `pair` and `join`, which take two computers, in test/cli/pairing.test.ts. */
 
 export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   keygen: ['nostr-sync keygen --key-file ./sync.key'],
