@@ -3,7 +3,7 @@
 const FLOOR = ['protocol', 'crypto', 'ground'];
 const PORTS = ['signer', 'relay', 'store', 'tabs', ...FLOOR];
 const ENGINE = ['tab-network', 'values', 'relays', 'heads', 'merge', ...PORTS];
-const PRODUCT = ['entries', 'assembly', 'sync', ...ENGINE];
+const PRODUCT = ['entries', 'assembly', 'sync', 'keys', ...ENGINE];
 
 /** The rooms from the ground up: where their files are, and which other rooms they may import. */
 const ROOMS = {
@@ -15,6 +15,8 @@ const ROOMS = {
   relay: { path: '^src/relay/', imports: FLOOR },
   store: { path: '^src/store/', imports: FLOOR },
   tabs: { path: '^src/tabs/', imports: FLOOR },
+  // Knows no engine: it is there without one as well.
+  keys: { path: '^src/keys/', imports: ['signer', ...FLOOR] },
   // Knows no relay and no signer.
   heads: { path: '^src/sync/heads/', imports: ['store', ...FLOOR] },
   // Knows no signer.
@@ -32,7 +34,7 @@ const ROOMS = {
   assembly: { path: '^src/((nostr-sync|options)\\.ts$|engine/)', imports: ['sync', ...ENGINE] },
   entries: {
     path: '^src/((node|browser|api|api-common)\\.ts$|browser/)',
-    imports: ['assembly', 'sync', ...ENGINE],
+    imports: ['assembly', 'sync', 'keys', ...ENGINE],
   },
   // Knows no engine: an app that does not pair carries none of it, and the other way round.
   pair: {
@@ -47,7 +49,7 @@ const ROOMS = {
 
 /** Files that touch a platform. Only an entry, the command or the test kit picks one of them. */
 const PLATFORM_ADAPTERS =
-  '^src/(crypto/node-primitives|relay/(node|browser)-socket|signer/nip07|store/(file|indexeddb)|tabs/web-tabs|tauri/tauri-ipc)\\.ts$';
+  '^src/(crypto/node-primitives|relay/(node|browser)-socket|signer/nip07|keys/((file|browser)-key-store|passkey)|store/(file|indexeddb)|tabs/web-tabs|tauri/tauri-ipc)\\.ts$';
 
 const TYPE_ONLY = ['type-only'];
 
@@ -127,7 +129,7 @@ export default {
       from: { path: '^src/((browser|tauri)(\\.ts$|/)|pair/(?!node\\.ts$))' },
       to: {
         reachable: true,
-        path: '^src/(node|crypto/node-primitives|relay/node-socket|store/file[a-z-]*)\\.ts$',
+        path: '^src/(node|crypto/node-primitives|relay/node-socket|store/file[a-z-]*|keys/(file-key-store|private-file))\\.ts$',
       },
     },
     {
@@ -140,6 +142,7 @@ export default {
           '^src/pair/node\\.ts$',
           '^src/crypto/node-primitives\\.ts$',
           '^src/store/file[a-z-]*\\.ts$',
+          '^src/keys/(file-key-store|private-file)\\.ts$',
           '^src/relay/node-socket\\.ts$',
           '^src/testing/relay-server\\.ts$',
           '^src/cli/',
@@ -152,14 +155,19 @@ export default {
       ['^src/relay/node-socket\\.ts$', '^src/testing/relay-server\\.ts$'],
       ['ws'],
     ),
-    onlyFrom('idb-only-in-indexeddb', ['^src/store/indexeddb-database\\.ts$'], ['idb']),
+    onlyFrom(
+      'idb-only-in-databases',
+      ['^src/store/indexeddb-database\\.ts$', '^src/keys/key-database\\.ts$'],
+      ['idb'],
+    ),
     onlyFrom('diff-only-in-text', ['^src/merge/text\\.ts$'], ['diff']),
     onlyFrom('tauri-only-in-its-adapter', ['^src/tauri/tauri-ipc\\.ts$'], ['@tauri-apps/api']),
     onlyFrom('commander-and-uqr-only-in-cli', ['^src/cli/'], ['commander', 'uqr']),
+    onlyFrom('words-only-in-recovery', ['^src/keys/recovery\\.ts$'], ['@scure/bip39']),
     onlyFrom('ciphers-and-curves-only-in-crypto', ['^src/crypto/'], ['@noble/ciphers', '@noble/curves']),
     onlyFrom(
       'hashes-and-codecs-not-in-the-engine',
-      ['^src/crypto/', '^src/protocol/', '^src/signer/', '^src/pair/', '^src/cli/', '^src/testing/'],
+      ['crypto', 'protocol', 'signer', 'pair', 'keys', 'cli', 'testing'].map((room) => `^src/${room}/`),
       ['@noble/hashes', '@scure/base'],
     ),
     {

@@ -52,7 +52,14 @@ const FORBIDDEN = [
 const GRANTS = [
   { files: ['src/clock.ts', 'src/testing/clock.ts'], names: TIME },
   { files: ['src/protocol/compression.ts'], names: COMPRESSION },
-  { files: ['src/testing/relay.ts', 'src/tauri/tauri-ipc.ts', 'src/pair/browser.ts'], names: CHANCE },
+  {
+    files: ['src/testing/relay.ts', 'src/tauri/tauri-ipc.ts', 'src/keys/passphrase.ts', 'src/pair/browser.ts'],
+    names: CHANCE,
+  },
+  { files: ['src/keys/web-box.ts'], names: CHANCE },
+  { files: ['src/keys/key-database.ts'], names: INDEXED_DB },
+  { files: ['src/keys/browser-key-store.ts'], names: ['navigator'] },
+  { files: ['src/keys/passkey.ts'], names: ['navigator', ...CHANCE] },
   { files: ['src/browser.ts', 'src/browser/**/*.ts'], names: [...NETWORK, ...CHANCE, ...DOM] },
   { files: ['src/relay/browser-socket.ts'], names: [...NETWORK, ...DOM] },
   { files: ['src/store/indexeddb.ts'], names: INDEXED_DB },
@@ -63,6 +70,7 @@ const GRANTS = [
       'src/node.ts',
       'src/crypto/node-primitives.ts',
       'src/store/file*.ts',
+      'src/keys/file-key-store.ts',
       'src/relay/node-socket.ts',
       'src/testing/relay-server.ts',
     ],

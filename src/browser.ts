@@ -9,12 +9,15 @@ import { createEventVerifier } from './protocol/event-verifier.ts';
 import { createEngine, type JsonPayloads, type NostrSync } from './nostr-sync.ts';
 import type { NostrSyncOptions } from './options.ts';
 import { openBrowserSocket } from './relay/browser-socket.ts';
+import { unlock, type UnlockOptions } from './engine/unlock.ts';
+import { openIdentity, type Identity, type IdentityOptions } from './keys/identity.ts';
 import { createSecretKeySigner } from './signer/secret-key.ts';
 import type { Signer } from './signer/signer.ts';
 import { indexedDbStore } from './store/indexeddb.ts';
 import { webTabs } from './tabs/web-tabs.ts';
 
 export * from './api.ts';
+export { browserKeyStore } from './keys/browser-key-store.ts';
 export { indexedDbStore } from './store/indexeddb.ts';
 
 const randomBytes = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
@@ -53,4 +56,30 @@ export function secretKeySigner(key: Uint8Array | string): Signer {
  */
 export function generateKey(): Uint8Array {
   return secretKeyFromSeed(randomBytes(SECRET_KEY_SEED_BYTES));
+}
+
+/**
+ * The user's key on this device: loaded from `keyStore`, or made and kept at the first start. `INVALID_NAMESPACE`, `KEY_STORE_FAILED` and
+ * what else the store rejects with; `TypeError` for misuse.
+ */
+export function identity(options: IdentityOptions): Promise<Identity> {
+  return openIdentity(options, { generateKey, signerOf: secretKeySigner });
+}
+
+/**
+ * A signer for the app `namespace`, unlocked by the person's own: one that asks a person (NIP-07, NIP-46) is asked once, to decrypt a secret
+ * that is kept under their key, and not for each write. At the very first start it is also asked to encrypt and to sign that secret.
+ *
+ * The secret is made only if every relay was reached and has none: otherwise `NO_RELAYS_REACHABLE`, because a second secret would be a
+ * second, empty place. `UNDECODABLE`: what is kept is no secret known here; it is not overwritten. It also rejects as `fetch` and `publish` do.
+ * `signer` stays the caller's, unwiped. Connections stay for five seconds more, so that relays which lack the secret get it.
+ */
+export function unlockWithSigner(signer: Signer, options: UnlockOptions): Promise<Signer> {
+  return unlock(signer, options, {
+    open: createNostrSync,
+    clock: systemClock,
+    sha256Hex: noblePrimitives.sha256Hex,
+    randomBytes,
+    signerOf: secretKeySigner,
+  });
 }

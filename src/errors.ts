@@ -67,6 +67,25 @@ export interface ErrorDetails {
   readonly PAIRING_OTHER_KEY: { readonly pubkey: string };
   /** Pairing: neither an invitation nor a code, or one with a typing error. */
   readonly PAIRING_BAD_CODE: undefined;
+  /** Words to recover a key: not 24, but so many. */
+  readonly RECOVERY_LENGTH: { readonly words: number };
+  /** Words to recover a key: some are not in the list. Their places, from 1. */
+  readonly RECOVERY_WORD: { readonly positions: readonly number[] };
+  /** Words to recover a key: all are in the list, and together they are no key. */
+  readonly RECOVERY_CHECKSUM: undefined;
+  /** The text is no `ncryptsec` (NIP-49), is damaged, or of an unknown version. */
+  readonly NCRYPTSEC_INVALID: undefined;
+  /** An `ncryptsec` that asks for more work than is done for one: scrypt with N = 2^logN. */
+  readonly NCRYPTSEC_TOO_COSTLY: { readonly logN: number; readonly max: number };
+  readonly WRONG_PASSPHRASE: undefined;
+  /** A key store could not read, save or delete; nothing was changed. */
+  readonly KEY_STORE_FAILED: undefined;
+  /** A key was not saved, because another one is kept there. */
+  readonly KEY_EXISTS: undefined;
+  /** Others may use the file with the key. */
+  readonly KEY_STORE_EXPOSED: undefined;
+  /** What was read is no secret key: not 32 bytes, 0, or not below the order of secp256k1. */
+  readonly INVALID_KEY: undefined;
   /** The engine, store or connection was closed. */
   readonly CLOSED: undefined;
   /** Tauri: no window hosts the engine, and none came in time. */

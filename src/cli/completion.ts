@@ -11,6 +11,8 @@ interface Grammar {
   readonly commands: readonly {
     readonly name: string;
     readonly description: string;
+    /** Commands of a group: `key words`. */
+    readonly subcommands: readonly string[];
     readonly options: readonly Option[];
   }[];
   readonly globals: readonly Option[];
@@ -40,7 +42,8 @@ function grammarOf(program: Command): Grammar {
     commands: program.commands.map((command) => ({
       name: command.name(),
       description: command.description(),
-      options: command.options,
+      subcommands: command.commands.map((one) => one.name()),
+      options: [command, ...command.commands].flatMap(({ options }) => options),
     })),
     globals: program.options,
   };
@@ -67,7 +70,10 @@ function choicesOf({ commands, globals }: Grammar): (readonly [string, string])[
 }
 
 function commandsOf({ commands, globals }: Grammar): (readonly [string, string])[] {
-  return commands.map(({ name, options }) => [name, words([...options, ...globals])] as const);
+  return commands.map(
+    ({ name, subcommands, options }) =>
+      [name, [...subcommands, words([...options, ...globals])].join(' ')] as const,
+  );
 }
 
 function bash(grammar: Grammar): string {
@@ -121,8 +127,11 @@ function fish({ commands, globals }: Grammar): string {
     ].join(' ');
   return [
     ...globals.map((one) => `complete -c nostr-sync ${option(one)}`),
-    ...commands.flatMap(({ name, description, options }) => [
+    ...commands.flatMap(({ name, description, subcommands, options }) => [
       `complete -c nostr-sync -f -n __fish_use_subcommand -a ${name} -d ${quoted(description)}`,
+      ...subcommands.map(
+        (one) => `complete -c nostr-sync -f -n '__fish_seen_subcommand_from ${name}' -a ${one}`,
+      ),
       ...options.map(
         (one) => `complete -c nostr-sync -n '__fish_seen_subcommand_from ${name}' ${option(one)}`,
       ),

@@ -3,6 +3,11 @@
 export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   keygen: ['nostr-sync keygen --key-file ./sync.key'],
   pubkey: ['nostr-sync pubkey --key-file ./sync.key'],
+  key: [
+    'nostr-sync key words --output ./words.txt',
+    'nostr-sync key encrypt --output ./sync.ncryptsec < ./passphrase.txt',
+    'nostr-sync key import --key-file ./copy.key < ./words.txt',
+  ],
   pair: ['nostr-sync pair', 'nostr-sync pair --name "Anna\'s laptop" --output ./invitation'],
   join: [
     'nostr-sync join --key-file ./sync.key',

@@ -45,11 +45,28 @@ const OWN_EXIT_CODES: Partial<Record<ErrorCode, ExitCode>> = {
   NO_RELAYS_REACHABLE: EXIT.unreachable,
   PAIRING_BAD_CODE: EXIT.usage,
   PAIRING_NO_RELAY: EXIT.unreachable,
+  RECOVERY_LENGTH: EXIT.usage,
+  RECOVERY_WORD: EXIT.usage,
+  RECOVERY_CHECKSUM: EXIT.usage,
+  NCRYPTSEC_INVALID: EXIT.usage,
+  NCRYPTSEC_TOO_COSTLY: EXIT.usage,
+  WRONG_PASSPHRASE: EXIT.usage,
+  INVALID_KEY: EXIT.usage,
 };
 
-// Some users will try to give a key, an invitation or a code as an argument, and messages about arguments quote them.
-const SECRETS =
-  /nsec1[02-9a-z]+|nostrpair:[^\s'"]+|(?<![0-9a-z])[0-9a-f]{64}(?![0-9a-z])|(?<![0-9a-z-])[0-9a-z]{4}(-[0-9a-z]{4}){2}(?![0-9a-z-])/gi;
+// Some users will try to give a secret as an argument, and messages about arguments quote them.
+const SECRETS = new RegExp(
+  [
+    '(?:nsec|ncryptsec)1[02-9a-z]+',
+    '(?<![0-9a-z])[0-9a-f]{64}(?![0-9a-z])',
+    // Of words, twelve or more of 3 to 8 letters.
+    '(?<![a-z])(?:[a-z]{3,8}[\\s,]+){11,}[a-z]{3,8}(?![a-z])',
+    // An invitation to pair, and its typed code.
+    'nostrpair:[^\\s\'"]+',
+    '(?<![0-9a-z-])[0-9a-z]{4}(?:-[0-9a-z]{4}){2}(?![0-9a-z-])',
+  ].join('|'),
+  'gi',
+);
 
 /** What to tell of an error, whatever it is. */
 export function failureOf(error: unknown): Failure {

@@ -13,6 +13,7 @@ import { addKeygen, addPubkey } from './keys.ts';
 import { createOutput, type Output } from './output.ts';
 import { addList } from './list.ts';
 import { addPair } from './pair.ts';
+import { addKey } from './recovery.ts';
 import { addRelay } from './relay.ts';
 import { addGlobalOptions } from './settings.ts';
 import { addFlush, addStatus } from './status.ts';
@@ -47,7 +48,7 @@ function createProgram(output: Output): Command {
     .addHelpText('afterAll', EXIT_CODES_HELP);
   addGlobalOptions(program);
   const commands = [
-    ...[addKeygen, addPubkey, addPublish, addFetch, addSync, addList, addWatch, addRemove, addReset],
+    ...[addKeygen, addPubkey, addKey, addPublish, addFetch, addSync, addList, addWatch, addRemove, addReset],
     ...[addFlush, addStatus, addDoctor, addRelay, addDemo, addCompletion],
     ...[addPair, addJoin],
   ];

@@ -7,7 +7,7 @@ import { deviceName } from '../pair/message.ts';
 import { createInvitation, type Invitation } from '../pair/node.ts';
 import { interrupted } from './engine.ts';
 import { CommandError, EXIT } from './failure.ts';
-import { writeSecretFile } from './key.ts';
+import { writeSecretFile } from './secrets.ts';
 import type { Output } from './output.ts';
 import { openPrompt } from './prompt.ts';
 import { qrRows } from './qr.ts';
@@ -62,7 +62,7 @@ export function addPair(program: Command, output: Output): void {
 
 async function show({ uri, code }: Invitation, file: string | undefined, output: Output): Promise<void> {
   if (file !== undefined) {
-    await writeSecretFile(file, 'invitation', `${uri}\n${code}`);
+    await writeSecretFile(file, `${uri}\n${code}`);
     return output.note(`The invitation is in ${JSON.stringify(file)}: link and code, for five minutes.`);
   }
   output.picture(qrRows(uri));

@@ -1,12 +1,14 @@
 /** What runs in the page: the built package as an app would bundle it, and what the tests ask of it. */
 
 import * as entry from 'nostr-sync';
+import { passkeyKeyStore } from 'nostr-sync/passkey';
 import * as tauri from 'nostr-sync/tauri';
 import { signerConformance, storeConformance } from 'nostr-sync/testing';
 import type * as browser from '../../src/browser.ts';
 import { conversationKey, decrypt, encrypt } from '../../src/crypto/nip44.ts';
 import { noblePrimitives } from '../../src/crypto/noble-primitives.ts';
 import { createSchnorrVerifier, publicKeyOf, sign } from '../../src/crypto/schnorr.ts';
+import { keyStoreSuite } from '../keys/suite.ts';
 import type { Bip340Vector, Nip44Vectors } from '../crypto/vectors.ts';
 
 // TypeScript sees the entry of Node, the bundler takes the browser's.
@@ -18,6 +20,8 @@ interface App {
   readonly tauri: typeof tauri;
   /** What `nostr-sync/testing` has for pages. */
   readonly suites: { readonly stores: typeof storeConformance; readonly signers: typeof signerConformance };
+  readonly passkeyKeyStore: typeof passkeyKeyStore;
+  readonly keyStoreSuite: typeof keyStoreSuite;
   sync: browser.NostrSync;
   /** Payloads that came by `updated` and by a subscription to `settings`, and codes of errors. */
   readonly updated: unknown[];
@@ -101,6 +105,8 @@ function addBallast(database: IDBDatabase, bytes: number): Promise<boolean> {
 }
 
 const app: App = {
+  passkeyKeyStore,
+  keyStoreSuite,
   nostrSync,
   tauri,
   suites: { stores: storeConformance, signers: signerConformance },

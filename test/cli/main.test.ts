@@ -11,6 +11,7 @@ const errorOf = (stderr: string): { code: string; message: string } => JSON.pars
 const COMMANDS = [
   'keygen',
   'pubkey',
+  'key',
   'publish',
   'fetch',
   'sync',
@@ -45,6 +46,7 @@ test('every command has help of its own, with the global options and the exit co
 test('every example of the help runs as it stands', async () => {
   const { url } = await relay();
   const laptop = await computer({ NOSTR_SYNC_RELAYS: url, NOSTR_SYNC_KEY_FILE: './sync.key' });
+  await writeFile(join(laptop.folder, 'passphrase.txt'), 'correct horse battery staple\n');
   const helps = await Promise.all(COMMANDS.map(async (command) => laptop.run([command, '--help'])));
   const lines = helps.flatMap(({ stdout }) => [...stdout.matchAll(/^ {2}((?:echo .*\| )?nostr-sync .*)$/gm)]);
   expect(lines.length).toBeGreaterThan(COMMANDS.length);

@@ -31,6 +31,8 @@ export interface Surroundings {
   readonly input?: string;
   /** Standard output and error are a terminal, whose text comes on stdout. */
   readonly isTerminal?: boolean;
+  /** At a terminal: what a person types once each text is seen. */
+  readonly answers?: readonly (readonly [question: string, answer: string])[];
 }
 
 export interface Running {
@@ -68,16 +70,21 @@ export async function computer(defaults: Readonly<Record<string, string>> = {}):
   const folder = await mkdtemp(join(tmpdir(), 'nostr-sync-cli-'));
   cleanups.push(() => rm(folder, { recursive: true, force: true }));
 
-  function start(args: readonly string[], { env = {}, input = '', isTerminal }: Surroundings = {}): Running {
+  function start(args: readonly string[], surroundings: Surroundings = {}): Running {
+    const { env = {}, input = '', answers, isTerminal = answers !== undefined } = surroundings;
     const words = [process.execPath, MAIN, ...args];
     return spawned(
-      isTerminal === true ? ['script', '-qefc', words.join(' '), '/dev/null'] : words,
+      isTerminal ? ['script', '-qefc', words.join(' '), '/dev/null'] : words,
       env,
-      input,
+      answers ?? input,
     );
   }
 
-  function spawned(words: readonly string[], env: Surroundings['env'], input = ''): Running {
+  function spawned(
+    words: readonly string[],
+    env: Surroundings['env'],
+    input: string | NonNullable<Surroundings['answers']> = '',
+  ): Running {
     const [command, ...args] = words;
     const child = spawn(command!, args, {
       cwd: folder,
@@ -96,7 +103,22 @@ export async function computer(defaults: Readonly<Record<string, string>> = {}):
   return { folder, start, shell, run: async (args, surroundings) => start(args, surroundings).ended };
 }
 
-function follow(child: ChildProcess, input: string): Running {
+/** Types each answer once its question is seen, after what was seen of the one before. */
+function answer(child: ChildProcess, answers: NonNullable<Surroundings['answers']>): void {
+  const open = [...answers];
+  let seen = '';
+  child.stdout!.on('data', (chunk: Buffer) => {
+    seen += chunk.toString();
+    const [question, text] = open[0] ?? [];
+    if (question === undefined || !seen.includes(question)) return;
+    open.shift();
+    seen = '';
+    // A person is no faster than the command, which has just asked and now begins to listen.
+    setTimeout(() => child.stdin!.write(text), 100);
+  });
+}
+
+function follow(child: ChildProcess, input: string | NonNullable<Surroundings['answers']>): Running {
   let [stdout, stderr] = ['', ''];
   child.stdout!.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
@@ -113,7 +135,8 @@ function follow(child: ChildProcess, input: string): Running {
   });
   // A command that reads no input may be gone before it is written.
   child.stdin!.on('error', () => undefined);
-  child.stdin!.end(input);
+  if (typeof input === 'string') child.stdin!.end(input);
+  else answer(child, input);
   cleanups.push(async () => {
     signalAll('SIGKILL');
     await ended;

@@ -95,6 +95,12 @@ export async function typed(sync: NostrSync<Categories>): Promise<void> {
 /** What an app tells its user of an error. A code that is new here does not compile until it has its words. */
 export function words(error: AnyNostrSyncError): string {
   switch (error.code) {
+    case 'RECOVERY_LENGTH':
+      return `${error.details.words} words`;
+    case 'RECOVERY_WORD':
+      return error.details.positions.join();
+    case 'NCRYPTSEC_TOO_COSTLY':
+      return `2^${error.details.logN}`;
     case 'PAYLOAD_TOO_LARGE':
       return `${is<number>(error.details.size)} of ${is<number>(error.details.limit)} bytes`;
     case 'INVALID_PAYLOAD_LIMIT':
@@ -135,6 +141,13 @@ export function words(error: AnyNostrSyncError): string {
     case 'PAIRING_DIGITS':
     case 'PAIRING_BAD_CODE':
     case 'CLOSED':
+    case 'RECOVERY_CHECKSUM':
+    case 'NCRYPTSEC_INVALID':
+    case 'WRONG_PASSPHRASE':
+    case 'INVALID_KEY':
+    case 'KEY_STORE_FAILED':
+    case 'KEY_STORE_EXPOSED':
+    case 'KEY_EXISTS':
     case 'ENGINE_NOT_RUNNING':
     case 'ENGINE_GONE':
     case 'ENGINE_BUSY':
