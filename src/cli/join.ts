@@ -39,7 +39,7 @@ export function addJoin(program: Command, output: Output): void {
       try {
         const text = await readInvitation(flags.input, prompt, stop.signal);
         const joining = joinByInvitation(text, {
-          ...{ namespace, relays, name: flags.name, deviceId: String(deviceId), signal: stop.signal },
+          ...{ namespace, relays, name: flags.name, deviceId, signal: stop.signal },
         });
         const joined = await join(joining, prompt, keyFile, output);
         const { pubkey } = joined;
