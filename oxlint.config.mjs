@@ -70,7 +70,7 @@ const GRANTS = [
       'src/node.ts',
       'src/crypto/node-primitives.ts',
       'src/store/file*.ts',
-      'src/keys/file-key-store.ts',
+      'src/keys/{file-key-store,private-file}.ts',
       'src/relay/node-socket.ts',
       'src/testing/relay-server.ts',
     ],
