@@ -29,7 +29,7 @@ function changed(change: (bytes: Uint8Array) => void): string {
   return bech32.encode('ncryptsec', bech32.toWords(bytes), 1_000);
 }
 
-test('the vector of the NIP is read, and written byte for byte', async () => {
+test('the vector of the NIP is read, and written byte for byte', { timeout: 90_000 }, async () => {
   expect(bytesToHex(await fromNcryptsec(NIP49, 'nostr'))).toBe(NIP49_KEY);
   expect(bytesToHex(await fromNcryptsec(NIP49.toUpperCase(), 'nostr'))).toBe(NIP49_KEY);
   const box = parseNcryptsec(NIP49)!;
@@ -37,7 +37,7 @@ test('the vector of the NIP is read, and written byte for byte', async () => {
   expect(await sealNcryptsec(hexToBytes(NIP49_KEY), 'nostr', box)).toBe(NIP49);
 });
 
-test('nostr-tools reads what is written here', async () => {
+test('nostr-tools reads what is written here', { timeout: 90_000 }, async () => {
   const text = await toNcryptsec(KEY, PASSPHRASE);
   expect(text).toMatch(/^ncryptsec1[02-9ac-hj-np-z]{152}$/);
   expect(parseNcryptsec(text)).toMatchObject({ version: 2, logN: 16, security: Uint8Array.of(2) });
