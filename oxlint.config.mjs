@@ -53,7 +53,12 @@ const GRANTS = [
   { files: ['src/clock.ts', 'src/testing/clock.ts'], names: TIME },
   { files: ['src/protocol/compression.ts'], names: COMPRESSION },
   {
-    files: ['src/testing/relay.ts', 'src/tauri/tauri-ipc.ts', 'src/keys/passphrase.ts', 'src/pair/browser.ts'],
+    files: [
+      'src/testing/relay.ts',
+      'src/tauri/tauri-ipc.ts',
+      'src/keys/passphrase.ts',
+      'src/pair/browser.ts',
+    ],
     names: CHANCE,
   },
   { files: ['src/keys/web-box.ts'], names: CHANCE },
