@@ -9,7 +9,7 @@ import { writeKeyFile } from './key.ts';
 import { readSecretFile } from './secrets.ts';
 import type { Output } from './output.ts';
 import { defaultName } from './pair.ts';
-import { openPrompt, type Prompt } from './prompt.ts';
+import { withQuestions, type Questions } from './questions.ts';
 import type { GlobalOptions } from './settings.ts';
 
 interface JoinFlags {
@@ -35,19 +35,16 @@ export function addJoin(program: Command, output: Output): void {
       });
       const stop = new AbortController();
       void interrupted().then(() => stop.abort());
-      const prompt = openPrompt();
-      try {
-        const text = await readInvitation(flags.input, prompt, stop.signal);
+      await withQuestions(async (questions) => {
+        const text = await readInvitation(flags.input, questions, stop.signal);
         const joining = joinByInvitation(text, {
           ...{ namespace, relays, name: flags.name, deviceId, signal: stop.signal },
         });
-        const joined = await join(joining, prompt, keyFile, output);
+        const joined = await join(joining, questions, keyFile, output);
         const { pubkey } = joined;
         output.note(`Its relays: ${joined.relays.join(' ')}`);
         output.result({ pubkey, keyFile, relays: joined.relays }, pubkey);
-      } finally {
-        prompt.close();
-      }
+      });
     });
 }
 
@@ -68,23 +65,28 @@ async function refuseExisting(path: string): Promise<void> {
 /** The first line of the file, or what is typed. */
 async function readInvitation(
   file: string | undefined,
-  prompt: Prompt,
+  questions: Questions,
   signal: AbortSignal,
 ): Promise<string> {
-  if (file === undefined) return prompt.ask('Link or code of the other device: ', signal);
+  if (file === undefined) return questions.ask('Link or code of the other device: ', 'shown', signal);
   const [first = ''] = (await readSecretFile(file, 'invitation')).split('\n');
   return first;
 }
 
-async function join(joining: Joining, prompt: Prompt, keyFile: string, output: Output): Promise<Joined> {
+async function join(
+  joining: Joining,
+  questions: Questions,
+  keyFile: string,
+  output: Output,
+): Promise<Joined> {
   const digits = await joining.digits;
   const shown = `${digits.slice(0, 3)} ${digits.slice(3)}`;
   if (output.isJson) output.result({ digits }, digits);
   else output.note(`Type these digits on the other device:  ${shown}`);
   const { name, pubkey } = await joining.inviter;
   output.note(`${JSON.stringify(name)} shares the key of ${pubkey.slice(0, 8)} with this computer.`);
-  const answer = await prompt.ask('Join? [y/N] ');
-  if (!/^y(es)?$/i.test(answer)) {
+  const answer = await questions.ask('Join? [y/N] ', 'shown');
+  if (!/^y(es)?$/i.test(answer.trim())) {
     joining.cancel();
     throw new CommandError('PAIRING_CANCELLED', EXIT.failed, 'Cannot join: you said no');
   }

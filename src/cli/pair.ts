@@ -9,7 +9,7 @@ import { interrupted } from './engine.ts';
 import { CommandError, EXIT } from './failure.ts';
 import { writeSecretFile } from './secrets.ts';
 import type { Output } from './output.ts';
-import { openPrompt } from './prompt.ts';
+import { withQuestions } from './questions.ts';
 import { qrRows } from './qr.ts';
 import { requiredKey, requiredRelays, type GlobalOptions } from './settings.ts';
 
@@ -79,14 +79,11 @@ async function confirm(invitation: Invitation, output: Output): Promise<void> {
     invitation.done.catch(reject);
   });
   invitation.done.catch(end);
-  const prompt = openPrompt();
-  try {
+  await withQuestions(async (questions) => {
     for (;;) {
-      const digits = await prompt.ask('Six digits on the other device: ', over.signal);
-      if (/^\d{6}$/.test(digits.replace(/[\s-]/g, ''))) return await invitation.confirm(digits);
+      const digits = await questions.ask('Six digits on the other device: ', 'shown', over.signal);
+      if (/^\d{6}$/.test(digits.replace(/[\s-]/g, ''))) return invitation.confirm(digits);
       output.note('Expected six digits.');
     }
-  } finally {
-    prompt.close();
-  }
+  });
 }

@@ -9,7 +9,8 @@ import { secretKeySigner } from '../node.ts';
 import { CommandError, EXIT } from './failure.ts';
 import { writeKeyFile } from './key.ts';
 import type { Output } from './output.ts';
-import { giveOut, withQuestions, type Questions } from './secrets.ts';
+import { withQuestions, type Questions } from './questions.ts';
+import { giveOut } from './secrets.ts';
 import { requiredKey, type GlobalOptions } from './settings.ts';
 
 interface OutputOption {
@@ -79,7 +80,7 @@ async function readKey(questions: Questions, output: Output): Promise<Uint8Array
   const key = textToKey(text);
   if (key !== undefined) return key;
   // Words may stand one a line.
-  const words = [text, ...questions.rest()].join('\n');
+  const words = [text, ...(await questions.rest())].join('\n');
   try {
     return fromRecoveryPhrase(words);
   } catch (error) {

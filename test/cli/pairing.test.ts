@@ -6,11 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { hexToBytes } from '@noble/hashes/utils.js';
 import { getPublicKey } from 'nostr-tools/pure';
 import { expect, test } from 'vitest';
-import { nsecDecode } from '../../src/node.ts';
-import { computer, KEY, relay, type Computer } from './support.ts';
+import { generateKey, nsecDecode } from '../../src/node.ts';
+import { computer, relay, type Computer } from './support.ts';
 import { atTerminal, type Terminal } from './terminal.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+/** Of this file alone: what other tests run at the same time has their key in its environment. */
+const KEY = Buffer.from(generateKey()).toString('hex');
 const PUBKEY = getPublicKey(hexToBytes(KEY));
 const SECRET = /[?&]secret=([0-9a-f]{64})/;
 

@@ -33,8 +33,8 @@ export function atTerminal(
   let from = 0;
   let changed = (): void => undefined;
   for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk: Buffer) => {
-      screen += chunk.toString();
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      screen += chunk;
       changed();
     });
   const exit = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
