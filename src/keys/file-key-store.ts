@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { hexToBytes } from '@noble/hashes/utils.js';
 import { decodeNsec, encodeNsec } from '../crypto/bech32.ts';
 import { checkedKey, isSecretKey } from '../crypto/key-bytes.ts';
-import { describe, NostrSyncError } from '../errors.ts';
+import { describe, isNostrSyncError, NostrSyncError } from '../errors.ts';
 import { isSameKey, keyExists, type KeyStore } from './key-store.ts';
 import { codeOf, readPrivateFile, reasonOf, writePrivateFile } from './private-file.ts';
 
@@ -39,7 +39,7 @@ export function fileKeyStore(path: string): KeyStore {
   async function load(): Promise<Uint8Array | undefined> {
     const text = await readPrivateFile(path, 'key file', MAX_BYTES).catch((error: unknown) => {
       if (codeOf(error) === 'ENOENT') return undefined;
-      throw error instanceof NostrSyncError ? error : failed('read', error);
+      throw isNostrSyncError(error) ? error : failed('read', error);
     });
     if (text === undefined) return undefined;
     const key = textToKey(text.trim());

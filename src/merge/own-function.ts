@@ -46,7 +46,7 @@ export function callOwnFunction(
     return { value: result as Value, isClash };
   } catch (error) {
     // An async function is a mistake; its rejection must not end the process as well.
-    if (result instanceof Promise) result.catch(() => undefined);
+    Promise.resolve(result).catch(() => undefined);
     return { value: choose(sides).value, isClash: true, failure: { error } };
   }
 }

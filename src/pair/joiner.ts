@@ -128,7 +128,7 @@ function invited(session: JoinerSession, state: Offering): JoinerStep {
   if (payload === undefined || !isConfirmed) return [state, []];
   // Another app's payload is read as ours would be: it then says that it is none.
   const shared = session.read(payload.payloadType === PAYLOAD_TYPE ? payload.payload : '');
-  if (shared instanceof Error) return ended(state, 'protocol_error', shared);
+  if ('code' in shared) return ended(state, 'protocol_error', shared);
   return [{ type: 'deciding', shared }, [{ type: 'invited', shared }]];
 }
 

@@ -150,7 +150,7 @@ function search(
         try {
           then.found(message.uri);
         } catch (error) {
-          then.failed(error instanceof Error ? error : new TypeError(String(error)));
+          then.failed(error as Error);
         }
       },
     });
@@ -245,7 +245,7 @@ function pair(
     try {
       await keep(joined);
     } catch (error) {
-      promises.joined.reject(error instanceof Error ? error : new TypeError(String(error)));
+      promises.joined.reject(error as Error);
       return act({ type: 'not-kept' });
     }
     promises.joined.resolve(joined);
@@ -290,8 +290,7 @@ function refuseOther(
   shared: ReturnType<typeof parseShared>,
   own: string | undefined,
 ): ReturnType<typeof parseShared> {
-  if (shared instanceof Error || shared.key !== null || own === undefined || own === shared.pubkey)
-    return shared;
+  if ('code' in shared || shared.key !== null || own === undefined || own === shared.pubkey) return shared;
   const { pubkey } = shared;
   return new NostrSyncError(
     'PAIRING_OTHER_KEY',

@@ -37,12 +37,14 @@ export function createDeletions({
 
   return {
     changed: (change) => {
-      const { previous, record, isNewInStore } = change;
+      const { previous, record, effects, isNewInStore } = change;
       const head = record?.head;
       if (!isNewInStore || head === undefined || !isTombstone(head.event)) return;
       if (!isOwnHead(record!) || isHeld(record)) return;
-      const isOut = previous?.head?.event.id === head.event.id && !isHeld(previous);
-      if (!isOut) void request(change);
+      if (isHeld(previous)) return void request(change);
+      // One that says again what is out already asks for nothing more: a relay may heed a request for what is newer than that.
+      const isAgain = effects.some((effect) => effect.type === 'advanced' && effect.renews !== undefined);
+      if (previous?.head?.event.id !== head.event.id && !isAgain) void request(change);
     },
   };
 }

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { EventTemplate, NostrEvent, VerifiedEvent } from '../../src/protocol/event.ts';
 import { createDeletions } from '../../src/sync/deletion.ts';
 import { EMPTY_RECORD, type HeadRecord, type OwnWrite } from '../../src/sync/heads/record.ts';
+import type { Effect } from '../../src/sync/heads/input.ts';
 import { versionOf } from '../../src/sync/heads/version.ts';
 import { anAddress } from '../names.ts';
 import { OURS, ownWrite, REMOVAL, told } from './records.ts';
@@ -28,7 +29,7 @@ const HELD = over(REMOVED, { heldUntil: 99 }, FOUND);
 async function requestsAfter(
   previous: HeadRecord | undefined,
   record: HeadRecord | undefined,
-  { isNewInStore = true, isLocked = false } = {},
+  { isNewInStore = true, isLocked = false, effects = [] as readonly Effect[] } = {},
 ): Promise<readonly unknown[]> {
   const asked: unknown[] = [];
   const deletions = createDeletions({
@@ -41,7 +42,7 @@ async function requestsAfter(
         void asked.push([dTag, id, kind, created_at, tags]),
     }),
   });
-  deletions.changed({ dTag: D_TAG, previous, record, effects: [], isNewInStore, isStored: true });
+  deletions.changed({ dTag: D_TAG, previous, record, effects, isNewInStore, isStored: true });
   await new Promise(setImmediate);
   return asked;
 }
@@ -71,6 +72,12 @@ test.each<[string, HeadRecord | undefined, HeadRecord | undefined, readonly unkn
   ['that is none', over(VALUE), over(told({ stamp: 30, by: OURS }), {}), []],
 ])('a removal %s', async (_, previous, record, expected) => {
   expect(await requestsAfter(previous, record)).toEqual(expected);
+});
+
+test('one that says again what is out already asks for nothing more', async () => {
+  const effects: readonly Effect[] = [{ type: 'advanced', event: AGAIN, renews: REMOVED.id }];
+  expect(await requestsAfter(over(REMOVED, {}, VALUE), over(AGAIN, {}, VALUE), { effects })).toEqual([]);
+  expect(await requestsAfter(HELD, over(AGAIN, {}, FOUND), { effects })).toEqual([request(AGAIN, FOUND)]);
 });
 
 test('that of another tab is asked for by that tab, and without a signer it is not asked for', async () => {
