@@ -65,18 +65,7 @@ function isRefused(record: HeadRecord, asked: Iterable<RelayUrl>): boolean {
   return [...asked].every((relay) => deliveryOf(record, relay) === 'refused');
 }
 
-/** The same write goes on under another stamp: who waits for it waits for that, and what was told holds for it. */
-function goOn(
-  dTag: Address,
-  { event, renews }: Extract<Effect, { readonly type: 'advanced' }>,
-  waiters: Iterable<Waiter>,
-  told: Map<string, string>,
-): void {
-  if (renews === undefined) return;
-  if (told.get(dTag) === renews) told.set(dTag, event.id);
-  for (const waiter of waiters) if (waiter.dTag === dTag && waiter.event.id === renews) waiter.event = event;
-}
-
+/** One closure: who waits, and what was told, is one state that every news of a record may settle. */
 export function createReceipts(ports: {
   readonly clock: Clock;
   readonly replica: Pick<Replica, 'get' | 'apply'>;
@@ -106,6 +95,17 @@ export function createReceipts(ports: {
     if (event.id === waiter.event.id && relays.length > 0 && isRefused(record, waiter.asked))
       return told.get(waiter.dTag) === waiter.event.id ? resolve(waiter) : void withdraw(waiter.dTag, event);
     if (stage === 'saved' && !ports.isReachable()) resolve(waiter);
+  }
+
+  /** The same write goes on under another stamp. */
+  function stampedAnew(
+    dTag: Address,
+    { event, renews }: Extract<Effect, { readonly type: 'advanced' }>,
+  ): void {
+    if (renews === undefined) return;
+    if (told.get(dTag) === renews) told.set(dTag, event.id);
+    for (const waiter of waiters)
+      if (waiter.dTag === dTag && waiter.event.id === renews) waiter.event = event;
   }
 
   function resolve(waiter: Waiter): void {
@@ -177,7 +177,7 @@ export function createReceipts(ports: {
         if (write.signal?.aborted === true || closed) stop();
       }),
     changed: ({ dTag, effects }) => {
-      for (const effect of effects) if (effect.type === 'advanced') goOn(dTag, effect, waiters, told);
+      for (const effect of effects) if (effect.type === 'advanced') stampedAnew(dTag, effect);
       for (const waiter of waiters) if (waiter.dTag === dTag) check(waiter);
     },
     answered: refusals.answered,
