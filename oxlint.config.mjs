@@ -63,7 +63,7 @@ const GRANTS = [
   },
   { files: ['src/keys/web-box.ts'], names: CHANCE },
   { files: ['src/keys/key-database.ts'], names: INDEXED_DB },
-  { files: ['src/keys/browser-key-store.ts'], names: ['navigator'] },
+  { files: ['src/keys/browser-storage.ts'], names: ['navigator'] },
   { files: ['src/keys/passkey.ts'], names: ['navigator', ...CHANCE] },
   { files: ['src/browser.ts', 'src/browser/**/*.ts'], names: [...NETWORK, ...CHANCE, ...DOM] },
   { files: ['src/relay/browser-socket.ts'], names: [...NETWORK, ...DOM] },

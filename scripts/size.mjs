@@ -25,12 +25,12 @@ const EXTRAS = [
   {
     name: 'browser-key-store',
     limit: 2_500,
-    own: /\bdist[\\/]keys[\\/](browser-key-store|key-database|web-box)\.js$/,
+    own: /\bdist[\\/]keys[\\/](browser-key-store|browser-storage|key-database|web-box)\.js$/,
   },
   {
     name: 'passkey',
     limit: 3_000,
-    own: /\bdist[\\/]keys[\\/](passkey|key-database|web-box)\.js$/,
+    own: /\bdist[\\/]keys[\\/](passkey|browser-storage|key-database|web-box)\.js$/,
   },
   {
     name: 'recovery',

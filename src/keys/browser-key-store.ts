@@ -4,6 +4,7 @@ import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { checkedKey, isSecretKey } from '../crypto/key-bytes.ts';
 import { NostrSyncError } from '../errors.ts';
 import { checkNamespace } from '../protocol/address.ts';
+import { askToKeep, mayBeEvicted } from './browser-storage.ts';
 import { createKeyDatabase, keyStoreFailed, type Box } from './key-database.ts';
 import { isSameKey, keyExists, type KeyStore } from './key-store.ts';
 import { isSealed, randomMark, seal, subtle, unseal } from './web-box.ts';
@@ -64,26 +65,14 @@ export function browserKeyStore(namespace: string): KeyStore & { mayBeEvicted():
       for (let lap = 0; lap < MAX_LAPS; lap++) {
         if (!(await tryToSave(own, former))) continue;
         own.fill(0);
-        await storage()
-          ?.persist?.()
-          .catch(() => false);
+        await askToKeep();
         return;
       }
       throw new NostrSyncError('KEY_STORE_FAILED', 'Cannot save the key: other tabs go on saving theirs');
     },
     clear: database.clear,
-    mayBeEvicted: async () => {
-      const isKept = await storage()
-        ?.persisted?.()
-        .catch(() => false);
-      return isKept !== true;
-    },
+    mayBeEvicted,
   };
-}
-
-/** Not in every browser, and not in pages without https. */
-function storage(): Partial<Pick<StorageManager, 'persist' | 'persisted'>> | undefined {
-  return (globalThis.navigator as { readonly storage?: StorageManager } | undefined)?.storage;
 }
 
 function isCryptoKey(value: unknown): value is CryptoKey {

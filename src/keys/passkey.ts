@@ -5,6 +5,7 @@ import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { checkedKey, isSecretKey } from '../crypto/key-bytes.ts';
 import { describe, isBytes } from '../errors.ts';
 import { checkNamespace } from '../protocol/address.ts';
+import { askToKeep, mayBeEvicted } from './browser-storage.ts';
 import { createKeyDatabase, keyStoreFailed, type Box } from './key-database.ts';
 import { isSameKey, keyExists, type KeyStore } from './key-store.ts';
 import { isSealed, randomMark, seal, subtle, unseal, type Sealed } from './web-box.ts';
@@ -83,17 +84,10 @@ export function passkeyKeyStore(options: PasskeyOptions): KeyStore & { mayBeEvic
       // A person was asked meanwhile, so another tab may have saved.
       if (!(await database.replace(box, await sealed(own, known)))) throw keyExists('this browser');
       own.fill(0);
-      await storage()
-        ?.persist()
-        .catch(() => false);
+      await askToKeep();
     },
     clear: database.clear,
-    mayBeEvicted: async () => {
-      const isKept = await storage()
-        ?.persisted()
-        .catch(() => false);
-      return isKept !== true;
-    },
+    mayBeEvicted,
   };
 }
 
@@ -138,8 +132,4 @@ async function wrapKey(credentialId: Uint8Array, salt: Uint8Array): Promise<Cryp
 
 function isPasskeyBox(box: Box): box is PasskeyBox {
   return isSealed(box) && isBytes(box['credentialId']);
-}
-
-function storage(): StorageManager | undefined {
-  return (globalThis.navigator as { readonly storage?: StorageManager } | undefined)?.storage;
 }

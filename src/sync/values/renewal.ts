@@ -1,7 +1,7 @@
 /**
  * What the engine signs without a call of the app, and nothing else does. Three rules keep it from beating a write:
  * it is stamped just above what it says again (protocol/renewal.ts), it is made only after every connected relay has answered
- * completely, and it is dropped if the head is not that event any more by then.
+ * completely (one that never does is waited for `RENEW_PATIENCE_MS`), and it is dropped if the head is not that event any more by then.
  *
  * One of them gives a write that no relay took an older stamp than it had: this clock says by now that the stamp is in the
  * future, and the relays say so too. What others wrote since must win against it, so it is stamped by what it is above.
