@@ -26,7 +26,7 @@ export interface MergeInput<T> {
   readonly bases?: readonly (T | undefined)[];
   /** `undefined`: the value was removed. */
   readonly mine: T | undefined;
-  /** The newer of the two: it wins where nothing else decides. */
+  /** The newer of the two: it wins if nothing else decides. */
   readonly theirs: T | undefined;
   /** Default: `fields`. */
   readonly rules?: MergeRules<T> | undefined;

@@ -13,7 +13,7 @@ export interface Sides {
   /** What both sides have seen, the joint one first; behind it, if several were the newest, each of these. Never empty. */
   readonly bases: readonly Value[];
   readonly mine: Value;
-  /** The head's: it wins where nothing else decides. */
+  /** The head's: it wins if nothing else decides. */
   readonly theirs: Value;
 }
 
