@@ -22,6 +22,14 @@ export function newestOf(vector: VersionVector, room: number = MAX_VECTOR_ENTRIE
   return new Map([...vector].sort(([a, s], [b, t]) => t - s || (a < b ? -1 : 1)).slice(0, room));
 }
 
+/** Of each device the newer entry; the newest of them, as many as there is room for. */
+export function joinVectors(a: VersionVector, b: VersionVector): VersionVector {
+  if (b.size === 0) return a;
+  const all = new Map(a);
+  for (const [device, stamp] of b) all.set(device, Math.max(stamp, all.get(device) ?? -1));
+  return newestOf(all);
+}
+
 /**
  * What a value based on `event` has seen: what its vector says, whose entry for the writer is below the stamp of an event that was
  * stamped later (by its signer, or by a renewal). `deemed`: what a writer without vectors is taken to have seen.

@@ -180,6 +180,14 @@ export const LATE_STAMP_SECONDS = 300;
 
 // Counts.
 
+/** Events that the head has not seen, per category: one of each other device. */
+export const MAX_RIVALS = 16;
+/** Former values that are kept, per category; in bytes with their pieces, of which each counts as so many. */
+export const MAX_PAST = 20;
+/** The newest of them are all kept, the older ones thinned with age. */
+export const PAST_UNTHINNED = 8;
+export const MAX_PAST_BYTES = 524_288;
+export const PIECE_ESTIMATE_BYTES = 20_480;
 /** Own writes that were withdrawn and are remembered, per category. */
 export const MAX_WITHDRAWN = 8;
 /** Events that a reset has voided and that are still to come, per category. */

@@ -13,9 +13,12 @@ import { createReading, unlessUnreadable } from './reading.ts';
 import type { Network } from './relays/network.ts';
 import { createTelling, type Subscription, type Telling } from './telling.ts';
 import type { Content } from './values/content.ts';
+import { createHistory, type History } from './history.ts';
 import type { Write } from './write.ts';
 
 export interface Reader extends Pick<Telling, 'present' | 'wrote'> {
+  /** Former values of a category, and its newest. */
+  readonly history: History;
   fetch(dTag: Address): Promise<FetchResult | null>;
   /** What would write the newest value again, once every relay that can be reached was asked for it. */
   latest(dTag: Address): Promise<Pick<Write, 'text' | 'isRemoval' | 'expiration'>>;
@@ -35,6 +38,7 @@ export function createReader(ports: {
   readonly network: () => Network;
   readonly content: Content;
   readonly canRead: () => boolean;
+  readonly deviceId: () => string;
   /** See `Signer.isLocal`. */
   readonly isLocal: () => boolean;
   readonly emitter: Emitter;
@@ -57,6 +61,7 @@ export function createReader(ports: {
   const telling = createTelling({ ...ports, reading, conflictsTold: conflicts.told });
 
   return {
+    history: createHistory({ ...ports, decode: reading.decode }),
     fetch: async (dTag) => valueOf(dTag, await refresh([dTag])),
     latest: async (dTag) => {
       await ports.network().ask([dTag], 'all');

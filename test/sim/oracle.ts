@@ -1,6 +1,6 @@
 /**
  * What must hold, checked from outside at every step: by what the app asked and was told, what the signer made, what reached
- * the medium, and what went over the wire. None of the engine's own code decides here. I1 to I19: docs/RELIABILITY.md.
+ * the medium, and what went over the wire. None of the engine's own code decides here. I1 to I21: docs/RELIABILITY.md.
  */
 
 import { createHash } from 'node:crypto';
@@ -146,6 +146,9 @@ export function unprovenOn(
   }
   return undefined;
 }
+
+/** Former values that a record may have. */
+const MOST_PAST = 20;
 
 const HEX_64 = /[0-9a-f]{64}/;
 
@@ -681,6 +684,31 @@ export function createOracle(ports: {
       violate('I16', `${describe(entry)} has the tags ${JSON.stringify(event.tags)}`);
   }
 
+  /** I21: what no greater event has seen is a rival of the head; what has been seen, or is the head, is none. Former values are genuine. */
+  function checkFrontier(
+    device: string,
+    category: string,
+    rivals: readonly { readonly id: string }[],
+    past: readonly { readonly id: string }[],
+  ): void {
+    const head = stateOf(device).heads.get(category);
+    const of = rivals.map(({ id }) => signed.get(id));
+    for (const { id } of [...rivals, ...past])
+      if (signed.get(id)?.category !== category)
+        violate('I21', `${device}: a former value of ${category} is ${id.slice(0, 8)}, which nobody made`);
+    if (rivals.length > 0) count('sometimes: rival on the medium at the end');
+    for (const rival of of) {
+      if (rival === undefined || head === undefined) continue;
+      if (order(rival.event, head.event) >= 0)
+        violate('I21', `${device}: the rival ${describe(rival)} is not below the head ${describe(head)}`);
+      const over = [head, ...of].find(
+        (one) => one !== undefined && one !== rival && hasSeen(one.event, writtenOf(rival).event),
+      );
+      if (over !== undefined && !hasTwin(device))
+        violate('I21', `${device}: the rival ${describe(rival)} is part of ${describe(over)}`);
+    }
+  }
+
   /** What it says of relays is what these have said, and its stage follows from that. */
   function checkReport(device: string, { stage, relays }: DeliveryReport, id: string): void {
     const states = Object.entries(relays);
@@ -982,13 +1010,31 @@ export function createOracle(ports: {
       for (const [key, value] of entries) {
         if (!key.startsWith(headPrefix)) continue;
         type Stored = { readonly pieces?: readonly { readonly name: string }[] };
-        const { head, former = [] } = JSON.parse(value) as { head?: Stored; former?: readonly Stored[] };
-        for (const { pieces = [] } of [...(head === undefined ? [] : [head]), ...former])
-          for (const { name } of pieces) needed.add(`${key.replace('head/', 'piece/')}/c/${name}`);
+        type Kept = { readonly id: string; readonly pieces?: readonly string[] };
+        type Known = { head?: Stored; former?: readonly Stored[]; rivals?: Kept[]; past?: Kept[] };
+        const record = JSON.parse(value) as Known & { own?: { taken?: { rivals: Kept[] } } };
+        const { head, former = [], rivals = [], past = [], own } = record;
+        const names = [...(head === undefined ? [] : [head]), ...former].flatMap(({ pieces = [] }) =>
+          pieces.map(({ name }) => name),
+        );
+        const kept = [...rivals, ...past, ...(own?.taken?.rivals ?? [])];
+        for (const name of [...names, ...kept.flatMap(({ pieces = [] }) => pieces)])
+          needed.add(`${key.replace('head/', 'piece/')}/c/${name}`);
+        for (const { id } of kept) {
+          const version = `${key.replace('head/', 'version/')}/${id}`;
+          needed.add(version);
+          if (!entries.has(version))
+            violate('I21', `${device}: ${id.slice(0, 8)} is a former value, and is not on the medium`);
+        }
+        if (past.length > MOST_PAST) violate('I21', `${device}: ${past.length} former values on the medium`);
+        checkFrontier(device, key.slice(headPrefix.length, -'/v1'.length), rivals, past);
       }
-      const stray = [...entries.keys()].filter((key) => key.startsWith('piece/') && !needed.has(key));
+      const stray = [...entries.keys()].filter((key) => /^(piece|version)\//.test(key) && !needed.has(key));
       if (stray.length > 0)
-        violate('I10', `${device}: ${stray.length} pieces on the medium that no record needs`);
+        violate(
+          'I10',
+          `${device}: ${stray.length} pieces and versions on the medium that no record needs, such as ${stray[0]}`,
+        );
     },
     finalRejections: (where, events) => {
       for (const event of events) {

@@ -46,13 +46,16 @@ function planOf(
   return plan(jobs, new Map([[D, text]]), { ...NOTHING, ...known }, keys);
 }
 
+/** As if the ring had let go of all. */
+const withoutPast = (record: HeadRecord): HeadRecord => ({ ...record, former: [], past: [] });
+
 const savedIn = ({ writes }: Plan): HeadRecord => NOTHING.read(D, writes.get(keys.record(D))!)!;
 
 describe('a plan', () => {
   test('writes the record that all inputs lead to, once, and tells the effects of each', () => {
     const [first, second] = [told({ stamp: 10 }), told({ stamp: 11 })];
     const made = planOf(undefined, [shown(first), shown(second), shown(second)]);
-    expect([...made.writes.keys()]).toEqual([keys.record(D)]);
+    expect([...made.writes.keys()]).toEqual([keys.record(D), keys.version(D, first.id)]);
     expect(savedIn(made).head?.event).toEqual(second);
     expect(made.effects.map((effects) => effects.map(({ type }) => type))).toEqual([
       ['advanced'],
@@ -89,9 +92,27 @@ describe('a plan', () => {
     expect(planOf(undefined, [{ type: 'resave' }], { unsaved }).writes.size).toBe(0);
   });
 
-  test('of what takes the place of a record is that record alone', () => {
-    const { writes } = planOf(after(shown(told({ stamp: 10 }))), [shown(told({ stamp: 11 }))]);
-    expect([...writes.keys()]).toEqual([keys.record(D)]);
+  test('of what takes the place of a record is that record, and the event that it replaces: one more entry', () => {
+    const first = told({ stamp: 10 });
+    const { writes, decided } = planOf(after(shown(first)), [shown(told({ stamp: 11 }))]);
+    expect([...writes.keys()]).toEqual([keys.record(D), keys.version(D, first.id)]);
+    expect(JSON.parse(writes.get(keys.version(D, first.id))!)).toEqual(first);
+    // From then on it is the store's, and not in memory.
+    expect(decided.get(D)?.record?.past).toMatchObject([{ id: first.id }]);
+    expect(decided.get(D)?.record?.past[0]).not.toHaveProperty('event');
+  });
+
+  test('removes the event of a former value with the place in the ring, and writes none again', () => {
+    const events = Array.from({ length: 21 }, (_, i) => told({ stamp: 10 + i }));
+    const stored = after(...events.map(shown))!;
+    const next = told({ stamp: 99 });
+    const { writes, decided } = planOf(stored, [shown(next)]);
+    const left = stored.past.filter(({ id }) => decided.get(D)!.record!.past.every((one) => one.id !== id));
+    expect(left).toHaveLength(1);
+    expect([...writes].filter(([key]) => key.startsWith('version/'))).toEqual([
+      [keys.version(D, events.at(-1)!.id), JSON.stringify(events.at(-1))],
+      [keys.version(D, left[0]!.id), null],
+    ]);
   });
 
   test('of several categories is about each by itself', () => {
@@ -146,13 +167,18 @@ describe('pieces', () => {
   test('go with the record that last needed them', () => {
     const stored = after(large);
     const [next, last] = [write(ours(21)), write(ours(22))];
-    expect([...planOf(stored, [next]).writes.keys()]).toEqual([keys.record(D)]);
-    expect(planOf(stored, [next, last]).writes.get(keys.piece(D, nameOf(1)))).toBeNull();
+    expect(planOf(stored, [next, last]).writes.has(keys.piece(D, nameOf(1)))).toBe(false);
+    const { record: after2 } = planOf(stored, [next, last]).decided.get(D)!;
+    expect(
+      planOf(stored, [{ type: 'resave' }], { unsaved: new Map([[D, withoutPast(after2!)]]) }).writes.get(
+        keys.piece(D, nameOf(1)),
+      ),
+    ).toBeNull();
   });
 
   test('of the text that is replaced go, though a record that could not be saved had let them go before', () => {
     const stored = after(large);
-    const unsaved = new Map([[D, after(large, write(ours(21)), write(ours(22)))]]);
+    const unsaved = new Map([[D, withoutPast(after(large, write(ours(21)), write(ours(22)))!)]]);
     const made = planOf(stored, [{ type: 'resave' }], { unsaved });
     expect(made.writes.get(keys.piece(D, nameOf(1)))).toBeNull();
   });
@@ -179,7 +205,9 @@ describe('pieces that were made', () => {
     const { writes } = planOf(after(first), [
       write(ours(20, { tags }), { made, names: [nameOf(1), nameOf(2)] }),
     ]);
-    expect([...writes.keys()]).toEqual([keys.record(D), keys.piece(D, nameOf(2))]);
+    expect([...writes.keys()]).toEqual([
+      ...[keys.record(D), keys.version(D, first.event.id), keys.piece(D, nameOf(2))],
+    ]);
   });
 
   test('for nothing of the record are not written', () => {
@@ -243,7 +271,8 @@ describe('a write that was refused to its caller', () => {
       refused: both,
     });
     expect(savedIn(made).head?.event).toEqual(first);
-    expect([...made.writes.keys()]).toEqual([keys.record(D)]);
+    expect(made.writes.get(keys.version(D, event.id))).toBeNull();
+    expect(savedIn(made).past).toEqual([]);
     const above = planOf(after(shown(first), ...writes), [{ type: 'resave' }], { refused });
     expect(above.writes.size).toBe(0);
   });

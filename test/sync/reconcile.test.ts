@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { EventId } from '../../src/protocol/address.ts';
+import { deviceHash } from '../../src/protocol/causality.ts';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import type { Effect, Input, Outcome } from '../../src/sync/heads/input.ts';
 import { reconcile } from '../../src/sync/heads/reconcile.ts';
@@ -28,6 +29,7 @@ const NEWER_SEEN = told({ stamp: 20, seen: { [OURS]: 10 } });
 const NEWER_PLAIN = told({ stamp: 20, seen: false });
 const RESET = told({ stamp: 20, tags: voiding(MINE_FUTURE) });
 const NEXT = told({ stamp: 20, by: OURS, seen: { 'their-device': 10 } });
+const MERGE = told({ stamp: 15, by: OURS, seen: { 'their-device': 10, 'third-device': 7 } });
 const LATE = told({ stamp: 10, by: OURS });
 const AGAIN = told({ stamp: 15, by: OURS, content: MINE.content });
 const EARLIER = told({ stamp: 6, by: OURS, content: MINE.content });
@@ -39,7 +41,7 @@ const OLD_PIECE = told({ stamp: 5 });
 const NAMES = new Map<string, string>(
   Object.entries({
     ...{ BEFORE, MINE, MINE_IN_PIECES, MINE_FUTURE, THEIRS, THEIRS_IN_PIECES, OLDER, TIED },
-    ...{ NEWER, NEWER_SEEN, NEWER_PLAIN, RESET, NEXT, LATE, AGAIN, EARLIER, SMALL, REMOVED },
+    ...{ MERGE, NEWER, NEWER_SEEN, NEWER_PLAIN, RESET, NEXT, LATE, AGAIN, EARLIER, SMALL, REMOVED },
   }).map(([name, { id }]) => [id, name]),
 );
 const nameIn = (event: VerifiedEvent | undefined): string =>
@@ -95,6 +97,10 @@ const STATES = {
   }),
   'an own write over one in pieces': after(shown(BEFORE), write(MINE_IN_PIECES, PIECES), write(SMALL)),
   'a removal by another': after(shown(BEFORE), shown(REMOVED)),
+  'a head with a rival': after(shown(BEFORE), shown(THEIRS), shown(OLDER, OTHER)),
+  'an own write over a rival that was merged': after(
+    ...[shown(BEFORE), shown(THEIRS), shown(OLDER, OTHER), write(MERGE)],
+  ),
 } satisfies Record<string, HeadRecord | undefined>;
 type State = keyof typeof STATES;
 
@@ -137,6 +143,9 @@ function factsOf(record: HeadRecord | undefined): Readonly<Record<string, string
           ].join(' '),
     withdrawn: own?.withdrawn?.map((id) => NAMES.get(id)).join(' ') ?? '',
     contradictions: String(record?.contradictions ?? 0),
+    rivals: record?.rivals.map(({ id }) => NAMES.get(id)).join(' ') ?? '',
+    past: record?.past.map(({ id }) => NAMES.get(id)).join(' ') ?? '',
+    contains: [...(record?.joint.values() ?? [])].join(' '),
   };
 }
 
@@ -243,6 +252,12 @@ const INPUTS = {
   'that every relay has the head': (id) => ({ type: 'replicated', id: id, at: 99 }),
   'that orphans were collected': () => ({ type: 'collected', names: new Set([nameOf(1)]) }),
   'that a relay was removed': () => ({ type: 'forget-relay', relay: RELAY }),
+  'that the rivals add nothing': (id) => ({
+    type: 'settled',
+    id: id,
+    ids: new Set([OLDER.id]),
+    seen: new Map([[deviceHash('third-device'), 7]]),
+  }),
   'nothing new': () => ({ type: 'resave' }),
 } satisfies Record<string, (id: EventId, record: HeadRecord | undefined) => Input>;
 
@@ -250,28 +265,38 @@ const INPUTS = {
 const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State, string>>>>> = {
   'a write': {
     'nothing known': 'head: NEXT; floor: 20; own: write',
-    'an own write that no relay has': 'head: NEXT; former: MINE BEFORE; floor: 20',
-    'a first own write': 'head: NEXT; former: MINE; floor: 20',
-    'an own write that a relay has': 'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write',
-    'an own write that was read back': 'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write',
-    'an own write that all refuse': 'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20',
+    'an own write that no relay has': 'head: NEXT; former: MINE BEFORE; floor: 20; past: MINE BEFORE',
+    'a first own write': 'head: NEXT; former: MINE; floor: 20; past: MINE',
+    'an own write that a relay has':
+      'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write; past: MINE BEFORE',
+    'an own write that was read back':
+      'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write; past: MINE BEFORE',
+    'an own write that all refuse':
+      'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; past: MINE BEFORE',
     'an own write that is held': 'head: NEXT; former: MINE BEFORE; floor: 20',
-    'a blind own write': 'head: NEXT; former: MINE; floor: 20',
+    'a blind own write': 'head: NEXT; former: MINE; floor: 20; past: MINE',
     'an own write from the future': 'stale',
     'an own write in pieces':
-      'head: NEXT; former: MINE_IN_PIECES BEFORE; pieces: none; orphans: since ?; floor: 20',
-    'an own write that was withdrawn': 'head: NEXT; former: BEFORE; floor: 20',
+      'head: NEXT; former: MINE_IN_PIECES BEFORE; pieces: none; orphans: since ?; floor: 20; past: MINE_IN_PIECES BEFORE',
+    'an own write that was withdrawn': 'head: NEXT; former: BEFORE; floor: 20; past: BEFORE',
     'a first own write that was withdrawn': 'head: NEXT; floor: 20',
-    'the head of another': 'head: NEXT; former: THEIRS BEFORE; relays: -/-; floor: 20; own: write',
+    'the head of another':
+      'head: NEXT; former: THEIRS BEFORE; relays: -/-; floor: 20; own: write; past: THEIRS BEFORE',
     'a head of another that was read':
-      'head: NEXT; former: THEIRS; reading: unread; relays: -/-; floor: 20; own: write',
+      'head: NEXT; former: THEIRS; reading: unread; relays: -/-; floor: 20; own: write; past: THEIRS BEFORE',
     'a head of another that cannot be read':
       'head: NEXT; reading: unread; relays: -/-; floor: 20; own: write',
     'a head of another in pieces that are not here': 'head: NEXT; relays: -/-; floor: 20; own: write',
     'a head of another in pieces':
-      'head: NEXT; former: THEIRS_IN_PIECES; relays: -/-; pieces: none; orphans: since ?; floor: 20; own: write',
-    'an own write over one in pieces': 'head: NEXT; former: SMALL BEFORE; floor: 20',
-    'a removal by another': 'head: NEXT; former: REMOVED; relays: -/-; floor: 20; own: write',
+      'head: NEXT; former: THEIRS_IN_PIECES; relays: -/-; pieces: none; orphans: since ?; floor: 20; own: write; past: THEIRS_IN_PIECES BEFORE',
+    'an own write over one in pieces':
+      'head: NEXT; former: SMALL BEFORE; floor: 20; past: SMALL MINE_IN_PIECES BEFORE',
+    'a removal by another':
+      'head: NEXT; former: REMOVED; relays: -/-; floor: 20; own: write; past: REMOVED BEFORE',
+    'a head with a rival':
+      'head: NEXT; former: THEIRS BEFORE; relays: -/-; floor: 20; own: write; past: THEIRS BEFORE',
+    'an own write over a rival that was merged':
+      'head: NEXT; former: MERGE BEFORE; floor: 20; past: MERGE THEIRS OLDER BEFORE',
   },
   'a write with the stamp of the head': {
     'nothing known': 'head: LATE; floor: 10; own: write',
@@ -293,169 +318,234 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'a head of another in pieces': 'stale',
     'an own write over one in pieces': 'stale',
     'a removal by another': 'stale',
+    'a head with a rival': 'stale',
+    'an own write over a rival that was merged': 'stale',
   },
   'a reset by this device': {
     'nothing known': 'head: NEXT; floor: 20; own: write',
-    'an own write that no relay has': 'head: NEXT; former: MINE BEFORE; floor: 20',
-    'a first own write': 'head: NEXT; former: MINE; floor: 20',
-    'an own write that a relay has': 'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write',
-    'an own write that was read back': 'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write',
-    'an own write that all refuse': 'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20',
+    'an own write that no relay has': 'head: NEXT; former: MINE BEFORE; floor: 20; past: MINE BEFORE',
+    'a first own write': 'head: NEXT; former: MINE; floor: 20; past: MINE',
+    'an own write that a relay has':
+      'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write; past: MINE BEFORE',
+    'an own write that was read back':
+      'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write; past: MINE BEFORE',
+    'an own write that all refuse':
+      'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; past: MINE BEFORE',
     'an own write that is held': 'head: NEXT; former: MINE BEFORE; floor: 20',
-    'a blind own write': 'head: NEXT; former: MINE; floor: 20',
+    'a blind own write': 'head: NEXT; former: MINE; floor: 20; past: MINE',
     'an own write from the future': 'head: NEXT; former: MINE_FUTURE BEFORE; floor: 20',
     'an own write in pieces':
-      'head: NEXT; former: MINE_IN_PIECES BEFORE; pieces: none; orphans: since ?; floor: 20',
-    'an own write that was withdrawn': 'head: NEXT; former: BEFORE; floor: 20',
+      'head: NEXT; former: MINE_IN_PIECES BEFORE; pieces: none; orphans: since ?; floor: 20; past: MINE_IN_PIECES BEFORE',
+    'an own write that was withdrawn': 'head: NEXT; former: BEFORE; floor: 20; past: BEFORE',
     'a first own write that was withdrawn': 'head: NEXT; floor: 20',
-    'the head of another': 'head: NEXT; former: THEIRS BEFORE; relays: -/-; floor: 20; own: write',
+    'the head of another':
+      'head: NEXT; former: THEIRS BEFORE; relays: -/-; floor: 20; own: write; past: THEIRS BEFORE',
     'a head of another that was read':
-      'head: NEXT; former: THEIRS; reading: unread; relays: -/-; floor: 20; own: write',
+      'head: NEXT; former: THEIRS; reading: unread; relays: -/-; floor: 20; own: write; past: THEIRS BEFORE',
     'a head of another that cannot be read':
       'head: NEXT; reading: unread; relays: -/-; floor: 20; own: write',
     'a head of another in pieces that are not here': 'head: NEXT; relays: -/-; floor: 20; own: write',
     'a head of another in pieces':
-      'head: NEXT; former: THEIRS_IN_PIECES; relays: -/-; pieces: none; orphans: since ?; floor: 20; own: write',
-    'an own write over one in pieces': 'head: NEXT; former: SMALL BEFORE; floor: 20',
-    'a removal by another': 'head: NEXT; former: REMOVED; relays: -/-; floor: 20; own: write',
+      'head: NEXT; former: THEIRS_IN_PIECES; relays: -/-; pieces: none; orphans: since ?; floor: 20; own: write; past: THEIRS_IN_PIECES BEFORE',
+    'an own write over one in pieces':
+      'head: NEXT; former: SMALL BEFORE; floor: 20; past: SMALL MINE_IN_PIECES BEFORE',
+    'a removal by another':
+      'head: NEXT; former: REMOVED; relays: -/-; floor: 20; own: write; past: REMOVED BEFORE',
+    'a head with a rival':
+      'head: NEXT; former: THEIRS BEFORE; relays: -/-; floor: 20; own: write; past: THEIRS BEFORE',
+    'an own write over a rival that was merged':
+      'head: NEXT; former: MERGE BEFORE; floor: 20; past: MERGE THEIRS OLDER BEFORE',
   },
   'an older event': {
     'nothing known': 'advanced; head: OLDER; relays: unseen/confirmed',
+    'an own write that no relay has': 'rivals: OLDER',
+    'a first own write': 'rivals: OLDER',
+    'an own write that a relay has': 'rivals: OLDER',
+    'an own write that was read back': 'rivals: OLDER',
+    'an own write that all refuse': 'rivals: OLDER',
     'an own write that is held': 'former: OLDER',
-    'a blind own write': 'conflict of MINE with OLDER; own: write',
-    'an own write that was withdrawn': 'advanced; head: OLDER; former: BEFORE; relays: unseen/confirmed',
+    'a blind own write': 'conflict of MINE with OLDER; own: write; rivals: OLDER',
+    'an own write from the future': 'rivals: OLDER',
+    'an own write in pieces': 'rivals: OLDER',
+    'an own write that was withdrawn':
+      'advanced; head: OLDER; former: BEFORE; relays: unseen/confirmed; rivals: BEFORE',
     'a first own write that was withdrawn': 'advanced; head: OLDER; relays: unseen/confirmed',
+    'the head of another': 'rivals: OLDER',
+    'a head of another that was read': 'rivals: OLDER',
+    'a head of another that cannot be read': 'rivals: OLDER',
+    'a head of another in pieces that are not here': 'rivals: OLDER',
+    'a head of another in pieces': 'rivals: OLDER',
+    'an own write over one in pieces': 'rivals: OLDER',
   },
   'an event of the same stamp that loses': {
     'nothing known': 'advanced; head: TIED; relays: unseen/confirmed',
+    'an own write that no relay has': 'rivals: TIED',
+    'a first own write': 'rivals: TIED',
+    'an own write that a relay has': 'rivals: TIED',
+    'an own write that was read back': 'rivals: TIED',
+    'an own write that all refuse': 'rivals: TIED',
     'an own write that is held': 'former: TIED',
-    'a blind own write': 'conflict of MINE with TIED; own: write',
-    'an own write that was withdrawn': 'advanced; head: TIED; former: BEFORE; relays: unseen/confirmed',
+    'a blind own write': 'conflict of MINE with TIED; own: write; rivals: TIED',
+    'an own write from the future': 'rivals: TIED',
+    'an own write in pieces': 'rivals: TIED',
+    'an own write that was withdrawn':
+      'advanced; head: TIED; former: BEFORE; relays: unseen/confirmed; past: BEFORE',
     'a first own write that was withdrawn': 'advanced; head: TIED; relays: unseen/confirmed',
+    'an own write over one in pieces': 'rivals: TIED',
   },
   'a newer event': {
     'nothing known': 'advanced; head: NEWER; relays: unseen/confirmed',
     'an own write that no relay has':
-      'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE BEFORE; relays: unseen/confirmed; own: write lost',
+      'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MINE',
     'a first own write':
-      'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE; relays: unseen/confirmed; own: write lost',
+      'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE; relays: unseen/confirmed; own: write lost; rivals: MINE',
     'an own write that a relay has':
-      'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE BEFORE; relays: unseen/confirmed; own: write taken lost',
+      'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE BEFORE; relays: unseen/confirmed; own: write taken lost; rivals: MINE',
     'an own write that was read back':
-      'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE BEFORE; relays: unseen/confirmed; own: write taken lost',
+      'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE BEFORE; relays: unseen/confirmed; own: write taken lost; rivals: MINE',
     'an own write that all refuse':
-      'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE BEFORE; relays: unseen/confirmed; own: write lost',
+      'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MINE',
     'an own write that is held': 'former: NEWER; floor: 21',
     'a blind own write':
-      'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE; relays: unseen/confirmed; own: write lost blind',
+      'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE; relays: unseen/confirmed; own: write lost blind; rivals: MINE',
+    'an own write from the future': 'rivals: NEWER',
     'an own write in pieces':
-      'advanced; conflict of MINE_IN_PIECES with NEWER; head: NEWER; former: MINE_IN_PIECES BEFORE; relays: unseen/confirmed; pieces: none; orphans: since ?; own: write lost',
-    'an own write that was withdrawn': 'advanced; head: NEWER; former: BEFORE; relays: unseen/confirmed',
+      'advanced; conflict of MINE_IN_PIECES with NEWER; head: NEWER; former: MINE_IN_PIECES BEFORE; relays: unseen/confirmed; pieces: none; orphans: since ?; own: write lost; rivals: MINE_IN_PIECES',
+    'an own write that was withdrawn':
+      'advanced; head: NEWER; former: BEFORE; relays: unseen/confirmed; past: BEFORE',
     'a first own write that was withdrawn': 'advanced; head: NEWER; relays: unseen/confirmed',
-    'the head of another': 'advanced; head: NEWER; former: THEIRS BEFORE; relays: unseen/confirmed',
+    'the head of another':
+      'advanced; head: NEWER; former: THEIRS BEFORE; relays: unseen/confirmed; past: THEIRS BEFORE',
     'a head of another that was read':
-      'advanced; head: NEWER; former: THEIRS; reading: unread; relays: unseen/confirmed',
+      'advanced; head: NEWER; former: THEIRS; reading: unread; relays: unseen/confirmed; past: THEIRS BEFORE',
     'a head of another that cannot be read':
       'advanced; head: NEWER; reading: unread; relays: unseen/confirmed',
     'a head of another in pieces that are not here': 'advanced; head: NEWER; relays: unseen/confirmed',
     'a head of another in pieces':
-      'advanced; head: NEWER; former: THEIRS_IN_PIECES; relays: unseen/confirmed; pieces: none; orphans: since ?',
+      'advanced; head: NEWER; former: THEIRS_IN_PIECES; relays: unseen/confirmed; pieces: none; orphans: since ?; past: THEIRS_IN_PIECES BEFORE',
     'an own write over one in pieces':
-      'advanced; conflict of SMALL with NEWER; head: NEWER; relays: unseen/confirmed; own: write lost',
-    'a removal by another': 'advanced; head: NEWER; former: REMOVED; relays: unseen/confirmed',
+      'advanced; conflict of SMALL with NEWER; head: NEWER; relays: unseen/confirmed; own: write lost; rivals: SMALL',
+    'a removal by another':
+      'advanced; head: NEWER; former: REMOVED; relays: unseen/confirmed; past: REMOVED BEFORE',
+    'a head with a rival':
+      'advanced; head: NEWER; former: THEIRS BEFORE; relays: unseen/confirmed; past: THEIRS BEFORE',
+    'an own write over a rival that was merged':
+      'advanced; conflict of MERGE with NEWER; head: NEWER; former: MERGE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MERGE',
   },
   'a newer event that had seen the own write': {
     'nothing known': 'advanced; head: NEWER_SEEN; relays: unseen/confirmed',
     'an own write that no relay has':
-      'advanced; head: NEWER_SEEN; former: MINE BEFORE; relays: unseen/confirmed',
-    'a first own write': 'advanced; head: NEWER_SEEN; former: MINE; relays: unseen/confirmed',
+      'advanced; head: NEWER_SEEN; former: MINE BEFORE; relays: unseen/confirmed; past: MINE BEFORE',
+    'a first own write': 'advanced; head: NEWER_SEEN; former: MINE; relays: unseen/confirmed; past: MINE',
     'an own write that a relay has':
-      'advanced; head: NEWER_SEEN; former: MINE BEFORE; relays: unseen/confirmed',
+      'advanced; head: NEWER_SEEN; former: MINE BEFORE; relays: unseen/confirmed; past: MINE BEFORE',
     'an own write that was read back':
-      'advanced; head: NEWER_SEEN; former: MINE BEFORE; relays: unseen/confirmed',
+      'advanced; head: NEWER_SEEN; former: MINE BEFORE; relays: unseen/confirmed; past: MINE BEFORE',
     'an own write that all refuse':
-      'advanced; head: NEWER_SEEN; former: MINE BEFORE; relays: unseen/confirmed',
+      'advanced; head: NEWER_SEEN; former: MINE BEFORE; relays: unseen/confirmed; past: MINE BEFORE',
     'an own write that is held': 'former: NEWER_SEEN; floor: 21',
-    'a blind own write': 'advanced; head: NEWER_SEEN; former: MINE; relays: unseen/confirmed',
+    'a blind own write': 'advanced; head: NEWER_SEEN; former: MINE; relays: unseen/confirmed; past: MINE',
+    'an own write from the future': 'rivals: NEWER_SEEN',
     'an own write in pieces':
-      'advanced; head: NEWER_SEEN; former: MINE_IN_PIECES BEFORE; relays: unseen/confirmed; pieces: none; orphans: since ?',
-    'an own write that was withdrawn': 'advanced; head: NEWER_SEEN; former: BEFORE; relays: unseen/confirmed',
+      'advanced; head: NEWER_SEEN; former: MINE_IN_PIECES BEFORE; relays: unseen/confirmed; pieces: none; orphans: since ?; past: MINE_IN_PIECES BEFORE',
+    'an own write that was withdrawn':
+      'advanced; head: NEWER_SEEN; former: BEFORE; relays: unseen/confirmed; past: BEFORE',
     'a first own write that was withdrawn': 'advanced; head: NEWER_SEEN; relays: unseen/confirmed',
-    'the head of another': 'advanced; head: NEWER_SEEN; former: THEIRS BEFORE; relays: unseen/confirmed',
+    'the head of another':
+      'advanced; head: NEWER_SEEN; former: THEIRS BEFORE; relays: unseen/confirmed; past: THEIRS BEFORE',
     'a head of another that was read':
-      'advanced; head: NEWER_SEEN; former: THEIRS; reading: unread; relays: unseen/confirmed',
+      'advanced; head: NEWER_SEEN; former: THEIRS; reading: unread; relays: unseen/confirmed; past: THEIRS BEFORE',
     'a head of another that cannot be read':
       'advanced; head: NEWER_SEEN; reading: unread; relays: unseen/confirmed',
     'a head of another in pieces that are not here': 'advanced; head: NEWER_SEEN; relays: unseen/confirmed',
     'a head of another in pieces':
-      'advanced; head: NEWER_SEEN; former: THEIRS_IN_PIECES; relays: unseen/confirmed; pieces: none; orphans: since ?',
+      'advanced; head: NEWER_SEEN; former: THEIRS_IN_PIECES; relays: unseen/confirmed; pieces: none; orphans: since ?; past: THEIRS_IN_PIECES BEFORE',
     'an own write over one in pieces':
-      'advanced; conflict of SMALL with NEWER_SEEN; head: NEWER_SEEN; relays: unseen/confirmed; own: write lost',
-    'a removal by another': 'advanced; head: NEWER_SEEN; former: REMOVED; relays: unseen/confirmed',
+      'advanced; conflict of SMALL with NEWER_SEEN; head: NEWER_SEEN; relays: unseen/confirmed; own: write lost; rivals: SMALL',
+    'a removal by another':
+      'advanced; head: NEWER_SEEN; former: REMOVED; relays: unseen/confirmed; past: REMOVED BEFORE',
+    'a head with a rival':
+      'advanced; head: NEWER_SEEN; former: THEIRS BEFORE; relays: unseen/confirmed; past: THEIRS BEFORE',
+    'an own write over a rival that was merged':
+      'advanced; conflict of MERGE with NEWER_SEEN; head: NEWER_SEEN; former: MERGE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MERGE',
   },
   'a newer event of a writer without vectors': {
     'nothing known': 'advanced; head: NEWER_PLAIN; relays: unseen/confirmed',
     'an own write that no relay has':
-      'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed; own: write lost',
+      'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MINE',
     'a first own write':
-      'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE; relays: unseen/confirmed; own: write lost',
+      'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE; relays: unseen/confirmed; own: write lost; rivals: MINE',
     'an own write that a relay has':
-      'advanced; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed',
+      'advanced; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed; past: MINE BEFORE',
     'an own write that was read back':
-      'advanced; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed',
+      'advanced; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed; past: MINE BEFORE',
     'an own write that all refuse':
-      'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed; own: write lost',
+      'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MINE',
     'an own write that is held': 'former: NEWER_PLAIN; floor: 21',
     'a blind own write':
-      'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE; relays: unseen/confirmed; own: write lost blind',
+      'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE; relays: unseen/confirmed; own: write lost blind; rivals: MINE',
+    'an own write from the future': 'rivals: NEWER_PLAIN',
     'an own write in pieces':
-      'advanced; conflict of MINE_IN_PIECES with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE_IN_PIECES BEFORE; relays: unseen/confirmed; pieces: none; orphans: since ?; own: write lost',
+      'advanced; conflict of MINE_IN_PIECES with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE_IN_PIECES BEFORE; relays: unseen/confirmed; pieces: none; orphans: since ?; own: write lost; rivals: MINE_IN_PIECES',
     'an own write that was withdrawn':
-      'advanced; head: NEWER_PLAIN; former: BEFORE; relays: unseen/confirmed',
+      'advanced; head: NEWER_PLAIN; former: BEFORE; relays: unseen/confirmed; past: BEFORE',
     'a first own write that was withdrawn': 'advanced; head: NEWER_PLAIN; relays: unseen/confirmed',
-    'the head of another': 'advanced; head: NEWER_PLAIN; former: THEIRS BEFORE; relays: unseen/confirmed',
+    'the head of another':
+      'advanced; head: NEWER_PLAIN; former: THEIRS BEFORE; relays: unseen/confirmed; past: THEIRS BEFORE',
     'a head of another that was read':
-      'advanced; head: NEWER_PLAIN; former: THEIRS; reading: unread; relays: unseen/confirmed',
+      'advanced; head: NEWER_PLAIN; former: THEIRS; reading: unread; relays: unseen/confirmed; past: THEIRS BEFORE',
     'a head of another that cannot be read':
       'advanced; head: NEWER_PLAIN; reading: unread; relays: unseen/confirmed',
     'a head of another in pieces that are not here': 'advanced; head: NEWER_PLAIN; relays: unseen/confirmed',
     'a head of another in pieces':
-      'advanced; head: NEWER_PLAIN; former: THEIRS_IN_PIECES; relays: unseen/confirmed; pieces: none; orphans: since ?',
+      'advanced; head: NEWER_PLAIN; former: THEIRS_IN_PIECES; relays: unseen/confirmed; pieces: none; orphans: since ?; past: THEIRS_IN_PIECES BEFORE',
     'an own write over one in pieces':
-      'advanced; conflict of SMALL with NEWER_PLAIN; head: NEWER_PLAIN; relays: unseen/confirmed; own: write lost',
-    'a removal by another': 'advanced; head: NEWER_PLAIN; former: REMOVED; relays: unseen/confirmed',
+      'advanced; conflict of SMALL with NEWER_PLAIN; head: NEWER_PLAIN; relays: unseen/confirmed; own: write lost; rivals: SMALL',
+    'a removal by another':
+      'advanced; head: NEWER_PLAIN; former: REMOVED; relays: unseen/confirmed; past: REMOVED BEFORE',
+    'a head with a rival':
+      'advanced; head: NEWER_PLAIN; former: THEIRS BEFORE; relays: unseen/confirmed; past: THEIRS BEFORE',
+    'an own write over a rival that was merged':
+      'advanced; conflict of MERGE with NEWER_PLAIN; head: NEWER_PLAIN; former: MERGE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MERGE',
   },
   'a reset by another device': {
     'nothing known': 'advanced; head: RESET; relays: unseen/confirmed',
     'an own write that no relay has':
-      'advanced; conflict of MINE with RESET; head: RESET; former: MINE BEFORE; relays: unseen/confirmed; own: write lost',
+      'advanced; conflict of MINE with RESET; head: RESET; former: MINE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MINE',
     'a first own write':
-      'advanced; conflict of MINE with RESET; head: RESET; former: MINE; relays: unseen/confirmed; own: write lost',
+      'advanced; conflict of MINE with RESET; head: RESET; former: MINE; relays: unseen/confirmed; own: write lost; rivals: MINE',
     'an own write that a relay has':
-      'advanced; conflict of MINE with RESET; head: RESET; former: MINE BEFORE; relays: unseen/confirmed; own: write taken lost',
+      'advanced; conflict of MINE with RESET; head: RESET; former: MINE BEFORE; relays: unseen/confirmed; own: write taken lost; rivals: MINE',
     'an own write that was read back':
-      'advanced; conflict of MINE with RESET; head: RESET; former: MINE BEFORE; relays: unseen/confirmed; own: write taken lost',
+      'advanced; conflict of MINE with RESET; head: RESET; former: MINE BEFORE; relays: unseen/confirmed; own: write taken lost; rivals: MINE',
     'an own write that all refuse':
-      'advanced; conflict of MINE with RESET; head: RESET; former: MINE BEFORE; relays: unseen/confirmed; own: write lost',
+      'advanced; conflict of MINE with RESET; head: RESET; former: MINE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MINE',
     'an own write that is held': 'former: RESET; floor: 21',
     'a blind own write':
-      'advanced; conflict of MINE with RESET; head: RESET; former: MINE; relays: unseen/confirmed; own: write lost blind',
+      'advanced; conflict of MINE with RESET; head: RESET; former: MINE; relays: unseen/confirmed; own: write lost blind; rivals: MINE',
     'an own write from the future': 'advanced; head: RESET; relays: unseen/confirmed; floor: 20',
     'an own write in pieces':
-      'advanced; conflict of MINE_IN_PIECES with RESET; head: RESET; former: MINE_IN_PIECES BEFORE; relays: unseen/confirmed; pieces: none; orphans: since ?; own: write lost',
-    'an own write that was withdrawn': 'advanced; head: RESET; former: BEFORE; relays: unseen/confirmed',
+      'advanced; conflict of MINE_IN_PIECES with RESET; head: RESET; former: MINE_IN_PIECES BEFORE; relays: unseen/confirmed; pieces: none; orphans: since ?; own: write lost; rivals: MINE_IN_PIECES',
+    'an own write that was withdrawn':
+      'advanced; head: RESET; former: BEFORE; relays: unseen/confirmed; past: BEFORE',
     'a first own write that was withdrawn': 'advanced; head: RESET; relays: unseen/confirmed',
-    'the head of another': 'advanced; head: RESET; former: THEIRS BEFORE; relays: unseen/confirmed',
+    'the head of another':
+      'advanced; head: RESET; former: THEIRS BEFORE; relays: unseen/confirmed; past: THEIRS BEFORE',
     'a head of another that was read':
-      'advanced; head: RESET; former: THEIRS; reading: unread; relays: unseen/confirmed',
+      'advanced; head: RESET; former: THEIRS; reading: unread; relays: unseen/confirmed; past: THEIRS BEFORE',
     'a head of another that cannot be read':
       'advanced; head: RESET; reading: unread; relays: unseen/confirmed',
     'a head of another in pieces that are not here': 'advanced; head: RESET; relays: unseen/confirmed',
     'a head of another in pieces':
-      'advanced; head: RESET; former: THEIRS_IN_PIECES; relays: unseen/confirmed; pieces: none; orphans: since ?',
+      'advanced; head: RESET; former: THEIRS_IN_PIECES; relays: unseen/confirmed; pieces: none; orphans: since ?; past: THEIRS_IN_PIECES BEFORE',
     'an own write over one in pieces':
-      'advanced; conflict of SMALL with RESET; head: RESET; relays: unseen/confirmed; own: write lost',
-    'a removal by another': 'advanced; head: RESET; former: REMOVED; relays: unseen/confirmed',
+      'advanced; conflict of SMALL with RESET; head: RESET; relays: unseen/confirmed; own: write lost; rivals: SMALL',
+    'a removal by another':
+      'advanced; head: RESET; former: REMOVED; relays: unseen/confirmed; past: REMOVED BEFORE',
+    'a head with a rival':
+      'advanced; head: RESET; former: THEIRS BEFORE; relays: unseen/confirmed; past: THEIRS BEFORE',
+    'an own write over a rival that was merged':
+      'advanced; conflict of MERGE with RESET; head: RESET; former: MERGE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MERGE',
   },
   'the head, shown': {
     'nothing known': 'advanced; head: BEFORE; relays: unseen/confirmed',
@@ -477,6 +567,8 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'a head of another in pieces': 'relays: confirmed/confirmed; pieces: 10 confirmed/confirmed',
     'an own write over one in pieces': 'relays: -/confirmed; own: write taken',
     'a removal by another': 'relays: confirmed/confirmed',
+    'a head with a rival': 'relays: confirmed/confirmed',
+    'an own write over a rival that was merged': 'relays: -/confirmed; own: write taken',
   },
   'an OK': {
     'an own write that no relay has': 'relays: acknowledged/-; own: write taken',
@@ -488,6 +580,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write in pieces': 'relays: acknowledged/-; proven: yes; own: write taken',
     'an own write that was withdrawn': 'relays: acknowledged/-',
     'an own write over one in pieces': 'relays: acknowledged/-; own: write taken',
+    'an own write over a rival that was merged': 'relays: acknowledged/-; own: write taken',
   },
   'a refusal': {
     'an own write that no relay has': 'relays: refused/-',
@@ -506,6 +599,8 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'a head of another in pieces': 'relays: refused/unseen',
     'an own write over one in pieces': 'relays: refused/-',
     'a removal by another': 'relays: refused/unseen',
+    'a head with a rival': 'relays: refused/unseen',
+    'an own write over a rival that was merged': 'relays: refused/-',
   },
   'an OK for something newer': {
     'an own write that no relay has': 'relays: acknowledged/-',
@@ -517,6 +612,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write in pieces': 'relays: acknowledged/-',
     'an own write that was withdrawn': 'relays: acknowledged/-',
     'an own write over one in pieces': 'relays: acknowledged/-',
+    'an own write over a rival that was merged': 'relays: acknowledged/-',
   },
   'an answer about another event': {},
   'a complete answer without the head': {
@@ -536,6 +632,8 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'a head of another in pieces': 'relays: pending/unseen; pieces: 10 -/-; proven: no',
     'an own write over one in pieces': 'relays: pending/-',
     'a removal by another': 'relays: pending/unseen; contradictions: 1',
+    'a head with a rival': 'relays: pending/unseen',
+    'an own write over a rival that was merged': 'relays: pending/-',
   },
   'a complete answer with another of the same stamp': {
     'an own write that no relay has': 'relays: pending/-',
@@ -554,6 +652,8 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'a head of another in pieces': 'relays: pending/unseen; pieces: 10 -/-; proven: no; contradictions: 1',
     'an own write over one in pieces': 'relays: pending/-',
     'a removal by another': 'relays: pending/unseen; contradictions: 1',
+    'a head with a rival': 'relays: pending/unseen; contradictions: 1',
+    'an own write over a rival that was merged': 'relays: pending/-',
   },
   'a doubt': {
     'an own write that was read back': 'relays: acknowledged/-',
@@ -563,20 +663,27 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'a head of another in pieces that are not here': 'relays: acknowledged/unseen',
     'a head of another in pieces': 'relays: acknowledged/unseen',
     'a removal by another': 'relays: acknowledged/unseen',
+    'a head with a rival': 'relays: acknowledged/unseen',
   },
   'a withdrawal': {
-    'an own write that no relay has': 'withdrawn; head: BEFORE; former: none; withdrawn: MINE',
+    'an own write that no relay has': 'withdrawn; head: BEFORE; former: none; withdrawn: MINE; past: none',
     'a first own write': 'withdrawn; head: none; withdrawn: MINE',
-    'an own write that a relay has': 'withdrawn; head: BEFORE; former: none; relays: -/-; withdrawn: MINE',
-    'an own write that was read back': 'withdrawn; head: BEFORE; former: none; relays: -/-; withdrawn: MINE',
-    'an own write that all refuse': 'withdrawn; head: BEFORE; former: none; relays: -/-; withdrawn: MINE',
-    'an own write that is held': 'withdrawn; head: BEFORE; former: none; withdrawn: MINE',
+    'an own write that a relay has':
+      'withdrawn; head: BEFORE; former: none; relays: -/-; withdrawn: MINE; past: none',
+    'an own write that was read back':
+      'withdrawn; head: BEFORE; former: none; relays: -/-; withdrawn: MINE; past: none',
+    'an own write that all refuse':
+      'withdrawn; head: BEFORE; former: none; relays: -/-; withdrawn: MINE; past: none',
+    'an own write that is held': 'withdrawn; head: BEFORE; former: none; withdrawn: MINE; past: none',
     'a blind own write': 'withdrawn; head: none; withdrawn: MINE',
-    'an own write from the future': 'withdrawn; head: BEFORE; former: none; withdrawn: MINE_FUTURE',
+    'an own write from the future':
+      'withdrawn; head: BEFORE; former: none; withdrawn: MINE_FUTURE; past: none',
     'an own write in pieces':
-      'withdrawn; head: BEFORE; former: none; pieces: none; orphans: since ?; withdrawn: MINE_IN_PIECES',
+      'withdrawn; head: BEFORE; former: none; pieces: none; orphans: since ?; withdrawn: MINE_IN_PIECES; past: none',
     'an own write over one in pieces':
-      'withdrawn; head: MINE_IN_PIECES; former: BEFORE; pieces: 10 -/-; orphans: none; own: write taken; withdrawn: SMALL',
+      'withdrawn; head: MINE_IN_PIECES; former: BEFORE; pieces: 10 -/-; orphans: none; own: write taken; withdrawn: SMALL; past: BEFORE',
+    'an own write over a rival that was merged':
+      'withdrawn; head: THEIRS; former: BEFORE; withdrawn: MERGE; rivals: OLDER; past: BEFORE',
   },
   'a renewal': {
     'an own write that no relay has': 'advanced, saying the same; head: renewed',
@@ -596,6 +703,8 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'a head of another in pieces': 'advanced, saying the same; head: renewed; relays: -/-',
     'an own write over one in pieces': 'advanced, saying the same; head: renewed',
     'a removal by another': 'advanced, saying the same; head: renewed; relays: -/-',
+    'a head with a rival': 'advanced, saying the same; head: renewed; relays: -/-',
+    'an own write over a rival that was merged': 'advanced, saying the same; head: renewed',
   },
   'a lower stamp': {
     'an own write that no relay has': 'advanced, saying the same; head: EARLIER; floor: 6; withdrawn: MINE',
@@ -611,6 +720,8 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write in pieces':
       'advanced, saying the same; head: EARLIER; pieces: 5 -/-; floor: 6; withdrawn: MINE_IN_PIECES',
     'an own write over one in pieces': 'advanced, saying the same; head: EARLIER; floor: 6; withdrawn: SMALL',
+    'an own write over a rival that was merged':
+      'advanced, saying the same; head: EARLIER; floor: 6; withdrawn: MERGE',
   },
   'the end of the question': {
     'an own write that is held': 'own: write blind',
@@ -620,7 +731,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write that is held': 'own: write blind',
   },
   'the end of the question, with another stamp': {
-    'an own write that is held': 'advanced, saying the same; head: AGAIN; floor: 15; own: write',
+    'an own write that is held': 'advanced, saying the same; head: AGAIN; floor: 15; own: write; rivals: BEFORE',
   },
   'that it was read': {
     'an own write that no relay has': 'reading: read',
@@ -633,6 +744,8 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'the head of another': 'reading: read',
     'a head of another that cannot be read': 'reading: read',
     'an own write over one in pieces': 'reading: read',
+    'a head with a rival': 'reading: read',
+    'an own write over a rival that was merged': 'reading: read',
   },
   'that it cannot be read': {
     'an own write that no relay has': 'reading: unreadable',
@@ -650,6 +763,8 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'a head of another in pieces': 'reading: unreadable',
     'an own write over one in pieces': 'reading: unreadable',
     'a removal by another': 'reading: unreadable',
+    'a head with a rival': 'reading: unreadable',
+    'an own write over a rival that was merged': 'reading: unreadable',
   },
   'its pieces': {
     'a head of another in pieces that are not here': 'advanced; pieces: 10 confirmed/-; proven: yes',
@@ -697,6 +812,10 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'a head of another in pieces that are not here': 'relays: -/unseen',
     'a head of another in pieces': 'relays: -/unseen; pieces: 10 -/-; proven: no',
     'a removal by another': 'relays: -/unseen',
+    'a head with a rival': 'relays: -/unseen',
+  },
+  'that the rivals add nothing': {
+    'a head with a rival': 'rivals: none; past: OLDER BEFORE; contains: 7',
   },
   'nothing new': {},
 };

@@ -54,6 +54,21 @@ const written: HeadRecord = {
   deemed: new Map([['0a0a0a0a', 7]]),
   voids: new Map([[event.id, 99]]),
 };
+const kept = {
+  ...{ id: event.id, stamp: 9, device: '0a0a0a0a', written: 8, seen: new Map([['0a0a0a0a', 8]]), bytes: 99 },
+  ...{ pieces: [NAME], isInPieces: true, isRemoval: false, isOverwritten: true },
+};
+/** With a frontier, and a history. */
+const branched: HeadRecord = {
+  ...plain,
+  own: { ...plain.own!, taken: { rivals: [kept], joint: new Map([['0b0b0b0b', 3]]) } },
+  rivals: [kept],
+  past: [
+    kept,
+    { ...kept, written: 9, pieces: undefined, isInPieces: false, isRemoval: true, isOverwritten: false },
+  ],
+  joint: new Map([['0c0c0c0c', 4]]),
+};
 const withdrawn: HeadRecord = { ...plain, head: undefined };
 const unwritten: HeadRecord = { ...plain, own: undefined };
 const deliveries = new Map(
@@ -78,7 +93,7 @@ function changed(damage: object, record = inPieces): ReturnType<typeof parseReco
 }
 
 describe('a stored record', () => {
-  test.each([plain, inPieces, written, withdrawn, unwritten, pieceOn, { ...plain, deliveries }])(
+  test.each([plain, inPieces, written, withdrawn, unwritten, pieceOn, branched, { ...plain, deliveries }])(
     'comes back as it was',
     (record) => {
       expect(parseRecord(serializeRecord(record))).toEqual(record);
@@ -91,6 +106,29 @@ describe('a stored record', () => {
     const stored = JSON.parse(serializeRecord(pieceOn)) as { head: { pieces: readonly object[] } };
     expect(stored.head.pieces).toEqual([{ name: NAME, stamp: 5, deliveries: { a: 'confirmed' } }]);
     expect(changed({}, pieceOn)?.head?.pieces?.[0]).not.toHaveProperty('buried');
+  });
+
+  test.each([
+    ['an id that is none', { id: 'x' }],
+    ['a device that is none', { device: '../' }],
+    ['a stamp that is none', { stamp: 1.5 }],
+    ['a size that is none', { bytes: 'x' }],
+    ['a vector that is none', { seen: ['x'] }],
+    ['a piece of another name', { pieces: ['../x'] }],
+  ])('with a former value of %s loses the list and nothing else', (_, damage) => {
+    const stored = JSON.parse(serializeRecord(branched)) as { past: object[] };
+    const parsed = parseRecord(JSON.stringify({ ...stored, past: [{ ...stored.past[0], ...damage }] }));
+    expect(parsed).toEqual({ ...branched, past: [] });
+    expect(changed({ past: 'x', rivals: 7 }, branched)).toMatchObject({ past: [], rivals: [] });
+  });
+
+  test('says of a former value no more than there is, and its event not at all', () => {
+    const stored = JSON.parse(serializeRecord({ ...branched, past: [{ ...kept, event }] })) as {
+      past: object[];
+    };
+    expect(Object.keys(stored.past[0]!)).toEqual([
+      ...['id', 'stamp', 'device', 'bytes', 'seen', 'pieces', 'written', 'isInPieces', 'isOverwritten'],
+    ]);
   });
 
   test('of another version is unusable', () => {

@@ -152,7 +152,8 @@ test('what a relay has answered is not sent to it again while the answers are be
 test('pieces of a value that was replaced while the store failed go once it is well', async () => {
   const { clock, relays, device: make, settle } = world({});
   const large = { maxPayloadSize: 409_600 };
-  await settle(make(large).publish('settings', valueOf(120_000, 1, true), { waitFor: 'replicated' }));
+  // More than the ring of former values has room for.
+  await settle(make(large).publish('settings', valueOf(400_000, 1, true), { waitFor: 'replicated' }));
   const inner = memoryStore();
   let isFull = false;
   const update: Store['update'] = async (keys, decide) => {

@@ -34,7 +34,7 @@ export function withDelivery(
     ? withoutBefore({
         ...held,
         proven,
-        own: { ...record.own!, acknowledged: true, former: undefined, above: undefined },
+        own: { ...record.own!, acknowledged: true, former: undefined, above: undefined, taken: undefined },
       })
     : { ...held, proven };
 }

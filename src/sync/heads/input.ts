@@ -1,6 +1,7 @@
 /** What can happen to a record, and what follows of it. */
 
 import type { EventId, Ms, RelayUrl, Seconds } from '../../protocol/address.ts';
+import type { VersionVector } from '../../protocol/causality.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import type { Voids } from '../../protocol/voids.ts';
 import type { HeadRecord } from './record.ts';
@@ -81,6 +82,13 @@ export type Input =
     }
   /** The write is given up: every relay refused it while its writer still waited. */
   | { readonly type: 'withdraw'; readonly id: EventId; readonly along?: Along }
+  /** These rivals of the head `id` add nothing to it: `seen` is what it contains with them. */
+  | {
+      readonly type: 'settled';
+      readonly id: EventId;
+      readonly ids: ReadonlySet<EventId>;
+      readonly seen: VersionVector;
+    }
   /** A relay showed this event. `relays`: all that are configured. */
   | {
       readonly type: 'shown';

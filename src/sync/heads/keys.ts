@@ -1,6 +1,6 @@
 /** Under which keys of the store what is known of one identity in one namespace stands: docs/STORE.md. */
 
-import { asAddress, type Address } from '../../protocol/address.ts';
+import { asAddress, type Address, type EventId } from '../../protocol/address.ts';
 import { pieceDTag } from '../../protocol/chunks.ts';
 
 export interface Keys {
@@ -9,6 +9,8 @@ export interface Keys {
   record(dTag: Address): string;
   dTagOf(recordKey: string): Address;
   piece(dTag: Address, name: string): string;
+  /** The event of a version that is not the head any more, or never was. */
+  version(dTag: Address, id: EventId): string;
   /** The mark of the tab that leads. */
   readonly leader: string;
   /** What stood under a key of a record, and could not be read. */
@@ -22,6 +24,7 @@ export function createKeys(pubkey: string, namespace: string): Keys {
     record: (dTag) => prefix + dTag,
     dTagOf: (recordKey) => asAddress(recordKey.slice(prefix.length)),
     piece: (dTag, name) => `piece/${pubkey}/${pieceDTag(dTag, name)}`,
+    version: (dTag, id) => `version/${pubkey}/${dTag}/${id}`,
     leader: `leader/${pubkey}/${namespace}`,
     unreadable: (recordKey) => `unreadable/${recordKey}`,
   };

@@ -61,6 +61,7 @@ export function write(
           heldUntil: undefined,
           above: undefined,
           past: undefined,
+          taken: undefined,
         },
       },
       deemed: record?.deemed ?? EMPTY_RECORD.deemed,

@@ -9,6 +9,8 @@ import { compareEvents } from '../../protocol/order.ts';
 import { isVoid } from '../../protocol/voids.ts';
 import type { Effect, Input } from './input.ts';
 import type { Keys } from './keys.ts';
+import { keptIn } from './frontier.ts';
+import type { Kept } from './kept.ts';
 import { hasUndone } from './own-stamps.ts';
 import { reconcile } from './reconcile.ts';
 import { parseRecord, serializeRecord } from './record-codec.ts';
@@ -92,6 +94,7 @@ export function plan(
       for (const [key] of along?.(record) ?? []) writes.set(key, null);
     const text = serializeRecord(record);
     writes.set(keys.record(dTag), text);
+    for (const [key, more] of versionsToSave(dTag, before, record, keys)) writes.set(key, more);
     texts.set(dTag, text);
     for (const name of namesLeftBehind(before, record)) writes.set(keys.piece(dTag, name), null);
     for (const { input } of jobs.filter((job) => job.dTag === dTag)) {
@@ -103,7 +106,32 @@ export function plan(
     if (before !== undefined && previous === undefined)
       writes.set(keys.unreadable(keys.record(dTag)), before);
   }
-  return { ...decision, writes, texts };
+  const decided = new Map(
+    [...decision.decided].map(([dTag, so]) => [dTag, { ...so, record: withoutEvents(so.record) }]),
+  );
+  return { effects: decision.effects, decided, writes, texts };
+}
+
+/** The events of versions that are kept, as far as the store has them not yet; and of those that are not kept any more, nothing. */
+function* versionsToSave(
+  dTag: Address,
+  before: string | undefined,
+  record: HeadRecord,
+  keys: Keys,
+): Iterable<readonly [string, string | null]> {
+  const stored = new Set(keptIn(before === undefined ? undefined : parseRecord(before)).map(({ id }) => id));
+  for (const { id, event } of keptIn(record))
+    if (!stored.delete(id) && event !== undefined) yield [keys.version(dTag, id), JSON.stringify(event)];
+  for (const id of stored) yield [keys.version(dTag, id), null];
+}
+
+/** Once they are saved, they are read from the store. */
+function withoutEvents(record: HeadRecord | undefined): HeadRecord | undefined {
+  if (record === undefined || keptIn(record).every(({ event }) => event === undefined)) return record;
+  const without = (all: readonly Kept[]): readonly Kept[] => all.map(({ event: _event, ...one }) => one);
+  const { own, rivals, past } = record;
+  const taken = own?.taken && { ...own.taken, rivals: without(own.taken.rivals) };
+  return { ...record, rivals: without(rivals), past: without(past), own: own && { ...own, taken } };
 }
 
 /** What a decision starts from: the store, unless it failed to take something newer. `isStored`: the store has just this. */
@@ -145,9 +173,16 @@ function isAhead(stored: HeadRecord | undefined, ours: HeadRecord): boolean {
 
 /** The pieces of the text that is replaced, rather than of the record before: after a save that failed, that is another. */
 function namesLeftBehind(before: string | undefined, record: HeadRecord): readonly string[] {
-  const kept = new Set(piecesOf(record).map(({ name }) => name));
+  const kept = new Set([
+    ...piecesOf(record).map(({ name }) => name),
+    ...keptIn(record).flatMap(({ pieces = [] }) => pieces),
+  ]);
   const stored = before === undefined ? undefined : parseRecord(before);
-  return piecesOf(stored).flatMap(({ name }) => (kept.has(name) ? [] : [name]));
+  const names = [
+    ...piecesOf(stored).map(({ name }) => name),
+    ...keptIn(stored).flatMap(({ pieces = [] }) => pieces),
+  ];
+  return names.filter((name) => !kept.has(name));
 }
 
 /** Those that the record means: others may have been made for a write that came too late. */

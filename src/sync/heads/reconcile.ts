@@ -10,6 +10,8 @@
  *  I11 `floorOf` a record decreases only if a write gets a lower stamp, or is reset. A write below it, or equal to one that was carried, is `stale`.
  *  I12 A relay's delivery leaves `pending` only by that relay's own word about this very head.
  *
+ *  I21 is kept by heads/frontier.ts.
+ *
  * Of values in pieces (docs/PROTOCOL.md section 6):
  *  P1  A relay that has a head has all pieces of it: pieces are sent before the head, and collected only when no relay's
  *      head refers to them. So a relay that shows a head in pieces is taken to have these.
@@ -28,6 +30,7 @@ import {
   withoutPieces,
 } from './deliveries.ts';
 import { isKnownReadable } from './former.ts';
+import { settled, withFrontier } from './frontier.ts';
 import type { Input, Outcome } from './input.ts';
 import { explored, restamp, withdraw, write } from './own-write.ts';
 import { deliveryOf, type HeadRecord } from './record.ts';
@@ -39,6 +42,10 @@ export function reconcile(
   input: Input,
   uncarried: EventId | undefined,
 ): Outcome {
+  return withFrontier(record, decided(record, input, uncarried), input, uncarried);
+}
+
+function decided(record: HeadRecord | undefined, input: Input, uncarried: EventId | undefined): Outcome {
   switch (input.type) {
     case 'write':
       return write(record, input, uncarried);
@@ -64,6 +71,8 @@ export function reconcile(
         : { record, effects: [] };
     case 'restamp':
       return restamp(record, input);
+    case 'settled':
+      return change(record, input.id, (current) => settled(current, input.ids, input.seen));
     case 'answered':
       return change(record, input.id, (current) =>
         // A read-back says more than an OK that comes after it.

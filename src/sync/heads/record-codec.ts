@@ -10,7 +10,9 @@ import {
   type NostrEvent,
 } from '../../protocol/event.ts';
 import { entriesOf, parseEntries, parseVoids } from '../../protocol/header.ts';
+import type { VersionVector } from '../../protocol/causality.ts';
 import { MAX_STAMP } from '../../protocol/limits.ts';
+import type { Kept } from './kept.ts';
 import type { Delivery, HeadRecord, Orphan, OwnWrite } from './record.ts';
 import type { Piece, Reading, Version } from './version.ts';
 
@@ -37,18 +39,35 @@ function writeVersion({ event, reading, pieces }: Version): unknown {
   return { event, reading, pieces: stored };
 }
 
+/** What is said by default is left out: there are many of them. */
+function writeKept({ id, stamp, device, written, seen, bytes, ...more }: Kept): unknown {
+  return {
+    ...{ id, stamp, device, bytes, seen: entriesOf(seen), pieces: more.pieces },
+    written: written === stamp ? undefined : written,
+    isInPieces: more.isInPieces || undefined,
+    isRemoval: more.isRemoval || undefined,
+    isOverwritten: more.isOverwritten || undefined,
+  };
+}
+
 export function serializeRecord(record: HeadRecord): string {
-  const { head, former, deliveries, deemed, voids, proven, orphans, ...plain } = record;
+  const { head, former, deliveries, deemed, voids, proven, orphans, own, rivals, past, joint, ...plain } =
+    record;
+  const taken = own?.taken && { rivals: own.taken.rivals.map(writeKept), joint: entriesOf(own.taken.joint) };
   return JSON.stringify({
     v: VERSION,
     head: head && writeVersion(head),
     former: former.length === 0 ? undefined : former.map(writeVersion),
+    own: own && { ...own, taken },
     ...plain,
     deliveries: Object.fromEntries(deliveries),
     deemed: deemed.size === 0 ? undefined : entriesOf(deemed),
     voids: voids.size === 0 ? undefined : entriesOf(voids),
     proven: proven.size === 0 ? undefined : Object.fromEntries(proven),
     orphans: orphans.length === 0 ? undefined : orphans,
+    rivals: rivals.length === 0 ? undefined : rivals.map(writeKept),
+    past: past.length === 0 ? undefined : past.map(writeKept),
+    joint: joint.size === 0 ? undefined : entriesOf(joint),
   });
 }
 
@@ -69,7 +88,9 @@ function readOwn(value: unknown): OwnWrite | undefined {
   expect(own.withdrawn === undefined || own.withdrawn.every(isHex32));
   expect([own.undone, own.above, own.past].every((stamps = []) => stamps.every(Number.isSafeInteger)));
   readOwn(own.former);
-  return own;
+  if (own.taken === undefined) return own;
+  const { rivals, joint } = own.taken as unknown as Readonly<Record<'rivals' | 'joint', unknown>>;
+  return { ...own, taken: { rivals: readKept(rivals), joint: readEntries(joint) } };
 }
 
 function readPieces(value: unknown): readonly Piece[] | undefined {
@@ -81,6 +102,34 @@ function readPieces(value: unknown): readonly Piece[] | undefined {
     expect(on.every(([, delivery]) => ['acknowledged', 'confirmed'].includes(delivery)));
     return { name, stamp, deliveries: new Map(on), ...(buried !== undefined && { buried }) };
   });
+}
+
+function readEntries(value: unknown): VersionVector {
+  const entries = parseEntries((value ?? []) as readonly unknown[], MAX_STAMP);
+  expect(entries !== undefined);
+  return entries;
+}
+
+/** A list that is damaged costs what is kept beside the head, and not the record. */
+function readKept(value: unknown): readonly Kept[] {
+  try {
+    return ((value ?? []) as readonly Partial<Record<keyof Kept, unknown>>[]).map((one): Kept => {
+      const { id, stamp, device, written = stamp, bytes, pieces } = one;
+      expect(isHex32(id) && typeof device === 'string' && /^[0-9a-f]{8}$/.test(device));
+      expect([stamp, written, bytes].every(Number.isSafeInteger));
+      expect(pieces === undefined || (pieces as readonly unknown[]).every(isPieceName));
+      return {
+        ...{ id: id as EventId, device, stamp: stamp as number, written: written as number },
+        ...{ bytes: bytes as number, seen: readEntries(one.seen) },
+        pieces: pieces as readonly string[] | undefined,
+        isInPieces: one.isInPieces === true,
+        isRemoval: one.isRemoval === true,
+        isOverwritten: one.isOverwritten === true,
+      };
+    });
+  } catch {
+    return [];
+  }
 }
 
 function readVersion(value: unknown): Version<NostrEvent> {
@@ -116,6 +165,9 @@ export function parseRecord(text: string): HeadRecord<NostrEvent> | undefined {
     return {
       ...{ head, former, own, deemed, voids, deliveries: new Map(deliveries), proven: new Map(proven) },
       orphans: readOrphans(stored['orphans'] ?? []),
+      rivals: readKept(stored['rivals']),
+      past: readKept(stored['past']),
+      joint: readEntries(stored['joint']),
       contradictions: Number(stored['contradictions']) || 0,
     };
   } catch {

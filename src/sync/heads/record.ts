@@ -4,6 +4,7 @@ import type { EventId, Ms, RelayUrl, Seconds } from '../../protocol/address.ts';
 import type { VersionVector } from '../../protocol/causality.ts';
 import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
 import type { Voids } from '../../protocol/voids.ts';
+import type { Kept } from './kept.ts';
 import { isNewPiece, isReadable, type Piece, type Version } from './version.ts';
 
 /**
@@ -40,6 +41,8 @@ export interface OwnWrite {
   readonly heldUntil?: Ms | undefined;
   /** Stamps, in s, of what came before it here, oldest first: a reset of it is above those that are not from the future. */
   readonly past?: readonly Seconds[] | undefined;
+  /** What it has taken in of the frontier, while it may be withdrawn. */
+  readonly taken?: { readonly rivals: readonly Kept[]; readonly joint: VersionVector } | undefined;
   /** The one before it, while this one may be withdrawn. */
   readonly former?: OwnWrite | undefined;
 }
@@ -77,6 +80,12 @@ export interface HeadRecord<E extends NostrEvent = VerifiedEvent> {
   readonly contradictions: number;
   /** Events that do not count, by what `reset` has written. */
   readonly voids: Voids;
+  /** Known events that the head has not seen, newest first: heads/frontier.ts. */
+  readonly rivals: readonly Kept[];
+  /** Former values, newest first: heads/past.ts. */
+  readonly past: readonly Kept[];
+  /** What the value of the head contains beyond what its event has seen: rivals that add nothing to it. */
+  readonly joint: VersionVector;
 }
 
 /** What a record starts from. */
@@ -90,6 +99,9 @@ export const EMPTY_RECORD: HeadRecord<never> = {
   orphans: [],
   contradictions: 0,
   voids: new Map(),
+  rivals: [],
+  past: [],
+  joint: new Map(),
 };
 
 /** All values of which something is kept, newest first. */

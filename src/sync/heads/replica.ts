@@ -5,11 +5,12 @@
 
 import type { Clock } from '../../clock.ts';
 import { NostrSyncError, type AnyNostrSyncError } from '../../errors.ts';
-import type { Address } from '../../protocol/address.ts';
+import type { Address, EventId } from '../../protocol/address.ts';
 import { pieceDTag } from '../../protocol/chunks.ts';
 import { checkEvent, type EventVerifier, type NostrEvent, type VerifiedEvent } from '../../protocol/event.ts';
 import type { Store } from '../../store/store.ts';
 import { createCache } from './cache.ts';
+import { keptIn } from './frontier.ts';
 import type { Effect, Input } from './input.ts';
 import { createKeys } from './keys.ts';
 import { newsOf } from './news.ts';
@@ -37,6 +38,8 @@ export interface Replica {
   dTags(): Iterable<Address>;
   /** A piece from the store, verified; `undefined` if it is not there or not genuine. Rejects if the store fails. */
   piece(dTag: Address, name: string): Promise<VerifiedEvent | undefined>;
+  /** The event of a version that its record keeps, from the store, verified; `undefined` if it is not there or not genuine. Rejects if the store fails. */
+  version(dTag: Address, id: EventId): Promise<VerifiedEvent | undefined>;
   /**
    * Decides and saves. Resolves with the effects after the save, and after `onChange` was told. A write that cannot be saved
    * rejects with `STORE_FAILED` and has changed nothing; anything else then takes effect in memory and is saved later.
@@ -101,6 +104,18 @@ export async function openReplica(ports: {
     ports.onChange({ dTag, previous, record, effects, isNewInStore: false, isStored: true });
   }
 
+  /** The event in a text, if it is one of this address. */
+  function genuine(text: string | undefined, of: Address): VerifiedEvent | undefined {
+    if (text === undefined) return undefined;
+    try {
+      const isAsked = (address: string): address is Address => address === of;
+      const check = checkEvent(JSON.parse(text), { pubkey, isAsked, known: () => undefined, verifier });
+      return check.type === 'new' ? check.event : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
   async function reload(dTags?: readonly Address[]): Promise<void> {
     if (persistence.isClosed()) return;
     const texts =
@@ -119,16 +134,12 @@ export async function openReplica(ports: {
     get: cache.get,
     peek: cache.peek,
     dTags: cache.dTags,
-    piece: async (dTag, name) => {
-      const text = await store.get(keys.piece(dTag, name));
-      if (text === undefined) return undefined;
-      try {
-        const isAsked = (address: string): address is Address => address === pieceDTag(dTag, name);
-        const check = checkEvent(JSON.parse(text), { pubkey, isAsked, known: () => undefined, verifier });
-        return check.type === 'new' ? check.event : undefined;
-      } catch {
-        return undefined;
-      }
+    piece: async (dTag, name) => genuine(await store.get(keys.piece(dTag, name)), pieceDTag(dTag, name)),
+    version: async (dTag, id) => {
+      // What the store failed to take is in memory.
+      const kept = keptIn(cache.get(dTag)).find((one) => one.id === id);
+      const event = kept?.event ?? genuine(await store.get(keys.version(dTag, id)), dTag);
+      return event?.id === id ? event : undefined;
     },
     apply: persistence.apply,
     claim: (dTag) => {

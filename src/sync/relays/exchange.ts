@@ -12,6 +12,7 @@ import type { categoryRequests } from '../../protocol/message.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
 import type { RequestEnd, RequestHandlers } from '../../relay/requests.ts';
 import { isOverlooked } from '../heads/conflict.ts';
+import { isRival } from '../heads/frontier.ts';
 import type { Replica } from '../heads/replica.ts';
 import { createNewest } from './newest.ts';
 import { createTally } from './tally.ts';
@@ -42,12 +43,15 @@ export interface ExchangePorts {
 export function createExchanges(ports: ExchangePorts): Exchanges {
   const { replica, pubkey, verifier } = ports;
   const newest = createNewest(replica);
-  /** Categories of which an older event is being saved that says something all the same: one is enough. */
-  const overlooked = new Set<Address>();
+  /** Older events that say something all the same, while they are saved. */
+  const overlooked = new Set<EventId>();
 
-  /** Of an event below the head, whether it tells a blind write of what that beats, or of a reset. */
+  /** Of an event below the head, whether the head has not seen it, or it tells a blind write of what that beats, or of a reset. */
   function isOfUse(dTag: Address, event: NostrEvent): boolean {
-    return isOverlooked(replica.get(dTag), event) || newest.isNewReset(dTag, event);
+    const record = replica.get(dTag);
+    return (
+      isOverlooked(record, event) || newest.isNewReset(dTag, event) || isRival(record, event, newest.of(dTag))
+    );
   }
 
   /** The handlers of one REQ, and what is to be done at its EOSE. */
@@ -75,11 +79,12 @@ export function createExchanges(ports: ExchangePorts): Exchanges {
     function below(dTag: Address, claim: NostrEvent): EventFault | 'useless' {
       tally.cameBelow(dTag, claim.created_at);
       doubt(dTag, claim.created_at);
-      if (overlooked.has(dTag) || !isOfUse(dTag, claim)) return 'useless';
+      if (overlooked.has(claim.id) || !isOfUse(dTag, claim)) return 'useless';
       const check = checkEvent(claim, { pubkey, isAsked, known: () => undefined, verifier });
       if (check.type === 'rejected') return check.fault;
-      overlooked.add(dTag);
-      if (check.type === 'new') void save(dTag, check.event).then(() => overlooked.delete(dTag));
+      if (check.type !== 'new') return 'useless';
+      overlooked.add(claim.id);
+      void save(dTag, check.event).then(() => overlooked.delete(claim.id));
       return 'useless';
     }
 

@@ -1,0 +1,179 @@
+/**
+ * The frontier of a category: the head, and its rivals, the known events that it has not seen. What is neither any more goes into the
+ * ring of former values. Pure: `reconcile` asks it after each decision about a head.
+ *
+ *  I21 No rival is above the head, no rival has seen another, and the head has seen none. An event that a relay showed, and that
+ *      no other known event has seen, is the head or a rival, in whatever order they came: none is lost without a word.
+ */
+
+import type { EventId } from '../../protocol/address.ts';
+import { deviceHash, joinVectors, seenBy, type VersionVector } from '../../protocol/causality.ts';
+import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
+import { deviceIdOf, isTombstone, vectorOf, voidsOf } from '../../protocol/header.ts';
+import { MAX_RIVALS } from '../../protocol/limits.ts';
+import { compareEvents } from '../../protocol/order.ts';
+import { isVoid } from '../../protocol/voids.ts';
+import { isLostTo, isPartOf } from './conflict.ts';
+import type { Input, Outcome } from './input.ts';
+import { compareKept, isKeptIn, keptOf, placeOf, type Kept } from './kept.ts';
+import { remember, type Around } from './past.ts';
+import { isHeld, isOwnHead, type HeadRecord } from './record.ts';
+import type { Version } from './version.ts';
+
+/** What the value of the head contains. */
+export function containedIn(record: HeadRecord<NostrEvent>): VersionVector {
+  return joinVectors(seenBy(record.head?.event, record.deemed), record.joint);
+}
+
+/** Whether an event below the head is one that neither the head nor a rival has seen. `head`: the newest that is known to come. */
+export function isRival(
+  record: HeadRecord<NostrEvent> | undefined,
+  event: NostrEvent,
+  head: NostrEvent | undefined = record?.head?.event,
+): boolean {
+  if (record === undefined || head === undefined || isHeld(record)) return false;
+  if (isTombstone(event) || isTombstone(head) || compareEvents(event, head) >= 0) return false;
+  // Of this device's own writes the newest contains the others; what was taken back must not return.
+  if (deviceHash(deviceIdOf(event)) === record.own?.device) return false;
+  const isSame = head.id === record.head?.event.id;
+  const contained = isSame ? containedIn(record) : seenBy(head, seenBy(record.head?.event, record.deemed));
+  return !isPartOf(contained, event) && !record.rivals.some(({ seen }) => isPartOf(seen, event));
+}
+
+/** What an input leaves of the frontier. `uncarried`: see `reconcile`. */
+export function withFrontier(
+  before: HeadRecord | undefined,
+  { record, effects }: Outcome,
+  input: Input,
+  uncarried: EventId | undefined,
+): Outcome {
+  if (record === undefined) return { record, effects };
+  const next = record === before ? record : frontierOf(before, record, { effects }, input, uncarried);
+  const counting = before?.voids === next.voids ? next : withoutVoid(next);
+  return { record: input.type === 'shown' ? learned(counting, input.event) : counting, effects };
+}
+
+function frontierOf(
+  before: HeadRecord | undefined,
+  record: HeadRecord,
+  { effects }: Pick<Outcome, 'effects'>,
+  input: Input,
+  uncarried: EventId | undefined,
+): HeadRecord {
+  if (input.type === 'settled') return record;
+  if (effects.some(({ type }) => type === 'withdrawn')) return takenBack(before!, record);
+  if (isHeld(before) && !isHeld(record) && input.type === 'explored') return released(record);
+  const isSame = before?.head?.event.id === record.head?.event.id;
+  const isAgain = effects.some((effect) => effect.type === 'advanced' && effect.renews !== undefined);
+  if (before === undefined || record.head === undefined || isSame || isAgain || input.type === 'explored')
+    return record;
+  return advanced(before, record, uncarried);
+}
+
+/** A greater event has taken the place of the head. */
+function advanced(before: HeadRecord, record: HeadRecord, uncarried: EventId | undefined): HeadRecord {
+  const { event } = record.head!;
+  const head = before.head;
+  const isSeen = head === undefined || hasSeen(before, record);
+  const former = head && keptOf(head, before.deemed, !isSeen);
+  const isRemoved = isTombstone(event);
+  const all = [...(former === undefined || isSeen || former.isRemoval ? [] : [former]), ...before.rivals];
+  const vector = seenBy(event, record.deemed);
+  const rivals = all.filter((one) => !isRemoved && (one === former || !isKeptIn(vector, one)));
+  const isUncarried = former !== undefined && (former.id === uncarried || isHeld(before));
+  const isUseless = former === undefined || isUncarried || head?.reading === 'unreadable';
+  const left = [...before.rivals, ...(isUseless ? [] : [former])].filter((one) => !rivals.includes(one));
+  const taken = before.rivals.filter((one) => !rivals.includes(one));
+  const isOwnWrite = isOwnHead(record) && record.own !== before.own && !record.own!.acknowledged;
+  const mayReturn = isOwnWrite && (taken.length > 0 || before.joint.size > 0);
+  return bounded({
+    ...record,
+    rivals: rivals.sort(compareKept),
+    past: remember(before.past, left, around(record, rivals)),
+    joint: isSeen ? before.joint : new Map(),
+    own: mayReturn ? { ...record.own!, taken: { rivals: taken, joint: before.joint } } : record.own,
+  });
+}
+
+/** Whether what took the place of the head has seen it. */
+function hasSeen(before: HeadRecord, record: HeadRecord): boolean {
+  const { event } = record.head!;
+  const head = before.head!.event;
+  if (voidsOf(event).has(head.id)) return true;
+  if (!isOwnHead(record) && isOwnHead(before)) return !isLostTo(head, before.own, event);
+  // A writer without vectors has seen what relays had.
+  const vector = vectorOf(event);
+  return vector === undefined || isPartOf(vector, head);
+}
+
+/** With an event that a relay shows, if it is below the head and nothing has seen it. */
+function learned(record: HeadRecord, event: VerifiedEvent): HeadRecord {
+  if (isVoid(record.voids, event) || !isRival(record, event)) return record;
+  return withRival(record, keptOf({ event, pieces: undefined }, undefined, true));
+}
+
+function withRival(record: HeadRecord, rival: Kept): HeadRecord {
+  const below = record.rivals.filter((one) => isKeptIn(rival.seen, one));
+  const rivals = [...record.rivals.filter((one) => !below.includes(one)), rival].sort(compareKept);
+  return bounded({ ...record, rivals, past: remember(record.past, below, around(record, rivals)) });
+}
+
+/** A held write is let go: what turned up meanwhile it has not seen. */
+function released(record: HeadRecord): HeadRecord {
+  const former = record.former[0];
+  if (former === undefined || isTombstone(former.event) || isTombstone(record.head!.event)) return record;
+  if (isPartOf(containedIn(record), former.event)) return record;
+  return withRival(record, keptOf(former, undefined, true));
+}
+
+/** What was before a write that is withdrawn is back, and so is what that had taken in. */
+function takenBack(before: HeadRecord, record: HeadRecord): HeadRecord {
+  const { head } = record;
+  const { rivals: taken = [], joint = new Map<string, number>() } = before.own?.taken ?? {};
+  const known = new Set(before.rivals.map(({ id }) => id));
+  const all = [...before.rivals, ...taken.filter(({ id }) => !known.has(id))];
+  const vector = seenBy(head?.event, record.deemed);
+  const rivals = all.filter(
+    (one) =>
+      head !== undefined &&
+      compareEvents(placeOf(one), head.event) < 0 &&
+      !isTombstone(head.event) &&
+      !isKeptIn(vector, one),
+  );
+  const again = new Set([head?.event.id, ...rivals.map(({ id }) => id)]);
+  const past = before.past.filter(({ id }) => !again.has(id));
+  return { ...record, rivals: rivals.sort(compareKept), past, joint: head === undefined ? new Map() : joint };
+}
+
+/** No more rivals than there is room for: the oldest are former values then. */
+function bounded(record: HeadRecord): HeadRecord {
+  if (record.rivals.length <= MAX_RIVALS) return record;
+  const rivals = record.rivals.slice(0, MAX_RIVALS);
+  const past = remember(record.past, record.rivals.slice(MAX_RIVALS), around(record, rivals));
+  return { ...record, rivals, past };
+}
+
+function withoutVoid(record: HeadRecord): HeadRecord {
+  const counts = (one: Kept): boolean => !isVoid(record.voids, placeOf(one));
+  return { ...record, rivals: record.rivals.filter(counts), past: record.past.filter(counts) };
+}
+
+/** These rivals add nothing to the head: they are former values, and part of what it shows. */
+export function settled(record: HeadRecord, ids: ReadonlySet<EventId>, seen: VersionVector): HeadRecord {
+  const done = record.rivals.filter(({ id }) => ids.has(id));
+  if (done.length === 0) return record;
+  const rivals = record.rivals.filter((one) => !done.includes(one));
+  return { ...record, rivals, joint: seen, past: remember(record.past, done, around(record, rivals)) };
+}
+
+function around(record: HeadRecord, rivals: readonly Kept[]): Around {
+  const head: Version = record.head!;
+  return { device: record.own?.device, current: [keptOf(head, record.deemed, false), ...rivals] };
+}
+
+/** All that is kept of a category beside the head and what is shown in its place. */
+export function keptIn(record: HeadRecord<NostrEvent> | undefined): readonly Kept[] {
+  if (record === undefined) return [];
+  const all = [...record.rivals, ...record.past, ...(record.own?.taken?.rivals ?? [])];
+  return [...new Map(all.map((one) => [one.id, one])).values()];
+}

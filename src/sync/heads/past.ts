@@ -1,0 +1,65 @@
+/**
+ * The ring of former values: what was the head, and what was merged into one. It is the base of merges and the history that an
+ * app can read and restore. docs/STORE.md says what it grows to.
+ */
+
+import { MAX_PAST, MAX_PAST_BYTES, PAST_UNTHINNED, PIECE_ESTIMATE_BYTES } from '../../protocol/limits.ts';
+import { compareKept, isKeptIn, type Kept } from './kept.ts';
+
+/** What a value in the ring may be the base for: the newest known of each other device. */
+export interface Around {
+  /** The hash of this device, once it has written. */
+  readonly device: string | undefined;
+  /** What is known and is not in the ring: the head and its rivals. */
+  readonly current: readonly Kept[];
+}
+
+/** With one more, and without those for which there is no room. A value in pieces is of no use without these. */
+export function remember(past: readonly Kept[], more: readonly Kept[], around: Around): readonly Kept[] {
+  const usable = more.filter((one) => !one.isInPieces || one.pieces !== undefined);
+  const fresh = usable.filter(({ id }) => past.every((one) => one.id !== id));
+  if (fresh.length === 0) return past;
+  return fitting([...past, ...fresh].sort(compareKept), around);
+}
+
+/**
+ * Thinned with age: of those behind the newest few the one goes whose neighbours are closest to each other for its age, and of the
+ * anchors one only if nothing else is left. The newest stays, however large.
+ */
+function fitting(past: readonly Kept[], around: Around): readonly Kept[] {
+  const kept = [...past];
+  while (kept.length > MAX_PAST || (kept.length > 1 && bytesOf(kept) > MAX_PAST_BYTES)) {
+    const anchors = anchorsOf(kept, around);
+    // Too large, they go before their number is full.
+    const first = kept.length > PAST_UNTHINNED ? PAST_UNTHINNED : 1;
+    const loose = kept.map((_, i) => i).filter((i) => i >= first && !anchors.has(kept[i]!));
+    const of = loose.length > 0 ? loose : [kept.length - 1];
+    const gaps = of.map((i) => gapAt(kept, i, around));
+    kept.splice(of[gaps.lastIndexOf(Math.min(...gaps))]!, 1);
+  }
+  return kept;
+}
+
+/** How far its neighbours are from each other, of its age. */
+function gapAt(past: readonly Kept[], i: number, { current }: Around): number {
+  const now = Math.max(...[...current, ...past].map(({ stamp }) => stamp));
+  const older = past[i + 1];
+  // The oldest reaches back furthest.
+  if (older === undefined) return Infinity;
+  return (past[i - 1]!.stamp - older.stamp) / Math.max(1, now - past[i]!.stamp);
+}
+
+/** Of each other device, the newest value in the ring that its newest known write is, or had seen: its next write will be based on that. */
+function anchorsOf(past: readonly Kept[], { device, current }: Around): ReadonlySet<Kept> {
+  const newest = new Map<string, Kept>();
+  for (const one of [...current, ...past].sort(compareKept))
+    if (one.device !== device && !newest.has(one.device)) newest.set(one.device, one);
+  const anchors = [...newest.values()].map(({ seen }) => past.find((one) => isKeptIn(seen, one)));
+  return new Set(anchors.filter((one) => one !== undefined));
+}
+
+/** A piece that several have in common counts once. */
+function bytesOf(past: readonly Kept[]): number {
+  const names = new Set(past.flatMap(({ pieces = [] }) => pieces));
+  return past.reduce((sum, { bytes }) => sum + bytes, names.size * PIECE_ESTIMATE_BYTES);
+}

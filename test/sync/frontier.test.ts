@@ -1,0 +1,265 @@
+/** The frontier: the head, its rivals, and what becomes of them. Through `reconcile`, which is where it is decided. */
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { deviceHash, type VersionVector } from '../../src/protocol/causality.ts';
+import type { VerifiedEvent } from '../../src/protocol/event.ts';
+import { vectorOf } from '../../src/protocol/header.ts';
+import { MAX_RIVALS } from '../../src/protocol/limits.ts';
+import { compareEvents } from '../../src/protocol/order.ts';
+import { isRival } from '../../src/sync/heads/frontier.ts';
+import type { Input } from '../../src/sync/heads/input.ts';
+import { reconcile } from '../../src/sync/heads/reconcile.ts';
+import type { HeadRecord } from '../../src/sync/heads/record.ts';
+import { aRelay } from '../names.ts';
+import { IN_PIECES, OUR_HASH, OURS, REMOVAL, told, voiding } from './records.ts';
+
+const RELAY = aRelay('wss://relay.example');
+const shown = (event: VerifiedEvent): Input => ({ type: 'shown', relay: RELAY, event, relays: [RELAY] });
+type Write = Extract<Input, { readonly type: 'write' }>;
+const write = (event: VerifiedEvent, more: Partial<Write> = {}): Write => ({
+  ...{ type: 'write', event, device: OUR_HASH, isRead: true },
+  ...more,
+});
+const acknowledged = ({ id }: VerifiedEvent): Input => ({
+  ...{ type: 'answered', relay: RELAY, id, delivery: 'acknowledged' },
+});
+
+function after(...inputs: readonly Input[]): HeadRecord {
+  let record: HeadRecord | undefined;
+  for (const input of inputs) ({ record } = reconcile(record, input, undefined));
+  return record!;
+}
+const ids = (all: readonly { readonly id: string }[]): string[] => all.map(({ id }) => id);
+
+const BASE = told({ stamp: 5 });
+const THEIRS = told({ stamp: 10 });
+const BEATEN = told({ stamp: 8, by: 'third', seen: { 'their-device': 5 } });
+const MINE = told({ stamp: 9, by: OURS, seen: { 'their-device': 5 } });
+
+describe('a rival', () => {
+  test('is what another device wrote and the head had beaten before it came', () => {
+    const record = after(shown(THEIRS), shown(BEATEN));
+    expect(record.head?.event).toBe(THEIRS);
+    expect(record.rivals).toMatchObject([{ id: BEATEN.id, isOverwritten: true, event: BEATEN }]);
+  });
+
+  test('is what an own write that had not seen it beats, though a relay has that write', () => {
+    const next = told({ stamp: 20, by: OURS });
+    const record = after(write(next), acknowledged(next), shown(BEATEN));
+    expect(ids(record.rivals)).toEqual([BEATEN.id]);
+  });
+
+  test('is an own write that was overwritten unseen', () => {
+    const record = after(shown(BASE), write(MINE), shown(THEIRS));
+    expect(ids(record.rivals)).toEqual([MINE.id]);
+    expect(ids(record.past)).toEqual([BASE.id]);
+  });
+
+  test('is what came while an own write was signed', () => {
+    const late = told({ stamp: 11, by: OURS, seen: { 'their-device': 5 } });
+    expect(ids(after(shown(BASE), shown(THEIRS), write(late)).rivals)).toEqual([THEIRS.id]);
+  });
+
+  test('is what turns up while a first write is held, once that is let go', () => {
+    const first = told({ stamp: 20, by: OURS });
+    const held = after(write(first, { heldUntil: 1_000 }), shown(BEATEN));
+    expect(held.rivals).toEqual([]);
+    const { record } = reconcile(held, { type: 'explored', id: first.id, isBlind: false }, undefined);
+    expect(ids(record!.rivals)).toEqual([BEATEN.id]);
+  });
+
+  test('is what a writer without vectors cannot have seen, since no relay had it', () => {
+    const plain = told({ stamp: 20, by: 'reference', seen: false });
+    expect(ids(after(shown(BASE), write(MINE), shown(plain)).rivals)).toEqual([MINE.id]);
+    expect(ids(after(shown(BASE), write(MINE), acknowledged(MINE), shown(plain)).rivals)).toEqual([]);
+  });
+
+  test('is no event of this device that a relay shows: what was taken back must not return', () => {
+    const old = told({ stamp: 7, by: OURS });
+    expect(after(shown(BASE), write(MINE), shown(THEIRS), shown(old)).rivals).toHaveLength(1);
+    expect(isRival(after(write(MINE)), old)).toBe(false);
+  });
+
+  test('is no removal, and a removal has none', () => {
+    const removal = told({ stamp: 9, by: 'third', tags: REMOVAL });
+    expect(after(shown(THEIRS), shown(removal)).rivals).toEqual([]);
+    const over = told({ stamp: 30, by: 'fourth', tags: REMOVAL });
+    const record = after(shown(BASE), shown(THEIRS), shown(BEATEN), shown(over), shown(told({ stamp: 29 })));
+    expect(record.rivals).toEqual([]);
+    expect(ids(record.past)).toEqual([THEIRS.id, BEATEN.id, BASE.id]);
+  });
+
+  test('is no head that was removed', () => {
+    const removal = told({ stamp: 9, by: 'third', tags: REMOVAL });
+    expect(after(shown(removal), shown(THEIRS)).rivals).toEqual([]);
+  });
+
+  test('is none while there is no head, nor for what is coming in its place', () => {
+    expect(isRival(undefined, BEATEN)).toBe(false);
+    const record = after(shown(BASE));
+    expect(isRival(record, BEATEN)).toBe(false);
+    expect(isRival(record, BEATEN, THEIRS)).toBe(true);
+    const seeing = told({ stamp: 12, seen: { third: 8 } });
+    expect(isRival(record, BEATEN, seeing)).toBe(false);
+  });
+
+  test('goes into the ring once the head has seen it', () => {
+    const merge = told({ stamp: 12, seen: { 'their-device': 10, third: 8 } });
+    const record = after(shown(BASE), shown(THEIRS), shown(BEATEN), shown(merge));
+    expect(record.rivals).toEqual([]);
+    expect(ids(record.past)).toEqual([THEIRS.id, BEATEN.id, BASE.id]);
+  });
+
+  test('goes into the ring once another rival has seen it', () => {
+    const later = told({ stamp: 9, by: 'fourth', seen: { third: 8 } });
+    const record = after(shown(THEIRS), shown(BEATEN), shown(later));
+    expect(ids(record.rivals)).toEqual([later.id]);
+    expect(ids(record.past)).toEqual([BEATEN.id]);
+  });
+
+  test('stays without its pieces, and goes into no ring without them', () => {
+    const large = told({ stamp: 8, by: 'third', tags: IN_PIECES });
+    const merge = told({ stamp: 12, seen: { third: 8 } });
+    const record = after(shown(THEIRS), shown(large));
+    expect(ids(record.rivals)).toEqual([large.id]);
+    expect(ids(after(shown(THEIRS), shown(large), shown(merge)).past)).toEqual([THEIRS.id]);
+  });
+
+  test('is one of sixteen at most: the oldest is a former value then', () => {
+    const all = Array.from({ length: MAX_RIVALS + 1 }, (_, i) => told({ stamp: 6 + i, by: `device ${i}` }));
+    const record = after(shown(told({ stamp: 90 })), ...all.map(shown));
+    expect(ids(record.rivals)).toEqual(ids(all.slice(1).reverse()));
+    expect(ids(record.past)).toEqual([all[0]!.id]);
+  });
+
+  test('that a reset names counts no more, nor does such a former value', () => {
+    const reset = told({ stamp: 20, seen: { third: 1 }, tags: voiding(BEATEN, BASE) });
+    const future = told({ stamp: 900, by: 'third' });
+    const top = told({ stamp: 800 });
+    expect(ids(after(shown(BASE), shown(THEIRS), shown(BEATEN), shown(reset)).rivals)).toEqual([BEATEN.id]);
+    const voided = told({ stamp: 801, by: 'fourth', tags: voiding(future) });
+    const record = after(shown(future), shown(top), shown(voided), shown(future));
+    expect(record.head?.event).toBe(voided);
+    expect([...ids(record.rivals), ...ids(record.past)]).not.toContain(future.id);
+  });
+});
+
+describe('what the head contains', () => {
+  const merged = (seen: VersionVector): Input => ({
+    ...{ type: 'settled', id: THEIRS.id, ids: new Set([BEATEN.id]), seen },
+  });
+  const settled = after(
+    ...[shown(BASE), shown(THEIRS), shown(BEATEN), merged(new Map([[deviceHash('third'), 8]]))],
+  );
+
+  test('is more than its event has seen, if rivals add nothing to it: these come no more', () => {
+    expect(settled.rivals).toEqual([]);
+    expect(ids(settled.past)).toEqual([BEATEN.id, BASE.id]);
+    expect(reconcile(settled, shown(BEATEN), undefined).record).toBe(settled);
+  });
+
+  test('stays if the next head has seen the head, and no longer', () => {
+    const seeing = told({ stamp: 12, by: 'fourth', seen: { 'their-device': 10 } });
+    const blind = told({ stamp: 12, by: 'fourth' });
+    expect(reconcile(settled, shown(seeing), undefined).record?.joint).toEqual(settled.joint);
+    expect(reconcile(settled, shown(blind), undefined).record?.joint.size).toBe(0);
+  });
+
+  test('is not changed by what is no rival', () => {
+    const record = after(shown(BASE), shown(THEIRS));
+    expect(reconcile(record, merged(new Map()), undefined).record).toBe(record);
+  });
+});
+
+describe('a write that is withdrawn', () => {
+  const merge = told({ stamp: 12, by: OURS, seen: { 'their-device': 10, third: 8 } });
+  const before = [shown(BASE), shown(THEIRS), shown(BEATEN)] as const;
+  const back: Input = { type: 'withdraw', id: merge.id };
+
+  test('gives back what it had taken in', () => {
+    const record = after(...before, write(merge));
+    expect(record.rivals).toEqual([]);
+    const { record: restored } = reconcile(record, back, undefined);
+    expect(restored?.head?.event).toBe(THEIRS);
+    expect(ids(restored!.rivals)).toEqual([BEATEN.id]);
+    expect(ids(restored!.past)).toEqual([BASE.id]);
+  });
+
+  test('gives nothing back once a relay has it', () => {
+    expect(after(...before, write(merge), acknowledged(merge)).own?.taken).toBeUndefined();
+  });
+
+  test('makes no rival of what is the head again', () => {
+    const blind = told({ stamp: 12, by: OURS, seen: { 'their-device': 5 } });
+    const record = after(shown(BASE), shown(THEIRS), write(blind));
+    expect(ids(record.rivals)).toEqual([THEIRS.id]);
+    const { record: restored } = reconcile(record, { type: 'withdraw', id: blind.id }, undefined);
+    expect(restored?.head?.event).toBe(THEIRS);
+    expect(restored?.rivals).toEqual([]);
+  });
+
+  test('and was no other, leaves nothing', () => {
+    const record = after(write(told({ stamp: 9, by: OURS, id: 'f' })), shown(BEATEN));
+    const { record: restored } = reconcile(
+      record,
+      { type: 'withdraw', id: record.head!.event.id },
+      undefined,
+    );
+    expect(restored).toMatchObject({ head: undefined, rivals: [], past: [] });
+  });
+});
+
+test('an own write that no socket has carried is no former value: no device can have built on it', () => {
+  const first = told({ stamp: 9, by: OURS });
+  const record = after(shown(BASE), write(first));
+  const next = write(told({ stamp: 10, by: OURS, seen: { 'their-device': 5 } }));
+  expect(ids(reconcile(record, next, first.id).record!.past)).toEqual([BASE.id]);
+  expect(ids(reconcile(record, next, undefined).record!.past)).toEqual([first.id, BASE.id]);
+});
+
+test('what could not be read is no former value', () => {
+  const record = after(shown(BASE), { type: 'unreadable', id: BASE.id }, shown(THEIRS));
+  expect(record.past).toEqual([]);
+});
+
+test('in any order events leave the same frontier: what no other has seen (I21), and each comes once (I9)', () => {
+  const steps = fc.array(
+    fc.record({
+      device: fc.nat({ max: 3 }),
+      known: fc.array(fc.nat({ max: 30 }), { maxLength: 3 }),
+      later: fc.nat({ max: 3 }),
+    }),
+    { minLength: 1, maxLength: 12 },
+  );
+  fc.assert(
+    fc.property(steps, fc.array(fc.nat({ max: 100 }), { minLength: 12, maxLength: 12 }), (made, keys) => {
+      const events: VerifiedEvent[] = [];
+      const names = ['their-device', 'third', 'fourth', 'fifth'];
+      for (const { device, known, later } of made) {
+        const own = events.findLast(({ tags }) => tags[1]![1] === names[device]);
+        const seen = [...known.flatMap((i) => events[i] ?? []), ...(own === undefined ? [] : [own])];
+        const vector: Record<string, number> = {};
+        for (const one of seen)
+          for (const name of names)
+            vector[name] = Math.max(vector[name] ?? -1, vectorOf(one)!.get(deviceHash(name)) ?? -1);
+        for (const name of names) if (vector[name]! < 0 || name === names[device]) delete vector[name];
+        const stamp = 1 + later + Math.max(0, ...seen.map(({ created_at }) => created_at));
+        events.push(told({ stamp, by: names[device]!, seen: vector }));
+      }
+      const hasSeen = (newer: VerifiedEvent, older: VerifiedEvent): boolean =>
+        newer !== older && (vectorOf(newer)!.get(deviceHash(older.tags[1]![1]!)) ?? -1) >= older.created_at;
+      const open = events.filter((one) => events.every((other) => !hasSeen(other, one)));
+      const head = events.toSorted((a, b) => compareEvents(b, a))[0]!;
+      const order = events.map((_, i) => i).sort((a, b) => keys[a]! - keys[b]! || a - b);
+      let record: HeadRecord | undefined;
+      for (const i of order) {
+        ({ record } = reconcile(record, shown(events[i]!), undefined));
+        expect(reconcile(record, shown(events[i]!), undefined).record).toBe(record);
+      }
+      expect(record!.head?.event).toBe(head);
+      expect(ids(record!.rivals).sort()).toEqual(ids(open.filter((one) => one !== head)).sort());
+    }),
+    { numRuns: 500 },
+  );
+});
