@@ -8,9 +8,18 @@ export {
   type ErrorDetails,
 } from './errors.ts';
 export type { NostrSync, SyncStatus } from './nostr-sync.ts';
-export type { NostrSyncOptions, ReadOptions } from './options.ts';
+export type { CategoryOptions, NostrSyncOptions, ReadOptions } from './options.ts';
 export type { Json } from './protocol/payload.ts';
 export type { RelayInfo } from './relay/connection.ts';
 export { deriveSyncKey } from './signer/derive.ts';
 export type { Signer } from './signer/signer.ts';
-export type { Conflict, DeliveryReport, FetchedValue, FetchResult, Receipt, Removal } from './sync/events.ts';
+export type {
+  Conflict,
+  DeliveryReport,
+  FetchedValue,
+  FetchResult,
+  MergedValues,
+  Receipt,
+  Removal,
+} from './sync/events.ts';
+export type { MergeClash, Merger } from './sync/values/merger.ts';

@@ -68,6 +68,16 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
     payload: Record<string, unknown> extends Categories ? Payload & Json<Payload> : Categories[C],
     options?: number | PublishOptions,
   ): Promise<Receipt>;
+  /**
+   * Makes the next value of the newest one, of which `change` gets a copy; `undefined`: there is none. In a category with `merge` that
+   * is what devices wrote without seeing each other, as one. `change` is called again if another value comes in before this one is
+   * saved, so it must depend on nothing but its argument. Rejects as `publish` and `fetch` do, and with what `change` throws.
+   */
+  update<C extends NameOf<Categories>>(
+    category: C,
+    change: (now: Categories[C] | undefined) => Categories[C],
+    options?: Omit<PublishOptions, 'basedOn'>,
+  ): Promise<Receipt>;
   /** Removes the value of a category on all devices: a write like any other, that holds nothing. Options as of `publish`. */
   remove(category: NameOf<Categories>, options?: Omit<PublishOptions, 'expiration'>): Promise<Receipt>;
   /**
@@ -184,6 +194,7 @@ export function createEngine<Categories extends object>(
         subscriptions,
         tabs: sharedTabs,
         pacing: settings.pacing,
+        categories: settings.categories,
         // Not before all that was saved together is told: one write may be done, and the next one owed.
         onProgress: () => {
           queueMicrotask(flushes.check);

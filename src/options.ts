@@ -2,7 +2,8 @@
 
 import type { Clock } from './clock.ts';
 import { describe, misuse, NostrSyncError } from './errors.ts';
-import { checkNamespace, toDTag, type Address, type RelayUrl } from './protocol/address.ts';
+import { checkNamespace, toDTag, type Address, type EventId, type RelayUrl } from './protocol/address.ts';
+import { isHex32 } from './protocol/event.ts';
 import type { Compression } from './protocol/compression.ts';
 import type { EventVerifier } from './protocol/event.ts';
 import {
@@ -23,6 +24,7 @@ import type { Tabs } from './tabs/tabs.ts';
 import type { Receipt } from './sync/events.ts';
 import type { Pacing } from './sync/relays/pacer.ts';
 import type { Stage } from './sync/heads/record.ts';
+import type { Merger } from './sync/values/merger.ts';
 import type { Note, Write } from './sync/write.ts';
 
 /** What the entry point of a platform provides; each can be replaced by an option. */
@@ -66,6 +68,8 @@ export interface NostrSyncOptions extends Partial<Platform> {
   readonly store?: Store;
   /** How fast new values of one category are sent. Default `{ burst: 5, intervalMs: 1000 }`; burst at most 60. */
   readonly pacing?: Pacing;
+  /** What is special about single categories, by name. */
+  readonly categories?: Readonly<Record<string, CategoryOptions>>;
   /** Allows `ws:` relays beyond loopback: the network on the way then sees the metadata. Default false. */
   readonly allowInsecureRelays?: boolean;
   /**
@@ -75,12 +79,32 @@ export interface NostrSyncOptions extends Partial<Platform> {
   readonly keepProcessAlive?: boolean;
 }
 
+/** What is special about a category. */
+export interface CategoryOptions {
+  /**
+   * How values that devices wrote without seeing each other become one: `mergeBy(rules)` of `nostr-sync/merge`. Without it the last
+   * writer wins, and `conflict` tells the other.
+   */
+  readonly merge?: Merger;
+  /**
+   * `'auto'`: what is to be merged is written without a call of the app. `'on-edit'`: with its next `publish` or `update`. Default
+   * `'auto'`, and `'on-edit'` with a signer that may ask a person.
+   */
+  readonly settle?: 'auto' | 'on-edit';
+}
+
 /**
  * The third argument of `publish`. A number in its place is `expiration` alone, as in the original plugin (0.1.0-alpha.3).
  */
 export interface PublishOptions {
   /** When the value ends (NIP-40), Unix time in s. Whether a relay honours it is up to the relay; our devices do. */
   readonly expiration?: number;
+  /**
+   * The `eventId` of the value that the app has made this one of, if that is not the newest that this device can show at the call. In a
+   * category with `merge`, what the app has changed there is changed in the newest value; in any other, devices are told of a conflict with
+   * what the app had not seen.
+   */
+  readonly basedOn?: string;
   /** What to wait for, at most 5 s. Default `'delivered'`. */
   readonly waitFor?: Stage;
   /** Before the write is saved: abandons it. After that: stops waiting, and `publish` resolves with what is. */
@@ -110,6 +134,7 @@ export interface Settings {
   readonly relays: ReadonlyMap<RelayUrl, string>;
   readonly payloadLimit: { readonly bytes: number; readonly why: string };
   readonly pacing: Pacing;
+  readonly categories: ReadonlyMap<Address, CategoryOptions>;
 }
 
 /** A misspelt option would otherwise do nothing, unnoticed. */
@@ -127,6 +152,7 @@ const OPTIONS: readonly string[] = [
   'interop',
   'store',
   'pacing',
+  'categories',
   'allowInsecureRelays',
   'keepProcessAlive',
   'openSocket',
@@ -213,7 +239,27 @@ export function checkOptions(options: NostrSyncOptions): Settings {
   const spellings = relays.map(
     (url: string) => [canonicalRelayUrl(url, options.allowInsecureRelays), url.trim()] as const,
   );
-  return { namespace, relays: new Map(spellings), payloadLimit, pacing };
+  const categories = checkCategoryOptions(namespace, options.categories);
+  return { namespace, relays: new Map(spellings), payloadLimit, pacing, categories };
+}
+
+function checkCategoryOptions(namespace: string, given: unknown): ReadonlyMap<Address, CategoryOptions> {
+  if (given === undefined) return new Map();
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw new TypeError(misuse('categories', 'an object of options by category', given));
+  return new Map(
+    Object.entries(given).map(([name, of]: [string, unknown]) => {
+      if (typeof of !== 'object' || of === null)
+        throw new TypeError(misuse(`categories.${name}`, 'an object', of));
+      const { merge, settle, ...others }: CategoryOptions = of;
+      checkNames('merge, settle', Object.keys(others));
+      if (merge !== undefined && (typeof merge?.merge !== 'function' || typeof merge.isEqual !== 'function'))
+        throw new TypeError(misuse(`categories.${name}.merge`, 'mergeBy(rules) of nostr-sync/merge', merge));
+      if (settle !== undefined && settle !== 'auto' && settle !== 'on-edit')
+        throw new TypeError(misuse(`categories.${name}.settle`, "'auto' or 'on-edit'", settle));
+      return [toDTag(namespace, name), { merge, settle } as CategoryOptions] as const;
+    }),
+  );
 }
 
 export function checkSigner(signer: unknown): asserts signer is Signer {
@@ -254,6 +300,9 @@ export function checkReading(options: unknown): AbortSignal | undefined {
   return signal;
 }
 
+const on = (basedOn: string | undefined): Pick<Write, 'basedOn'> =>
+  basedOn === undefined ? {} : { basedOn: basedOn as EventId };
+
 /** What `publish` is asked to write. */
 export function checkWrite(
   payload: unknown,
@@ -266,12 +315,13 @@ export function checkWrite(
     waitFor = 'delivered',
     signal,
     onSaved,
+    basedOn,
     [NOTE]: note,
     ...others
   }: Partial<AdapterPublishOptions> = typeof options === 'object'
     ? (options ?? {})
     : { expiration: options as number };
-  checkNames('expiration, waitFor, signal, onSaved', Object.keys(others));
+  checkNames('expiration, waitFor, signal, onSaved, basedOn', Object.keys(others));
   if (expiration !== undefined) {
     const isTime = Number.isSafeInteger(expiration) && expiration <= MAX_STAMP;
     if (!isTime || expiration <= nowSeconds) {
@@ -288,6 +338,9 @@ export function checkWrite(
   if (onSaved !== undefined && typeof onSaved !== 'function') {
     throw new TypeError(misuse('onSaved', 'a function', onSaved));
   }
+  if (basedOn !== undefined && !isHex32(basedOn))
+    throw new TypeError(misuse('basedOn', 'the eventId of a value', basedOn));
   const text = encodePayload(payload, settings.payloadLimit);
-  return { text, expiration, isRemoval: false, waitFor, signal, onSaved, note };
+  const limit = settings.payloadLimit;
+  return { text, expiration, isRemoval: false, waitFor, signal, onSaved, note, limit, ...on(basedOn) };
 }

@@ -9,11 +9,12 @@ import type { Receipt } from '../sync/events.ts';
 import type { Reader } from '../sync/reader.ts';
 import type { Session } from '../sync/session.ts';
 import type { Subscription } from '../sync/telling.ts';
+import type { Edit } from '../sync/write.ts';
 import { heard } from './heard.ts';
 
 export type Calls = Pick<
   NostrSync,
-  'publish' | 'remove' | 'reset' | 'fetch' | 'syncAll' | 'poll' | 'subscribe'
+  'publish' | 'update' | 'remove' | 'reset' | 'fetch' | 'syncAll' | 'poll' | 'subscribe'
 >;
 
 export function createCalls(ports: {
@@ -30,8 +31,23 @@ export function createCalls(ports: {
   function write(category: unknown, payload: unknown, given: unknown, isRemoval: boolean): Promise<Receipt> {
     const dTag = toDTag(namespace, category);
     const wanted = checkWrite(payload, given, settings, nowSeconds(clock));
+    const edit: Edit = isRemoval
+      ? { type: 'remove' }
+      : { type: 'whole', payload: JSON.parse(wanted.text), basedOn: undefined };
     return heard(wanted.signal, signedIn(isRemoval ? 'remove' : 'publish')).then((to) =>
-      to.writer.publish(dTag, { ...wanted, isRemoval }),
+      to.writer.publish(dTag, { ...wanted, isRemoval, edit }),
+    );
+  }
+
+  async function update(category: unknown, change: unknown, given: unknown): Promise<Receipt> {
+    const dTag = toDTag(namespace, category);
+    if (typeof change !== 'function') throw new TypeError(misuse('change', 'a function', change));
+    const wanted = checkWrite(null, given, settings, nowSeconds(clock));
+    if (wanted.basedOn !== undefined)
+      throw new TypeError('Invalid basedOn: an update is based on the newest value');
+    const edit: Edit = { type: 'update', change: change as (now: unknown) => unknown };
+    return heard(wanted.signal, signedIn('update')).then((to) =>
+      to.writer.publish(dTag, { ...wanted, edit }),
     );
   }
 
@@ -51,6 +67,7 @@ export function createCalls(ports: {
 
   return {
     publish: async (category, payload, given) => write(category, payload, given, false),
+    update: async (category, change, given) => update(category, change, given),
     remove: async (category, removeOptions) => write(category, null, removeOptions, true),
     reset: async (category, given) => {
       const dTag = toDTag(namespace, category);

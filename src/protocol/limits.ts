@@ -178,10 +178,30 @@ export const CODE_ANSWER_MS = 30_000;
 /** Added to the stamp of an event that a relay finds too old: strfry refuses ephemeral ones after 60 s, and takes up to 900 ahead. In s. */
 export const LATE_STAMP_SECONDS = 300;
 
+/**
+ * From a rival to its merge, and up to twice that by chance: by the author of what was overwritten; by a device whose write is in one of
+ * the two; by any other; by any of which the former values do not reach back far enough; and until a merge that failed is tried again.
+ */
+export const MERGE_WAITS_MS = {
+  author: 200,
+  party: 8_000,
+  witness: 30_000,
+  inexact: 120_000,
+  again: 30_000,
+} as const;
+export const MAX_MERGE_WAIT_MS = 300_000;
+/** From a signer that is set to the first merge. */
+export const SIGNER_QUIET_MS = 1_000;
+
 // Counts.
+
+/** Merges in a row without an edit of the app, after which `MERGE_LOOP` tells of them. */
+export const MAX_MERGES_IN_A_ROW = 6;
 
 /** Events that the head has not seen, per category: one of each other device. */
 export const MAX_RIVALS = 16;
+/** How deep the merges of several newest common values go. */
+export const MAX_BASE_DEPTH = 3;
 /** Former values that are kept, per category; in bytes with their pieces, of which each counts as so many. */
 export const MAX_PAST = 20;
 /** The newest of them are all kept, the older ones thinned with age. */

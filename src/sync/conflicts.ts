@@ -5,6 +5,7 @@
 
 import { categoryOf, type Address } from '../protocol/address.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
+import { isTombstone } from '../protocol/header.ts';
 import { compareEvents } from '../protocol/order.ts';
 import type { Emitter } from './events.ts';
 import { isLostTo } from './heads/conflict.ts';
@@ -34,6 +35,8 @@ const isBeaten = (theirs: VerifiedEvent, mine: VerifiedEvent): boolean => compar
 export function createConflicts(ports: {
   readonly emitter: Emitter;
   readonly decode: Reading['decode'];
+  /** Whether what was overwritten unseen is merged: then its merge tells what that gives up. */
+  readonly isMerged?: (dTag: Address) => boolean;
 }): Conflicts {
   const { emitter, decode } = ports;
   /** Conflicts that are being read, until that has ended, or wait for pieces or a signer. */
@@ -73,7 +76,9 @@ export function createConflicts(ports: {
 
   return {
     changed: (dTag, record, effects) => {
-      const conflicts = effects.filter((effect) => effect.type === 'conflict');
+      const isTold = ({ theirs }: { readonly theirs: VerifiedEvent }): boolean =>
+        ports.isMerged?.(dTag) !== true || isTombstone(theirs);
+      const conflicts = effects.filter((effect) => effect.type === 'conflict').filter(isTold);
       for (const { mine, theirs } of conflicts) if (isBeaten(theirs, mine)) tell({ dTag, mine, theirs });
       if (record.head === undefined || !effects.some(({ type }) => type === 'advanced')) return;
       const { event: head } = record.head;

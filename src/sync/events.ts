@@ -4,6 +4,7 @@ import { misuse, type AnyNostrSyncError } from '../errors.ts';
 import type { RelayInfo } from '../relay/connection.ts';
 import type { Delivery, Stage } from './heads/record.ts';
 import type { SyncStatus } from './status.ts';
+import type { MergeClash } from './values/merger.ts';
 
 /** The seed's `FetchResult`, grown by `eventId`, `source` and `deleted`, by which a removal is told from a value. */
 export type FetchResult<T = unknown, C extends string = string> = FetchedValue<T, C> | Removal<C>;
@@ -75,6 +76,22 @@ export interface Conflict<T = unknown, C extends string = string> {
    * that it had not seen, has turned up since.
    */
   readonly shown: 'mine' | 'theirs';
+  /** Of a category that is merged: the newest value that both had seen, if it is known. */
+  readonly base?: FetchResult<T, C>;
+  /** Of a category that is merged: where the merge may have given something up. There is no conflict without any. */
+  readonly clashes?: readonly MergeClash[];
+}
+
+/** What devices wrote without seeing each other is one value now. */
+export interface MergedValues<T = unknown, C extends string = string> {
+  readonly category: C;
+  readonly value: FetchResult<T, C>;
+  /** What it was made of: the value that was the newest, then what that had not seen. */
+  readonly parts: readonly FetchResult<T, C>[];
+  /** Whether all that they had in common was known: if `'older'`, every difference is a clash. `'absent'`: they had nothing in common. */
+  readonly base: 'exact' | 'older' | 'absent';
+  /** Where the merge may have given something up. Empty: each edit is in `value`. */
+  readonly clashes: readonly MergeClash[];
 }
 
 /** What `on` hears of, by event. `Categories` as of `NostrSync`. */
@@ -89,6 +106,8 @@ export interface SyncEvents<Categories extends object = Record<string, unknown>>
   readonly delivery: DeliveryReport<NameOf<Categories>>;
   /** A write of this device was overwritten by one that had not seen it. */
   readonly conflict: { readonly [C in NameOf<Categories>]: Conflict<Categories[C], C> }[NameOf<Categories>];
+  /** This device has merged what devices wrote without seeing each other: only categories with `merge`. */
+  readonly merged: { readonly [C in NameOf<Categories>]: MergedValues<Categories[C], C> }[NameOf<Categories>];
   /** The status has changed; also once when a listener is added. `lastSyncedAt` alone is no change. */
   readonly status: SyncStatus;
 }
@@ -128,6 +147,7 @@ export const EVENT_TYPES: readonly (keyof SyncEvents)[] = [
   'error',
   'delivery',
   'conflict',
+  'merged',
   'status',
 ];
 

@@ -13,10 +13,14 @@ import { createReading, unlessUnreadable } from './reading.ts';
 import type { Network } from './relays/network.ts';
 import { createTelling, type Subscription, type Telling } from './telling.ts';
 import type { Content } from './values/content.ts';
+import type { Composed } from './composing.ts';
+import { createMergeNews } from './merge-news.ts';
 import { createHistory, type History } from './history.ts';
 import type { Write } from './write.ts';
 
 export interface Reader extends Pick<Telling, 'present' | 'wrote'> {
+  /** A value that contains more than the app knows has become the newest here. */
+  merged(dTag: Address, composed: Composed): Promise<void>;
   /** Former values of a category, and its newest. */
   readonly history: History;
   fetch(dTag: Address): Promise<FetchResult | null>;
@@ -39,6 +43,8 @@ export function createReader(ports: {
   readonly content: Content;
   readonly canRead: () => boolean;
   readonly deviceId: () => string;
+  /** Whether the rivals of a category are merged. */
+  readonly isMerged: (dTag: Address) => boolean;
   /** See `Signer.isLocal`. */
   readonly isLocal: () => boolean;
   readonly emitter: Emitter;
@@ -58,9 +64,14 @@ export function createReader(ports: {
   });
   const { valueOf } = reading;
   const conflicts = createConflicts({ ...ports, decode: reading.decode });
+  const news = createMergeNews({ ...ports, decode: reading.decode });
   const telling = createTelling({ ...ports, reading, conflictsTold: conflicts.told });
 
   return {
+    merged: async (dTag, composed) => {
+      await news.merged(dTag, composed);
+      await telling.announce(dTag);
+    },
     history: createHistory({ ...ports, decode: reading.decode }),
     fetch: async (dTag) => valueOf(dTag, await refresh([dTag])),
     latest: async (dTag) => {

@@ -13,7 +13,9 @@ import { HOLD_MS, KIND_APP_DATA, MAX_LAPS, SIZES, SKEW_REPORT_SECONDS } from '..
 import { joinVoids, voidsAt, type Voids } from '../protocol/voids.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import { receiptOf } from './delivery-report.ts';
+import { HeadMoved, type Composed } from './composing.ts';
 import type { Making } from './drafts.ts';
+import { containedIn } from './heads/frontier.ts';
 import { isOwnHead, piecesOf, readableOf, type HeadRecord } from './heads/record.ts';
 import type { Replica } from './heads/replica.ts';
 import type { Question, FirstWrites } from './first-writes.ts';
@@ -26,8 +28,9 @@ import type { Note } from './write.ts';
 
 /** What the app can have seen when it makes a value now; whatever comes in while it is signed is not part of it. */
 export function seenOf(record: HeadRecord | undefined): VersionVector {
-  const basis = record !== undefined && isOwnHead(record) ? record.head?.event : readableOf(record);
-  return seenBy(basis, record?.deemed);
+  if (record?.head !== undefined && (isOwnHead(record) || readableOf(record) === record.head.event))
+    return containedIn(record);
+  return seenBy(readableOf(record), record?.deemed);
 }
 
 export interface SavingPorts {
@@ -45,7 +48,9 @@ export interface SavingPorts {
   readonly aheadSeconds: () => number;
   readonly questions: FirstWrites;
   readonly isClosed: () => boolean;
-  readonly onSaved: (dTag: Address, id: EventId) => void;
+  readonly compose: (dTag: Address, wanted: Making['wanted']) => Promise<Composed | undefined>;
+  readonly onSaved: (dTag: Address, id: EventId, composed?: Composed) => void;
+  readonly onSettled: (dTag: Address, composed: Composed) => void;
 }
 
 /** Signs those pieces of a value that the one before it does not share, under the stamp of the value. */
@@ -83,10 +88,13 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
   async function make(dTag: Address, making: Making, asked: Question | undefined): Promise<VerifiedEvent> {
     const asking = { signal: making.signal };
     asking.signal.throwIfAborted();
-    const { write, seen } = making.wanted.at(-1)!;
+    const { write, seen: seenAtCall } = making.wanted.at(-1)!;
     refuseWrongClock(ports.aheadSeconds());
     const isReset = making.wanted.some((one) => one.write.isReset);
-    const layout = await ports.content.layOut(dTag, write.text, isReset);
+    const composed = await ports.compose(dTag, making.wanted);
+    if (composed?.isNothing === true) return settle(dTag, composed);
+    const { text, seen, isRemoval, expiration } = composed ?? { ...write, seen: seenAtCall };
+    const layout = await ports.content.layOut(dTag, text, isReset);
     const content = await hand.encrypt(layout.text, asking);
     const ciphertexts = new Map<string, string>();
     for (let lap = 0; lap < MAX_LAPS; lap++) {
@@ -98,8 +106,8 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
       const tags = tagsOf({
         address: dTag,
         deviceId,
-        expiration: write.expiration,
-        isRemoval: write.isRemoval,
+        expiration,
+        isRemoval,
         format: layout.format,
         vector: vectorAt(seen, device, stamp),
         voids: voidsAt(allVoids, stamp),
@@ -108,6 +116,7 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
       const pieces = await makePieces(ports, dTag, layout, event.created_at, ciphertexts, asking);
       if (ports.isClosed()) throw new NostrSyncError('CLOSED', 'Cannot publish: the engine was closed');
       asking.signal.throwIfAborted();
+      if (composed !== undefined && replica.get(dTag)?.head?.event.id !== composed.on) throw new HeadMoved();
       making.saving();
       const along = (record: HeadRecord): ReturnType<Note> =>
         making.wanted.flatMap(
@@ -130,7 +139,7 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
         making.notSaved();
         continue;
       }
-      ports.onSaved(dTag, event.id);
+      ports.onSaved(dTag, event.id, composed);
       // The answer may have come before there was anything to let go.
       if (heldUntil !== undefined && !asked!.isOpen) void questions.release(dTag, asked!);
       return event;
@@ -139,6 +148,15 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
       'SIGNING_FAILED',
       'Cannot publish: newer values come in faster than it is signed',
     );
+  }
+
+  /** What is merged adds nothing to the head: it is part of that from now on. */
+  async function settle(dTag: Address, composed: Composed): Promise<VerifiedEvent> {
+    const { head, taken } = composed.joined!;
+    const ids = new Set(taken.map(({ id }) => id));
+    await replica.apply(dTag, { type: 'settled', id: head.id, ids, seen: composed.seen });
+    ports.onSettled(dTag, composed);
+    return head;
   }
 
   /** `voids`: of a reset, which is above the rest alone. */
@@ -153,11 +171,16 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
     const asked = questions.explore(dTag);
     if (isAhead(replica.get(dTag), nowSeconds(clock), SKEW_REPORT_SECONDS))
       await questions.lookForReset(dTag);
+    let moves = 0;
     for (let left = SIZES.length; ; left--) {
       const sizes = hand.sizes();
       try {
         return await make(dTag, making, asked);
       } catch (error) {
+        if (error instanceof HeadMoved && moves++ < MAX_LAPS) {
+          left++;
+          continue;
+        }
         // The signer finds it too large: the value is laid out again, in smaller parts.
         if (hand.sizes() === sizes || left === 0) throw error;
       }

@@ -12,6 +12,7 @@ import type { RelayPool } from '../relay/pool.ts';
 import type { Signer } from '../signer/signer.ts';
 import type { Store } from '../store/store.ts';
 import type { Tabs } from '../tabs/tabs.ts';
+import { createComposing } from './composing.ts';
 import { createConsumers } from './consumers.ts';
 import { createDeletions } from './deletion.ts';
 import { createContent } from './values/content.ts';
@@ -27,9 +28,18 @@ import { createRelayTime } from './relays/relay-time.ts';
 import { createRenewals } from './values/renewal.ts';
 import { openReplica } from './heads/replica.ts';
 import { createHand, type Hand } from './values/signing.ts';
+import { createSettling } from './settling.ts';
+import { createJoining } from './values/joining.ts';
+import type { Merger } from './values/merger.ts';
 import { createTabNetwork, type TabNetwork } from './tabs/network.ts';
 import { createVoidEvents } from './values/void-events.ts';
 import { createWriter, type Writer } from './writer.ts';
+
+/** What the app says of a category. */
+export interface CategorySettings {
+  readonly merge?: Merger | undefined;
+  readonly settle?: 'auto' | 'on-edit' | undefined;
+}
 
 export interface Session {
   readonly pubkey: string;
@@ -78,6 +88,8 @@ export async function openSession(ports: {
   /** Given if other engines may have this store open. */
   readonly tabs: Tabs | undefined;
   readonly pacing: Pacing;
+  /** What the app says of single categories. */
+  readonly categories: ReadonlyMap<Address, CategorySettings>;
   readonly emitter: Emitter;
   readonly subscriptions: ReadonlySet<Subscription>;
   /** The outbox may have come nearer to empty. */
@@ -101,6 +113,7 @@ export async function openSession(ports: {
   const canRead = (): boolean => signer !== undefined && !isClosed;
   const content = createContent({ ...ports, replica, hand, canRead, network: () => network });
   const relays = (): RelayUrl[] => [...pool.connections.keys()];
+  const mergerOf = (dTag: Address): Merger | undefined => ports.categories.get(dTag)?.merge;
   const writer: Writer = createWriter({
     ...ports,
     replica,
@@ -113,7 +126,16 @@ export async function openSession(ports: {
       tabNetwork?.isSettled() === false ||
       network.relays().some((relay) => ['open', 'connecting'].includes(relay.state)),
     aheadSeconds: () => relayTime.aheadSeconds(),
-    onSaved: (dTag, id) => reader.wrote(dTag, id),
+    compose: createComposing({
+      replica,
+      joining: createJoining({ clock, replica, content, mergerOf }),
+      mergerOf,
+    }),
+    onSaved: (dTag, id, composed) => {
+      if (composed?.isNews !== true) reader.wrote(dTag, id);
+      if (composed !== undefined) void reader.merged(dTag, composed);
+    },
+    onSettled: (dTag, composed) => void reader.merged(dTag, composed),
   });
   const reader: Reader = createReader({
     ...ports,
@@ -122,6 +144,7 @@ export async function openSession(ports: {
     network: () => network,
     canRead,
     isLocal: hand.isLocal,
+    isMerged: (dTag) => mergerOf(dTag) !== undefined,
   });
   const openNetwork = (): Network => {
     pool.start();
@@ -179,6 +202,17 @@ export async function openSession(ports: {
     send: (event) => Promise.all([...pool.connections.values()].map((relay) => relay.publish(event))),
   });
 
+  const settling = createSettling({
+    ...ports,
+    replica,
+    // A person is not asked to sign what no person has asked for.
+    isSettled: (dTag) =>
+      mergerOf(dTag) !== undefined &&
+      (ports.categories.get(dTag)!.settle ?? (hand.isLocal() ? 'auto' : 'on-edit')) === 'auto',
+    hasSigner: hand.isSet,
+    isSender: () => tabNetwork?.isLeading() !== false,
+    merge: (dTag, ids) => writer.merge(dTag, ids),
+  });
   const notices = createNotices({ ...ports, relays });
   const relayTime = createRelayTime({ clock, relays: () => network.relays() });
   const renewals = createRenewals({ ...ports, replica, hand, network: () => network });
@@ -192,7 +226,7 @@ export async function openSession(ports: {
 
   const consumers = createConsumers({
     ...{ tabNetwork, network, content, notices, reader, writer },
-    ...{ garbage, renewals, relayTime, voidEvents },
+    ...{ garbage, settling, renewals, relayTime, voidEvents },
     deletions: createDeletions({ hand, network: () => network }),
     onProgress: ports.onProgress,
   });
@@ -201,7 +235,13 @@ export async function openSession(ports: {
     pubkey,
     hand,
     reader,
-    writer,
+    writer: {
+      ...writer,
+      publish: async (dTag, write) => {
+        settling.edited(dTag);
+        return writer.publish(dTag, write);
+      },
+    },
     network,
     told: async () => tabNetwork?.told(),
     pendingChanges: () =>

@@ -1,6 +1,7 @@
 /** What a call of `publish`, `remove` or `reset` asks to be written, and when it is answered. */
 
 import type { Receipt } from './events.ts';
+import type { EventId } from '../protocol/address.ts';
 import type { Stage } from './heads/record.ts';
 
 /**
@@ -9,9 +10,31 @@ import type { Stage } from './heads/record.ts';
  */
 export type Note = (saved: Receipt) => readonly (readonly [key: string, text: string])[];
 
+/** What a call does to the value, for the writes of which it is not known what the value is when they are made. */
+export type Edit =
+  /** `basedOn`: what the app had when it made this value, the event or the value itself; `undefined`: nothing. */
+  | {
+      readonly type: 'whole';
+      readonly payload: unknown;
+      readonly basedOn:
+        | { readonly type: 'event'; readonly id: EventId }
+        | { readonly type: 'value'; readonly value: unknown }
+        | undefined;
+    }
+  /** Gets a copy. May be called again if another value comes in before this one is saved. */
+  | { readonly type: 'update'; readonly change: (now: unknown) => unknown }
+  | { readonly type: 'remove' }
+  /** These rivals, whatever is known of their bases, and all that need not wait. */
+  | { readonly type: 'merge'; readonly ids: ReadonlySet<EventId> };
+
 export interface Write {
-  /** JSON text. */
+  /** JSON text; of an `edit` that is no `'whole'`, nothing yet. */
   readonly text: string;
+  readonly edit?: Edit;
+  /** The id of the event that the value was made of, if the app says so. */
+  readonly basedOn?: EventId | undefined;
+  /** How large the value may be. */
+  readonly limit?: { readonly bytes: number; readonly why: string };
   /** NIP-40, Unix time in s. */
   readonly expiration: number | undefined;
   readonly isRemoval: boolean;

@@ -63,6 +63,7 @@ function setUp(relays: Readonly<Record<string, Relay>>): {
       error: [],
       delivery: [],
       conflict: [],
+      merged: [],
       status: [],
     };
     for (const type of Object.keys(events) as (keyof SyncEvents)[]) {

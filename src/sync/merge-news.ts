@@ -1,0 +1,50 @@
+/** Tells the app what was merged, and of an own write what may have been given up. */
+
+import { categoryOf, type Address } from '../protocol/address.ts';
+import type { VerifiedEvent } from '../protocol/event.ts';
+import { deviceIdOf } from '../protocol/header.ts';
+import type { Composed } from './composing.ts';
+import type { Emitter } from './events.ts';
+import type { Replica } from './heads/replica.ts';
+import type { Reading } from './reading.ts';
+
+export interface MergeNews {
+  /** A value that is saved, or the head, contains what was merged. Resolves once that is told. */
+  merged(dTag: Address, composed: Composed): Promise<void>;
+}
+
+export function createMergeNews(ports: {
+  readonly replica: Pick<Replica, 'get'>;
+  readonly emitter: Emitter;
+  readonly decode: Reading['decode'];
+  readonly deviceId: () => string;
+}): MergeNews {
+  const { emitter, decode } = ports;
+  return {
+    merged: async (dTag, { joined, isNothing }) => {
+      const now = ports.replica.get(dTag)?.head?.event;
+      if (joined === undefined || joined.parts.length === 0 || now === undefined) return;
+      const { base, clashes, head, parts } = joined;
+      if (isNothing && clashes.length === 0) return;
+      const read = async (event: VerifiedEvent): ReturnType<Reading['decode']> =>
+        decode(event, dTag, 'local');
+      try {
+        const category = categoryOf(dTag);
+        const value = await read(now);
+        const all = await Promise.all([head, ...parts].map(read));
+        const common = joined.baseEvent && (await read(joined.baseEvent));
+        const isOurs = (event: VerifiedEvent): boolean => deviceIdOf(event) === ports.deviceId();
+        const own = parts.findIndex(isOurs);
+        // The writer of the newer value has lost nothing.
+        if (clashes.length > 0 && own >= 0)
+          emitter.emit('conflict', {
+            ...{ category, clashes, ...(common && { base: common }) },
+            ...{ mine: all[own + 1]!, theirs: all[0]!, shown: 'theirs' },
+          });
+        emitter.emit('merged', { category, value, parts: all, base, clashes });
+      } catch {
+        // The signer was cleared meanwhile, or the store fails: what was merged is in the history.
+      }
+    },
+  };
+}

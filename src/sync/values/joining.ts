@@ -1,0 +1,155 @@
+/** The value of a head and of rivals as one: read, and merged by the app's rules over what they have in common. It writes nothing. */
+
+import { nowSeconds, type Clock } from '../../clock.ts';
+import type { Address, EventId } from '../../protocol/address.ts';
+import { joinVectors, type VersionVector } from '../../protocol/causality.ts';
+import type { VerifiedEvent } from '../../protocol/event.ts';
+import { expirationOf, isExpired, isTombstone } from '../../protocol/header.ts';
+import { MAX_BASE_DEPTH } from '../../protocol/limits.ts';
+import { baseOf, type Base } from '../heads/base.ts';
+import { containedIn } from '../heads/frontier.ts';
+import type { Kept } from '../heads/kept.ts';
+import type { HeadRecord } from '../heads/record.ts';
+import type { Replica } from '../heads/replica.ts';
+import type { Content } from './content.ts';
+import type { MergeClash, Merger } from './merger.ts';
+
+export interface Joined {
+  /** The head that it was made on. */
+  readonly head: VerifiedEvent;
+  readonly headValue: unknown;
+  /** `undefined`: there is none. */
+  readonly value: unknown;
+  /** What it contains. */
+  readonly seen: VersionVector;
+  /** The rivals that are part of it. */
+  readonly taken: readonly Kept[];
+  /** Of these, the ones that were merged. */
+  readonly parts: readonly VerifiedEvent[];
+  readonly clashes: readonly MergeClash[];
+  /** Whether what was in common was known in each merge; `'absent'`: in none there was anything. */
+  readonly base: 'exact' | 'older' | 'absent';
+  /** The newest value in common in the first merge. */
+  readonly baseEvent: VerifiedEvent | undefined;
+  /** NIP-40, in s: the later of the two, and never if one never ends. */
+  readonly expiration: number | undefined;
+}
+
+export interface Joining {
+  /** Rejects if the head cannot be read. A rival that cannot is left where it is. */
+  join(dTag: Address, record: HeadRecord, mayTake: (rival: Kept, base: Base) => boolean): Promise<Joined>;
+  /** The value of one event; `undefined` if it was removed or has ended. */
+  valueAt(dTag: Address, event: VerifiedEvent): Promise<unknown>;
+  /** The event of a value that the record knows. */
+  eventOf(dTag: Address, id: EventId): Promise<VerifiedEvent | undefined>;
+}
+
+export function createJoining(ports: {
+  readonly clock: Clock;
+  readonly replica: Pick<Replica, 'get' | 'version'>;
+  readonly content: Pick<Content, 'payloadOf'>;
+  readonly mergerOf: (dTag: Address) => Merger | undefined;
+}): Joining {
+  const { replica } = ports;
+
+  async function valueAt(dTag: Address, event: VerifiedEvent): Promise<unknown> {
+    if (isTombstone(event) || isExpired(event, nowSeconds(ports.clock))) return undefined;
+    return ports.content.payloadOf(event, dTag);
+  }
+
+  async function keptValue(dTag: Address, { id }: Kept): Promise<unknown> {
+    const event = await replica.version(dTag, id);
+    if (event === undefined) throw new Error('a former value is lost');
+    // As a base it counts as it was, ended or not.
+    return isTombstone(event) ? undefined : ports.content.payloadOf(event, dTag);
+  }
+
+  /** The values of a base, and the one that they are together. A value that cannot be read makes it unknown. */
+  async function readBase(
+    dTag: Address,
+    past: readonly Kept[],
+    { newest, isExact }: Base,
+    depth = 0,
+  ): Promise<{ readonly base: unknown; readonly bases: readonly unknown[]; readonly isExact: boolean }> {
+    try {
+      const bases = await Promise.all(newest.map((one) => keptValue(dTag, one)));
+      let [base] = bases;
+      let seen = newest[0]?.seen ?? new Map<string, number>();
+      for (const [i, one] of newest.entries()) {
+        if (i === 0 || depth >= MAX_BASE_DEPTH) continue;
+        const below = await readBase(dTag, past, baseOf(past, one.seen, seen), depth + 1);
+        base = ports.mergerOf(dTag)!.merge({ ...below, mine: bases[i], theirs: base }).value;
+        seen = joinVectors(seen, one.seen);
+      }
+      return { base, bases: bases.length > 1 ? bases : [], isExact };
+    } catch {
+      return { base: undefined, bases: [], isExact: false };
+    }
+  }
+
+  async function readRival(dTag: Address, rival: Kept): Promise<VerifiedEvent | undefined> {
+    const event = await replica.version(dTag, rival.id);
+    // Its pieces are not here: other devices have them.
+    return rival.isInPieces && rival.pieces === undefined ? undefined : event;
+  }
+
+  return {
+    valueAt,
+    eventOf: async (dTag, id) => {
+      const { head, former = [] } = replica.get(dTag) ?? {};
+      const here = [head, ...former].find((one) => one?.event.id === id)?.event;
+      return here ?? replica.version(dTag, id);
+    },
+    join: async (dTag, record, mayTake) => {
+      const merger = ports.mergerOf(dTag)!;
+      const head = record.head!.event;
+      const headValue = await valueAt(dTag, head);
+      let joined: Joined = {
+        ...{
+          head,
+          headValue,
+          value: headValue,
+          seen: containedIn(record),
+          taken: [],
+          parts: [],
+          clashes: [],
+        },
+        ...{ base: 'absent', baseEvent: undefined, expiration: expirationOf(head) },
+      };
+      for (const rival of record.rivals) {
+        const base = baseOf(record.past, rival.seen, joined.seen);
+        if (!mayTake(rival, base)) continue;
+        const event = await readRival(dTag, rival);
+        if (event === undefined) continue;
+        const seen = joinVectors(joined.seen, rival.seen);
+        const taken = [...joined.taken, rival];
+        if (isExpired(event, nowSeconds(ports.clock))) {
+          joined = { ...joined, seen, taken };
+          continue;
+        }
+        const mine = await valueAt(dTag, event).catch(() => undefined);
+        if (mine === undefined) continue;
+        const common = await readBase(dTag, record.past, base);
+        const { value, clashes } = merger.merge({ ...common, mine, theirs: joined.value });
+        const ends = [expirationOf(event), joined.value === undefined ? -1 : joined.expiration];
+        joined = {
+          ...{ head, headValue, value, seen, taken, parts: [...joined.parts, event] },
+          clashes: [...joined.clashes, ...clashes],
+          base: worse(joined.parts.length === 0 ? undefined : joined.base, common.isExact, base),
+          baseEvent: joined.baseEvent ?? (await firstOf(dTag, base)),
+          expiration: ends.includes(undefined) ? undefined : Math.max(...(ends as number[])),
+        };
+      }
+      return joined;
+    },
+  };
+
+  async function firstOf(dTag: Address, { newest: [first] }: Base): Promise<VerifiedEvent | undefined> {
+    return first && replica.version(dTag, first.id);
+  }
+}
+
+function worse(before: Joined['base'] | undefined, isExact: boolean, { newest }: Base): Joined['base'] {
+  if (!isExact || before === 'older') return 'older';
+  return newest.length > 0 || before === 'exact' ? 'exact' : 'absent';
+}

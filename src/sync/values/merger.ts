@@ -1,0 +1,31 @@
+/** The port of merging: `mergeBy(rules)` of `nostr-sync/merge` is one. The engine itself knows no rules, so an app without them carries none. */
+
+/** Where a merge may have given something up. */
+export interface MergeClash {
+  /** Names of fields, and ids of items, from the outside in. Empty: the whole value. */
+  readonly path: readonly string[];
+  /** `'both-changed'`; `'uncertain'`: what both sides had seen is not known exactly; `'rule-failed'`: the app's function threw. */
+  readonly reason: string;
+  readonly base?: unknown;
+  readonly mine?: unknown;
+  readonly theirs?: unknown;
+  readonly error?: unknown;
+}
+
+export interface MergeSides {
+  /** The newest value that both sides have seen; `undefined`: there was none, or with `isExact: false` it is not known. */
+  readonly base: unknown;
+  /** If several are the newest: all of these. */
+  readonly bases: readonly unknown[];
+  /** `undefined`: the value was removed. */
+  readonly mine: unknown;
+  /** The newer of the two. */
+  readonly theirs: unknown;
+  readonly isExact: boolean;
+}
+
+export interface Merger {
+  /** Throws for nothing but what is no JSON. */
+  merge(sides: MergeSides): { readonly value: unknown; readonly clashes: readonly MergeClash[] };
+  isEqual(a: unknown, b: unknown): boolean;
+}
