@@ -158,11 +158,16 @@ test('an edit while a merge is due contains what this device had written before 
   await at.settle(laptop.update('settings', change({ theme: 'dark' })));
   await at.clock.advance(5_000);
   await at.settle(phone.update('settings', change({ font: 14 })));
+  const value = { theme: 'light', font: 14, size: 3 };
+  // At once, when it is told of what the phone has written: before the merge.
+  const edited = new Promise<unknown>((resolve) => {
+    const stop = laptop.on('updated', () => {
+      stop();
+      resolve(laptop.publish('settings', value));
+    });
+  });
   join(at);
-  await at.settle(phone.flush());
-  const known = new Promise<void>((resolve) => void laptop.on('updated', () => resolve()));
-  await at.settle(known);
-  await at.settle(laptop.publish('settings', { theme: 'light', font: 14, size: 3 }));
+  await at.settle(edited);
   await at.clock.advance(90_000);
   const all = { theme: 'dark', font: 14, size: 3 };
   for (const each of [laptop, phone])
