@@ -13,6 +13,8 @@ export type { Json } from './protocol/payload.ts';
 export type { RelayInfo } from './relay/connection.ts';
 export { deriveSyncKey } from './signer/derive.ts';
 export type { Signer } from './signer/signer.ts';
+export type { VersionInfo } from './sync/history.ts';
+export type { CategoryRow } from './sync/inspecting.ts';
 export type {
   Conflict,
   DeliveryReport,

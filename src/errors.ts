@@ -40,6 +40,8 @@ export interface ErrorDetails {
     readonly have: number;
     readonly total: number;
   };
+  /** This device does not keep that version: it never had it, or has let it go to make room for others. */
+  readonly VERSION_NOT_KEPT: { readonly category: string; readonly eventId: string };
   /**
    * A stamp is further ahead of this device's clock than allowed, or this clock is ahead of what relays say of the time: by
    * `aheadSeconds`. Or a relay refuses AUTH for its time, and does not say how far this clock is off, nor which way.

@@ -34,7 +34,9 @@ import {
   type ValueOf,
 } from './sync/events.ts';
 import { createRelayLimits } from './sync/relays/relay-limits.ts';
-import { openSession } from './sync/session.ts';
+import type { VersionInfo } from './sync/history.ts';
+import type { CategoryRow } from './sync/inspecting.ts';
+import { openSession, type Session } from './sync/session.ts';
 import { createStatusTeller, type SyncStatus } from './sync/status.ts';
 import type { Subscription } from './sync/telling.ts';
 
@@ -111,6 +113,36 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
     categories: readonly C[],
     options?: ReadOptions,
   ): Promise<ResultOf<Categories, C>[]>;
+  /**
+   * What this device keeps of a category, the newest first: its value, and former ones, also those that another device has
+   * overwritten. At most 20 of them and 512 KiB, thinned with age; on this device alone, no relay has them. Needs no signer, and
+   * asks no relay. Empty if there are none. Rejects with `INVALID_CATEGORY`, `STORE_FAILED`, `CLOSED`.
+   */
+  history(category: NameOf<Categories>): Promise<readonly VersionInfo[]>;
+  /**
+   * What one of them says. `eventId` is as `history` gives it. Rejects with `VERSION_NOT_KEPT`, with `INCOMPLETE` if pieces of a large value are gone,
+   * and with `UNDECODABLE`, `STORE_FAILED`, `SIGNER_NOT_SET`, `INVALID_CATEGORY`, `CLOSED`, `DECRYPTION_FAILED`, `SIGNER_CHANGED`.
+   */
+  readVersion<C extends NameOf<Categories>>(
+    category: C,
+    eventId: string,
+    options?: ReadOptions,
+  ): Promise<ResultOf<Categories, C>>;
+  /**
+   * Writes what one of them says again: a write like any other, on all devices, above what is the value now, which `history` then has.
+   * So it can be undone in the same way. Of a removal it is a removal. An expiration that is still to come stays; what has ended is restored
+   * without one. Options as of `publish`. Rejects as `readVersion` and `publish` do: then nothing was written.
+   */
+  restore(
+    category: NameOf<Categories>,
+    eventId: string,
+    options?: Omit<PublishOptions, 'expiration'>,
+  ): Promise<Receipt>;
+  /**
+   * What this device knows of each category that has, or had, a value: for tools. Nothing is decrypted, no signature checked,
+   * no relay asked; needs no signer. Rejects with `STORE_FAILED`, `CLOSED`.
+   */
+  inspect(): Promise<readonly CategoryRow<NameOf<Categories>>[]>;
   /**
    * Calls `listener` with the current value of each category, as soon as one is known, and with each newer one that another
    * device writes; never with what this engine itself publishes. Returns the function that ends it.
@@ -240,6 +272,12 @@ export function createEngine<Categories extends object>(
     onChange: statusChanged,
   });
 
+  async function known(): Promise<Session | undefined> {
+    await opened();
+    await signing.entered();
+    return session();
+  }
+
   async function setSigner(given: Signer): Promise<void> {
     checkSigner(given);
     if (closing !== undefined) throw closedError();
@@ -266,7 +304,7 @@ export function createEngine<Categories extends object>(
   }
 
   const sync: NostrSync = {
-    ...createCalls({ clock, settings, subscriptions, session, signedIn: signing.signedIn }),
+    ...createCalls({ clock, settings, subscriptions, session, signedIn: signing.signedIn, known }),
     ...createRelayCalls({ pool, session, opened, standing, allowInsecure: options.allowInsecureRelays }),
     setSigner,
     clearSigner: async () => signing.drop()?.wipe?.(),
@@ -276,9 +314,7 @@ export function createEngine<Categories extends object>(
       return stop;
     },
     getPubkey: async () => {
-      await opened();
-      await signing.entered();
-      const current = session();
+      const current = await known();
       return current?.signer() === undefined ? null : current.pubkey;
     },
     getStatus: async () => {

@@ -5,7 +5,7 @@ import { describe, misuse, NostrSyncError } from './errors.ts';
 import { checkNamespace, toDTag, type Address, type EventId, type RelayUrl } from './protocol/address.ts';
 import { isHex32 } from './protocol/event.ts';
 import type { Compression } from './protocol/compression.ts';
-import type { EventVerifier } from './protocol/event.ts';
+import { isHex32, type EventVerifier } from './protocol/event.ts';
 import {
   DEFAULT_MAX_PAYLOAD_BYTES,
   MAX_DEVICE_ID_CHARS,
@@ -282,6 +282,12 @@ export function checkCategories(namespace: string, categories: unknown): Address
     throw new TypeError(misuse('categories', 'an array of strings', categories));
   }
   return [...new Set(categories.map((category: unknown) => toDTag(namespace, category)))];
+}
+
+/** The id of a version, as `history` gives it. */
+export function checkEventId(eventId: unknown): asserts eventId is string {
+  if (!isHex32(eventId))
+    throw new TypeError(misuse('eventId', '64 lower-case hex digits, as history gives them', eventId));
 }
 
 function checkSignal(signal: unknown): void {

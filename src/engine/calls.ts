@@ -3,7 +3,7 @@
 import { nowSeconds, type Clock } from '../clock.ts';
 import { misuse } from '../errors.ts';
 import type { NostrSync } from '../nostr-sync.ts';
-import { checkCategories, checkReading, checkWrite, type Settings } from '../options.ts';
+import { checkCategories, checkEventId, checkReading, checkWrite, type Settings } from '../options.ts';
 import { toDTag } from '../protocol/address.ts';
 import type { Receipt } from '../sync/events.ts';
 import type { Reader } from '../sync/reader.ts';
@@ -14,7 +14,18 @@ import { heard } from './heard.ts';
 
 export type Calls = Pick<
   NostrSync,
-  'publish' | 'update' | 'remove' | 'reset' | 'fetch' | 'syncAll' | 'poll' | 'subscribe'
+  | 'publish'
+  | 'update'
+  | 'remove'
+  | 'reset'
+  | 'fetch'
+  | 'syncAll'
+  | 'poll'
+  | 'subscribe'
+  | 'history'
+  | 'readVersion'
+  | 'restore'
+  | 'inspect'
 >;
 
 export function createCalls(ports: {
@@ -24,6 +35,8 @@ export function createCalls(ports: {
   readonly session: () => Session | undefined;
   /** The session, once it has a signer. Rejects with `SIGNER_NOT_SET`. */
   readonly signedIn: (what: string) => Promise<Session>;
+  /** The session of the identity that was last signed in, with a signer or without; `undefined` if none ever was. */
+  readonly known: () => Promise<Session | undefined>;
 }): Calls {
   const { clock, settings, subscriptions, signedIn } = ports;
   const { namespace } = settings;
@@ -94,6 +107,29 @@ export function createCalls(ports: {
       const dTags = checkCategories(namespace, categories);
       return read('poll', given, (reader, signal) => reader.poll(dTags, signal));
     },
+    history: async (category) => {
+      const dTag = toDTag(namespace, category);
+      return (await ports.known())?.reader.history.versions(dTag) ?? [];
+    },
+    readVersion: async (category, eventId, given) => {
+      const dTag = toDTag(namespace, category);
+      checkEventId(eventId);
+      return read('read a version', given, ({ history }) => history.read(dTag, eventId));
+    },
+    restore: async (category, eventId, given) => {
+      const dTag = toDTag(namespace, category);
+      checkEventId(eventId);
+      const wanted = checkWrite(null, given, settings, nowSeconds(clock));
+      return heard(
+        wanted.signal,
+        signedIn('restore').then(async ({ reader, writer }) => {
+          const value = await reader.history.again(dTag, eventId);
+          wanted.signal?.throwIfAborted();
+          return writer.publish(dTag, { ...wanted, ...value });
+        }),
+      );
+    },
+    inspect: async () => (await ports.known())?.rows() ?? [],
     subscribe: (categories, listener) => {
       const dTags = new Set(checkCategories(namespace, categories));
       if (typeof listener !== 'function') throw new TypeError(misuse('listener', 'a function', listener));

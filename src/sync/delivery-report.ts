@@ -10,7 +10,7 @@ import type { Piece } from './heads/version.ts';
 /** Of the head; `undefined` if there is none. */
 export function reportOf(
   dTag: Address,
-  record: HeadRecord,
+  record: HeadRecord<NostrEvent>,
   relays: readonly RelayUrl[],
 ): DeliveryReport | undefined {
   if (record.head === undefined) return undefined;

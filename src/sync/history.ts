@@ -1,17 +1,22 @@
 /** What is kept of a category's former values, for the app: which there are, and what each of them says. */
 
-import { toIso } from '../clock.ts';
-import type { Address, EventId } from '../protocol/address.ts';
+import { nowSeconds, toIso, type Clock } from '../clock.ts';
+import { NostrSyncError } from '../errors.ts';
+import { categoryOf, type Address } from '../protocol/address.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
-import { deviceIdOf, isTombstone } from '../protocol/header.ts';
+import { deviceIdOf, expirationOf, isExpired, isTombstone } from '../protocol/header.ts';
 import type { FetchResult } from './events.ts';
 import { keptIn } from './heads/frontier.ts';
 import { compareKept } from './heads/kept.ts';
 import type { Replica } from './heads/replica.ts';
+import { isInPieces } from './heads/version.ts';
+import { isPassing, writtenBy } from './reading.ts';
+import type { Content } from './values/content.ts';
+import type { Write } from './write.ts';
 
 /** A value that a category has, or had. */
 export interface VersionInfo {
-  readonly eventId: EventId;
+  readonly eventId: string;
   /** When it was written by the writer's clock, ISO 8601. */
   readonly updatedAt: string;
   /** The device that wrote it; the sync pubkey if it did not say. */
@@ -29,12 +34,16 @@ export interface History {
   versions(dTag: Address): Promise<readonly VersionInfo[]>;
   /** The event of one of them, the newest included; `undefined` if it is not kept. Rejects if the store fails. */
   eventOf(dTag: Address, id: string): Promise<VerifiedEvent | undefined>;
-  /** What it says; `undefined` if it is not kept. Rejects as `Reading.decode` does. */
-  read(dTag: Address, id: string): Promise<FetchResult | undefined>;
+  /** What it says. Rejects with `VERSION_NOT_KEPT`, and as `Reading.decode` does: with `INCOMPLETE` if pieces of it are gone. */
+  read(dTag: Address, id: string): Promise<FetchResult>;
+  /** What would write it again. Rejects as `read` does. */
+  again(dTag: Address, id: string): Promise<Pick<Write, 'text' | 'isRemoval' | 'expiration'>>;
 }
 
 export function createHistory(ports: {
+  readonly clock: Clock;
   readonly replica: Pick<Replica, 'get' | 'version'>;
+  readonly content: Pick<Content, 'payloadOf' | 'piecesOf'>;
   readonly decode: (
     event: VerifiedEvent,
     dTag: Address,
@@ -49,6 +58,44 @@ export function createHistory(ports: {
     if (record?.head?.event.id === id) return record.head.event;
     const kept = keptIn(record).find((one) => one.id === id);
     return kept && replica.version(dTag, kept.id);
+  }
+
+  async function keptEvent(dTag: Address, id: string): Promise<VerifiedEvent> {
+    const event = await eventOf(dTag, id);
+    if (event !== undefined) return event;
+    const category = categoryOf(dTag);
+    throw new NostrSyncError(
+      'VERSION_NOT_KEPT',
+      `Cannot read a former value of ${JSON.stringify(category)}: this device does not keep ${id}`,
+      { details: { category, eventId: id } },
+    );
+  }
+
+  async function valueOf(event: VerifiedEvent, dTag: Address): Promise<FetchResult> {
+    const record = replica.get(dTag);
+    if (record?.head?.event.id === event.id) return ports.decode(event, dTag, 'local');
+    const about = writtenBy(event, dTag, 'local', record?.own);
+    if (isTombstone(event)) return { ...about, payload: null, deleted: true };
+    try {
+      return { ...about, payload: await ports.content.payloadOf(event, dTag) };
+    } catch (cause) {
+      throw await failed(event, dTag, cause);
+    }
+  }
+
+  /** What is thrown for a former value that cannot be read. It is no news, so it is reported to the caller alone. */
+  async function failed(event: VerifiedEvent, dTag: Address, cause: unknown): Promise<unknown> {
+    if (isPassing(cause)) return cause;
+    const details = { category: categoryOf(dTag), eventId: event.id };
+    const what = `Cannot read a former value of ${JSON.stringify(details.category)}`;
+    const stock = isInPieces(event)
+      ? await ports.content.piecesOf(event, dTag).catch(() => undefined)
+      : undefined;
+    if (stock === undefined || stock.pieces.size === stock.total)
+      return new NostrSyncError('UNDECODABLE', what, { details, cause });
+    const [have, { total }] = [stock.pieces.size, stock];
+    const message = `${what}: ${have} of its ${total} pieces are here`;
+    return new NostrSyncError('INCOMPLETE', message, { details: { ...details, have, total } });
   }
 
   return {
@@ -72,9 +119,17 @@ export function createHistory(ports: {
       return [head, ...former].filter((one) => one !== undefined);
     },
     eventOf,
-    read: async (dTag, id) => {
-      const event = await eventOf(dTag, id);
-      return event && ports.decode(event, dTag, 'local');
+    read: async (dTag, id) => valueOf(await keptEvent(dTag, id), dTag),
+    again: async (dTag, id) => {
+      const event = await keptEvent(dTag, id);
+      const { payload, deleted } = await valueOf(event, dTag);
+      // What has ended would be gone again at once.
+      const isEnded = isExpired(event, nowSeconds(ports.clock));
+      return {
+        text: JSON.stringify(payload),
+        isRemoval: deleted === true,
+        expiration: isEnded ? undefined : expirationOf(event),
+      };
     },
   };
 }

@@ -7,7 +7,8 @@ import type { VerifiedEvent } from '../protocol/event.ts';
 import { deviceIdOf, isExpired, isTombstone } from '../protocol/header.ts';
 import { MAX_READS } from '../protocol/limits.ts';
 import { doublingMs } from '../relay/backoff.ts';
-import type { Emitter, FetchResult } from './events.ts';
+import type { Emitter, FetchResult, Removal } from './events.ts';
+import type { OwnWrite } from './heads/record.ts';
 import type { Replica } from './heads/replica.ts';
 import { createAgenda } from './relays/agenda.ts';
 import type { Content } from './values/content.ts';
@@ -49,6 +50,23 @@ export function unlessUnreadable(error: unknown): undefined {
   if (!isUnreadable(error)) throw error;
 }
 
+/** What is known of a value without reading it. */
+export function writtenBy(
+  event: VerifiedEvent,
+  dTag: Address,
+  source: Source,
+  own: OwnWrite | undefined,
+): Omit<Removal, 'payload' | 'deleted'> {
+  return {
+    category: categoryOf(dTag),
+    updatedAt: toIso(event.created_at * 1000),
+    deviceId: deviceIdOf(event),
+    eventId: event.id,
+    source,
+    ...(own?.id === event.id && !own.acknowledged && ({ pending: true } as const)),
+  };
+}
+
 export function createReading(ports: {
   readonly clock: Clock;
   readonly replica: Replica;
@@ -83,15 +101,7 @@ export function createReading(ports: {
   }
 
   async function decode(event: VerifiedEvent, dTag: Address, source: Source): Promise<FetchResult> {
-    const own = replica.get(dTag)?.own;
-    const about = {
-      category: categoryOf(dTag),
-      updatedAt: toIso(event.created_at * 1000),
-      deviceId: deviceIdOf(event),
-      eventId: event.id,
-      source,
-      ...(own?.id === event.id && !own.acknowledged && ({ pending: true } as const)),
-    };
+    const about = writtenBy(event, dTag, source, replica.get(dTag)?.own);
     if (isTombstone(event)) return { ...about, payload: null, deleted: true };
     try {
       const payload = await ports.content.payloadOf(event, dTag);

@@ -18,6 +18,7 @@ import { createDeletions } from './deletion.ts';
 import { createContent } from './values/content.ts';
 import type { Emitter } from './events.ts';
 import { createNetwork, type Network } from './relays/network.ts';
+import { rowsOf, type CategoryRow } from './inspecting.ts';
 import { createGarbage } from './values/garbage.ts';
 import type { Pacing } from './relays/pacer.ts';
 import { createReader, type Reader } from './reader.ts';
@@ -49,6 +50,8 @@ export interface Session {
   readonly network: Network;
   /** Resolves once `network.relays()` is of now: at once, unless another tab leads and has not been heard for long. */
   told(): Promise<void>;
+  /** What is known of each category, by shape alone. */
+  rows(): readonly CategoryRow[];
   /** Own writes that no relay has. */
   pendingChanges(): number;
   /** The signer that works for this identity, or none. */
@@ -244,6 +247,7 @@ export async function openSession(ports: {
     },
     network,
     told: async () => tabNetwork?.told(),
+    rows: () => rowsOf(replica, relays()),
     pendingChanges: () =>
       [...replica.dTags()].filter((dTag) => isPending(replica.peek(dTag), relays())).length,
     signer: () => signer,

@@ -28,7 +28,12 @@ async function open(store: Store): Promise<{ replica: Replica; history: History 
   });
   const decode = async ({ id }: VerifiedEvent): Promise<FetchResult> =>
     Promise.resolve({ eventId: id } as unknown as FetchResult);
-  return { replica, history: createHistory({ replica, decode, deviceId: () => OURS }) };
+  const content = {
+    payloadOf: async ({ id }: VerifiedEvent): Promise<unknown> => Promise.resolve(id.slice(0, 4)),
+    piecesOf: async (): Promise<never> => Promise.reject(new Error('none is in pieces')),
+  };
+  const clock = createTestClock();
+  return { replica, history: createHistory({ clock, replica, content, decode, deviceId: () => OURS }) };
 }
 
 describe('the history of a category', () => {
@@ -65,9 +70,13 @@ describe('the history of a category', () => {
 
   test('gives what one of them says, and nothing that it does not keep', async () => {
     const { history } = await open(await filled());
-    expect(await history.read(D, mine.id)).toEqual({ eventId: mine.id });
+    expect(await history.read(D, mine.id)).toMatchObject({ eventId: mine.id, payload: mine.id.slice(0, 4) });
     expect(await history.read(D, last.id)).toEqual({ eventId: last.id });
-    expect(await history.read(D, 'f'.repeat(64))).toBeUndefined();
+    expect(await history.read(D, removal.id)).toMatchObject({ payload: null, deleted: true });
+    await expect(history.read(D, 'f'.repeat(64))).rejects.toMatchObject({
+      code: 'VERSION_NOT_KEPT',
+      details: { category: 'settings', eventId: 'f'.repeat(64) },
+    });
     expect(await history.eventOf(D, first.id)).toEqual(first);
   });
 
@@ -86,7 +95,7 @@ describe('the history of a category', () => {
     );
     const { history } = await open(store);
     expect((await history.versions(D)).map(({ eventId }) => eventId)).toEqual([last.id, removal.id]);
-    expect(await history.read(D, first.id)).toBeUndefined();
+    await expect(history.read(D, first.id)).rejects.toMatchObject({ code: 'VERSION_NOT_KEPT' });
   });
 
   test('is there though the store failed to take it', async () => {
@@ -101,11 +110,11 @@ describe('the history of a category', () => {
     isFull = true;
     await replica.apply(D, shown(theirs));
     expect((await inner.list('version/')).size).toBe(0);
-    expect(await history.read(D, first.id)).toEqual({ eventId: first.id });
+    expect(await history.read(D, first.id)).toMatchObject({ eventId: first.id });
     isFull = false;
     await replica.apply(D, { type: 'resave' });
     expect((await inner.list('version/')).size).toBe(1);
-    expect(await history.read(D, first.id)).toEqual({ eventId: first.id });
+    expect(await history.read(D, first.id)).toMatchObject({ eventId: first.id });
   });
 });
 

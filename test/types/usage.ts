@@ -113,6 +113,7 @@ export function words(error: AnyNostrSyncError): string {
       return is<readonly string[]>(error.details.silent).join();
     case 'UNDECODABLE':
     case 'INCOMPLETE':
+    case 'VERSION_NOT_KEPT':
     case 'WITHDRAWN_WRITE_SHOWN':
     case 'DEVICE_ID_TAKEN':
       // @ts-expect-error: only one of these says how many pieces there are

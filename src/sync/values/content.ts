@@ -30,6 +30,12 @@ import { takePiece } from './piece-search.ts';
 import { createRecent } from './recent.ts';
 import type { Hand } from './signing.ts';
 
+/** What is here of a value in pieces. */
+export interface Stock {
+  readonly pieces: ReadonlyMap<string, VerifiedEvent>;
+  readonly total: number;
+}
+
 export interface Content {
   /**
    * How the next value of a category is to travel. Keeps the chunk key of the value that it follows, and so its pieces; after a reset
@@ -43,6 +49,11 @@ export interface Content {
   textOf(event: VerifiedEvent, dTag: Address): Promise<string>;
   /** What that text says. Kept from then on: a signer that gave something else than the value is asked again. */
   payloadOf(event: VerifiedEvent, dTag: Address): Promise<unknown>;
+  /**
+   * Of a value in pieces, those that are genuine by its manifest, of how many in all: from `offered`, else from the store. Asks no relay,
+   * and rejects as `textOf` does.
+   */
+  piecesOf(event: VerifiedEvent, dTag: Address, offered?: ReadonlyMap<string, VerifiedEvent>): Promise<Stock>;
   /** What is missing may be there. */
   signerChanged(): void;
   relaysChanged(relay?: RelayConnection): void;
@@ -107,6 +118,25 @@ export function createContent(ports: {
     return join(manifest, bytes, ports.primitives);
   }
 
+  async function piecesOf(
+    event: VerifiedEvent,
+    dTag: Address,
+    offered: ReadonlyMap<string, VerifiedEvent> = new Map(),
+  ): Promise<Stock> {
+    const manifest = await manifestOf(event);
+    const names = [...new Set(manifest.parts)];
+    const pieces = new Map<string, VerifiedEvent>();
+    for (const name of names) {
+      for (const piece of [offered.get(name), await replica.piece(dTag, name)]) {
+        // The bytes are let go at once: together they are as large as the value.
+        if (!(await takePiece(piece, name, manifest, new Map(), ports))) continue;
+        pieces.set(name, piece!);
+        break;
+      }
+    }
+    return { pieces, total: names.length };
+  }
+
   async function textOf(event: VerifiedEvent, dTag: Address): Promise<string> {
     const known = texts.get(event.id);
     const record = replica.get(dTag);
@@ -137,6 +167,7 @@ export function createContent(ports: {
       return layOut(json, hand.sizes(), { ...ports, base });
     },
     textOf,
+    piecesOf,
     payloadOf: async (event, dTag) => {
       const text = await textOf(event, dTag);
       const payload = decodePayload(text);
