@@ -42,6 +42,8 @@ export interface ErrorDetails {
   };
   /** This device does not keep that version: it never had it, or has let it go to make room for others. */
   readonly VERSION_NOT_KEPT: { readonly category: string; readonly eventId: string };
+  /** What is to be imported is no export of this library, or one of another key or namespace. Nothing was taken. */
+  readonly INVALID_EXPORT: undefined;
   /**
    * A stamp is further ahead of this device's clock than allowed, or this clock is ahead of what relays say of the time: by
    * `aheadSeconds`. Or a relay refuses AUTH for its time, and does not say how far this clock is off, nor which way.

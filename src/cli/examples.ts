@@ -24,6 +24,17 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   watch: ['nostr-sync watch ui-settings notes'],
   remove: ['nostr-sync remove notes'],
   reset: ['nostr-sync reset notes'],
+  history: ['nostr-sync history ui-settings', 'nostr-sync history ui-settings --json'],
+  restore: [
+    `nostr-sync restore notes "$(nostr-sync history notes --json | grep -o '[0-9a-f]\\{64\\}' | tail -1)"`,
+  ],
+  inspect: ['nostr-sync inspect', 'nostr-sync inspect --json'],
+  export: [
+    'nostr-sync export ./notes.nostr-sync',
+    'nostr-sync export --versions --namespace default',
+    'nostr-sync export --plain',
+  ],
+  import: ['nostr-sync import ./notes.nostr-sync'],
   flush: ['nostr-sync flush --timeout 60'],
   status: ['nostr-sync status', 'nostr-sync status --json'],
   doctor: ['nostr-sync doctor', 'nostr-sync doctor --relay wss://relay.example.com'],

@@ -42,6 +42,8 @@ const OWN_EXIT_CODES: Partial<Record<ErrorCode, ExitCode>> = {
   PAYLOAD_TOO_LARGE: EXIT.usage,
   INVALID_EXPIRATION: EXIT.usage,
   INVALID_RELAY_URL: EXIT.usage,
+  INVALID_EXPORT: EXIT.usage,
+  VERSION_NOT_KEPT: EXIT.absent,
   NO_RELAYS_REACHABLE: EXIT.unreachable,
   PAIRING_BAD_CODE: EXIT.usage,
   PAIRING_NO_RELAY: EXIT.unreachable,

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { toIso } from '../clock.ts';
 import { nodePrimitives } from '../crypto/node-primitives.ts';
 import { fileStore, isNostrSyncError, systemClock } from '../node.ts';
-import { asAddress, categoryOf, toDTag, type Address } from '../protocol/address.ts';
+import { asAddress, categoryOf, isCategoryIn, type Address } from '../protocol/address.ts';
 import { createEventVerifier } from '../protocol/event-verifier.ts';
 import { checkEvent, parseEvent, type NostrEvent } from '../protocol/event.ts';
 import { dTagOf, headerOf } from '../protocol/header.ts';
@@ -121,7 +121,7 @@ async function onRelay(
   pubkey: string,
 ): Promise<readonly NostrEvent[] | undefined> {
   const verifier = createEventVerifier(nodePrimitives);
-  const isAsked = (dTag: string): dTag is Address => isHeadOf(namespace, dTag);
+  const isAsked = (dTag: string): dTag is Address => isCategoryIn(namespace, dTag);
   const seen = new Set<string>();
   const heads: NostrEvent[] = [];
   let until: number | undefined;
@@ -141,13 +141,4 @@ async function onRelay(
     }
   }
   return heads;
-}
-
-/** Not of another namespace, and no piece of a large value. */
-function isHeadOf(namespace: string, dTag: string): boolean {
-  try {
-    return toDTag(namespace, categoryOf(asAddress(dTag))) === dTag;
-  } catch {
-    return false;
-  }
 }

@@ -3,11 +3,13 @@
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addExport, addImport } from './backup.ts';
 import { addCompletion } from './completion.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { EXAMPLES } from './examples.ts';
 import { EXIT, EXIT_CODES_HELP } from './failure.ts';
+import { addHistory, addInspect, addRestore } from './history.ts';
 import { addJoin } from './join.ts';
 import { addKeygen, addPubkey } from './keys.ts';
 import { createOutput, type Output } from './output.ts';
@@ -49,6 +51,7 @@ function createProgram(output: Output): Command {
   addGlobalOptions(program);
   const commands = [
     ...[addKeygen, addPubkey, addKey, addPublish, addFetch, addSync, addList, addWatch, addRemove, addReset],
+    ...[addHistory, addRestore, addInspect, addExport, addImport],
     ...[addFlush, addStatus, addDoctor, addRelay, addDemo, addCompletion],
     ...[addPair, addJoin],
   ];

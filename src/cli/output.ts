@@ -9,6 +9,8 @@ export interface Output {
   readonly isJson: boolean;
   /** A result: `value` for programs, as one line of JSON; `text` for people. */
   result(value: unknown, text: string): void;
+  /** A line of JSON, which is the result in either form. */
+  line(json: string): void;
   /** For people only: what is going on. */
   note(text: string): void;
   /** For people at a terminal only: rows of a picture, black on white, whatever the colours of the terminal. */
@@ -37,6 +39,10 @@ export function createOutput(isJson: boolean): Output {
     result: (value, text) => {
       clear();
       write(process.stdout, isJson ? JSON.stringify(value) : text);
+    },
+    line: (json) => {
+      clear();
+      write(process.stdout, json);
     },
     note: (text) => {
       clear();

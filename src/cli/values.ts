@@ -12,7 +12,7 @@ import { requiredRelays, requiredSigner, type GlobalOptions } from './settings.t
 /** How far a write can come, in this order. */
 const STAGES: readonly Stage[] = ['saved', 'delivered', 'replicated'];
 
-interface WriteFlags {
+export interface WriteFlags {
   readonly wait: Stage;
 }
 
@@ -125,7 +125,7 @@ export function deviceName(deviceId: string): string {
   return isDeviceId(deviceId) ? `from ${deviceId}` : 'from a device without a proper id';
 }
 
-function waitOption(): Option {
+export function waitOption(): Option {
   return new Option(
     '--wait <stage>',
     'how far to wait, at most 5 s: on this device, at one relay, at every relay',
@@ -143,7 +143,7 @@ async function withKey<T>(
   return withEngine(command, { relays, signer: await requiredSigner(command), output }, work);
 }
 
-async function write(
+export async function write(
   command: Command,
   output: Output,
   waitFor: Stage,

@@ -62,6 +62,15 @@ export function toDTag(namespace: string, category: unknown): Address {
   return `${prefix}${category}${VERSION_SUFFIX}` as Address;
 }
 
+/** Whether it is the d-tag of a category of this namespace. */
+export function isCategoryIn(namespace: string, dTag: string): dTag is Address {
+  try {
+    return toDTag(namespace, categoryOf(asAddress(dTag))) === dTag;
+  } catch {
+    return false;
+  }
+}
+
 /** The category of a d-tag made by `toDTag`. */
 export function categoryOf(dTag: Address): Category {
   return dTag.slice(dTag.indexOf('/') + 1, -VERSION_SUFFIX.length) as Category;

@@ -55,6 +55,12 @@ export function pieceDTag(dTag: Address, name: string): Address {
   return `${dTag}/c/${name}` as Address;
 }
 
+/** The address and the name that `pieceDTag` made this of; `undefined` if it did not. */
+export function pieceOf(dTag: string): { readonly of: Address; readonly name: string } | undefined {
+  const [, of = '', name = ''] = /^(.*)\/c\/([0-9a-f]{32})$/s.exec(dTag) ?? [];
+  return name === '' ? undefined : { of: of as Address, name };
+}
+
 export function isPieceName(name: unknown): name is string {
   return typeof name === 'string' && /^[0-9a-f]{32}$/.test(name);
 }

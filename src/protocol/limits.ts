@@ -206,6 +206,12 @@ export const MAX_BASE_DEPTH = 3;
 export const MAX_PAST = 20;
 /** The newest of them are all kept, the older ones thinned with age. */
 export const PAST_UNTHINNED = 8;
+/** Of a line of a backup, in characters. */
+export const MAX_BACKUP_LINE_CHARS = 262_144;
+/** Of the pieces of a backup that wait for the value that they are part of, in characters. */
+export const MAX_BACKUP_PIECES_CHARS = 4_194_304;
+/** Lines of a backup that were refused and of which the report says why. */
+export const MAX_REFUSED_LINES = 100;
 export const MAX_PAST_BYTES = 524_288;
 export const PIECE_ESTIMATE_BYTES = 20_480;
 /** Own writes that were withdrawn and are remembered, per category. */

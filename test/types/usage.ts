@@ -135,6 +135,7 @@ export function words(error: AnyNostrSyncError): string {
     case 'INVALID_PAYLOAD':
     case 'INVALID_EXPIRATION':
     case 'INVALID_RELAY_URL':
+    case 'INVALID_EXPORT':
     case 'ENCRYPTION_FAILED':
     case 'DECRYPTION_FAILED':
     case 'SIGNING_FAILED':

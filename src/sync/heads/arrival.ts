@@ -40,7 +40,7 @@ export function assembled(
 
 export function shown(
   record: HeadRecord | undefined,
-  relay: RelayUrl,
+  relay: RelayUrl | undefined,
   event: VerifiedEvent,
   relays: readonly RelayUrl[],
 ): Outcome {
@@ -54,12 +54,16 @@ export function shown(
   const order = head === undefined ? 1 : compareEvents(event, head);
   if (order !== 0 && isHeld(record)) return { record: heldAgainst(record!, event), effects: [] };
   if (order < 0) return overlooked(record!, event);
-  if (order === 0) return { record: withDelivery(record!, relay, 'confirmed'), effects: [] };
+  if (order === 0)
+    return {
+      record: relay === undefined ? record : withDelivery(record!, relay, 'confirmed'),
+      effects: [],
+    };
   // Its writer sends it to all relays: each is asked for it before this device sends it.
   return advance(record, event, shownBy(relay, relays));
 }
 
-function shownBy(relay: RelayUrl, relays: readonly RelayUrl[]): ReadonlyMap<RelayUrl, Delivery> {
+function shownBy(relay: RelayUrl | undefined, relays: readonly RelayUrl[]): ReadonlyMap<RelayUrl, Delivery> {
   return new Map(relays.map((url) => [url, url === relay ? 'confirmed' : 'unseen']));
 }
 
@@ -67,7 +71,7 @@ function shownBy(relay: RelayUrl, relays: readonly RelayUrl[]): ReadonlyMap<Rela
 function reset(
   record: HeadRecord,
   event: VerifiedEvent,
-  relay: RelayUrl,
+  relay: RelayUrl | undefined,
   relays: readonly RelayUrl[],
 ): Outcome {
   const { own } = record;

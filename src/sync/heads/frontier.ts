@@ -171,6 +171,21 @@ function around(record: HeadRecord, rivals: readonly Kept[]): Around {
   return { device: record.own?.device, current: [keptOf(head, record.deemed, false), ...rivals] };
 }
 
+/** A version of before goes into the ring, if there is room for it. */
+export function remembered(
+  record: HeadRecord,
+  { event, made }: Extract<Input, { readonly type: 'remembered' }>,
+): HeadRecord {
+  const { head, own } = record;
+  const isKnown = keptIn(record).some(({ id }) => id === event.id) || own?.withdrawn?.includes(event.id);
+  if (head === undefined || isKnown === true || compareEvents(event, head.event) >= 0) return record;
+  if (isVoid(record.voids, event)) return record;
+  const pieces = made && [...made.keys()].map((name) => ({ name, stamp: 0, deliveries: new Map() }));
+  const isLost = !isPartOf(containedIn(record), event);
+  const kept = keptOf({ event, pieces }, undefined, isLost);
+  return { ...record, past: remember(record.past, [kept], around(record, record.rivals)) };
+}
+
 /** All that is kept of a category beside the head and what is shown in its place. */
 export function keptIn(record: HeadRecord<NostrEvent> | undefined): readonly Kept[] {
   if (record === undefined) return [];

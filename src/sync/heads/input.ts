@@ -89,10 +89,16 @@ export type Input =
       readonly ids: ReadonlySet<EventId>;
       readonly seen: VersionVector;
     }
-  /** A relay showed this event. `relays`: all that are configured. */
+  /** A version of before, of a backup, that is below the head and is no rival of it. `made`: its pieces, by name. */
+  | {
+      readonly type: 'remembered';
+      readonly event: VerifiedEvent;
+      readonly made?: ReadonlyMap<string, VerifiedEvent> | undefined;
+    }
+  /** A relay showed this event; `undefined`: it is of a backup. `relays`: all that are configured. */
   | {
       readonly type: 'shown';
-      readonly relay: RelayUrl;
+      readonly relay: RelayUrl | undefined;
       readonly event: VerifiedEvent;
       readonly relays: readonly RelayUrl[];
     }

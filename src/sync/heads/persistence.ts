@@ -38,8 +38,9 @@ interface Waiting extends Job {
 
 /** Whether a caller waits for this input to be on the medium, or else not to be at all. */
 function isOwn(input: Input): boolean {
+  if (input.type === 'shown') return input.relay === undefined;
   if (input.type === 'explored') return input.again !== undefined;
-  return ['write', 'withdraw', 'assembled', 'remade', 'renew', 'restamp'].includes(input.type);
+  return ['write', 'withdraw', 'assembled', 'remade', 'renew', 'restamp', 'remembered'].includes(input.type);
 }
 
 /** One closure: `save` and `saveFailed` are the two ends of a transaction, over what is unsaved and refused. */

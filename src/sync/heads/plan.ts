@@ -188,6 +188,12 @@ function namesLeftBehind(before: string | undefined, record: HeadRecord): readon
 /** Those that the record means: others may have been made for a write that came too late. */
 function piecesMade(input: Input, record: HeadRecord): readonly (readonly [string, VerifiedEvent])[] {
   const made = 'made' in input ? [...(input.made ?? [])] : [];
+  if (input.type === 'remembered') {
+    // What the head has in common with it is here.
+    const known = new Set(piecesOf(record).map(({ name }) => name));
+    const isKept = keptIn(record).some(({ id }) => id === input.event.id);
+    return isKept ? made.filter(([name]) => !known.has(name)) : [];
+  }
   const pieceOf = (name: string): Seconds | undefined =>
     piecesOf(record).find((piece) => piece.name === name)?.stamp;
   return made.filter(([name, event]) => pieceOf(name) === event.created_at);

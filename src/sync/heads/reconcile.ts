@@ -30,7 +30,7 @@ import {
   withoutPieces,
 } from './deliveries.ts';
 import { isKnownReadable } from './former.ts';
-import { settled, withFrontier } from './frontier.ts';
+import { remembered, settled, withFrontier } from './frontier.ts';
 import type { Input, Outcome } from './input.ts';
 import { explored, restamp, withdraw, write } from './own-write.ts';
 import { deliveryOf, type HeadRecord } from './record.ts';
@@ -71,6 +71,8 @@ function decided(record: HeadRecord | undefined, input: Input, uncarried: EventI
         : { record, effects: [] };
     case 'restamp':
       return restamp(record, input);
+    case 'remembered':
+      return { record: record && remembered(record, input), effects: [] };
     case 'settled':
       return change(record, input.id, (current) => settled(current, input.ids, input.seen));
     case 'answered':

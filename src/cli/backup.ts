@@ -1,0 +1,125 @@
+/** `export` and `import`: what a device has, as a file. */
+
+import { open } from 'node:fs/promises';
+import type { Command } from 'commander';
+import type { ImportReport, NostrSync } from '../node.ts';
+import { MAX_BACKUP_LINE_CHARS } from '../protocol/limits.ts';
+import { linger, withEngine } from './engine.ts';
+import { CommandError, EXIT } from './failure.ts';
+import { here } from './history.ts';
+import type { Output } from './output.ts';
+import { requiredSigner, type GlobalOptions } from './settings.ts';
+
+interface ExportFlags {
+  readonly versions?: boolean;
+  readonly plain?: true;
+}
+
+export function addExport(program: Command, output: Output): void {
+  program
+    .command('export')
+    .argument('[file]', 'a new file, which only you can read; - or nothing: standard output')
+    .description('write what this device has as lines of JSON: ciphertext, for which a key is not needed')
+    .option('--versions', 'with the former values that this device keeps')
+    .option(
+      '--plain',
+      'decrypted, for reading elsewhere: whoever has the file can read it, and it cannot be imported',
+    )
+    .action(async (file: string | undefined, { versions = false, plain }: ExportFlags, command: Command) => {
+      if (plain === true) {
+        await requiredSigner(command);
+        output.note('nostr-sync: this export is not encrypted: whoever has it can read every value');
+      }
+      const isOut = file === undefined || file === '-';
+      const sink = isOut ? undefined : await create(file);
+      try {
+        const count = await here(command, output, async (sync) => {
+          let lines = 0;
+          for await (const line of plain === true
+            ? plainLines(sync, versions)
+            : sync.exportLines({ versions })) {
+            if (sink === undefined) output.line(line);
+            else await sink.write(`${line}\n`);
+            lines++;
+          }
+          return lines;
+        });
+        await sink?.sync();
+        if (!isOut) output.result({ file, lines: count }, `wrote ${count} lines to ${file}`);
+      } finally {
+        await sink?.close();
+      }
+    });
+}
+
+/** Never in place of another file: that may be the only backup. */
+async function create(file: string): ReturnType<typeof open> {
+  return open(file, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+    const why = error.code === 'EEXIST' ? 'it is there already' : (error.code ?? 'unknown');
+    throw new CommandError('CANNOT_WRITE', EXIT.failed, `Cannot write ${file}: ${why}`);
+  });
+}
+
+/** A value a line. */
+async function* plainLines(sync: NostrSync, hasVersions: boolean): AsyncGenerator<string, void, undefined> {
+  for (const { category, eventId } of await sync.inspect()) {
+    const ids = hasVersions ? (await sync.history(category)).map((one) => one.eventId) : [eventId];
+    for (const id of ids) {
+      const { source: _, pending: __, ...value } = await sync.readVersion(category, id);
+      if (value.deleted !== true) yield JSON.stringify(value);
+    }
+  }
+}
+
+export function addImport(program: Command, output: Output): void {
+  program
+    .command('import')
+    .argument('<file>', 'what export has written; -: standard input')
+    .description(
+      'take what an export holds: nothing of it beats what is newer; exit code 1 if it is not whole',
+    )
+    .action(async (file: string, _options: object, command: Command) => {
+      const signer = await requiredSigner(command);
+      const { relay: relays = [] } = command.optsWithGlobals<GlobalOptions>();
+      const stream = file === '-' ? process.stdin : (await opened(file)).createReadStream();
+      const report = await withEngine(command, { relays, signer, output }, async (sync) => {
+        const found = await sync.importLines(linesOf(stream.setEncoding('utf8') as AsyncIterable<string>));
+        if (relays.length > 0) await linger(sync, output.isWatched);
+        return found;
+      });
+      output.result(report, textOf(report));
+      for (const { line, fault } of report.faults)
+        output.note(`nostr-sync: line ${line} is refused: ${fault}`);
+      if (!report.isWhole)
+        throw new CommandError(
+          'NOT_WHOLE',
+          EXIT.failed,
+          'The file is not whole: it was cut off or changed. What it holds and is right was taken',
+        );
+    });
+}
+
+async function opened(file: string): ReturnType<typeof open> {
+  return open(file, 'r').catch((error: NodeJS.ErrnoException) => {
+    throw new CommandError('CANNOT_READ', EXIT.usage, `Cannot read ${file}: ${error.code ?? 'unknown'}`);
+  });
+}
+
+function textOf({ taken, known, older, refused }: ImportReport): string {
+  return `${taken} taken, ${known} known, ${older} older than the value here, ${refused} refused`;
+}
+
+/** Of a line that is too long no more than shows that it is. */
+async function* linesOf(chunks: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  let rest = '';
+  for await (const chunk of chunks) {
+    const parts = chunk.split('\n');
+    const last = parts.pop()!;
+    for (const part of parts) {
+      yield (rest + part).slice(0, MAX_BACKUP_LINE_CHARS + 1);
+      rest = '';
+    }
+    rest = (rest + last).slice(0, MAX_BACKUP_LINE_CHARS + 1);
+  }
+  if (rest !== '') yield rest;
+}

@@ -1,0 +1,129 @@
+/** What a device has goes out as lines, and into another: checked, whole or not, and never above what is newer. */
+
+import { expect, test } from 'vitest';
+import { memoryStore, secretKeySigner } from '../../src/node.ts';
+import type { NostrEvent } from '../../src/protocol/event.ts';
+import { OTHER_KEY, world, written, type Device } from './devices.ts';
+import { valueOf } from './values.ts';
+
+const linesOf = async (sync: Device, versions = false): Promise<string[]> => {
+  const lines: string[] = [];
+  for await (const line of sync.exportLines({ versions })) lines.push(line);
+  return lines;
+};
+
+async function filled(...values: readonly unknown[]) {
+  const { clock, device, settle } = world({});
+  const sync = device({ maxPayloadSize: 409_600 });
+  for (const value of values) {
+    await settle(sync.publish('settings', value, { waitFor: 'replicated' }));
+    await clock.advance(2_000);
+  }
+  return { clock, settle, sync };
+}
+
+/** A device whose relays know nothing. */
+const fresh = () => {
+  const { clock, relays, device, settle } = world({});
+  return { clock, relays, settle, sync: device({ maxPayloadSize: 409_600 }) };
+};
+
+test('a new device takes all of it, former values too, and gives the relays what they lack', async () => {
+  const { settle: first, sync } = await filled('a', valueOf(200_000, 1), valueOf(200_000, 2));
+  const lines = await first(linesOf(sync, true));
+  expect(lines.join('\n')).not.toContain('notes');
+  const { clock, relays, settle, sync: other } = fresh();
+  const report = await settle(other.importLines(lines));
+  expect(report).toEqual({ taken: 1, known: 0, older: 2, refused: 0, faults: [], isWhole: true });
+  expect(await settle(other.fetch('settings'))).toMatchObject({ payload: valueOf(200_000, 2) });
+  const versions = await settle(other.history('settings'));
+  const read = await Promise.all(
+    versions.map(({ eventId }) => settle(other.readVersion('settings', eventId))),
+  );
+  expect(read.map(({ payload }) => payload)).toEqual([valueOf(200_000, 2), valueOf(200_000, 1), 'a']);
+  await settle(other.flush());
+  await clock.advance(60_000);
+  expect(relays[0]!.events().some(({ id }) => id === versions[0]!.eventId)).toBe(true);
+  // Again it changes nothing.
+  expect(await settle(other.importLines(lines))).toMatchObject({
+    taken: 0,
+    known: 3,
+    older: 0,
+    isWhole: true,
+  });
+});
+
+test('an old backup beats nothing that is newer: it goes into the history', async () => {
+  const { clock, settle, sync } = await filled('old');
+  const lines = await settle(linesOf(sync));
+  const { settle: later, sync: other, clock: time } = fresh();
+  await time.advance(60_000);
+  await later(other.publish('settings', 'new', { waitFor: 'replicated' }));
+  expect(await later(other.importLines(lines))).toMatchObject({ taken: 0, older: 1, refused: 0 });
+  expect(await later(other.fetch('settings'))).toMatchObject({ payload: 'new' });
+  const versions = await later(other.history('settings'));
+  expect(versions.map(({ isCurrent }) => isCurrent)).toEqual([true, false]);
+  expect(await later(other.readVersion('settings', versions[1]!.eventId))).toMatchObject({ payload: 'old' });
+  await clock.advance(1);
+});
+
+test('only with its last line it is whole', async () => {
+  const { settle: first, sync } = await filled('a');
+  const lines = await first(linesOf(sync));
+  const reports = [lines.slice(0, -1), [lines[0]!, ...lines.slice(2)], [...lines, '{}'], lines.toReversed()];
+  const { settle, sync: other } = fresh();
+  expect(await settle(other.importLines(reports[0]!))).toMatchObject({ taken: 1, isWhole: false });
+  expect(await settle(other.importLines(reports[1]!))).toMatchObject({ known: 0, isWhole: false });
+  expect(await settle(other.importLines(reports[2]!))).toMatchObject({ known: 1, isWhole: false });
+  await expect(other.importLines(reports[3]!)).rejects.toMatchObject({ code: 'INVALID_EXPORT' });
+});
+
+test('each line is hostile until it is checked, and the report says what was wrong', async () => {
+  const { settle: first, sync } = await filled('a');
+  const [head, own] = await first(linesOf(sync));
+  const event = JSON.parse(own!) as NostrEvent;
+  const bad = [
+    '{',
+    '"'.padEnd(300_000, 'x'),
+    JSON.stringify({ ...event, sig: 'x' }),
+    JSON.stringify(written({ key: OTHER_KEY })),
+    JSON.stringify(written({ kind: 1 })),
+    JSON.stringify(written({ dTags: [['d', 'other/settings/v1']] })),
+    JSON.stringify({ ...event, content: `${event.content}x` }),
+    JSON.stringify({ ...event, sig: `${event.sig.slice(0, -2)}${event.sig.endsWith('00') ? '11' : '00'}` }),
+    JSON.stringify({ version: [event] }),
+  ];
+  const { settle, sync: other } = fresh();
+  const report = await settle(other.importLines([head!, ...bad, own!]));
+  const names = ['json', 'size', 'shape', 'author', 'kind', 'd-tag', 'id', 'signature', 'shape'];
+  expect(report).toEqual({
+    ...{ taken: 1, known: 0, older: 0, refused: bad.length, isWhole: false },
+    faults: names.map((fault, i) => ({ line: i + 2, fault })),
+  });
+});
+
+test('a value in pieces without one of them is refused, and nothing is shown of it', async () => {
+  const { settle: first, sync } = await filled(valueOf(200_000, 1));
+  const lines = await first(linesOf(sync));
+  const { settle, sync: other } = fresh();
+  const report = await settle(other.importLines([lines[0]!, ...lines.slice(2)]));
+  expect(report).toMatchObject({ taken: 0, faults: [{ fault: 'incomplete' }] });
+  expect(await settle(other.inspect())).toEqual([]);
+});
+
+test('another key, another namespace and what is no export are told apart from it, and nothing is taken', async () => {
+  const { settle: first, sync } = await filled('a');
+  const lines = await first(linesOf(sync));
+  const { device, settle } = world({});
+  const code = 'INVALID_EXPORT';
+  await expect(
+    settle(device({ signer: secretKeySigner(OTHER_KEY) }).importLines(lines)),
+  ).rejects.toMatchObject({ code, message: expect.stringContaining('another key') });
+  const other = device({ namespace: 'other', store: memoryStore() });
+  await expect(settle(other.importLines(lines))).rejects.toMatchObject({ code });
+  for (const none of [[], ['x'], ['[]'], lines.slice(1)])
+    await expect(settle(other.importLines(none))).rejects.toMatchObject({ code });
+  await expect(other.importLines(7 as never)).rejects.toThrow(/Invalid lines: expected an iterable/);
+  expect(() => other.exportLines({ version: true } as never)).toThrow(/Invalid option/);
+  expect(await settle(other.inspect())).toEqual([]);
+});
