@@ -38,6 +38,7 @@ test.each(['bash', 'zsh', 'fish'])('%s completes commands, options and choices',
   expect(await offered('publish', '--')).toEqual(
     expect.arrayContaining(['--wait', '--expiration', '--json']),
   );
+  expect(await offered('export', '--')).toEqual(expect.arrayContaining(['--versions', '--plain']));
   expect(await offered('fetch', '--')).not.toContain('--wait');
   expect(await offered('publish', '--wait', '')).toEqual(
     expect.arrayContaining(['saved', 'delivered', 'replicated']),

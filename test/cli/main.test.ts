@@ -62,7 +62,7 @@ test('every example of the help runs as it stands', async () => {
     const { exit, stderr } = await (isEndless ? running.interrupt() : running.ended);
     expect({ line, exit, stderr: exit === 0 ? '' : stderr }).toEqual({ line, exit: 0, stderr: '' });
   }
-}, 60_000);
+}, 120_000);
 
 test('--version is that of the package', async () => {
   const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));

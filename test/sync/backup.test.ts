@@ -3,7 +3,11 @@
 import { expect, test } from 'vitest';
 import { memoryStore, secretKeySigner } from '../../src/node.ts';
 import type { NostrEvent } from '../../src/protocol/event.ts';
+import { remembered } from '../../src/sync/heads/frontier.ts';
+import { reconcile } from '../../src/sync/heads/reconcile.ts';
+import { aRelay } from '../names.ts';
 import { OTHER_KEY, world, written, type Device } from './devices.ts';
+import { told } from './records.ts';
 import { valueOf } from './values.ts';
 
 const linesOf = async (sync: Device, versions = false): Promise<string[]> => {
@@ -75,6 +79,8 @@ test('only with its last line it is whole', async () => {
   expect(await settle(other.importLines(reports[0]!))).toMatchObject({ taken: 1, isWhole: false });
   expect(await settle(other.importLines(reports[1]!))).toMatchObject({ known: 0, isWhole: false });
   expect(await settle(other.importLines(reports[2]!))).toMatchObject({ known: 1, isWhole: false });
+  const changed = [lines[0]!, '{}', lines[2]!];
+  expect(await settle(other.importLines(changed))).toMatchObject({ refused: 1, isWhole: false });
   await expect(other.importLines(reports[3]!)).rejects.toMatchObject({ code: 'INVALID_EXPORT' });
 });
 
@@ -126,4 +132,16 @@ test('another key, another namespace and what is no export are told apart from i
   await expect(other.importLines(7 as never)).rejects.toThrow(/Invalid lines: expected an iterable/);
   expect(() => other.exportLines({ version: true } as never)).toThrow(/Invalid option/);
   expect(await settle(other.inspect())).toEqual([]);
+});
+
+test('a version of before goes into the ring once, and never above the head', () => {
+  const relay = aRelay('wss://relay.example');
+  const [old, head, later] = [5, 9, 12].map((stamp) => told({ stamp, by: 'phone' }));
+  const shown = { type: 'shown', relay, event: head!, relays: [relay] } as const;
+  const { record } = reconcile(undefined, shown, undefined);
+  const next = remembered(record!, { type: 'remembered', event: old! });
+  expect(next.past.map(({ id }) => id)).toEqual([old!.id]);
+  expect(next.head).toBe(record!.head);
+  for (const event of [old!, head!, later!])
+    expect(remembered(next, { type: 'remembered', event })).toBe(next);
 });
