@@ -3,7 +3,6 @@
 import type { Clock } from './clock.ts';
 import { describe, misuse, NostrSyncError } from './errors.ts';
 import { checkNamespace, toDTag, type Address, type EventId, type RelayUrl } from './protocol/address.ts';
-import { isHex32 } from './protocol/event.ts';
 import type { Compression } from './protocol/compression.ts';
 import { isHex32, type EventVerifier } from './protocol/event.ts';
 import {

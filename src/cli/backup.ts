@@ -2,6 +2,8 @@
 
 import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { messageOf } from '../errors.ts';
+import { codeOf } from '../keys/private-file.ts';
 import type { ImportReport, NostrSync } from '../node.ts';
 import { MAX_BACKUP_LINE_CHARS } from '../protocol/limits.ts';
 import { linger, withEngine } from './engine.ts';
@@ -54,8 +56,8 @@ export function addExport(program: Command, output: Output): void {
 
 /** Never in place of another file: that may be the only backup. */
 async function create(file: string): ReturnType<typeof open> {
-  return open(file, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
-    const why = error.code === 'EEXIST' ? 'it is there already' : (error.code ?? 'unknown');
+  return open(file, 'wx', 0o600).catch((error: unknown) => {
+    const why = codeOf(error) === 'EEXIST' ? 'it is there already' : messageOf(error);
     throw new CommandError('CANNOT_WRITE', EXIT.failed, `Cannot write ${file}: ${why}`);
   });
 }
@@ -100,8 +102,8 @@ export function addImport(program: Command, output: Output): void {
 }
 
 async function opened(file: string): ReturnType<typeof open> {
-  return open(file, 'r').catch((error: NodeJS.ErrnoException) => {
-    throw new CommandError('CANNOT_READ', EXIT.usage, `Cannot read ${file}: ${error.code ?? 'unknown'}`);
+  return open(file, 'r').catch((error: unknown) => {
+    throw new CommandError('CANNOT_READ', EXIT.usage, `Cannot read ${file}: ${messageOf(error)}`);
   });
 }
 

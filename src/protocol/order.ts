@@ -1,10 +1,10 @@
 /** The one order of events, NIP-01's, and the stamp of the next write. */
 
 import type { Seconds } from './address.ts';
-import type { NostrEvent } from './event.ts';
+import type { SignedEvent } from './event.ts';
 
 /** What the order of events goes by. */
-export type Place = Pick<NostrEvent, 'id' | 'created_at'>;
+export type Place = Pick<SignedEvent, 'id' | 'created_at'>;
 
 /** Positive if `a` wins: the higher `created_at`, on a tie the lower id (hex compared as bytes). A total order. */
 export function compareEvents(a: Place, b: Place): number {

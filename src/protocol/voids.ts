@@ -4,13 +4,13 @@
  */
 
 import type { EventId, Seconds } from './address.ts';
+import type { NostrEvent } from './event.ts';
 import { MAX_VOIDS } from './limits.ts';
-import type { Place } from './order.ts';
 
 /** Id → created_at of events that do not count. */
 export type Voids = ReadonlyMap<EventId, Seconds>;
 
-export function isVoid(voids: Voids, { id, created_at }: Place): boolean {
+export function isVoid(voids: Voids, { id, created_at }: Pick<NostrEvent, 'id' | 'created_at'>): boolean {
   return voids.get(id) === created_at;
 }
 

@@ -134,6 +134,16 @@ test('the parts are closed from the last to the first, and the network is not cl
   const { consumers, heard } = setUp();
   consumers.close();
   expect([...new Set(heard)]).toEqual([
-    ...['void events', 'relay time', 'renewals', 'settling', 'garbage', 'deletions', 'writer', 'reader', 'content'],
+    ...[
+      'void events',
+      'relay time',
+      'renewals',
+      'settling',
+      'garbage',
+      'deletions',
+      'writer',
+      'reader',
+      'content',
+    ],
   ]);
 });

@@ -731,7 +731,8 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write that is held': 'own: write blind',
   },
   'the end of the question, with another stamp': {
-    'an own write that is held': 'advanced, saying the same; head: AGAIN; floor: 15; own: write; rivals: BEFORE',
+    'an own write that is held':
+      'advanced, saying the same; head: AGAIN; floor: 15; own: write; rivals: BEFORE',
   },
   'that it was read': {
     'an own write that no relay has': 'reading: read',

@@ -114,6 +114,7 @@ export function words(error: AnyNostrSyncError): string {
     case 'UNDECODABLE':
     case 'INCOMPLETE':
     case 'VERSION_NOT_KEPT':
+    case 'MERGE_LOOP':
     case 'WITHDRAWN_WRITE_SHOWN':
     case 'DEVICE_ID_TAKEN':
       // @ts-expect-error: only one of these says how many pieces there are

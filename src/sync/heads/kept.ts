@@ -4,7 +4,7 @@ import type { EventId, Seconds } from '../../protocol/address.ts';
 import { covers, deviceHash, joinVectors, seenBy, type VersionVector } from '../../protocol/causality.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { deviceIdOf, isTombstone } from '../../protocol/header.ts';
-import { compareEvents, type Place } from '../../protocol/order.ts';
+import { compareEvents } from '../../protocol/order.ts';
 import { renewedBy } from '../../protocol/renewal.ts';
 import { isInPieces, type Version } from './version.ts';
 
@@ -62,4 +62,7 @@ export function compareKept(a: Kept, b: Kept): number {
 }
 
 /** As an event of the same place in the order of events. */
-export const placeOf = ({ id, stamp }: Kept): Place => ({ id, created_at: stamp });
+export const placeOf = ({ id, stamp }: Kept): Pick<VerifiedEvent, 'id' | 'created_at'> => ({
+  id,
+  created_at: stamp,
+});
