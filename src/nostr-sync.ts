@@ -75,7 +75,8 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
   /**
    * Makes the next value of the newest one, of which `change` gets a copy; `undefined`: there is none. In a category with `merge` that
    * is what devices wrote without seeing each other, as one. `change` is called again if another value comes in before this one is
-   * saved, so it must depend on nothing but its argument. Rejects as `publish` and `fetch` do, and with what `change` throws.
+   * saved, so it must depend on nothing but its argument. Rejects as `publish` and `fetch` do, with what `change` throws, and with
+   * `INVALID_PAYLOAD` if it returns nothing or a promise: to remove a value, call `remove`.
    */
   update<C extends NameOf<Categories>>(
     category: C,

@@ -27,6 +27,12 @@ export interface Composed {
   readonly isNews: boolean;
 }
 
+/** An `update` whose function throws, or gives what cannot be written: it fails alone, and what waits beside it is composed again. */
+export interface Refusal {
+  readonly refused: Wanted;
+  readonly error: unknown;
+}
+
 const LIMIT = { bytes: MAX_PAYLOAD_BYTES, why: 'the largest value' };
 
 /**
@@ -45,7 +51,7 @@ export function createComposing(ports: {
   readonly replica: Pick<Replica, 'get'>;
   readonly joining: Joining;
   readonly mergerOf: (dTag: Address) => Merger | undefined;
-}): (dTag: Address, wanted: readonly Wanted[]) => Promise<Composed | undefined> {
+}): (dTag: Address, wanted: readonly Wanted[]) => Promise<Composed | Refusal | undefined> {
   const { replica } = ports;
 
   /** A whole value is what the app has made of another: what it changed there is changed here. */
@@ -72,21 +78,33 @@ export function createComposing(ports: {
   }
 
   /** What all calls together make of the value, in their order. */
-  async function folded(dTag: Address, edits: readonly Edit[], joined: Joined | undefined): Promise<unknown> {
+  async function folded(
+    dTag: Address,
+    wanted: readonly Wanted[],
+    joined: Joined | undefined,
+  ): Promise<{ readonly value: unknown } | Refusal> {
     let value = joined?.value;
-    for (const edit of edits) {
+    for (const one of wanted) {
+      const edit = one.write.edit!;
       if (edit.type === 'whole') value = await rebased(dTag, edit, joined, value);
-      else if (edit.type === 'update')
-        value = edit.change(value === undefined ? value : structuredClone(value));
-      else if (edit.type === 'remove') value = undefined;
+      else if (edit.type === 'update') {
+        try {
+          value = edit.change(value === undefined ? value : structuredClone(value));
+          // Nothing is no removal: it is what a function returns that has only changed its argument.
+          encodePayload(value, one.write.limit ?? LIMIT);
+        } catch (error) {
+          return { refused: one, error };
+        }
+      } else if (edit.type === 'remove') value = undefined;
     }
-    return value;
+    return { value };
   }
 
   return async (dTag, wanted) => {
     const merger = ports.mergerOf(dTag);
     const record = replica.get(dTag);
-    const last = wanted.at(-1)!.write;
+    // What the engine merges by itself has nothing to say of the value's end, or of what the app knows.
+    const last = (wanted.filter(({ write }) => write.edit?.type !== 'merge').at(-1) ?? wanted.at(-1)!).write;
     const edits = wanted.flatMap(({ write }) => write.edit ?? []);
     const isPlain = edits.every(({ type }) => type === 'whole' || type === 'remove');
     if (edits.length < wanted.length || (merger === undefined && isPlain)) return undefined;
@@ -99,8 +117,10 @@ export function createComposing(ports: {
       throw error;
     });
     if (joined === undefined && (isPlain || edits.every(({ type }) => type === 'merge'))) return undefined;
-    const value = await folded(dTag, edits, joined);
-    const edit = edits.at(-1)!;
+    const outcome = await folded(dTag, wanted, joined);
+    if ('refused' in outcome) return outcome;
+    const { value } = outcome;
+    const edit = last.edit!;
     const isMerge = edits.every(({ type }) => type === 'merge');
     const isRemoval = value === undefined;
     const text = isRemoval ? 'null' : encodePayload(value, last.limit ?? LIMIT);

@@ -21,6 +21,8 @@ export interface Making {
   readonly wanted: readonly Wanted[];
   /** Ends what the signer is asked for it: no call waits for it any more, or a newer write has waited for too long. */
   readonly signal: AbortSignal;
+  /** This call cannot be written: it alone fails. */
+  refuse(wanted: Wanted, error: unknown): void;
   /** From here on it may be on the medium: it goes on to its end. */
   saving(): void;
   /** It is not on the medium: calls that were aborted meanwhile are let go. */
@@ -96,6 +98,10 @@ export function createDrafts(ports: {
     return {
       wanted: draft.settlers,
       signal: draft.abandon.signal,
+      refuse: (wanted, error) => {
+        const at = draft.settlers.findIndex((settler) => settler === wanted);
+        if (at >= 0) draft.settlers.splice(at, 1)[0]!.reject(error as Error);
+      },
       saving: () => {
         draft.isSaving = true;
         draft.cancelPatience?.();

@@ -13,7 +13,7 @@ import { HOLD_MS, KIND_APP_DATA, MAX_LAPS, SIZES, SKEW_REPORT_SECONDS } from '..
 import { joinVoids, voidsAt, type Voids } from '../protocol/voids.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import { receiptOf } from './delivery-report.ts';
-import { HeadMoved, type Composed } from './composing.ts';
+import { HeadMoved, type Composed, type Refusal } from './composing.ts';
 import type { Making } from './drafts.ts';
 import { containedIn } from './heads/frontier.ts';
 import { isOwnHead, piecesOf, readableOf, type HeadRecord } from './heads/record.ts';
@@ -48,7 +48,7 @@ export interface SavingPorts {
   readonly aheadSeconds: () => number;
   readonly questions: FirstWrites;
   readonly isClosed: () => boolean;
-  readonly compose: (dTag: Address, wanted: Making['wanted']) => Promise<Composed | undefined>;
+  readonly compose: (dTag: Address, wanted: Making['wanted']) => Promise<Composed | Refusal | undefined>;
   readonly onSaved: (dTag: Address, id: EventId, composed?: Composed) => void;
   readonly onSettled: (dTag: Address, composed: Composed) => void;
 }
@@ -84,14 +84,25 @@ async function makePieces(
 export function createSaving(ports: SavingPorts): (dTag: Address, making: Making) => Promise<VerifiedEvent> {
   const { clock, replica, hand, questions } = ports;
 
+  /** Of the calls that can be written. Rejects if none is left. */
+  async function composedOf(dTag: Address, making: Making): Promise<Composed | undefined> {
+    for (;;) {
+      const composed = await ports.compose(dTag, making.wanted);
+      if (composed === undefined || !('refused' in composed)) return composed;
+      making.refuse(composed.refused, composed.error);
+      if (making.wanted.length === 0) throw composed.error;
+    }
+  }
+
   /** Each lap has a higher stamp: something newer came in while it was signed. */
   async function make(dTag: Address, making: Making, asked: Question | undefined): Promise<VerifiedEvent> {
     const asking = { signal: making.signal };
     asking.signal.throwIfAborted();
-    const { write, seen: seenAtCall } = making.wanted.at(-1)!;
     refuseWrongClock(ports.aheadSeconds());
+    const composed = await composedOf(dTag, making);
+    asking.signal.throwIfAborted();
+    const { write, seen: seenAtCall } = making.wanted.at(-1)!;
     const isReset = making.wanted.some((one) => one.write.isReset);
-    const composed = await ports.compose(dTag, making.wanted);
     if (composed?.isNothing === true) return settle(dTag, composed);
     const { text, seen, isRemoval, expiration } = composed ?? { ...write, seen: seenAtCall };
     const layout = await ports.content.layOut(dTag, text, isReset);

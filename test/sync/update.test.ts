@@ -1,0 +1,82 @@
+/** `update` among other writes of its category, and what it refuses to write. */
+
+import { expect, test } from 'vitest';
+import { mergeBy } from '../../src/merge.ts';
+import type { NostrSyncOptions } from '../../src/options.ts';
+import { asAddress } from '../../src/protocol/address.ts';
+import { createComposing } from '../../src/sync/composing.ts';
+import type { Wanted } from '../../src/sync/drafts.ts';
+import type { Joined } from '../../src/sync/values/joining.ts';
+import { world } from './devices.ts';
+
+const MERGE: NostrSyncOptions = { categories: { settings: { merge: mergeBy() } } };
+
+test.each([
+  ['without rules', {}],
+  ['with rules', MERGE],
+])('an update that throws fails alone: what waits beside it is written, %s', async (_, options) => {
+  const at = world({});
+  const laptop = at.device(options);
+  await at.settle(laptop.publish('settings', { n: 0 }));
+  const failing = (): Promise<unknown> =>
+    laptop.update('settings', () => {
+      throw new RangeError('of the app');
+    });
+  const writes = [
+    laptop.publish('settings', { n: 1 }),
+    failing(),
+    laptop.publish('settings', { n: 2 }),
+    failing(),
+    laptop.update('settings', (now) => ({ ...(now as object), more: true })),
+    failing(),
+  ];
+  const outcomes = await at.settle(Promise.allSettled(writes));
+  expect(outcomes.map(({ status }) => status)).toEqual([
+    ...['fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled', 'rejected'],
+  ]);
+  expect(outcomes[1]).toMatchObject({ reason: { message: 'of the app' } });
+  expect(await at.settle(laptop.fetch('settings'))).toMatchObject({ payload: { n: 2, more: true } });
+});
+
+test.each([
+  ['nothing, as a function does that changes its argument', (now: any) => void (now.n = 1)],
+  ['a promise', async () => ({ n: 1 })],
+  ['what is too large', () => 'x'.repeat(70_000)],
+])('an update that returns %s writes nothing', async (_, change) => {
+  const at = world({});
+  const laptop = at.device(MERGE);
+  await at.settle(laptop.publish('settings', { n: 0 }));
+  const failing = laptop.update('settings', change as never);
+  const beside = laptop.publish('other', 1);
+  await expect(at.settle(failing)).rejects.toMatchObject({
+    code: expect.stringMatching(/INVALID_PAYLOAD|PAYLOAD_TOO_LARGE/),
+  });
+  await at.settle(beside);
+  expect(await at.settle(laptop.fetch('settings'))).toMatchObject({ payload: { n: 0 } });
+});
+
+test('a value that is written together with a merge of the engine ends when it should, and is news if it says more', async () => {
+  const head = { id: 'head' };
+  const joined = { value: { a: 1, b: 1 }, headValue: { a: 1 }, head, seen: new Map() } as unknown as Joined;
+  const compose = createComposing({
+    replica: { get: () => ({ head: { event: head } }) as never },
+    joining: { join: async () => joined, eventOf: async () => undefined, valueAt: async () => undefined },
+    mergerOf: () => mergeBy(),
+  });
+  const write = {
+    text: '',
+    isRemoval: false,
+    waitFor: 'saved',
+    signal: undefined,
+    onSaved: undefined,
+  } as const;
+  const payload = { a: 2 };
+  const on = { type: 'value', value: { a: 1 } } as const;
+  const wanted: Wanted[] = [
+    { write: { ...write, expiration: 99, edit: { type: 'whole', payload, basedOn: on } }, seen: new Map() },
+    { write: { ...write, expiration: undefined, edit: { type: 'merge', ids: new Set() } }, seen: new Map() },
+  ];
+  expect(await compose(asAddress('default/settings/v1'), wanted)).toMatchObject({
+    ...{ text: '{"a":2,"b":1}', expiration: 99, isNews: true, isNothing: false, isRemoval: false },
+  });
+});
