@@ -85,8 +85,9 @@ export function createComposing(ports: {
   ): Promise<{ readonly value: unknown } | Refusal> {
     let value = joined?.value;
     for (const one of wanted) {
-      const edit = one.write.edit!;
-      if (edit.type === 'whole') value = await rebased(dTag, edit, joined, value);
+      const { edit, text, isRemoval } = one.write;
+      if (edit === undefined) value = isRemoval ? undefined : JSON.parse(text);
+      else if (edit.type === 'whole') value = await rebased(dTag, edit, joined, value);
       else if (edit.type === 'update') {
         try {
           value = edit.change(value === undefined ? value : structuredClone(value));
@@ -105,10 +106,11 @@ export function createComposing(ports: {
     const record = replica.get(dTag);
     // What the engine merges by itself has nothing to say of the value's end, or of what the app knows.
     const last = (wanted.filter(({ write }) => write.edit?.type !== 'merge').at(-1) ?? wanted.at(-1)!).write;
-    const edits = wanted.flatMap(({ write }) => write.edit ?? []);
-    const isPlain = edits.every(({ type }) => type === 'whole' || type === 'remove');
-    if (edits.length < wanted.length || (merger === undefined && isPlain)) return undefined;
-    const due = new Set(edits.flatMap((edit) => (edit.type === 'merge' ? [...edit.ids] : [])));
+    const edits = wanted.map(({ write }) => write.edit);
+    // What is restored or reset is known as it is.
+    const isPlain = edits.every((edit) => edit?.type !== 'update' && edit?.type !== 'merge');
+    if (isPlain && (merger === undefined || edits.includes(undefined))) return undefined;
+    const due = new Set(edits.flatMap((edit) => (edit?.type === 'merge' ? [...edit.ids] : [])));
     const mayTake = merger && record ? mayTakeBy(record, due) : () => false;
     const joining = record?.head && ports.joining.join(dTag, record, mayTake);
     const joined = await joining?.catch((error: unknown) => {
@@ -116,19 +118,19 @@ export function createComposing(ports: {
       if (isPlain) return undefined;
       throw error;
     });
-    if (joined === undefined && (isPlain || edits.every(({ type }) => type === 'merge'))) return undefined;
+    if (joined === undefined && (isPlain || edits.every((edit) => edit?.type === 'merge'))) return undefined;
     const outcome = await folded(dTag, wanted, joined);
     if ('refused' in outcome) return outcome;
     const { value } = outcome;
-    const edit = last.edit!;
-    const isMerge = edits.every(({ type }) => type === 'merge');
+    const { edit } = last;
+    const isMerge = edits.every((edit) => edit?.type === 'merge');
     const isRemoval = value === undefined;
     const text = isRemoval ? 'null' : encodePayload(value, last.limit ?? LIMIT);
     return {
       ...{ on: record?.head?.event.id, text, seen: joined?.seen ?? new Map(), isRemoval, joined },
       expiration: isMerge ? joined?.expiration : last.expiration,
       isNothing: isMerge && merger!.isEqual(value, joined?.headValue),
-      isNews: isMerge || (edit.type === 'whole' && merger?.isEqual(value, edit.payload) === false),
+      isNews: isMerge || (edit?.type === 'whole' && merger?.isEqual(value, edit.payload) === false),
     };
   };
 }

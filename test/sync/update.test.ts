@@ -55,28 +55,57 @@ test.each([
   expect(await at.settle(laptop.fetch('settings'))).toMatchObject({ payload: { n: 0 } });
 });
 
-test('a value that is written together with a merge of the engine ends when it should, and is news if it says more', async () => {
+const write = {
+  text: '',
+  isRemoval: false,
+  waitFor: 'saved',
+  signal: undefined,
+  onSaved: undefined,
+} as const;
+
+/** Of a category whose head is `{ a: 1 }`, and of what is merged with it. */
+function composing(
+  merger: ReturnType<typeof mergeBy> | undefined,
+  value: unknown = { a: 1 },
+): ReturnType<typeof createComposing> {
   const head = { id: 'head' };
-  const joined = { value: { a: 1, b: 1 }, headValue: { a: 1 }, head, seen: new Map() } as unknown as Joined;
-  const compose = createComposing({
+  const joined = { value, headValue: { a: 1 }, head, seen: new Map() } as unknown as Joined;
+  return createComposing({
     replica: { get: () => ({ head: { event: head } }) as never },
     joining: { join: async () => joined, eventOf: async () => undefined, valueAt: async () => undefined },
-    mergerOf: () => mergeBy(),
+    mergerOf: () => merger,
   });
-  const write = {
-    text: '',
-    isRemoval: false,
-    waitFor: 'saved',
-    signal: undefined,
-    onSaved: undefined,
-  } as const;
+}
+
+test('a value that is written together with a merge of the engine ends when it should, and is news if it says more', async () => {
   const payload = { a: 2 };
   const on = { type: 'value', value: { a: 1 } } as const;
   const wanted: Wanted[] = [
     { write: { ...write, expiration: 99, edit: { type: 'whole', payload, basedOn: on } }, seen: new Map() },
     { write: { ...write, expiration: undefined, edit: { type: 'merge', ids: new Set() } }, seen: new Map() },
   ];
+  const compose = composing(mergeBy(), { a: 1, b: 1 });
   expect(await compose(asAddress('default/settings/v1'), wanted)).toMatchObject({
     ...{ text: '{"a":2,"b":1}', expiration: 99, isNews: true, isNothing: false, isRemoval: false },
+  });
+});
+
+test.each([
+  ['without rules', undefined],
+  ['with rules', mergeBy()],
+])('an update that waits after a restore is made of what that restores, %s', async (_, merger) => {
+  const change = (now: unknown): unknown => ({ was: now ?? 'nothing' });
+  const wantedAfter = (restored: Partial<Wanted['write']>): Wanted[] => [
+    { write: { ...write, expiration: undefined, ...restored }, seen: new Map() },
+    {
+      write: { ...write, text: 'null', expiration: undefined, edit: { type: 'update', change } },
+      seen: new Map(),
+    },
+  ];
+  const dTag = asAddress('default/settings/v1');
+  const compose = composing(merger);
+  expect(await compose(dTag, wantedAfter({ text: '[7]' }))).toMatchObject({ text: '{"was":[7]}' });
+  expect(await compose(dTag, wantedAfter({ text: 'null', isRemoval: true }))).toMatchObject({
+    text: '{"was":"nothing"}',
   });
 });
