@@ -2,7 +2,7 @@
 
 const FLOOR = ['protocol', 'crypto', 'ground'];
 const PORTS = ['signer', 'relay', 'store', 'tabs', ...FLOOR];
-const ENGINE = ['tab-network', 'values', 'relays', 'heads', 'merge', ...PORTS];
+const ENGINE = ['tab-network', 'values', 'relays', 'heads', ...PORTS];
 const PRODUCT = ['entries', 'assembly', 'sync', 'keys', ...ENGINE];
 
 /** The rooms from the ground up: where their files are, and which other rooms they may import. */
@@ -10,7 +10,7 @@ const ROOMS = {
   ground: { path: '^src/(errors|clock|readable)\\.ts$', imports: [] },
   crypto: { path: '^src/crypto/', imports: ['ground'], types: ['protocol'] },
   protocol: { path: '^src/protocol/', imports: ['crypto', 'ground'] },
-  merge: { path: '^src/merge(\\.ts$|/)', imports: ['protocol', 'ground'] },
+  merge: { path: '^src/merge/', imports: ['protocol', 'ground'] },
   signer: { path: '^src/signer/', imports: FLOOR },
   relay: { path: '^src/relay/', imports: FLOOR },
   store: { path: '^src/store/', imports: FLOOR },
@@ -24,17 +24,26 @@ const ROOMS = {
   // Knows no tab.
   values: {
     path: '^src/sync/values/',
-    imports: ['relays', 'heads', 'merge', 'signer', 'relay', 'store', ...FLOOR],
+    imports: ['relays', 'heads', 'signer', 'relay', 'store', ...FLOOR],
   },
   'tab-network': {
     path: '^src/sync/tabs/',
     imports: ['relays', 'heads', 'tabs', 'relay', 'store', ...FLOOR],
   },
-  sync: { path: '^src/sync/[a-z-]+\\.ts$', imports: ENGINE },
-  assembly: { path: '^src/((nostr-sync|options)\\.ts$|engine/)', imports: ['sync', ...ENGINE] },
+  // Knows of merging no more than types: an app that merges nothing carries none of it.
+  sync: { path: '^src/sync/[a-z-]+\\.ts$', imports: ENGINE, types: ['merging'] },
+  merging: { path: '^src/sync/merging/', imports: ['sync', ...ENGINE] },
+  // It brings that along.
+  'merge-entry': { path: '^src/(merge|merge-by)\\.ts$', imports: ['merge', 'merging', ...FLOOR] },
+  assembly: {
+    path: '^src/((nostr-sync|options)\\.ts$|engine/)',
+    imports: ['sync', ...ENGINE],
+    types: ['merging'],
+  },
   entries: {
     path: '^src/((node|browser|api|api-common)\\.ts$|browser/)',
     imports: ['assembly', 'sync', 'keys', ...ENGINE],
+    types: ['merging'],
   },
   // Knows no engine: an app that does not pair carries none of it, and the other way round.
   pair: {

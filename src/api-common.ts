@@ -25,4 +25,4 @@ export type {
   Receipt,
   Removal,
 } from './sync/events.ts';
-export type { MergeClash, Merger } from './sync/values/merger.ts';
+export type { MergeClash, Merger } from './sync/merging/merger.ts';

@@ -23,7 +23,7 @@ import type { Tabs } from './tabs/tabs.ts';
 import type { Receipt } from './sync/events.ts';
 import type { Pacing } from './sync/relays/pacer.ts';
 import type { Stage } from './sync/heads/record.ts';
-import type { Merger } from './sync/values/merger.ts';
+import type { Merger } from './sync/merging/merger.ts';
 import type { Note, Write } from './sync/write.ts';
 
 /** What the entry point of a platform provides; each can be replaced by an option. */
@@ -257,7 +257,10 @@ function checkCategoryOptions(namespace: string, given: unknown): ReadonlyMap<Ad
         throw new TypeError(misuse(`categories.${name}`, 'an object', of));
       const { merge, settle, ...others }: CategoryOptions = of;
       checkNames('merge, settle', Object.keys(others));
-      if (merge !== undefined && (typeof merge?.merge !== 'function' || typeof merge.isEqual !== 'function'))
+      if (
+        merge !== undefined &&
+        (typeof merge?.merge !== 'function' || typeof merge.createMerging !== 'function')
+      )
         throw new TypeError(misuse(`categories.${name}.merge`, 'mergeBy(rules) of nostr-sync/merge', merge));
       if (settle !== undefined && settle !== 'auto' && settle !== 'on-edit')
         throw new TypeError(misuse(`categories.${name}.settle`, "'auto' or 'on-edit'", settle));

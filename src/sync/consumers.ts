@@ -32,7 +32,7 @@ export interface Parts {
   readonly writer: Partial<Consumer>;
   readonly deletions: Partial<Consumer>;
   readonly garbage: Partial<Consumer>;
-  readonly settling: Partial<Consumer>;
+  readonly merging: Partial<Consumer>;
   readonly renewals: Partial<Consumer>;
   readonly relayTime: Partial<Consumer>;
   readonly voidEvents: Partial<Consumer>;
@@ -63,7 +63,7 @@ export function createConsumers(parts: Parts): Consumer {
     // What the engine does without a call of the app comes after all that a call waits for.
     parts.deletions,
     parts.garbage,
-    parts.settling,
+    parts.merging,
     parts.renewals,
     parts.relayTime,
     parts.voidEvents,

@@ -4,7 +4,7 @@ import { misuse, type AnyNostrSyncError } from '../errors.ts';
 import type { RelayInfo } from '../relay/connection.ts';
 import type { Delivery, Stage } from './heads/record.ts';
 import type { SyncStatus } from './status.ts';
-import type { MergeClash } from './values/merger.ts';
+import type { MergeClash } from './merging/merger.ts';
 
 /** The seed's `FetchResult`, grown by `eventId`, `source` and `deleted`, by which a removal is told from a value. */
 export type FetchResult<T = unknown, C extends string = string> = FetchedValue<T, C> | Removal<C>;

@@ -9,18 +9,16 @@ import { createConflicts } from './conflicts.ts';
 import type { Emitter, FetchResult } from './events.ts';
 import { isOwnHead } from './heads/record.ts';
 import type { Change, Replica } from './heads/replica.ts';
-import { createReading, unlessUnreadable } from './reading.ts';
+import { createReading, unlessUnreadable, type Reading } from './reading.ts';
 import type { Network } from './relays/network.ts';
 import { createTelling, type Subscription, type Telling } from './telling.ts';
 import type { Content } from './values/content.ts';
-import type { Composed } from './composing.ts';
-import { createMergeNews } from './merge-news.ts';
 import { createHistory, type History } from './history.ts';
 import type { Write } from './write.ts';
 
-export interface Reader extends Pick<Telling, 'present' | 'wrote'> {
-  /** A value that contains more than the app knows has become the newest here. */
-  merged(dTag: Address, composed: Composed): Promise<void>;
+export interface Reader extends Pick<Telling, 'present' | 'wrote' | 'announce'> {
+  /** See `Reading`. */
+  readonly decode: Reading['decode'];
   /** Former values of a category, and its newest. */
   readonly history: History;
   fetch(dTag: Address): Promise<FetchResult | null>;
@@ -64,14 +62,11 @@ export function createReader(ports: {
   });
   const { valueOf } = reading;
   const conflicts = createConflicts({ ...ports, decode: reading.decode });
-  const news = createMergeNews({ ...ports, decode: reading.decode });
   const telling = createTelling({ ...ports, reading, conflictsTold: conflicts.told });
 
   return {
-    merged: async (dTag, composed) => {
-      await news.merged(dTag, composed);
-      await telling.announce(dTag);
-    },
+    decode: reading.decode,
+    announce: telling.announce,
     history: createHistory({ ...ports, decode: reading.decode }),
     fetch: async (dTag) => valueOf(dTag, await refresh([dTag])),
     latest: async (dTag) => {

@@ -13,7 +13,7 @@ import { HOLD_MS, KIND_APP_DATA, MAX_LAPS, SIZES, SKEW_REPORT_SECONDS } from '..
 import { joinVoids, voidsAt, type Voids } from '../protocol/voids.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import { receiptOf } from './delivery-report.ts';
-import { HeadMoved, type Composed, type Refusal } from './composing.ts';
+import { HeadMoved, type Compose, type Composed } from './composing.ts';
 import type { Making } from './drafts.ts';
 import { containedIn } from './heads/frontier.ts';
 import { isOwnHead, piecesOf, readableOf, type HeadRecord } from './heads/record.ts';
@@ -48,9 +48,8 @@ export interface SavingPorts {
   readonly aheadSeconds: () => number;
   readonly questions: FirstWrites;
   readonly isClosed: () => boolean;
-  readonly compose: (dTag: Address, wanted: Making['wanted']) => Promise<Composed | Refusal | undefined>;
+  readonly compose: Compose;
   readonly onSaved: (dTag: Address, id: EventId, composed?: Composed) => void;
-  readonly onSettled: (dTag: Address, composed: Composed) => void;
 }
 
 /** Signs those pieces of a value that the one before it does not share, under the stamp of the value. */
@@ -103,7 +102,7 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
     asking.signal.throwIfAborted();
     const { write, seen: seenAtCall } = making.wanted.at(-1)!;
     const isReset = making.wanted.some((one) => one.write.isReset);
-    if (composed?.isNothing === true) return settle(dTag, composed);
+    if (composed?.settles !== undefined) return settle(dTag, composed, composed.settles);
     const { text, seen, isRemoval, expiration } = composed ?? { ...write, seen: seenAtCall };
     const layout = await ports.content.layOut(dTag, text, isReset);
     const content = await hand.encrypt(layout.text, asking);
@@ -151,6 +150,7 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
         continue;
       }
       ports.onSaved(dTag, event.id, composed);
+      composed?.onDone?.();
       // The answer may have come before there was anything to let go.
       if (heldUntil !== undefined && !asked!.isOpen) void questions.release(dTag, asked!);
       return event;
@@ -162,11 +162,13 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
   }
 
   /** What is merged adds nothing to the head: it is part of that from now on. */
-  async function settle(dTag: Address, composed: Composed): Promise<VerifiedEvent> {
-    const { head, taken } = composed.joined!;
-    const ids = new Set(taken.map(({ id }) => id));
-    await replica.apply(dTag, { type: 'settled', id: head.id, ids, seen: composed.seen });
-    ports.onSettled(dTag, composed);
+  async function settle(
+    dTag: Address,
+    { seen, onDone }: Composed,
+    { head, ids }: NonNullable<Composed['settles']>,
+  ): Promise<VerifiedEvent> {
+    await replica.apply(dTag, { type: 'settled', id: head.id, ids, seen });
+    onDone?.();
     return head;
   }
 

@@ -31,9 +31,8 @@ import { createRelayTime } from './relays/relay-time.ts';
 import { createRenewals } from './values/renewal.ts';
 import { openReplica } from './heads/replica.ts';
 import { createHand, type Hand } from './values/signing.ts';
-import { createSettling } from './settling.ts';
-import { createJoining } from './values/joining.ts';
-import type { Merger } from './values/merger.ts';
+import type { Merger } from './merging/merger.ts';
+import type { Merging } from './merging/merging.ts';
 import { createTabNetwork, type TabNetwork } from './tabs/network.ts';
 import { createVoidEvents } from './values/void-events.ts';
 import { createWriter, type Writer } from './writer.ts';
@@ -121,6 +120,7 @@ export async function openSession(ports: {
   const content = createContent({ ...ports, replica, hand, canRead, network: () => network });
   const relays = (): RelayUrl[] => [...pool.connections.keys()];
   const mergerOf = (dTag: Address): Merger | undefined => ports.categories.get(dTag)?.merge;
+  const mergingOf = (dTag: Address): Merging | undefined => mergerOf(dTag) && merging;
   const writer: Writer = createWriter({
     ...ports,
     replica,
@@ -133,16 +133,11 @@ export async function openSession(ports: {
       tabNetwork?.isSettled() === false ||
       network.relays().some((relay) => ['open', 'connecting'].includes(relay.state)),
     aheadSeconds: () => relayTime.aheadSeconds(),
-    compose: createComposing({
-      replica,
-      joining: createJoining({ clock, replica, content, mergerOf }),
-      mergerOf,
-    }),
+    mergingOf,
+    compose: createComposing({ clock, replica, content, mergingOf }),
     onSaved: (dTag, id, composed) => {
       if (composed?.isNews !== true) reader.wrote(dTag, id);
-      if (composed !== undefined) void reader.merged(dTag, composed);
     },
-    onSettled: (dTag, composed) => void reader.merged(dTag, composed),
   });
   const reader: Reader = createReader({
     ...ports,
@@ -209,9 +204,10 @@ export async function openSession(ports: {
     send: (event) => Promise.all([...pool.connections.values()].map((relay) => relay.publish(event))),
   });
 
-  const settling = createSettling({
+  const [merger] = [...ports.categories.values()].flatMap(({ merge }) => merge ?? []);
+  const merging = merger?.createMerging({
     ...ports,
-    replica,
+    ...{ replica, content, decode: reader.decode, announce: reader.announce, mergerOf },
     // A person is not asked to sign what no person has asked for.
     isSettled: (dTag) =>
       mergerOf(dTag) !== undefined &&
@@ -233,7 +229,7 @@ export async function openSession(ports: {
 
   const consumers = createConsumers({
     ...{ tabNetwork, network, content, notices, reader, writer },
-    ...{ garbage, settling, renewals, relayTime, voidEvents },
+    ...{ garbage, merging: merging ?? {}, renewals, relayTime, voidEvents },
     deletions: createDeletions({ hand, network: () => network }),
     onProgress: ports.onProgress,
   });
@@ -242,13 +238,7 @@ export async function openSession(ports: {
     pubkey,
     hand,
     reader,
-    writer: {
-      ...writer,
-      publish: async (dTag, write) => {
-        settling.edited(dTag);
-        return writer.publish(dTag, write);
-      },
-    },
+    writer,
     network,
     told: async () => tabNetwork?.told(),
     rows: () => rowsOf(replica, relays()),

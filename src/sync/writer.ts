@@ -9,7 +9,7 @@ import { createDrafts, type Wanted } from './drafts.ts';
 import type { Receipt } from './events.ts';
 import { createFirstWrites } from './first-writes.ts';
 import { keptIn } from './heads/frontier.ts';
-import { readableOf } from './heads/record.ts';
+import type { Merging } from './merging/merging.ts';
 import { createReceipts, type Receipts } from './receipts.ts';
 import { createSaving, seenOf, type SavingPorts } from './saving.ts';
 import { isAhead, stampOf } from './stamps.ts';
@@ -27,6 +27,8 @@ export interface Writer extends Pick<Receipts, 'changed' | 'answered' | 'relaysC
 type WriterPorts = Omit<SavingPorts, 'questions' | 'isClosed'> & {
   /** Whether there is a hope that a relay answers soon. */
   readonly isReachable: () => boolean;
+  /** `undefined`: the category is not merged. */
+  readonly mergingOf: (dTag: Address) => Merging | undefined;
 };
 
 /** What no app waits for. */
@@ -47,8 +49,6 @@ export function createWriter(ports: WriterPorts): Writer {
     return hand.sign(restampOf(event, record!.own!.device, stamp));
   }
 
-  /** By category, the value that the app has published and that is not saved yet: its next one is made of that. */
-  const given = new Map<Address, unknown>();
   const receipts = createReceipts(ports);
   const questions = createFirstWrites({ ...ports, isClosed, restamp });
   const drafts = createDrafts({
@@ -59,35 +59,18 @@ export function createWriter(ports: WriterPorts): Writer {
   /** A write, and what the app had seen when it made the value. */
   function based(dTag: Address, write: Write): Wanted {
     const record = replica.get(dTag);
-    const { basedOn, edit } = write;
-    if (basedOn !== undefined) {
-      const kept = keptIn(record).find(({ id }) => id === basedOn);
-      const seen = record?.head?.event.id === basedOn ? seenOf(record) : (kept?.seen ?? new Map());
-      const on = { type: 'event', id: basedOn } as const;
-      return { write: edit?.type === 'whole' ? { ...write, edit: { ...edit, basedOn: on } } : write, seen };
-    }
-    const seen = seenOf(record);
-    if (edit?.type !== 'whole') return { write, seen };
-    const shown = readableOf(record)?.id;
-    const on = given.has(dTag)
-      ? ({ type: 'value', value: given.get(dTag) } as const)
-      : shown === undefined
-        ? undefined
-        : ({ type: 'event', id: shown } as const);
-    return { write: { ...write, edit: { ...edit, basedOn: on } }, seen };
+    const { basedOn } = write;
+    if (basedOn === undefined || basedOn === record?.head?.event.id) return { write, seen: seenOf(record) };
+    const kept = keptIn(record).find(({ id }) => id === basedOn);
+    return { write, seen: kept?.seen ?? new Map() };
   }
 
   return {
     publish: async (dTag, write) => {
       write.signal?.throwIfAborted();
       const wanted = based(dTag, write);
-      const { edit } = wanted.write;
-      if (edit?.type === 'whole') given.set(dTag, edit.payload);
-      else given.delete(dTag);
-      const event = await drafts.add(dTag, wanted).finally(() => {
-        // From then on the head says what the app has.
-        if (edit?.type === 'whole' && given.get(dTag) === edit.payload) given.delete(dTag);
-      });
+      const add = async (one: Wanted): Promise<VerifiedEvent> => drafts.add(dTag, one);
+      const event = await (ports.mergingOf(dTag)?.asked(dTag, wanted, add) ?? add(wanted));
       return receipts.wait(dTag, event, write);
     },
     merge: async (dTag, ids) => {

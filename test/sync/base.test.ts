@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { deviceHash, seenBy, type VersionVector } from '../../src/protocol/causality.ts';
-import { baseOf } from '../../src/sync/heads/base.ts';
+import { baseOf } from '../../src/sync/merging/base.ts';
 import { keptOf, type Kept } from '../../src/sync/heads/kept.ts';
 import { versionOf } from '../../src/sync/heads/version.ts';
 import { told, type Told } from './records.ts';

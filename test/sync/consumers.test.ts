@@ -38,7 +38,7 @@ function setUp({ isAlone = false } = {}): Bench {
     writer: part('writer'),
     deletions: part('deletions'),
     garbage: part('garbage'),
-    settling: part('settling'),
+    merging: part('merging'),
     renewals: part('renewals'),
     relayTime: part('relay time'),
     voidEvents: part('void events'),
@@ -87,14 +87,14 @@ describe('a change of a record', () => {
   });
 
   test('leads to what the engine does by itself after all that a call waits for', () => {
-    expectOrder(changed, 'reader', 'writer', 'garbage', 'settling', 'renewals');
+    expectOrder(changed, 'reader', 'writer', 'garbage', 'merging', 'renewals');
   });
 
   test('is progress once all of them know', () => {
     const { consumers, heard } = setUp();
     changed(consumers);
     expect(heard.at(-1)).toBe('progress');
-    expectOrder(changed, 'network', 'reader', 'writer', 'garbage', 'settling', 'renewals', 'progress');
+    expectOrder(changed, 'network', 'reader', 'writer', 'garbage', 'merging', 'renewals', 'progress');
   });
 });
 
@@ -109,7 +109,7 @@ test('an answer tells of the relay’s time before a listener can write again be
 test('after another signer was set, pieces are looked for before values are read that may lack them', () => {
   expectOrder(
     ({ signerChanged }) => signerChanged(),
-    ...['network', 'content', 'reader', 'garbage', 'settling', 'renewals'],
+    ...['network', 'content', 'reader', 'garbage', 'merging', 'renewals'],
   );
 });
 
@@ -138,7 +138,7 @@ test('the parts are closed from the last to the first, and the network is not cl
       'void events',
       'relay time',
       'renewals',
-      'settling',
+      'merging',
       'garbage',
       'deletions',
       'writer',

@@ -4,9 +4,13 @@ import { expect, test } from 'vitest';
 import { mergeBy } from '../../src/merge.ts';
 import type { NostrSyncOptions } from '../../src/options.ts';
 import { asAddress } from '../../src/protocol/address.ts';
-import { createComposing } from '../../src/sync/composing.ts';
+import { createComposing, type Compose } from '../../src/sync/composing.ts';
 import type { Wanted } from '../../src/sync/drafts.ts';
-import type { Joined } from '../../src/sync/values/joining.ts';
+import { EMPTY_RECORD } from '../../src/sync/heads/record.ts';
+import { createMergeComposing } from '../../src/sync/merging/composing.ts';
+import type { Joined, Joining } from '../../src/sync/merging/joining.ts';
+import { createTestClock } from '../../src/testing/clock.ts';
+import { told } from './records.ts';
 import { world } from './devices.ts';
 
 const MERGE: NostrSyncOptions = { categories: { settings: { merge: mergeBy() } } };
@@ -67,13 +71,24 @@ const write = {
 function composing(
   merger: ReturnType<typeof mergeBy> | undefined,
   value: unknown = { a: 1 },
-): ReturnType<typeof createComposing> {
-  const head = { id: 'head' };
-  const joined = { value, headValue: { a: 1 }, head, seen: new Map() } as unknown as Joined;
-  return createComposing({
-    replica: { get: () => ({ head: { event: head } }) as never },
-    joining: { join: async () => joined, eventOf: async () => undefined, valueAt: async () => undefined },
-    mergerOf: () => merger,
+  join?: Joining['join'],
+): Compose {
+  const clock = createTestClock();
+  const head = told({ stamp: 100 });
+  const replica = { get: () => ({ ...EMPTY_RECORD, head: { event: head } }) as never };
+  if (merger === undefined)
+    return createComposing({
+      ...{ clock, replica, mergingOf: () => undefined },
+      content: { payloadOf: async () => value },
+    });
+  const joined = { value, headValue: { a: 1 }, head, seen: new Map(), taken: [] } as unknown as Joined;
+  return createMergeComposing({
+    ...{ replica, mergerOf: () => merger },
+    joining: {
+      join: join ?? (async () => joined),
+      eventOf: async () => undefined,
+      valueAt: async () => undefined,
+    },
   });
 }
 
@@ -86,7 +101,7 @@ test('a value that is written together with a merge of the engine ends when it s
   ];
   const compose = composing(mergeBy(), { a: 1, b: 1 });
   expect(await compose(asAddress('default/settings/v1'), wanted)).toMatchObject({
-    ...{ text: '{"a":2,"b":1}', expiration: 99, isNews: true, isNothing: false, isRemoval: false },
+    ...{ text: '{"a":2,"b":1}', expiration: 99, isNews: true, settles: undefined, isRemoval: false },
   });
 });
 
@@ -108,4 +123,20 @@ test.each([
   expect(await compose(dTag, wantedAfter({ text: 'null', isRemoval: true }))).toMatchObject({
     text: '{"was":"nothing"}',
   });
+});
+
+test('what a restore has replaced is not said to be part of an update behind it', async () => {
+  const dTag = asAddress('default/settings/v1');
+  const taken: boolean[] = [];
+  const compose = composing(mergeBy(), undefined, async (_, __, mayTake) => {
+    const rival = { id: 'rival', device: 'other', stamp: 1, written: 1, seen: new Map() };
+    taken.push(mayTake(rival as never, { newest: [], isExact: true }));
+    return { value: { a: 1 }, headValue: { a: 1 }, seen: new Map(), taken: [] } as never;
+  });
+  const update = { type: 'update', change: () => 1 } as const;
+  const made = { write: { ...write, expiration: undefined, edit: update }, seen: new Map() };
+  const restored = { write: { ...write, text: '[7]', expiration: undefined }, seen: new Map() };
+  await compose(dTag, [made]);
+  await compose(dTag, [restored, made]);
+  expect(taken).toEqual([true, false]);
 });

@@ -6,12 +6,13 @@ import { joinVectors, type VersionVector } from '../../protocol/causality.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { expirationOf, isExpired, isTombstone } from '../../protocol/header.ts';
 import { MAX_BASE_DEPTH } from '../../protocol/limits.ts';
-import { baseOf, type Base } from '../heads/base.ts';
 import { containedIn } from '../heads/frontier.ts';
 import type { Kept } from '../heads/kept.ts';
 import type { HeadRecord } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
-import type { Content } from './content.ts';
+import type { Content } from '../values/content.ts';
+import { valueAt } from '../composing.ts';
+import { baseOf, type Base } from './base.ts';
 import type { MergeClash, Merger } from './merger.ts';
 
 export interface Joined {
@@ -52,11 +53,6 @@ export function createJoining(ports: {
 }): Joining {
   const { replica } = ports;
 
-  async function valueAt(dTag: Address, event: VerifiedEvent): Promise<unknown> {
-    if (isTombstone(event) || isExpired(event, nowSeconds(ports.clock))) return undefined;
-    return ports.content.payloadOf(event, dTag);
-  }
-
   async function keptValue(dTag: Address, { id }: Kept): Promise<unknown> {
     const event = await replica.version(dTag, id);
     if (event === undefined) throw new Error('a former value is lost');
@@ -94,7 +90,7 @@ export function createJoining(ports: {
   }
 
   return {
-    valueAt,
+    valueAt: async (dTag, event) => valueAt(dTag, event, ports),
     eventOf: async (dTag, id) => {
       const { head, former = [] } = replica.get(dTag) ?? {};
       const here = [head, ...former].find((one) => one?.event.id === id)?.event;
@@ -103,7 +99,7 @@ export function createJoining(ports: {
     join: async (dTag, record, mayTake) => {
       const merger = ports.mergerOf(dTag)!;
       const head = record.head!.event;
-      const headValue = await valueAt(dTag, head);
+      const headValue = await valueAt(dTag, head, ports);
       let joined: Joined = {
         ...{
           head,
@@ -127,7 +123,7 @@ export function createJoining(ports: {
           joined = { ...joined, seen, taken };
           continue;
         }
-        const mine = await valueAt(dTag, event).catch(() => undefined);
+        const mine = await valueAt(dTag, event, ports).catch(() => undefined);
         if (mine === undefined) continue;
         const common = await readBase(dTag, record.past, base);
         const { value, clashes } = merger.merge({ ...common, mine, theirs: joined.value });

@@ -1,4 +1,6 @@
-/** The port of merging: `mergeBy(rules)` of `nostr-sync/merge` is one. The engine itself knows no rules, so an app without them carries none. */
+/** The port of merging: `mergeBy(rules)` of `nostr-sync/merge` is one. The engine itself knows neither rules nor what is done with them. */
+
+import type { CreateMerging } from './merging.ts';
 
 /** Where a merge may have given something up. */
 export interface MergeClash {
@@ -28,4 +30,6 @@ export interface Merger {
   /** Throws for nothing but what is no JSON. */
   merge(sides: MergeSides): { readonly value: unknown; readonly clashes: readonly MergeClash[] };
   isEqual(a: unknown, b: unknown): boolean;
+  /** The part of the engine that merges. It is the same in all of them, and made once for an identity. */
+  readonly createMerging: CreateMerging;
 }

@@ -1,16 +1,16 @@
 /** Tells the app what was merged, and of an own write what may have been given up. */
 
-import { categoryOf, type Address } from '../protocol/address.ts';
-import type { VerifiedEvent } from '../protocol/event.ts';
-import { deviceIdOf } from '../protocol/header.ts';
-import type { Composed } from './composing.ts';
-import type { Emitter } from './events.ts';
-import type { Replica } from './heads/replica.ts';
-import type { Reading } from './reading.ts';
+import { categoryOf, type Address } from '../../protocol/address.ts';
+import type { VerifiedEvent } from '../../protocol/event.ts';
+import { deviceIdOf } from '../../protocol/header.ts';
+import type { Emitter } from '../events.ts';
+import type { Replica } from '../heads/replica.ts';
+import type { Reading } from '../reading.ts';
+import type { Merged } from './composing.ts';
 
 export interface MergeNews {
   /** A value that is saved, or the head, contains what was merged. Resolves once that is told. */
-  merged(dTag: Address, composed: Composed): Promise<void>;
+  merged(dTag: Address, merged: Merged): Promise<void>;
 }
 
 export function createMergeNews(ports: {
@@ -21,11 +21,11 @@ export function createMergeNews(ports: {
 }): MergeNews {
   const { emitter, decode } = ports;
   return {
-    merged: async (dTag, { joined, isNothing }) => {
+    merged: async (dTag, { joined, settles }) => {
       const now = ports.replica.get(dTag)?.head?.event;
       if (joined === undefined || joined.parts.length === 0 || now === undefined) return;
       const { base, clashes, head, parts } = joined;
-      if (isNothing && clashes.length === 0) return;
+      if (settles !== undefined && clashes.length === 0) return;
       const read = async (event: VerifiedEvent): ReturnType<Reading['decode']> =>
         decode(event, dTag, 'local');
       try {

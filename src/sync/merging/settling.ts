@@ -4,24 +4,24 @@
  * one is longer than a delivery takes, every device merges once the newest is known, and that comes to an end.
  */
 
-import type { Clock } from '../clock.ts';
-import { NostrSyncError } from '../errors.ts';
-import { categoryOf, type Address, type EventId, type Ms } from '../protocol/address.ts';
-import { covers } from '../protocol/causality.ts';
+import type { Clock } from '../../clock.ts';
+import { NostrSyncError } from '../../errors.ts';
+import { categoryOf, type Address, type EventId, type Ms } from '../../protocol/address.ts';
+import { covers } from '../../protocol/causality.ts';
 import {
   MAX_MERGES_IN_A_ROW,
   MAX_MERGE_WAIT_MS,
   MERGE_WAITS_MS,
   SIGNER_QUIET_MS,
-} from '../protocol/limits.ts';
-import { randomFraction, type RandomBytes } from '../relay/backoff.ts';
-import type { Emitter } from './events.ts';
-import { baseOf } from './heads/base.ts';
-import { containedIn } from './heads/frontier.ts';
-import type { Kept } from './heads/kept.ts';
-import type { HeadRecord } from './heads/record.ts';
-import type { Change, Replica } from './heads/replica.ts';
-import { createAgenda } from './relays/agenda.ts';
+} from '../../protocol/limits.ts';
+import { randomFraction, type RandomBytes } from '../../relay/backoff.ts';
+import type { Emitter } from '../events.ts';
+import { containedIn } from '../heads/frontier.ts';
+import type { Kept } from '../heads/kept.ts';
+import type { HeadRecord } from '../heads/record.ts';
+import type { Change, Replica } from '../heads/replica.ts';
+import { createAgenda } from '../relays/agenda.ts';
+import { baseOf } from './base.ts';
 
 export interface Settling {
   changed(change: Pick<Change, 'dTag'>): void;

@@ -2,7 +2,7 @@
 
 import type { VersionVector } from '../../protocol/causality.ts';
 import { MAX_VECTOR_ENTRIES } from '../../protocol/limits.ts';
-import { isKeptIn, type Kept } from './kept.ts';
+import { isKeptIn, type Kept } from '../heads/kept.ts';
 
 export interface Base {
   /** The newest former values that both had seen and that have not seen each other, newest first. None: there was none, or it is unknown. */

@@ -1,0 +1,100 @@
+/**
+ * The part of the engine that merges. The engine knows its interface alone: a merger, as `mergeBy(rules)` of `nostr-sync/merge` makes it,
+ * brings it along. So an app that merges nothing carries none of it.
+ */
+
+import type { Clock } from '../../clock.ts';
+import type { Address, EventId } from '../../protocol/address.ts';
+import type { VerifiedEvent } from '../../protocol/event.ts';
+import type { RandomBytes } from '../../relay/backoff.ts';
+import type { Compose } from '../composing.ts';
+import type { Consumer } from '../consumers.ts';
+import type { Wanted } from '../drafts.ts';
+import type { Emitter } from '../events.ts';
+import { readableOf } from '../heads/record.ts';
+import type { Replica } from '../heads/replica.ts';
+import type { Reading } from '../reading.ts';
+import type { Content } from '../values/content.ts';
+import type { Edit, Write } from '../write.ts';
+import { createMergeComposing } from './composing.ts';
+import { createJoining } from './joining.ts';
+import type { Merger } from './merger.ts';
+import { createMergeNews } from './news.ts';
+import { createSettling } from './settling.ts';
+
+export interface Merging extends Pick<Consumer, 'changed' | 'signerChanged' | 'relaysChanged' | 'close'> {
+  /** A call of the app. `add` gives it its turn, together with what the app had when it made the value. */
+  asked(
+    dTag: Address,
+    wanted: Wanted,
+    add: (wanted: Wanted) => Promise<VerifiedEvent>,
+  ): Promise<VerifiedEvent>;
+  readonly compose: Compose;
+}
+
+export interface MergingPorts {
+  readonly clock: Clock;
+  readonly randomBytes: RandomBytes;
+  readonly replica: Pick<Replica, 'get' | 'dTags' | 'peek' | 'version'>;
+  readonly content: Pick<Content, 'payloadOf'>;
+  readonly emitter: Emitter;
+  readonly deviceId: () => string;
+  readonly decode: Reading['decode'];
+  /** A value that another device has a part in is the newest here. */
+  readonly announce: (dTag: Address) => Promise<void>;
+  /** `undefined`: the category is not merged. */
+  readonly mergerOf: (dTag: Address) => Merger | undefined;
+  /** Whether rivals of a category are merged without a call of the app. */
+  readonly isSettled: (dTag: Address) => boolean;
+  readonly hasSigner: () => boolean;
+  /** Whether this engine has the relays: one of several tabs merges. */
+  readonly isSender: () => boolean;
+  /** See `Writer.merge`. */
+  readonly merge: (dTag: Address, ids: ReadonlySet<EventId>) => Promise<VerifiedEvent>;
+}
+
+export type CreateMerging = (ports: MergingPorts) => Merging;
+
+export const createMerging: CreateMerging = (ports) => {
+  const { replica } = ports;
+  /** By category, the value that the app has published and that is not saved yet: its next one is made of that. */
+  const given = new Map<Address, unknown>();
+  const settling = createSettling(ports);
+  const news = createMergeNews(ports);
+  const compose = createMergeComposing({ ...ports, joining: createJoining(ports) });
+
+  /** What the app had when it made a whole value. */
+  function basisOf(dTag: Address, { basedOn }: Write): Extract<Edit, { readonly type: 'whole' }>['basedOn'] {
+    if (basedOn === undefined && given.has(dTag)) return { type: 'value', value: given.get(dTag) };
+    const id = basedOn ?? readableOf(replica.get(dTag))?.id;
+    return id === undefined ? undefined : { type: 'event', id };
+  }
+
+  return {
+    asked: async (dTag, wanted, add) => {
+      settling.edited(dTag);
+      const { write } = wanted;
+      const { edit } = write;
+      if (edit?.type !== 'whole') {
+        given.delete(dTag);
+        return add(wanted);
+      }
+      const based = { ...write, edit: { ...edit, basedOn: basisOf(dTag, write) } };
+      given.set(dTag, edit.payload);
+      return add({ ...wanted, write: based }).finally(() => {
+        // From then on the head says what the app has.
+        if (given.get(dTag) === edit.payload) given.delete(dTag);
+      });
+    },
+    compose: async (dTag, wanted) => {
+      const merged = await compose(dTag, wanted);
+      if (merged === undefined || 'refused' in merged) return merged;
+      const onDone = (): void => void news.merged(dTag, merged).then(async () => ports.announce(dTag));
+      return { ...merged, onDone };
+    },
+    changed: settling.changed,
+    signerChanged: settling.signerChanged,
+    relaysChanged: settling.relaysChanged,
+    close: settling.close,
+  };
+};
