@@ -6,7 +6,7 @@ import type { VersionVector } from '../protocol/causality.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { isExpired, isTombstone } from '../protocol/header.ts';
 import { MAX_PAYLOAD_BYTES } from '../protocol/limits.ts';
-import { encodePayload } from '../protocol/payload.ts';
+import { decodePayload, encodePayload } from '../protocol/payload.ts';
 import type { Wanted } from './drafts.ts';
 import { containedIn } from './heads/frontier.ts';
 import type { Replica } from './heads/replica.ts';
@@ -38,8 +38,10 @@ export interface Refusal {
 /** `undefined`: the last of the calls says all that there is to write. */
 export type Compose = (dTag: Address, wanted: readonly Wanted[]) => Promise<Composed | Refusal | undefined>;
 
-/** The head has changed since a write was composed. */
-export class HeadMoved extends Error {}
+/** Those of calls of the app: without any, there is only something to merge. */
+export function askedFor(wanted: readonly Wanted[]): readonly Wanted[] {
+  return wanted.filter(({ write }) => write.edit?.type !== 'merge');
+}
 
 const LIMIT = { bytes: MAX_PAYLOAD_BYTES, why: 'the largest value' };
 
@@ -62,7 +64,7 @@ export async function fold(
   let value = from;
   for (const one of wanted) {
     const { edit, text, isRemoval, limit = LIMIT } = one.write;
-    if (edit === undefined) value = isRemoval ? undefined : JSON.parse(text);
+    if (edit === undefined) value = isRemoval ? undefined : decodePayload(text);
     else if (edit.type === 'whole') value = await whole(edit, value);
     else if (edit.type === 'update') {
       try {
@@ -78,7 +80,7 @@ export async function fold(
 }
 
 /** The text of what was made, as a call wants it. */
-export function textOf(value: unknown, { limit = LIMIT }: Write): Pick<Composed, 'text' | 'isRemoval'> {
+export function textOf(value: unknown, limit: Write['limit'] = LIMIT): Pick<Composed, 'text' | 'isRemoval'> {
   const isRemoval = value === undefined;
   return { text: isRemoval ? 'null' : encodePayload(value, limit), isRemoval };
 }
@@ -100,7 +102,7 @@ export function createComposing(ports: {
     if ('refused' in folded) return folded;
     const last = wanted.at(-1)!.write;
     return {
-      ...textOf(folded.value, last),
+      ...textOf(folded.value, last.limit),
       ...{ on: head?.id, seen: record === undefined ? new Map() : containedIn(record) },
       ...{ expiration: last.expiration, isNews: false },
     };

@@ -25,6 +25,8 @@ export interface Making {
   refuse(wanted: Wanted, error: unknown): void;
   /** From here on it may be on the medium: it goes on to its end. */
   saving(): void;
+  /** What is written is made of all of these calls, and not of the last one alone. */
+  isOfAll(): void;
   /** It is not on the medium: calls that were aborted meanwhile are let go. */
   notSaved(): void;
 }
@@ -44,6 +46,7 @@ interface Draft {
   readonly settlers: Settler[];
   readonly abandon: AbortController;
   isSaving: boolean;
+  isOfAll: boolean;
   /** Ends a newer write's patience with it. */
   cancelPatience: (() => void) | undefined;
 }
@@ -65,6 +68,7 @@ export function createDrafts(ports: {
       settlers: areOlder ? [...settlers, ...waiting] : [...waiting, ...settlers],
       abandon: new AbortController(),
       isSaving: false,
+      isOfAll: false,
       cancelPatience: undefined,
     });
   }
@@ -85,7 +89,7 @@ export function createDrafts(ports: {
     for (const draft of [drafts.get(dTag), running.get(dTag)]) {
       const at = draft?.settlers.indexOf(settler) ?? -1;
       if (draft === undefined || at < 0 || draft.isSaving) continue;
-      const isItsWrite = at === draft.settlers.length - 1;
+      const isItsWrite = draft.isOfAll || at === draft.settlers.length - 1;
       draft.settlers.splice(at, 1);
       if (drafts.get(dTag) === draft && draft.settlers.length === 0) drafts.delete(dTag);
       // Others whose place it had taken are settled by what they wrote themselves.
@@ -105,6 +109,9 @@ export function createDrafts(ports: {
       saving: () => {
         draft.isSaving = true;
         draft.cancelPatience?.();
+      },
+      isOfAll: () => {
+        draft.isOfAll = true;
       },
       notSaved: () => {
         draft.isSaving = false;

@@ -13,8 +13,8 @@ import { HOLD_MS, KIND_APP_DATA, MAX_LAPS, SIZES, SKEW_REPORT_SECONDS } from '..
 import { joinVoids, voidsAt, type Voids } from '../protocol/voids.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import { receiptOf } from './delivery-report.ts';
-import { HeadMoved, type Compose, type Composed } from './composing.ts';
-import type { Making } from './drafts.ts';
+import { askedFor, type Compose, type Composed } from './composing.ts';
+import type { Making, Wanted } from './drafts.ts';
 import { containedIn } from './heads/frontier.ts';
 import { isOwnHead, piecesOf, readableOf, type HeadRecord } from './heads/record.ts';
 import type { Replica } from './heads/replica.ts';
@@ -79,35 +79,57 @@ async function makePieces(
   return { made, names };
 }
 
+const tooFast = (): NostrSyncError =>
+  new NostrSyncError('SIGNING_FAILED', 'Cannot publish: newer values come in faster than it is signed');
+
 /** Returns what saves the write that is made now, and resolves with its event. */
 export function createSaving(ports: SavingPorts): (dTag: Address, making: Making) => Promise<VerifiedEvent> {
   const { clock, replica, hand, questions } = ports;
 
-  /** Of the calls that can be written. Rejects if none is left. */
-  async function composedOf(dTag: Address, making: Making): Promise<Composed | undefined> {
+  /** Of the calls that can be written, and that wait for it. Rejects if none is left. */
+  async function composedOf(
+    dTag: Address,
+    making: Making,
+  ): Promise<{ readonly composed: Composed | undefined; readonly last: Wanted | undefined }> {
     for (;;) {
-      const composed = await ports.compose(dTag, making.wanted);
-      if (composed === undefined || !('refused' in composed)) return composed;
-      making.refuse(composed.refused, composed.error);
-      if (making.wanted.length === 0) throw composed.error;
+      const wanted = [...making.wanted];
+      const composed = await ports.compose(dTag, wanted);
+      making.signal.throwIfAborted();
+      if (composed !== undefined && 'refused' in composed) {
+        making.refuse(composed.refused, composed.error);
+        if (making.wanted.length === 0) throw composed.error;
+        // A call that waits no longer must not be part of it.
+      } else if (making.wanted.length === wanted.length) {
+        if (composed !== undefined) making.isOfAll();
+        return { composed, last: askedFor(wanted).at(-1) };
+      }
     }
   }
 
-  /** Each lap has a higher stamp: something newer came in while it was signed. */
-  async function make(dTag: Address, making: Making, asked: Question | undefined): Promise<VerifiedEvent> {
+  /**
+   * Each lap has a higher stamp: something newer came in while it was signed. `undefined`: what it was composed on is not the head any
+   * more, so it says something else now.
+   */
+  async function makeOnce(
+    dTag: Address,
+    making: Making,
+    asked: Question | undefined,
+  ): Promise<VerifiedEvent | undefined> {
     const asking = { signal: making.signal };
     asking.signal.throwIfAborted();
     refuseWrongClock(ports.aheadSeconds());
-    const composed = await composedOf(dTag, making);
-    asking.signal.throwIfAborted();
-    const { write, seen: seenAtCall } = making.wanted.at(-1)!;
-    const isReset = making.wanted.some((one) => one.write.isReset);
+    const { composed, last } = await composedOf(dTag, making);
     if (composed?.settles !== undefined) return settle(dTag, composed, composed.settles);
-    const { text, seen, isRemoval, expiration } = composed ?? { ...write, seen: seenAtCall };
+    const said = composed ?? (last && { ...last.write, seen: last.seen });
+    // What was to be merged went with a write that was withdrawn.
+    if (said === undefined) throw new Error('nothing to merge');
+    const { text, seen, isRemoval, expiration } = said;
+    const isReset = making.wanted.some((one) => one.write.isReset);
     const layout = await ports.content.layOut(dTag, text, isReset);
     const content = await hand.encrypt(layout.text, asking);
     const ciphertexts = new Map<string, string>();
     for (let lap = 0; lap < MAX_LAPS; lap++) {
+      if (hasMoved(dTag, composed)) return undefined;
       const voids = isReset ? aheadOf(replica.get(dTag), nowSeconds(clock)) : undefined;
       const stamp = nextStampOf(dTag, voids);
       const deviceId = ports.deviceId();
@@ -126,7 +148,6 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
       const pieces = await makePieces(ports, dTag, layout, event.created_at, ciphertexts, asking);
       if (ports.isClosed()) throw new NostrSyncError('CLOSED', 'Cannot publish: the engine was closed');
       asking.signal.throwIfAborted();
-      if (composed !== undefined && replica.get(dTag)?.head?.event.id !== composed.on) throw new HeadMoved();
       making.saving();
       const along = (record: HeadRecord): ReturnType<Note> =>
         making.wanted.flatMap(
@@ -144,6 +165,7 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
         voids,
         along,
         ...pieces,
+        ...(composed && { on: composed.on ?? null }),
       });
       if (effects.some((effect) => effect.type === 'stale')) {
         making.notSaved();
@@ -155,20 +177,29 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
       if (heldUntil !== undefined && !asked!.isOpen) void questions.release(dTag, asked!);
       return event;
     }
-    throw new NostrSyncError(
-      'SIGNING_FAILED',
-      'Cannot publish: newer values come in faster than it is signed',
-    );
+    throw tooFast();
   }
+
+  async function make(dTag: Address, making: Making, asked: Question | undefined): Promise<VerifiedEvent> {
+    for (let moves = 0; moves <= MAX_LAPS; moves++) {
+      const event = await makeOnce(dTag, making, asked);
+      if (event !== undefined) return event;
+    }
+    throw tooFast();
+  }
+
+  const hasMoved = (dTag: Address, composed: Composed | undefined): boolean =>
+    composed !== undefined && replica.get(dTag)?.head?.event.id !== composed.on;
 
   /** What is merged adds nothing to the head: it is part of that from now on. */
   async function settle(
     dTag: Address,
-    { seen, onDone }: Composed,
+    composed: Composed,
     { head, ids }: NonNullable<Composed['settles']>,
-  ): Promise<VerifiedEvent> {
-    await replica.apply(dTag, { type: 'settled', id: head.id, ids, seen });
-    onDone?.();
+  ): Promise<VerifiedEvent | undefined> {
+    await replica.apply(dTag, { type: 'settled', id: head.id, ids, seen: composed.seen });
+    if (hasMoved(dTag, composed)) return undefined;
+    composed.onDone?.();
     return head;
   }
 
@@ -184,16 +215,11 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
     const asked = questions.explore(dTag);
     if (isAhead(replica.get(dTag), nowSeconds(clock), SKEW_REPORT_SECONDS))
       await questions.lookForReset(dTag);
-    let moves = 0;
     for (let left = SIZES.length; ; left--) {
       const sizes = hand.sizes();
       try {
         return await make(dTag, making, asked);
       } catch (error) {
-        if (error instanceof HeadMoved && moves++ < MAX_LAPS) {
-          left++;
-          continue;
-        }
         // The signer finds it too large: the value is laid out again, in smaller parts.
         if (hand.sizes() === sizes || left === 0) throw error;
       }

@@ -10,17 +10,23 @@ import type { Stage } from './heads/record.ts';
  */
 export type Note = (saved: Receipt) => readonly (readonly [key: string, text: string])[];
 
+/** What the app had when it made a value: an event, or what it had just published; `undefined`: nothing. */
+export type BasedOn =
+  | { readonly type: 'event'; readonly id: EventId }
+  | { readonly type: 'call'; readonly call: Published }
+  | undefined;
+
+/** A call of `publish` that is not settled yet. */
+export interface Published {
+  readonly payload: unknown;
+  readonly basedOn: BasedOn;
+  /** It was rejected: its value is not here. */
+  isLost: boolean;
+}
+
 /** What a call does to the value, for the writes of which it is not known what the value is when they are made. */
 export type Edit =
-  /** `basedOn`: what the app had when it made this value, the event or the value itself; `undefined`: nothing. */
-  | {
-      readonly type: 'whole';
-      readonly payload: unknown;
-      readonly basedOn:
-        | { readonly type: 'event'; readonly id: EventId }
-        | { readonly type: 'value'; readonly value: unknown }
-        | undefined;
-    }
+  | { readonly type: 'whole'; readonly payload: unknown; readonly basedOn: BasedOn }
   /** Gets a copy. May be called again if another value comes in before this one is saved. */
   | { readonly type: 'update'; readonly change: (now: unknown) => unknown }
   | { readonly type: 'remove' }

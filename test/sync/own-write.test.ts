@@ -51,6 +51,15 @@ const theirs = (event: VerifiedEvent = told({ stamp: 10 })): HeadRecord => ({
 });
 
 describe('a write', () => {
+  test('that was made on another head is stale, whatever its stamp', () => {
+    const of = (on: EventId | null): Write => inputOf(NEXT, { on });
+    expect(isStale(mine(), of(BEFORE.id), undefined)).toBe(true);
+    expect(isStale(mine(), of(null), undefined)).toBe(true);
+    expect(isStale(undefined, of(MINE.id), undefined)).toBe(true);
+    expect(written(mine(), NEXT, { on: MINE.id }).head?.event).toBe(NEXT);
+    expect(written(undefined, NEXT, { on: null }).head?.event).toBe(NEXT);
+  });
+
   test('keeps who made it, and that no relay has it', () => {
     expect(written(undefined, MINE)).toEqual({
       ...EMPTY_RECORD,

@@ -94,7 +94,7 @@ function composing(
 
 test('a value that is written together with a merge of the engine ends when it should, and is news if it says more', async () => {
   const payload = { a: 2 };
-  const on = { type: 'value', value: { a: 1 } } as const;
+  const on = { type: 'call', call: { payload: { a: 1 }, basedOn: undefined, isLost: false } } as const;
   const wanted: Wanted[] = [
     { write: { ...write, expiration: 99, edit: { type: 'whole', payload, basedOn: on } }, seen: new Map() },
     { write: { ...write, expiration: undefined, edit: { type: 'merge', ids: new Set() } }, seen: new Map() },

@@ -18,6 +18,8 @@ export type Input =
       /** Of one in pieces: those that were made for it, by name, and the names of all. */
       readonly made?: ReadonlyMap<string, VerifiedEvent>;
       readonly names?: readonly string[];
+      /** The head that its value was made on, `null` if there was none: if that is another by now, it is made again. */
+      readonly on?: EventId | null;
       /** It is certain that this device can read it. */
       readonly isRead: boolean;
       /** See `OwnWrite.isBlind`. */

@@ -22,6 +22,7 @@ export function write(
     isRead,
     isBlind,
     heldUntil,
+    on,
     voids: reset,
   }: Extract<Input, { readonly type: 'write' }>,
   uncarried: EventId | undefined,
@@ -32,6 +33,7 @@ export function write(
   const isAbove = head !== undefined && isVoid(voids, head);
   const floor = Math.max(reset === undefined ? floorOf(record) : -1, isAbove ? -1 : (head?.created_at ?? -1));
   const stale: Outcome = { record, effects: [{ type: 'stale' }] };
+  if (on !== undefined && (head?.id ?? null) !== on) return stale;
   if (event.created_at < floor || (event.created_at === floor && !replaces)) return stale;
   const pieces = partsOf(record, new Set(names), event.created_at, made);
   // The pieces that it was to share are gone from the store meanwhile.

@@ -2,12 +2,12 @@
 
 import type { Address, EventId } from '../../protocol/address.ts';
 import { covers } from '../../protocol/causality.ts';
-import { fold, textOf, type Composed, type Refusal } from '../composing.ts';
+import { askedFor, fold, textOf, type Composed, type Refusal } from '../composing.ts';
 import type { Wanted } from '../drafts.ts';
 import type { Kept } from '../heads/kept.ts';
 import type { HeadRecord } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
-import type { Edit } from '../write.ts';
+import type { BasedOn, Edit } from '../write.ts';
 import type { Base } from './base.ts';
 import type { Joined, Joining } from './joining.ts';
 import type { Merger } from './merger.ts';
@@ -37,16 +37,17 @@ export function createMergeComposing(ports: {
   /** A whole value is what the app has made of another: what it changed there is changed here. */
   async function rebased(
     dTag: Address,
-    { payload, basedOn }: Extract<Edit, { readonly type: 'whole' }>,
+    { payload, basedOn: named }: Extract<Edit, { readonly type: 'whole' }>,
     joined: Joined | undefined,
     now: unknown,
   ): Promise<unknown> {
     const { merge, isEqual } = ports.mergerOf(dTag)!;
+    const basedOn = savedOf(named);
     const isUpToDate = basedOn?.type === 'event' && basedOn.id === joined?.head.id;
     if (isUpToDate && isEqual(now, joined.headValue)) return payload;
     let base: unknown;
     let isExact = true;
-    if (basedOn?.type === 'value') base = basedOn.value;
+    if (basedOn?.type === 'call') base = basedOn.call.payload;
     else if (basedOn !== undefined) {
       const event = await ports.joining.eventOf(dTag, basedOn.id);
       isExact = event !== undefined;
@@ -59,14 +60,15 @@ export function createMergeComposing(ports: {
     const { isEqual } = ports.mergerOf(dTag)!;
     const record = replica.get(dTag);
     // What the engine merges by itself has nothing to say of the value's end, or of what the app knows.
-    const last = (wanted.filter(({ write }) => write.edit?.type !== 'merge').at(-1) ?? wanted.at(-1)!).write;
-    const edits = wanted.map(({ write }) => write.edit);
+    const asked = askedFor(wanted);
+    const last = asked.at(-1)?.write;
+    const isPlain = last !== undefined && asked.every(({ write }) => write.edit?.type !== 'update');
     // What is restored or reset is known as it is, and must not be said to contain what it does not.
-    const isReplaced = edits.includes(undefined);
-    const isMerge = edits.every((edit) => edit?.type === 'merge');
-    const isPlain = edits.every((edit) => edit?.type !== 'update' && edit?.type !== 'merge');
+    const isReplaced = asked.some(({ write }) => write.edit === undefined);
     if (isPlain && isReplaced) return undefined;
-    const due = new Set(edits.flatMap((edit) => (edit?.type === 'merge' ? [...edit.ids] : [])));
+    const due = new Set(
+      wanted.flatMap(({ write: { edit } }) => (edit?.type === 'merge' ? [...edit.ids] : [])),
+    );
     const mayTake = record && !isReplaced ? mayTakeBy(record, due) : () => false;
     const joining = record?.head && ports.joining.join(dTag, record, mayTake);
     const joined = await joining?.catch((error: unknown) => {
@@ -74,18 +76,24 @@ export function createMergeComposing(ports: {
       if (isPlain) return undefined;
       throw error;
     });
-    if (joined === undefined && (isPlain || isMerge)) return undefined;
-    const folded = await fold(wanted, joined?.value, async (edit, now) => rebased(dTag, edit, joined, now));
+    if (joined === undefined && (isPlain || last === undefined)) return undefined;
+    const folded = await fold(asked, joined?.value, async (edit, now) => rebased(dTag, edit, joined, now));
     if ('refused' in folded) return folded;
     const { value } = folded;
-    const { edit } = last;
-    const isNothing = isMerge && joined !== undefined && isEqual(value, joined.headValue);
+    const isNothing = last === undefined && isEqual(value, joined!.headValue);
+    const isNews = last === undefined || (last.edit?.type === 'whole' && !isEqual(value, last.edit.payload));
     return {
-      ...textOf(value, last),
-      ...{ on: record?.head?.event.id, seen: joined?.seen ?? new Map(), joined },
-      expiration: isMerge ? joined?.expiration : last.expiration,
-      settles: isNothing ? { head: joined.head, ids: new Set(joined.taken.map(({ id }) => id)) } : undefined,
-      isNews: isMerge || (edit?.type === 'whole' && !isEqual(value, edit.payload)),
+      ...textOf(value, last?.limit),
+      ...{ on: record?.head?.event.id, seen: joined?.seen ?? new Map(), joined, isNews },
+      expiration: last === undefined ? joined?.expiration : last.expiration,
+      settles: isNothing
+        ? { head: joined!.head, ids: new Set(joined!.taken.map(({ id }) => id)) }
+        : undefined,
     };
   };
+}
+
+/** A value that was made of one which was never saved is made of what that was made of. */
+function savedOf(basedOn: BasedOn): BasedOn {
+  return basedOn?.type === 'call' && basedOn.call.isLost ? savedOf(basedOn.call.basedOn) : basedOn;
 }

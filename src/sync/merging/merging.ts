@@ -15,7 +15,7 @@ import { readableOf } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
 import type { Reading } from '../reading.ts';
 import type { Content } from '../values/content.ts';
-import type { Edit, Write } from '../write.ts';
+import type { BasedOn, Published, Write } from '../write.ts';
 import { createMergeComposing } from './composing.ts';
 import { createJoining } from './joining.ts';
 import type { Merger } from './merger.ts';
@@ -58,14 +58,15 @@ export type CreateMerging = (ports: MergingPorts) => Merging;
 export const createMerging: CreateMerging = (ports) => {
   const { replica } = ports;
   /** By category, the value that the app has published and that is not saved yet: its next one is made of that. */
-  const given = new Map<Address, unknown>();
+  const given = new Map<Address, Published>();
   const settling = createSettling(ports);
   const news = createMergeNews(ports);
   const compose = createMergeComposing({ ...ports, joining: createJoining(ports) });
 
   /** What the app had when it made a whole value. */
-  function basisOf(dTag: Address, { basedOn }: Write): Extract<Edit, { readonly type: 'whole' }>['basedOn'] {
-    if (basedOn === undefined && given.has(dTag)) return { type: 'value', value: given.get(dTag) };
+  function basisOf(dTag: Address, { basedOn }: Write): BasedOn {
+    const call = basedOn === undefined ? given.get(dTag) : undefined;
+    if (call !== undefined) return { type: 'call', call };
     const id = basedOn ?? readableOf(replica.get(dTag))?.id;
     return id === undefined ? undefined : { type: 'event', id };
   }
@@ -79,12 +80,17 @@ export const createMerging: CreateMerging = (ports) => {
         given.delete(dTag);
         return add(wanted);
       }
-      const based = { ...write, edit: { ...edit, basedOn: basisOf(dTag, write) } };
-      given.set(dTag, edit.payload);
-      return add({ ...wanted, write: based }).finally(() => {
+      const call = { ...edit, basedOn: basisOf(dTag, write), isLost: false };
+      given.set(dTag, call);
+      try {
+        return await add({ ...wanted, write: { ...write, edit: call } });
+      } catch (error) {
+        call.isLost = true;
+        throw error;
+      } finally {
         // From then on the head says what the app has.
-        if (given.get(dTag) === edit.payload) given.delete(dTag);
-      });
+        if (given.get(dTag) === call) given.delete(dTag);
+      }
     },
     compose: async (dTag, wanted) => {
       const merged = await compose(dTag, wanted);

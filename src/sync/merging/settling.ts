@@ -92,11 +92,12 @@ export function createSettling(ports: {
     const now = clock.now();
     const due = [...(dues.get(dTag) ?? [])].filter(([, at]) => at <= now).map(([id]) => id);
     if (due.length === 0) return plan(dTag);
-    const before = replica.get(dTag)?.head?.event.id;
+    const before = replica.get(dTag)?.own?.id;
     underWay.add(dTag);
     const head = await ports.merge(dTag, new Set(due)).catch(() => undefined);
     underWay.delete(dTag);
-    if (head !== undefined && head.id !== before) count(dTag);
+    // If there was nothing to write, the head is that of another device, or as it was.
+    if (head !== undefined && head.id !== before && head.id === replica.get(dTag)?.own?.id) count(dTag);
     // What could not be read, or was not whole, is tried again.
     for (const id of due) dues.get(dTag)?.set(id, clock.now() + spread(MERGE_WAITS_MS.again, dTag));
     plan(dTag);
