@@ -134,6 +134,8 @@ export const END_MARGIN_SECONDS = 86_400;
 export const PROOF_MS = 300_000;
 /** How long pieces of former values stay on the relays. */
 export const ORPHAN_MS = 604_800_000;
+/** How long, from its stamp, the pieces of a rival stay: so long another device can merge it. */
+export const RIVAL_PIECES_MS = 2_419_200_000;
 /** How long they stay at least, if there are more than `MAX_OLD_ORPHANS`, or if the value was removed. Above `PROOF_MS`. */
 export const MIN_ORPHAN_MS = 600_000;
 /** Tombstones of pieces, and the requests to delete them, end after this. In s. */

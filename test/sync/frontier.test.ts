@@ -12,7 +12,7 @@ import type { Input } from '../../src/sync/heads/input.ts';
 import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import type { HeadRecord } from '../../src/sync/heads/record.ts';
 import { aRelay } from '../names.ts';
-import { IN_PIECES, OUR_HASH, OURS, REMOVAL, told, voiding } from './records.ts';
+import { IN_PIECES, nameOf, OUR_HASH, OURS, REMOVAL, told, voiding } from './records.ts';
 
 const RELAY = aRelay('wss://relay.example');
 const shown = (event: VerifiedEvent): Input => ({ type: 'shown', relay: RELAY, event, relays: [RELAY] });
@@ -262,4 +262,17 @@ test('in any order events leave the same frontier: what no other has seen (I21),
     }),
     { numRuns: 500 },
   );
+});
+
+test('a rival in pieces is whole once these are here, and no other is', () => {
+  const large = told({ stamp: 8, by: 'third', tags: IN_PIECES });
+  const piece = told({ stamp: 8, by: 'third' });
+  const made = new Map([[nameOf(1), piece]]);
+  const record = after(shown(THEIRS), shown(large));
+  const { record: whole } = reconcile(record, { type: 'gathered', id: large.id, made }, undefined);
+  expect(whole!.rivals).toMatchObject([{ id: large.id, pieces: [nameOf(1)] }]);
+  expect(reconcile(whole, { type: 'gathered', id: large.id, made }, undefined).record).toBe(whole);
+  expect(reconcile(record, { type: 'gathered', id: THEIRS.id, made }, undefined).record).toBe(record);
+  const plain = after(shown(THEIRS), shown(BEATEN));
+  expect(reconcile(plain, { type: 'gathered', id: BEATEN.id, made }, undefined).record).toBe(plain);
 });

@@ -166,6 +166,17 @@ export function settled(record: HeadRecord, ids: ReadonlySet<EventId>, seen: Ver
   return { ...record, rivals, joint: seen, past: remember(record.past, done, around(record, rivals)) };
 }
 
+/** All pieces of a rival are here. */
+export function gathered(
+  record: HeadRecord,
+  { id, made }: Extract<Input, { readonly type: 'gathered' }>,
+): HeadRecord {
+  const isLacking = (one: Kept): boolean => one.id === id && one.isInPieces && one.pieces === undefined;
+  if (!record.rivals.some(isLacking)) return record;
+  const pieces = [...made.keys()];
+  return { ...record, rivals: record.rivals.map((one) => (isLacking(one) ? { ...one, pieces } : one)) };
+}
+
 function around(record: HeadRecord, rivals: readonly Kept[]): Around {
   const head: Version = record.head!;
   return { device: record.own?.device, current: [keptOf(head, record.deemed, false), ...rivals] };

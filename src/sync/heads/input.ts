@@ -37,6 +37,8 @@ export type Input =
       readonly made: ReadonlyMap<string, VerifiedEvent>;
       readonly lacking: ReadonlyMap<RelayUrl, ReadonlySet<string>>;
     }
+  /** The rival `id` is whole: these are its pieces. */
+  | { readonly type: 'gathered'; readonly id: EventId; readonly made: ReadonlyMap<string, VerifiedEvent> }
   /** The store has lost a piece of the head `id`. */
   | { readonly type: 'torn'; readonly id: EventId }
   /** What a relay has of a piece of the head; `undefined`: nothing. */

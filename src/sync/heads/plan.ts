@@ -188,10 +188,11 @@ function namesLeftBehind(before: string | undefined, record: HeadRecord): readon
 /** Those that the record means: others may have been made for a write that came too late. */
 function piecesMade(input: Input, record: HeadRecord): readonly (readonly [string, VerifiedEvent])[] {
   const made = 'made' in input ? [...(input.made ?? [])] : [];
-  if (input.type === 'remembered') {
+  if (input.type === 'remembered' || input.type === 'gathered') {
     // What the head has in common with it is here.
     const known = new Set(piecesOf(record).map(({ name }) => name));
-    const isKept = keptIn(record).some(({ id }) => id === input.event.id);
+    const of = input.type === 'gathered' ? input.id : input.event.id;
+    const isKept = keptIn(record).some(({ id, pieces }) => id === of && pieces !== undefined);
     return isKept ? made.filter(([name]) => !known.has(name)) : [];
   }
   const pieceOf = (name: string): Seconds | undefined =>

@@ -30,7 +30,7 @@ import {
   withoutPieces,
 } from './deliveries.ts';
 import { isKnownReadable } from './former.ts';
-import { remembered, settled, withFrontier } from './frontier.ts';
+import { gathered, remembered, settled, withFrontier } from './frontier.ts';
 import type { Input, Outcome } from './input.ts';
 import { explored, restamp, withdraw, write } from './own-write.ts';
 import { deliveryOf, type HeadRecord } from './record.ts';
@@ -73,6 +73,8 @@ function decided(record: HeadRecord | undefined, input: Input, uncarried: EventI
       return restamp(record, input);
     case 'remembered':
       return { record: record && remembered(record, input), effects: [] };
+    case 'gathered':
+      return { record: record && gathered(record, input), effects: [] };
     case 'settled':
       return change(record, input.id, (current) => settled(current, input.ids, input.seen));
     case 'answered':

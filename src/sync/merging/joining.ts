@@ -83,12 +83,6 @@ export function createJoining(ports: {
     }
   }
 
-  async function readRival(dTag: Address, rival: Kept): Promise<VerifiedEvent | undefined> {
-    const event = await replica.version(dTag, rival.id);
-    // Its pieces are not here: other devices have them.
-    return rival.isInPieces && rival.pieces === undefined ? undefined : event;
-  }
-
   return {
     valueAt: async (dTag, event) => valueAt(dTag, event, ports),
     eventOf: async (dTag, id) => {
@@ -115,7 +109,7 @@ export function createJoining(ports: {
       for (const rival of record.rivals) {
         const base = baseOf(record.past, rival.seen, joined.seen);
         if (!mayTake(rival, base)) continue;
-        const event = await readRival(dTag, rival);
+        const event = await replica.version(dTag, rival.id);
         if (event === undefined) continue;
         const seen = joinVectors(joined.seen, rival.seen);
         const taken = [...joined.taken, rival];
@@ -123,6 +117,8 @@ export function createJoining(ports: {
           joined = { ...joined, seen, taken };
           continue;
         }
+        // Its pieces are not here yet.
+        if (rival.isInPieces && rival.pieces === undefined) continue;
         const mine = await valueAt(dTag, event, ports).catch(() => undefined);
         if (mine === undefined) continue;
         const common = await readBase(dTag, record.past, base);

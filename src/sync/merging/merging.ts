@@ -3,9 +3,10 @@
  * brings it along. So an app that merges nothing carries none of it.
  */
 
-import type { Clock } from '../../clock.ts';
+import { nowSeconds, type Clock } from '../../clock.ts';
 import type { Address, EventId } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
+import { isExpired } from '../../protocol/header.ts';
 import type { RandomBytes } from '../../relay/backoff.ts';
 import type { Compose } from '../composing.ts';
 import type { Consumer } from '../consumers.ts';
@@ -35,8 +36,8 @@ export interface Merging extends Pick<Consumer, 'changed' | 'signerChanged' | 'r
 export interface MergingPorts {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
-  readonly replica: Pick<Replica, 'get' | 'dTags' | 'peek' | 'version'>;
-  readonly content: Pick<Content, 'payloadOf'>;
+  readonly replica: Pick<Replica, 'get' | 'dTags' | 'peek' | 'version' | 'apply'>;
+  readonly content: Pick<Content, 'payloadOf' | 'gather'>;
   readonly emitter: Emitter;
   readonly deviceId: () => string;
   readonly decode: Reading['decode'];
@@ -59,7 +60,7 @@ export const createMerging: CreateMerging = (ports) => {
   const { replica } = ports;
   /** By category, the value that the app has published and that is not saved yet: its next one is made of that. */
   const given = new Map<Address, Published>();
-  const settling = createSettling(ports);
+  const settling = createSettling({ ...ports, gather });
   const news = createMergeNews(ports);
   const compose = createMergeComposing({ ...ports, joining: createJoining(ports) });
 
@@ -69,6 +70,16 @@ export const createMerging: CreateMerging = (ports) => {
     if (call !== undefined) return { type: 'call', call };
     const id = basedOn ?? readableOf(replica.get(dTag))?.id;
     return id === undefined ? undefined : { type: 'event', id };
+  }
+
+  /** Of these rivals, those whose pieces are not all here get them. */
+  async function gather(dTag: Address, ids: ReadonlySet<EventId>): Promise<void> {
+    for (const { id, isInPieces, pieces } of replica.get(dTag)?.rivals ?? []) {
+      if (!ids.has(id) || !isInPieces || pieces !== undefined) continue;
+      const event = await replica.version(dTag, id);
+      if (event === undefined || isExpired(event, nowSeconds(ports.clock))) continue;
+      await replica.apply(dTag, { type: 'gathered', id, made: await ports.content.gather(event, dTag) });
+    }
   }
 
   return {

@@ -54,6 +54,8 @@ export function createSettling(ports: {
   readonly hasSigner: () => boolean;
   /** Whether this engine has the relays: one of several tabs merges. */
   readonly isSender: () => boolean;
+  /** Fetches what is missing of these rivals. Rejects if it is nowhere now. */
+  readonly gather: (dTag: Address, ids: ReadonlySet<EventId>) => Promise<void>;
   /** See `Writer.merge`. */
   readonly merge: (dTag: Address, ids: ReadonlySet<EventId>) => Promise<{ readonly id: EventId }>;
 }): Settling {
@@ -63,6 +65,8 @@ export function createSettling(ports: {
   /** By category: merges that were written in a row, without an edit of the app. */
   const streaks = new Map<Address, number>();
   const underWay = new Set<Address>();
+  /** By category: tries in a row that have left rivals behind. */
+  const failures = new Map<Address, number>();
   const agenda = createAgenda<Address>(clock, 0, (dTags) => dTags.forEach((dTag) => void settle(dTag)));
   agenda.start();
 
@@ -94,13 +98,23 @@ export function createSettling(ports: {
     if (due.length === 0) return plan(dTag);
     const before = replica.get(dTag)?.own?.id;
     underWay.add(dTag);
-    const head = await ports.merge(dTag, new Set(due)).catch(() => undefined);
+    const ids = new Set(due);
+    await ports.gather(dTag, ids).catch(() => undefined);
+    const head = await ports.merge(dTag, ids).catch(() => undefined);
     underWay.delete(dTag);
     // If there was nothing to write, the head is that of another device, or as it was.
     if (head !== undefined && head.id !== before && head.id === replica.get(dTag)?.own?.id) count(dTag);
-    // What could not be read, or was not whole, is tried again.
-    for (const id of due) dues.get(dTag)?.set(id, clock.now() + spread(MERGE_WAITS_MS.again, dTag));
+    putOff(dTag, ids);
     plan(dTag);
+  }
+
+  /** What could not be read, or was not whole, is tried again, less and less often. */
+  function putOff(dTag: Address, ids: ReadonlySet<EventId>): void {
+    const left = replica.get(dTag)?.rivals.filter(({ id }) => ids.has(id)) ?? [];
+    const times = left.length === 0 ? 0 : (failures.get(dTag) ?? 0) + 1;
+    failures.set(dTag, times);
+    const waitMs = spread(MERGE_WAITS_MS.again * 2 ** (times - 1), dTag);
+    for (const { id } of left) dues.get(dTag)?.set(id, clock.now() + waitMs);
   }
 
   function count(dTag: Address): void {

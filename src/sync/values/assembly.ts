@@ -18,6 +18,8 @@ import { searchRelays, takePiece } from './piece-search.ts';
 export interface Assembly {
   /** The JSON text of a head in pieces. Rejects with `INCOMPLETE` while some are missing, and tries again later. */
   textOf(event: VerifiedEvent, dTag: Address): Promise<string>;
+  /** All pieces of an event that is not the head, by name. Rejects with `INCOMPLETE` if some are missing, and is not tried again. */
+  piecesOf(event: VerifiedEvent, dTag: Address): Promise<ReadonlyMap<string, VerifiedEvent>>;
   /** A relay was opened or a signer set: what is missing may be there. */
   retry(): void;
   close(): void;
@@ -69,7 +71,15 @@ export function createAssembly(ports: {
     value.underWay?.catch(() => undefined);
   }
 
-  async function gather(event: VerifiedEvent, dTag: Address): Promise<string> {
+  async function search(
+    event: VerifiedEvent,
+    dTag: Address,
+  ): Promise<{
+    readonly manifest: Manifest;
+    readonly bytes: Map<string, Uint8Array>;
+    readonly made: ReadonlyMap<string, VerifiedEvent>;
+    readonly lacking: ReadonlyMap<RelayUrl, ReadonlySet<string>>;
+  }> {
     const manifest = await ports.manifestOf(event);
     const names = [...new Set(manifest.parts)];
     const bytes = new Map<string, Uint8Array>();
@@ -86,10 +96,15 @@ export function createAssembly(ports: {
       const category = categoryOf(dTag);
       throw new NostrSyncError(
         'INCOMPLETE',
-        `Cannot read the newest value of ${JSON.stringify(category)} yet: ${bytes.size} of its ${names.length} pieces are here`,
+        `Cannot read a value of ${JSON.stringify(category)} yet: ${bytes.size} of its ${names.length} pieces are here`,
         { details: { category, eventId: event.id, have: bytes.size, total: names.length } },
       );
     }
+    return { manifest, bytes, made, lacking };
+  }
+
+  async function gather(event: VerifiedEvent, dTag: Address): Promise<string> {
+    const { manifest, bytes, made, lacking } = await search(event, dTag);
     const text = join(manifest, bytes, ports.primitives);
     // As large as the value, and the save below needs room for the pieces once more.
     bytes.clear();
@@ -109,6 +124,7 @@ export function createAssembly(ports: {
       value.underWay ??= attempt(value, dTag);
       return value.underWay;
     },
+    piecesOf: async (event, dTag) => (await search(event, dTag)).made,
     retry: () => {
       for (const [dTag, value] of unfinished) again(value, dTag);
     },

@@ -54,6 +54,8 @@ export interface Content {
    * and rejects as `textOf` does.
    */
   piecesOf(event: VerifiedEvent, dTag: Address, offered?: ReadonlyMap<string, VerifiedEvent>): Promise<Stock>;
+  /** All pieces of an event that is not the head, from the store and the relays. Rejects with `INCOMPLETE` if some are missing. */
+  gather(event: VerifiedEvent, dTag: Address): Promise<ReadonlyMap<string, VerifiedEvent>>;
   /** What is missing may be there. */
   signerChanged(): void;
   relaysChanged(relay?: RelayConnection): void;
@@ -168,6 +170,7 @@ export function createContent(ports: {
     },
     textOf,
     piecesOf,
+    gather: assembly.piecesOf,
     payloadOf: async (event, dTag) => {
       const text = await textOf(event, dTag);
       const payload = decodePayload(text);

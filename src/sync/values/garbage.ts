@@ -18,6 +18,7 @@ import {
   MAX_TIMER_MS,
   MIN_ORPHAN_MS,
   ORPHAN_MS,
+  RIVAL_PIECES_MS,
 } from '../../protocol/limits.ts';
 import { isFromAll, type Network } from '../relays/network.ts';
 import { isOwnHead, stageOf, type HeadRecord } from '../heads/record.ts';
@@ -40,10 +41,18 @@ function dueTimes(record: HeadRecord): { readonly name: string; readonly at: Ms 
   // Many at once: each deletion request stays on the relay for a while.
   const isFull = record.orphans.length >= MAX_OLD_ORPHANS + MAX_COLLECTED_AT_ONCE;
   const surplus = isRemoved ? Infinity : isFull ? record.orphans.length - MAX_OLD_ORPHANS : 0;
-  return record.orphans.map(({ name, since = Infinity }, i) => ({
-    name,
-    at: since + factor * (i < surplus ? MIN_ORPHAN_MS : ORPHAN_MS),
-  }));
+  return record.orphans.map(({ name, since = Infinity }, i) => {
+    const at = since + factor * (i < surplus ? MIN_ORPHAN_MS : ORPHAN_MS);
+    return { name, at: Math.max(at, neededUntil(record, name)) };
+  });
+}
+
+/** Another device may need the pieces of a rival to merge it. Of one that is not whole here it is not known which ones these are. */
+function neededUntil({ rivals }: HeadRecord, name: string): Ms {
+  const stamps = rivals
+    .filter(({ isInPieces, pieces }) => isInPieces && pieces?.includes(name) !== false)
+    .map(({ stamp }) => stamp);
+  return Math.max(-Infinity, ...stamps) * 1_000 + RIVAL_PIECES_MS;
 }
 
 export function createGarbage(ports: {
