@@ -9,7 +9,10 @@ import type { Stage } from '../../src/sync/heads/record.ts';
 import type { Chance } from './chance.ts';
 import type { Disk } from './disk.ts';
 import type { Machine, Process } from './machine.ts';
-import { MARKER, order, owedTo, unprovenOn, type Call, type Signed, type Told } from './oracle.ts';
+import { createMergingCalls } from './merging-app.ts';
+import type { How } from './merging-scenario.ts';
+import { MARKER, order, type Call, type Signed, type Told } from './oracle.ts';
+import { owedTo, unprovenOn } from './records.ts';
 import { LARGEST_PAYLOAD_BYTES, type AppOp, type DeviceConfig } from './scenario.ts';
 import type { SignerState } from './signer.ts';
 import { expirationIn, hasTag } from './tags.ts';
@@ -18,6 +21,8 @@ import type { World } from './world.ts';
 /** One run of the engine. */
 export interface Tab {
   readonly process: Process;
+  /** The name of its edits. */
+  readonly series: string;
   readonly sync: NostrSync;
   readonly told: Told;
   /** Relays by what the app asked for. */
@@ -42,6 +47,8 @@ export interface Tab {
 
 export interface AppPorts {
   readonly name: string;
+  /** Which device it is. */
+  readonly number: number;
   readonly config: DeviceConfig;
   readonly world: World;
   readonly chance: Chance;
@@ -64,12 +71,14 @@ export interface AppPorts {
 
 export interface App {
   /** Begins with an engine that is new: listens, and sets the signer. */
-  open(process: Process, sync: NostrSync, wake: () => void): Tab;
+  open(process: Process, series: string, sync: NostrSync, wake: () => void): Tab;
   perform(tab: Tab, op: AppOp): void;
   /** All relays, and a signer. */
   heal(tab: Tab): void;
   /** Resets a category that was written in the future. */
   reset(category: string): void;
+  /** Edits a category that merges. */
+  edit(category: string): void;
   /** Asks the relays for everything, and checks what comes. */
   look(): void;
   /** Reads a category in every tab, and says where that is not the head. */
@@ -110,6 +119,7 @@ const POSSIBLE = new Set([
   'NO_RELAYS_REACHABLE',
   'CLOCK_SKEW',
   'AbortError',
+  'VERSION_NOT_KEPT',
 ]);
 
 /** How long the app may wait for what has come, in ms: a signer is slow. */
@@ -120,7 +130,7 @@ const isSameWrite = (a: Signed | undefined, b: Signed): boolean => a?.event.cont
 
 export function createApp(ports: AppPorts): App {
   const { name, config, world, chance, disk, machine, tabs, hadFaults, lastEoseAt } = ports;
-  const { schedule, oracle, cipher, count } = world;
+  const { schedule, oracle, merges, cipher, count } = world;
   /** Categories in which a write was refused by all: what was before it is the head again, and news once more. */
   const withdrawnIn = new Set<string>();
   let payloads = 0;
@@ -146,7 +156,9 @@ export function createApp(ports: AppPorts): App {
       count('told: updated');
       oracle.told(told, 'updated', result, true);
       checkOrder('updated', result);
-      if (tab.written.has(result.eventId) && !mayComeBack(result.category, result.eventId))
+      // A merge says more than its app knows.
+      const isMerge = merges.isMerged(result.category);
+      if (tab.written.has(result.eventId) && !isMerge && !mayComeBack(result.category, result.eventId))
         oracle.violate(
           'I9',
           `${name}: "updated" tells of ${result.eventId.slice(0, 8)}, written by this process`,
@@ -156,6 +168,12 @@ export function createApp(ports: AppPorts): App {
       count('sometimes: conflict');
       world.trace(name, 'conflict', conflict.mine.eventId, conflict.theirs.eventId);
       oracle.conflict(told, conflict, config.tabs === 1 || !hadFaults.store);
+    });
+    sync.on('merged', (merged) => {
+      world.trace(name, 'merged', merged.value.eventId, merged.base, JSON.stringify(merged.clashes));
+      for (const part of merged.parts) oracle.told(told, 'merged', part, false);
+      oracle.told(told, 'merged', merged.value, false);
+      merges.merged(name, merged);
     });
     sync.on('delivery', (report) => {
       oracle.delivery(name, report);
@@ -228,6 +246,9 @@ export function createApp(ports: AppPorts): App {
       case 'DEVICE_ID_TAKEN':
       case 'WITHDRAWN_WRITE_SHOWN':
         return oracle.hasTwin(name);
+      // Apps that undo what each other does.
+      case 'MERGE_LOOP':
+        return world.merging?.apps.some(({ rules }) => rules === 'selfish') === true;
       case 'INCOMPLETE':
         return oracle.pieces.size > 0;
       case 'CLOSED':
@@ -273,10 +294,12 @@ export function createApp(ports: AppPorts): App {
 
   function remove(tab: Tab, category: string): void {
     const call = oracle.call(tab.told, category, 'null');
+    merges.whole(category, undefined);
     settleWrite(tab, 'remove', call, tab.sync.remove(category, { waitFor: 'saved' }));
   }
 
   function publish(tab: Tab, category: string, op: Extract<AppOp, { readonly type: 'publish' }>): void {
+    if (merges.isMerged(category)) return publishDocument(tab, category, op);
     const start = op.isSame ? `${MARKER} same` : `${MARKER} ${name} ${++payloads}`;
     const payload = `${start} ${filler(op.size - start.length - 3, chance)}`;
     const call = oracle.call(tab.told, category, JSON.stringify(payload));
@@ -295,6 +318,18 @@ export function createApp(ports: AppPorts): App {
         ...(expiration !== undefined && { expiration }),
       }),
     );
+  }
+
+  function publishDocument(
+    tab: Tab,
+    category: string,
+    { abortMs, waitFor, size }: Extract<AppOp, { readonly type: 'publish' }>,
+  ): void {
+    const aborting = abortMs === undefined ? undefined : new AbortController();
+    if (abortMs !== undefined) tab.process.after(abortMs, () => leave(tab, aborting));
+    if (size > 30_000) count('write: large');
+    const how = chance.pick<How>(['update', 'update', 'based', 'whole']);
+    merging.edit(tab, category, how, size, { waitFor, ...(aborting && { signal: aborting.signal }) });
   }
 
   /** It writes what the device shows: no value of its own. */
@@ -450,7 +485,8 @@ export function createApp(ports: AppPorts): App {
 
   /** What `poll` gives was neither given before in this process, nor written by it. */
   function checkNews({ polled, written }: Tab, category: string, id: string): void {
-    if ((polled.has(id) || written.has(id)) && !mayComeBack(category, id))
+    const isWritten = written.has(id) && !merges.isMerged(category);
+    if ((polled.has(id) || isWritten) && !mayComeBack(category, id))
       oracle.violate('I9', `${name}: poll gave ${id.slice(0, 8)}, which is no news`);
     polled.add(id);
   }
@@ -599,8 +635,17 @@ export function createApp(ports: AppPorts): App {
     return isInPieces || oracle.readableOn(name, head.category).size === 0;
   }
 
+  const merging = createMergingCalls({
+    ...{ name, device: ports.number, config, world, chance, hadFaults, settleWrite, follow },
+    filler: (chars) => filler(chars, chance),
+  });
+
   function perform(tab: Tab, op: AppOp): void {
     switch (op.type) {
+      case 'edit':
+      case 'export':
+      case 'import':
+        return merging.perform(tab, op);
       case 'publish':
         for (let i = 0; i < op.times; i++) publish(tab, world.categories[op.category]!, op);
         return;
@@ -631,9 +676,10 @@ export function createApp(ports: AppPorts): App {
   }
 
   return {
-    open: (process, sync, wake) => {
+    open: (process, series, sync, wake) => {
       const tab: Tab = {
         process,
+        series,
         sync,
         wake,
         told: { device: name, updated: new Map(), shown: new Map() },
@@ -661,6 +707,10 @@ export function createApp(ports: AppPorts): App {
     reset: (category) => {
       const [tab] = tabs();
       if (tab !== undefined) reset(tab, category);
+    },
+    edit: (category) => {
+      const [tab] = tabs();
+      if (tab !== undefined) merging.edit(tab, category, 'update', 0, { waitFor: 'saved' });
     },
     look: () => {
       for (const tab of tabs()) {

@@ -6,6 +6,7 @@ import { zlibCompression } from '../support/zlib-compression.ts';
 import { createApp, type App, type Tab } from './app.ts';
 import { createChance } from './chance.ts';
 import { createDisk, type CrashMode, type Disk } from './disk.ts';
+import { categoriesOf } from './merging-app.ts';
 import { createMachine, startProcess, type Process } from './machine.ts';
 import {
   LARGEST_PAYLOAD_BYTES,
@@ -45,7 +46,7 @@ const MAX_TIMERS_PER_PAIR = 6;
 /** By then another tab has the connections of one that is suspended. */
 const TAKE_OVER_MS = 10_000;
 
-export function createDevice(name: string, config: DeviceConfig, world: World): Device {
+export function createDevice(name: string, number: number, config: DeviceConfig, world: World): Device {
   const { schedule, oracle, count } = world;
   const chance = createChance(world.seed, name);
   const machine = createMachine(name, config.skewMs, schedule);
@@ -73,6 +74,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     onFlushed: (changes) => {
       world.trace(name, 'flushed', ...[...changes].map(([key, value]) => `${key}=${value}`));
       oracle.onFlush(name, changes);
+      world.merges.onFlush(name, changes);
     },
     onPoint: (point, process) => reach(point, process),
     count,
@@ -87,7 +89,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
     onCall: (process) => reach('sign', process),
   };
   const app = createApp({
-    ...{ name, config, world, chance, disk, machine, hadFaults },
+    ...{ name, number, config, world, chance, disk, machine, hadFaults },
     tabs: () => tabs,
     createSigner: (tab, state) => createSigner(signerPorts, tab.process, state, tab.written),
     lastEoseAt: () => lastEoseAt,
@@ -167,6 +169,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
       },
       compression: zlibCompression,
       maxPayloadSize: LARGEST_PAYLOAD_BYTES,
+      ...categoriesOf(world, number),
       tabs: tabSet.open(process),
       connectivity: {
         isOnline: () => !isOffline,
@@ -178,7 +181,7 @@ export function createDevice(name: string, config: DeviceConfig, world: World): 
         },
       },
     });
-    tabs.push(app.open(process, sync, () => wake()));
+    tabs.push(app.open(process, `${name}.${run}`, sync, () => wake()));
   }
 
   function perform(op: AppOp | DeviceOp): void {

@@ -9,7 +9,9 @@ import { createDevice, type Device } from './device.ts';
 import { misbehave, type Misbehaviour } from './hostile.ts';
 import type { Process } from './machine.ts';
 import { createNetwork } from './network.ts';
-import { createOracle, order, unprovenOn, type Signed, type Violation } from './oracle.ts';
+import { createMergeOracle, type MergeOracle } from './merge-oracle.ts';
+import { createOracle, order, type Oracle, type Signed, type Violation } from './oracle.ts';
+import { rivalsIn, unprovenOn } from './records.ts';
 import { createReferenceDevice, type ReferenceDevice } from './reference-device.ts';
 import type { Op, RelayConfig, RelayFault, Scenario } from './scenario.ts';
 import { createSchedule } from './schedule.ts';
@@ -33,6 +35,8 @@ const PATIENCE_MS = 4_500_000;
 /** Devices look at everything now and then, as users do, in ms. */
 const LOOK_MS = 300_000;
 const STEP_MS = 5_000;
+/** How long what was overwritten unseen may wait to be merged, in ms. */
+const MERGE_MS = 900_000;
 /** What a relay took that is stamped further ahead than this is not waited for, in ms. */
 const FAR_MS = 2 * 86_400_000;
 /** How often apps reset a category in which other devices may have gone on above what was reset. */
@@ -103,7 +107,23 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     tags: [['d', 'default/category-0/v1']],
     content: await cipher.stranger.encrypt('"strange"'),
   });
-  const oracle = createOracle({ pubkey: cipher.user.pubkey, now: schedule.now, count });
+  const categories = Array.from({ length: scenario.categories }, (_, i) => `category-${i}`);
+  const { merging } = scenario;
+  const merged = new Set(categories.slice(0, merging?.categories ?? 0));
+  const { pubkey } = cipher.user;
+  const oracle: Oracle = createOracle({
+    ...{ pubkey, now: schedule.now, count },
+    isMerged: (category) => merged.has(category),
+    onHead: (device, category, after, before) => {
+      const seen = after.event.tags.find(([name]) => name === 'vv') ?? [];
+      trace(device, 'document', category, after.event.id.slice(0, 8), after.text, ...seen);
+      merges.onHead(device, category, after, before);
+    },
+  });
+  const merges: MergeOracle = createMergeOracle({
+    ...{ pubkey, merged, oracle, count, now: schedule.now, devices: scenario.devices.length },
+    has: (what) => counts.has(what),
+  });
 
   // Relays
 
@@ -203,10 +223,10 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     },
     hand: (process, url, frame, task) => oracle.hand(process, process.machine.name, url, frame, task),
   });
-  const categories = Array.from({ length: scenario.categories }, (_, i) => `category-${i}`);
   const hasHostile = sites.some(({ config }) => config.isHostile);
   const world: World = {
     ...{ seed, schedule, cipher, network, oracle, urls, categories, hasHostile, count, trace },
+    ...{ merging, merges, copy: { lines: [] } },
   };
   const devices: Device[] = [];
   const devicesByName = new Map<string, Device>();
@@ -218,7 +238,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       references.push(reference);
       return reference;
     }
-    const device = createDevice(name, config, world);
+    const device = createDevice(name, i, config, world);
     devices.push(device);
     devicesByName.set(name, device);
     return device;
@@ -421,6 +441,41 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     if (why !== undefined) oracle.violate('I14', why);
   }
 
+  /** M6: what was overwritten unseen is merged, on every device that may, whatever has happened to it. */
+  async function mergeAll(): Promise<void> {
+    if (merging === undefined) return;
+    const deadline = schedule.now() + MERGE_MS;
+    const waiting = (): { readonly device: Device; readonly category: string; id: string } | undefined => {
+      const free = exempt();
+      for (const device of existing())
+        for (const category of merged) {
+          const raw = device.disk.durable.get(`head/${pubkey}/default/${category}/v1`);
+          const [id] = free.has(category) ? [] : rivalsIn(raw);
+          if (id !== undefined) return { device, category, id };
+        }
+      return undefined;
+    };
+    // What is still on its way is news to some.
+    const isApart = (): boolean => {
+      const free = exempt();
+      return [...merged].some((one) => !free.has(one) && disagreement(one) !== undefined);
+    };
+    for (let lookAt = 0; schedule.now() < deadline;) {
+      const next = waiting();
+      if (next === undefined && !isApart()) return;
+      if (schedule.now() >= lookAt) {
+        for (const device of devices) device.app.look();
+        // With the next edit.
+        if (next !== undefined && merging.settle === 'on-edit') next.device.app.edit(next.category);
+        lookAt = schedule.now() + LOOK_MS / 5;
+      }
+      await schedule.advance(STEP_MS);
+    }
+    const left = waiting();
+    if (left !== undefined)
+      oracle.violate('M6', `${left.device.name}: ${left.id.slice(0, 8)} of ${left.category} is not merged`);
+  }
+
   /** A relay that lacks one head that it had shown is given back all that the device has, though no app asks for the rest. */
   async function wipeAndAsk(): Promise<void> {
     const chance = createChance(seed, 'wipe');
@@ -532,6 +587,17 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     oracle.violate('I14', `${name}: ${unanswered()} calls have no answer after ${CALL_MS / 1000} s`);
   }
 
+  function checkMerged(): void {
+    if (oracle.violations.length > 0) return;
+    const free = exempt();
+    const first = existing()[0];
+    for (const category of merged) {
+      const head = first && oracle.headOn(first.name, category);
+      if (head !== undefined && !free.has(category)) merges.final(category, head);
+    }
+    merges.finalWrites();
+  }
+
   async function run(): Promise<void> {
     for (const actor of actors) actor.start();
     for (const op of scenario.ops) schedule.after(op.at, () => perform(op));
@@ -547,10 +613,13 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       for (const { name } of actors) network.setLine(name, site.url, 'up');
     }
     for (const actor of actors) actor.heal();
+    merges.healed();
     await resetAll();
     await finish();
+    await mergeAll();
     await wipeAndAsk();
     await agree();
+    checkMerged();
     for (const { url, relay } of honest) oracle.finalRejections(url, relay.events());
 
     trace('restart');

@@ -110,43 +110,6 @@ export function order(a: SignedEvent, b: SignedEvent): number {
   return a.id === b.id ? 0 : a.id < b.id ? 1 : -1;
 }
 
-/** To how many relays a stored record still owes its head; `undefined` for one in pieces, which is more than a look. */
-export function owedTo(raw: string, urls: readonly string[]): number | undefined {
-  const { head, deliveries } = JSON.parse(raw) as {
-    head?: { readonly event: SignedEvent };
-    deliveries: Record<string, string>;
-  };
-  if (head === undefined) return 0;
-  if (formatIn(head.event) === 'chunked/1') return undefined;
-  return urls.filter((url) => (deliveries[url] ?? 'pending') === 'pending').length;
-}
-
-/** What of a stored record none of these relays has confirmed, head or piece, nor refused for good; `undefined` where all is. */
-export function unprovenOn(
-  raw: string,
-  urls: readonly string[],
-  mayRefuse: (url: string, head: SignedEvent) => boolean,
-): string | undefined {
-  type Deliveries = Readonly<Record<string, string>>;
-  const record = JSON.parse(raw) as {
-    head?: { readonly event: SignedEvent; readonly pieces?: readonly { readonly deliveries: Deliveries }[] };
-    own?: { readonly id: string };
-    deliveries: Deliveries;
-  };
-  if (record.head === undefined) return undefined;
-  const { event, pieces } = record.head;
-  // A device that has not read a value in pieces has nothing to send: who wrote or read it brings it to the relays.
-  if (formatIn(event)?.startsWith('chunked/') === true && pieces === undefined)
-    return record.own?.id === event.id ? `${event.id.slice(0, 8)} is its own, without its pieces` : undefined;
-  for (const { deliveries } of [record, ...(pieces ?? [])]) {
-    const url = urls.find(
-      (one) => deliveries[one] !== 'confirmed' && !(deliveries[one] === 'refused' && mayRefuse(one, event)),
-    );
-    if (url !== undefined) return `${event.id.slice(0, 8)} is ${deliveries[url] ?? 'pending'} on ${url}`;
-  }
-  return undefined;
-}
-
 /** Former values that a record may have. */
 const MOST_PAST = 20;
 
@@ -195,7 +158,7 @@ function isUnseenIn(newer: SignedEvent, older: SignedEvent): boolean {
 }
 
 /** Whether the writer of `newer` says that it had seen `older`. */
-const hasSeen = (newer: SignedEvent, older: SignedEvent): boolean =>
+export const hasSeen = (newer: SignedEvent, older: SignedEvent): boolean =>
   order(newer, older) > 0 && vectorIn(newer) !== undefined && !isUnseenIn(newer, older);
 
 /** Whether it may have been written upon the other: one that no socket had carried has the same stamp. */
@@ -243,6 +206,8 @@ export interface Oracle {
   /** A process is handed a frame of a relay, and verifies a signature. */
   hand(process: object, device: string, url: string, frame: string, task: () => void): void;
   onVerify(event: SignedEvent): void;
+  /** A text that an engine may have made of what apps wrote. */
+  note(text: string): void;
   call(told: Told, category: string, text: string): Call;
   resolved(call: Call, receipt: Receipt): void;
   rejected(call: Call, code: string): void;
@@ -277,12 +242,21 @@ export interface Oracle {
   finalRejections(where: string, events: Iterable<SignedEvent>): void;
   /** What devices that still exist owe of a category. */
   owedOf(category: string): Signed[];
+  isDestroyed(device: string): boolean;
+  /** Whether a device that still exists was shown it by a relay. */
+  isKnown(entry: Signed): boolean;
+  /** A device takes in an export that has these in it: they go on, whatever became of them since. */
+  imported(device: string, ids: readonly string[]): void;
 }
 
 export function createOracle(ports: {
   readonly pubkey: string;
   readonly now: () => number;
   readonly count: (what: string) => void;
+  /** Whether what was written apart becomes one value: merge-oracle.ts judges that. */
+  readonly isMerged: (category: string) => boolean;
+  /** The head of a medium in such a category. */
+  readonly onHead: (device: string, category: string, after: Signed, before: Signed | undefined) => void;
 }): Oracle {
   const { pubkey, count } = ports;
   const violations: Violation[] = [];
@@ -375,6 +349,10 @@ export function createOracle(ports: {
       devices.set(device, state);
     }
     return state;
+  }
+
+  function note(text: string): void {
+    if (text.length > SMALL_CHARS) large.set(sha256(text), text);
   }
 
   const describe = ({ event, device }: Signed): string =>
@@ -489,8 +467,15 @@ export function createOracle(ports: {
     )
       state.under.set(after, before);
     // Of a value in pieces these may be gone before it is read: two that come together replace it twice.
-    if (isOwn && isLoss(writtenOf(before)) && !before.isInPieces && !isPassedOn(writtenOf(before)))
+    if (
+      isOwn &&
+      !ports.isMerged(category) &&
+      isLoss(writtenOf(before)) &&
+      !before.isInPieces &&
+      !isPassedOn(writtenOf(before))
+    )
       state.losses.set(before.event.id, { entry: before, since: ports.now() });
+    if (after !== undefined && ports.isMerged(category)) ports.onHead(device, category, after, before);
     const isReplaced =
       isOwn &&
       after?.device === device &&
@@ -854,6 +839,7 @@ export function createOracle(ports: {
       meter('signatures', 1, MAX_VERIFIED);
       meter(`the signature ${sig.slice(0, 16)} of ${id}`, 1, MAX_SAME_VERIFIED);
     },
+    note,
     call: (told, category, text) => {
       const call: Call = {
         device: told.device,
@@ -863,7 +849,7 @@ export function createOracle(ports: {
         base: known(told, category),
         state: 'open',
       };
-      if (text.length > SMALL_CHARS) large.set(sha256(text), text);
+      note(text);
       const where = `${told.device} ${category}`;
       const byText = calls.get(where) ?? new Map<string, Call[]>();
       calls.set(where, byText);
@@ -946,7 +932,7 @@ export function createOracle(ports: {
     conflict: (told, { mine, theirs, shown: isShown }, isInTime) => {
       const ours = tell(told, 'conflict', mine, false);
       const others = tell(told, 'conflict', theirs, false);
-      if (ours === undefined || others === undefined) return;
+      if (ours === undefined || others === undefined || ports.isMerged(ours.category)) return;
       const { losses, passedOn } = stateOf(told.device);
       losses.delete(ours.event.id);
       // What was saved together with what beats it was never the head: it stands for the write it was made upon.
@@ -1048,6 +1034,12 @@ export function createOracle(ports: {
         .filter(({ isGone }) => !isGone)
         .flatMap(({ owed }) => [...(owed.get(category) ?? [])])
         .filter(({ isVoid }) => !isVoid),
+    isDestroyed: (device) => stateOf(device).isGone,
+    isKnown: (entry) => [...devices.values()].some(({ isGone, received }) => !isGone && received.has(entry)),
+    imported: (device, ids) => {
+      for (const id of ids)
+        for (const one of [device, signed.get(id)?.device ?? device]) stateOf(one).inherited.add(id);
+    },
   };
 
   function tell(told: Told, via: string, result: FetchResult, isInOrder: boolean): Signed | undefined {

@@ -3,7 +3,9 @@
 import { createChance } from './chance.ts';
 import type { World } from './world.ts';
 import { createMachine, startProcess, type Process } from './machine.ts';
-import { MARKER } from './oracle.ts';
+import { docIn } from './documents.ts';
+import { MARKER, order } from './oracle.ts';
+import { formatIn } from './tags.ts';
 import type { AppOp, DeviceConfig, DeviceOp } from './scenario.ts';
 import type { Socket } from '../../src/relay/socket.ts';
 
@@ -52,8 +54,22 @@ export function createReferenceDevice(name: string, config: DeviceConfig, world:
     sockets.clear();
   }
 
+  /** Its app writes what it has fetched last, with a field changed, as a whole. */
+  function documentOf(category: string): string {
+    const [fetched] = [...oracle.signed.values()]
+      .filter((one) => one.category === category && one.isAcknowledged && formatIn(one.event) === undefined)
+      .sort((a, b) => order(b.event, a.event));
+    const series = deviceId;
+    const edit = world.merges.edit({ series, device: name, category, version: 1 }, chance, undefined);
+    const doc = world.merges.made(edit, docIn(fetched?.text));
+    world.merges.whole(category, doc);
+    return JSON.stringify(doc);
+  }
+
   async function publish(here: Process, category: string): Promise<void> {
-    const text = JSON.stringify(`${MARKER} ${name} ${++payloads}`);
+    const text = world.merges.isMerged(category)
+      ? documentOf(category)
+      : JSON.stringify(`${MARKER} ${name} ${++payloads}`);
     const content = await cipher.user.encrypt(text);
     oracle.onEncrypt(text, content);
     const created_at = Math.floor(here.clock.now() / 1000);

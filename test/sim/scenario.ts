@@ -4,6 +4,7 @@ import type { RelayAuth, RelayFlavour, RelayStrangers } from '../../src/testing/
 import { createChance, type Chance } from './chance.ts';
 import type { CrashMode } from './disk.ts';
 import { MISBEHAVIOURS, type Misbehaviour } from './hostile.ts';
+import { mergingOf, type Merging, type MergingOp } from './merging-scenario.ts';
 import type { LineState } from './network.ts';
 
 /** The most that one publish may carry, in bytes of JSON. */
@@ -46,7 +47,9 @@ interface At {
 }
 
 /** What the app on a device does. */
-export type AppOp = At & { readonly device: number } & (
+export type AppOp = MergingOp | WritingOp;
+
+type WritingOp = At & { readonly device: number } & (
     | {
         readonly type: 'publish';
         readonly category: number;
@@ -153,6 +156,8 @@ export interface Scenario {
   readonly devices: readonly DeviceConfig[];
   readonly relays: readonly RelayConfig[];
   readonly chaosMs: number;
+  /** Absent: none merges. */
+  readonly merging?: Merging;
   /** By time. */
   readonly ops: readonly Op[];
 }
@@ -193,7 +198,7 @@ function deviceConfig(chance: Chance): DeviceConfig {
 }
 
 /** What may happen, by weight. */
-const WEIGHTS: readonly (readonly [Exclude<Op['type'], 'clone' | 'reset'>, number])[] = [
+const WEIGHTS: readonly (readonly [Exclude<Op['type'], 'clone' | 'reset' | MergingOp['type']>, number])[] = [
   ['publish', 30],
   ['remove', 3],
   ['fetch', 6],
@@ -448,10 +453,13 @@ export function createScenario(seed: number): Scenario {
     ...signerFaults(seed, chaosMs),
     ...lateRefusals(seed, chaosMs, relays),
   );
+  const merged = mergingOf(seed, chaosMs, categories, devices);
+  ops.push(...(merged?.ops ?? []));
   ops.sort((a, b) => a.at - b.at);
   return {
     ...{ seed, isReal: seed % 100 === 0, categories, devices, chaosMs, ops },
     relays: lenient(seed, ops, relays),
+    ...(merged && { merging: merged.merging }),
   };
 
   function misbehaviours(): Misbehaviour[] {

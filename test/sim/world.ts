@@ -1,6 +1,8 @@
 /** What everything in a history shares. */
 
 import type { Cipher } from './cipher.ts';
+import type { MergeOracle } from './merge-oracle.ts';
+import type { Merging } from './merging-scenario.ts';
 import type { Network } from './network.ts';
 import type { Oracle } from './oracle.ts';
 import type { Schedule } from './schedule.ts';
@@ -11,6 +13,11 @@ export interface World {
   readonly cipher: Cipher;
   readonly network: Network;
   readonly oracle: Oracle;
+  /** What some categories do, if they do. */
+  readonly merging: Merging | undefined;
+  readonly merges: MergeOracle;
+  /** What the user has kept of all values, last. */
+  readonly copy: { lines: readonly string[] };
   readonly urls: readonly string[];
   readonly categories: readonly string[];
   /** Whether one of the relays is hostile, or was before the faults stopped. */

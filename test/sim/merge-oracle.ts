@@ -1,0 +1,334 @@
+/**
+ * What must hold where edits of several devices become one value: M1 to M11 of docs/RELIABILITY.md. Values are documents (documents.ts),
+ * and each edit knows what its app had before it, so that none of the engine's own code, and no vector, decides what was lost.
+ */
+
+import type { Changes } from '../../src/store/store.ts';
+import type { MergedValues } from '../../src/sync/events.ts';
+import {
+  docIn,
+  EXTRA,
+  extraOf,
+  FIELDS,
+  isExtraWhole,
+  seenIn,
+  valueIn,
+  withFields,
+  type Doc,
+} from './documents.ts';
+import type { Chance } from './chance.ts';
+import { hasSeen, order, type Call, type Oracle, type Signed } from './oracle.ts';
+import { rivalsIn } from './records.ts';
+import { expirationIn, hasTag } from './tags.ts';
+
+/** One edit of an app: it sets one field, or takes it away. */
+export interface Edit {
+  readonly id: string;
+  /** The run of the engine that was asked for it, and the number of its edit there. */
+  readonly series: string;
+  readonly number: number;
+  readonly device: string;
+  readonly category: string;
+  readonly field: string;
+  /** `undefined`: the field is taken away. */
+  readonly text: string | undefined;
+  readonly version: 1 | 2;
+  /** By field, what it sets, as `valueIn` reads it. */
+  asserts: ReadonlyMap<string, string | undefined>;
+  /** By series, how many edits the app had before it. */
+  seen: ReadonlyMap<string, number>;
+  call: Call | undefined;
+  /** The first event on the medium of its device that holds it. */
+  event: Signed | undefined;
+}
+
+/** What a merge has told of. */
+interface Told {
+  readonly category: string;
+  readonly path: readonly string[];
+  readonly isExact: boolean;
+}
+
+/** A field of a document that does not hold what an edit has set, nor what may have taken the place of that. */
+interface Miss {
+  readonly edit: Edit;
+  readonly field: string;
+  readonly now: string | undefined;
+  readonly in: Signed;
+}
+
+export interface MergeOracle {
+  isMerged(category: string): boolean;
+  /** A call of an app; `filler` makes its field large. */
+  edit(
+    who: Pick<Edit, 'series' | 'device' | 'category' | 'version'>,
+    chance: Chance,
+    filler: string | undefined,
+  ): Edit;
+  /** What the edit makes of a value. The last time counts. */
+  made(edit: Edit, now: Doc | undefined): Doc;
+  /** A whole value that stands for all of its fields: written by the original plugin, or restored; `undefined`: a removal. */
+  whole(category: string, doc: Doc | undefined): void;
+  /** What an app was told that was merged. */
+  merged(device: string, merged: MergedValues): void;
+  onFlush(device: string, changes: Changes): void;
+  /** The head of a medium. */
+  onHead(device: string, category: string, after: Signed, before: Signed | undefined): void;
+  /** The faults stop. */
+  healed(): void;
+  /** At the end, of a category of which all have this head. */
+  final(category: string, head: Signed): void;
+  /** At the end, of all. */
+  finalWrites(): void;
+}
+
+/** M4: how long after the last edit and the last fault a merge may come, in ms. */
+const QUIET_MS = 600_000;
+/** M10: former values, rivals, and rivals that a write took in and that may come back. */
+const MOST_VERSIONS = 20 + 16 + 16;
+
+/** Equal whatever the order of their fields. */
+const canonical = (doc: Doc | undefined): string =>
+  JSON.stringify(Object.entries(doc ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+export function createMergeOracle(ports: {
+  readonly pubkey: string;
+  readonly merged: ReadonlySet<string>;
+  readonly devices: number;
+  readonly oracle: Oracle;
+  readonly now: () => number;
+  readonly count: (what: string) => void;
+  /** Whether something like that has happened. */
+  readonly has: (what: string) => boolean;
+}): MergeOracle {
+  const { oracle, count, has } = ports;
+  const edits: Edit[] = [];
+  const numbers = new Map<string, number>();
+  const wholes: { readonly category: string; readonly doc: Doc | undefined }[] = [];
+  const clashes: Told[] = [];
+  const misses: Miss[] = [];
+  /** Merges that were saved, by id, and whether that was told. */
+  const writes = new Map<string, { readonly entry: Signed; isTold: boolean }>();
+  /** By category, what was ever a rival. */
+  const rivals = new Map<string, Set<string>>();
+  /** By device and category, the entries of former values. */
+  const versions = new Map<string, number>();
+  /** What was the head on a medium, by device. */
+  const heads = new Set<string>();
+  let lastEditAt = 0;
+  let healedAt = Infinity;
+  let lastWriteAt = 0;
+
+  const describe = ({ event, device }: Signed): string =>
+    `${event.id.slice(0, 8)}@${event.created_at} by ${device}`;
+  const headPrefix = `head/${ports.pubkey}/default/`;
+  const versionPrefix = `version/${ports.pubkey}/default/`;
+
+  /** Whether a field may hold this though an edit has set it otherwise: by a later edit, or one that the edit had not seen. */
+  function isExplained(edit: Edit, field: string, now: string | undefined): boolean {
+    const { category, seen } = edit;
+    if (now === edit.asserts.get(field)) return true;
+    if (wholes.some((one) => one.category === category && valueIn(one.doc, field) === now)) return true;
+    return edits.some(
+      (other) =>
+        other.category === category &&
+        other.asserts.has(field) &&
+        other.asserts.get(field) === now &&
+        (seen.get(other.series) ?? 0) < other.number,
+    );
+  }
+
+  function missesIn(edit: Edit, head: Signed): Miss[] {
+    const doc = docIn(head.text);
+    return [...edit.asserts.keys()]
+      .map((field) => ({ edit, field, now: valueIn(doc, field), in: head }))
+      .filter(({ field, now }) => !isExplained(edit, field, now));
+  }
+
+  /** Whether a merge of which not all was known has told that it may have given this field up, or died before it could. */
+  function isTold({ edit, field }: Miss): boolean {
+    const { category } = edit;
+    const isIn = ({ path }: Told): boolean => path.length === 0 || path[0] === field;
+    const isUntold = [...writes.values()].some((one) => one.entry.category === category && !one.isTold);
+    return isUntold || clashes.some((one) => one.category === category && !one.isExact && isIn(one));
+  }
+
+  /** What makes two devices one, or lets none know what was there before. */
+  const isConfused = (): boolean =>
+    ['fault: disk cloned', 'fault: backup restored', 'call: reset'].some(has) || oracle.isUnreadable();
+
+  /** A removal takes all that was before it, and is taken back as a whole. */
+  const isRemoved = ({ category, event }: Edit): boolean =>
+    [...oracle.signed.values()].some(
+      (one) =>
+        one.category === category && hasTag(one.event, 'deleted') && order(one.event, event!.event) > 0,
+    );
+
+  /** M1 and M8: no edit is lost but as a clash, in a merge that did not know all that both sides had seen. */
+  function checkLost(category: string, head: Signed): void {
+    if (hasTag(head.event, 'deleted') || expirationIn(head.event) !== undefined) return;
+    for (const edit of edits) {
+      if (edit.category !== category || edit.event === undefined) continue;
+      const isGone = oracle.isDestroyed(edit.device);
+      // A device that is destroyed owes nothing but what another has seen.
+      if (isGone ? !isKnown(edit.event) : edit.call?.state !== 'resolved') continue;
+      if (isRemoved(edit)) continue;
+      count(isGone ? 'merge: an edit of a destroyed device judged' : 'merge: an edit judged');
+      for (const miss of missesIn(edit, head)) {
+        if (isTold(miss)) {
+          count('merge: an edit given up, and told');
+          continue;
+        }
+        oracle.violate(isGone ? 'M8' : 'M1', describeMiss(miss));
+      }
+    }
+  }
+
+  const describeMiss = ({ edit, field, now, in: entry }: Miss): string =>
+    `${edit.id} set ${field} of ${edit.category} to ${edit.asserts.get(field) ?? 'nothing'} in ${edit.event!.event.id.slice(0, 8)}, and ${describe(entry)} has ${now ?? 'nothing'}, which it had seen`;
+
+  /** Whether a device that is still there has had an event that an honest relay had taken. */
+  const isKnown = (entry: Signed): boolean => entry.isAcknowledged && oracle.isKnown(entry);
+
+  /** M11: what a device writes contains, by field, all that it has written before. */
+  function checkOwn(device: string, entry: Signed): void {
+    for (const edit of edits) {
+      const isOwn = edit.device === device && edit.category === entry.category;
+      const isBefore =
+        edit.event !== undefined && edit.event !== entry && edit.event.lineage === entry.lineage;
+      if (!isOwn || !isBefore || edit.call?.state === 'rejected' || isRemoved(edit)) continue;
+      misses.push(...missesIn(edit, entry));
+    }
+  }
+
+  /** M5, M7: a merge has taken in something that the head before it had not seen, and says so; and it adds something to that. */
+  function checkMerge(device: string, after: Signed, before: Signed | undefined): void {
+    count('merge: written');
+    lastWriteAt = ports.now();
+    writes.set(after.event.id, { entry: after, isTold: false });
+    if (before !== undefined && canonical(docIn(before.text)) === canonical(docIn(after.text)))
+      oracle.violate('M5', `${device}: the merge ${describe(after)} adds nothing to ${describe(before)}`);
+    const isTaken = (one: Signed): boolean =>
+      one.category === after.category &&
+      one !== before &&
+      hasSeen(after.event, one.event) &&
+      before !== undefined &&
+      !hasSeen(before.event, one.event);
+    if (![...oracle.signed.values()].some(isTaken))
+      oracle.violate('M7', `${device}: no app asked for ${describe(after)}, and it merges nothing`);
+    if (before !== undefined && !hasSeen(after.event, before.event) && !hasTag(before.event, 'deleted'))
+      oracle.violate('M5', `${device}: the merge ${describe(after)} has not seen ${describe(before)}`);
+  }
+
+  return {
+    isMerged: (category) => ports.merged.has(category),
+    edit: (who, chance, filler) => {
+      const number = (numbers.get(who.series) ?? 0) + 1;
+      numbers.set(who.series, number);
+      const id = `${who.series}/${number}`;
+      const isRemoval = filler === undefined && chance.bool(0.12);
+      const edit: Edit = {
+        ...{ ...who, id, number, field: chance.pick(FIELDS) },
+        text: isRemoval ? undefined : filler === undefined ? id : `${id} ${filler}`,
+        ...{ asserts: new Map(), seen: new Map(), call: undefined, event: undefined },
+      };
+      edits.push(edit);
+      lastEditAt = ports.now();
+      return edit;
+    },
+    made: (edit, now) => {
+      const { id, number, field, text, version } = edit;
+      edit.seen = seenIn(now);
+      const seen = new Map(edit.seen).set(edit.series, number);
+      const changes = new Map<string, unknown>([
+        [field, text],
+        ['seen', Object.fromEntries(seen)],
+      ]);
+      const asserts = new Map([[field, text === undefined ? undefined : id]]);
+      if (version === 2 && valueIn(now, EXTRA) === undefined) {
+        changes.set(EXTRA, extraOf(id));
+        asserts.set(EXTRA, id);
+      }
+      edit.asserts = asserts;
+      return withFields(now, changes);
+    },
+    whole: (category, doc) => void wholes.push({ category, doc }),
+    merged: (device, { category, value, parts, base, clashes: told }) => {
+      count('told: merged');
+      count(`merge: base ${base}`);
+      if (told.length > 0) count('told: clash');
+      for (const { path } of told) clashes.push({ category, path, isExact: base === 'exact' });
+      const entry = oracle.signed.get(value.eventId);
+      const write = writes.get(value.eventId);
+      if (write !== undefined) write.isTold = true;
+      if (entry?.device !== device || hasTag(entry.event, 'deleted')) return;
+      for (const { eventId } of parts) {
+        const part = oracle.signed.get(eventId);
+        if (part !== undefined && part !== entry && write !== undefined && !hasSeen(entry.event, part.event))
+          oracle.violate(
+            'M5',
+            `${device}: ${describe(entry)} was made of ${describe(part)}, and has not seen it`,
+          );
+      }
+    },
+    onFlush: (device, changes) => {
+      for (const [key, value] of changes) {
+        if (key.startsWith(versionPrefix)) {
+          const of = `${device} ${key.slice(versionPrefix.length, key.indexOf('/v1', versionPrefix.length))}`;
+          const some = (versions.get(of) ?? 0) + (value === null ? -1 : 1);
+          versions.set(of, some);
+        } else if (key.startsWith(headPrefix) && value !== null) {
+          const category = key.slice(headPrefix.length, -'/v1'.length);
+          if (!ports.merged.has(category)) continue;
+          const known = rivals.get(category) ?? new Set();
+          rivals.set(category, known);
+          for (const id of rivalsIn(value)) known.add(id);
+        }
+      }
+      if (isConfused()) return;
+      for (const [of, some] of versions)
+        if (some > MOST_VERSIONS) oracle.violate('M10', `${of}: ${some} former values on the medium`);
+    },
+    onHead: (device, category, after, before) => {
+      const isFirst = !heads.has(`${device} ${after.event.id}`);
+      heads.add(`${device} ${after.event.id}`);
+      if (!isFirst || after.device !== device || after.again !== undefined) return;
+      if (hasTag(after.event, 'deleted')) return;
+      const doc = docIn(after.text);
+      if (doc !== undefined && !isExtraWhole(doc))
+        oracle.violate('M9', `${device}: ${describe(after)} has changed what its app does not know`);
+      const seen = seenIn(doc);
+      const fresh = edits.filter(
+        (edit) =>
+          edit.category === category &&
+          edit.device === device &&
+          edit.event === undefined &&
+          (seen.get(edit.series) ?? 0) >= edit.number,
+      );
+      for (const edit of fresh) edit.event = after;
+      const isAgain = before?.event.content === after.event.content;
+      const isWhole = wholes.some(
+        (one) => one.category === category && canonical(one.doc) === canonical(doc),
+      );
+      if (isAgain || isWhole || has('call: reset')) return;
+      checkOwn(device, after);
+      if (fresh.length === 0) checkMerge(device, after, before);
+    },
+    healed: () => {
+      healedAt = ports.now();
+    },
+    final: (category, head) => {
+      if (isConfused()) return;
+      checkLost(category, head);
+    },
+    finalWrites: () => {
+      if (isConfused()) return;
+      for (const miss of misses) if (!isTold(miss)) oracle.violate('M11', describeMiss(miss));
+      const some = [...rivals.values()].reduce((sum, ids) => sum + ids.size, 0);
+      if (writes.size > some * ports.devices)
+        oracle.violate('M4', `${writes.size} merges of ${some} rivals, by ${ports.devices} devices`);
+      if (lastWriteAt > Math.max(lastEditAt, healedAt) + QUIET_MS)
+        oracle.violate('M4', `a merge ${Math.round((lastWriteAt - healedAt) / 1000)} s after the last fault`);
+    },
+  };
+}

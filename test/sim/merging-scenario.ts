@@ -1,0 +1,100 @@
+/** Which categories of a history merge, on what apps, and what these do beside writing whole values. Plain data. */
+
+import { createChance } from './chance.ts';
+import type { DeviceConfig, Op } from './scenario.ts';
+
+/** How an app edits: what it asks for, or what it bases the value on that it writes. */
+export type How =
+  /** `update`, with a function. */
+  | 'update'
+  /** A whole value: made of one that it was told of, or of the newest without a word of it. */
+  | 'based'
+  | 'whole'
+  /** Reads the history, and restores a former value. */
+  | 'history'
+  | 'restore';
+
+/** The app of one device. */
+export interface MergingApp {
+  /** `selfish`: a function of its own that prefers one side. */
+  readonly rules: 'fields' | 'selfish';
+  /** The second adds a field that the first does not know. */
+  readonly version: 1 | 2;
+}
+
+export interface Merging {
+  /** The first so many categories are merged. */
+  readonly categories: number;
+  readonly settle: 'auto' | 'on-edit';
+  /** By device. */
+  readonly apps: readonly MergingApp[];
+}
+
+/** What happens in such histories only. */
+export type MergingOp = {
+  readonly at: number;
+  readonly device: number;
+} & (
+  | {
+      readonly type: 'edit';
+      readonly category: number;
+      readonly how: How;
+      /** How many in a row. */
+      readonly times: number;
+      /** In ms from one to the next. */
+      readonly everyMs: number;
+    }
+  /** The user keeps a copy of all that a device has, and a device takes it in. */
+  | { readonly type: 'export' | 'import' }
+);
+
+const MERGING_SHARE = 0.4;
+
+/** Of a stream of its own: seeds that get none of it are what they would be without. */
+export function mergingOf(
+  seed: number,
+  chaosMs: number,
+  categories: number,
+  devices: readonly DeviceConfig[],
+): { readonly merging: Merging; readonly ops: readonly Op[] } | undefined {
+  const chance = createChance(seed, 'merging');
+  if (!chance.bool(MERGING_SHARE)) return undefined;
+  const hasOthers = chance.bool(0.25);
+  const hasVersions = chance.bool(0.3);
+  const merging: Merging = {
+    categories: chance.bool(0.7) ? categories : 1,
+    settle: chance.bool(0.9) ? 'auto' : 'on-edit',
+    apps: devices.map(() => ({
+      rules: hasOthers && chance.bool(0.5) ? 'selfish' : 'fields',
+      version: hasVersions && chance.bool(0.5) ? 2 : 1,
+    })),
+  };
+  const ops: Op[] = [];
+  const hasRestores = chance.bool(0.25);
+  for (let left = chance.int(2, 12); left > 0; left--) {
+    const how = chance.pick<How>([
+      ...(['update', 'update', 'update', 'update', 'based', 'based', 'whole'] as const),
+      hasRestores ? 'restore' : 'history',
+    ]);
+    ops.push({
+      ...({ type: 'edit', how } as const),
+      at: chance.int(0, chaosMs),
+      device: chance.int(0, devices.length - 1),
+      category: chance.int(0, merging.categories - 1),
+      times: chance.bool(0.6) ? 1 : chance.int(2, 8),
+      everyMs: chance.pick([0, 0, 300, 1_000]),
+    });
+  }
+  // Apart: one writes what the others have not seen.
+  for (let left = chance.int(0, 3); left > 0; left--)
+    ops.push({
+      ...({ type: 'offline', at: chance.int(0, chaosMs) } as const),
+      ...{ device: chance.int(0, devices.length - 1), forMs: chance.pick([1_000, 3_000, 8_000, 20_000]) },
+    });
+  if (chance.bool(0.15))
+    ops.push(
+      { type: 'export', at: chance.int(0, chaosMs / 2), device: chance.int(0, devices.length - 1) },
+      { type: 'import', at: chance.int(chaosMs / 2, chaosMs), device: chance.int(0, devices.length - 1) },
+    );
+  return { merging, ops };
+}
