@@ -359,6 +359,7 @@ export function createApp(ports: AppPorts): App {
       promise,
       (receipt) => {
         count(`receipt: ${receipt.stage}`);
+        if (what === 'restore') count('receipt of restore');
         if (receipt.supersededBy !== undefined) count('sometimes: receipt superseded');
         tab.stages.set(receipt.supersededBy ?? receipt.eventId, receipt.stage);
         oracle.resolved(call, receipt);

@@ -19,7 +19,7 @@ import {
 import type { Chance } from './chance.ts';
 import { hasSeen, order, type Call, type Oracle, type Signed } from './oracle.ts';
 import { rivalsIn } from './records.ts';
-import { expirationIn, hasTag } from './tags.ts';
+import { expirationIn, hasTag, vectorIn } from './tags.ts';
 
 /** One edit of an app: it sets one field, or takes it away. */
 export interface Edit {
@@ -87,6 +87,9 @@ const QUIET_MS = 600_000;
 /** M10: former values, rivals, and rivals that a write took in and that may come back. */
 const MOST_VERSIONS = 20 + 16 + 16;
 
+/** As long as there are no more events, each is in the ring of every device that had it. */
+const FEW = 16;
+
 /** Equal whatever the order of their fields. */
 const canonical = (doc: Doc | undefined): string =>
   JSON.stringify(Object.entries(doc ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -105,6 +108,9 @@ export function createMergeOracle(ports: {
   const edits: Edit[] = [];
   const numbers = new Map<string, number>();
   const wholes: { readonly category: string; readonly doc: Doc | undefined }[] = [];
+  /** By device, ids of what was its head or a rival of that; and where the head shows more than its event says. */
+  const hadOn = new Set<string>();
+  const joint = new Set<string>();
   const clashes: Told[] = [];
   const misses: Miss[] = [];
   /** Merges that were saved, by id, and whether that was told. */
@@ -220,6 +226,37 @@ export function createMergeOracle(ports: {
       oracle.violate('M5', `${device}: the merge ${describe(after)} has not seen ${describe(before)}`);
   }
 
+  /** Events of a category that both had seen and that none of those has seen. */
+  function newestCommon(a: Signed, b: Signed): Signed[] {
+    const isIn = (one: Signed, all: Signed): boolean => one === all || hasSeen(all.event, one.event);
+    // What no socket has carried was replaced under its stamp.
+    const common = ofCategory(a.category).filter((one) => one.isCarried && isIn(one, a) && isIn(one, b));
+    return common.filter((one) => !common.some((other) => other !== one && hasSeen(other.event, one.event)));
+  }
+
+  const ofCategory = (category: string): Signed[] =>
+    [...oracle.signed.values()].filter((one) => one.category === category);
+
+  /** M1: that all which both sides had seen is known is said if it is so; and it is so as long as there were few of them. */
+  function checkBase(device: string, category: string, parts: readonly Signed[], base: string): void {
+    const [head, rival] = parts;
+    const all = ofCategory(category);
+    const hasOthers = all.some(({ event }) => vectorIn(event) === undefined);
+    if (isConfused() || hasOthers || parts.length !== 2 || head === undefined || rival === undefined) return;
+    if (oracle.hasTwin(device)) return;
+    const common = newestCommon(head, rival);
+    const had = (one: Signed): boolean => hadOn.has(`${device} ${one.event.id}`);
+    const what = `${device}: the base of ${describe(rival)} and ${describe(head)} is told as ${base}`;
+    if (base === 'exact' && !common.every(had)) oracle.violate('M1', `${what}, and was never here`);
+    if (base === 'absent' && common.length > 0) oracle.violate('M1', `${what}, and there is one`);
+    const isKept = (one: Signed): boolean =>
+      had(one) && !one.isInPieces && !one.isUnreadable && !one.isVoid && !hasTag(one.event, 'deleted');
+    const isEasy = all.length <= FEW && !joint.has(`${device} ${category}`);
+    if (base === 'older' && isEasy && common.every(isKept))
+      oracle.violate('M1', `${what}, and was here: ${common.map(describe).join(', ')}`);
+    count(`merge: base compared, ${base}`);
+  }
+
   return {
     isMerged: (category) => ports.merged.has(category),
     edit: (who, chance, filler) => {
@@ -258,6 +295,8 @@ export function createMergeOracle(ports: {
       count(`merge: base ${base}`);
       if (told.length > 0) count('told: clash');
       for (const { path } of told) clashes.push({ category, path, isExact: base === 'exact' });
+      const of = parts.map(({ eventId }) => oracle.signed.get(eventId)).filter((one) => one !== undefined);
+      if (of.length === parts.length) checkBase(device, category, of, base);
       const entry = oracle.signed.get(value.eventId);
       const write = writes.get(value.eventId);
       if (write !== undefined) write.isTold = true;
@@ -282,7 +321,11 @@ export function createMergeOracle(ports: {
           if (!ports.merged.has(category)) continue;
           const known = rivals.get(category) ?? new Set();
           rivals.set(category, known);
-          for (const id of rivalsIn(value)) known.add(id);
+          if (value.includes('"joint":')) joint.add(`${device} ${category}`);
+          for (const id of rivalsIn(value)) {
+            known.add(id);
+            hadOn.add(`${device} ${id}`);
+          }
         }
       }
       if (isConfused()) return;
@@ -292,6 +335,7 @@ export function createMergeOracle(ports: {
     onHead: (device, category, after, before) => {
       const isFirst = !heads.has(`${device} ${after.event.id}`);
       heads.add(`${device} ${after.event.id}`);
+      hadOn.add(`${device} ${after.event.id}`);
       if (!isFirst || after.device !== device || after.again !== undefined) return;
       if (hasTag(after.event, 'deleted')) return;
       const doc = docIn(after.text);
@@ -327,6 +371,8 @@ export function createMergeOracle(ports: {
       const some = [...rivals.values()].reduce((sum, ids) => sum + ids.size, 0);
       if (writes.size > some * ports.devices)
         oracle.violate('M4', `${writes.size} merges of ${some} rivals, by ${ports.devices} devices`);
+      // What is stamped tomorrow comes tomorrow.
+      if (has('fault: clock off by days')) return;
       if (lastWriteAt > Math.max(lastEditAt, healedAt) + QUIET_MS)
         oracle.violate('M4', `a merge ${Math.round((lastWriteAt - healedAt) / 1000)} s after the last fault`);
     },

@@ -107,6 +107,18 @@ const MUST_HAPPEN: readonly string[] = [
   'sometimes: wiped, and asked for one',
   'sometimes: vector that lies',
   'sometimes: write withdrawn',
+  ...['update', 'based', 'whole', 'without a word of its base'].map((how) => `edit: ${how}`),
+  ...['history', 'export', 'import'].map((call) => `call: ${call}`),
+  'receipt of restore',
+  'sometimes: former value read',
+  'sometimes: import of what is older',
+  'told: merged',
+  'told: clash',
+  ...['exact', 'older', 'absent'].map((how) => `merge: base ${how}`),
+  'merge: written',
+  'merge: an edit judged',
+  'merge: an edit of a destroyed device judged',
+  'merge: an edit given up, and told',
   'agreement: whole',
 ];
 
