@@ -33,6 +33,8 @@ export interface Edit {
   /** `undefined`: the field is taken away. */
   readonly text: string | undefined;
   readonly version: 1 | 2;
+  /** When it was asked for, in ms. */
+  readonly at: number;
   /** By field, what it sets, as `valueIn` reads it. */
   asserts: ReadonlyMap<string, string | undefined>;
   /** By series, how many edits the app had before it. */
@@ -107,7 +109,7 @@ export function createMergeOracle(ports: {
   const { oracle, count, has } = ports;
   const edits: Edit[] = [];
   const numbers = new Map<string, number>();
-  const wholes: { readonly category: string; readonly doc: Doc | undefined }[] = [];
+  const wholes: { readonly category: string; readonly doc: Doc | undefined; readonly at: number }[] = [];
   /** By device, ids of what was its head or a rival of that; and where the head shows more than its event says. */
   const hadOn = new Set<string>();
   const joint = new Set<string>();
@@ -163,12 +165,10 @@ export function createMergeOracle(ports: {
   const isConfused = (): boolean =>
     ['fault: disk cloned', 'fault: backup restored', 'call: reset'].some(has) || oracle.isUnreadable();
 
-  /** A removal takes all that was before it, and is taken back as a whole. */
-  const isRemoved = ({ category, event }: Edit): boolean =>
-    [...oracle.signed.values()].some(
-      (one) =>
-        one.category === category && hasTag(one.event, 'deleted') && order(one.event, event!.event) > 0,
-    );
+  /** A removal takes all that was before it, and is taken back as a whole. It may be part of a write that says more. */
+  const isRemoved = ({ category, event, at }: Edit): boolean =>
+    wholes.some((one) => one.category === category && one.doc === undefined && one.at >= at) ||
+    ofCategory(category).some((one) => hasTag(one.event, 'deleted') && order(one.event, event!.event) > 0);
 
   /** M1 and M8: no edit is lost but as a clash, in a merge that did not know all that both sides had seen. */
   function checkLost(category: string, head: Signed): void {
@@ -212,6 +212,7 @@ export function createMergeOracle(ports: {
     count('merge: written');
     lastWriteAt = ports.now();
     writes.set(after.event.id, { entry: after, isTold: false });
+    if (isConfused()) return;
     if (before !== undefined && canonical(docIn(before.text)) === canonical(docIn(after.text)))
       oracle.violate('M5', `${device}: the merge ${describe(after)} adds nothing to ${describe(before)}`);
     const isTaken = (one: Signed): boolean =>
@@ -265,7 +266,7 @@ export function createMergeOracle(ports: {
       const id = `${who.series}/${number}`;
       const isRemoval = filler === undefined && chance.bool(0.12);
       const edit: Edit = {
-        ...{ ...who, id, number, field: chance.pick(FIELDS) },
+        ...{ ...who, id, number, field: chance.pick(FIELDS), at: ports.now() },
         text: isRemoval ? undefined : filler === undefined ? id : `${id} ${filler}`,
         ...{ asserts: new Map(), seen: new Map(), call: undefined, event: undefined },
       };
@@ -289,7 +290,7 @@ export function createMergeOracle(ports: {
       edit.asserts = asserts;
       return withFields(now, changes);
     },
-    whole: (category, doc) => void wholes.push({ category, doc }),
+    whole: (category, doc) => void wholes.push({ category, doc, at: ports.now() }),
     merged: (device, { category, value, parts, base, clashes: told }) => {
       count('told: merged');
       count(`merge: base ${base}`);

@@ -37,11 +37,11 @@ export function categoriesOf({ merging, merges, oracle, categories }: World, dev
   if (merging === undefined) return {};
   const rules: MergeRules =
     merging.apps[device]!.rules === 'selfish' ? { seen: counters, '*': selfish } : { seen: counters };
-  const { merge, isEqual } = mergeBy(rules);
+  const merger = mergeBy(rules);
   const noted: CategoryOptions['merge'] = {
-    isEqual,
+    ...merger,
     merge: (sides) => {
-      const merged = merge(sides as never);
+      const merged = merger.merge(sides as never);
       if (merged.value !== undefined) oracle.note(JSON.stringify(merged.value));
       return merged;
     },
