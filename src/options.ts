@@ -120,6 +120,11 @@ export interface ReadOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface ExportOptions {
+  /** With the former values that this device keeps. Default false. */
+  readonly versions?: boolean;
+}
+
 /** The key of an option that only adapters in this package use, and nothing that comes as JSON can name. */
 export const NOTE: unique symbol = Symbol('note');
 
@@ -137,7 +142,7 @@ export interface Settings {
 }
 
 /** A misspelt option would otherwise do nothing, unnoticed. */
-export function checkNames(of: string, unknown: readonly string[]): void {
+function checkNames(of: string, unknown: readonly string[]): void {
   if (unknown.length > 0) throw new TypeError(misuse('option', `one of ${of}`, unknown[0]));
 }
 
@@ -242,7 +247,11 @@ export function checkOptions(options: NostrSyncOptions): Settings {
   return { namespace, relays: new Map(spellings), payloadLimit, pacing, categories };
 }
 
-function checkCategoryOptions(namespace: string, given: unknown): ReadonlyMap<Address, CategoryOptions> {
+/** Returns them by the d-tags of their categories. Throws `TypeError`. */
+export function checkCategoryOptions(
+  namespace: string,
+  given: unknown,
+): ReadonlyMap<Address, CategoryOptions> {
   if (given === undefined) return new Map();
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw new TypeError(misuse('categories', 'an object of options by category', given));
@@ -290,6 +299,24 @@ export function checkCategories(namespace: string, categories: unknown): Address
 export function checkEventId(eventId: unknown): asserts eventId is string {
   if (!isHex32(eventId))
     throw new TypeError(misuse('eventId', '64 lower-case hex digits, as history gives them', eventId));
+}
+
+/** Whether an export is to hold former values. */
+export function checkExport(options: unknown): boolean {
+  if (options !== undefined && (typeof options !== 'object' || options === null))
+    throw new TypeError(misuse('options', 'an object', options));
+  const { versions = false, ...others }: ExportOptions = options ?? {};
+  checkNames('versions', Object.keys(others));
+  if (typeof versions !== 'boolean') throw new TypeError(misuse('versions', 'true or false', versions));
+  return versions;
+}
+
+export function checkLines(lines: unknown): void {
+  const isIterable =
+    typeof lines === 'object' &&
+    lines !== null &&
+    (Symbol.iterator in lines || Symbol.asyncIterator in lines);
+  if (!isIterable) throw new TypeError(misuse('lines', 'an iterable of lines', lines));
 }
 
 function checkSignal(signal: unknown): void {

@@ -8,11 +8,18 @@ import { createNostrSync } from './browser.ts';
 import { browserConnectivity } from './browser/connectivity.ts';
 import { systemClock } from './clock.ts';
 import type { JsonPayloads, NostrSync, SyncStatus } from './nostr-sync.ts';
-import type { NostrSyncOptions, ReadOptions } from './options.ts';
+import {
+  checkCategoryOptions,
+  type CategoryOptions,
+  type NostrSyncOptions,
+  type ReadOptions,
+} from './options.ts';
 import type { Json } from './protocol/payload.ts';
 import type { RelayInfo } from './relay/connection.ts';
 import type { Connectivity } from './relay/connectivity.ts';
 import type { FetchedValue, FetchResult, Receipt } from './sync/events.ts';
+import type { VersionInfo } from './sync/history.ts';
+import type { CategoryRow } from './sync/inspecting.ts';
 import { webTabs } from './tabs/web-tabs.ts';
 import { createCalls, type Calls, type WindowPublishOptions } from './tauri/calls.ts';
 import { startHost } from './tauri/host.ts';
@@ -25,6 +32,7 @@ export type { WindowPublishOptions } from './tauri/calls.ts';
 
 /** One page has one engine, or one way to it: the functions below are those of the original plugin (0.1.0-alpha.3), which name none. */
 let current: Calls | undefined;
+let categoryOptions: Readonly<Record<string, CategoryOptions>> | undefined;
 
 function calls(): Calls {
   if (current !== undefined) return current;
@@ -36,9 +44,22 @@ function calls(): Calls {
     ipc,
     clock: systemClock,
     tabs: webTabs(),
+    ...(categoryOptions && { categories: categoryOptions }),
     createEngine: (options) => createNostrSync({ connectivity: connectivityOf(ipc), ...options }),
   });
   return current;
+}
+
+/**
+ * Says what is special about single categories, by name: `{ 'ui-settings': { merge: mergeBy(rules) } }`. The engine runs in one of the windows,
+ * and rules do not cross windows: call it in each window that may host the engine, with the same rules, before any other function of
+ * this module. They hold for what every window and Rust code write. Throws `TypeError` for what they cannot be, and if an engine is in use.
+ */
+export function setCategoryOptions(categories: Readonly<Record<string, CategoryOptions>>): void {
+  if (current !== undefined)
+    throw new TypeError('Cannot set the options of categories: an engine is in use already');
+  checkCategoryOptions('default', categories);
+  categoryOptions = categories;
 }
 
 /** The hosting window may be hidden while the user comes back to another one. */
@@ -68,7 +89,10 @@ export function configure<Categories extends JsonPayloads<Categories> = Record<s
   options: NostrSyncOptions,
 ): NostrSync<Categories> {
   if (current !== undefined) throw new TypeError('Cannot configure: an engine is in use already');
-  const engine: NostrSync = createNostrSync(options);
+  const engine: NostrSync = createNostrSync({
+    ...(categoryOptions && { categories: categoryOptions }),
+    ...options,
+  });
   current = {
     ...engine,
     subscribe: async (categories, listener) => engine.subscribe(categories, listener),
@@ -89,6 +113,19 @@ export async function publish<Payload>(
   return calls().publish(category, payload, options);
 }
 
+/**
+ * Makes the next value of the newest one, of which `change` gets a copy; `undefined`: there is none. `change` runs in this window, and is called
+ * again if another value comes in before this one is saved, so it must depend on nothing but its argument. Rejects as `publish` does, with what
+ * `change` throws, with `INVALID_PAYLOAD` if it returns nothing or a promise, and with `ENGINE_BUSY` if values come in faster than that.
+ */
+export async function update<T = unknown>(
+  category: string,
+  change: (now: T | undefined) => T,
+  options?: Omit<WindowPublishOptions, 'basedOn'>,
+): Promise<Receipt> {
+  return calls().update(category, change as (now: unknown) => unknown, options);
+}
+
 /** Removes the value of a category on all devices. */
 export async function remove(
   category: string,
@@ -103,6 +140,34 @@ export async function reset(
   options?: Omit<WindowPublishOptions, 'expiration'>,
 ): Promise<Receipt | null> {
   return calls().reset(category, options);
+}
+
+/** What this device keeps of a category, the newest first: its value, and former ones. Needs no signer. See `NostrSync.history`. */
+export async function history(category: string): Promise<readonly VersionInfo[]> {
+  return calls().history(category);
+}
+
+/** What one of them says. `eventId` is as `history` gives it. Rejects with `VERSION_NOT_KEPT` if it is not kept. */
+export async function readVersion<T = unknown>(
+  category: string,
+  eventId: string,
+  options?: ReadOptions,
+): Promise<FetchResult<T>> {
+  return (await calls().readVersion(category, eventId, options)) as FetchResult<T>;
+}
+
+/** Writes what one of them says again, on all devices: `history` then has what it replaces. */
+export async function restore(
+  category: string,
+  eventId: string,
+  options?: Omit<WindowPublishOptions, 'expiration'>,
+): Promise<Receipt> {
+  return calls().restore(category, eventId, options);
+}
+
+/** What this device knows of each category, for tools: nothing is decrypted. Needs no signer. */
+export async function inspect(): Promise<readonly CategoryRow[]> {
+  return calls().inspect();
 }
 
 /** The newest value that the relays or this device know; `null` only if it is known that there is none. */

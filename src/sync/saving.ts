@@ -149,10 +149,10 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
       if (ports.isClosed()) throw new NostrSyncError('CLOSED', 'Cannot publish: the engine was closed');
       asking.signal.throwIfAborted();
       making.saving();
-      const along = (record: HeadRecord): ReturnType<Note> =>
-        making.wanted.flatMap(
-          (one) => one.write.note?.(receiptOf(dTag, event, record, ports.relays())) ?? [],
-        );
+      const along = (record: HeadRecord): ReturnType<Note> => {
+        const saved = receiptOf(dTag, event, record, ports.relays());
+        return making.wanted.flatMap((one) => one.write.note?.(saved, { text, isRemoval }) ?? []);
+      };
       const heldUntil = asked?.isOpen === true ? clock.now() + HOLD_MS : undefined;
       const isBlind = heldUntil === undefined && asked?.isAnswered === false;
       const effects = await replica.apply(dTag, {

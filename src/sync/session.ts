@@ -18,7 +18,8 @@ import { createDeletions } from './deletion.ts';
 import { createContent } from './values/content.ts';
 import type { Emitter } from './events.ts';
 import { createNetwork, type Network } from './relays/network.ts';
-import type { Opened } from './inside.ts';
+import { exportLines } from './export.ts';
+import { importLines, type ImportReport } from './import.ts';
 import { rowsOf, type CategoryRow } from './inspecting.ts';
 import { createGarbage } from './values/garbage.ts';
 import type { Pacing } from './relays/pacer.ts';
@@ -52,7 +53,8 @@ export interface Session {
   told(): Promise<void>;
   /** What is known of each category, by shape alone. */
   rows(): readonly CategoryRow[];
-  readonly opened: Opened;
+  exportLines(hasVersions: boolean): AsyncIterable<string>;
+  importLines(lines: AsyncIterable<string> | Iterable<string>, signal?: AbortSignal): Promise<ImportReport>;
   /** Own writes that no relay has. */
   pendingChanges(): number;
   /** The signer that works for this identity, or none. */
@@ -240,7 +242,8 @@ export async function openSession(ports: {
     network,
     told: async () => tabNetwork?.told(),
     rows: () => rowsOf(replica, relays()),
-    opened: { ...ports, replica, content, relays },
+    exportLines: (hasVersions) => exportLines({ ...ports, replica, hasVersions }),
+    importLines: async (lines, signal) => importLines({ ...ports, replica, content, relays }, lines, signal),
     pendingChanges: () =>
       [...replica.dTags()].filter((dTag) => isPending(replica.peek(dTag), relays())).length,
     signer: () => signer,

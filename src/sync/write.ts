@@ -6,9 +6,14 @@ import type { Stage } from './heads/record.ts';
 
 /**
  * Makes entries of the store that are saved together with a write, and removed together with it if it is withdrawn: both
- * or nothing. May be called more than once, always with the same keys.
+ * or nothing. May be called more than once, always with the same keys. `written` is what the event says, which may be more than this
+ * call asked for: several can become one event, and what other devices wrote can be merged into it. Without `written` the keys
+ * alone count: the write is withdrawn.
  */
-export type Note = (saved: Receipt) => readonly (readonly [key: string, text: string])[];
+export type Note = (saved: Receipt, written?: Written) => readonly (readonly [key: string, text: string])[];
+
+/** A value as JSON text; of a removal `'null'`. */
+export type Written = Pick<Write, 'text' | 'isRemoval'>;
 
 /** What the app had when it made a value: an event, or what it had just published; `undefined`: nothing. */
 export type BasedOn =

@@ -2,14 +2,17 @@
 
 import { misuse, NostrSyncError } from '../errors.ts';
 import { heard } from '../engine/heard.ts';
-import type { SyncStatus } from '../nostr-sync.ts';
+import type { NostrSync, SyncStatus } from '../nostr-sync.ts';
 import { checkReading, type PublishOptions, type ReadOptions } from '../options.ts';
 import { MAX_PAYLOAD_BYTES } from '../protocol/limits.ts';
 import { encodePayload } from '../protocol/payload.ts';
 import type { RelayInfo } from '../relay/connection.ts';
 import { callListener, type FetchResult, type Receipt } from '../sync/events.ts';
 import type { Ipc } from './ipc.ts';
-import { VALUE_EVENT, type ValueEvent } from './wire.ts';
+import { VALUE_EVENT, type UpdateReply, type ValueEvent } from './wire.ts';
+
+/** How often in a row another value may come in while the function of an `update` is called. */
+const MAX_LAPS = 100;
 
 /** The options of a window's write. No callback crosses windows, and the signal stays in its own. */
 export interface WindowPublishOptions extends Omit<PublishOptions, 'signal' | 'onSaved'> {
@@ -21,6 +24,19 @@ export interface Calls {
   publish(category: string, payload: unknown, options?: number | WindowPublishOptions): Promise<Receipt>;
   remove(category: string, options?: Omit<WindowPublishOptions, 'expiration'>): Promise<Receipt>;
   reset(category: string, options?: Omit<WindowPublishOptions, 'expiration'>): Promise<Receipt | null>;
+  update(
+    category: string,
+    change: (now: unknown) => unknown,
+    options?: Omit<WindowPublishOptions, 'basedOn'>,
+  ): Promise<Receipt>;
+  history: NostrSync['history'];
+  readVersion(category: string, eventId: string, options?: ReadOptions): Promise<FetchResult>;
+  restore(
+    category: string,
+    eventId: string,
+    options?: Omit<WindowPublishOptions, 'expiration'>,
+  ): Promise<Receipt>;
+  inspect: NostrSync['inspect'];
   fetch(category: string, options?: ReadOptions): Promise<FetchResult | null>;
   syncAll(categories: readonly string[], options?: ReadOptions): Promise<FetchResult[]>;
   poll(categories: readonly string[], options?: ReadOptions): Promise<FetchResult[]>;
@@ -47,11 +63,11 @@ export function createCalls(ipc: Ipc): Calls {
     return heard(signal, call<T>(method, args));
   }
 
-  async function write(
+  async function write<T = Receipt>(
     method: string,
     args: Readonly<Record<string, unknown>>,
     third?: number | WindowPublishOptions,
-  ): Promise<Receipt> {
+  ): Promise<T> {
     const { signal, ...options }: WindowPublishOptions =
       typeof third === 'object' ? (third ?? {}) : { expiration: third as number };
     // JSON has no NaN: it would arrive as "no expiration".
@@ -63,14 +79,41 @@ export function createCalls(ipc: Ipc): Calls {
     );
   }
 
+  /** JSON would carry what is none as something else; sizes are for the engine, which knows the app's limit. */
+  function checkPayload(payload: unknown): void {
+    encodePayload(payload, { bytes: MAX_PAYLOAD_BYTES, why: 'the most that maxPayloadSize allows' });
+  }
+
+  async function update(
+    category: string,
+    change: (now: unknown) => unknown,
+    options?: Omit<WindowPublishOptions, 'basedOn'>,
+  ): Promise<Receipt> {
+    if (typeof change !== 'function') throw new TypeError(misuse('change', 'a function', change));
+    let made: { readonly now: string | null; readonly payload: unknown } | undefined;
+    for (let lap = 0; lap <= MAX_LAPS; lap++) {
+      const reply = await write<UpdateReply>('update', { category, ...made }, options);
+      if ('receipt' in reply) return reply.receipt;
+      const { now } = reply;
+      const payload = change(now === null ? undefined : JSON.parse(now));
+      checkPayload(payload);
+      made = { now, payload };
+    }
+    throw new NostrSyncError('ENGINE_BUSY', 'Cannot update: newer values come in faster than it is written');
+  }
+
   return {
     publish: async (category, payload, options) => {
-      // JSON would carry these as something else; sizes are for the engine, which knows the app's limit.
-      encodePayload(payload, { bytes: MAX_PAYLOAD_BYTES, why: 'the most that maxPayloadSize allows' });
+      checkPayload(payload);
       return write('publish', { category, payload }, options);
     },
     remove: async (category, options) => write('remove', { category }, options),
     reset: async (category, options) => write('reset', { category }, options),
+    update,
+    history: async (category) => call('history', { category }),
+    readVersion: async (category, eventId, options) => ask('read_version', { category, eventId }, options),
+    restore: async (category, eventId, options) => write('restore', { category, eventId }, options),
+    inspect: async () => call('inspect'),
     fetch: async (category, options) => ask('fetch', { category }, options),
     syncAll: async (categories, options) => ask('sync_all', { categories }, options),
     poll: async (categories, options) => ask('poll', { categories }, options),

@@ -10,8 +10,10 @@
 import type { Clock } from '../clock.ts';
 import { isNostrSyncError } from '../errors.ts';
 import { STORE_RETRY_MS } from '../protocol/limits.ts';
+import type { Store } from '../store/store.ts';
+import { parseRecord } from '../sync/heads/record-codec.ts';
 import type { Tabs } from '../tabs/tabs.ts';
-import { createHosting, type Hosting, type HostingPorts } from './hosting.ts';
+import { createHosting, type Found, type Hosting, type HostingPorts } from './hosting.ts';
 import { toWire } from './ipc.ts';
 import { rustStore } from './rust-store.ts';
 import type { Grant, HostMessage, Request } from './wire.ts';
@@ -27,6 +29,15 @@ export interface HostPorts extends HostingPorts {
   readonly clock: Clock;
   /** `undefined` if the platform has no locks: then the last window that attaches is the host. */
   readonly tabs: Pick<Tabs, 'hold'> | undefined;
+}
+
+async function findIn(store: Store, { categories = {} }: HostPorts): Promise<Found> {
+  const notes = await listNotes(store);
+  // Without merging, the device that wrote a value tells whether it is news.
+  const hasMerging = Object.values(categories).some(({ merge }) => merge !== undefined);
+  const records = hasMerging ? await store.list('head/') : new Map<string, string>();
+  const heads = [...records.values()].flatMap((text) => parseRecord(text)?.head?.event.id ?? []);
+  return { notes, heads: new Set(heads) };
 }
 
 /** Competes for hosting. Returns how to stop, which the end of the window does as well. */
@@ -52,10 +63,10 @@ export function startHost(ports: HostPorts): () => Promise<void> {
       const channel = ipc.channel((message) => receive(message as HostMessage));
       const grant = (await ipc.invoke('engine_attach', { channel })) as Grant;
       const store = rustStore(ipc, grant.generation);
-      let notes: Map<string, string> | undefined;
+      let found: Found | undefined;
       // The process before this one may still be ending. A second process may run for long, and callers must not wait for it.
-      for (let failures = 1; notes === undefined; failures++) {
-        notes = await listNotes(store).catch((error: unknown) => {
+      for (let failures = 1; found === undefined; failures++) {
+        found = await findIn(store, ports).catch((error: unknown) => {
           if (failures < STORE_TRIES) return undefined;
           const { generation } = grant;
           refuse = ({ id }) => {
@@ -64,11 +75,11 @@ export function startHost(ports: HostPorts): () => Promise<void> {
           for (const message of early.splice(0)) receive(message);
           return undefined;
         });
-        if (notes === undefined) await new Promise<void>((resolve) => clock.after(FIRST_RETRY_MS, resolve));
+        if (found === undefined) await new Promise<void>((resolve) => clock.after(FIRST_RETRY_MS, resolve));
         if (isOver) return;
         if (isDetached) return later();
       }
-      hosting = createHosting(ports, grant, store, notes, () => void detached());
+      hosting = createHosting(ports, grant, store, found, () => void detached());
       receive = hosting.receive;
       for (const message of early) receive(message);
     } catch (error) {

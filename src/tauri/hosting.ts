@@ -2,10 +2,10 @@
 
 import { isNostrSyncError } from '../errors.ts';
 import type { NostrSync } from '../nostr-sync.ts';
-import type { NostrSyncOptions } from '../options.ts';
+import type { CategoryOptions, NostrSyncOptions } from '../options.ts';
 import type { Store } from '../store/store.ts';
 import { createAnnouncer } from './announcer.ts';
-import { createCallee } from './callee.ts';
+import { createCallee, NOTED } from './callee.ts';
 import { toWire, type Ipc } from './ipc.ts';
 import { rustSigner } from './rust-signer.ts';
 import { createWatch } from './watch.ts';
@@ -15,6 +15,15 @@ import { createWriteNotes } from './write-notes.ts';
 export interface HostingPorts {
   readonly ipc: Ipc;
   readonly createEngine: (options: NostrSyncOptions) => NostrSync;
+  /** What is special about single categories, by name. */
+  readonly categories?: Readonly<Record<string, CategoryOptions>>;
+}
+
+/** What the store holds of the pages that hosted before. */
+export interface Found {
+  readonly notes: Map<string, string>;
+  /** The events that are the newest of their categories. */
+  readonly heads: ReadonlySet<string>;
 }
 
 export interface Hosting {
@@ -22,12 +31,11 @@ export interface Hosting {
   close(): Promise<void>;
 }
 
-/** `found` is what the store holds of notes. */
 export function createHosting(
-  { ipc, createEngine }: HostingPorts,
+  { ipc, createEngine, categories = {} }: HostingPorts,
   grant: Grant,
   store: Store,
-  found: Map<string, string>,
+  found: Found,
   onDetached: () => void,
 ): Hosting {
   const { generation } = grant;
@@ -36,18 +44,21 @@ export function createHosting(
     relays: grant.relays,
     maxPayloadSize: grant.maxPayloadSize,
     store,
+    categories,
     ...(grant.deviceId === null ? {} : { deviceId: grant.deviceId }),
   });
   /** By id, how to tell a call that its caller has gone. */
   const cancels = new Map<string, AbortController>();
-  const notes = createWriteNotes(store, found, grant.run);
+  const notes = createWriteNotes(store, found.notes, grant.run);
   const announcer = createAnnouncer(ipc, generation);
-  const watch = createWatch(engine, announcer);
+  const isMerged = (category: string): boolean =>
+    Object.hasOwn(categories, category) && categories[category]?.merge !== undefined;
+  const watch = createWatch(engine, announcer, { isMerged, heads: found.heads });
   const carryOut = createCallee(engine, notes, watch);
 
-  function setSigner(pubkey: string | null): void {
+  function setSigner({ pubkey, isLocal }: Pick<Grant, 'pubkey' | 'isLocal'>): void {
     if (pubkey === null) return void engine.clearSigner();
-    engine.setSigner(rustSigner(ipc, generation, pubkey)).catch(announcer.error);
+    engine.setSigner(rustSigner(ipc, generation, { pubkey, isLocal })).catch(announcer.error);
     // Windows that came while it was locked have had no value yet.
     watch.again();
   }
@@ -67,8 +78,7 @@ export function createHosting(
       cancels.delete(id);
     }
     await ipc.invoke('engine_reply', { generation, id, ...reply });
-    if (request.method !== 'publish' && request.method !== 'remove') return;
-    await notes.forget(id);
+    if (NOTED.has(request.method)) await notes.forget(id);
   }
 
   try {
@@ -76,7 +86,7 @@ export function createHosting(
   } catch (error) {
     announcer.error(error);
   }
-  if (grant.pubkey !== null) setSigner(grant.pubkey);
+  if (grant.pubkey !== null) setSigner(grant);
 
   return {
     receive: (message) => {
@@ -89,7 +99,7 @@ export function createHosting(
           cancels.get(message.id)?.abort();
           return;
         case 'signer':
-          setSigner(message.pubkey);
+          setSigner(message);
           return;
         case 'detached':
           onDetached();

@@ -4,11 +4,16 @@ import type { Signer } from '../signer/signer.ts';
 import type { Ipc } from './ipc.ts';
 
 /** Only a window with the permissions of a host can use it, and Rust refuses (`SIGNER_REFUSED`) what is not the plugin's own. */
-export function rustSigner(ipc: Ipc, generation: number, pubkey: string): Signer {
+export function rustSigner(
+  ipc: Ipc,
+  generation: number,
+  { pubkey, isLocal }: { readonly pubkey: string; readonly isLocal: boolean },
+): Signer {
   const call = <T>(command: string, args: Readonly<Record<string, unknown>>): Promise<T> =>
     ipc.invoke(command, { generation, ...args }) as Promise<T>;
 
   return {
+    isLocal,
     getPublicKey: async () => pubkey,
     signEvent: async ({ kind, created_at, tags, content }) =>
       call('sign_event', { template: { kind, created_at, tags, content } }),

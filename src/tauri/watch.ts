@@ -14,11 +14,18 @@ export interface Watch {
   written(from: string | null, result: FetchResult): void;
   /** Of this device; `''` before the engine is open. */
   deviceId(): string;
-  /** Whether a value comes from another device. */
+  /** Whether another device wrote the value, or this engine made it of what others wrote. */
   isNews(result: FetchResult): boolean;
 }
 
-export function createWatch(engine: NostrSync, announcer: Announcer): Watch {
+export function createWatch(
+  engine: NostrSync,
+  announcer: Announcer,
+  {
+    isMerged,
+    heads,
+  }: { readonly isMerged: (category: string) => boolean; readonly heads: ReadonlySet<string> },
+): Watch {
   /** By category, how to end the engine's subscription. */
   const watched = new Map<string, () => void>();
   let deviceId = '';
@@ -27,7 +34,8 @@ export function createWatch(engine: NostrSync, announcer: Announcer): Watch {
     deviceId = status.deviceId;
   });
   /** A page before this one may have written it: a value that is new to this engine need not be new to the device. */
-  const isNews = (result: FetchResult): boolean => result.deviceId !== deviceId;
+  const isNews = ({ category, deviceId: writer, eventId }: FetchResult): boolean =>
+    writer !== deviceId || (isMerged(category) && !heads.has(eventId));
   for (const type of EVENT_TYPES) {
     engine.on(type, (event: SyncEvents[typeof type]) => {
       if (type === 'updated' && !isNews(event as FetchResult)) return;

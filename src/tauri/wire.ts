@@ -1,6 +1,7 @@
 /** What the hosting window and Rust say to each other, and what every window hears. */
 
 import type { PublishOptions } from '../options.ts';
+import type { Receipt } from '../sync/events.ts';
 
 /** What `engine_attach` answers. */
 export interface Grant {
@@ -18,6 +19,8 @@ export interface Grant {
   readonly maxPayloadSize: number;
   /** Of the signer that is set in Rust. */
   readonly pubkey: string | null;
+  /** See `Signer.isLocal`. */
+  readonly isLocal: boolean;
   /** Categories that windows have subscribed to. */
   readonly subscriptions: readonly string[];
 }
@@ -41,13 +44,25 @@ export interface Args {
   readonly payload: unknown;
   readonly options?: number | PublishOptions | null;
   readonly url: string;
+  readonly eventId: string;
+  /** Of `update`: what the function was given, as the answer before had it; absent in the first of its calls, which has no payload. */
+  readonly now?: string | null;
 }
+
+/**
+ * A function does not cross windows. So `update` is a call that asks what the value is, and one that says what the function makes of it;
+ * if the value is another one by then, the function is called with that, and so on.
+ */
+export type UpdateReply =
+  | { readonly receipt: Receipt }
+  /** Nothing was written. The value, as JSON text, which is compared as it is; `null`: there is none. */
+  | { readonly now: string | null };
 
 export type HostMessage =
   | Request
   /** The caller went away, and waits for no answer. */
   | { readonly type: 'cancel'; readonly id: string }
-  | { readonly type: 'signer'; readonly pubkey: string | null }
+  | { readonly type: 'signer'; readonly pubkey: string | null; readonly isLocal: boolean }
   /** Another window attached, or this page was to be left. */
   | { readonly type: 'detached' };
 

@@ -15,7 +15,7 @@ export interface WriteNotes {
   /** The answer to the call `id`, if a host before this one has saved its write. */
   receiptOf(id: string): Receipt | undefined;
   /** What is saved together with the write of the call `id`. */
-  noteOf(id: string): NonNullable<AdapterPublishOptions[typeof NOTE]>;
+  noteOf(id: string): (saved: Receipt) => ReturnType<AdapterPublishOptions[typeof NOTE]>;
   /** The answer to the call was taken, so the call will not be repeated. */
   forget(id: string): Promise<void>;
 }

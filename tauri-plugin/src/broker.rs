@@ -292,7 +292,9 @@ fn settle(state: &mut State, number: u64, answer: Result<Value>) {
 
 fn timeout_of(method: &str) -> Duration {
     match method {
-        "add_relay" | "remove_relay" | "get_relays" | "get_status" | "subscribe" => CALL_TIMEOUT,
+        "add_relay" | "remove_relay" | "get_relays" | "get_status" | "subscribe" | "history" | "inspect" => {
+            CALL_TIMEOUT
+        }
         // It waits for relays that may be away for days; the caller decides how long.
         "flush" => Duration::from_secs(365 * 86_400),
         _ => SIGNER_CALL_TIMEOUT,

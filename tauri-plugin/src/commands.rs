@@ -30,7 +30,10 @@ fn arguments(request: &Request<'_>, names: &[&str], from: &str) -> Value {
 /// What a window calls this call, if a copy of it would do harm: see `once`.
 fn call_id<'a>(request: &'a Request<'_>, method: &str) -> Option<&'a str> {
     let InvokeBody::Json(body) = request.body() else { return None };
-    let is_write = matches!(method, "publish" | "remove" | "reset" | "add_relay" | "remove_relay");
+    let is_write = matches!(
+        method,
+        "publish" | "remove" | "reset" | "update" | "restore" | "add_relay" | "remove_relay"
+    );
     body.get("callId").filter(|_| is_write).and_then(Value::as_str)
 }
 
@@ -60,6 +63,11 @@ forward! {
     publish("category", "payload", "options");
     remove("category", "options");
     reset("category", "options");
+    update("category", "options", "now", "payload");
+    history("category");
+    read_version("category", "eventId");
+    restore("category", "eventId", "options");
+    inspect();
     fetch("category");
     sync_all("categories");
     poll("categories");
@@ -126,6 +134,7 @@ pub(crate) enum EngineEvent {
     Error,
     Delivery,
     Conflict,
+    Merged,
     Status,
     /// The current value of a category that is subscribed to: for the bindings' `subscribe`.
     Value,

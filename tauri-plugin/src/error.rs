@@ -113,6 +113,29 @@ pub enum Error {
         /// Pieces that there are.
         total: u64,
     },
+    /// This device does not keep that version: it never had it, or has let it go to make room for others.
+    #[error("{message}")]
+    VersionNotKept {
+        /// For people.
+        message: String,
+        /// Whose version it is.
+        category: String,
+        /// The event of that version.
+        event_id: String,
+    },
+    /// What is to be imported is no export of this library, or one of another key or namespace. Nothing was taken.
+    #[error("{0}")]
+    InvalidExport(String),
+    /// Devices merge a category again and again, as two versions of an app do that undo each other's work. Told once.
+    #[error("{message}")]
+    MergeLoop {
+        /// For people.
+        message: String,
+        /// What they merge.
+        category: String,
+        /// Merges in a row, without a write of the app.
+        times: u64,
+    },
     /// A value is stamped far ahead of this device's clock, or relays find this clock wrong.
     #[error("{message}")]
     ClockSkew {
@@ -182,6 +205,9 @@ impl Error {
             Self::StoreFailed(_) => "STORE_FAILED",
             Self::Undecodable { .. } => "UNDECODABLE",
             Self::Incomplete { .. } => "INCOMPLETE",
+            Self::VersionNotKept { .. } => "VERSION_NOT_KEPT",
+            Self::InvalidExport(_) => "INVALID_EXPORT",
+            Self::MergeLoop { .. } => "MERGE_LOOP",
             Self::ClockSkew { .. } => "CLOCK_SKEW",
             Self::DeviceIdTaken { .. } => "DEVICE_ID_TAKEN",
             Self::Closed(_) => "CLOSED",
@@ -204,12 +230,14 @@ impl Error {
                 Some(json!({ "answered": answered, "silent": silent }))
             }
             Self::WithdrawnWriteShown { category, event_id, .. }
+            | Self::VersionNotKept { category, event_id, .. }
             | Self::Undecodable { category, event_id, .. } => {
                 Some(json!({ "category": category, "eventId": event_id }))
             }
             Self::Incomplete { category, event_id, have, total, .. } => {
                 Some(json!({ "category": category, "eventId": event_id, "have": have, "total": total }))
             }
+            Self::MergeLoop { category, times, .. } => Some(json!({ "category": category, "times": times })),
             Self::ClockSkew { ahead_seconds: Some(ahead_seconds), .. } => {
                 Some(json!({ "aheadSeconds": ahead_seconds }))
             }
@@ -295,6 +323,15 @@ impl From<Value> for Error {
                 (Some(category), Some(event_id), Some(have), Some(total)) => {
                     Self::Incomplete { message, category, event_id, have, total }
                 }
+                _ => Self::Other { code, message },
+            },
+            "VERSION_NOT_KEPT" => match (text("category"), text("eventId")) {
+                (Some(category), Some(event_id)) => Self::VersionNotKept { message, category, event_id },
+                _ => Self::Other { code, message },
+            },
+            "INVALID_EXPORT" => Self::InvalidExport(message),
+            "MERGE_LOOP" => match (text("category"), number("times")) {
+                (Some(category), Some(times)) => Self::MergeLoop { message, category, times },
                 _ => Self::Other { code, message },
             },
             "CLOCK_SKEW" => Self::ClockSkew {

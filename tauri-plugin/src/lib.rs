@@ -56,8 +56,9 @@ mod store;
 
 pub use error::{Error, Result};
 pub use models::{
-    EventTemplate, FetchResult, Pieces, PublishOptions, Receipt, RelayInfo, SignedEvent, Source, Stage,
-    SyncStatus,
+    BaseKnown, CategoryRow, Clash, Conflict, EventTemplate, FetchResult, MergedValues, Pieces,
+    PublishOptions, Reading, Receipt, RelayInfo, Shown, SignedEvent, Source, Stage, SyncStatus, VersionInfo,
+    Why,
 };
 pub use nostr::{self, PublicKey};
 pub use signer::{Signer, SignerError, SignerFuture};
@@ -66,7 +67,7 @@ use broker::{Broker, Host};
 use commands::EngineEvent;
 use once::Once;
 use protocol::SigningPolicy;
-use signer::SignerSlot;
+use signer::{Held, SignerSlot};
 use store::Store;
 
 /// `plugins.nostr-sync` in `tauri.conf.json`. What the Rust builder says wins over it.
@@ -134,6 +135,11 @@ impl Builder {
                 commands::publish,
                 commands::remove,
                 commands::reset,
+                commands::update,
+                commands::history,
+                commands::read_version,
+                commands::restore,
+                commands::inspect,
                 commands::fetch,
                 commands::sync_all,
                 commands::poll,
@@ -221,6 +227,18 @@ impl<R: Runtime, T: Manager<R>> TauriPluginNostrSyncExt<R> for T {
     }
 }
 
+/// How often in a row another value may come in while the function of an `update` is called.
+const MAX_UPDATE_LAPS: usize = 100;
+
+/// What the engine answers to an `update`: a function does not cross over to it, so the value does.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Updated {
+    Receipt(Receipt),
+    /// Nothing was written. The value, as JSON text, which is compared as it is; `None`: there is none.
+    Now(Option<String>),
+}
+
 /// What the hosting window learns when it attaches.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -232,6 +250,7 @@ struct Attachment {
     device_id: Option<String>,
     max_payload_size: u64,
     pubkey: Option<String>,
+    is_local: bool,
     subscriptions: Vec<String>,
 }
 
@@ -277,7 +296,10 @@ impl<R: Runtime> NostrSync<R> {
     pub fn set_signer(&self, signer: impl Signer) -> impl Future<Output = Result<()>> + Send {
         // Not in the future: what is moved out of that leaves its bytes behind.
         let signer = Box::new(signer);
-        let changed = |pubkey: &str| self.broker.notify(&json!({ "type": "signer", "pubkey": pubkey }));
+        let changed = |held: &Held| {
+            let told = json!({ "type": "signer", "pubkey": held.pubkey_hex, "isLocal": held.is_local });
+            self.broker.notify(&told);
+        };
         // Boxed once it runs: the room that a future has for what it does later is moved with it, and may hold what the
         // stack held before, the key among it.
         async move { Box::pin(self.signer.set(signer, changed)).await }
@@ -285,7 +307,8 @@ impl<R: Runtime> NostrSync<R> {
 
     /// Drops the signer. When this returns, no call to it is under way and its key is wiped.
     pub async fn clear_signer(&self) {
-        self.signer.clear(|| self.broker.notify(&json!({ "type": "signer", "pubkey": null }))).await;
+        let cleared = json!({ "type": "signer", "pubkey": null, "isLocal": false });
+        self.signer.clear(|| self.broker.notify(&cleared)).await;
     }
 
     /// The sync public key, while a signer is set.
@@ -338,6 +361,56 @@ impl<R: Runtime> NostrSync<R> {
         self.call("reset", json!({ "category": category })).await
     }
 
+    /// Makes the next value of the newest one; `None`: there is none. In a category that merges, that is what devices wrote
+    /// without seeing each other, as one. `change` runs here, and is called again if another value comes in before this one
+    /// is saved, so it must depend on nothing but its argument. Fails with [`Error::EngineBusy`] if values come in faster.
+    ///
+    /// `options` as of `publish`, without `based_on`.
+    pub async fn update(
+        &self,
+        category: &str,
+        mut change: impl FnMut(Option<Value>) -> Value + Send,
+        options: impl Into<PublishOptions>,
+    ) -> Result<Receipt> {
+        let mut args = json!({ "category": category, "options": options.into() });
+        for _ in 0..=MAX_UPDATE_LAPS {
+            match self.call("update", args.clone()).await? {
+                Updated::Receipt(receipt) => return Ok(receipt),
+                Updated::Now(now) => {
+                    let value = now
+                        .as_deref()
+                        .map(serde_json::from_str)
+                        .transpose()
+                        .map_err(|error| misshapen("update", &error))?;
+                    args["payload"] = change(value);
+                    args["now"] = json!(now);
+                }
+            }
+        }
+        Err(Error::EngineBusy("Cannot update: newer values come in faster than it is written".into()))
+    }
+
+    /// What this device keeps of a category, the newest first: its value, and former ones. Needs no signer.
+    pub async fn history(&self, category: &str) -> Result<Vec<VersionInfo>> {
+        self.call("history", json!({ "category": category })).await
+    }
+
+    /// What one of them says. `event_id` is as `history` gives it. Fails with [`Error::VersionNotKept`] if it is not kept.
+    pub async fn read_version(&self, category: &str, event_id: &str) -> Result<FetchResult> {
+        self.call("read_version", json!({ "category": category, "eventId": event_id })).await
+    }
+
+    /// Writes what one of them says again, on all devices: `history` then has what it replaces, so it can be undone in the
+    /// same way. Of a removal it is a removal.
+    pub async fn restore(&self, category: &str, event_id: &str) -> Result<Receipt> {
+        self.call("restore", json!({ "category": category, "eventId": event_id })).await
+    }
+
+    /// What this device knows of each category, for tools: nothing is decrypted. Needs no signer.
+    pub async fn inspect(&self) -> Result<Vec<CategoryRow>> {
+        self.call("inspect", json!({})).await
+    }
+
     /// The newest value that the relays or this device know; `None` only where it is known that there is none.
     pub async fn fetch(&self, category: &str) -> Result<Option<FetchResult>> {
         self.call("fetch", json!({ "category": category })).await
@@ -366,10 +439,7 @@ impl<R: Runtime> NostrSync<R> {
 
     async fn call<T: DeserializeOwned>(&self, method: &'static str, args: Value) -> Result<T> {
         let answer = self.forward(method, args).await?;
-        serde_json::from_value(answer).map_err(|error| Error::Other {
-            code: "UNKNOWN".into(),
-            message: format!("Cannot read what the engine returned for {method}: {error}"),
-        })
+        serde_json::from_value(answer).map_err(|error| misshapen(method, &error))
     }
 
     /// Fails with `ENGINE_NOT_RUNNING` where nobody hosts the engine and no open window is allowed to: then it is a
@@ -459,7 +529,7 @@ impl<R: Runtime> NostrSync<R> {
             send: Box::new(move |message| channel.send(InvokeResponseBody::Json(message)).map_err(drop)),
         };
         // In one step, so that every later change of the signer is a message to this host.
-        self.signer.with_pubkey(|pubkey| {
+        self.signer.with_held(|held| {
             self.broker.attach(host, |generation, subscriptions| Attachment {
                 generation,
                 run: self.broker.run.clone(),
@@ -467,7 +537,8 @@ impl<R: Runtime> NostrSync<R> {
                 relays: self.relay_set().iter().cloned().collect(),
                 device_id: self.device_id.clone(),
                 max_payload_size: self.max_payload_size,
-                pubkey: pubkey.map(str::to_owned),
+                pubkey: held.map(|held| held.pubkey_hex.clone()),
+                is_local: held.is_some_and(|held| held.is_local),
                 subscriptions,
             })
         })
@@ -483,6 +554,7 @@ impl<R: Runtime> NostrSync<R> {
             EngineEvent::Error => "nostr-sync://error",
             EngineEvent::Delivery => "nostr-sync://delivery",
             EngineEvent::Conflict => "nostr-sync://conflict",
+            EngineEvent::Merged => "nostr-sync://merged",
             EngineEvent::Status => "nostr-sync://status",
             EngineEvent::Value => "nostr-sync://value",
         };
@@ -536,6 +608,11 @@ impl<R: Runtime> NostrSync<R> {
         .await
         .unwrap_or_else(|_| Err(Error::StoreFailed("The store failed unexpectedly".into())))
     }
+}
+
+fn misshapen(method: &str, error: &serde_json::Error) -> Error {
+    let message = format!("Cannot read what the engine returned for {method}: {error}");
+    Error::Other { code: "UNKNOWN".into(), message }
 }
 
 fn texts(categories: &[impl AsRef<str>]) -> Vec<&str> {

@@ -82,14 +82,180 @@ pub struct Pieces {
     pub done: BTreeMap<String, usize>,
 }
 
+/// A value that a category has, or had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VersionInfo {
+    /// Id of the Nostr event, 64 hex digits.
+    pub event_id: String,
+    /// When it was written by the writer's clock, ISO 8601.
+    pub updated_at: String,
+    /// The device that wrote it; the sync public key if it did not say.
+    pub device_id: String,
+    /// Of its event as JSON, without the pieces of a large value.
+    pub bytes: usize,
+    /// It is the newest one.
+    pub is_current: bool,
+    /// How it came there.
+    pub why: Why,
+}
+
+/// How a version came into the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// This device wrote it.
+    Own,
+    /// Another device did.
+    Received,
+    /// What took its place had not seen it.
+    Lost,
+    /// It is a removal.
+    Removed,
+}
+
+/// One category, as this device has it: its newest value, and how far that has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CategoryRow {
+    /// Its name.
+    pub category: String,
+    /// Id of the Nostr event, 64 hex digits.
+    pub event_id: String,
+    /// When it was stamped, ISO 8601.
+    pub updated_at: String,
+    /// How far it has come.
+    pub stage: Stage,
+    /// What each relay has of it, by URL: as in [`Receipt`].
+    pub relays: BTreeMap<String, String>,
+    /// Of a value larger than one event: how many pieces each relay has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pieces: Option<Pieces>,
+    /// The device that wrote it; the sync public key if it did not say.
+    pub device_id: String,
+    /// This device wrote it.
+    pub is_own: bool,
+    /// The newest value is a removal.
+    pub is_removal: bool,
+    /// When it ends (NIP-40), Unix time in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiration: Option<u64>,
+    /// Of its event as JSON, without the pieces of a large value.
+    pub bytes: usize,
+    /// Whether all pieces of a large value are here. Until then what was before it is shown.
+    pub is_whole: bool,
+    /// Whether it could be read.
+    pub reading: Reading,
+    /// Values of other devices that the newest has not seen.
+    pub rivals: usize,
+    /// Values that `history` gives beside the newest, the rivals among them.
+    pub kept: usize,
+}
+
+/// Whether a value could be decrypted and parsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reading {
+    /// Not tried yet.
+    Unread,
+    /// It was read.
+    Read,
+    /// It could not be: what was before it is shown.
+    Unreadable,
+}
+
+/// Where a merge may have given something up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Clash {
+    /// Names of fields, and ids of items, from the outside in. Empty: the whole value.
+    pub path: Vec<String>,
+    /// `both-changed`, `uncertain` or `rule-failed`.
+    pub reason: String,
+    /// What both sides had seen; `None` if there was nothing.
+    #[serde(default, deserialize_with = "there", skip_serializing_if = "Option::is_none")]
+    pub base: Option<Value>,
+    /// What the older side has there; `None` if nothing.
+    #[serde(default, deserialize_with = "there", skip_serializing_if = "Option::is_none")]
+    pub mine: Option<Value>,
+    /// What the newer side has there; `None` if nothing.
+    #[serde(default, deserialize_with = "there", skip_serializing_if = "Option::is_none")]
+    pub theirs: Option<Value>,
+}
+
+/// `null` is a value: only what is not there is `None`.
+fn there<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(value).map(Some)
+}
+
+/// What `nostr-sync://conflict` carries: a write of this device was replaced by one that had not seen it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// Where.
+    pub category: String,
+    /// What this device had written.
+    pub mine: FetchResult,
+    /// The other one.
+    pub theirs: FetchResult,
+    /// Which of them is the newer, and the value unless something has come since.
+    pub shown: Shown,
+    /// Of a category that merges: the newest value that both had seen, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<FetchResult>,
+    /// Of a category that merges: where the merge may have given something up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clashes: Option<Vec<Clash>>,
+}
+
+/// Which of two values is the newer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shown {
+    /// What this device had written.
+    Mine,
+    /// The other one.
+    Theirs,
+}
+
+/// What `nostr-sync://merged` carries: what devices wrote without seeing each other is one value now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MergedValues {
+    /// Where.
+    pub category: String,
+    /// The value now.
+    pub value: FetchResult,
+    /// What it was made of: the value that was the newest, then what that had not seen.
+    pub parts: Vec<FetchResult>,
+    /// Whether what they had in common was known.
+    pub base: BaseKnown,
+    /// Where the merge may have given something up. Empty: each edit is in `value`.
+    pub clashes: Vec<Clash>,
+}
+
+/// Whether what two values have in common is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BaseKnown {
+    /// All of it.
+    Exact,
+    /// Not all of it: every difference is a clash.
+    Older,
+    /// They have nothing in common.
+    Absent,
+}
+
 /// How `publish` writes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct PublishOptions {
     /// When the value ends (NIP-40), Unix time in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expiration: Option<u64>,
+    /// The `event_id` of the value that the app has made this one of, if that is not the newest that the engine has. In a
+    /// category that merges, what the app has changed there is changed in the newest value; in any other, devices are told of
+    /// a conflict with what the app had not seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub based_on: Option<String>,
     /// What to wait for, at most 5 s. Default: delivered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wait_for: Option<Stage>,
@@ -103,6 +269,13 @@ impl PublishOptions {
         self
     }
 
+    /// Says of which value this one was made: see [`PublishOptions::based_on`].
+    #[must_use]
+    pub fn based_on(mut self, event_id: impl Into<String>) -> Self {
+        self.based_on = Some(event_id.into());
+        self
+    }
+
     /// Ends the value at this time (NIP-40), Unix time in seconds.
     #[must_use]
     pub fn expiration(mut self, seconds: u64) -> Self {
@@ -113,7 +286,7 @@ impl PublishOptions {
 
 impl From<Option<u64>> for PublishOptions {
     fn from(expiration: Option<u64>) -> Self {
-        Self { expiration, wait_for: None }
+        Self { expiration, ..Self::default() }
     }
 }
 

@@ -34,6 +34,11 @@ pub trait Signer: Send + Sync + 'static {
     fn nip44_encrypt<'a>(&'a self, peer: &'a PublicKey, plaintext: &'a str) -> SignerFuture<'a, String>;
     /// The reverse.
     fn nip44_decrypt<'a>(&'a self, peer: &'a PublicKey, ciphertext: &'a str) -> SignerFuture<'a, String>;
+    /// Whether it holds one key for good and asks no person. What devices wrote apart is then merged at once; otherwise
+    /// with the next write of the category, so that no person is asked out of nowhere.
+    fn is_local(&self) -> bool {
+        false
+    }
 }
 
 impl<T: nostr::NostrSigner> Signer for T {
@@ -77,6 +82,10 @@ impl<T: nostr::NostrSigner> Signer for T {
             nostr::NostrSigner::nip44_decrypt(self, peer, ciphertext).await.map_err(from_nostr)
         })
     }
+
+    fn is_local(&self) -> bool {
+        matches!(self.backend(), nostr::signer::SignerBackend::Keys)
+    }
 }
 
 fn from_nostr(error: impl std::fmt::Display) -> SignerError {
@@ -88,6 +97,8 @@ pub(crate) struct Held {
     pub pubkey: PublicKey,
     /// 64 hex digits.
     pub pubkey_hex: String,
+    /// See [`Signer::is_local`].
+    pub is_local: bool,
     /// Calls read it; clearing takes it out, and so waits until none of them has it any more.
     signer: RwLock<Option<Box<dyn Signer>>>,
     cleared: watch::Sender<bool>,
@@ -164,13 +175,13 @@ impl SignerSlot {
         self.lock().held.as_ref().map(|held| held.pubkey)
     }
 
-    /// Runs `work` with the public key in hex, while the signer can neither be set nor cleared.
-    pub fn with_pubkey<T>(&self, work: impl FnOnce(Option<&str>) -> T) -> T {
-        work(self.lock().held.as_ref().map(|held| held.pubkey_hex.as_str()))
+    /// Runs `work` with what is set, while the signer can neither be set nor cleared.
+    pub fn with_held<T>(&self, work: impl FnOnce(Option<&Held>) -> T) -> T {
+        work(self.lock().held.as_deref())
     }
 
     /// Sets the signer, then wipes the one before. `changed` is called in the order of the changes.
-    pub async fn set(&self, signer: Box<dyn Signer>, changed: impl FnOnce(&str)) -> Result<()> {
+    pub async fn set(&self, signer: Box<dyn Signer>, changed: impl FnOnce(&Held)) -> Result<()> {
         let turn = self.take_turn();
         let pubkey = match tokio::time::timeout(SIGNER_TIMEOUT, signer.public_key()).await {
             Ok(Ok(pubkey)) => pubkey,
@@ -182,6 +193,7 @@ impl SignerSlot {
         let held = Arc::new(Held {
             pubkey,
             pubkey_hex: pubkey.to_hex(),
+            is_local: signer.is_local(),
             signer: RwLock::new(Some(signer)),
             cleared: watch::Sender::new(false),
         });
@@ -190,7 +202,7 @@ impl SignerSlot {
             if slot.turn != turn {
                 return Err(Error::SignerNotSet);
             }
-            changed(&held.pubkey_hex);
+            changed(&held);
             slot.held.replace(held)
         };
         if let Some(former) = former {

@@ -11,16 +11,24 @@ use serde_json::{Value, json};
 use tauri::test::{MockRuntime, mock_builder, mock_context, noop_assets};
 use tauri::{App, Listener, WebviewWindowBuilder};
 use tauri_plugin_nostr_sync::nostr::Keys;
-use tauri_plugin_nostr_sync::{Builder, Error, PublishOptions, Source, Stage, TauriPluginNostrSyncExt};
+use tauri_plugin_nostr_sync::{
+    BaseKnown, Builder, Conflict, Error, MergedValues, PublishOptions, Reading, Shown, Source, Stage,
+    TauriPluginNostrSyncExt, Why,
+};
 
 use support::{TestApp, authority, block_on, invoke, invoke_of, permission_files, test_app};
 
 const SECRET: &str = "6b911fd37cdf5c81d4c0adb1ab7fa822ed253ab0ad9aa18d77257c88b29b718e";
 
-const APP_COMMANDS: [&str; 13] = [
+const APP_COMMANDS: [&str; 18] = [
     "publish",
     "remove",
     "reset",
+    "update",
+    "history",
+    "read_version",
+    "restore",
+    "inspect",
     "fetch",
     "sync_all",
     "poll",
@@ -186,6 +194,11 @@ fn every_app_command_is_carried_with_its_arguments() {
         ("publish", json!({ "category": "notes", "payload": 1, "options": { "waitFor": "saved" } })),
         ("remove", json!({ "category": "notes", "options": { "waitFor": "saved" } })),
         ("reset", json!({ "category": "notes", "options": { "waitFor": "saved" } })),
+        ("update", json!({ "category": "notes", "options": {}, "now": "1", "payload": 2 })),
+        ("history", json!({ "category": "notes" })),
+        ("read_version", json!({ "category": "notes", "eventId": "ab" })),
+        ("restore", json!({ "category": "notes", "eventId": "ab", "options": { "waitFor": "saved" } })),
+        ("inspect", json!({})),
         ("fetch", json!({ "category": "notes" })),
         ("sync_all", json!({ "categories": ["notes"] })),
         ("poll", json!({ "categories": ["notes"] })),
@@ -213,7 +226,7 @@ fn what_changes_something_is_carried_out_once_however_often_tauri_delivers_it() 
     let args = json!({
         "category": "note", "categories": [], "payload": 1, "url": "wss://relay.example.com", "callId": "a",
     });
-    for command in ["publish", "remove", "reset", "add_relay", "remove_relay"] {
+    for command in ["publish", "remove", "reset", "update", "restore", "add_relay", "remove_relay"] {
         let mut args = args.clone();
         args["callId"] = command.into();
         let call = || invoke(&test.main, command, args.clone());
@@ -223,7 +236,9 @@ fn what_changes_something_is_carried_out_once_however_often_tauri_delivers_it() 
         assert_eq!(call(), first, "{command}");
     }
     // What only reads is asked anew, and its answers are not kept.
-    for command in ["fetch", "sync_all", "poll", "get_relays", "get_status"] {
+    for command in
+        ["fetch", "sync_all", "poll", "history", "read_version", "inspect", "get_relays", "get_status"]
+    {
         for round in 0..2 {
             let call = || invoke(&test.main, command, args.clone());
             let (_, answer) = test.answered(json!({ "ok": round }), call);
@@ -307,6 +322,133 @@ fn rust_code_gets_typed_results() {
     answer.unwrap();
 }
 
+fn receipt() -> Value {
+    json!({
+        "category": "notes", "eventId": "ab", "updatedAt": "2026-01-01T00:00:00.000Z", "stage": "saved", "relays": {},
+    })
+}
+
+#[test]
+fn rust_code_updates_a_value_and_its_function_is_called_again_if_another_comes_in() {
+    let test = test_app(|builder| builder);
+    let sync = test.app.nostr_sync();
+    let generation = test.attach()["generation"].clone();
+    let answer = |ok: Value| {
+        let request = test.next("request");
+        let reply = json!({ "generation": generation, "id": request["id"], "ok": ok });
+        invoke(&test.main, "engine_reply", reply).unwrap();
+        serde_json::from_str::<Value>(request["args"].as_str().unwrap()).unwrap()
+    };
+    let mut given = Vec::new();
+    let change = |now: Option<Value>| {
+        given.push(now.clone());
+        json!({ "n": now.map_or(0, |now| now["n"].as_i64().unwrap()) + 1 })
+    };
+    std::thread::scope(|scope| {
+        let until = PublishOptions::default().expiration(1_800_000_000);
+        let caller = scope.spawn(|| block_on(sync.update("notes", change, until)));
+        let options = json!({ "expiration": 1_800_000_000 });
+        assert_eq!(answer(json!({ "now": null })), json!({ "category": "notes", "options": options }));
+        let second = json!({ "category": "notes", "options": options, "payload": { "n": 1 }, "now": null });
+        assert_eq!(answer(json!({ "now": "{\"n\": 7}" })), second);
+        let third =
+            json!({ "category": "notes", "options": options, "payload": { "n": 8 }, "now": "{\"n\": 7}" });
+        assert_eq!(answer(json!({ "receipt": receipt() })), third);
+        assert_eq!(caller.join().unwrap().unwrap().event_id, "ab");
+    });
+    assert_eq!(given, [None, Some(json!({ "n": 7 }))]);
+}
+
+#[test]
+fn an_update_into_which_values_come_in_for_ever_ends() {
+    let test = test_app(|builder| builder);
+    let sync = test.app.nostr_sync();
+    let generation = test.attach()["generation"].clone();
+    std::thread::scope(|scope| {
+        let caller = scope.spawn(|| block_on(sync.update("notes", |_| json!(1), None)));
+        for n in 0..=100 {
+            let request = test.next("request");
+            let now = json!({ "now": n.to_string() });
+            let reply = json!({ "generation": generation, "id": request["id"], "ok": now });
+            invoke(&test.main, "engine_reply", reply).unwrap();
+        }
+        assert_eq!(caller.join().unwrap().unwrap_err().code(), "ENGINE_BUSY");
+    });
+}
+
+#[test]
+fn rust_code_reads_and_restores_the_history() {
+    let test = test_app(|builder| builder);
+    let sync = test.app.nostr_sync();
+    let version = json!({
+        "eventId": "ab", "updatedAt": "2026-01-01T00:00:00.000Z", "deviceId": "laptop", "bytes": 400,
+        "isCurrent": false, "why": "lost",
+    });
+    let (_, answer) = test.answered(json!({ "ok": [version] }), || block_on(sync.history("notes")));
+    let [version] = &answer.unwrap()[..] else { panic!("one version") };
+    assert_eq!((version.why, version.bytes, version.is_current), (Why::Lost, 400, false));
+
+    let removal = json!({
+        "category": "notes", "payload": null, "updatedAt": "2026-01-01T00:00:00.000Z", "deviceId": "laptop",
+        "eventId": "ab", "source": "local", "deleted": true,
+    });
+    let (request, answer) =
+        test.answered(json!({ "ok": removal }), || block_on(sync.read_version("notes", "ab")));
+    assert_eq!(request["args"], r#"{"category":"notes","eventId":"ab"}"#);
+    assert!(answer.unwrap().deleted);
+    let gone = json!({ "error": {
+        "code": "VERSION_NOT_KEPT", "message": "m", "details": { "category": "notes", "eventId": "ab" },
+    } });
+    let (_, answer) = test.answered(gone, || block_on(sync.read_version("notes", "ab")));
+    assert!(matches!(answer.unwrap_err(), Error::VersionNotKept { category, .. } if category == "notes"));
+
+    let (request, answer) =
+        test.answered(json!({ "ok": receipt() }), || block_on(sync.restore("notes", "ab")));
+    assert_eq!((&request["method"], answer.unwrap().stage), (&json!("restore"), Stage::Saved));
+
+    let mut row = receipt();
+    let more = json!({
+        "deviceId": "laptop", "isOwn": true, "isRemoval": false, "expiration": 1_800_000_000, "bytes": 400,
+        "isWhole": true, "reading": "unreadable", "rivals": 1, "kept": 2,
+    });
+    row.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let (_, answer) = test.answered(json!({ "ok": [row] }), || block_on(sync.inspect()));
+    let row = &answer.unwrap()[0];
+    assert_eq!((row.reading, row.rivals, row.kept), (Reading::Unreadable, 1, 2));
+
+    let based = PublishOptions::default().based_on("ab");
+    let (request, _) =
+        test.answered(json!({ "ok": receipt() }), || block_on(sync.publish("notes", &json!(1), based)));
+    assert_eq!(request["args"], r#"{"category":"notes","payload":1,"options":{"basedOn":"ab"}}"#);
+}
+
+#[test]
+fn what_events_tell_of_merges_is_typed_and_null_is_a_value() {
+    let value = |payload: Value| {
+        json!({
+            "category": "notes", "payload": payload, "updatedAt": "2026-01-01T00:00:00.000Z", "deviceId": "laptop",
+            "eventId": "ab", "source": "local",
+        })
+    };
+    let clash = json!({ "path": ["font"], "reason": "both-changed", "base": null, "theirs": 18 });
+    let conflict = json!({
+        "category": "notes", "mine": value(json!(1)), "theirs": value(json!(2)), "shown": "theirs",
+        "base": value(json!(0)), "clashes": [clash],
+    });
+    let told: Conflict = serde_json::from_value(conflict.clone()).unwrap();
+    let told_clash = &told.clashes.as_ref().unwrap()[0];
+    assert_eq!((&told_clash.base, &told_clash.mine), (&Some(Value::Null), &None));
+    assert_eq!(told.shown, Shown::Theirs);
+    assert_eq!(serde_json::to_value(&told).unwrap(), conflict);
+    let merged = json!({
+        "category": "notes", "value": value(json!(3)), "parts": [value(json!(2)), value(json!(1))], "base": "exact",
+        "clashes": [],
+    });
+    let told: MergedValues = serde_json::from_value(merged.clone()).unwrap();
+    assert_eq!((told.base, told.parts.len()), (BaseKnown::Exact, 2));
+    assert_eq!(serde_json::to_value(&told).unwrap(), merged);
+}
+
 #[test]
 fn without_a_host_a_call_waits_for_one() {
     let test = test_app(|builder| builder);
@@ -350,19 +492,19 @@ fn a_host_learns_the_settings_and_every_change_of_the_signer() {
     let test = test_app(|builder| builder.relays(relays).device_id("laptop").max_payload_size(409_600));
     let expected = json!({
         "generation": 1, "namespace": "sage", "relays": ["ws://127.0.0.1:7777", "wss://relay.example.com"],
-        "deviceId": "laptop", "maxPayloadSize": 409_600, "pubkey": null, "subscriptions": [],
+        "deviceId": "laptop", "maxPayloadSize": 409_600, "pubkey": null, "isLocal": false, "subscriptions": [],
     });
     let mut granted = test.attach();
     let run = granted.as_object_mut().unwrap().remove("run").unwrap();
     assert_eq!(granted, expected);
     test.unlock();
-    assert_eq!(test.next("signer"), json!({ "type": "signer", "pubkey": test.pubkey() }));
+    assert_eq!(test.next("signer"), json!({ "type": "signer", "pubkey": test.pubkey(), "isLocal": true }));
     let second = test.attach();
     assert_eq!((&second["generation"], &second["pubkey"]), (&json!(2), &json!(test.pubkey())));
-    assert_eq!(second["run"], run);
+    assert_eq!((&second["run"], &second["isLocal"]), (&run, &json!(true)));
     test.next("detached");
     block_on(test.app.nostr_sync().clear_signer());
-    assert_eq!(test.next("signer"), json!({ "type": "signer", "pubkey": null }));
+    assert_eq!(test.next("signer"), json!({ "type": "signer", "pubkey": null, "isLocal": false }));
     assert_eq!(block_on(test.app.nostr_sync().pubkey()), None);
     assert_eq!(test.attach()["pubkey"], Value::Null);
 }
@@ -395,7 +537,7 @@ fn a_new_host_is_given_added_relays_and_subscriptions() {
 fn events_of_the_current_host_reach_rust_and_stale_ones_nobody() {
     let test = test_app(|builder| builder);
     let (sender, events) = channel();
-    for name in ["updated", "relay-status", "error", "delivery", "conflict"] {
+    for name in ["updated", "relay-status", "error", "delivery", "conflict", "merged"] {
         let sender = sender.clone();
         test.app.listen(format!("nostr-sync://{name}"), move |event| {
             sender.send((name, event.payload().to_owned())).unwrap();
@@ -405,7 +547,7 @@ fn events_of_the_current_host_reach_rust_and_stale_ones_nobody() {
     let generation = test.attach()["generation"].clone();
     let stale = json!({ "generation": old, "event": "updated", "payload": "stale" });
     invoke(&test.main, "engine_emit", stale).unwrap();
-    for name in ["updated", "relay-status", "error", "delivery", "conflict"] {
+    for name in ["updated", "relay-status", "error", "delivery", "conflict", "merged"] {
         invoke(
             &test.main,
             "engine_emit",

@@ -34,6 +34,7 @@ async function runModule(code: string): Promise<void> {
       alias: {
         'tauri-plugin-nostr-sync-api': join(ROOT, 'tauri-plugin/guest-js/index.js'),
         'nostr-sync/tauri': join(ROOT, 'src/tauri.ts'),
+        'nostr-sync/merge': join(ROOT, 'src/merge.ts'),
       },
       bundle: true,
       format: 'esm',

@@ -574,7 +574,8 @@ describe('the signer in Rust', () => {
     test(name, async () => {
       const { app, phone } = setUp();
       const { ipc, generation } = await loadPage(app);
-      await run(rustSigner(ipc, generation, (await phone.getPubkey())!));
+      const pubkey = (await phone.getPubkey())!;
+      await run(rustSigner(ipc, generation, { pubkey, isLocal: true }));
     });
   }
 });

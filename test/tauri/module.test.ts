@@ -2,6 +2,7 @@
 
 import { mockIPC, mockWindows, clearMocks } from '@tauri-apps/api/mocks';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { mergeBy } from '../../src/merge.ts';
 import { memoryStore, secretKeySigner } from '../../src/node.ts';
 import { connectTo } from '../../src/testing/memory-transport.ts';
 import type * as Tauri from '../../src/tauri.ts';
@@ -46,11 +47,37 @@ test('configured, works on an engine of this page, key and all', async () => {
     expect(await tauri.getRelays()).toHaveLength(1);
     expect(await tauri.getStatus()).toMatchObject({ ready: true });
     await tauri.flush();
+    await tauri.update<number>('settings', (now = 0) => now + 1);
+    const versions = await tauri.history('settings');
+    expect(versions).toMatchObject([{ isCurrent: true }, { isCurrent: false }]);
+    expect(await tauri.readVersion('settings', versions[1]!.eventId)).toMatchObject({ payload: 1 });
+    await tauri.restore('settings', versions[1]!.eventId);
+    expect(await tauri.fetch('settings')).toMatchObject({ payload: 1 });
+    expect(await tauri.inspect()).toMatchObject([{ category: 'settings', kept: 2 }]);
     await tauri.remove('settings');
     expect(await tauri.fetch('settings')).toBeNull();
     expect(got).toEqual([]);
+    expect(() => tauri.setCategoryOptions({})).toThrow(TypeError);
     stop();
     expect(() => tauri.configure({})).toThrow(TypeError);
+  } finally {
+    await sync.close();
+  }
+});
+
+test('the options of categories are checked at once, and are those of the engine', async () => {
+  for (const wrong of [7, [], { settings: { merge: {} } }, { 'a/b': {} }, { settings: { misspelt: 1 } }])
+    expect(() => tauri.setCategoryOptions(wrong as never)).toThrow();
+  tauri.setCategoryOptions({ settings: { merge: mergeBy() } });
+  const relay = createRelay({});
+  const options = { relays: [URL], signer: secretKeySigner(KEY), openSocket: connectTo({ [URL]: relay }) };
+  const sync = tauri.configure({ store: memoryStore(), ...options });
+  try {
+    await tauri.publish('settings', { theme: 'light', font: 12 });
+    const { eventId } = (await tauri.fetch('settings'))!;
+    await tauri.publish('settings', { theme: 'light', font: 14 });
+    await tauri.publish('settings', { theme: 'dark', font: 12 }, { basedOn: eventId });
+    expect(await tauri.fetch('settings')).toMatchObject({ payload: { theme: 'dark', font: 14 } });
   } finally {
     await sync.close();
   }

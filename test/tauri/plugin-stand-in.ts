@@ -6,7 +6,13 @@
 import { randomUUID } from 'node:crypto';
 import { hexToBytes } from '@noble/hashes/utils.js';
 import { getPublicKey } from 'nostr-tools/pure';
-import { createNostrSync, secretKeySigner, type OpenSocket, type Signer } from '../../src/node.ts';
+import {
+  createNostrSync,
+  secretKeySigner,
+  type CategoryOptions,
+  type OpenSocket,
+  type Signer,
+} from '../../src/node.ts';
 import { createCalls, type Calls } from '../../src/tauri/calls.ts';
 import { startHost } from '../../src/tauri/host.ts';
 import { fromWire, type Ipc, type WireError } from '../../src/tauri/ipc.ts';
@@ -30,7 +36,14 @@ export interface AppWindow {
 
 export interface PluginStandIn {
   /** Opens a window. `mayHost` and `mayCall` are its permissions; both by default. */
-  window(label: string, permissions?: { readonly mayHost?: boolean; readonly mayCall?: boolean }): AppWindow;
+  window(
+    label: string,
+    permissions?: {
+      readonly mayHost?: boolean;
+      readonly mayCall?: boolean;
+      readonly categories?: Readonly<Record<string, CategoryOptions>>;
+    },
+  ): AppWindow;
   /** What a window reaches Rust by, without anything that uses it. */
   ipc(label: string): Ipc;
   /** A call of Rust code. */
@@ -127,6 +140,7 @@ export function pluginStandIn(options: {
         deviceId: null,
         maxPayloadSize: 65_536,
         pubkey: signer?.pubkey ?? null,
+        isLocal: signer !== undefined,
         subscriptions: [...subscriptions],
       } satisfies Grant;
     },
@@ -231,9 +245,9 @@ export function pluginStandIn(options: {
         secretKey === null
           ? undefined
           : { pubkey: getPublicKey(hexToBytes(secretKey)), of: secretKeySigner(secretKey) };
-      host?.send({ type: 'signer', pubkey: signer?.pubkey ?? null });
+      host?.send({ type: 'signer', pubkey: signer?.pubkey ?? null, isLocal: signer !== undefined });
     },
-    window: (label, { mayHost = true, mayCall = true } = {}) => {
+    window: (label, { mayHost = true, mayCall = true, categories = {} } = {}) => {
       const tab = browser.open();
       const { ipc, cut } = connect(label, { mayHost, mayCall });
       let isAlive = true;
@@ -241,6 +255,7 @@ export function pluginStandIn(options: {
         ipc,
         clock: tab.clock,
         tabs: tab.tabs,
+        categories,
         createEngine: (engineOptions) =>
           createNostrSync({ ...engineOptions, openSocket: tab.openSocket, clock: tab.clock }),
       });

@@ -18,6 +18,8 @@ fn every_code_of_the_engine_comes_through_with_its_details() {
         ("WITHDRAWN_WRITE_SHOWN", json!({ "category": "notes", "eventId": "ab" })),
         ("UNDECODABLE", json!({ "category": "notes", "eventId": "ab" })),
         ("INCOMPLETE", json!({ "category": "notes", "eventId": "ab", "have": 1, "total": 2 })),
+        ("VERSION_NOT_KEPT", json!({ "category": "notes", "eventId": "ab" })),
+        ("MERGE_LOOP", json!({ "category": "notes", "times": 6 })),
         ("CLOCK_SKEW", json!({ "aheadSeconds": 130.5 })),
         ("CLOCK_SKEW", json!({})),
         (
@@ -41,6 +43,7 @@ fn every_code_of_the_engine_comes_through_with_its_details() {
         "SIGNING_FAILED",
         "SIGNER_CHANGED",
         "STORE_FAILED",
+        "INVALID_EXPORT",
         "CLOSED",
         "ENGINE_NOT_RUNNING",
         "ENGINE_GONE",
@@ -59,7 +62,7 @@ fn every_code_of_the_engine_comes_through_with_its_details() {
 fn every_code_of_the_typescript_engine_is_known() {
     let details = json!({
         "size": 1, "limit": 1, "requested": 1, "max": 1, "reasons": {}, "category": "", "eventId": "", "have": 1,
-        "total": 1, "aheadSeconds": 1, "answered": [], "silent": [], "formerDeviceId": "", "deviceId": "",
+        "total": 1, "times": 1, "aheadSeconds": 1, "answered": [], "silent": [], "formerDeviceId": "", "deviceId": "",
     });
     let codes = include_str!("../../../src/errors.ts").lines().filter_map(|line| {
         let name = line.strip_prefix("  readonly ")?.split(':').next()?;
@@ -93,6 +96,8 @@ fn details_that_are_missing_lose_only_themselves() {
         "WITHDRAWN_WRITE_SHOWN",
         "UNDECODABLE",
         "INCOMPLETE",
+        "VERSION_NOT_KEPT",
+        "MERGE_LOOP",
         "DEVICE_ID_TAKEN",
     ];
     for code in codes {

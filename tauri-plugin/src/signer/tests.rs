@@ -145,10 +145,12 @@ async fn a_new_signer_drops_the_former_one() {
     let slot = slot_with(counts.slow(None)).await;
     let keys = Keys::generate();
     let pubkey = keys.public_key();
-    slot.set(Box::new(keys), |told| assert_eq!(told, pubkey.to_hex())).await.unwrap();
+    slot.set(Box::new(keys), |told| assert_eq!((&told.pubkey_hex, told.is_local), (&pubkey.to_hex(), true)))
+        .await
+        .unwrap();
     assert_eq!(counts.get(), (0, 1));
     assert_eq!(slot.pubkey(), Some(pubkey));
-    assert_eq!(slot.with_pubkey(|told| told.map(str::to_owned)), Some(pubkey.to_hex()));
+    assert_eq!(slot.with_held(|told| told.map(|held| held.pubkey_hex.clone())), Some(pubkey.to_hex()));
 }
 
 #[tokio::test(start_paused = true)]
