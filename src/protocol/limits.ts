@@ -202,6 +202,8 @@ export const MAX_MERGES_IN_A_ROW = 6;
 
 /** Events that the head has not seen, per category: one of each other device. */
 export const MAX_RIVALS = 16;
+/** Of what was written in merging categories lately, in characters. */
+export const MAX_WRITTEN_CHARS = 1_048_576;
 /** How deep the merges of several newest common values go. */
 export const MAX_BASE_DEPTH = 3;
 /** Former values that are kept, per category; in bytes with their pieces, of which each counts as so many. */

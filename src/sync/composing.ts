@@ -1,9 +1,10 @@
 /** What a write says that is made of the value that is the newest then, and not of what the app had at the call. */
 
 import { nowSeconds, type Clock } from '../clock.ts';
-import type { Address, EventId } from '../protocol/address.ts';
+import { isNostrSyncError, NostrSyncError } from '../errors.ts';
 import type { VersionVector } from '../protocol/causality.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
+import { categoryOf, type Address, type EventId } from '../protocol/address.ts';
 import { isExpired, isTombstone } from '../protocol/header.ts';
 import { MAX_PAYLOAD_BYTES } from '../protocol/limits.ts';
 import { decodePayload, encodePayload } from '../protocol/payload.ts';
@@ -52,7 +53,14 @@ export async function valueAt(
   { clock, content }: { readonly clock: Clock; readonly content: Pick<Content, 'payloadOf'> },
 ): Promise<unknown> {
   if (isTombstone(event) || isExpired(event, nowSeconds(clock))) return undefined;
-  return content.payloadOf(event, dTag);
+  try {
+    return await content.payloadOf(event, dTag);
+  } catch (cause) {
+    if (isNostrSyncError(cause)) throw cause;
+    const details = { category: categoryOf(dTag), eventId: event.id };
+    const message = `Cannot read what ${JSON.stringify(details.category)} is to be made of`;
+    throw new NostrSyncError('UNDECODABLE', message, { details, cause });
+  }
 }
 
 /** What all calls together make of a value, in their order. `whole`: what a whole value makes of it. */

@@ -10,6 +10,8 @@ export type Doc = Readonly<Record<string, unknown>>;
 
 /** Fields that all versions of the app know. */
 export const FIELDS: readonly string[] = Array.from({ length: 6 }, (_, i) => `f${i}`);
+/** One field alone is large: two would be more than a value may be. */
+export const BIG = 'big';
 export const EXTRA = 'extra';
 
 /** What the second version keeps in its field beside the edit: what a careless copy would change. */

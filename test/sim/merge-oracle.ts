@@ -6,6 +6,7 @@
 import type { Changes } from '../../src/store/store.ts';
 import type { MergedValues } from '../../src/sync/events.ts';
 import {
+  BIG,
   docIn,
   EXTRA,
   extraOf,
@@ -248,7 +249,10 @@ export function createMergeOracle(ports: {
     const common = newestCommon(head, rival);
     const had = (one: Signed): boolean => hadOn.has(`${device} ${one.event.id}`);
     const what = `${device}: the base of ${describe(rival)} and ${describe(head)} is told as ${base}`;
-    if (base === 'exact' && !common.every(had)) oracle.violate('M1', `${what}, and was never here`);
+    // What could not be saved is known all the same.
+    const hadFaults = ['fault: update failed', 'fault: flush failed'].some(has);
+    if (base === 'exact' && !hadFaults && !common.every(had))
+      oracle.violate('M1', `${what}, and was never here`);
     if (base === 'absent' && common.length > 0) oracle.violate('M1', `${what}, and there is one`);
     const isKept = (one: Signed): boolean =>
       had(one) && !one.isInPieces && !one.isUnreadable && !one.isVoid && !hasTag(one.event, 'deleted');
@@ -266,7 +270,7 @@ export function createMergeOracle(ports: {
       const id = `${who.series}/${number}`;
       const isRemoval = filler === undefined && chance.bool(0.12);
       const edit: Edit = {
-        ...{ ...who, id, number, field: chance.pick(FIELDS), at: ports.now() },
+        ...{ ...who, id, number, field: filler === undefined ? chance.pick(FIELDS) : BIG, at: ports.now() },
         text: isRemoval ? undefined : filler === undefined ? id : `${id} ${filler}`,
         ...{ asserts: new Map(), seen: new Map(), call: undefined, event: undefined },
       };

@@ -83,7 +83,7 @@ function composing(
     });
   const joined = { value, headValue: { a: 1 }, head, seen: new Map(), taken: [] } as unknown as Joined;
   return createMergeComposing({
-    ...{ replica, mergerOf: () => merger },
+    ...{ replica, mergerOf: () => merger, written: () => undefined },
     joining: {
       join: join ?? (async () => joined),
       eventOf: async () => undefined,
@@ -139,4 +139,17 @@ test('what a restore has replaced is not said to be part of an update behind it'
   await compose(dTag, [made]);
   await compose(dTag, [restored, made]);
   expect(taken).toEqual([true, false]);
+});
+
+test('an update of what cannot be read fails by a typed error, whatever a signer makes of it', async () => {
+  const compose = createComposing({
+    ...{ clock: createTestClock(), mergingOf: () => undefined },
+    replica: { get: () => ({ ...EMPTY_RECORD, head: { event: told({ stamp: 100 }) } }) as never },
+    content: { payloadOf: () => Promise.reject(new Error('not JSON')) },
+  });
+  const update = { type: 'update', change: () => 1 } as const;
+  const made = { write: { ...write, expiration: undefined, edit: update }, seen: new Map() };
+  await expect(compose(asAddress('default/settings/v1'), [made])).rejects.toMatchObject({
+    ...{ code: 'UNDECODABLE', details: { category: 'settings' } },
+  });
 });

@@ -2,6 +2,7 @@
 
 import type { Address, EventId } from '../../protocol/address.ts';
 import { covers } from '../../protocol/causality.ts';
+import { decodePayload } from '../../protocol/payload.ts';
 import { askedFor, fold, textOf, type Composed, type Refusal } from '../composing.ts';
 import type { Wanted } from '../drafts.ts';
 import type { Kept } from '../heads/kept.ts';
@@ -11,6 +12,11 @@ import type { BasedOn, Edit } from '../write.ts';
 import type { Base } from './base.ts';
 import type { Joined, Joining } from './joining.ts';
 import type { Merger } from './merger.ts';
+
+/** What an app's whole value is upon the newest one. */
+interface Rebased extends ReturnType<Merger['merge']> {
+  readonly isExact: boolean;
+}
 
 /** A write, and what it was made of. */
 export type Merged = Composed & { readonly joined: Joined | undefined };
@@ -31,6 +37,8 @@ export function createMergeComposing(ports: {
   readonly replica: Pick<Replica, 'get'>;
   readonly joining: Joining;
   readonly mergerOf: (dTag: Address) => Merger | undefined;
+  /** What this process has written lately, by the id of its event. */
+  readonly written: (id: EventId) => Pick<Merged, 'text' | 'isRemoval'> | undefined;
 }): (dTag: Address, wanted: readonly Wanted[]) => Promise<Merged | Refusal | undefined> {
   const { replica } = ports;
 
@@ -40,20 +48,28 @@ export function createMergeComposing(ports: {
     { payload, basedOn: named }: Extract<Edit, { readonly type: 'whole' }>,
     joined: Joined | undefined,
     now: unknown,
-  ): Promise<unknown> {
+  ): Promise<Rebased> {
     const { merge, isEqual } = ports.mergerOf(dTag)!;
     const basedOn = savedOf(named);
     const isUpToDate = basedOn?.type === 'event' && basedOn.id === joined?.head.id;
-    if (isUpToDate && isEqual(now, joined.headValue)) return payload;
-    let base: unknown;
-    let isExact = true;
-    if (basedOn?.type === 'call') base = basedOn.call.payload;
-    else if (basedOn !== undefined) {
-      const event = await ports.joining.eventOf(dTag, basedOn.id);
-      isExact = event !== undefined;
-      base = event && (await ports.joining.valueAt(dTag, event));
-    }
-    return merge({ base, bases: [], mine: now, theirs: payload, isExact }).value;
+    if (isUpToDate && isEqual(now, joined.headValue)) return { value: payload, clashes: [], isExact: true };
+    const { base, isExact } = await basisAt(dTag, basedOn);
+    return { ...merge({ base, bases: [], mine: now, theirs: payload, isExact }), isExact };
+  }
+
+  /** `isExact`: whether it is known what the app had. */
+  async function basisAt(
+    dTag: Address,
+    basedOn: BasedOn,
+  ): Promise<{ readonly base: unknown; readonly isExact: boolean }> {
+    if (basedOn === undefined) return { base: undefined, isExact: true };
+    if (basedOn.type === 'call') return { base: basedOn.call.payload, isExact: true };
+    // Of those that no socket has carried nothing else is kept.
+    const written = ports.written(basedOn.id);
+    if (written !== undefined)
+      return { base: written.isRemoval ? undefined : decodePayload(written.text), isExact: true };
+    const event = await ports.joining.eventOf(dTag, basedOn.id);
+    return { base: event && (await ports.joining.valueAt(dTag, event)), isExact: event !== undefined };
   }
 
   return async (dTag, wanted) => {
@@ -76,15 +92,22 @@ export function createMergeComposing(ports: {
       if (isPlain) return undefined;
       throw error;
     });
-    if (joined === undefined && (isPlain || last === undefined)) return undefined;
-    const folded = await fold(asked, joined?.value, async (edit, now) => rebased(dTag, edit, joined, now));
+    if (joined === undefined && (last === undefined || (isPlain && record?.head !== undefined)))
+      return undefined;
+    const changes: Rebased[] = [];
+    const folded = await fold(asked, joined?.value, async (edit, now) => {
+      const change = await rebased(dTag, edit, joined, now);
+      changes.push(change);
+      return change.value;
+    });
     if ('refused' in folded) return folded;
     const { value } = folded;
     const isNothing = last === undefined && isEqual(value, joined!.headValue);
     const isNews = last === undefined || (last.edit?.type === 'whole' && !isEqual(value, last.edit.payload));
     return {
       ...textOf(value, last?.limit),
-      ...{ on: record?.head?.event.id, seen: joined?.seen ?? new Map(), joined, isNews },
+      ...{ on: record?.head?.event.id, seen: joined?.seen ?? new Map(), isNews },
+      joined: joined && withClashes(joined, changes),
       expiration: last === undefined ? joined?.expiration : last.expiration,
       settles: isNothing
         ? { head: joined!.head, ids: new Set(joined!.taken.map(({ id }) => id)) }
@@ -96,4 +119,12 @@ export function createMergeComposing(ports: {
 /** A value that was made of one which was never saved is made of what that was made of. */
 function savedOf(basedOn: BasedOn): BasedOn {
   return basedOn?.type === 'call' && basedOn.call.isLost ? savedOf(basedOn.call.basedOn) : basedOn;
+}
+
+/** What came in since the app had the value that it made its own of: of both the app's stays, and that is told. */
+function withClashes(joined: Joined, changes: readonly Rebased[]): Joined {
+  const clashes = changes.flatMap((change) => change.clashes);
+  if (clashes.length === 0) return joined;
+  const isExact = changes.every((change) => change.isExact) && joined.base !== 'older';
+  return { ...joined, clashes: [...joined.clashes, ...clashes], base: isExact ? 'exact' : 'older' };
 }

@@ -7,6 +7,7 @@ import { nowSeconds, type Clock } from '../../clock.ts';
 import type { Address, EventId } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { isExpired } from '../../protocol/header.ts';
+import { MAX_WRITTEN_CHARS } from '../../protocol/limits.ts';
 import type { RandomBytes } from '../../relay/backoff.ts';
 import type { Compose } from '../composing.ts';
 import type { Consumer } from '../consumers.ts';
@@ -16,8 +17,9 @@ import { readableOf } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
 import type { Reading } from '../reading.ts';
 import type { Content } from '../values/content.ts';
+import { createRecent } from '../values/recent.ts';
 import type { BasedOn, Published, Write } from '../write.ts';
-import { createMergeComposing } from './composing.ts';
+import { createMergeComposing, type Merged } from './composing.ts';
 import { createJoining } from './joining.ts';
 import type { Merger } from './merger.ts';
 import { createMergeNews } from './news.ts';
@@ -62,7 +64,12 @@ export const createMerging: CreateMerging = (ports) => {
   const given = new Map<Address, Published>();
   const settling = createSettling({ ...ports, gather });
   const news = createMergeNews(ports);
-  const compose = createMergeComposing({ ...ports, joining: createJoining(ports) });
+  /** What was written, by the id of its event: the app may have made its next value of that. */
+  const written = createRecent<Pick<Merged, 'text' | 'isRemoval'>>(
+    MAX_WRITTEN_CHARS,
+    ({ text }) => text.length,
+  );
+  const compose = createMergeComposing({ ...ports, joining: createJoining(ports), written: written.get });
 
   /** What the app had when it made a whole value. */
   function basisOf(dTag: Address, { basedOn }: Write): BasedOn {
@@ -106,7 +113,14 @@ export const createMerging: CreateMerging = (ports) => {
     compose: async (dTag, wanted) => {
       const merged = await compose(dTag, wanted);
       if (merged === undefined || 'refused' in merged) return merged;
-      const onDone = (): void => void news.merged(dTag, merged).then(async () => ports.announce(dTag));
+      const onDone = (): void => {
+        const id = replica.get(dTag)?.head?.event.id;
+        if (merged.settles === undefined && id !== undefined) {
+          const { text, isRemoval } = merged;
+          written.set(id, { text, isRemoval });
+        }
+        void news.merged(dTag, merged).then(async () => ports.announce(dTag));
+      };
       return { ...merged, onDone };
     },
     changed: settling.changed,

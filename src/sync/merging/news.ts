@@ -23,9 +23,9 @@ export function createMergeNews(ports: {
   return {
     merged: async (dTag, { joined, settles }) => {
       const now = ports.replica.get(dTag)?.head?.event;
-      if (joined === undefined || joined.parts.length === 0 || now === undefined) return;
+      if (joined === undefined || now === undefined) return;
       const { base, clashes, head, parts } = joined;
-      if (settles !== undefined && clashes.length === 0) return;
+      if ((settles !== undefined || parts.length === 0) && clashes.length === 0) return;
       const read = async (event: VerifiedEvent): ReturnType<Reading['decode']> =>
         decode(event, dTag, 'local');
       try {
