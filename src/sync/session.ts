@@ -148,11 +148,18 @@ export async function openSession(ports: {
     isLocal: hand.isLocal,
     isMerged: (dTag) => mergerOf(dTag) !== undefined,
   });
+  /** What the app has subscribed to, and what is merged: of that, what other devices have written must be known before it is overwritten. */
+  const wanted = (): readonly Address[] => {
+    const subscribed = [...ports.subscriptions].flatMap((subscription) => [...subscription.dTags]);
+    const merged = [...ports.categories.keys()].filter((dTag) => mergerOf(dTag) !== undefined);
+    return [...new Set([...subscribed, ...merged])].sort();
+  };
   const openNetwork = (): Network => {
     pool.start();
     return createNetwork({
       ...ports,
       replica,
+      watched: wanted(),
       onAnswer: (dTag, relay, event, answer) => {
         consumers.answered(dTag, relay, event, answer);
         tabNetwork?.answered(dTag, relay, event, answer);
@@ -262,10 +269,9 @@ export async function openSession(ports: {
       tabNetwork?.wake();
     },
     rewatch: () => {
-      const wanted = new Set([...ports.subscriptions].flatMap((subscription) => [...subscription.dTags]));
-      const dTags = [...wanted].sort();
+      const dTags = wanted();
       const text = JSON.stringify(dTags);
-      // A second subscription to what is watched already costs the relays nothing.
+      // Other tabs are not told again.
       if (text === watched) return;
       watched = text;
       network.watch(dTags);

@@ -4,9 +4,12 @@
  */
 
 import { createInterface } from 'node:readline';
+import { mergeBy } from '../../src/merge.ts';
 import { createNostrSync, fileStore, isNostrSyncError, secretKeySigner } from '../../src/node.ts';
 import { filler } from '../support/random.ts';
-import type { Answer, Command } from './processes.ts';
+import type { Answer, Command, MERGED } from './processes.ts';
+
+const merged: typeof MERGED = 'ui-settings';
 
 const [folder, url, key] = process.argv.slice(2);
 const sync = createNostrSync({
@@ -14,9 +17,12 @@ const sync = createNostrSync({
   signer: secretKeySigner(key!),
   store: fileStore(folder!),
   maxPayloadSize: 409_600,
+  categories: { [merged]: { merge: mergeBy() } },
 });
 const errors: string[] = [];
 sync.on('error', ({ code }) => errors.push(code));
+const conflicts: string[] = [];
+sync.on('conflict', ({ category }) => conflicts.push(category));
 
 function print(answer: Answer): void {
   process.stdout.write(`${JSON.stringify(answer)}\n`);
@@ -42,10 +48,15 @@ async function obey(command: Command): Promise<void> {
       const payload = { value, ...(command.filler && { text: filler(command.filler) }) };
       return print({ type: 'receipt', value, receipt: await sync.publish(category, payload, { waitFor }) });
     }
+    case 'update': {
+      const change = (now: unknown): object => ({ ...(now as object | undefined), ...command.fields });
+      const receipt = await sync.update(command.category, change, { waitFor: 'saved' });
+      return print({ type: 'updated', receipt });
+    }
     case 'fetch':
       return print({ type: 'fetched', result: await sync.fetch(command.category) });
     case 'status':
-      return print({ type: 'status', relays: await sync.getRelays(), errors });
+      return print({ type: 'status', relays: await sync.getRelays(), errors, conflicts });
     case 'flush':
       await sync.flush();
       return print({ type: 'flushed' });

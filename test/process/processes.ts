@@ -27,6 +27,12 @@ export type Command =
       /** Length of what goes with the value. Default 0. */
       readonly filler?: number;
     }
+  | {
+      /** An edit of some fields of the value, saved when it is answered. */
+      readonly do: 'update';
+      readonly category: string;
+      readonly fields: Readonly<Record<string, string | number>>;
+    }
   | { readonly do: 'fetch'; readonly category: string }
   | { readonly do: 'status' }
   | { readonly do: 'flush' };
@@ -34,10 +40,20 @@ export type Command =
 export type Answer =
   | { readonly type: 'started' }
   | { readonly type: 'receipt'; readonly value: number; readonly receipt: Receipt }
+  | { readonly type: 'updated'; readonly receipt: Receipt }
   | { readonly type: 'fetched'; readonly result: FetchResult | null }
-  | { readonly type: 'status'; readonly relays: readonly RelayInfo[]; readonly errors: readonly string[] }
+  | {
+      readonly type: 'status';
+      readonly relays: readonly RelayInfo[];
+      readonly errors: readonly string[];
+      /** Categories of the conflicts that the app was told of. */
+      readonly conflicts: readonly string[];
+    }
   | { readonly type: 'flushed' }
   | { readonly type: 'failed'; readonly code: string; readonly message: string };
+
+/** The category that devices merge, by its fields. */
+export const MERGED: 'ui-settings' = 'ui-settings';
 
 export const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
 

@@ -52,6 +52,8 @@ export function createNetwork(ports: {
   readonly replica: Replica;
   readonly pool: RelayPool;
   readonly pacing: Pacing;
+  /** See `Network.watch`. A relay is asked for these before it is sent anything. */
+  readonly watched: readonly Address[];
   readonly onAnswer: (dTag: Address, relay: RelayUrl, event: VerifiedEvent, answer: Answer) => void;
   readonly onVoid: (relay: RelayConnection, id: EventId) => void;
 }): Network {
@@ -63,7 +65,7 @@ export function createNetwork(ports: {
     onLoss: (relay) => outbox.lost(relay),
   });
   const outbox = createOutbox({ ...ports, ask: inbox.ask, collect: inbox.collect });
-  let watched: readonly Address[] = [];
+  let { watched } = ports;
   const watches = new Map<RelayUrl, () => void>();
 
   function watch(relay: RelayConnection): void {
@@ -82,6 +84,8 @@ export function createNetwork(ports: {
       return relay === undefined ? { isComplete: false, events: new Map() } : inbox.collect(relay, dTags);
     },
     watch: (dTags) => {
+      // A second subscription to what is watched already costs the relays nothing.
+      if (JSON.stringify(dTags) === JSON.stringify(watched)) return;
       watched = dTags;
       for (const relay of pool.connections.values()) watch(relay);
     },
