@@ -20,6 +20,7 @@ const BENCHMARKS = [
   'growth',
   'costs',
   'merge',
+  'history',
 ];
 
 /** In the child: runs one benchmark and hands the rows to the parent. */

@@ -1,7 +1,13 @@
-/** What a merge of documents costs: two of 200 KB with 10,000 fields, and of 400 KB beside half of it. */
+/**
+ * What a merge of documents costs: two of 200 KB with 10,000 fields, and of 400 KB beside half of it; and what a merge puts on the wire
+ * beside an ordinary write.
+ */
 
-import { items, merge3 } from '../dist/merge.js';
-import { assertEqual, interleave, ms } from './support/harness.mjs';
+import { items, merge3, mergeBy } from '../dist/merge.js';
+import { createNostrSync, memoryStore, secretKeySigner } from '../dist/node.js';
+import { createRelay, createTestClock } from '../dist/testing/index.js';
+import { NAMESPACE } from './support/events.mjs';
+import { assertEqual, interleave, ms, randomKey } from './support/harness.mjs';
 
 const ROUNDS = 30;
 
@@ -20,6 +26,66 @@ function sidesOf(base) {
 }
 
 const asItems = (document) => Object.entries(document).map(([id, value]) => ({ id, value }));
+
+/** What the device that merges sends and receives: for a merge, and for an edit of the same size after it. */
+async function wireOfAMerge() {
+  const clock = createTestClock();
+  const relay = createRelay({ clock });
+  const url = 'ws://127.0.0.1:1';
+  const secretKey = randomKey();
+  const device = (deviceId, relays) =>
+    createNostrSync({
+      ...{ namespace: NAMESPACE, clock, deviceId, relays, store: memoryStore() },
+      ...{ signer: secretKeySigner(secretKey), openSocket: relay.openSocket },
+      categories: { settings: { merge: mergeBy() } },
+    });
+  const laptop = device('laptop', [url]);
+  const phone = device('phone', [url]);
+  const settle = async (promise) => {
+    let isSettled = false;
+    promise.finally(() => (isSettled = true));
+    while (!isSettled) await clock.advance(100);
+    return promise;
+  };
+  const edit = (on, fields) =>
+    settle(on.update('settings', (now) => ({ ...now, ...fields }), { waitFor: 'saved' }));
+  await settle(laptop.publish('settings', { theme: 'grey', font: 12 }, { waitFor: 'replicated' }));
+  await clock.advance(5_000);
+  await settle(phone.removeRelay(url));
+  await edit(laptop, { theme: 'dark' });
+  await clock.advance(5_000);
+  await edit(phone, { font: 14 });
+  let merges = 0;
+  laptop.on('merged', () => merges++);
+  await settle(phone.addRelay(url));
+  // The laptop has heard of the edit, and has merged nothing yet.
+  for (let passed = 0; (await laptop.inspect())[0].rivals === 0 && passed < 60_000; passed += 50)
+    await clock.advance(50);
+  assertEqual(merges, 0, 'merges');
+  const [{ connection }] = relay.frames;
+  const until = async (work) => {
+    const before = relay.frames.length;
+    await work();
+    await clock.advance(10_000);
+    const frames = relay.frames.slice(before).filter((one) => one.connection === connection);
+    const bytes = frames.reduce((sum, { frame }) => sum + JSON.stringify(frame).length, 0);
+    return { frames: frames.length, bytes };
+  };
+  const merge = await until(() => undefined);
+  assertEqual(merges, 1, 'merges');
+  const { payload } = await settle(laptop.fetch('settings'));
+  assertEqual(JSON.stringify(payload), '{"theme":"dark","font":14}', 'the value');
+  await clock.advance(10_000);
+  const write = await until(() => edit(laptop, { theme: 'blue' }));
+  await Promise.all([laptop.close(), phone.close()]);
+  return {
+    name: 'merge, wire',
+    what: 'bytes of a merge, sent and received / of an ordinary write',
+    ratio: merge.bytes / write.bytes,
+    target: { atMost: 1.02 },
+    raw: `${merge.bytes} B in ${merge.frames} frames, ${write.bytes} B in ${write.frames}`,
+  };
+}
 
 /** @returns {Promise<import('./support/harness.mjs').Row[]>} */
 export async function run() {
@@ -68,5 +134,6 @@ export async function run() {
       target: undefined,
       raw: ms(times.lists),
     },
+    await wireOfAMerge(),
   ];
 }
