@@ -23,7 +23,9 @@ test('what was written offline overwrites nothing unseen, though the app has not
   await at.clock.advance(5_000);
   relay!.misbehave({ refuseConnections: true });
   const laptop = at.device({ deviceId: 'laptop', store, ...MERGE });
-  await at.settle(laptop.update('settings', (now) => ({ ...(now as object), font: 14 }), { waitFor: 'saved' }));
+  await at.settle(
+    laptop.update('settings', (now) => ({ ...(now as object), font: 14 }), { waitFor: 'saved' }),
+  );
   relay!.behave();
   await at.clock.advance(120_000);
   const both = { theme: 'dark', font: 14 };
