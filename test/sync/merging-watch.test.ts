@@ -32,6 +32,33 @@ test('what was written offline overwrites nothing unseen, though the app has not
   expect(await at.settle(laptop.fetch('settings'))).toMatchObject({ payload: both });
 });
 
+test.each(['merged', 'subscribed to'])(
+  'a relay that is there before the store is read is asked for what is %s, and then sent what it lacks',
+  async (why) => {
+    const at = world({});
+    const inner = memoryStore();
+    const store = { ...inner, close: async () => Promise.resolve() };
+    const options = why === 'merged' ? MERGE : {};
+    const before = at.device({ deviceId: 'laptop', relays: [], store, ...options });
+    await at.settle(before.publish('settings', 1));
+    await before.close();
+    const slow = {
+      ...store,
+      list: async (prefix: string) => {
+        await new Promise<void>((resolve) => at.clock.after(2_000, resolve));
+        return inner.list(prefix);
+      },
+    };
+    const laptop = at.device({ deviceId: 'laptop', store: slow, ...options });
+    if (why !== 'merged') laptop.subscribe(['settings'], () => undefined);
+    await at.clock.advance(1_000);
+    expect(at.relays[0]!.frames).toEqual([]);
+    await at.clock.advance(5_000);
+    const came = at.relays[0]!.frames.filter(({ direction }) => direction === 'in');
+    expect(came.slice(0, 2).map(({ frame }) => (frame as unknown[])[0])).toEqual(['REQ', 'EVENT']);
+  },
+);
+
 test('what other devices write is told live; a category without `merge` is not asked for', async () => {
   const at = world({});
   const laptop = at.device({ deviceId: 'laptop', ...MERGE });
