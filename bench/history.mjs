@@ -44,7 +44,7 @@ async function writtenFor(count) {
   for (let i = 0; i < count; i++) {
     let isSettled = false;
     const write = sync.publish('settings', smallPayload(i), { waitFor: 'replicated' });
-    write.finally(() => (isSettled = true));
+    void write.finally(() => (isSettled = true));
     while (!isSettled) await clock.advance(100);
     assertEqual((await write).stage, 'replicated', 'stage');
     await clock.advance(60_000);
@@ -62,7 +62,7 @@ function withoutHistory(entries) {
   const records = entries.filter((entry) => !isVersion(entry));
   return records.map((entry) => {
     if (!isRecord(entry)) return entry;
-    const { past, ...record } = JSON.parse(entry[1]);
+    const { past: _past, ...record } = JSON.parse(entry[1]);
     return [entry[0], JSON.stringify(record)];
   });
 }

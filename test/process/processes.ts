@@ -53,7 +53,7 @@ export type Answer =
   | { readonly type: 'failed'; readonly code: string; readonly message: string };
 
 /** The category that devices merge, by its fields. */
-export const MERGED: 'ui-settings' = 'ui-settings';
+export const MERGED = 'ui-settings';
 
 export const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
 
