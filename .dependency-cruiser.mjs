@@ -40,6 +40,11 @@ const ROOMS = {
     imports: ['sync', ...ENGINE],
     types: ['merging'],
   },
+  // What works on an engine and is in no bundle without it.
+  backup: {
+    path: '^src/backup(\\.ts$|/)',
+    imports: ['assembly', 'sync', ...ENGINE],
+  },
   entries: {
     path: '^src/((node|browser|api|api-common)\\.ts$|browser/)',
     imports: ['assembly', 'sync', 'keys', ...ENGINE],
@@ -52,7 +57,7 @@ const ROOMS = {
   },
   'pair-entries': { path: '^src/pair/(node|browser)\\.ts$', imports: ['pair', 'relay', ...FLOOR] },
   adapters: { path: '^src/(tauri|react|svelte|vue|zustand)(\\.ts$|/)', imports: PRODUCT },
-  cli: { path: '^src/cli/', imports: ['testing', 'pair', 'pair-entries', ...PRODUCT] },
+  cli: { path: '^src/cli/', imports: ['backup', 'testing', 'pair', 'pair-entries', ...PRODUCT] },
   testing: { path: '^src/testing/', imports: ['relay', 'store', ...FLOOR], types: ['signer'] },
 };
 
@@ -176,7 +181,9 @@ export default {
     onlyFrom('ciphers-and-curves-only-in-crypto', ['^src/crypto/'], ['@noble/ciphers', '@noble/curves']),
     onlyFrom(
       'hashes-and-codecs-not-in-the-engine',
-      ['crypto', 'protocol', 'signer', 'pair', 'keys', 'cli', 'testing'].map((room) => `^src/${room}/`),
+      ['backup', 'crypto', 'protocol', 'signer', 'pair', 'keys', 'cli', 'testing'].map(
+        (room) => `^src/${room}/`,
+      ),
       ['@noble/hashes', '@scure/base'],
     ),
     {

@@ -19,8 +19,9 @@ const LIMITS = { total: 64_100, beyondCrypto: 47_800, tauri: 69_400 };
 /** What an entry may add to a bundle that has the engine, and the files that are in no bundle without it. */
 // The aim for pairing is 6 KB. Not reached yet; 2 KB of it are scrypt.
 const EXTRAS = [
-  { name: 'merge', limit: 4_700, own: /\bdist[\\/](merge(-by)?\.js$|merge[\\/]|sync[\\/]merging[\\/])/ },
+  { name: 'merge', limit: 4_800, own: /\bdist[\\/](merge(-by)?\.js$|merge[\\/]|sync[\\/]merging[\\/])/ },
   { name: 'merge/text', limit: 4_000, own: /\bdist[\\/]merge[\\/]text\.js$|node_modules[\\/]diff[\\/]/ },
+  { name: 'backup', limit: 1_800, own: /\bdist[\\/]backup(\.js$|[\\/])/ },
   { name: 'pair', limit: 10_100, own: /\bdist[\\/]pair[\\/]|[\\/]scrypt\.js$/ },
   {
     name: 'browser-key-store',

@@ -8,13 +8,12 @@ export {
   type ErrorDetails,
 } from './errors.ts';
 export type { NostrSync, SyncStatus } from './nostr-sync.ts';
-export type { CategoryOptions, ExportOptions, NostrSyncOptions, ReadOptions } from './options.ts';
+export type { CategoryOptions, NostrSyncOptions, ReadOptions } from './options.ts';
 export type { Json } from './protocol/payload.ts';
 export type { RelayInfo } from './relay/connection.ts';
 export { deriveSyncKey } from './signer/derive.ts';
 export type { Signer } from './signer/signer.ts';
 export type { VersionInfo } from './sync/history.ts';
-export type { ImportReport, LineFault } from './sync/import.ts';
 export type { CategoryRow } from './sync/inspecting.ts';
 export type {
   Conflict,

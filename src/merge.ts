@@ -4,7 +4,7 @@ export { fields } from './merge/fields.ts';
 export { equalJson } from './merge/json.ts';
 export { items, set } from './merge/lists.ts';
 export { merge3, type Merged, type MergeInput } from './merge/merge3.ts';
-export { mergeBy, type MergeBy } from './merge-by.ts';
+export { mergeBy } from './merge-by.ts';
 export { counters, max, min } from './merge/registers.ts';
 export {
   checkRules,

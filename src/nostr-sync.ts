@@ -14,7 +14,6 @@ import { isNostrSyncError, NostrSyncError } from './errors.ts';
 import {
   checkOptions,
   checkSigner,
-  type ExportOptions,
   type NostrSyncOptions,
   type Platform,
   type PublishOptions,
@@ -37,7 +36,7 @@ import {
 import { createRelayLimits } from './sync/relays/relay-limits.ts';
 import type { VersionInfo } from './sync/history.ts';
 import type { CategoryRow } from './sync/inspecting.ts';
-import type { ImportReport } from './sync/import.ts';
+import { INSIDE, type Inside } from './sync/inside.ts';
 import { openSession, type Session } from './sync/session.ts';
 import { createStatusTeller, type SyncStatus } from './sync/status.ts';
 import type { Subscription } from './sync/telling.ts';
@@ -146,17 +145,6 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
    * no relay asked; needs no signer. Rejects with `STORE_FAILED`, `CLOSED`.
    */
   inspect(): Promise<readonly CategoryRow<NameOf<Categories>>[]>;
-  /**
-   * All that this device has, as lines of JSON without line feeds: the newest value of each category, with `versions` the former ones too. Ciphertext;
-   * only with its last line it is whole. Needs no signer. The iterable throws `SIGNER_NOT_SET` if none was ever set, `STORE_FAILED`, `CLOSED`.
-   */
-  exportLines(options?: ExportOptions): AsyncIterable<string>;
-  /**
-   * Takes what an export of the same key and namespace holds. Nothing of it beats what is newer, so an old backup changes no newer
-   * value: what is older goes into the history. Each line is checked as if a relay had sent it; one that is wrong is left out, and the report says why.
-   * May be done again. Rejects with `INVALID_EXPORT`, `SIGNER_NOT_SET`, `STORE_FAILED`, `CLOSED`, `DECRYPTION_FAILED`, and with what `lines` throws.
-   */
-  importLines(lines: AsyncIterable<string> | Iterable<string>, options?: ReadOptions): Promise<ImportReport>;
   /**
    * Calls `listener` with the current value of each category, as soon as one is known, and with each newer one that another
    * device writes; never with what this engine itself publishes. Returns the function that ends it.
@@ -345,5 +333,9 @@ export function createEngine<Categories extends object>(
       return closing;
     },
   };
-  return sync as unknown as NostrSync<Categories>;
+  const inside: Inside = {
+    known: async () => (await known())?.opened,
+    signedIn: async (what) => (await signing.signedIn(what)).opened,
+  };
+  return { ...sync, [INSIDE]: inside } as unknown as NostrSync<Categories>;
 }

@@ -120,11 +120,6 @@ export interface ReadOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface ExportOptions {
-  /** With the former values that this device keeps. Default false. */
-  readonly versions?: boolean;
-}
-
 /** The key of an option that only adapters in this package use, and nothing that comes as JSON can name. */
 export const NOTE: unique symbol = Symbol('note');
 
@@ -142,7 +137,7 @@ export interface Settings {
 }
 
 /** A misspelt option would otherwise do nothing, unnoticed. */
-function checkNames(of: string, unknown: readonly string[]): void {
+export function checkNames(of: string, unknown: readonly string[]): void {
   if (unknown.length > 0) throw new TypeError(misuse('option', `one of ${of}`, unknown[0]));
 }
 
@@ -299,24 +294,6 @@ export function checkCategories(namespace: string, categories: unknown): Address
 export function checkEventId(eventId: unknown): asserts eventId is string {
   if (!isHex32(eventId))
     throw new TypeError(misuse('eventId', '64 lower-case hex digits, as history gives them', eventId));
-}
-
-/** Whether an export is to hold former values. */
-export function checkExport(options: unknown): boolean {
-  if (options !== undefined && (typeof options !== 'object' || options === null))
-    throw new TypeError(misuse('options', 'an object', options));
-  const { versions = false, ...others }: ExportOptions = options ?? {};
-  checkNames('versions', Object.keys(others));
-  if (typeof versions !== 'boolean') throw new TypeError(misuse('versions', 'true or false', versions));
-  return versions;
-}
-
-export function checkLines(lines: unknown): void {
-  const isIterable =
-    typeof lines === 'object' &&
-    lines !== null &&
-    (Symbol.iterator in lines || Symbol.asyncIterator in lines);
-  if (!isIterable) throw new TypeError(misuse('lines', 'an iterable of lines', lines));
 }
 
 function checkSignal(signal: unknown): void {

@@ -4,7 +4,8 @@ import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { messageOf } from '../errors.ts';
 import { codeOf } from '../keys/private-file.ts';
-import type { ImportReport, NostrSync } from '../node.ts';
+import { exportLines, importLines, type ImportReport } from '../backup.ts';
+import type { NostrSync } from '../node.ts';
 import { MAX_BACKUP_LINE_CHARS } from '../protocol/limits.ts';
 import { linger, withEngine } from './engine.ts';
 import { CommandError, EXIT } from './failure.ts';
@@ -39,7 +40,7 @@ export function addExport(program: Command, output: Output): void {
           let lines = 0;
           for await (const line of plain === true
             ? plainLines(sync, versions)
-            : sync.exportLines({ versions })) {
+            : exportLines(sync, { versions })) {
             if (sink === undefined) output.line(line);
             else await sink.write(`${line}\n`);
             lines++;
@@ -85,7 +86,7 @@ export function addImport(program: Command, output: Output): void {
       const { relay: relays = [] } = command.optsWithGlobals<GlobalOptions>();
       const stream = file === '-' ? process.stdin : (await opened(file)).createReadStream();
       const report = await withEngine(command, { relays, signer, output }, async (sync) => {
-        const found = await sync.importLines(linesOf(stream.setEncoding('utf8') as AsyncIterable<string>));
+        const found = await importLines(sync, linesOf(stream.setEncoding('utf8') as AsyncIterable<string>));
         if (relays.length > 0) await linger(sync, output.isWatched);
         return found;
       });

@@ -1,17 +1,9 @@
 /** The calls that write and read: their arguments are checked at once, then they wait for the signer, then the session does the work. */
 
 import { nowSeconds, type Clock } from '../clock.ts';
-import { misuse, NostrSyncError } from '../errors.ts';
+import { misuse } from '../errors.ts';
 import type { NostrSync } from '../nostr-sync.ts';
-import {
-  checkCategories,
-  checkEventId,
-  checkExport,
-  checkLines,
-  checkReading,
-  checkWrite,
-  type Settings,
-} from '../options.ts';
+import { checkCategories, checkEventId, checkReading, checkWrite, type Settings } from '../options.ts';
 import { toDTag } from '../protocol/address.ts';
 import type { Receipt } from '../sync/events.ts';
 import type { Reader } from '../sync/reader.ts';
@@ -34,8 +26,6 @@ export type Calls = Pick<
   | 'readVersion'
   | 'restore'
   | 'inspect'
-  | 'exportLines'
-  | 'importLines'
 >;
 
 export function createCalls(ports: {
@@ -138,20 +128,6 @@ export function createCalls(ports: {
           return writer.publish(dTag, { ...wanted, ...value });
         }),
       );
-    },
-    exportLines: (given) => {
-      const hasVersions = checkExport(given);
-      return (async function* () {
-        const session = await ports.known();
-        if (session === undefined)
-          throw new NostrSyncError('SIGNER_NOT_SET', 'Cannot export: no signer was ever set');
-        yield* session.exportLines(hasVersions);
-      })();
-    },
-    importLines: async (lines, given) => {
-      const signal = checkReading(given);
-      checkLines(lines);
-      return signedIn('import').then((session) => session.importLines(lines, signal));
     },
     inspect: async () => (await ports.known())?.rows() ?? [],
     subscribe: (categories, listener) => {

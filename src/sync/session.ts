@@ -18,8 +18,7 @@ import { createDeletions } from './deletion.ts';
 import { createContent } from './values/content.ts';
 import type { Emitter } from './events.ts';
 import { createNetwork, type Network } from './relays/network.ts';
-import { exportLines } from './export.ts';
-import { importLines, type ImportReport } from './import.ts';
+import type { Opened } from './inside.ts';
 import { rowsOf, type CategoryRow } from './inspecting.ts';
 import { createGarbage } from './values/garbage.ts';
 import type { Pacing } from './relays/pacer.ts';
@@ -53,8 +52,7 @@ export interface Session {
   told(): Promise<void>;
   /** What is known of each category, by shape alone. */
   rows(): readonly CategoryRow[];
-  exportLines(hasVersions: boolean): AsyncIterable<string>;
-  importLines(lines: AsyncIterable<string> | Iterable<string>, signal?: AbortSignal): Promise<ImportReport>;
+  readonly opened: Opened;
   /** Own writes that no relay has. */
   pendingChanges(): number;
   /** The signer that works for this identity, or none. */
@@ -249,8 +247,7 @@ export async function openSession(ports: {
     network,
     told: async () => tabNetwork?.told(),
     rows: () => rowsOf(replica, relays()),
-    exportLines: (hasVersions) => exportLines({ ...ports, replica, hasVersions }),
-    importLines: async (lines, signal) => importLines({ ...ports, replica, content, relays }, lines, signal),
+    opened: { ...ports, replica, content, relays },
     pendingChanges: () =>
       [...replica.dTags()].filter((dTag) => isPending(replica.peek(dTag), relays())).length,
     signer: () => signer,

@@ -1,5 +1,6 @@
 /** The app on a device where categories merge: how it edits documents, and what it does with their history and with copies of all. */
 
+import { exportLines, importLines } from '../../src/backup.ts';
 import { counters, equalJson, mergeBy, type MergeFunction, type MergeRules } from '../../src/merge.ts';
 import type { CategoryOptions } from '../../src/options.ts';
 import type { NostrSync } from '../../src/node.ts';
@@ -161,7 +162,7 @@ export function createMergingCalls(ports: {
 
   async function copyOf(sync: NostrSync): Promise<string[]> {
     const lines: string[] = [];
-    for await (const line of sync.exportLines({ versions: chance.bool(0.5) })) lines.push(line);
+    for await (const line of exportLines(sync, { versions: chance.bool(0.5) })) lines.push(line);
     return lines;
   }
 
@@ -198,7 +199,7 @@ export function createMergingCalls(ports: {
         follow(
           tab,
           'import',
-          tab.sync.importLines(world.copy.lines),
+          importLines(tab.sync, world.copy.lines),
           ({ isWhole, faults, older }) => {
             if (older > 0) count('sometimes: import of what is older');
             const isRight = isWhole && faults.every(({ fault }) => ['void', 'incomplete'].includes(fault));

@@ -1,6 +1,7 @@
 /** What a device has goes out as lines, and into another: checked, whole or not, and never above what is newer. */
 
 import { expect, test } from 'vitest';
+import { exportLines, importLines } from '../../src/backup.ts';
 import { memoryStore, secretKeySigner } from '../../src/node.ts';
 import type { NostrEvent } from '../../src/protocol/event.ts';
 import { remembered } from '../../src/sync/heads/frontier.ts';
@@ -12,7 +13,7 @@ import { valueOf } from './values.ts';
 
 const linesOf = async (sync: Device, versions = false): Promise<string[]> => {
   const lines: string[] = [];
-  for await (const line of sync.exportLines({ versions })) lines.push(line);
+  for await (const line of exportLines(sync, { versions })) lines.push(line);
   return lines;
 };
 
@@ -37,7 +38,7 @@ test('a new device takes all of it, former values too, and gives the relays what
   const lines = await first(linesOf(sync, true));
   expect(lines.join('\n')).not.toContain('notes');
   const { clock, relays, settle, sync: other } = fresh();
-  const report = await settle(other.importLines(lines));
+  const report = await settle(importLines(other, lines));
   expect(report).toEqual({ taken: 1, known: 0, older: 2, refused: 0, faults: [], isWhole: true });
   expect(await settle(other.fetch('settings'))).toMatchObject({ payload: valueOf(200_000, 2) });
   const versions = await settle(other.history('settings'));
@@ -49,7 +50,7 @@ test('a new device takes all of it, former values too, and gives the relays what
   await clock.advance(60_000);
   expect(relays[0]!.events().some(({ id }) => id === versions[0]!.eventId)).toBe(true);
   // Again it changes nothing.
-  expect(await settle(other.importLines(lines))).toMatchObject({
+  expect(await settle(importLines(other, lines))).toMatchObject({
     taken: 0,
     known: 3,
     older: 0,
@@ -63,7 +64,7 @@ test('an old backup beats nothing that is newer: it goes into the history', asyn
   const { settle: later, sync: other, clock: time } = fresh();
   await time.advance(60_000);
   await later(other.publish('settings', 'new', { waitFor: 'replicated' }));
-  expect(await later(other.importLines(lines))).toMatchObject({ taken: 0, older: 1, refused: 0 });
+  expect(await later(importLines(other, lines))).toMatchObject({ taken: 0, older: 1, refused: 0 });
   expect(await later(other.fetch('settings'))).toMatchObject({ payload: 'new' });
   const versions = await later(other.history('settings'));
   expect(versions.map(({ isCurrent }) => isCurrent)).toEqual([true, false]);
@@ -76,12 +77,12 @@ test('only with its last line it is whole', async () => {
   const lines = await first(linesOf(sync));
   const reports = [lines.slice(0, -1), [lines[0]!, ...lines.slice(2)], [...lines, '{}'], lines.toReversed()];
   const { settle, sync: other } = fresh();
-  expect(await settle(other.importLines(reports[0]!))).toMatchObject({ taken: 1, isWhole: false });
-  expect(await settle(other.importLines(reports[1]!))).toMatchObject({ known: 0, isWhole: false });
-  expect(await settle(other.importLines(reports[2]!))).toMatchObject({ known: 1, isWhole: false });
+  expect(await settle(importLines(other, reports[0]!))).toMatchObject({ taken: 1, isWhole: false });
+  expect(await settle(importLines(other, reports[1]!))).toMatchObject({ known: 0, isWhole: false });
+  expect(await settle(importLines(other, reports[2]!))).toMatchObject({ known: 1, isWhole: false });
   const changed = [lines[0]!, '{}', lines[2]!];
-  expect(await settle(other.importLines(changed))).toMatchObject({ refused: 1, isWhole: false });
-  await expect(other.importLines(reports[3]!)).rejects.toMatchObject({ code: 'INVALID_EXPORT' });
+  expect(await settle(importLines(other, changed))).toMatchObject({ refused: 1, isWhole: false });
+  await expect(importLines(other, reports[3]!)).rejects.toMatchObject({ code: 'INVALID_EXPORT' });
 });
 
 test('each line is hostile until it is checked, and the report says what was wrong', async () => {
@@ -100,7 +101,7 @@ test('each line is hostile until it is checked, and the report says what was wro
     JSON.stringify({ version: [event] }),
   ];
   const { settle, sync: other } = fresh();
-  const report = await settle(other.importLines([head!, ...bad, own!]));
+  const report = await settle(importLines(other, [head!, ...bad, own!]));
   const names = ['json', 'size', 'shape', 'author', 'kind', 'd-tag', 'id', 'signature', 'shape'];
   expect(report).toEqual({
     ...{ taken: 1, known: 0, older: 0, refused: bad.length, isWhole: false },
@@ -112,7 +113,7 @@ test('a value in pieces without one of them is refused, and nothing is shown of 
   const { settle: first, sync } = await filled(valueOf(200_000, 1));
   const lines = await first(linesOf(sync));
   const { settle, sync: other } = fresh();
-  const report = await settle(other.importLines([lines[0]!, ...lines.slice(2)]));
+  const report = await settle(importLines(other, [lines[0]!, ...lines.slice(2)]));
   expect(report).toMatchObject({ taken: 0, faults: [{ fault: 'incomplete' }] });
   expect(await settle(other.inspect())).toEqual([]);
 });
@@ -123,14 +124,14 @@ test('another key, another namespace and what is no export are told apart from i
   const { device, settle } = world({});
   const code = 'INVALID_EXPORT';
   await expect(
-    settle(device({ signer: secretKeySigner(OTHER_KEY) }).importLines(lines)),
+    settle(importLines(device({ signer: secretKeySigner(OTHER_KEY) }), lines)),
   ).rejects.toMatchObject({ code, message: expect.stringContaining('another key') });
   const other = device({ namespace: 'other', store: memoryStore() });
-  await expect(settle(other.importLines(lines))).rejects.toMatchObject({ code });
+  await expect(settle(importLines(other, lines))).rejects.toMatchObject({ code });
   for (const none of [[], ['x'], ['[]'], lines.slice(1)])
-    await expect(settle(other.importLines(none))).rejects.toMatchObject({ code });
-  await expect(other.importLines(7 as never)).rejects.toThrow(/Invalid lines: expected an iterable/);
-  expect(() => other.exportLines({ version: true } as never)).toThrow(/Invalid option/);
+    await expect(settle(importLines(other, none))).rejects.toMatchObject({ code });
+  await expect(importLines(other, 7 as never)).rejects.toThrow(/Invalid lines: expected an iterable/);
+  expect(() => exportLines(other, { version: true } as never)).toThrow(/Invalid option/);
   expect(await settle(other.inspect())).toEqual([]);
 });
 

@@ -11,9 +11,10 @@ import {
   type Store,
   type SyncEvents,
 } from 'nostr-sync';
+import { exportLines, importLines, type ImportReport } from 'nostr-sync/backup';
 import { fileStore } from 'nostr-sync/file-store';
 import { indexedDbStore } from 'nostr-sync/indexeddb-store';
-import { counters, fields, items, max, merge3, set, whole, type MergeRules } from 'nostr-sync/merge';
+import { counters, fields, items, max, merge3, mergeBy, set, whole, type MergeRules } from 'nostr-sync/merge';
 import { text } from 'nostr-sync/merge/text';
 import { createInvitation, joinByInvitation } from 'nostr-sync/pair';
 
@@ -315,6 +316,25 @@ export function merged(base: Settings, mine: Settings, theirs: Settings | undefi
 }
 // @ts-expect-error: there is no such field
 merge3({ base: settings, mine: settings, theirs: settings, rules: { size: max } });
+
+// Rules go into an engine by `mergeBy`, which brings what merges.
+createNostrSync<Categories>({
+  categories: { 'ui-settings': { merge: mergeBy<Settings>({ theme: whole }) } },
+});
+createNostrSync({ categories: { any: { merge: mergeBy((base, mine) => mine ?? base) } } });
+// @ts-expect-error: bare rules cannot merge anything
+createNostrSync({ categories: { any: { merge: { theme: whole } } } });
+
+// A backup is of an engine, whatever its categories.
+export async function backup(typed: NostrSync<Categories>, plain: NostrSync): Promise<ImportReport> {
+  const lines: AsyncIterable<string> = exportLines(typed, { versions: true });
+  // @ts-expect-error: an option that there is none
+  exportLines(plain, { plain: true });
+  // @ts-expect-error: not an engine
+  exportLines({});
+  return importLines(plain, lines, { signal: AbortSignal.timeout(1) });
+}
+
 // Pairing: the key comes from the app that has it, and goes to the one that has said yes.
 
 export async function pairing(key: Uint8Array): Promise<void> {

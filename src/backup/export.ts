@@ -2,11 +2,12 @@
 
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import { toIso, type Clock } from '../clock.ts';
+import { toIso } from '../clock.ts';
 import type { Address } from '../protocol/address.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
-import { keptIn } from './heads/frontier.ts';
-import type { Replica } from './heads/replica.ts';
+import { keptIn } from '../sync/heads/frontier.ts';
+import type { Replica } from '../sync/heads/replica.ts';
+import type { Opened } from '../sync/inside.ts';
 
 /** What the first line says it is. */
 export const EXPORT_FORMAT = 'nostr-sync/export/1';
@@ -32,14 +33,10 @@ export function createLineHash(): { add(line: string): void; hex(): string } {
 }
 
 /** Line by line, without line feeds. Pieces come before the value that they are part of. */
-export async function* exportLines(ports: {
-  readonly clock: Clock;
-  readonly replica: Replica;
-  readonly namespace: string;
-  readonly pubkey: string;
-  readonly hasVersions: boolean;
-}): AsyncGenerator<string, void, undefined> {
-  const { replica, namespace, pubkey } = ports;
+export async function* exported(
+  { clock, replica, namespace, pubkey }: Opened,
+  hasVersions: boolean,
+): AsyncGenerator<string, void, undefined> {
   const hash = createLineHash();
   let count = 0;
   const told = (line: string): string => {
@@ -47,9 +44,9 @@ export async function* exportLines(ports: {
     count++;
     return line;
   };
-  yield told(toLine({ t: EXPORT_FORMAT, namespace, pubkey, made: toIso(ports.clock.now()) }));
+  yield told(toLine({ t: EXPORT_FORMAT, namespace, pubkey, made: toIso(clock.now()) }));
   for (const dTag of [...replica.dTags()].sort())
-    for (const line of await linesOf(replica, dTag, ports.hasVersions)) yield told(line);
+    for (const line of await linesOf(replica, dTag, hasVersions)) yield told(line);
   yield toLine({ end: count, sha256: hash.hex() });
 }
 

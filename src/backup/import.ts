@@ -1,17 +1,16 @@
 /** Takes what an export holds: each event is checked as if a relay had sent it, and nothing of it beats what is newer. */
 
 import { NostrSyncError } from '../errors.ts';
-import { isCategoryIn, type Address, type RelayUrl } from '../protocol/address.ts';
+import { isCategoryIn, type Address } from '../protocol/address.ts';
 import { pieceOf } from '../protocol/chunks.ts';
-import { checkEvent, type EventFault, type EventVerifier, type VerifiedEvent } from '../protocol/event.ts';
+import { checkEvent, type EventFault, type VerifiedEvent } from '../protocol/event.ts';
 import { MAX_BACKUP_LINE_CHARS, MAX_BACKUP_PIECES_CHARS, MAX_REFUSED_LINES } from '../protocol/limits.ts';
 import { compareEvents } from '../protocol/order.ts';
 import { isVoid } from '../protocol/voids.ts';
 import { createLineHash, EXPORT_FORMAT } from './export.ts';
-import { keptIn } from './heads/frontier.ts';
-import type { Replica } from './heads/replica.ts';
-import { isInPieces } from './heads/version.ts';
-import type { Content } from './values/content.ts';
+import { keptIn } from '../sync/heads/frontier.ts';
+import { isInPieces } from '../sync/heads/version.ts';
+import type { Opened } from '../sync/inside.ts';
 
 /**
  * Why a line was not taken. `'size'`, `'json'`: it is too long, or no JSON. `'incomplete'`: pieces of it are missing. `'void'`: it does not count any
@@ -34,19 +33,10 @@ export interface ImportReport {
   readonly isWhole: boolean;
 }
 
-export interface ImportPorts {
-  readonly replica: Replica;
-  readonly content: Pick<Content, 'piecesOf'>;
-  readonly verifier: EventVerifier;
-  readonly relays: () => readonly RelayUrl[];
-  readonly namespace: string;
-  readonly pubkey: string;
-}
-
 type Fate = 'taken' | 'known' | 'older' | LineFault | 'piece';
 
-export async function importLines(
-  ports: ImportPorts,
+export async function imported(
+  ports: Opened,
   lines: AsyncIterable<string> | Iterable<string>,
   signal: AbortSignal | undefined,
 ): Promise<ImportReport> {
@@ -93,7 +83,7 @@ function isEnd(value: unknown, count: number, hex: string): boolean {
   return end === count && sha256 === hex;
 }
 
-function checkHeader(value: unknown, { namespace, pubkey }: ImportPorts): void {
+function checkHeader(value: unknown, { namespace, pubkey }: Opened): void {
   const header = Object(value) as Readonly<Record<string, unknown>>;
   const fail = (why: string): never => {
     throw new NostrSyncError('INVALID_EXPORT', `Cannot import: ${why}`);
@@ -104,7 +94,7 @@ function checkHeader(value: unknown, { namespace, pubkey }: ImportPorts): void {
 }
 
 /** Returns what takes one line, of which pieces wait for the value that they are part of. */
-function createTaking(ports: ImportPorts): (value: unknown) => Promise<Fate> {
+function createTaking(ports: Opened): (value: unknown) => Promise<Fate> {
   const { namespace } = ports;
   /** Of one category, by name. */
   const pieces = new Map<string, VerifiedEvent>();
@@ -135,7 +125,7 @@ function createTaking(ports: ImportPorts): (value: unknown) => Promise<Fate> {
 }
 
 async function settle(
-  { replica, content, relays }: ImportPorts,
+  { replica, content, relays }: Opened,
   dTag: Address,
   event: VerifiedEvent,
   offered: ReadonlyMap<string, VerifiedEvent>,

@@ -1,0 +1,28 @@
+/** What the subpaths of this package that work on an engine are given of it. No app can name it. */
+
+import type { Clock } from '../clock.ts';
+import type { RelayUrl } from '../protocol/address.ts';
+import type { EventVerifier } from '../protocol/event.ts';
+import type { Replica } from './heads/replica.ts';
+import type { Content } from './values/content.ts';
+
+/** The key under which an engine has its `Inside`. */
+export const INSIDE: unique symbol = Symbol('inside');
+
+/** One identity, as it is open now. */
+export interface Opened {
+  readonly clock: Clock;
+  readonly verifier: EventVerifier;
+  readonly namespace: string;
+  readonly pubkey: string;
+  readonly replica: Replica;
+  readonly content: Pick<Content, 'piecesOf'>;
+  readonly relays: () => readonly RelayUrl[];
+}
+
+export interface Inside {
+  /** The identity that was last signed in, with a signer or without; `undefined`: none ever was. Rejects with `STORE_FAILED`, `CLOSED`. */
+  known(): Promise<Opened | undefined>;
+  /** Once it has a signer. Rejects with `SIGNER_NOT_SET` too. */
+  signedIn(what: string): Promise<Opened>;
+}
