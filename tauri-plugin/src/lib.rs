@@ -34,7 +34,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tauri::ipc::{Channel, InvokeResponseBody};
 use tauri::plugin::TauriPlugin;
 use tauri::webview::PageLoadEvent;
@@ -372,9 +372,15 @@ impl<R: Runtime> NostrSync<R> {
         mut change: impl FnMut(Option<Value>) -> Value + Send,
         options: impl Into<PublishOptions>,
     ) -> Result<Receipt> {
-        let mut args = json!({ "category": category, "options": options.into() });
+        let options = options.into();
+        let mut made = Map::new();
         for _ in 0..=MAX_UPDATE_LAPS {
-            match self.call("update", args.clone()).await? {
+            let mut args = Map::from_iter([
+                ("category".to_owned(), json!(category)),
+                ("options".to_owned(), json!(options)),
+            ]);
+            args.extend(made.clone());
+            match self.call("update", Value::Object(args)).await? {
                 Updated::Receipt(receipt) => return Ok(receipt),
                 Updated::Now(now) => {
                     let value = now
@@ -382,8 +388,8 @@ impl<R: Runtime> NostrSync<R> {
                         .map(serde_json::from_str)
                         .transpose()
                         .map_err(|error| misshapen("update", &error))?;
-                    args["payload"] = change(value);
-                    args["now"] = json!(now);
+                    made.insert("payload".to_owned(), change(value));
+                    made.insert("now".to_owned(), json!(now));
                 }
             }
         }
