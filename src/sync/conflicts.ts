@@ -76,8 +76,9 @@ export function createConflicts(ports: {
 
   return {
     changed: (dTag, record, effects) => {
-      const isTold = ({ theirs }: { readonly theirs: VerifiedEvent }): boolean =>
-        ports.isMerged?.(dTag) !== true || isTombstone(theirs);
+      // A removal is merged with nothing.
+      const isTold = ({ mine, theirs }: Pick<Overwrite, 'mine' | 'theirs'>): boolean =>
+        ports.isMerged?.(dTag) !== true || isTombstone(mine) || isTombstone(theirs);
       const conflicts = effects.filter((effect) => effect.type === 'conflict').filter(isTold);
       for (const { mine, theirs } of conflicts) if (isBeaten(theirs, mine)) tell({ dTag, mine, theirs });
       if (record.head === undefined || !effects.some(({ type }) => type === 'advanced')) return;
