@@ -1,13 +1,19 @@
 /** Devices that write without seeing each other: each has a way to the relays that can be cut. */
 
-import { memoryStore, type FetchResult, type NostrSyncOptions, type Store } from '../../src/node.ts';
+import {
+  memoryStore,
+  secretKeySigner,
+  type FetchResult,
+  type NostrSyncOptions,
+  type Store,
+} from '../../src/node.ts';
 import { mergeBy } from '../../src/merge.ts';
 import { deviceIdOf } from '../../src/protocol/header.ts';
 import type { OpenSocket, Socket } from '../../src/relay/socket.ts';
 import type { MergedValues } from '../../src/sync/events.ts';
 import { connectTo } from '../../src/testing/memory-transport.ts';
 import type { NostrEvent } from '../../src/protocol/event.ts';
-import { received, stored, type Device, type World } from './devices.ts';
+import { KEY, received, stored, type Device, type World } from './devices.ts';
 
 export const MERGE: NostrSyncOptions = { categories: { settings: { merge: mergeBy() } } };
 
@@ -133,4 +139,14 @@ export function writtenTo(at: World, relay = 0): ReadonlyMap<string, NostrEvent>
   const events = received(at.relays[relay]!, 'EVENT').map(([, event]) => event as NostrEvent);
   const values = events.filter(({ tags }) => tags.some(([, value]) => value === 'default/settings/v1'));
   return new Map(values.map((event) => [event.id, event]));
+}
+
+/** The same device after its process was killed, without a signer until it is unlocked. */
+export async function restartedLocked(
+  at: World,
+  of: Apart,
+  options: NostrSyncOptions = MERGE,
+): Promise<Apart & { readonly unlock: () => Promise<void> }> {
+  const again = await restarted(at, of, { ...options, signer: undefined as never });
+  return { ...again, unlock: async () => again.device.setSigner(secretKeySigner(KEY)) };
 }

@@ -75,6 +75,36 @@ describe('a rival', () => {
     expect(ids(after(shown(BASE), write(MINE), acknowledged(MINE), shown(plain)).rivals)).toEqual([]);
   });
 
+  test('stays one if such a writer writes again: it has not seen ours by that', () => {
+    const plain = (stamp: number): VerifiedEvent => told({ stamp, by: 'reference', seen: false });
+    const record = after(shown(BASE), write(MINE), shown(plain(20)), shown(plain(30)));
+    expect(ids(record.rivals)).toEqual([MINE.id]);
+    const earlier = told({ stamp: 7, by: OURS, seen: { 'their-device': 5 } });
+    const both = after(
+      ...[shown(BASE), write(earlier), acknowledged(earlier), write(MINE), shown(plain(20))],
+    );
+    expect(both.deemed).toEqual(
+      new Map([
+        [deviceHash('their-device'), 5],
+        [OUR_HASH, 7],
+      ]),
+    );
+  });
+
+  test('of a writer without vectors is based on the newest value that it can have seen', () => {
+    const plain = told({ stamp: 8, by: 'reference', seen: false });
+    const { rivals } = after(shown(BASE), shown(THEIRS), shown(plain));
+    expect(rivals).toMatchObject([
+      {
+        id: plain.id,
+        seen: new Map([
+          [deviceHash('their-device'), 5],
+          [deviceHash('reference'), 8],
+        ]),
+      },
+    ]);
+  });
+
   test('is no event of this device that a relay shows: what was taken back must not return', () => {
     const old = told({ stamp: 7, by: OURS });
     expect(after(shown(BASE), write(MINE), shown(THEIRS), shown(old)).rivals).toHaveLength(1);

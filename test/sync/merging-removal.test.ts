@@ -32,7 +32,7 @@ describe('of a removal of the category and an edit, which have not seen each oth
     expect(laptop!.device.conflicts).toMatchObject([
       { mine: { payload: { theme: 'dark', font: 12 } }, theirs: { deleted: true } },
     ]);
-    expect(await whyOf(at, laptop!)).toEqual(['removed', 'lost', 'received'].slice(0, 2).concat('own'));
+    expect(await whyOf(at, laptop!)).toEqual(['removed', 'lost', 'own']);
     expect([laptop!.merged, phone!.merged]).toEqual([[], []]);
   });
 
@@ -150,12 +150,10 @@ describe('a value that ends', () => {
   test('counts as removed if it has ended as the head: what was edited beside it is the value then, and that is told', async () => {
     const at = world({});
     const phone = await lastMoment(at, undefined, 598);
-    console.log(
-      await valuesOf(at, [phone]),
-      await whyOf(at, phone),
-      await rivalsOf(at, phone),
-      phone.merged,
-      stored(at.relays[0]!),
-    );
+    const theirs = { theme: 'dark', font: 12 };
+    expect(await valuesOf(at, [phone])).toEqual([theirs]);
+    expect(phone.merged).toMatchObject([{ value: { payload: theirs }, clashes: [{ path: [] }] }]);
+    // It never ends, as the edit does not.
+    expect(stored(at.relays[0]!)[0]!.tags.some(([name]) => name === 'expiration')).toBe(false);
   });
 });

@@ -14,7 +14,9 @@ import { deviceHash } from '../../src/protocol/causality.ts';
 import { EMPTY_RECORD, type HeadRecord } from '../../src/sync/heads/record.ts';
 import { versionOf } from '../../src/sync/heads/version.ts';
 import { needOf, pastStampOf } from '../../src/sync/values/needs.ts';
+import { keptOf } from '../../src/sync/heads/kept.ts';
 import { aRelay, anId } from '../names.ts';
+import { told } from './records.ts';
 
 const NOW = 1_700_000_000;
 const ID = anId('a'.repeat(64));
@@ -31,6 +33,7 @@ const recordOf = (event: VerifiedEvent, more: Partial<HeadRecord> = {}): HeadRec
 const own = (more: object = {}): NonNullable<HeadRecord['own']> => ({
   ...{ device: deviceHash('phone'), id: ID, stamp: 0, acknowledged: false, lost: false, ...more },
 });
+const RIVALS = [keptOf({ event: told({ stamp: 5 }), pieces: undefined }, undefined, true)];
 const ends = (seconds: number): VerifiedEvent => eventOf(NOW - 9_000, ['expiration', String(seconds)]);
 const renewed = (seconds: number): VerifiedEvent =>
   eventOf(NOW - 50, ['vv', `${deviceHash('phone')}:${NOW - 50 - seconds}`]);
@@ -63,6 +66,16 @@ describe('a head needs', () => {
       'nothing while every relay still has it',
       undefined,
       recordOf(ends(NOW), { deliveries: new Map([[aRelay('wss://a'), 'confirmed']]) }),
+    ],
+    [
+      'nothing yet if there are rivals, which may be merged first',
+      undefined,
+      recordOf(ends(NOW), { deliveries: new Map([[aRelay('wss://a'), 'refused']]), rivals: RIVALS }),
+    ],
+    [
+      'its end after the margin, with rivals as well',
+      'end',
+      recordOf(ends(NOW - END_MARGIN_SECONDS), { rivals: RIVALS }),
     ],
     ['its end after the margin, whatever relays have', 'end', recordOf(ends(NOW - END_MARGIN_SECONDS))],
     ['its end rather than a renewal', 'end', recordOf(ends(NOW - END_MARGIN_SECONDS), tied)],

@@ -1,7 +1,7 @@
 /** An event that a relay shows, and that may take the place of the head. */
 
 import type { RelayUrl } from '../../protocol/address.ts';
-import { newestOf, seenBy } from '../../protocol/causality.ts';
+import { newestOf, seenBy, type VersionVector } from '../../protocol/causality.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { vectorOf, voidsOf } from '../../protocol/header.ts';
 import { DAY_SECONDS } from '../../protocol/limits.ts';
@@ -146,11 +146,7 @@ function follow(
     former: formerOf(record, isHeadKept),
     deliveries,
     own: overwritten ? { ...own!, lost: true } : own,
-    // Also if no relay had our own write: the next write here has seen it, and says so by its own entry.
-    deemed:
-      vectorOf(event) === undefined
-        ? newestOf(seenBy(head, record?.deemed))
-        : (record?.deemed ?? EMPTY_RECORD.deemed),
+    deemed: vectorOf(event) === undefined ? deemedOver(record) : (record?.deemed ?? EMPTY_RECORD.deemed),
     proven: record?.proven ?? EMPTY_RECORD.proven,
     // Which pieces a head in pieces shares with the former is known once it is whole.
     orphans: isWhole(next) ? orphansOf(record, next.pieces) : (record?.orphans ?? []),
@@ -159,6 +155,15 @@ function follow(
   const effects: Effect[] = [{ type: 'advanced', event }];
   if (overwritten && head !== undefined) effects.push({ type: 'conflict', mine: head, theirs: event });
   return { record: advanced, effects };
+}
+
+/** What a writer without vectors is taken to have seen: what relays had, and so no own write that none has acknowledged. */
+function deemedOver(record: HeadRecord | undefined): VersionVector {
+  const seen = newestOf(seenBy(record?.head?.event, record?.deemed));
+  const own = record?.own;
+  if (own === undefined || !isOwnHead(record!) || own.acknowledged) return seen;
+  const others = new Map([...seen].filter(([device]) => device !== own.device));
+  return own.acknowledgedBefore === undefined ? others : others.set(own.device, own.acknowledgedBefore);
 }
 
 /**

@@ -109,7 +109,9 @@ function hasSeen(before: HeadRecord, record: HeadRecord): boolean {
 /** With an event that a relay shows, if it is below the head and nothing has seen it. */
 function learned(record: HeadRecord, event: VerifiedEvent): HeadRecord {
   if (isVoid(record.voids, event) || !isRival(record, event)) return record;
-  return withRival(record, keptOf({ event, pieces: undefined }, undefined, true));
+  // A writer without vectors has seen what was the newest then.
+  const before = record.past.find(({ stamp }) => stamp <= event.created_at);
+  return withRival(record, keptOf({ event, pieces: undefined }, before?.seen, true));
 }
 
 function withRival(record: HeadRecord, rival: Kept): HeadRecord {

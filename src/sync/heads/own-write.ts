@@ -8,7 +8,15 @@ import { isFormer } from './conflict.ts';
 import { orphansOf } from './deliveries.ts';
 import type { Input, Outcome } from './input.ts';
 import { spanOf, stampsBefore, stampsBelow, undoneBy, withdrawnBy, stampsOf } from './own-stamps.ts';
-import { EMPTY_RECORD, floorOf, isHeld, isOwnHead, piecesOf, type HeadRecord } from './record.ts';
+import {
+  EMPTY_RECORD,
+  floorOf,
+  isHeld,
+  isOwnHead,
+  piecesOf,
+  type HeadRecord,
+  type OwnWrite,
+} from './record.ts';
 import { formerOf } from './former.ts';
 import { isReadable, versionOf, type Piece, type Version } from './version.ts';
 
@@ -57,6 +65,7 @@ export function write(
         undone: undoneBy(record?.own, event.created_at),
         above: stampsBelow(record, uncarried),
         past: stampsBefore(record),
+        acknowledgedBefore: acknowledgedOf(record?.own),
         former: record?.own && {
           ...record.own,
           former: undefined,
@@ -73,6 +82,11 @@ export function write(
     },
     effects: [],
   };
+}
+
+/** The stamp of the newest own write that a relay has acknowledged, in s. */
+function acknowledgedOf(own: OwnWrite | undefined): Seconds | undefined {
+  return own?.acknowledged === true ? own.stamp : own?.acknowledgedBefore;
 }
 
 /** Whatever a copy of the store, or a relay that was not asked, makes of the former stamp: it is still this write. */

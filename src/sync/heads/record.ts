@@ -24,6 +24,8 @@ export interface OwnWrite {
   readonly floor?: Seconds;
   /** Whether a relay has acknowledged it. */
   readonly acknowledged: boolean;
+  /** While no relay has it: the stamp, in s, of the newest own write before it that one had acknowledged. */
+  readonly acknowledgedBefore?: Seconds | undefined;
   /** Whether what replaced it had not seen it. What comes later decides nothing: the write was seen, or is lost. */
   readonly lost: boolean;
   /** Ids of those that were withdrawn, oldest first: a relay that refused one may have kept it. */

@@ -35,7 +35,9 @@ export function needOf(
   if (isExpired(head, nowSeconds)) {
     // This clock may be ahead: a relay that does not hold the value agrees that it has ended.
     const isAgreed = [...record!.deliveries.values()].some((one) => one === 'pending' || one === 'refused');
-    return isAgreed || isExpired(head, nowSeconds - END_MARGIN_SECONDS) ? 'end' : undefined;
+    // What it has not seen may be merged with it first: a removal ends that as well.
+    const isAlone = record!.rivals.length === 0;
+    return (isAgreed && isAlone) || isExpired(head, nowSeconds - END_MARGIN_SECONDS) ? 'end' : undefined;
   }
   if (renewedBy(head) >= MAX_RENEWAL_SECONDS) return undefined;
   if (record!.contradictions >= MAX_CONTRADICTIONS) return 'tie';
