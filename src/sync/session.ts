@@ -118,6 +118,7 @@ export async function openSession(ports: {
   const content = createContent({ ...ports, replica, hand, canRead, network: () => network });
   const relays = (): RelayUrl[] => [...pool.connections.keys()];
   const mergerOf = (dTag: Address): Merger | undefined => ports.categories.get(dTag)?.merge;
+  const isMerged = (dTag: Address): boolean => mergerOf(dTag) !== undefined;
   const mergingOf = (dTag: Address): Merging | undefined => mergerOf(dTag) && merging;
   const writer: Writer = createWriter({
     ...ports,
@@ -144,7 +145,7 @@ export async function openSession(ports: {
     network: () => network,
     canRead,
     isLocal: hand.isLocal,
-    isMerged: (dTag) => mergerOf(dTag) !== undefined,
+    isMerged,
   });
   /** What the app has subscribed to, and what is merged: of that, what other devices have written must be known before it is overwritten. */
   const wanted = (): readonly Address[] => {
@@ -215,7 +216,7 @@ export async function openSession(ports: {
     ...{ replica, content, decode: reader.decode, announce: reader.announce, mergerOf },
     // A person is not asked to sign what no person has asked for.
     isSettled: (dTag) =>
-      mergerOf(dTag) !== undefined &&
+      isMerged(dTag) &&
       (ports.categories.get(dTag)!.settle ?? (hand.isLocal() ? 'auto' : 'on-edit')) === 'auto',
     hasSigner: hand.isSet,
     isSender: () => tabNetwork?.isLeading() !== false,
@@ -223,7 +224,7 @@ export async function openSession(ports: {
   });
   const notices = createNotices({ ...ports, relays });
   const relayTime = createRelayTime({ clock, relays: () => network.relays() });
-  const renewals = createRenewals({ ...ports, replica, hand, network: () => network });
+  const renewals = createRenewals({ ...ports, replica, hand, network: () => network, isMerged });
 
   async function signAuth(template: EventTemplate): Promise<SignedAuth> {
     const asked = signer;

@@ -96,7 +96,13 @@ describe('a head needs', () => {
     ['none while relays do not say so', undefined, recordOf(future, { own: own() }), false],
     ['none if it is not the own write', undefined, recordOf(future), true],
   ])('%s', (_, need, record, isLate = false) => {
-    expect(needOf(record, NOW, isLate)).toBe(need);
+    expect(needOf(record, NOW, isLate, true)).toBe(need);
+  });
+
+  test('its end at once though there are rivals, if these are not merged', () => {
+    const refused = new Map([[aRelay('wss://a'), 'refused']] as const);
+    const record = recordOf(ends(NOW), { deliveries: refused, rivals: RIVALS });
+    expect(needOf(record, NOW, false)).toBe('end');
   });
 });
 

@@ -21,11 +21,12 @@ import { isOwnHead, type HeadRecord } from '../heads/record.ts';
  */
 export type Need = 'tie' | 'end' | 'late' | 'void';
 
-/** What a record needs; `undefined`: nothing, as far as this device knows. `isLate`: every relay finds its stamp too late. */
+/** What a record needs; `undefined`: nothing, as far as this device knows. `isLate`: every relay finds its stamp too late. `isMerged`: its rivals are merged. */
 export function needOf(
   record: HeadRecord<NostrEvent> | undefined,
   nowSeconds: Seconds,
   isLate: boolean,
+  isMerged = false,
 ): Need | undefined {
   const head = record?.head?.event;
   if (head === undefined) return undefined;
@@ -36,7 +37,7 @@ export function needOf(
     // This clock may be ahead: a relay that does not hold the value agrees that it has ended.
     const isAgreed = [...record!.deliveries.values()].some((one) => one === 'pending' || one === 'refused');
     // What it has not seen may be merged with it first: a removal ends that as well.
-    const isAlone = record!.rivals.length === 0;
+    const isAlone = !isMerged || record!.rivals.length === 0;
     return (isAgreed && isAlone) || isExpired(head, nowSeconds - END_MARGIN_SECONDS) ? 'end' : undefined;
   }
   if (renewedBy(head) >= MAX_RENEWAL_SECONDS) return undefined;

@@ -46,6 +46,8 @@ export interface Renewals {
 }
 
 export function createRenewals(ports: {
+  /** Whether the rivals of a category are merged. */
+  readonly isMerged: (dTag: Address) => boolean;
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly replica: Replica;
@@ -62,7 +64,7 @@ export function createRenewals(ports: {
   agenda.start();
 
   const needNow = (dTag: Address, record: HeadRecord<NostrEvent> | undefined): Need | undefined =>
-    needOf(record, nowSeconds(clock), late.isLate(dTag, record));
+    needOf(record, nowSeconds(clock), late.isLate(dTag, record), ports.isMerged(dTag));
 
   /** When to look at a record, from now; `undefined`: it needs nothing, and never will. */
   function dueMs(dTag: Address): Ms | undefined {
