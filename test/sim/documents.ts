@@ -55,3 +55,25 @@ export function isExtraWhole(doc: Doc): boolean {
   const id = valueIn(doc, EXTRA);
   return id === undefined || JSON.stringify(doc[EXTRA]) === JSON.stringify(extraOf(id));
 }
+
+/** An edit as it is judged. */
+export interface FieldEdit {
+  /** Edits of one series have seen each other, and have numbers from 1 on. */
+  readonly series: string;
+  readonly number: number;
+  /** By field, what it sets, as `valueIn` reads it. */
+  asserts: ReadonlyMap<string, string | undefined>;
+  /** By series, how many edits the app had before it. */
+  seen: ReadonlyMap<string, number>;
+}
+
+/** Whether a field may hold this after an edit has set it: by the edit itself, or by one that this had not seen. */
+export function mayHold(
+  edit: FieldEdit,
+  field: string,
+  now: string | undefined,
+  others: readonly FieldEdit[],
+): boolean {
+  const isIt = ({ asserts }: FieldEdit): boolean => asserts.has(field) && asserts.get(field) === now;
+  return isIt(edit) || others.some((one) => isIt(one) && (edit.seen.get(one.series) ?? 0) < one.number);
+}

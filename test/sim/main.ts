@@ -3,6 +3,7 @@
  *
  *     --seeds N      how many (1000), from seed `--from` (1), on `--workers` threads (as many as there are cores)
  *     --first        stops each thread at its first failure
+ *     --report merge a table of edits that are lost, of `--seeds` histories for each of its rows
  *     --seed S       this one, with its trace
  *     --replay FILE  a scenario that was kept
  *     --keep FILE    with `--seed`: shrinks the history if it fails, and keeps the scenario there
@@ -14,6 +15,7 @@ import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { runSeeds } from './batch.ts';
 import { runHistory } from './history.ts';
+import { mergeReport } from './merge-report.ts';
 import {
   addReport,
   describeFailure,
@@ -91,13 +93,16 @@ if (isMainThread) {
       from: { type: 'string', default: '1' },
       workers: { type: 'string', default: String(availableParallelism()) },
       first: { type: 'boolean', default: false },
+      report: { type: 'string' },
       seed: { type: 'string' },
       replay: { type: 'string' },
       keep: { type: 'string' },
     },
   });
   const kept = values.replay === undefined ? undefined : await readFile(values.replay, 'utf8');
-  if (kept !== undefined) await one(JSON.parse(kept) as Scenario, values.keep);
+  if (values.report === 'merge') await mergeReport(Number(values.seeds), print);
+  else if (values.report !== undefined) throw new Error('--report is of merge');
+  else if (kept !== undefined) await one(JSON.parse(kept) as Scenario, values.keep);
   else if (values.seed !== undefined) await one(createScenario(Number(values.seed)), values.keep);
   else
     await many(

@@ -12,10 +12,12 @@ import {
   extraOf,
   FIELDS,
   isExtraWhole,
+  mayHold,
   seenIn,
   valueIn,
   withFields,
   type Doc,
+  type FieldEdit,
 } from './documents.ts';
 import type { Chance } from './chance.ts';
 import { hasSeen, order, type Call, type Oracle, type Signed } from './oracle.ts';
@@ -23,11 +25,8 @@ import { rivalsIn } from './records.ts';
 import { expirationIn, hasTag, vectorIn } from './tags.ts';
 
 /** One edit of an app: it sets one field, or takes it away. */
-export interface Edit {
+export interface Edit extends FieldEdit {
   readonly id: string;
-  /** The run of the engine that was asked for it, and the number of its edit there. */
-  readonly series: string;
-  readonly number: number;
   readonly device: string;
   readonly category: string;
   readonly field: string;
@@ -36,10 +35,6 @@ export interface Edit {
   readonly version: 1 | 2;
   /** When it was asked for, in ms. */
   readonly at: number;
-  /** By field, what it sets, as `valueIn` reads it. */
-  asserts: ReadonlyMap<string, string | undefined>;
-  /** By series, how many edits the app had before it. */
-  seen: ReadonlyMap<string, number>;
   call: Call | undefined;
   /** The first event on the medium of its device that holds it. */
   event: Signed | undefined;
@@ -133,18 +128,11 @@ export function createMergeOracle(ports: {
   const headPrefix = `head/${ports.pubkey}/default/`;
   const versionPrefix = `version/${ports.pubkey}/default/`;
 
-  /** Whether a field may hold this though an edit has set it otherwise: by a later edit, or one that the edit had not seen. */
+  /** Whether a field may hold this though an edit has set it otherwise. */
   function isExplained(edit: Edit, field: string, now: string | undefined): boolean {
-    const { category, seen } = edit;
-    if (now === edit.asserts.get(field)) return true;
-    if (wholes.some((one) => one.category === category && valueIn(one.doc, field) === now)) return true;
-    return edits.some(
-      (other) =>
-        other.category === category &&
-        other.asserts.has(field) &&
-        other.asserts.get(field) === now &&
-        (seen.get(other.series) ?? 0) < other.number,
-    );
+    const isOf = (one: { readonly category: string }): boolean => one.category === edit.category;
+    if (wholes.some((one) => isOf(one) && valueIn(one.doc, field) === now)) return true;
+    return mayHold(edit, field, now, edits.filter(isOf));
   }
 
   function missesIn(edit: Edit, head: Signed): Miss[] {
