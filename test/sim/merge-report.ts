@@ -38,7 +38,8 @@ type Way = (typeof WAYS)[number];
 
 const RELAYS = 3;
 const FIELDS = Array.from({ length: 10 }, (_, i) => `f${i}`);
-const RULES: MergeRules = { seen: counters };
+/** As of a document of which no more is known. */
+const RULES = { seen: counters } satisfies MergeRules;
 const CATEGORY = 'settings';
 const START_MS = Date.UTC(2026, 0, 1);
 /** After the last edit: until all that is merged late has come everywhere, in s. */
@@ -155,7 +156,7 @@ function createActor(number: number, skewMs: number, seed: number, world: World)
         decrypt: async (_, text) => user.decrypt(text),
       },
     },
-    ...(way === WAYS[0] && { categories: { [CATEGORY]: { merge: mergeBy(RULES) } } }),
+    ...(way === WAYS[0] && { categories: { [CATEGORY]: { merge: mergeBy<unknown>(RULES) } } }),
     connectivity: {
       isOnline: () => isOnline,
       onChange: (callback) => {
