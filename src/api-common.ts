@@ -8,11 +8,12 @@ export {
   type ErrorDetails,
 } from './errors.ts';
 export type { NostrSync, SyncStatus } from './nostr-sync.ts';
-export type { CategoryOptions, NostrSyncOptions, ReadOptions } from './options.ts';
+export type { CategoryOptions, NostrSyncOptions, ReadOptions, SignerOptions } from './options.ts';
 export type { Json } from './protocol/payload.ts';
 export type { RelayInfo } from './relay/connection.ts';
 export { deriveSyncKey } from './signer/derive.ts';
 export type { Signer } from './signer/signer.ts';
+export type { CarryOver } from './sync/carrying.ts';
 export type { VersionInfo } from './sync/history.ts';
 export type { CategoryRow } from './sync/inspecting.ts';
 export type {

@@ -12,12 +12,14 @@ import { createStanding } from './engine/standing.ts';
 import { closedError, createSteps } from './engine/steps.ts';
 import { isNostrSyncError, NostrSyncError } from './errors.ts';
 import {
+  checkCarryOver,
   checkOptions,
   checkSigner,
   type NostrSyncOptions,
   type Platform,
   type PublishOptions,
   type ReadOptions,
+  type SignerOptions,
 } from './options.ts';
 import type { Json } from './protocol/payload.ts';
 import type { RelayInfo } from './relay/connection.ts';
@@ -53,8 +55,13 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
    * key, and with `SIGNER_NOT_SET` if there is no extension yet. After these, and after a store that failed, the engine tries
    * again by itself, and with each call. Values and outbox are kept per public key: those of the former key wait in the store
    * until it comes back.
+   *
+   * `carryOver`: what this device has under the former key comes along; see `SignerOptions`. The former signer must still be set: if there are
+   * values and it is not, rejects with `SIGNER_NOT_SET`. Resolves once they are saved under the new key; what becomes of each is decided when all
+   * relays have said what they have. If it rejects (also with `ENCRYPTION_FAILED`, `DECRYPTION_FAILED`, `SIGNER_CHANGED`, `STORE_FAILED`), nothing has
+   * changed: the former signer is at work, and the new one is yours.
    */
-  setSigner(signer: Signer): Promise<void>;
+  setSigner(signer: Signer, options?: SignerOptions): Promise<void>;
   /** Drops the signer and wipes its buffers, at once. What was saved goes on to the relays: it is ciphertext. */
   clearSigner(): Promise<void>;
   /**
@@ -264,7 +271,7 @@ export function createEngine<Categories extends object>(
     onOpenFailed: () => signing.startFailed(),
   });
   const { opened } = steps;
-  const flushes = createFlushes(() => !steps.isClosed() && (session()?.network.depth() ?? 0) === 0);
+  const flushes = createFlushes(() => !steps.isClosed() && (session()?.owed() ?? 0) === 0);
   const signing = createSigningIn({
     clock,
     keepSigner: options.keepSigner === true,
@@ -280,10 +287,11 @@ export function createEngine<Categories extends object>(
     return session();
   }
 
-  async function setSigner(given: Signer): Promise<void> {
+  async function setSigner(given: Signer, how?: SignerOptions): Promise<void> {
     checkSigner(given);
+    const carryOver = checkCarryOver(how);
     if (closing !== undefined) throw closedError();
-    return signing.set(given);
+    return carryOver === 'none' ? signing.set(given) : signing.join(given, carryOver);
   }
 
   async function close(): Promise<void> {

@@ -20,6 +20,7 @@ import { canonicalRelayUrl } from './relay/url.ts';
 import type { Signer } from './signer/signer.ts';
 import type { Store } from './store/store.ts';
 import type { Tabs } from './tabs/tabs.ts';
+import type { CarryOver } from './sync/carrying.ts';
 import type { Receipt } from './sync/events.ts';
 import type { Pacing } from './sync/relays/pacer.ts';
 import type { Stage } from './sync/heads/record.ts';
@@ -113,6 +114,18 @@ export interface PublishOptions {
    * at `waitFor`, or rejects if every relay refused the write for good.
    */
   readonly onSaved?: (receipt: Receipt) => void;
+}
+
+/** The second argument of `setSigner`. */
+export interface SignerOptions {
+  /**
+   * What becomes of the values that this device has under the key of the former signer, if the new one has another key. `'none'`, the
+   * default: they wait for the former signer to come back. `'missing'`: each is written under the new key if it is known, by every relay, that this
+   * has no value of the category; otherwise it gives way, and is kept in the history as `'before-joining'`. In a category with `merge` the two are
+   * merged. A function makes one value of both if there are two; if it returns `undefined`, that of the new key stays. After a restart, what
+   * still waits is decided by `'missing'`, unless a function is given again.
+   */
+  readonly carryOver?: 'none' | CarryOver;
 }
 
 export interface ReadOptions {
@@ -280,6 +293,17 @@ export function checkSigner(signer: unknown): asserts signer is Signer {
       misuse('signer', 'the shape of NIP-07, or nip07Signer(client) of a NIP-46 client', signer),
     );
   }
+}
+
+export function checkCarryOver(options: unknown): 'none' | CarryOver {
+  if (options === undefined) return 'none';
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(misuse('options', 'an object', options));
+  const { carryOver = 'none', ...others }: SignerOptions = options;
+  checkNames('carryOver', Object.keys(others));
+  if (carryOver !== 'none' && carryOver !== 'missing' && typeof carryOver !== 'function')
+    throw new TypeError(misuse('carryOver', "'none', 'missing' or a function", carryOver));
+  return carryOver;
 }
 
 /** Categories as d-tags, each once. */

@@ -5,6 +5,7 @@ import { isNostrSyncError, NostrSyncError } from '../errors.ts';
 import { MAX_READS } from '../protocol/limits.ts';
 import { doublingMs } from '../relay/backoff.ts';
 import type { Signer } from '../signer/signer.ts';
+import type { CarryOver } from '../sync/carrying.ts';
 import type { Session } from '../sync/session.ts';
 import { publicKeyOf } from '../sync/values/account.ts';
 import { closedError, type Steps } from './steps.ts';
@@ -12,6 +13,11 @@ import { closedError, type Steps } from './steps.ts';
 export interface SigningIn {
   /** Signs in with this signer, in place of the one before. */
   set(given: Signer): Promise<void>;
+  /**
+   * The same, and what the device has under the former key is carried over. If that fails, the former signer stays at work, and the new one is
+   * the caller's.
+   */
+  join(given: Signer, how: CarryOver): Promise<void>;
   /** Waits for nothing: after this no call to the old signer is made. Returns that one. */
   drop(): Signer | undefined;
   /** What the signer does not keep: see `keepSigner`. */
@@ -113,13 +119,74 @@ export function createSigningIn(ports: {
     if (!ports.keepSigner) former?.wipe?.();
   }
 
-  return {
-    set: (given) => {
-      const former = drop();
-      if (former !== given) wipe(former);
+  function set(given: Signer): Promise<void> {
+    const former = drop();
+    if (former !== given) wipe(former);
+    signer = given;
+    return enter(given);
+  }
+
+  async function join(given: Signer, how: CarryOver): Promise<void> {
+    await ports.steps.opened();
+    await entering?.catch(() => undefined);
+    return joining(given, how, signer);
+  }
+
+  /** Calls wait from here on: what is written meanwhile would not be carried over. */
+  function joining(given: Signer, how: CarryOver, former: Signer | undefined): Promise<void> {
+    const mine = carryOver(given, how, former);
+    entering = mine;
+    const over = (): void => {
+      if (entering === mine) entering = undefined;
+    };
+    mine.then(over, over);
+    return mine;
+  }
+
+  async function carryOver(given: Signer, how: CarryOver, former: Signer | undefined): Promise<void> {
+    const check = (): void => stillWanted(signer === former && !isClosed());
+    const pubkey = await publicKeyOf(given, { clock, drops }).finally(check);
+    const left = ports.session();
+    if (left === undefined || left.pubkey === pubkey || !left.hasValues()) {
+      await set(given);
+      return ports.session()?.carrying.decideBy(how);
+    }
+    if (left.signer() === undefined || left.signer() !== former)
+      throw new NostrSyncError(
+        'SIGNER_NOT_SET',
+        'Cannot carry over: the values of the former key can be read with its signer alone; set it first',
+      );
+    await ports.steps.next(async () => {
+      check();
+      const values = await left.valuesToCarry();
+      check();
+      const session = await ports.enterIdentity(pubkey);
+      try {
+        check();
+        session.setSigner(given);
+        await session.carrying.carry(values, how);
+        check();
+      } catch (error) {
+        await goBack(left.pubkey, former);
+        throw error;
+      }
       signer = given;
-      return enter(given);
-    },
+      ports.onChange();
+    });
+    if (former !== given) wipe(former);
+  }
+
+  /** To where it was before, unless another signer was set meanwhile, or none. */
+  async function goBack(pubkey: string, former: Signer | undefined): Promise<void> {
+    if (isClosed()) return;
+    const session = await ports.enterIdentity(pubkey);
+    if (signer === former) session.setSigner(former);
+    ports.onChange();
+  }
+
+  return {
+    set,
+    join,
     drop,
     wipe,
     signedIn: async (what) => {

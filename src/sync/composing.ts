@@ -87,6 +87,11 @@ export async function fold(
   return { value };
 }
 
+/** Whether the engine itself has made an update: then the app does not know its value. */
+export function isNews({ edit }: Write): boolean {
+  return edit?.type === 'update' && edit.isNews === true;
+}
+
 /** The text of what was made, as a call wants it. */
 export function textOf(value: unknown, limit: Write['limit'] = LIMIT): Pick<Composed, 'text' | 'isRemoval'> {
   const isRemoval = value === undefined;
@@ -112,7 +117,7 @@ export function createComposing(ports: {
     return {
       ...textOf(folded.value, last.limit),
       ...{ on: head?.id, seen: record === undefined ? new Map() : containedIn(record) },
-      ...{ expiration: last.expiration, isNews: false },
+      ...{ expiration: last.expiration, isNews: isNews(last) },
     };
   };
 }

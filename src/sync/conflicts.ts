@@ -27,6 +27,8 @@ interface Overwrite {
   readonly dTag: Address;
   readonly mine: VerifiedEvent;
   readonly theirs: VerifiedEvent;
+  /** `mine` is of another key, and gave way to `theirs` when this device joined. */
+  readonly isBeforeJoining?: boolean;
 }
 
 /** What a blind write beats it beats, whatever comes together with that, or later. */
@@ -47,14 +49,19 @@ export function createConflicts(ports: {
   }
 
   async function read(overwrite: Overwrite): Promise<void> {
-    const { dTag, mine, theirs } = overwrite;
+    const { dTag, mine, theirs, isBeforeJoining = false } = overwrite;
     try {
       const conflict = {
         category: categoryOf(dTag),
         mine: await decode(mine, dTag, 'local'),
         theirs: await decode(theirs, dTag, 'relay'),
-        shown: isBeaten(theirs, mine) ? ('mine' as const) : ('theirs' as const),
+        shown: !isBeforeJoining && isBeaten(theirs, mine) ? ('mine' as const) : ('theirs' as const),
       };
+      const [before, now] = [conflict.mine.payload, conflict.theirs.payload].map((one) =>
+        JSON.stringify(one),
+      );
+      // Both keys had the same: nothing was given up.
+      if (isBeforeJoining && before === now) return void untold.delete(overwrite);
       // It may have been read twice meanwhile, for two signers.
       if (untold.delete(overwrite)) emitter.emit('conflict', conflict);
     } catch (error) {
@@ -67,7 +74,7 @@ export function createConflicts(ports: {
   function retell(dTag: Address, head: VerifiedEvent, own: OwnWrite | undefined): void {
     for (const overwrite of [...untold.keys()]) {
       const { mine, theirs } = overwrite;
-      if (overwrite.dTag !== dTag || isBeaten(theirs, mine)) continue;
+      if (overwrite.dTag !== dTag || overwrite.isBeforeJoining === true || isBeaten(theirs, mine)) continue;
       if (theirs.id === head.id) tell(overwrite);
       // Overwritten in its turn, perhaps by one that has not seen our write either.
       else if (untold.delete(overwrite) && isLostTo(mine, own, head)) tell({ dTag, mine, theirs: head });
@@ -79,6 +86,8 @@ export function createConflicts(ports: {
       // A removal is merged with nothing.
       const isTold = ({ mine, theirs }: Pick<Overwrite, 'mine' | 'theirs'>): boolean =>
         ports.isMerged?.(dTag) !== true || isTombstone(mine) || isTombstone(theirs);
+      for (const { mine, theirs } of effects.filter((effect) => effect.type === 'gave-way').filter(isTold))
+        tell({ dTag, mine, theirs, isBeforeJoining: true });
       const conflicts = effects.filter((effect) => effect.type === 'conflict').filter(isTold);
       for (const { mine, theirs } of conflicts) if (isBeaten(theirs, mine)) tell({ dTag, mine, theirs });
       if (record.head === undefined || !effects.some(({ type }) => type === 'advanced')) return;

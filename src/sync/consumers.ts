@@ -33,6 +33,7 @@ export interface Parts {
   readonly deletions: Partial<Consumer>;
   readonly garbage: Partial<Consumer>;
   readonly merging: Partial<Consumer>;
+  readonly carrying: Partial<Consumer>;
   readonly renewals: Partial<Consumer>;
   readonly relayTime: Partial<Consumer>;
   readonly voidEvents: Partial<Consumer>;
@@ -64,6 +65,7 @@ export function createConsumers(parts: Parts): Consumer {
     parts.deletions,
     parts.garbage,
     parts.merging,
+    parts.carrying,
     parts.renewals,
     parts.relayTime,
     parts.voidEvents,

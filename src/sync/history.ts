@@ -7,7 +7,7 @@ import type { VerifiedEvent } from '../protocol/event.ts';
 import { deviceIdOf, expirationOf, isExpired, isTombstone } from '../protocol/header.ts';
 import type { FetchResult } from './events.ts';
 import { keptIn } from './heads/frontier.ts';
-import { compareKept } from './heads/kept.ts';
+import { compareKept, type Kept } from './heads/kept.ts';
 import type { Replica } from './heads/replica.ts';
 import { isInPieces } from './heads/version.ts';
 import { isPassing, writtenBy } from './reading.ts';
@@ -25,8 +25,11 @@ export interface VersionInfo {
   readonly bytes: number;
   /** It is the newest one. */
   readonly isCurrent: boolean;
-  /** `'lost'`: what took its place had not seen it. */
-  readonly why: 'own' | 'received' | 'lost' | 'removed';
+  /**
+   * `'lost'`: what took its place had not seen it. `'before-joining'`: it is of another key, and this device had it before it joined this
+   * one's.
+   */
+  readonly why: 'own' | 'received' | 'lost' | 'removed' | 'before-joining';
 }
 
 export interface History {
@@ -50,12 +53,15 @@ export function createHistory(ports: {
     source: FetchResult['source'],
   ) => Promise<FetchResult>;
   readonly deviceId: () => string;
+  /** See `createReading`. */
+  readonly carried: (dTag: Address) => VerifiedEvent | undefined;
 }): History {
   const { replica } = ports;
 
   async function eventOf(dTag: Address, id: string): Promise<VerifiedEvent | undefined> {
     const record = replica.get(dTag);
-    if (record?.head?.event.id === id) return record.head.event;
+    const known = [record?.head?.event, ports.carried(dTag)].find((event) => event?.id === id);
+    if (known !== undefined) return known;
     const kept = keptIn(record).find((one) => one.id === id);
     return kept && replica.version(dTag, kept.id);
   }
@@ -101,22 +107,28 @@ export function createHistory(ports: {
   return {
     versions: async (dTag) => {
       const record = replica.get(dTag);
-      const infoOf = (event: VerifiedEvent, isCurrent: boolean, isLost: boolean): VersionInfo => {
+      const infoOf = (event: VerifiedEvent, isCurrent: boolean, is?: Kept | 'carried'): VersionInfo => {
         const isOwn = deviceIdOf(event) === ports.deviceId();
-        const why = isTombstone(event) ? 'removed' : isLost ? 'lost' : isOwn ? 'own' : 'received';
+        const isBefore = is === 'carried' || is?.isBeforeJoining === true;
+        const why = isBefore ? 'before-joining' : isTombstone(event) ? 'removed' : undefined;
+        const isLost = is !== 'carried' && is?.isOverwritten === true;
         return {
           ...{ eventId: event.id, updatedAt: toIso(event.created_at * 1000), deviceId: deviceIdOf(event) },
-          ...{ bytes: JSON.stringify(event).length, isCurrent, why },
+          ...{ bytes: JSON.stringify(event).length, isCurrent },
+          why: why ?? (isLost ? 'lost' : isOwn ? 'own' : 'received'),
         };
       };
       const former = await Promise.all(
-        [...keptIn(record)].sort(compareKept).map(async ({ id, isOverwritten }) => {
-          const event = await replica.version(dTag, id);
-          return event && infoOf(event, false, isOverwritten);
+        [...keptIn(record)].sort(compareKept).map(async (kept) => {
+          const event = await replica.version(dTag, kept.id);
+          return event && infoOf(event, false, kept);
         }),
       );
-      const head = record?.head && infoOf(record.head.event, true, false);
-      return [head, ...former].filter((one) => one !== undefined);
+      const head = record?.head && infoOf(record.head.event, true);
+      const carried = ports.carried(dTag);
+      const isKnown = [head, ...former].some((one) => one?.eventId === carried?.id);
+      const waiting = carried && !isKnown ? [infoOf(carried, false, 'carried')] : [];
+      return [head, ...waiting, ...former].filter((one) => one !== undefined);
     },
     eventOf,
     read: async (dTag, id) => valueOf(await keptEvent(dTag, id), dTag),

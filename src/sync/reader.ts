@@ -1,17 +1,20 @@
 /** Replica → app: fetch, syncAll, poll, subscribe, and the events about what other devices wrote. */
 
 import type { Clock } from '../clock.ts';
+import { isNostrSyncError } from '../errors.ts';
 import type { Address } from '../protocol/address.ts';
+import type { VerifiedEvent } from '../protocol/event.ts';
 import { expirationOf } from '../protocol/header.ts';
 import type { Store } from '../store/store.ts';
 import { createRefreshing } from './refreshing.ts';
 import { createConflicts } from './conflicts.ts';
 import type { Emitter, FetchResult } from './events.ts';
-import { isOwnHead } from './heads/record.ts';
+import { isOwnHead, versionsOf } from './heads/record.ts';
 import type { Change, Replica } from './heads/replica.ts';
-import { createReading, unlessUnreadable, type Reading } from './reading.ts';
+import { createReading, isPassing, unlessUnreadable, type Reading } from './reading.ts';
 import type { Network } from './relays/network.ts';
 import { createTelling, type Subscription, type Telling } from './telling.ts';
+import type { CarriedValue } from './values/carried-values.ts';
 import type { Content } from './values/content.ts';
 import { createHistory, type History } from './history.ts';
 import type { Write } from './write.ts';
@@ -24,6 +27,8 @@ export interface Reader extends Pick<Telling, 'present' | 'wrote' | 'announce'> 
   fetch(dTag: Address): Promise<FetchResult | null>;
   /** What would write the newest value again, once every relay that can be reached was asked for it. */
   latest(dTag: Address): Promise<Pick<Write, 'text' | 'isRemoval' | 'expiration'>>;
+  /** What this device shows, to be carried over to another key. Leaves out what cannot be read at all, which `error` reports; rejects if it may be read later. */
+  toCarry(dTags: readonly Address[]): Promise<CarriedValue[]>;
   syncAll(dTags: readonly Address[]): Promise<FetchResult[]>;
   /** Nothing counts as given to one who waits no longer. */
   poll(dTags: readonly Address[], signal?: AbortSignal): Promise<FetchResult[]>;
@@ -41,6 +46,8 @@ export function createReader(ports: {
   readonly content: Content;
   readonly canRead: () => boolean;
   readonly deviceId: () => string;
+  /** See `createReading`. */
+  readonly carried: (dTag: Address) => VerifiedEvent | undefined;
   /** Whether the rivals of a category are merged. */
   readonly isMerged: (dTag: Address) => boolean;
   /** See `Signer.isLocal`. */
@@ -64,6 +71,18 @@ export function createReader(ports: {
   const conflicts = createConflicts({ ...ports, decode: reading.decode });
   const telling = createTelling({ ...ports, reading, conflictsTold: conflicts.told });
 
+  /** What the device shows, to be written again. */
+  async function shownOf(dTag: Address, source: FetchResult['source']): Promise<CarriedValue | undefined> {
+    const value = await valueOf(dTag, source);
+    if (value === null) return undefined;
+    const events = [...versionsOf(replica.get(dTag)).map(({ event }) => event), ports.carried(dTag)];
+    // Another may have taken its place while it was read: then it is read again.
+    const shown = events.find((event) => event?.id === value.eventId);
+    if (shown === undefined) return shownOf(dTag, source);
+    const { created_at: stamp } = shown;
+    return { dTag, text: JSON.stringify(value.payload), stamp, expiration: expirationOf(shown) };
+  }
+
   return {
     decode: reading.decode,
     announce: telling.announce,
@@ -71,16 +90,19 @@ export function createReader(ports: {
     fetch: async (dTag) => valueOf(dTag, await refresh([dTag])),
     latest: async (dTag) => {
       await ports.network().ask([dTag], 'all');
-      const value = await valueOf(dTag, await refresh([dTag]));
-      if (value === null) return { text: 'null', isRemoval: true, expiration: undefined };
-      const shown = [replica.get(dTag)?.head?.event, replica.get(dTag)?.former[0]?.event].find(
-        (event) => event?.id === value.eventId,
+      const value = await shownOf(dTag, await refresh([dTag]));
+      if (value === undefined) return { text: 'null', isRemoval: true, expiration: undefined };
+      return { text: value.text, isRemoval: false, expiration: value.expiration };
+    },
+    toCarry: async (dTags) => {
+      const values = await Promise.all(
+        dTags.map((dTag) =>
+          shownOf(dTag, 'local').catch((error: unknown) => {
+            if (isPassing(error) && !isNostrSyncError(error, 'INCOMPLETE')) throw error;
+          }),
+        ),
       );
-      return {
-        text: JSON.stringify(value.payload),
-        isRemoval: false,
-        expiration: shown && expirationOf(shown),
-      };
+      return values.filter((value) => value !== undefined);
     },
     syncAll: async (dTags) => {
       const source = await refresh(dTags);

@@ -71,6 +71,8 @@ export function createReading(ports: {
   readonly clock: Clock;
   readonly replica: Replica;
   readonly content: Content;
+  /** What was here under another key, if it is not decided yet what becomes of it. */
+  readonly carried: (dTag: Address) => VerifiedEvent | undefined;
   /** See `Signer.isLocal`. */
   readonly isLocal: () => boolean;
   readonly emitter: Emitter;
@@ -147,6 +149,9 @@ export function createReading(ports: {
 
   async function valueOf(dTag: Address, source: Source): Promise<FetchResult | null> {
     const record = replica.get(dTag);
+    const carried = record?.head === undefined ? ports.carried(dTag) : undefined;
+    if (carried !== undefined)
+      return isGone(carried) ? null : { ...(await decode(carried, dTag, source)), pending: true };
     if (record?.head === undefined || isGone(record.head.event)) return null;
     const { event } = record.head;
     try {

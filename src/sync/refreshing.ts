@@ -21,8 +21,12 @@ export function createRefreshing(ports: {
   readonly store: Store;
   readonly replica: Replica;
   readonly network: () => Network;
+  /** See `createReading`. */
+  readonly carried: (dTag: Address) => unknown;
 }): Refreshing {
   const { replica } = ports;
+  const isHere = (dTag: Address): boolean =>
+    replica.get(dTag)?.head !== undefined || ports.carried(dTag) !== undefined;
 
   async function lookInStore(dTags: readonly Address[]): Promise<void> {
     if (ports.store.sharedName !== undefined) await replica.reload(dTags).catch(() => undefined);
@@ -34,8 +38,7 @@ export function createRefreshing(ports: {
       if (dTags.length === 0) return 'local';
       const [answers] = await Promise.all([ports.network().ask(dTags, 'known'), lookInStore(dTags)]);
       const { complete: answered, incomplete: silent } = answers;
-      if (isFromAll(answers) || dTags.some((dTag) => replica.get(dTag)?.head !== undefined))
-        return answered.length > 0 ? 'relay' : 'local';
+      if (isFromAll(answers) || dTags.some(isHere)) return answered.length > 0 ? 'relay' : 'local';
       const who = answered.length === 0 ? 'no relay answered' : `no answer from ${silent.join(', ')}`;
       throw new NostrSyncError('NO_RELAYS_REACHABLE', `Cannot read: ${who}, and this device holds no copy`, {
         details: { answered, silent },

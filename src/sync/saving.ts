@@ -5,7 +5,6 @@ import type { Primitives } from '../crypto/primitives.ts';
 import { NostrSyncError } from '../errors.ts';
 import type { Address, EventId, RelayUrl, Seconds } from '../protocol/address.ts';
 import { deviceHash, seenBy, vectorAt, type VersionVector } from '../protocol/causality.ts';
-import { CHUNKED, pieceDTag, sealPiece, type Layout } from '../protocol/chunks.ts';
 import type { Compression } from '../protocol/compression.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { tagsOf } from '../protocol/header.ts';
@@ -16,13 +15,13 @@ import { receiptOf } from './delivery-report.ts';
 import { askedFor, type Compose, type Composed } from './composing.ts';
 import type { Making, Wanted } from './drafts.ts';
 import { containedIn } from './heads/frontier.ts';
-import { isOwnHead, piecesOf, readableOf, type HeadRecord } from './heads/record.ts';
+import { isOwnHead, readableOf, type HeadRecord } from './heads/record.ts';
 import type { Replica } from './heads/replica.ts';
 import type { Question, FirstWrites } from './first-writes.ts';
 import type { Network } from './relays/network.ts';
 import { aheadOf, isAhead, refuseWrongClock, resetStampOf, stampOf } from './stamps.ts';
 import type { Content } from './values/content.ts';
-import type { Asking } from './values/asking.ts';
+import { makePieces } from './values/pieces.ts';
 import type { Hand } from './values/signing.ts';
 import type { Note } from './write.ts';
 
@@ -50,33 +49,6 @@ export interface SavingPorts {
   readonly isClosed: () => boolean;
   readonly compose: Compose;
   readonly onSaved: (dTag: Address, id: EventId, composed?: Composed) => void;
-}
-
-/** Signs those pieces of a value that the one before it does not share, under the stamp of the value. */
-async function makePieces(
-  ports: SavingPorts,
-  dTag: Address,
-  layout: Layout,
-  stamp: Seconds,
-  ciphertexts: Map<string, string>,
-  asking: Asking,
-): Promise<{ made?: ReadonlyMap<string, VerifiedEvent>; names?: readonly string[] }> {
-  if (layout.format !== CHUNKED) return {};
-  const { replica, hand } = ports;
-  const record = replica.get(dTag);
-  const known = new Set(piecesOf(record).map(({ name }) => name));
-  const made = new Map<string, VerifiedEvent>();
-  const names = [...new Set(layout.manifest.parts)];
-  for (const name of names) {
-    if (known.has(name)) continue;
-    const content =
-      ciphertexts.get(name) ?? (await sealPiece(layout.pieces.get(name)!, layout.manifest, ports));
-    ciphertexts.set(name, content);
-    layout.pieces.delete(name);
-    const tags = tagsOf({ address: pieceDTag(dTag, name) });
-    made.set(name, await hand.sign({ kind: KIND_APP_DATA, created_at: stamp, tags, content }, asking));
-  }
-  return { made, names };
 }
 
 const tooFast = (): NostrSyncError =>

@@ -5,6 +5,7 @@ import type { Primitives } from '../crypto/primitives.ts';
 import type { Address, RelayUrl } from '../protocol/address.ts';
 import type { Compression } from '../protocol/compression.ts';
 import type { EventTemplate, EventVerifier, NostrEvent } from '../protocol/event.ts';
+import { MAX_LAPS } from '../protocol/limits.ts';
 import type { SignedAuth } from '../relay/auth.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import type { RelayConnection } from '../relay/connection.ts';
@@ -12,9 +13,11 @@ import type { RelayPool } from '../relay/pool.ts';
 import type { Signer } from '../signer/signer.ts';
 import type { Store } from '../store/store.ts';
 import type { Tabs } from '../tabs/tabs.ts';
+import { createCarrying, type Carrying } from './carrying.ts';
 import { createComposing } from './composing.ts';
 import { createConsumers } from './consumers.ts';
 import { createDeletions } from './deletion.ts';
+import { createSealing, loadSealed, type CarriedValue } from './values/carried-values.ts';
 import { createContent } from './values/content.ts';
 import type { Emitter } from './events.ts';
 import { createNetwork, type Network } from './relays/network.ts';
@@ -24,6 +27,7 @@ import { createGarbage } from './values/garbage.ts';
 import type { Pacing } from './relays/pacer.ts';
 import { createReader, type Reader } from './reader.ts';
 import type { Subscription } from './telling.ts';
+import { createKeys } from './heads/keys.ts';
 import { isPending } from './heads/record.ts';
 import { createNotices } from './notices.ts';
 import { createRelayTime } from './relays/relay-time.ts';
@@ -53,6 +57,14 @@ export interface Session {
   /** What is known of each category, by shape alone. */
   rows(): readonly CategoryRow[];
   readonly opened: Opened;
+  /** Every value that this device shows, for another key. Rejects if one cannot be read now. */
+  valuesToCarry(): Promise<readonly CarriedValue[]>;
+  /** Whether there is any, by shape alone. */
+  hasValues(): boolean;
+  /** What values of another key have to wait for. */
+  readonly carrying: Pick<Carrying, 'carry' | 'decideBy' | 'dTags'>;
+  /** What is not final at some relay, and values of another key that wait. */
+  owed(): number;
   /** Own writes that no relay has. */
   pendingChanges(): number;
   /** The signer that works for this identity, or none. */
@@ -113,6 +125,8 @@ export async function openSession(ports: {
     onChange: (change) => consumers.changed(change),
     onError: (error) => emitter.emit('error', error),
   });
+  const keys = createKeys(pubkey, ports.namespace);
+  const sealed = await loadSealed({ ...ports, keys }, (error) => emitter.emit('error', error));
   const hand = createHand({ ...ports, current: () => (isClosed ? undefined : signer) });
   const canRead = (): boolean => signer !== undefined && !isClosed;
   const content = createContent({ ...ports, replica, hand, canRead, network: () => network });
@@ -146,6 +160,7 @@ export async function openSession(ports: {
     canRead,
     isLocal: hand.isLocal,
     isMerged,
+    carried: (dTag) => carrying.waiting(dTag),
   });
   /** What the app has subscribed to, and what is merged: of that, what other devices have written must be known before it is overwritten. */
   const wanted = (): readonly Address[] => {
@@ -222,6 +237,20 @@ export async function openSession(ports: {
     isSender: () => tabNetwork?.isLeading() !== false,
     merge: (dTag, ids) => writer.merge(dTag, ids),
   });
+  const carrying = createCarrying({
+    ...ports,
+    replica,
+    content,
+    sealing: createSealing({ ...ports, keys, replica, content, hand }, sealed),
+    network: () => network,
+    relays,
+    hasSigner: hand.isSet,
+    mergerOf,
+    update: async (dTag, change) => {
+      await writer.update(dTag, change);
+      await reader.announce(dTag);
+    },
+  });
   const notices = createNotices({ ...ports, relays });
   const relayTime = createRelayTime({ clock, relays: () => network.relays() });
   const renewals = createRenewals({ ...ports, replica, hand, network: () => network, isMerged });
@@ -235,21 +264,45 @@ export async function openSession(ports: {
 
   const consumers = createConsumers({
     ...{ tabNetwork, network, content, notices, reader, writer },
-    ...{ garbage, merging: merging ?? {}, renewals, relayTime, voidEvents },
+    ...{ garbage, merging: merging ?? {}, carrying, renewals, relayTime, voidEvents },
     deletions: createDeletions({ hand, network: () => network }),
     onProgress: ports.onProgress,
   });
+
+  const heads = (): string => [...replica.dTags()].map((dTag) => replica.peek(dTag)?.head?.event.id).join();
 
   const session: Session = {
     pubkey,
     hand,
     reader,
-    writer,
+    writer: {
+      ...writer,
+      publish: async (dTag, write) => {
+        // It is made of what there is, and that is not known yet.
+        if (write.edit?.type === 'update' && carrying.waiting(dTag) !== undefined)
+          await carrying.decided(dTag);
+        return writer.publish(dTag, write);
+      },
+    },
     network,
     told: async () => tabNetwork?.told(),
     rows: () => rowsOf(replica, relays()),
     opened: { ...ports, replica, content, relays },
+    valuesToCarry: async () => {
+      for (let lap = 0; ; lap++) {
+        const before = heads();
+        const values = await reader.toCarry([...new Set([...replica.dTags(), ...carrying.dTags()])]);
+        // What was being saved meanwhile comes along.
+        if (heads() === before || lap === MAX_LAPS) return values;
+      }
+    },
+    hasValues: () =>
+      carrying.dTags().length > 0 ||
+      [...replica.dTags()].some((dTag) => replica.peek(dTag)?.head !== undefined),
+    carrying,
+    owed: () => network.depth() + carrying.dTags().length,
     pendingChanges: () =>
+      carrying.dTags().length +
       [...replica.dTags()].filter((dTag) => isPending(replica.peek(dTag), relays())).length,
     signer: () => signer,
     setSigner: (next) => {
@@ -291,5 +344,6 @@ export async function openSession(ports: {
     },
   };
   session.rewatch();
+  carrying.relaysChanged();
   return session;
 }

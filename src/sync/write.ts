@@ -33,7 +33,12 @@ export interface Published {
 export type Edit =
   | { readonly type: 'whole'; readonly payload: unknown; readonly basedOn: BasedOn }
   /** Gets a copy. May be called again if another value comes in before this one is saved. */
-  | { readonly type: 'update'; readonly change: (now: unknown) => unknown }
+  | {
+      readonly type: 'update';
+      readonly change: (now: unknown) => unknown;
+      /** The app does not know what it makes. */
+      readonly isNews?: boolean;
+    }
   | { readonly type: 'remove' }
   /** These rivals, whatever is known of their bases, and all that need not wait. */
   | { readonly type: 'merge'; readonly ids: ReadonlySet<EventId> };

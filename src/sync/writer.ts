@@ -19,6 +19,8 @@ export interface Writer extends Pick<Receipts, 'changed' | 'answered' | 'relaysC
   publish(dTag: Address, write: Write): Promise<Receipt>;
   /** Merges these rivals, and all that need not wait. Resolves with the head then: another one if there was anything to write. */
   merge(dTag: Address, ids: ReadonlySet<EventId>): Promise<VerifiedEvent>;
+  /** Makes the newest value of itself, and tells the app. Resolves once that is saved; rejects with what `change` throws. */
+  update(dTag: Address, change: (now: unknown) => unknown): Promise<VerifiedEvent>;
   /** Whether what is written next would be stamped more than a day ahead, because something is. */
   isAhead(dTag: Address): boolean;
   close(): void;
@@ -75,6 +77,10 @@ export function createWriter(ports: WriterPorts): Writer {
     },
     merge: async (dTag, ids) => {
       const write: Write = { ...MERGE, edit: { type: 'merge', ids } };
+      return drafts.add(dTag, { write, seen: seenOf(replica.get(dTag)) });
+    },
+    update: async (dTag, change) => {
+      const write: Write = { ...MERGE, edit: { type: 'update', change, isNews: true } };
       return drafts.add(dTag, { write, seen: seenOf(replica.get(dTag)) });
     },
     changed: receipts.changed,

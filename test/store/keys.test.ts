@@ -10,7 +10,8 @@ import { createRelay } from '../../src/testing/relay.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { runSeeds } from '../sim/batch.ts';
-import { device, KEY, written } from '../sync/devices.ts';
+import { secretKeySigner } from '../../src/node.ts';
+import { device, KEY, OTHER_KEY, written } from '../sync/devices.ts';
 import { closeWindows, pluginStandIn } from '../tauri/plugin-stand-in.ts';
 
 afterEach(closeWindows);
@@ -59,6 +60,7 @@ async function keysOfOneDevice(): Promise<string[]> {
   const vv = ['vv', `${deviceHash('kiosk')}:${stamp}`];
   relay.inject(written({ created_at: stamp, tags: [['device_id', 'kiosk'], vv] }));
   await expect.poll(() => kiosk.errors.map(({ code }) => code)).toEqual(['DEVICE_ID_TAKEN']);
+  await kiosk.setSigner(secretKeySigner(OTHER_KEY), { carryOver: 'missing' });
   return [...keys];
 }
 

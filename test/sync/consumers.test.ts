@@ -39,6 +39,7 @@ function setUp({ isAlone = false } = {}): Bench {
     deletions: part('deletions'),
     garbage: part('garbage'),
     merging: part('merging'),
+    carrying: part('carrying'),
     renewals: part('renewals'),
     relayTime: part('relay time'),
     voidEvents: part('void events'),
@@ -87,14 +88,24 @@ describe('a change of a record', () => {
   });
 
   test('leads to what the engine does by itself after all that a call waits for', () => {
-    expectOrder(changed, 'reader', 'writer', 'garbage', 'merging', 'renewals');
+    expectOrder(changed, 'reader', 'writer', 'garbage', 'merging', 'carrying', 'renewals');
   });
 
   test('is progress once all of them know', () => {
     const { consumers, heard } = setUp();
     changed(consumers);
     expect(heard.at(-1)).toBe('progress');
-    expectOrder(changed, 'network', 'reader', 'writer', 'garbage', 'merging', 'renewals', 'progress');
+    expectOrder(
+      changed,
+      'network',
+      'reader',
+      'writer',
+      'garbage',
+      'merging',
+      'carrying',
+      'renewals',
+      'progress',
+    );
   });
 });
 
@@ -109,7 +120,7 @@ test('an answer tells of the relay’s time before a listener can write again be
 test('after another signer was set, pieces are looked for before values are read that may lack them', () => {
   expectOrder(
     ({ signerChanged }) => signerChanged(),
-    ...['network', 'content', 'reader', 'garbage', 'merging', 'renewals'],
+    ...['network', 'content', 'reader', 'garbage', 'merging', 'carrying', 'renewals'],
   );
 });
 
@@ -138,6 +149,7 @@ test('the parts are closed from the last to the first, and the network is not cl
       'void events',
       'relay time',
       'renewals',
+      'carrying',
       'merging',
       'garbage',
       'deletions',

@@ -33,7 +33,17 @@ async function open(store: Store): Promise<{ replica: Replica; history: History 
     piecesOf: async (): Promise<never> => Promise.reject(new Error('none is in pieces')),
   };
   const clock = createTestClock();
-  return { replica, history: createHistory({ clock, replica, content, decode, deviceId: () => OURS }) };
+  return {
+    replica,
+    history: createHistory({
+      clock,
+      replica,
+      content,
+      decode,
+      deviceId: () => OURS,
+      carried: () => undefined,
+    }),
+  };
 }
 
 describe('the history of a category', () => {

@@ -31,6 +31,7 @@ async function readLarge(stored: HeadRecord): Promise<readonly unknown[]> {
     replica: { get: () => record, apply: async () => [] } as unknown as Replica,
     content: { payloadOf: () => Promise.reject(incomplete) } as unknown as Content,
     lookInStore: async () => void (record = stored),
+    carried: () => undefined,
     onReadable: () => undefined,
     onAgain: () => undefined,
   });

@@ -179,7 +179,7 @@ export function gathered(
   return { ...record, rivals: record.rivals.map((one) => (isLacking(one) ? { ...one, pieces } : one)) };
 }
 
-function around(record: HeadRecord, rivals: readonly Kept[]): Around {
+export function around(record: HeadRecord, rivals: readonly Kept[]): Around {
   const head: Version = record.head!;
   return { device: record.own?.device, current: [keptOf(head, record.deemed, false), ...rivals] };
 }

@@ -99,6 +99,19 @@ export type Input =
       readonly event: VerifiedEvent;
       readonly made?: ReadonlyMap<string, VerifiedEvent> | undefined;
     }
+  /**
+   * A value of another key, signed with this one. `isAbsent`: every relay has said that it has none; otherwise it waits, or gives way to
+   * what there is. `isDecided`: the app has decided about it already, and is not told.
+   */
+  | {
+      readonly type: 'carried';
+      readonly event: VerifiedEvent;
+      readonly device: string;
+      /** Its pieces by name, if it is in pieces. */
+      readonly made?: ReadonlyMap<string, VerifiedEvent> | undefined;
+      readonly isAbsent: boolean;
+      readonly isDecided: boolean;
+    }
   /** A relay showed this event; `undefined`: it is of a backup. `relays`: all that are configured. */
   | {
       readonly type: 'shown';
@@ -138,7 +151,9 @@ export type Effect =
   /** The head changed without a write of this device, or has become whole. `renews`: the id of the one before that says the same. */
   | { readonly type: 'advanced'; readonly event: VerifiedEvent; readonly renews?: EventId }
   /** A write of this device was replaced by one that had not seen it, or a blind one beats one that it had not seen. */
-  | { readonly type: 'conflict'; readonly mine: VerifiedEvent; readonly theirs: VerifiedEvent };
+  | { readonly type: 'conflict'; readonly mine: VerifiedEvent; readonly theirs: VerifiedEvent }
+  /** A value of another key gave way to this one's, whichever is the newer. */
+  | { readonly type: 'gave-way'; readonly mine: VerifiedEvent; readonly theirs: VerifiedEvent };
 
 export interface Outcome {
   /** The same object if nothing changed. */

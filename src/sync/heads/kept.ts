@@ -26,6 +26,8 @@ export interface Kept {
   readonly isRemoval: boolean;
   /** What took its place had not seen it. */
   readonly isOverwritten: boolean;
+  /** It is of another key, and was here before this one: no write that is made since was made of it, whatever vectors say. */
+  readonly isBeforeJoining?: boolean | undefined;
   /** Until it is in the store. */
   readonly event?: VerifiedEvent | undefined;
 }

@@ -49,14 +49,21 @@ function gapAt(past: readonly Kept[], i: number, { current }: Around): number {
   return (past[i - 1]!.stamp - older.stamp) / Math.max(1, now - past[i]!.stamp);
 }
 
-/** Of each other device, the newest value in the ring that its newest known write is, or had seen: its next write will be based on that. */
+/**
+ * Of each other device, the newest value in the ring that its newest known write is, or had seen: its next write will be based on that. And
+ * what was here before another key.
+ */
 function anchorsOf(past: readonly Kept[], { device, current }: Around): ReadonlySet<Kept> {
   const newest = new Map<string, Kept>();
-  for (const one of [...current, ...past].sort(compareKept))
+  // What was here before another key is in no other place.
+  const [before, values] = [past.filter(isOfOtherKey), past.filter((one) => !isOfOtherKey(one))];
+  for (const one of [...current, ...values].sort(compareKept))
     if (one.device !== device && !newest.has(one.device)) newest.set(one.device, one);
-  const anchors = [...newest.values()].map(({ seen }) => past.find((one) => isKeptIn(seen, one)));
-  return new Set(anchors.filter((one) => one !== undefined));
+  const anchors = [...newest.values()].map(({ seen }) => values.find((one) => isKeptIn(seen, one)));
+  return new Set([...before, ...anchors.filter((one) => one !== undefined)]);
 }
+
+const isOfOtherKey = ({ isBeforeJoining }: Kept): boolean => isBeforeJoining === true;
 
 /** A piece that several have in common counts once. */
 function bytesOf(past: readonly Kept[]): number {

@@ -40,9 +40,8 @@ interface Waiting extends Job {
 function isOwn(input: Input): boolean {
   if (input.type === 'shown') return input.relay === undefined;
   if (input.type === 'explored') return input.again !== undefined;
-  return ['write', 'withdraw', 'assembled', 'gathered', 'remade', 'renew', 'restamp', 'remembered'].includes(
-    input.type,
-  );
+  const own: readonly Input['type'][] = ['write', 'withdraw', 'assembled', 'gathered', 'remade', 'renew'];
+  return [...own, 'restamp', 'remembered', 'carried'].includes(input.type);
 }
 
 /** One closure: `save` and `saveFailed` are the two ends of a transaction, over what is unsaved and refused. */

@@ -188,7 +188,8 @@ function namesLeftBehind(before: string | undefined, record: HeadRecord): readon
 /** Those that the record means: others may have been made for a write that came too late. */
 function piecesMade(input: Input, record: HeadRecord): readonly (readonly [string, VerifiedEvent])[] {
   const made = 'made' in input ? [...(input.made ?? [])] : [];
-  if (input.type === 'remembered' || input.type === 'gathered') {
+  const isFormer = input.type === 'carried' && record.head?.event.id !== input.event.id;
+  if (input.type === 'remembered' || input.type === 'gathered' || isFormer) {
     // What the head has in common with it is here.
     const known = new Set(piecesOf(record).map(({ name }) => name));
     const of = input.type === 'gathered' ? input.id : input.event.id;

@@ -20,6 +20,7 @@
 
 import type { EventId } from '../../protocol/address.ts';
 import { advance, assembled, shown } from './arrival.ts';
+import { carried } from './carried.ts';
 import {
   buried,
   lacking,
@@ -75,6 +76,8 @@ function decided(record: HeadRecord | undefined, input: Input, uncarried: EventI
       return { record: record && remembered(record, input), effects: [] };
     case 'gathered':
       return { record: record && gathered(record, input), effects: [] };
+    case 'carried':
+      return carried(record, input);
     case 'settled':
       return change(record, input.id, (current) => settled(current, input.ids, input.seen));
     case 'answered':

@@ -47,6 +47,7 @@ function writeKept({ id, stamp, device, written, seen, bytes, ...more }: Kept): 
     isInPieces: more.isInPieces || undefined,
     isRemoval: more.isRemoval || undefined,
     isOverwritten: more.isOverwritten || undefined,
+    isBeforeJoining: more.isBeforeJoining || undefined,
   };
 }
 
@@ -125,6 +126,7 @@ function readKept(value: unknown): readonly Kept[] {
         isInPieces: one.isInPieces === true,
         isRemoval: one.isRemoval === true,
         isOverwritten: one.isOverwritten === true,
+        ...(one.isBeforeJoining === true && { isBeforeJoining: true }),
       };
     });
   } catch {

@@ -16,7 +16,7 @@ export function baseOf(past: readonly Kept[], a: VersionVector, b: VersionVector
   // A full vector may have dropped a device.
   const isFull = a.size >= MAX_VECTOR_ENTRIES || b.size >= MAX_VECTOR_ENTRIES;
   if (common.size === 0) return { newest: [], isExact: !isFull };
-  const shared = past.filter((one) => isKeptIn(a, one) && isKeptIn(b, one));
+  const shared = past.filter((one) => one.isBeforeJoining !== true && isKeptIn(a, one) && isKeptIn(b, one));
   const newest = shared.filter((one) => !shared.some((other) => other !== one && isKeptIn(other.seen, one)));
   const isExact = [...common].every(([device, stamp]) =>
     shared.some(({ seen }) => (seen.get(device) ?? -1) >= stamp),

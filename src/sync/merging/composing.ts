@@ -3,7 +3,7 @@
 import type { Address, EventId } from '../../protocol/address.ts';
 import { covers } from '../../protocol/causality.ts';
 import { decodePayload } from '../../protocol/payload.ts';
-import { askedFor, fold, textOf, type Composed, type Refusal } from '../composing.ts';
+import { askedFor, fold, isNews, textOf, type Composed, type Refusal } from '../composing.ts';
 import type { Wanted } from '../drafts.ts';
 import type { Kept } from '../heads/kept.ts';
 import type { HeadRecord } from '../heads/record.ts';
@@ -103,10 +103,11 @@ export function createMergeComposing(ports: {
     if ('refused' in folded) return folded;
     const { value } = folded;
     const isNothing = last === undefined && isEqual(value, joined!.headValue);
-    const isNews = last === undefined || (last.edit?.type === 'whole' && !isEqual(value, last.edit.payload));
+    const isMade = last === undefined || isNews(last);
+    const isUnknown = isMade || (last.edit?.type === 'whole' && !isEqual(value, last.edit.payload));
     return {
       ...textOf(value, last?.limit),
-      ...{ on: record?.head?.event.id, seen: joined?.seen ?? new Map(), isNews },
+      ...{ on: record?.head?.event.id, seen: joined?.seen ?? new Map(), isNews: isUnknown },
       joined: joined && withClashes(joined, changes),
       expiration: last === undefined ? joined?.expiration : last.expiration,
       settles: isNothing
