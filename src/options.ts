@@ -6,11 +6,14 @@ import { checkNamespace, toDTag, type Address, type EventId, type RelayUrl } fro
 import type { Compression } from './protocol/compression.ts';
 import { isHex32, type EventVerifier } from './protocol/event.ts';
 import {
+  DAY_SECONDS,
   DEFAULT_MAX_PAYLOAD_BYTES,
   MAX_DEVICE_ID_CHARS,
+  MAX_HISTORY_DAYS,
   MAX_PAYLOAD_BYTES,
   MAX_STAMP,
   MAX_TEXT_BYTES,
+  VERSIONS_FOR_MERGES,
 } from './protocol/limits.ts';
 import { encodePayload } from './protocol/payload.ts';
 import type { RandomBytes } from './relay/backoff.ts';
@@ -23,8 +26,10 @@ import type { Tabs } from './tabs/tabs.ts';
 import type { CarryOver } from './sync/carrying.ts';
 import type { Receipt } from './sync/events.ts';
 import type { Pacing } from './sync/relays/pacer.ts';
+import { KEEP_ALL, type Keeping } from './sync/heads/past.ts';
 import type { Stage } from './sync/heads/record.ts';
 import type { Merger } from './sync/merging/merger.ts';
+import type { CategorySettings } from './sync/session.ts';
 import type { Note, Write } from './sync/write.ts';
 
 /** What the entry point of a platform provides; each can be replaced by an option. */
@@ -91,6 +96,23 @@ export interface CategoryOptions {
    * `'auto'`, and `'on-edit'` with a signer that may ask a person.
    */
   readonly settle?: 'auto' | 'on-edit';
+  /**
+   * With `merge`, of a removal and an edit that had not seen each other: `'greater'`: the newer one counts as a whole; a removed edit is in
+   * the history. `'edit-wins'`: an edited value comes back; one that is as the removal had seen it stays removed. Default `'greater'`.
+   */
+  readonly removal?: 'greater' | 'edit-wins';
+  /**
+   * With `merge`, of writers that do not say what they had seen, such as the original plugin (0.1.0-alpha.3): `'trust'`: all that relays had.
+   * `'merge'`: what their own last write had seen, if this device keeps that, so that a value written whole from an old one takes nothing back.
+   * Default `'trust'`.
+   */
+  readonly legacy?: 'trust' | 'merge';
+  /**
+   * Which former values this device keeps: at most `versions` (default and limit 20), of `bytes` with their pieces (default and limit
+   * 524,288; the newest stays, however large), and only those that were replaced less than `days` before the newest was written (default:
+   * any). `false`: none. With `merge` at least what merges need is kept: 16, of any size and age. A change of this counts with the next write.
+   */
+  readonly history?: { readonly versions?: number; readonly days?: number; readonly bytes?: number } | false;
 }
 
 /**
@@ -146,7 +168,7 @@ export interface Settings {
   readonly relays: ReadonlyMap<RelayUrl, string>;
   readonly payloadLimit: { readonly bytes: number; readonly why: string };
   readonly pacing: Pacing;
-  readonly categories: ReadonlyMap<Address, CategoryOptions>;
+  readonly categories: ReadonlyMap<Address, CategorySettings>;
 }
 
 /** A misspelt option would otherwise do nothing, unnoticed. */
@@ -259,7 +281,7 @@ export function checkOptions(options: NostrSyncOptions): Settings {
 export function checkCategoryOptions(
   namespace: string,
   given: unknown,
-): ReadonlyMap<Address, CategoryOptions> {
+): ReadonlyMap<Address, CategorySettings> {
   if (given === undefined) return new Map();
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw new TypeError(misuse('categories', 'an object of options by category', given));
@@ -267,18 +289,59 @@ export function checkCategoryOptions(
     Object.entries(given).map(([name, of]: [string, unknown]) => {
       if (typeof of !== 'object' || of === null)
         throw new TypeError(misuse(`categories.${name}`, 'an object', of));
-      const { merge, settle, ...others }: CategoryOptions = of;
-      checkNames('merge, settle', Object.keys(others));
+      const { merge, settle, removal, legacy, history, ...others }: CategoryOptions = of;
+      checkNames('merge, settle, removal, legacy, history', Object.keys(others));
       if (
         merge !== undefined &&
         (typeof merge?.merge !== 'function' || typeof merge.createMerging !== 'function')
       )
         throw new TypeError(misuse(`categories.${name}.merge`, 'mergeBy(rules) of nostr-sync/merge', merge));
-      if (settle !== undefined && settle !== 'auto' && settle !== 'on-edit')
-        throw new TypeError(misuse(`categories.${name}.settle`, "'auto' or 'on-edit'", settle));
-      return [toDTag(namespace, name), { merge, settle } as CategoryOptions] as const;
+      const isMerged = merge !== undefined;
+      checkChoice(`categories.${name}.settle`, ['auto', 'on-edit'], settle, true);
+      checkChoice(`categories.${name}.removal`, ['greater', 'edit-wins'], removal, isMerged);
+      checkChoice(`categories.${name}.legacy`, ['trust', 'merge'], legacy, isMerged);
+      const keeping = {
+        ...checkHistory(`categories.${name}.history`, history, isMerged),
+        doEditsSurvive: removal === 'edit-wins',
+        isLegacyMerged: legacy === 'merge',
+      };
+      return [toDTag(namespace, name), { merge, settle, keeping }] as const;
     }),
   );
+}
+
+function checkChoice(name: string, choices: readonly string[], given: unknown, isMerged: boolean): void {
+  if (given === undefined) return;
+  const expected = choices.map((choice) => `'${choice}'`).join(' or ');
+  if (!choices.includes(given as string)) throw new TypeError(misuse(name, expected, given));
+  if (!isMerged) throw new TypeError(`Invalid ${name}: it needs merge, and there is none`);
+}
+
+function checkHistory(
+  name: string,
+  given: unknown,
+  isMerged: boolean,
+): Pick<Keeping, 'versions' | 'bytes' | 'seconds'> {
+  if (given === false) return isMerged ? KEEP_ALL : { ...KEEP_ALL, versions: 0 };
+  if (given === undefined) return KEEP_ALL;
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw new TypeError(misuse(name, 'an object, or false', given));
+  const {
+    versions = KEEP_ALL.versions,
+    bytes = KEEP_ALL.bytes,
+    days,
+    ...others
+  }: Exclude<CategoryOptions['history'], false | undefined> = given;
+  checkNames('versions, days, bytes', Object.keys(others));
+  const check = (of: string, value: unknown, limit: number): void => {
+    if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= limit) return;
+    throw new RangeError(misuse(`${name}.${of}`, `a whole number from 1 to ${limit}`, value));
+  };
+  check('versions', versions, KEEP_ALL.versions);
+  check('bytes', bytes, KEEP_ALL.bytes);
+  if (days !== undefined) check('days', days, MAX_HISTORY_DAYS);
+  if (isMerged) return { ...KEEP_ALL, versions: Math.max(versions, VERSIONS_FOR_MERGES) };
+  return { versions, bytes, seconds: days === undefined ? Infinity : days * DAY_SECONDS };
 }
 
 export function checkSigner(signer: unknown): asserts signer is Signer {

@@ -210,6 +210,10 @@ export const MAX_BASE_DEPTH = 3;
 export const MAX_PAST = 20;
 /** The newest of them are all kept, the older ones thinned with age. */
 export const PAST_UNTHINNED = 8;
+/** As many at least if rivals are merged: with fewer the value that both had in common is lost too often. */
+export const VERSIONS_FOR_MERGES = 16;
+/** For how long an app can have former values kept: longer than any. */
+export const MAX_HISTORY_DAYS = 36_500;
 /** Of a line of a backup, in characters. */
 export const MAX_BACKUP_LINE_CHARS = 262_144;
 /** Of the pieces of a backup that wait for the value that they are part of, in characters. */

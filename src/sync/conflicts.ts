@@ -38,7 +38,7 @@ export function createConflicts(ports: {
   readonly emitter: Emitter;
   readonly decode: Reading['decode'];
   /** Whether what was overwritten unseen is merged: then its merge tells what that gives up. */
-  readonly isMerged?: (dTag: Address) => boolean;
+  readonly isMerged?: (dTag: Address, theirs: VerifiedEvent) => boolean;
 }): Conflicts {
   const { emitter, decode } = ports;
   /** Conflicts that are being read, until that has ended, or wait for pieces or a signer. */
@@ -83,9 +83,9 @@ export function createConflicts(ports: {
 
   return {
     changed: (dTag, record, effects) => {
-      // A removal is merged with nothing.
+      // A removal that an edit has beaten is merged with nothing.
       const isTold = ({ mine, theirs }: Pick<Overwrite, 'mine' | 'theirs'>): boolean =>
-        ports.isMerged?.(dTag) !== true || isTombstone(mine) || isTombstone(theirs);
+        ports.isMerged?.(dTag, theirs) !== true || isTombstone(mine);
       for (const { mine, theirs } of effects.filter((effect) => effect.type === 'gave-way').filter(isTold))
         tell({ dTag, mine, theirs, isBeforeJoining: true });
       const conflicts = effects.filter((effect) => effect.type === 'conflict').filter(isTold);

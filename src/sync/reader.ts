@@ -48,8 +48,8 @@ export function createReader(ports: {
   readonly deviceId: () => string;
   /** See `createReading`. */
   readonly carried: (dTag: Address) => VerifiedEvent | undefined;
-  /** Whether the rivals of a category are merged. */
-  readonly isMerged: (dTag: Address) => boolean;
+  /** Whether what this event has overwritten unseen is merged with it. */
+  readonly isMerged: (dTag: Address, theirs: VerifiedEvent) => boolean;
   /** See `Signer.isLocal`. */
   readonly isLocal: () => boolean;
   readonly emitter: Emitter;

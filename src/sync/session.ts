@@ -5,6 +5,7 @@ import type { Primitives } from '../crypto/primitives.ts';
 import type { Address, RelayUrl } from '../protocol/address.ts';
 import type { Compression } from '../protocol/compression.ts';
 import type { EventTemplate, EventVerifier, NostrEvent } from '../protocol/event.ts';
+import { isTombstone } from '../protocol/header.ts';
 import { MAX_LAPS } from '../protocol/limits.ts';
 import type { SignedAuth } from '../relay/auth.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
@@ -28,6 +29,7 @@ import type { Pacing } from './relays/pacer.ts';
 import { createReader, type Reader } from './reader.ts';
 import type { Subscription } from './telling.ts';
 import { createKeys } from './heads/keys.ts';
+import type { Keeping } from './heads/past.ts';
 import { isPending } from './heads/record.ts';
 import { createNotices } from './notices.ts';
 import { createRelayTime } from './relays/relay-time.ts';
@@ -44,6 +46,7 @@ import { createWriter, type Writer } from './writer.ts';
 export interface CategorySettings {
   readonly merge?: Merger | undefined;
   readonly settle?: 'auto' | 'on-edit' | undefined;
+  readonly keeping: Keeping;
 }
 
 export interface Session {
@@ -121,6 +124,7 @@ export async function openSession(ports: {
     ...ports,
     // Without leadership any tab on the store may put this one's writes on a socket.
     isAlone: ports.store.sharedName === undefined,
+    keepingOf: (dTag) => ports.categories.get(dTag)?.keeping,
     onDeposed: () => tabNetwork?.deposed(),
     onChange: (change) => consumers.changed(change),
     onError: (error) => emitter.emit('error', error),
@@ -159,8 +163,9 @@ export async function openSession(ports: {
     network: () => network,
     canRead,
     isLocal: hand.isLocal,
-    isMerged,
     carried: (dTag) => carrying.waiting(dTag),
+    isMerged: (dTag, theirs) =>
+      isMerged(dTag) && (!isTombstone(theirs) || ports.categories.get(dTag)!.keeping.doEditsSurvive),
   });
   /** What the app has subscribed to, and what is merged: of that, what other devices have written must be known before it is overwritten. */
   const wanted = (): readonly Address[] => {

@@ -16,7 +16,7 @@ import { isVoid } from '../../protocol/voids.ts';
 import { isLostTo, isPartOf } from './conflict.ts';
 import type { Input, Outcome } from './input.ts';
 import { compareKept, isKeptIn, keptOf, placeOf, type Kept } from './kept.ts';
-import { remember, type Around } from './past.ts';
+import { KEEP_ALL, limited, remember, type Around, type Keeping } from './past.ts';
 import { isHeld, isOwnHead, type HeadRecord } from './record.ts';
 import type { Version } from './version.ts';
 
@@ -30,9 +30,10 @@ export function isRival(
   record: HeadRecord<NostrEvent> | undefined,
   event: NostrEvent,
   head: NostrEvent | undefined = record?.head?.event,
+  keeping: Keeping = KEEP_ALL,
 ): boolean {
   if (record === undefined || head === undefined || isHeld(record)) return false;
-  if (isTombstone(event) || isTombstone(head) || compareEvents(event, head) >= 0) return false;
+  if (isTombstone(event) || isFinal(head, keeping) || compareEvents(event, head) >= 0) return false;
   // Of this device's own writes the newest contains the others; what was taken back must not return.
   if (deviceHash(deviceIdOf(event)) === record.own?.device) return false;
   const isSame = head.id === record.head?.event.id;
@@ -40,17 +41,25 @@ export function isRival(
   return !isPartOf(contained, event) && !record.rivals.some(({ seen }) => isPartOf(seen, event));
 }
 
+/** Whether it ends what it had not seen as well. */
+const isFinal = (head: NostrEvent, keeping: Keeping): boolean => isTombstone(head) && !keeping.doEditsSurvive;
+
 /** What an input leaves of the frontier. `uncarried`: see `reconcile`. */
 export function withFrontier(
   before: HeadRecord | undefined,
   { record, effects }: Outcome,
   input: Input,
   uncarried: EventId | undefined,
+  keeping: Keeping,
 ): Outcome {
   if (record === undefined) return { record, effects };
-  const next = record === before ? record : frontierOf(before, record, { effects }, input, uncarried);
+  const next =
+    record === before ? record : frontierOf(before, record, { effects }, input, uncarried, keeping);
   const counting = before?.voids === next.voids ? next : withoutVoid(next);
-  return { record: input.type === 'shown' ? learned(counting, input.event) : counting, effects };
+  const learnt = input.type === 'shown' ? learned(counting, input.event, keeping) : counting;
+  if (learnt.past === before?.past || learnt.head === undefined) return { record: learnt, effects };
+  const past = limited(learnt.past, keeping, around(learnt, learnt.rivals));
+  return { record: past === learnt.past ? learnt : { ...learnt, past }, effects };
 }
 
 function frontierOf(
@@ -59,28 +68,45 @@ function frontierOf(
   { effects }: Pick<Outcome, 'effects'>,
   input: Input,
   uncarried: EventId | undefined,
+  keeping: Keeping,
 ): HeadRecord {
   if (input.type === 'settled') return record;
-  if (effects.some(({ type }) => type === 'withdrawn')) return takenBack(before!, record);
+  if (effects.some(({ type }) => type === 'withdrawn')) return takenBack(before!, record, keeping);
   if (isHeld(before) && !isHeld(record) && input.type === 'explored') return released(record);
   const isSame = before?.head?.event.id === record.head?.event.id;
   const isAgain = effects.some((effect) => effect.type === 'advanced' && effect.renews !== undefined);
   if (before === undefined || record.head === undefined || isSame || isAgain || input.type === 'explored')
     return record;
-  return advanced(before, record, uncarried);
+  return advanced(before, deemed(before, record, keeping), uncarried, keeping);
+}
+
+/** A writer without vectors writes whole what it last had: of that it has seen no more than its own last write had. */
+function deemed(before: HeadRecord, record: HeadRecord, keeping: Keeping): HeadRecord {
+  const { event } = record.head!;
+  if (!keeping.isLegacyMerged || vectorOf(event) !== undefined || isOwnHead(record)) return record;
+  const device = deviceHash(deviceIdOf(event));
+  const known = [...(before.head === undefined ? [] : [keptOf(before.head, before.deemed, false)])];
+  const last = [...known, ...before.rivals, ...before.past].find((one) => one.device === device);
+  return last === undefined ? record : { ...record, deemed: last.seen };
 }
 
 /** A greater event has taken the place of the head. */
-function advanced(before: HeadRecord, record: HeadRecord, uncarried: EventId | undefined): HeadRecord {
+function advanced(
+  before: HeadRecord,
+  record: HeadRecord,
+  uncarried: EventId | undefined,
+  keeping: Keeping,
+): HeadRecord {
   const { event } = record.head!;
   const head = before.head;
-  const isSeen = head === undefined || hasSeen(before, record);
+  const isSeen = head === undefined || hasSeen(before, record, keeping);
   const former = head && keptOf(head, before.deemed, !isSeen);
-  const isRemoved = isTombstone(event);
+  const isRemoved = isFinal(event, keeping);
   const all = [...(former === undefined || isSeen || former.isRemoval ? [] : [former]), ...before.rivals];
   const vector = seenBy(event, record.deemed);
   const rivals = all.filter((one) => !isRemoved && (one === former || !isKeptIn(vector, one)));
-  const isUncarried = former !== undefined && (former.id === uncarried || isHeld(before));
+  // What a removal has not seen has no other copy.
+  const isUncarried = isSeen && former !== undefined && (former.id === uncarried || isHeld(before));
   const isUseless = former === undefined || isUncarried || head?.reading === 'unreadable';
   const left = [...before.rivals, ...(isUseless ? [] : [former])].filter((one) => !rivals.includes(one));
   const taken = before.rivals.filter((one) => !rivals.includes(one));
@@ -96,19 +122,21 @@ function advanced(before: HeadRecord, record: HeadRecord, uncarried: EventId | u
 }
 
 /** Whether what took the place of the head has seen it. */
-function hasSeen(before: HeadRecord, record: HeadRecord): boolean {
+function hasSeen(before: HeadRecord, record: HeadRecord, keeping: Keeping): boolean {
   const { event } = record.head!;
   const head = before.head!.event;
   if (voidsOf(event).has(head.id)) return true;
+  const vector = vectorOf(event);
+  if (keeping.isLegacyMerged && vector === undefined && !isOwnHead(record))
+    return isPartOf(seenBy(event, record.deemed), head);
   if (!isOwnHead(record) && isOwnHead(before)) return !isLostTo(head, before.own, event);
   // A writer without vectors has seen what relays had.
-  const vector = vectorOf(event);
   return vector === undefined || isPartOf(vector, head);
 }
 
 /** With an event that a relay shows, if it is below the head and nothing has seen it. */
-function learned(record: HeadRecord, event: VerifiedEvent): HeadRecord {
-  if (isVoid(record.voids, event) || !isRival(record, event)) return record;
+function learned(record: HeadRecord, event: VerifiedEvent, keeping: Keeping): HeadRecord {
+  if (isVoid(record.voids, event) || !isRival(record, event, undefined, keeping)) return record;
   // A writer without vectors has seen what was the newest then.
   const before = record.past.find(({ stamp }) => stamp <= event.created_at);
   return withRival(record, keptOf({ event, pieces: undefined }, before?.seen, true));
@@ -129,7 +157,7 @@ function released(record: HeadRecord): HeadRecord {
 }
 
 /** What was before a write that is withdrawn is back, and so is what that had taken in. */
-function takenBack(before: HeadRecord, record: HeadRecord): HeadRecord {
+function takenBack(before: HeadRecord, record: HeadRecord, keeping: Keeping): HeadRecord {
   const { head } = record;
   const { rivals: taken = [], joint = new Map<string, number>() } = before.own?.taken ?? {};
   const known = new Set(before.rivals.map(({ id }) => id));
@@ -139,7 +167,7 @@ function takenBack(before: HeadRecord, record: HeadRecord): HeadRecord {
     (one) =>
       head !== undefined &&
       compareEvents(placeOf(one), head.event) < 0 &&
-      !isTombstone(head.event) &&
+      !isFinal(head.event, keeping) &&
       !isKeptIn(vector, one),
   );
   const again = new Set([head?.event.id, ...rivals.map(({ id }) => id)]);

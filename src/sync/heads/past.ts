@@ -3,6 +3,7 @@
  * app can read and restore. docs/STORE.md says what it grows to.
  */
 
+import type { Seconds } from '../../protocol/address.ts';
 import { MAX_PAST, MAX_PAST_BYTES, PAST_UNTHINNED, PIECE_ESTIMATE_BYTES } from '../../protocol/limits.ts';
 import { compareKept, isKeptIn, type Kept } from './kept.ts';
 
@@ -12,6 +13,33 @@ export interface Around {
   readonly device: string | undefined;
   /** What is known and is not in the ring: the head and its rivals. */
   readonly current: readonly Kept[];
+}
+
+/** What the app says of the values of a category that are not the newest. */
+export interface Keeping {
+  /** At most this many former values, */
+  readonly versions: number;
+  /** of so many bytes together with their pieces, */
+  readonly bytes: number;
+  /** and only those whose place another took less than so many seconds before the newest was written. */
+  readonly seconds: Seconds;
+  /** An edit that a removal had not seen is its rival, and not a former value. */
+  readonly doEditsSurvive: boolean;
+  /** A writer without vectors has seen what its own last write had seen, and not all that relays had. */
+  readonly isLegacyMerged: boolean;
+}
+
+export const KEEP_ALL: Keeping = {
+  ...{ versions: MAX_PAST, bytes: MAX_PAST_BYTES, seconds: Infinity },
+  ...{ doEditsSurvive: false, isLegacyMerged: false },
+};
+
+/** As many as the app wants. */
+export function limited(past: readonly Kept[], keeping: Keeping, around: Around): readonly Kept[] {
+  const newest = Math.max(...around.current.map(({ stamp }) => stamp));
+  const isYoung = (_: Kept, i: number): boolean => newest - (past[i - 1]?.stamp ?? newest) <= keeping.seconds;
+  const kept = fitting(past.filter(isYoung), around, keeping).slice(0, keeping.versions);
+  return kept.length === past.length ? past : kept;
 }
 
 /** With one more, and without those for which there is no room. A value in pieces is of no use without these. */
@@ -26,12 +54,17 @@ export function remember(past: readonly Kept[], more: readonly Kept[], around: A
  * Thinned with age: of those behind the newest few the one goes whose neighbours are closest to each other for its age, and of the
  * anchors one only if nothing else is left. The newest stays, however large.
  */
-function fitting(past: readonly Kept[], around: Around): readonly Kept[] {
+function fitting(
+  past: readonly Kept[],
+  around: Around,
+  { versions, bytes }: Pick<Keeping, 'versions' | 'bytes'> = KEEP_ALL,
+): readonly Kept[] {
   const kept = [...past];
-  while (kept.length > MAX_PAST || (kept.length > 1 && bytesOf(kept) > MAX_PAST_BYTES)) {
+  while (kept.length > Math.max(1, versions) || (kept.length > 1 && bytesOf(kept) > bytes)) {
     const anchors = anchorsOf(kept, around);
     // Too large, they go before their number is full.
-    const first = kept.length > PAST_UNTHINNED ? PAST_UNTHINNED : 1;
+    const whole = Math.min(PAST_UNTHINNED, Math.max(1, versions));
+    const first = kept.length > whole ? whole : 1;
     const loose = kept.map((_, i) => i).filter((i) => i >= first && !anchors.has(kept[i]!));
     const of = loose.length > 0 ? loose : [kept.length - 1];
     const gaps = of.map((i) => gapAt(kept, i, around));

@@ -11,7 +11,7 @@ import type { Store } from '../../store/store.ts';
 import type { Cache } from './cache.ts';
 import type { Effect, Input } from './input.ts';
 import type { Keys } from './keys.ts';
-import { baseOf, decide, plan, type Decision, type Job, type Plan } from './plan.ts';
+import { baseOf, decide, plan, type Decision, type Job, type Known, type Plan } from './plan.ts';
 import { reconcile } from './reconcile.ts';
 import type { HeadRecord } from './record.ts';
 import type { Change } from './replica.ts';
@@ -55,6 +55,8 @@ export function createPersistence(ports: {
   /** A transaction has found this in the store, and decided from `record`. Told before `onChange`. */
   readonly onFound: (dTag: Address, text: string | undefined, record: HeadRecord | undefined) => void;
   readonly onError: (error: AnyNostrSyncError) => void;
+  /** See `Known`. */
+  readonly keepingOf?: Known['keepingOf'];
 }): Persistence {
   const { cache, keys, sender } = ports;
   const unsaved = new Map<Address, HeadRecord | undefined>();
@@ -66,7 +68,8 @@ export function createPersistence(ports: {
   let closed = false;
   let cancelRetry = (): void => undefined;
 
-  const known = { read: cache.read, unsaved, refused };
+  const { keepingOf } = ports;
+  const known = { read: cache.read, unsaved, refused, keepingOf };
 
   async function save(jobs: readonly Waiting[]): Promise<void> {
     const dTags = [...new Set(jobs.map((job) => job.dTag))];
@@ -110,7 +113,7 @@ export function createPersistence(ports: {
       : new NostrSyncError('STORE_FAILED', 'Cannot save: the store failed', { cause });
     const own = jobs.filter(({ input }) => isOwn(input));
     const others = jobs.filter(({ input }) => !isOwn(input));
-    const decision = decide(others, cache.get);
+    const decision = decide(others, cache.get, undefined, keepingOf);
     for (const [dTag, { previous, record }] of decision.decided) {
       if (record === previous) continue;
       cache.put(dTag, cache.textOf(dTag), record);
@@ -170,7 +173,7 @@ export function createPersistence(ports: {
     const isQuiet = !isOwn(input) && input.type !== 'resave' && saving === undefined && !unsaved.has(dTag);
     if (isQuiet) {
       const record = cache.get(dTag);
-      const outcome = reconcile(record, input, undefined);
+      const outcome = reconcile(record, input, undefined, keepingOf?.(dTag));
       // Most of what relays say is known already: no transaction for that.
       if (outcome.record === record) return Promise.resolve(outcome.effects);
     }

@@ -11,6 +11,7 @@ import type { Effect, Input } from './input.ts';
 import type { Keys } from './keys.ts';
 import { keptIn } from './frontier.ts';
 import type { Kept } from './kept.ts';
+import type { Keeping } from './past.ts';
 import { hasUndone } from './own-stamps.ts';
 import { reconcile } from './reconcile.ts';
 import { parseRecord, serializeRecord } from './record-codec.ts';
@@ -37,6 +38,8 @@ export interface Known {
   readonly refused: ReadonlyMap<Address, readonly Write[]>;
   /** Ids of own heads that no socket has carried: a newer write may take the stamp. */
   readonly uncarried: ReadonlyMap<Address, EventId>;
+  /** What the app says of former values, of single categories. */
+  readonly keepingOf?: ((dTag: Address) => Keeping | undefined) | undefined;
 }
 
 export interface Decided {
@@ -64,12 +67,13 @@ export function decide(
   jobs: readonly Job[],
   baseOf: (dTag: Address) => HeadRecord | undefined,
   uncarried: ReadonlyMap<Address, EventId> = new Map(),
+  keepingOf: Known['keepingOf'] = () => undefined,
 ): Decision {
   const decided = new Map<Address, Decided>();
   const effects = jobs.map(({ dTag, input }) => {
     const base = decided.has(dTag) ? undefined : baseOf(dTag);
     const so = decided.get(dTag) ?? { previous: base, record: base, effects: [] };
-    const outcome = reconcile(so.record, input, uncarried.get(dTag));
+    const outcome = reconcile(so.record, input, uncarried.get(dTag), keepingOf?.(dTag));
     decided.set(dTag, { ...so, record: outcome.record, effects: [...so.effects, ...outcome.effects] });
     return outcome.effects;
   });
@@ -84,7 +88,7 @@ export function plan(
   keys: Keys,
 ): Plan {
   const bases = new Map([...stored].map(([dTag, text]) => [dTag, baseOf(dTag, text, known)]));
-  const decision = decide(jobs, (dTag) => bases.get(dTag)!.record, known.uncarried);
+  const decision = decide(jobs, (dTag) => bases.get(dTag)!.record, known.uncarried, known.keepingOf);
   const writes: Writes = new Map();
   const texts = new Map(stored);
   for (const [dTag, { previous, record, effects }] of decision.decided) {

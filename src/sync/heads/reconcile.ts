@@ -34,6 +34,7 @@ import { isKnownReadable } from './former.ts';
 import { gathered, remembered, settled, withFrontier } from './frontier.ts';
 import type { Input, Outcome } from './input.ts';
 import { explored, restamp, withdraw, write } from './own-write.ts';
+import { KEEP_ALL, type Keeping } from './past.ts';
 import { deliveryOf, type HeadRecord } from './record.ts';
 import { isInPieces, isWhole } from './version.ts';
 
@@ -42,8 +43,9 @@ export function reconcile(
   record: HeadRecord | undefined,
   input: Input,
   uncarried: EventId | undefined,
+  keeping: Keeping = KEEP_ALL,
 ): Outcome {
-  return withFrontier(record, decided(record, input, uncarried), input, uncarried);
+  return withFrontier(record, decided(record, input, uncarried), input, uncarried, keeping);
 }
 
 function decided(record: HeadRecord | undefined, input: Input, uncarried: EventId | undefined): Outcome {

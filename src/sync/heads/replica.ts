@@ -14,6 +14,7 @@ import { keptIn } from './frontier.ts';
 import type { Effect, Input } from './input.ts';
 import { createKeys } from './keys.ts';
 import { newsOf } from './news.ts';
+import type { Known } from './plan.ts';
 import type { HeadRecord } from './record.ts';
 import { createPersistence } from './persistence.ts';
 import { createSender } from './sender.ts';
@@ -73,6 +74,8 @@ export async function openReplica(ports: {
   readonly onChange: (change: Change) => void;
   /** Something that no caller awaits went wrong. */
   readonly onError: (error: AnyNostrSyncError) => void;
+  /** See `Known`. */
+  readonly keepingOf?: Known['keepingOf'];
 }): Promise<Replica> {
   const { store, pubkey, verifier } = ports;
   const keys = createKeys(pubkey, ports.namespace);
