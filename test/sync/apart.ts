@@ -70,7 +70,7 @@ export function start(
   at: World,
   name: string,
   options: NostrSyncOptions = MERGE,
-  store = lastingStore(),
+  store: Store = lastingStore(),
 ): Apart {
   const way = wayTo(at);
   const device = at.device({ deviceId: name, store, openSocket: way.openSocket, ...options });

@@ -41,7 +41,9 @@ describe('an update', () => {
       { theme: 'light', font: 14 },
     ]);
     await at.clock.advance(60_000);
-    expect(await valuesOf(at, [laptop, phone!])).toEqual(Array(2).fill({ theme: 'dark', font: 14 }));
+    expect(await valuesOf(at, [laptop, phone!])).toEqual(
+      Array.from({ length: 2 }, () => ({ theme: 'dark', font: 14 })),
+    );
     expect([...laptop.device.conflicts, ...phone!.device.conflicts]).toEqual([]);
     // It has seen what it was run on.
     const [head] = stored(at.relays[0]!);

@@ -85,7 +85,7 @@ describe('a rival in pieces', () => {
     { timeout: 60_000 },
     async () => {
       const at = world({});
-      const [laptop, phone] = await overwritten(at, ON_EDIT as never);
+      const [laptop, phone] = await overwritten(at, ON_EDIT);
       phone!.way.join();
       await at.clock.advance(60_000);
       const [theirs] = [await recordIn(laptop!.store)];
@@ -95,7 +95,9 @@ describe('a rival in pieces', () => {
       await at.clock.advance(2 * ORPHAN_MS + 3_600_000);
       expect(onRelay(at)).toEqual(expect.arrayContaining(names));
       await at.settle(laptop!.device.update('settings', change({ size: 3 }), { waitFor: 'replicated' }));
-      expect(await valuesOf(at, [laptop!, phone!])).toEqual(Array(2).fill({ ...BOTH, size: 3 }));
+      expect(await valuesOf(at, [laptop!, phone!])).toEqual(
+        Array.from({ length: 2 }, () => ({ ...BOTH, size: 3 })),
+      );
       const needed = new Set(namesOf([(await recordIn(laptop!.store)).head]));
       await at.clock.advance(ORPHAN_MS + 3_600_000);
       expect(onRelay(at)).toEqual([...needed].sort());

@@ -53,7 +53,9 @@ describe('in a category that merges, a write of the original plugin', () => {
     await at.clock.advance(5_000);
     at.relays[0]!.inject(plain(at, { theme: 'light', font: 14 }));
     await at.clock.advance(300_000);
-    expect(await valuesOf(at, [laptop!, phone!])).toEqual(Array(2).fill({ theme: 'light', font: 14 }));
+    expect(await valuesOf(at, [laptop!, phone!])).toEqual(
+      Array.from({ length: 2 }, () => ({ theme: 'light', font: 14 })),
+    );
     expect([...laptop!.merged, ...phone!.merged, ...laptop!.device.conflicts]).toEqual([]);
     expect(await whyOf(at, laptop!.device)).toEqual(['received', 'own', 'own']);
   });

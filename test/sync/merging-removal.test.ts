@@ -46,7 +46,9 @@ describe('of a removal of the category and an edit, which have not seen each oth
     laptop!.way.join();
     phone!.way.join();
     await at.clock.advance(300_000);
-    expect(await valuesOf(at, [laptop!, phone!])).toEqual(Array(2).fill({ theme: 'dark', font: 12 }));
+    expect(await valuesOf(at, [laptop!, phone!])).toEqual(
+      Array.from({ length: 2 }, () => ({ theme: 'dark', font: 12 })),
+    );
     expect(phone!.device.conflicts).toMatchObject([
       { mine: { deleted: true }, theirs: { payload: { theme: 'dark', font: 12 } }, shown: 'theirs' },
     ]);

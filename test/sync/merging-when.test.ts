@@ -38,7 +38,7 @@ describe('what was overwritten unseen is merged', () => {
     expect([first?.by, second?.by, more]).toEqual(['phone', 'laptop', []]);
     expect(second!.atMs - first!.atMs).toBeGreaterThanOrEqual(100);
     expect(second!.atMs - first!.atMs).toBeLessThanOrEqual(700);
-    expect(await valuesOf(at, [laptop!, phone!, tablet!])).toEqual(Array(3).fill(BOTH));
+    expect(await valuesOf(at, [laptop!, phone!, tablet!])).toEqual(Array.from({ length: 3 }, () => BOTH));
   });
 
   test('by its author also after a crash between seeing and merging: rivals are saved with the head', async () => {

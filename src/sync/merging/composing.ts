@@ -25,7 +25,7 @@ export type Merged = Composed & { readonly joined: Joined | undefined };
  * V1: what holds an own write that the head does not is merged, exactly or not, for the own entry of the next write says so. Of the
  * others what is due, or has an exact base.
  */
-export function mayTakeBy(record: HeadRecord, due: ReadonlySet<EventId>) {
+function mayTakeBy(record: HeadRecord, due: ReadonlySet<EventId>) {
   return (rival: Kept, base: Base): boolean => {
     const { own } = record;
     const holdsOwn = own !== undefined && covers(rival.seen, own.device, own.stamp);
