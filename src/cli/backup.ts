@@ -1,10 +1,10 @@
 /** `export` and `import`: what a device has, as a file. */
 
-import { open } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { messageOf } from '../errors.ts';
+import { isNostrSyncError, messageOf } from '../errors.ts';
 import { codeOf } from '../keys/private-file.ts';
-import { exportLines, importLines, type ImportReport } from '../backup.ts';
+import { exportLines, importLines, type ImportReport, type LineFault } from '../backup.ts';
 import type { NostrSync } from '../node.ts';
 import { MAX_BACKUP_LINE_CHARS } from '../protocol/limits.ts';
 import { linger, withEngine } from './engine.ts';
@@ -33,26 +33,55 @@ export function addExport(program: Command, output: Output): void {
         await requiredSigner(command);
         output.note('nostr-sync: this export is not encrypted: whoever has it can read every value');
       }
-      const isOut = file === undefined || file === '-';
-      const sink = isOut ? undefined : await create(file);
-      try {
-        const count = await here(command, output, async (sync) => {
-          let lines = 0;
-          for await (const line of plain === true
-            ? plainLines(sync, versions)
-            : exportLines(sync, { versions })) {
-            if (sink === undefined) output.line(line);
-            else await sink.write(`${line}\n`);
-            lines++;
+      let unreadable = 0;
+      const linesOf = (sync: NostrSync): AsyncIterable<string> =>
+        plain === true
+          ? plainLines(sync, versions, (error) => {
+              output.error(error);
+              unreadable++;
+            })
+          : exportLines(sync, { versions });
+      const write = async (lineOut: (line: string) => unknown): Promise<number> =>
+        here(command, output, async (sync) => {
+          let count = 0;
+          for await (const line of linesOf(sync)) {
+            await lineOut(line);
+            count++;
           }
-          return lines;
+          return count;
         });
-        await sink?.sync();
-        if (!isOut) output.result({ file, lines: count }, `wrote ${count} lines to ${file}`);
-      } finally {
-        await sink?.close();
+      if (file === undefined || file === '-') await write(output.line);
+      else {
+        const lines = await toNewFile(file, write);
+        output.result({ file, lines }, `wrote ${lines} ${lines === 1 ? 'line' : 'lines'} to ${file}`);
+      }
+      if (unreadable > 0) {
+        const what = unreadable === 1 ? '1 value' : `${unreadable} values`;
+        throw new CommandError(
+          'UNDECODABLE',
+          EXIT.failed,
+          `${what} could not be read, and are not in the export`,
+        );
       }
     });
+}
+
+/** All of it or nothing: what could not be written to its end is deleted. */
+async function toNewFile(
+  file: string,
+  write: (lineOut: (line: string) => unknown) => Promise<number>,
+): Promise<number> {
+  const sink = await create(file);
+  let isWritten = false;
+  try {
+    const lines = await write(async (line) => sink.write(`${line}\n`));
+    await sink.sync();
+    isWritten = true;
+    return lines;
+  } finally {
+    await sink.close();
+    if (!isWritten) await rm(file, { force: true });
+  }
 }
 
 /** Never in place of another file: that may be the only backup. */
@@ -63,13 +92,23 @@ async function create(file: string): ReturnType<typeof open> {
   });
 }
 
-/** A value a line. */
-async function* plainLines(sync: NostrSync, hasVersions: boolean): AsyncGenerator<string, void, undefined> {
+/** A value a line. What cannot be read is left out, and told. */
+async function* plainLines(
+  sync: NostrSync,
+  hasVersions: boolean,
+  onUnreadable: (error: unknown) => void,
+): AsyncGenerator<string, void, undefined> {
   for (const { category, eventId } of await sync.inspect()) {
     const ids = hasVersions ? (await sync.history(category)).map((one) => one.eventId) : [eventId];
     for (const id of ids) {
-      const { source: _, pending: __, ...value } = await sync.readVersion(category, id);
-      if (value.deleted !== true) yield JSON.stringify(value);
+      const found = await sync.readVersion(category, id).catch((error: unknown) => {
+        if (!isNostrSyncError(error, 'UNDECODABLE') && !isNostrSyncError(error, 'INCOMPLETE')) throw error;
+        onUnreadable(error);
+        return undefined;
+      });
+      if (found === undefined || found.deleted === true) continue;
+      const { source: _, pending: __, ...value } = found;
+      yield JSON.stringify(value);
     }
   }
 }
@@ -92,7 +131,7 @@ export function addImport(program: Command, output: Output): void {
       });
       output.result(report, textOf(report));
       for (const { line, fault } of report.faults)
-        output.note(`nostr-sync: line ${line} is refused: ${fault}`);
+        output.note(`nostr-sync: line ${line} is refused: ${FAULTS[fault]}`);
       if (!report.isWhole)
         throw new CommandError(
           'NOT_WHOLE',
@@ -103,10 +142,28 @@ export function addImport(program: Command, output: Output): void {
 }
 
 async function opened(file: string): ReturnType<typeof open> {
-  return open(file, 'r').catch((error: unknown) => {
-    throw new CommandError('CANNOT_READ', EXIT.usage, `Cannot read ${file}: ${messageOf(error)}`);
-  });
+  const failed = (why: string): never => {
+    throw new CommandError('CANNOT_READ', EXIT.usage, `Cannot read ${file}: ${why}`);
+  };
+  const handle = await open(file, 'r').catch((error: unknown) => failed(messageOf(error)));
+  if (!(await handle.stat()).isDirectory()) return handle;
+  await handle.close();
+  return failed('it is a folder');
 }
+
+/** Why a line is refused, for people. */
+const FAULTS: Readonly<Record<LineFault, string>> = {
+  json: 'it is no JSON, or was cut off',
+  size: 'it is too long',
+  shape: 'it is no event',
+  author: 'it is of another key',
+  kind: 'it is an event of another kind',
+  'd-tag': 'it is of another namespace',
+  id: 'it was changed: its id is not that of what it says',
+  signature: 'its signature is wrong',
+  incomplete: 'pieces of the value are missing',
+  void: 'it does not count any more, by a reset, or its write was withdrawn',
+};
 
 function textOf({ taken, known, older, refused }: ImportReport): string {
   return `${taken} taken, ${known} known, ${older} older than the value here, ${refused} refused`;

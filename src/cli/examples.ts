@@ -17,6 +17,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     `nostr-sync publish ui-settings '{"theme":"dark"}'`,
     'echo \'["buy milk"]\' | nostr-sync publish notes -',
     'nostr-sync publish notes \'["buy milk"]\' --wait replicated',
+    `nostr-sync publish ui-settings '{"theme":"light"}' --based-on "$(nostr-sync fetch ui-settings --json | grep -o '[0-9a-f]\\{64\\}' | head -1)"`,
   ],
   fetch: ['nostr-sync fetch ui-settings', 'nostr-sync fetch ui-settings --json'],
   sync: ['nostr-sync sync ui-settings notes'],
@@ -24,7 +25,11 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   watch: ['nostr-sync watch ui-settings notes'],
   remove: ['nostr-sync remove notes'],
   reset: ['nostr-sync reset notes'],
-  history: ['nostr-sync history ui-settings', 'nostr-sync history ui-settings --json'],
+  history: [
+    'nostr-sync history ui-settings',
+    `nostr-sync history notes "$(nostr-sync history notes --json | grep -o '[0-9a-f]\\{64\\}' | tail -1)"`,
+    'nostr-sync history ui-settings --json',
+  ],
   restore: [
     `nostr-sync restore notes "$(nostr-sync history notes --json | grep -o '[0-9a-f]\\{64\\}' | tail -1)"`,
   ],

@@ -1,12 +1,12 @@
 /** `history`, `restore` and `inspect`: what this device keeps of its categories. */
 
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 import type { CategoryRow, NostrSync, VersionInfo } from '../node.ts';
 import { withEngine } from './engine.ts';
-import { CommandError, EXIT } from './failure.ts';
 import { table, type Output } from './output.ts';
 import { requiredSigner, signerFrom, type GlobalOptions } from './settings.ts';
 import { deviceName, lineOf, waitOption, write, type WriteFlags } from './values.ts';
+import { idOf, toIdPrefix } from './version-id.ts';
 
 const SHOWN_DIGITS = 16;
 
@@ -22,7 +22,7 @@ export function addHistory(program: Command, output: Output): void {
       if (prefix !== undefined) return readVersion(command, output, category, prefix);
       const versions = await here(command, output, async (sync) => sync.history(category));
       if (output.isJson) output.result(versions, '');
-      else if (versions.length > 0) output.result(versions, table(versions.map(rowOf)));
+      else if (versions.length > 0) output.result(versions, table(versions.map(rowOf), [3]));
       else output.note(`this device keeps nothing of ${JSON.stringify(category)}`);
     });
 }
@@ -62,7 +62,7 @@ export function addInspect(program: Command, output: Output): void {
       const rows = await here(command, output, async (sync) => sync.inspect());
       const { namespace } = command.optsWithGlobals<GlobalOptions>();
       if (output.isJson) output.result(rows, '');
-      else if (rows.length > 0) output.result(rows, table([HEADINGS, ...rows.map(cellsOf)]));
+      else if (rows.length > 0) output.result(rows, table([HEADINGS, ...rows.map(cellsOf)], [4, 6]));
       else output.note(`this device knows of nothing in namespace ${JSON.stringify(namespace)}`);
     });
 }
@@ -77,24 +77,8 @@ export async function here<T>(
   return withEngine(command, { relays, signer: await signerFrom(command), output }, work);
 }
 
-/** The one version whose id begins with these digits. */
-async function idOf(sync: NostrSync, category: string, prefix: string): Promise<string> {
-  const ids = (await sync.history(category)).map(({ eventId }) => eventId);
-  const found = ids.filter((id) => id.startsWith(prefix));
-  if (found.length === 1) return found[0]!;
-  const what = found.length === 0 ? 'no version' : `${found.length} versions`;
-  const where = `${JSON.stringify(category)} whose id begins with ${prefix}`;
-  throw new CommandError('VERSION_NOT_KEPT', EXIT.absent, `This device keeps ${what} of ${where}`);
-}
-
-function toIdPrefix(text: string): string {
-  if (!/^[0-9a-f]{8,64}$/.test(text))
-    throw new InvalidArgumentError('Expected 8 to 64 lower-case hex digits.');
-  return text;
-}
-
 function rowOf({ eventId, updatedAt, deviceId, bytes, isCurrent, why }: VersionInfo): string[] {
-  const state = isCurrent ? 'current' : why;
+  const state = !isCurrent ? why : why === 'removed' ? 'current, removed' : 'current';
   return [eventId.slice(0, SHOWN_DIGITS), updatedAt, state, `${bytes} bytes`, deviceName(deviceId)];
 }
 

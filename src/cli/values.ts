@@ -8,6 +8,7 @@ import { linger, withEngine } from './engine.ts';
 import { CommandError, EXIT } from './failure.ts';
 import { escaped, type Output } from './output.ts';
 import { requiredRelays, requiredSigner, type GlobalOptions } from './settings.ts';
+import { idOf, toIdPrefix } from './version-id.ts';
 
 /** How far a write can come, in this order. */
 const STAGES: readonly Stage[] = ['saved', 'delivered', 'replicated'];
@@ -18,6 +19,7 @@ export interface WriteFlags {
 
 interface PublishFlags extends WriteFlags {
   readonly expiration?: number;
+  readonly basedOn?: string;
 }
 
 export function addPublish(program: Command, output: Output): void {
@@ -29,12 +31,21 @@ export function addPublish(program: Command, output: Output): void {
       'write a value; it is saved here and goes to every relay, now or at a later run; exit code 4 if it came less far than --wait',
     )
     .addOption(waitOption())
+    .option(
+      '--based-on <version>',
+      'the version that you made this value of, as fetch --json or history shows it (eventId; its first 8 digits will do): devices that know a newer one are told of a conflict, or merge both',
+      toIdPrefix,
+    )
     .option('--expiration <seconds>', 'when the value ends, Unix time in seconds (NIP-40)', toSeconds)
     .action(async (category: string, json: string | undefined, options: PublishFlags, command: Command) => {
       const payload = parseJson(json === undefined || json === '-' ? await readStandardInput() : json);
-      const { expiration, wait: waitFor } = options;
+      const { expiration, basedOn, wait: waitFor } = options;
       await write(command, output, waitFor, async (sync) =>
-        sync.publish(category, payload, { waitFor, ...(expiration !== undefined && { expiration }) }),
+        sync.publish(category, payload, {
+          waitFor,
+          ...(expiration !== undefined && { expiration }),
+          ...(basedOn !== undefined && { basedOn: await idOf(sync, category, basedOn) }),
+        }),
       );
     });
 }

@@ -2,16 +2,26 @@
 
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { finalizeEvent, getPublicKey } from 'nostr-tools/pure';
+import * as nip44 from 'nostr-tools/nip44';
+import { expect, test, vi } from 'vitest';
+import { createNostrSync, secretKeySigner, type Conflict, type NostrEvent } from '../../src/node.ts';
 import { computer, deadRelay, KEY, relay, type Computer } from './support.ts';
 
 const laptop = async (url: string): Promise<Computer> =>
   computer({ NOSTR_SYNC_RELAYS: url, NOSTR_SYNC_KEY: KEY });
 
-const published = async (...values: readonly string[]): Promise<Computer> => {
-  const one = await laptop((await relay()).url);
+/** A computer that has published these, and the relay. */
+interface Publisher extends Computer {
+  readonly relay: string;
+  inject(event: NostrEvent): void;
+}
+
+const published = async (...values: readonly string[]): Promise<Publisher> => {
+  const { url, relay: running } = await relay();
+  const one = await laptop(url);
   for (const value of values) await one.run(['publish', 'notes', value, '--wait', 'replicated']);
-  return one;
+  return { ...one, relay: url, inject: (event) => running.inject(event) };
 };
 
 test('history lists versions without a key, and shows what one says', async () => {
@@ -43,6 +53,66 @@ test('restore writes a former value again, and says which id it does not know', 
   expect([wrong.exit, wrong.stderr]).toEqual([2, expect.stringContaining('8 to 64 lower-case hex digits')]);
 });
 
+test('history tells that the newest is a removal, and restore brings back what was before it', async () => {
+  const one = await published('"a"');
+  await one.run(['remove', 'notes', '--wait', 'replicated']);
+  const lines = (await one.run(['history', 'notes'])).stdout.split('\n');
+  expect(lines[0]).toContain(' current, removed ');
+  expect((await one.run(['fetch', 'notes'])).exit).toBe(3);
+  expect((await one.run(['restore', 'notes', lines[1]!.slice(0, 8)])).exit).toBe(0);
+  expect((await one.run(['fetch', 'notes'])).stdout).toBe('"a"\n');
+});
+
+test('at a narrow terminal each version and each category stays one line, and a file has it all', async () => {
+  const one = await published('"a"', '"b"');
+  await one.run(['publish', 'ui-settings', '"c"', '--wait', 'saved']);
+  const at = async (columns: number, command: string): Promise<string[]> => {
+    const line = `stty cols ${columns}; nostr-sync ${command}`;
+    const { stdout } = await one.terminal(line).ended;
+    return stdout.trimEnd().split('\r\n');
+  };
+  const history = await at(60, 'history notes');
+  expect(history.map((line) => line.length)).toEqual([60, 60]);
+  expect(history[0]).toMatch(/^[0-9a-f]{16} {2}\S+Z {2}current {2}from .*…$/);
+  const inspected = await at(80, 'inspect');
+  expect(inspected.map((line) => line.length).every((length) => length <= 80)).toBe(true);
+  expect(inspected[0]).toMatch(/^CATEGORY +VERSION +WRITTEN +STAGE +KEPT +STATE$/);
+  expect(inspected).toHaveLength(3);
+  expect((await at(200, 'inspect'))[0]).toContain('RIVALS');
+  expect((await one.run(['history', 'notes'])).stdout).toMatch(/ bytes {2}from \S{36}\n/);
+});
+
+test('publish --based-on says of which version the value was made: of an older one, devices are told of a conflict', async () => {
+  const one = await published('"a"', '"b"');
+  const other = createNostrSync({ relays: [one.relay], signer: secretKeySigner(KEY) });
+  try {
+    await other.publish('notes', 'theirs', { waitFor: 'replicated' });
+    const conflicts: Conflict[] = [];
+    other.on('conflict', (conflict) => conflicts.push(conflict));
+    other.subscribe(['notes'], () => undefined);
+    const before = (await one.run(['history', 'notes'])).stdout.slice(0, 8);
+    await one.run(['sync', 'notes']);
+    const written = await one.run(['publish', 'notes', '"of b"', '--based-on', before]);
+    expect(written).toMatchObject({ exit: 0 });
+    await vi.waitFor(() => expect(conflicts).toMatchObject([{ mine: { payload: 'theirs' } }]), 5_000);
+    await one.run([
+      'publish',
+      'notes',
+      '"of the newest"',
+      '--based-on',
+      JSON.parse((await one.run(['fetch', 'notes', '--json'])).stdout).eventId,
+    ]);
+    await vi.waitFor(async () =>
+      expect(await other.fetch('notes')).toMatchObject({ payload: 'of the newest' }),
+    );
+    expect(conflicts).toHaveLength(1);
+  } finally {
+    await other.close();
+  }
+  expect((await one.run(['publish', 'notes', '1', '--based-on', 'f'.repeat(8)])).exit).toBe(3);
+  expect((await one.run(['publish', 'notes', '1', '--based-on', 'x'])).exit).toBe(2);
+});
+
 test('inspect shows each category without a key, and how far it has come', async () => {
   const one = await laptop(await deadRelay());
   await one.run(['publish', 'notes', '"a"', '--wait', 'saved']);
@@ -72,6 +142,67 @@ test('export writes a file that only its owner can read, never over another, and
   await writeFile(join(other.folder, 'none'), 'x');
   expect(await other.run(['import', 'none'])).toMatchObject({ exit: 2 });
   expect(await other.run(['import', 'absent'])).toMatchObject({ exit: 2 });
+});
+
+test('an old backup never beats anything newer, here or on the relays', async () => {
+  const one = await published('"old"');
+  await one.run(['export', 'backup']);
+  await one.run(['publish', 'notes', '"new"', '--wait', 'replicated']);
+  const again = await one.run(['import', 'backup']);
+  expect(again).toMatchObject({
+    exit: 0,
+    stdout: '0 taken, 1 known, 0 older than the value here, 0 refused\n',
+  });
+  expect((await one.run(['fetch', 'notes'])).stdout).toBe('"new"\n');
+  // A device that has nothing yet takes it, and is given what is newer by the relay.
+  const other = await laptop(one.relay);
+  const input = await readFile(join(one.folder, 'backup'), 'utf8');
+  expect((await other.run(['import', '-'], { input })).exit).toBe(0);
+  for (const each of [one, other]) expect((await each.run(['fetch', 'notes'])).stdout).toBe('"new"\n');
+  expect((await one.run(['history', 'notes'])).stdout.trimEnd().split('\n')).toHaveLength(2);
+});
+
+test('import says in words which line it refuses, and why, and takes what is right', async () => {
+  const one = await published('"a"');
+  await one.run(['publish', 'other', '"b"', '--wait', 'replicated']);
+  const [header, first, second, end] = (await one.run(['export'])).stdout.trimEnd().split('\n');
+  const changed = second!.replace('"content":"A', '"content":"B');
+  const other = await laptop(await deadRelay());
+  const input = [header, first, changed, '{"cut', end, ''].join('\n');
+  const { exit, stdout, stderr } = await other.run(['import', '-'], { input });
+  expect([exit, stdout]).toEqual([1, '1 taken, 0 known, 0 older than the value here, 2 refused\n']);
+  expect(stderr).toContain('line 3 is refused: it was changed');
+  expect(stderr).toContain('line 4 is refused: it is no JSON');
+  expect(stderr).toContain('The file is not whole');
+  expect(await other.run(['import', '.'])).toMatchObject({
+    exit: 2,
+    stderr: 'nostr-sync: Cannot read .: it is a folder\n',
+  });
+});
+
+test('an export that fails leaves no file, and one value that cannot be read does not keep the others from --plain', async () => {
+  const one = await published('"a"');
+  const failed = await one.run(['export', 'backup', '--namespace', 'never'], { env: { NOSTR_SYNC_KEY: '' } });
+  expect([failed.exit, failed.stderr]).toEqual([1, expect.stringContaining('no signer')]);
+  await expect(stat(join(one.folder, 'backup'))).rejects.toThrow('ENOENT');
+  // What no version of this library writes: a text that is no JSON.
+  const key = nip44.getConversationKey(Buffer.from(KEY, 'hex'), getPublicKey(Buffer.from(KEY, 'hex')));
+  const event = {
+    kind: 30_078,
+    created_at: Math.floor(Date.now() / 1_000),
+    tags: [
+      ['d', 'default/strange/v1'],
+      ['client', 'x'],
+    ],
+    content: nip44.encrypt('no JSON', key),
+  };
+  one.inject(finalizeEvent(event, Buffer.from(KEY, 'hex')));
+  await one.run(['sync', 'notes', 'strange']);
+  const { exit, stdout, stderr } = await one.run(['export', '--plain', 'plain']);
+  expect([exit, stdout]).toEqual([1, 'wrote 1 line to plain\n']);
+  expect(stderr).toContain('"strange"');
+  expect(stderr).toContain('1 value could not be read');
+  expect(JSON.parse(await readFile(join(one.folder, 'plain'), 'utf8'))).toMatchObject({ payload: 'a' });
 });
 
 test('export --plain says that whoever has it can read it, and needs the key', async () => {

@@ -51,6 +51,8 @@ export interface Computer {
   start(args: readonly string[], surroundings?: Surroundings): Running;
   /** A line as a user types it: `nostr-sync` is the built command. */
   shell(line: string, surroundings?: Surroundings): Running;
+  /** The same at a terminal. */
+  terminal(line: string): Running;
 }
 
 export async function relay(options: StartRelayOptions = {}): Promise<RunningRelay> {
@@ -100,7 +102,18 @@ export async function computer(defaults: Readonly<Record<string, string>> = {}):
     return spawned(['bash', '-c', `${ours}; ${line}`], env);
   }
 
-  return { folder, start, shell, run: async (args, surroundings) => start(args, surroundings).ended };
+  function terminal(line: string): Running {
+    const ours = line.replaceAll('nostr-sync ', `"${process.execPath}" "${MAIN}" `);
+    return spawned(['script', '-qefc', ours, '/dev/null'], {});
+  }
+
+  return {
+    folder,
+    start,
+    shell,
+    terminal,
+    run: async (args, surroundings) => start(args, surroundings).ended,
+  };
 }
 
 /** Types each answer once its question is seen, after what was seen of the one before. */
