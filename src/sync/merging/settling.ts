@@ -69,12 +69,14 @@ export function createSettling(ports: {
   const failures = new Map<Address, number>();
   const agenda = createAgenda<Address>(clock, 0, (dTags) => dTags.forEach((dTag) => void settle(dTag)));
   agenda.start();
+  /** In ms: the app has just been unlocked, and may be about to edit. */
+  let quietUntil: Ms = 0;
 
   const factorOf = (dTag: Address): number => 2 ** (streaks.get(dTag) ?? 0);
   const spread = (leastMs: Ms, dTag: Address): Ms =>
     Math.min(leastMs * (1 + randomFraction(ports.randomBytes)) * factorOf(dTag), MAX_MERGE_WAIT_MS);
 
-  function plan(dTag: Address, leastMs: Ms = 0): void {
+  function plan(dTag: Address): void {
     const rivals = ports.isSettled(dTag) ? (replica.get(dTag)?.rivals ?? []) : [];
     const known = dues.get(dTag);
     agenda.remove(dTag);
@@ -88,7 +90,7 @@ export function createSettling(ports: {
     });
     dues.set(dTag, new Map(times));
     const next = Math.min(...times.map(([, at]) => at));
-    agenda.put(dTag, Math.max(leastMs, next - clock.now()));
+    agenda.put(dTag, Math.max(next, quietUntil) - clock.now());
   }
 
   async function settle(dTag: Address): Promise<void> {
@@ -126,17 +128,20 @@ export function createSettling(ports: {
     ports.emitter.emit('error', new NostrSyncError('MERGE_LOOP', message, { details: { category, times } }));
   }
 
-  function planAll(leastMs: Ms): void {
+  function planAll(): void {
     for (const dTag of replica.dTags())
-      if (ports.isSettled(dTag) && (replica.peek(dTag)?.rivals.length ?? 0) > 0) plan(dTag, leastMs);
+      if (ports.isSettled(dTag) && (replica.peek(dTag)?.rivals.length ?? 0) > 0) plan(dTag);
   }
 
   return {
     changed: ({ dTag }) => {
       if (!underWay.has(dTag)) plan(dTag);
     },
-    signerChanged: () => planAll(SIGNER_QUIET_MS),
-    relaysChanged: () => planAll(0),
+    signerChanged: () => {
+      quietUntil = clock.now() + SIGNER_QUIET_MS;
+      planAll();
+    },
+    relaysChanged: planAll,
     edited: (dTag) => void streaks.delete(dTag),
     close: agenda.stop,
   };

@@ -1,0 +1,136 @@
+/** When rivals are merged, and how often: with a merge that always leaves another rival, and one that fails. */
+
+import { describe, expect, test } from 'vitest';
+import type { Address } from '../../src/protocol/address.ts';
+import { MAX_MERGE_WAIT_MS, MAX_MERGES_IN_A_ROW, MERGE_WAITS_MS } from '../../src/protocol/limits.ts';
+import { createEmitter } from '../../src/sync/events.ts';
+import { keptOf, type Kept } from '../../src/sync/heads/kept.ts';
+import { EMPTY_RECORD, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { versionOf } from '../../src/sync/heads/version.ts';
+import { createSettling, waitOf } from '../../src/sync/merging/settling.ts';
+import { createTestClock } from '../../src/testing/clock.ts';
+import { anAddress } from '../names.ts';
+import { OURS, ownWrite, told, type Told } from './records.ts';
+
+const D: Address = anAddress('default/settings/v1');
+const kept = (of: Told): Kept => keptOf({ event: told(of), pieces: undefined }, undefined, true);
+const BASE = kept({ stamp: 5 });
+const MINE = told({ stamp: 9, by: OURS, seen: { 'their-device': 5 } });
+const OWN = ownWrite(MINE);
+const RIVAL = { stamp: 8, by: 'third', seen: { 'their-device': 5 } };
+
+const recordOf = (more: Partial<HeadRecord>): HeadRecord => ({
+  ...EMPTY_RECORD,
+  head: versionOf(told({ stamp: 20, by: 'fourth', seen: { 'their-device': 5 } })),
+  past: [BASE],
+  rivals: [kept(RIVAL)],
+  ...more,
+});
+
+describe('the wait', () => {
+  test.each<[string, number, Partial<HeadRecord>]>([
+    [
+      'of its author is none to speak of',
+      MERGE_WAITS_MS.author,
+      { own: OWN, rivals: [keptOf({ event: MINE, pieces: undefined }, undefined, true)] },
+    ],
+    [
+      'of its author is none, whatever is known of the base',
+      MERGE_WAITS_MS.author,
+      { own: OWN, past: [], rivals: [keptOf({ event: MINE, pieces: undefined }, undefined, true)] },
+    ],
+    [
+      'of a device that has a part in either is longer',
+      MERGE_WAITS_MS.party,
+      { own: OWN, head: versionOf(MINE) },
+    ],
+    ['of a mere witness is longer still', MERGE_WAITS_MS.witness, {}],
+    ['is the longest if what both had seen is not known exactly', MERGE_WAITS_MS.inexact, { past: [] }],
+    [
+      'is so for a device with a part in it as well',
+      MERGE_WAITS_MS.inexact,
+      { own: OWN, head: versionOf(MINE), past: [] },
+    ],
+  ])('%s', (_, waitMs, more) => {
+    const record = recordOf(more);
+    expect(waitOf(record, record.rivals[0]!)).toBe(waitMs);
+  });
+});
+
+/** `merged`: how often a merge was asked for, in ms since the start. The least of each wait, for chance is nothing. */
+function settling({ hasRivals = true, isWritten = true } = {}) {
+  const clock = createTestClock();
+  const start = clock.now();
+  const merged: number[] = [];
+  const loops: unknown[] = [];
+  const state = { hasSigner: true, isSender: true };
+  const emitter = createEmitter();
+  emitter.on('error', (error) => loops.push(error));
+  const own = (): HeadRecord['own'] => ({ ...OWN, id: told({ stamp: 21 + merged.length }).id });
+  let record = recordOf({ own: OWN, rivals: hasRivals ? [kept(RIVAL)] : [] });
+  const one = createSettling({
+    ...{ clock, emitter, randomBytes: (n: number) => new Uint8Array(n), isSettled: () => true },
+    replica: { get: () => record, peek: () => record, dTags: () => [D] },
+    hasSigner: () => state.hasSigner,
+    isSender: () => state.isSender,
+    gather: async () => Promise.resolve(),
+    merge: async () => {
+      merged.push(clock.now() - start);
+      if (!isWritten) throw new Error('unreadable');
+      // What it writes was made in ignorance of another, which is a rival then.
+      record = recordOf({ own: own(), rivals: [kept({ ...RIVAL, stamp: 8 + merged.length })] });
+      return Promise.resolve({ id: record.own!.id });
+    },
+  });
+  one.changed({ dTag: D });
+  return { clock, merged, loops, state, one };
+}
+const gapsOf = (times: readonly number[]): number[] => times.map((at, i) => at - (times[i - 1] ?? 0));
+
+test('each merge without an edit of the app doubles the waits, up to five minutes; the sixth is told of, once', async () => {
+  const { clock, merged, loops, one } = settling();
+  await clock.advance(3_600_000);
+  const { witness } = MERGE_WAITS_MS;
+  const expected = [1, 2, 4, 8, 16].map((factor) => Math.min(witness * factor, MAX_MERGE_WAIT_MS));
+  expect(gapsOf(merged).slice(0, 5)).toEqual(expected);
+  expect(Math.max(...gapsOf(merged))).toBe(MAX_MERGE_WAIT_MS);
+  expect(loops).toMatchObject([
+    { code: 'MERGE_LOOP', details: { category: 'settings', times: MAX_MERGES_IN_A_ROW } },
+  ]);
+  // An edit begins from the start.
+  one.edited(D);
+  const count = merged.length;
+  await clock.advance(MAX_MERGE_WAIT_MS + 2 * witness);
+  expect(gapsOf(merged)[count + 1]).toBe(2 * witness);
+  one.close();
+});
+
+test('what cannot be merged is tried less and less often, and is no merge', async () => {
+  const { clock, merged, loops } = settling({ isWritten: false });
+  await clock.advance(3_600_000);
+  const { again, witness } = MERGE_WAITS_MS;
+  expect(gapsOf(merged).slice(0, 5)).toEqual([witness, again, 2 * again, 4 * again, 8 * again]);
+  expect(Math.max(...gapsOf(merged))).toBe(MAX_MERGE_WAIT_MS);
+  expect(loops).toEqual([]);
+});
+
+test('only the tab that leads merges, and only with a signer: as soon as there is one, and a second of quiet', async () => {
+  const { clock, merged, state, one } = settling();
+  state.isSender = false;
+  await clock.advance(60_000);
+  expect(merged).toEqual([]);
+  state.isSender = true;
+  state.hasSigner = false;
+  one.relaysChanged();
+  await clock.advance(60_000);
+  expect(merged).toEqual([]);
+  state.hasSigner = true;
+  one.signerChanged();
+  // What else changes then does not bring it forward.
+  one.changed({ dTag: D });
+  one.relaysChanged();
+  await clock.advance(900);
+  expect(merged).toEqual([]);
+  await clock.advance(200);
+  expect(merged).toHaveLength(1);
+});
