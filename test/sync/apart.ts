@@ -34,7 +34,7 @@ export interface Way {
   join(): void;
 }
 
-function wayTo(at: World): Way {
+export function wayTo(at: World): Way {
   const through = connectTo(Object.fromEntries(at.relays.map((one, i) => [at.urls[i]!, one])));
   const sockets = new Set<Socket>();
   let isCut = false;
