@@ -22,6 +22,7 @@ import {
 import type { Chance } from './chance.ts';
 import { hasSeen, order, type Call, type Oracle, type Signed } from './oracle.ts';
 import { rivalsIn } from './records.ts';
+import { MOODS } from './scenario.ts';
 import { expirationIn, hasTag, vectorIn } from './tags.ts';
 
 /** One edit of an app: it sets one field, or takes it away. */
@@ -87,6 +88,17 @@ const MOST_VERSIONS = 20 + 16 + 16;
 
 /** As long as there are no more events, each is in the ring of every device that had it. */
 const FEW = 16;
+
+/** After which a device may not have told what it has saved. */
+const RESTLESS: readonly string[] = [
+  ...['now', 'update', 'decided', 'flushed', 'send', 'receive', 'sign'].map((point) => `crash: ${point}`),
+  ...['call: close', 'call: clearSigner', 'fault: sleep', 'fault: a tab is suspended', 'fault: read failed'],
+  ...['hang', 'throw', 'lie', 'slow', ...MOODS].map((what) => `fault: signer ${what}`),
+  ...['update failed', 'flush failed', 'transaction lost', 'transaction late'].map(
+    (what) => `fault: ${what}`,
+  ),
+  'fault: transaction unanswered',
+];
 
 /** Equal whatever the order of their fields. */
 const canonical = (doc: Doc | undefined): string =>
@@ -168,6 +180,7 @@ export function createMergeOracle(ports: {
       // A device that is destroyed owes nothing but what another has seen.
       if (isGone ? !isKnown(edit.event) : edit.call?.state !== 'resolved') continue;
       if (isRemoved(edit)) continue;
+      if (!isGone) checkBeaten(edit, head);
       count(isGone ? 'merge: an edit of a destroyed device judged' : 'merge: an edit judged');
       for (const miss of missesIn(edit, head)) {
         if (isTold(miss)) {
@@ -177,6 +190,24 @@ export function createMergeOracle(ports: {
         oracle.violate(isGone ? 'M8' : 'M1', describeMiss(miss));
       }
     }
+  }
+
+  /** M2: what no later edit has taken the place of, and is not there, some merge has told of. */
+  function checkBeaten(edit: Edit, head: Signed): void {
+    const { category, field } = edit;
+    const isFollowed = edits.some(
+      (one) =>
+        one.category === category &&
+        one.asserts.has(field) &&
+        (one.seen.get(edit.series) ?? 0) >= edit.number,
+    );
+    const isThere = valueIn(docIn(head.text), field) === edit.asserts.get(field);
+    const isReplaced = wholes.some((one) => one.category === category && one.at >= edit.at);
+    if (isThere || isFollowed || isReplaced || RESTLESS.some(has)) return;
+    count('merge: an edit beaten');
+    const isIn = ({ path }: Told): boolean => path.length === 0 || path[0] === field;
+    if (!clashes.some((one) => one.category === category && isIn(one)))
+      oracle.violate('M2', `${edit.id} was beaten in ${field} of ${category}, and nobody tells of it`);
   }
 
   const describeMiss = ({ edit, field, now, in: entry }: Miss): string =>

@@ -117,6 +117,7 @@ const MUST_HAPPEN: readonly string[] = [
   ...['exact', 'older', 'absent'].map((how) => `merge: base ${how}`),
   'merge: written',
   'merge: an edit judged',
+  'merge: an edit beaten',
   'merge: an edit of a destroyed device judged',
   'merge: an edit given up, and told',
   'agreement: whole',
