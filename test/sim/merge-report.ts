@@ -124,8 +124,7 @@ function mergeByHand(sync: NostrSync): void {
         CATEGORY,
         (now) => {
           const theirs = (now ?? {}) as Doc;
-          return merge3<Doc>({ base, mine: mine.payload as Doc, theirs, rules: RULES as MergeRules<Doc> })
-            .value;
+          return merge3<Doc>({ base, mine: mine.payload as Doc, theirs, rules: RULES }).value;
         },
         { waitFor: 'saved' },
       )
@@ -156,7 +155,7 @@ function createActor(number: number, skewMs: number, seed: number, world: World)
         decrypt: async (_, text) => user.decrypt(text),
       },
     },
-    ...(way === WAYS[0] && { categories: { [CATEGORY]: { merge: mergeBy<unknown>(RULES) } } }),
+    ...(way === WAYS[0] && { categories: { [CATEGORY]: { merge: mergeBy(RULES) } } }),
     connectivity: {
       isOnline: () => isOnline,
       onChange: (callback) => {

@@ -42,7 +42,7 @@ export function categoriesOf({ merging, merges, oracle, categories }: World, dev
   const noted: CategoryOptions['merge'] = {
     ...merger,
     merge: (sides) => {
-      const merged = merger.merge(sides as never);
+      const merged = merger.merge(sides);
       if (merged.value !== undefined) oracle.note(JSON.stringify(merged.value));
       return merged;
     },
