@@ -98,21 +98,22 @@ export function escaped(text: string): string {
 const MIN_CELL_CHARS = 12;
 
 /**
- * Columns as wide as their widest cell. A line that a terminal would break is no row any more: of what is too wide for it, the columns
- * `spare` are left out, in this order, and then the last one is cut. What is not for a terminal has it all.
+ * Columns as wide as their widest cell. With `spare`, each row stays one line of a terminal: of what is too wide for it, these columns
+ * are left out, in this order, and then the last one is cut. What is not for a terminal has it all.
  */
 export function table(
   rows: readonly (readonly string[])[],
-  spare: readonly number[] = [],
+  spare?: readonly number[],
   roomChars: number = process.stdout.isTTY ? process.stdout.columns || Infinity : Infinity,
 ): string {
   let left: readonly number[] = (rows[0] ?? []).map((_, column) => column);
   const lay = (): string[] => aligned(rows.map((row) => left.map((column) => row[column] ?? '')));
-  for (const column of spare) {
+  for (const column of spare ?? []) {
     if (lay().every((line) => line.length <= roomChars)) break;
     left = left.filter((one) => one !== column);
   }
-  const isCut = (line: string): boolean => line.length > roomChars && roomChars >= MIN_CELL_CHARS;
+  const isCut = (line: string): boolean =>
+    spare !== undefined && line.length > roomChars && roomChars >= MIN_CELL_CHARS;
   return lay()
     .map((line) => (isCut(line) ? `${line.slice(0, roomChars - 1)}…` : line))
     .join('\n');

@@ -79,6 +79,8 @@ test('at a narrow terminal each version and each category stays one line, and a 
   expect(inspected[0]).toMatch(/^CATEGORY +VERSION +WRITTEN +STAGE +KEPT +STATE$/);
   expect(inspected).toHaveLength(3);
   expect((await at(200, 'inspect'))[0]).toContain('RIVALS');
+  // What went wrong is never cut.
+  expect((await at(40, 'status')).join('')).not.toContain('…');
   expect((await one.run(['history', 'notes'])).stdout).toMatch(/ bytes {2}from \S{36}\n/);
 });
 
