@@ -1074,7 +1074,11 @@ export function createOracle(ports: {
           // What comes back in the place of a write that was withdrawn counts as taken.
           ![...signed.values()].some(
             (one) =>
-              one !== entry && one.category === entry.category && isRejected(one) && isNotBefore(one, entry),
+              one !== entry &&
+              one.category === entry.category &&
+              // Where writes merge, texts are of no call.
+              (isRejected(one) || (one.isVoid && ports.isMerged(one.category))) &&
+              isNotBefore(one, entry),
           )
     )
       violate('I12', `${told.device}: ${via} says of ${describe(entry)} pending: ${result.pending === true}`);
