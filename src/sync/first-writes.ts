@@ -45,6 +45,8 @@ export function createFirstWrites(ports: {
   const { clock, replica } = ports;
   /** Categories of which every relay has said what it has. */
   const explored = new Set<Address>();
+  /** By category, what is asked now: a write that comes meanwhile, or is made again, asks nothing of its own. */
+  const open = new Map<Address, Question>();
   /** What the first writes of this turn ask. */
   let question: (Question & { readonly dTags: Set<Address> }) | undefined;
 
@@ -55,6 +57,7 @@ export function createFirstWrites(ports: {
       asked.isOpen = false;
       asked.isAnswered = isAnswered;
       for (const dTag of asked.dTags) {
+        open.delete(dTag);
         if (isAnswered) explored.add(dTag);
         void release(dTag, asked);
       }
@@ -92,8 +95,11 @@ export function createFirstWrites(ports: {
     explore: (dTag) => {
       if (explored.has(dTag) || replica.get(dTag) !== undefined) return undefined;
       if (!ports.isReachable()) return UNASKED;
+      const known = open.get(dTag);
+      if (known !== undefined) return known;
       question ??= openQuestion();
       question.dTags.add(dTag);
+      open.set(dTag, question);
       return question;
     },
     release,

@@ -132,6 +132,8 @@ export function createMergeOracle(ports: {
   /** What was the head on a medium, by device. */
   const heads = new Set<string>();
   let lastEditAt = 0;
+  /** The latest stamp of an edit, and of what there was when the faults stopped, in ms: no relay shows it before. */
+  let lastStampAt = 0;
   let healedAt = Infinity;
   let lastWriteAt = 0;
 
@@ -376,6 +378,7 @@ export function createMergeOracle(ports: {
           (seen.get(edit.series) ?? 0) >= edit.number,
       );
       for (const edit of fresh) edit.event = after;
+      if (fresh.length > 0) lastStampAt = Math.max(lastStampAt, after.event.created_at * 1000);
       const isAgain = before?.event.content === after.event.content;
       const isWhole = wholes.some(
         (one) => one.category === category && canonical(one.doc) === canonical(doc),
@@ -386,6 +389,8 @@ export function createMergeOracle(ports: {
     },
     healed: () => {
       healedAt = ports.now();
+      for (const { event } of oracle.signed.values())
+        lastStampAt = Math.max(lastStampAt, event.created_at * 1000);
     },
     final: (category, head) => {
       if (isConfused()) return;
@@ -399,7 +404,7 @@ export function createMergeOracle(ports: {
         oracle.violate('M4', `${writes.size} merges of ${some} rivals, by ${ports.devices} devices`);
       // What is stamped tomorrow comes tomorrow.
       if (has('fault: clock off by days')) return;
-      if (lastWriteAt > Math.max(lastEditAt, healedAt) + QUIET_MS)
+      if (lastWriteAt > Math.max(lastEditAt, lastStampAt, healedAt) + QUIET_MS)
         oracle.violate('M4', `a merge ${Math.round((lastWriteAt - healedAt) / 1000)} s after the last fault`);
     },
   };

@@ -71,6 +71,17 @@ test('first writes of one turn ask together, those of the next turn again', asyn
   expect(ask).toHaveBeenCalledTimes(2);
 });
 
+test('while relays are asked, a write that is made again asks nothing of its own', async () => {
+  const { ask, questions, clock, complete } = setUp();
+  const question = questions.explore(anAddress('a'));
+  await clock.advance(0);
+  expect(questions.explore(anAddress('a'))).toBe(question);
+  await clock.advance(0);
+  expect(ask).toHaveBeenCalledTimes(1);
+  await complete([A]);
+  expect(questions.explore(anAddress('a'))).not.toBe(question);
+});
+
 test('what is known is not asked for, and without a relay nothing is', async () => {
   const { ask, questions, records, state, clock } = setUp();
   records.set('known', held());
