@@ -34,7 +34,7 @@ export interface Settling {
 }
 
 /** From a rival to its merge, in ms: the least, and as much again by chance. */
-function waitOf(record: HeadRecord, rival: Kept): Ms {
+export function waitOf(record: HeadRecord, rival: Kept): Ms {
   const { own } = record;
   if (own !== undefined && rival.device === own.device) return MERGE_WAITS_MS.author;
   const contained = containedIn(record);
