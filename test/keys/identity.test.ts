@@ -4,36 +4,10 @@ import { bytesToHex } from '@noble/hashes/utils.js';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { NostrSyncError } from '../../src/errors.ts';
-import { isSameKey, keyExists, type KeyStore } from '../../src/keys/key-store.ts';
+import type { KeyStore } from '../../src/keys/key-store.ts';
 import { fromRecoveryPhrase, toRecoveryPhrase } from '../../src/keys/recovery.ts';
 import { generateKey, identity, secretKeySigner } from '../../src/node.ts';
-
-interface MemoryKeyStore extends KeyStore {
-  kept: Uint8Array | undefined;
-  saves: number;
-  mayBeEvicted?: () => Promise<boolean>;
-}
-
-function memoryKeyStore(): MemoryKeyStore {
-  return {
-    kept: undefined,
-    saves: 0,
-    async load(): Promise<Uint8Array | undefined> {
-      await Promise.resolve();
-      return this.kept && Uint8Array.from(this.kept);
-    },
-    async save(key, former) {
-      await Promise.resolve();
-      this.saves++;
-      if (isSameKey(this.kept, key)) return;
-      if (!isSameKey(this.kept, former)) throw keyExists('memory');
-      this.kept = Uint8Array.from(key);
-    },
-    async clear() {
-      this.kept = undefined;
-    },
-  };
-}
+import { memoryKeyStore } from './memory-key-store.ts';
 
 const open = (keyStore: KeyStore): ReturnType<typeof identity> => identity({ namespace: 'my-app', keyStore });
 
