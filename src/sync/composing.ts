@@ -26,8 +26,8 @@ export interface Composed {
   readonly settles?: { readonly head: VerifiedEvent; readonly ids: ReadonlySet<EventId> } | undefined;
   /** It says more than the app knows. */
   readonly isNews: boolean;
-  /** Called once it is so on this device. */
-  readonly onDone?: () => void;
+  /** Called once it is so on this device, with what says so: by then another event may be the head. */
+  readonly onDone?: (saved: VerifiedEvent) => void;
 }
 
 /** An `update` whose function throws, or gives what cannot be written: it fails alone, and what waits beside it is composed again. */

@@ -144,7 +144,7 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
         continue;
       }
       ports.onSaved(dTag, event.id, composed);
-      composed?.onDone?.();
+      composed?.onDone?.(event);
       // The answer may have come before there was anything to let go.
       if (heldUntil !== undefined && !asked!.isOpen) void questions.release(dTag, asked!);
       return event;
@@ -171,7 +171,7 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
   ): Promise<VerifiedEvent | undefined> {
     await replica.apply(dTag, { type: 'settled', id: head.id, ids, seen: composed.seen });
     if (hasMoved(dTag, composed)) return undefined;
-    composed.onDone?.();
+    composed.onDone?.(head);
     return head;
   }
 

@@ -113,13 +113,10 @@ export const createMerging: CreateMerging = (ports) => {
     compose: async (dTag, wanted) => {
       const merged = await compose(dTag, wanted);
       if (merged === undefined || 'refused' in merged) return merged;
-      const onDone = (): void => {
-        const id = replica.get(dTag)?.head?.event.id;
-        if (merged.settles === undefined && id !== undefined) {
-          const { text, isRemoval } = merged;
-          written.set(id, { text, isRemoval });
-        }
-        void news.merged(dTag, merged).then(async () => ports.announce(dTag));
+      const onDone = (saved: VerifiedEvent): void => {
+        const { text, isRemoval } = merged;
+        if (merged.settles === undefined) written.set(saved.id, { text, isRemoval });
+        void news.merged(dTag, merged, saved).then(async () => ports.announce(dTag));
       };
       return { ...merged, onDone };
     },

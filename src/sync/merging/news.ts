@@ -4,33 +4,30 @@ import { categoryOf, type Address } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { deviceIdOf } from '../../protocol/header.ts';
 import type { Emitter } from '../events.ts';
-import type { Replica } from '../heads/replica.ts';
 import type { Reading } from '../reading.ts';
 import type { Merged } from './composing.ts';
 
 export interface MergeNews {
-  /** A value that is saved, or the head, contains what was merged. Resolves once that is told. */
-  merged(dTag: Address, merged: Merged): Promise<void>;
+  /** This value, which is saved, contains what was merged. Resolves once that is told. */
+  merged(dTag: Address, merged: Merged, saved: VerifiedEvent): Promise<void>;
 }
 
 export function createMergeNews(ports: {
-  readonly replica: Pick<Replica, 'get'>;
   readonly emitter: Emitter;
   readonly decode: Reading['decode'];
   readonly deviceId: () => string;
 }): MergeNews {
   const { emitter, decode } = ports;
   return {
-    merged: async (dTag, { joined, settles }) => {
-      const now = ports.replica.get(dTag)?.head?.event;
-      if (joined === undefined || now === undefined) return;
+    merged: async (dTag, { joined, settles }, saved) => {
+      if (joined === undefined) return;
       const { base, clashes, head, parts } = joined;
       if ((settles !== undefined || parts.length === 0) && clashes.length === 0) return;
       const read = async (event: VerifiedEvent): ReturnType<Reading['decode']> =>
         decode(event, dTag, 'local');
       try {
         const category = categoryOf(dTag);
-        const value = await read(now);
+        const value = await read(saved);
         const all = await Promise.all([head, ...parts].map(read));
         const common = joined.baseEvent && (await read(joined.baseEvent));
         const isOurs = (event: VerifiedEvent): boolean => deviceIdOf(event) === ports.deviceId();
