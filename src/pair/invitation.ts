@@ -5,10 +5,16 @@ import type { RelayUrl } from '../protocol/address.ts';
 import { INVITATION_MS, KIND_PAIRING, PAIRING_CODE_MS, PAIRING_REPEAT_MS } from '../protocol/limits.ts';
 import { createCode, mailboxKey, parseCode } from './code.ts';
 import { createDeferred } from './deferred.ts';
-import { agreementOf, sessionIdOf } from './derivations.ts';
+import { agreementOf, sessionIdOf, type Agreement } from './derivations.ts';
 import { openWithEcho, type Echoes } from './echo.ts';
 import { errorOf, noRelay } from './ending.ts';
-import { holderStep, type HolderEffect, type HolderInput, type HolderState } from './holder.ts';
+import {
+  holderStep,
+  type HolderEffect,
+  type HolderInput,
+  type HolderSession,
+  type HolderState,
+} from './holder.ts';
 import { invitationUri } from './invitation-uri.ts';
 import { hangUpOnceSaid, newKey, openMailbox, type Mailbox, type PairingPorts } from './mailbox.ts';
 import type { PairingMessage } from './message.ts';
@@ -112,15 +118,11 @@ function invite(
   ports: PairingPorts,
   material: Material,
 ): { readonly invitation: Invitation; readonly take: Listener } {
-  const { mailbox, secret, shared, carried } = material;
+  const { mailbox, shared, carried } = material;
   const { clock } = ports;
-  const holder = mailbox.pubkey;
-  const session = {
-    sessionId: sessionIdOf(secret),
-    agree: (peer: string) => agreementOf({ secret, ownKey: material.key, peer, holder, joiner: peer }),
-  };
+  const session = sessionOf(material);
   const lifeMs = carried === undefined ? INVITATION_MS : PAIRING_CODE_MS;
-  const listeners = { joining: new Set<() => void>(), expired: new Set<() => void>() };
+  const { on, tell } = createListeners();
   const done = createDeferred<JoinedDevice>();
   const confirmed = createDeferred<void>();
   let state: HolderState = { type: 'waiting' };
@@ -162,11 +164,6 @@ function invite(
     }
   }
 
-  /** What a listener throws is the app's, and stops nothing here. */
-  function tell(event: keyof typeof listeners): void {
-    for (const listener of listeners[event]) queueMicrotask(listener);
-  }
-
   /** Nothing is left: no timer, no socket, no secret. */
   function close(): void {
     cancelRepeat();
@@ -187,13 +184,7 @@ function invite(
   if (signal?.aborted === true) cancel();
 
   const invitation: Invitation = {
-    ...{ uri: material.uri, code: carried?.code, expiresAt, done: done.promise, cancel },
-    on: (event, listener) => {
-      if (!Object.hasOwn(listeners, event))
-        throw new TypeError(misuse('event', "'joining' or 'expired'", event));
-      listeners[event].add(listener);
-      return () => void listeners[event].delete(listener);
-    },
+    ...{ uri: material.uri, code: carried?.code, expiresAt, done: done.promise, cancel, on },
     confirm: async (digits) => {
       act({ type: 'digits', digits: sixDigits(digits) });
       // If it is over, `done` says why.
@@ -201,6 +192,31 @@ function invite(
     },
   };
   return { invitation, take: (from, message) => act({ type: 'message', from, message }) };
+}
+
+function sessionOf({ mailbox, secret, key: ownKey }: Material): HolderSession {
+  const holder = mailbox.pubkey;
+  const agree = (peer: string): Agreement => agreementOf({ secret, ownKey, peer, holder, joiner: peer });
+  return { sessionId: sessionIdOf(secret), agree };
+}
+
+/** Who hears of what, besides the promises. */
+function createListeners(): Pick<Invitation, 'on'> & {
+  readonly tell: (event: 'joining' | 'expired') => void;
+} {
+  const listeners = { joining: new Set<() => void>(), expired: new Set<() => void>() };
+  return {
+    on: (event, listener) => {
+      if (!Object.hasOwn(listeners, event))
+        throw new TypeError(misuse('event', "'joining' or 'expired'", event));
+      listeners[event].add(listener);
+      return () => void listeners[event].delete(listener);
+    },
+    // What a listener throws is the app's, and stops nothing here.
+    tell: (event) => {
+      for (const listener of listeners[event]) queueMicrotask(listener);
+    },
+  };
 }
 
 /** As people write them: `123 456`. The messages do not show them. */

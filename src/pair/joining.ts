@@ -188,8 +188,6 @@ function pair(
   const { clock } = ports;
   const { namespace, name, deviceId, allowInsecureRelays: allowInsecure = false } = options;
   const key = newKey(ports.randomBytes);
-  const refused = new Set<RelayUrl>();
-  let isReached = false;
   let keep: Keep = () => undefined;
   let state: JoinerState = OFFERING;
   let cancelRepeat = (): void => undefined;
@@ -198,7 +196,7 @@ function pair(
     ...{ key, relays: new Map(relays.map((url) => [url, url])), ports },
     filter: (pubkey) => ({ kinds: [KIND_PAIRING], '#p': [pubkey] }),
     onMessage: (from, message: PairingMessage) => act({ type: 'message', from, message }),
-    onAnswer: answered,
+    onAnswer: (url, answer) => reach.answered(url, answer),
   });
   const agreement = agreementOf({ secret, ownKey: key, peer: holder, holder, joiner: mailbox.pubkey });
   const session: JoinerSession = {
@@ -224,12 +222,10 @@ function pair(
         cancelRepeat();
         cancelRepeat = clock.after(PAIRING_REPEAT_MS, () => act({ type: 'repeat' }));
         return;
-      case 'invited': {
-        const { name, pubkey } = effect.shared;
-        return promises.inviter.resolve({ name, pubkey });
-      }
+      case 'invited':
+        return promises.inviter.resolve(inviterOf(effect.shared));
       case 'keep':
-        return void keepShared(effect.shared);
+        return void kept(effect.shared, keep, promises.joined).then((type) => act({ type }));
       case 'failed': {
         const { ending } = effect;
         return rejectAll(promises, typeof ending === 'string' ? errorOf(ending, mailbox.reasons()) : ending);
@@ -240,40 +236,18 @@ function pair(
     }
   }
 
-  async function keepShared({ key, pubkey, relays, metadata }: SharedKey): Promise<void> {
-    const joined: Joined = { key, pubkey, relays, metadata };
-    try {
-      await keep(joined);
-    } catch (error) {
-      promises.joined.reject(error as Error);
-      return act({ type: 'not-kept' });
-    }
-    promises.joined.resolve(joined);
-    act({ type: 'kept' });
-  }
-
-  /** The digits are shown once a relay has taken the offer: before that nobody could type them. */
-  function answered(url: RelayUrl, answer: Answer): void {
-    if (answer.type === 'acknowledged') {
-      isReached = true;
-      return promises.digits.resolve(agreement.digits);
-    }
-    if (answer.type === 'retry') return;
-    refused.add(url);
-    if (!isReached && refused.size === relays.length) act({ type: 'unreachable' });
-  }
-
   function close(): void {
     cancelRepeat();
     cancelExpiry();
-    cancelReach();
+    reach.cancel();
     finished();
     hangUpOnceSaid(mailbox, clock);
   }
 
   const cancelExpiry = clock.after(INVITATION_MS, () => act({ type: 'expired' }));
-  const cancelReach = clock.after(REACH_RELAY_MS, () => {
-    if (!isReached) act({ type: 'unreachable' });
+  const reach = createReach(clock, relays.length, {
+    onReached: () => promises.digits.resolve(agreement.digits),
+    onUnreachable: () => act({ type: 'unreachable' }),
   });
   act({ type: 'started' });
   return {
@@ -282,6 +256,50 @@ function pair(
       act({ type: 'accepted' });
     },
     cancel: () => act({ type: 'cancelled' }),
+  };
+}
+
+const inviterOf = ({ name, pubkey }: SharedKey): Inviter => ({ name, pubkey });
+
+/** Hands over what is shared. It is joined once the app has kept it. */
+async function kept(
+  { key, pubkey, relays, metadata }: SharedKey,
+  keep: Keep,
+  { resolve, reject }: Promises['joined'],
+): Promise<'kept' | 'not-kept'> {
+  const joined: Joined = { key, pubkey, relays, metadata };
+  try {
+    await keep(joined);
+  } catch (error) {
+    reject(error as Error);
+    return 'not-kept';
+  }
+  resolve(joined);
+  return 'kept';
+}
+
+/** Whether a relay has taken the offer. The digits are shown once one has: before that nobody could type them. */
+function createReach(
+  clock: PairingPorts['clock'],
+  count: number,
+  then: { readonly onReached: () => void; readonly onUnreachable: () => void },
+): { readonly answered: (url: RelayUrl, answer: Answer) => void; readonly cancel: () => void } {
+  const refused = new Set<RelayUrl>();
+  let isReached = false;
+  const cancel = clock.after(REACH_RELAY_MS, () => {
+    if (!isReached) then.onUnreachable();
+  });
+  return {
+    cancel,
+    answered: (url, answer) => {
+      if (answer.type === 'acknowledged') {
+        isReached = true;
+        return then.onReached();
+      }
+      if (answer.type === 'retry') return;
+      refused.add(url);
+      if (!isReached && refused.size === count) then.onUnreachable();
+    },
   };
 }
 

@@ -83,6 +83,21 @@ test('what the browser keeps is no key in plain text, and no script exports what
   expect(found.box.join()).not.toContain(found.bytes.slice(0, 4).join());
 });
 
+test('the browser is asked to keep it', async () => {
+  const asked = await page.evaluate(async () => {
+    const original = navigator.storage.persist;
+    let calls = 0;
+    navigator.storage.persist = () => (calls++, original.call(navigator.storage));
+    try {
+      await window.app.nostrSync.browserKeyStore('my-app').save(new Uint8Array(32).fill(9));
+    } finally {
+      navigator.storage.persist = original;
+    }
+    return calls;
+  });
+  expect(asked).toBe(1);
+});
+
 test('identity is the same after the browser was killed', async () => {
   const identify = (): Promise<{ pubkey: string; isNew: boolean; mayBeEvicted: boolean }> =>
     page.evaluate(async () => {

@@ -63,6 +63,8 @@ export function world(...options: readonly RelayOptions[]): World {
   );
   const urls = Object.keys(relays);
   const secrets: Uint8Array[] = [];
+  /** Those of them that are secrets of sessions, as the holder has them. */
+  const sessions: Uint8Array[] = [];
   const ports: PairingPorts = {
     clock,
     openSocket: connectTo(relays),
@@ -78,11 +80,15 @@ export function world(...options: readonly RelayOptions[]): World {
 
   return {
     ...{ clock, relays, urls, secrets, ports },
-    invite: async (more = {}) =>
-      openInvitation(
+    invite: async (more = {}) => {
+      const invitation = await openInvitation(
         { namespace: 'my-app', name: "Anna's laptop", key: hexToBytes(KEY), relays: urls, ...more },
         ports,
-      ),
+      );
+      const hex = /secret=([0-9a-f]{64})/.exec(invitation.uri)![1]!;
+      sessions.push(secrets.find((bytes) => Buffer.from(bytes).toString('hex') === hex)!);
+      return invitation;
+    },
     join: (text, more = {}) =>
       openJoining(
         text,
@@ -104,7 +110,11 @@ export function world(...options: readonly RelayOptions[]): World {
         expect(relay.connections(), 'sockets').toBe(0);
         expect(relay.subscriptions(), 'subscriptions').toBe(0);
       }
-      // Seeds of keys have 48 bytes. Of 32 bytes are the secret of the session, nonces, and what signing takes.
+      expect(
+        sessions.every((secret) => secret.every((byte) => byte === 0)),
+        'secrets of sessions',
+      ).toBe(true);
+      // Seeds of keys have 48 bytes. Nonces, and what signing takes, are no secrets afterwards.
       const seeds = secrets.filter(({ length }) => length === 48);
       expect(
         seeds.every((seed) => seed.every((byte) => byte === 0)),
