@@ -366,7 +366,8 @@ export function createApp(ports: AppPorts): App {
       },
       (code) => {
         // What a store that hangs has saved nobody knows; a process that dies before it knows cannot take it back.
-        if (code !== 'STORE_FAILED' || !hadFaults.hanging) oracle.rejected(call, code);
+        call.isUnsure = code === 'STORE_FAILED' && hadFaults.hanging;
+        if (!call.isUnsure) oracle.rejected(call, code);
         if (code === 'NO_RELAYS_ACCEPTED') withdrawnIn.add(call.category);
       },
     );

@@ -226,10 +226,15 @@ export function createMergeOracle(ports: {
       const isOwn = edit.device === device && edit.category === entry.category;
       const isBefore =
         edit.event !== undefined && edit.event !== entry && edit.event.lineage === entry.lineage;
-      if (!isOwn || !isBefore || edit.call?.state === 'rejected' || isRemoved(edit)) continue;
+      if (!isOwn || !isBefore || isRemoved(edit)) continue;
       misses.push(...missesIn(edit, entry));
     }
   }
+
+  /** What no socket had carried may be replaced under its stamp, by a greater id as well. */
+  const isMadeOf = (after: Signed, part: Signed): boolean =>
+    hasSeen(after.event, part.event) ||
+    (part.device === after.device && !part.isCarried && part.event.created_at === after.event.created_at);
 
   /** M5, M7: a merge has taken in something that the head before it had not seen, and says so; and it adds something to that. */
   function checkMerge(device: string, after: Signed, before: Signed | undefined): void {
@@ -247,7 +252,7 @@ export function createMergeOracle(ports: {
       !hasSeen(before.event, one.event);
     if (![...oracle.signed.values()].some(isTaken))
       oracle.violate('M7', `${device}: no app asked for ${describe(after)}, and it merges nothing`);
-    if (before !== undefined && !hasSeen(after.event, before.event) && !hasTag(before.event, 'deleted'))
+    if (before !== undefined && !isMadeOf(after, before) && !hasTag(before.event, 'deleted'))
       oracle.violate('M5', `${device}: the merge ${describe(after)} has not seen ${describe(before)}`);
   }
 
@@ -331,7 +336,7 @@ export function createMergeOracle(ports: {
       if (entry?.device !== device || hasTag(entry.event, 'deleted')) return;
       for (const { eventId } of parts) {
         const part = oracle.signed.get(eventId);
-        if (part !== undefined && part !== entry && write !== undefined && !hasSeen(entry.event, part.event))
+        if (part !== undefined && part !== entry && write !== undefined && !isMadeOf(entry, part))
           oracle.violate(
             'M5',
             `${device}: ${describe(entry)} was made of ${describe(part)}, and has not seen it`,
@@ -398,7 +403,10 @@ export function createMergeOracle(ports: {
     },
     finalWrites: () => {
       if (isConfused()) return;
-      for (const miss of misses) if (!isTold(miss)) oracle.violate('M11', describeMiss(miss));
+      // Later edits of its app count it as one of before them, though it may never have been saved.
+      const hasFailed = ({ call }: Edit): boolean => call?.state === 'rejected' || call?.isUnsure === true;
+      for (const miss of misses)
+        if (!isTold(miss) && !hasFailed(miss.edit)) oracle.violate('M11', describeMiss(miss));
       const some = [...rivals.values()].reduce((sum, ids) => sum + ids.size, 0);
       if (writes.size > some * ports.devices)
         oracle.violate('M4', `${writes.size} merges of ${some} rivals, by ${ports.devices} devices`);

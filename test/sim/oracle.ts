@@ -57,6 +57,8 @@ export interface Call {
   /** The newest value that the device held or the app was shown when it called. */
   readonly base: Signed | undefined;
   state: 'open' | 'resolved' | 'rejected';
+  /** It failed while its store hung: nobody knows whether it was saved. */
+  isUnsure: boolean;
 }
 
 /** An own write that was overwritten by what had not seen it, and of which no conflict has told yet. */
@@ -848,6 +850,7 @@ export function createOracle(ports: {
         text,
         base: known(told, category),
         state: 'open',
+        isUnsure: false,
       };
       note(text);
       const where = `${told.device} ${category}`;

@@ -1,9 +1,13 @@
 /** A whole value that an app has made of an older one, in a category that merges. */
 
 import { expect, test } from 'vitest';
-import { memoryStore, type Store } from '../../src/node.ts';
-import { change, MERGE, start, together, valuesOf } from './apart.ts';
+import { NostrSyncError } from '../../src/errors.ts';
+import { mergeBy } from '../../src/merge.ts';
+import { memoryStore, type NostrSyncOptions, type Store } from '../../src/node.ts';
+import { change, editApart, MERGE, restarted, start, together, valuesOf } from './apart.ts';
 import { world } from './devices.ts';
+
+const ON_EDIT: NostrSyncOptions = { categories: { settings: { merge: mergeBy(), settle: 'on-edit' } } };
 
 test('a whole value is made of one that no socket has carried: what was written after that stays', async () => {
   const at = world({});
@@ -51,12 +55,7 @@ test('a whole value is made of a head that was saved together with an own write:
       return memory.update(keys, decide);
     },
   };
-  const laptop = start(
-    at,
-    'laptop',
-    { categories: { settings: { ...MERGE.categories!['settings'], settle: 'on-edit' } } },
-    store,
-  );
+  const laptop = start(at, 'laptop', ON_EDIT, store);
   await at.settle(laptop.device.fetch('settings'));
   await at.clock.advance(5_000);
   gate = new Promise((resolve) => {
@@ -76,4 +75,37 @@ test('a whole value is made of a head that was saved together with an own write:
   await at.settle(laptop.device.publish('settings', next, { basedOn: now!.eventId }));
   expect(await valuesOf(at, [laptop])).toEqual([{ theme: 'dark', font: 14, own: 1 }]);
   expect(laptop.merged).toMatchObject([{ clashes: [] }]);
+});
+
+test('a whole value is not written while the store fails to give what this device wrote before it', async () => {
+  const at = world({});
+  const [phone] = await together(at, ['phone'], ON_EDIT);
+  const memory = memoryStore();
+  let isFailing = false;
+  const store: Store = {
+    ...memory,
+    close: async () => Promise.resolve(),
+    get: async (key) => {
+      if (isFailing && key.startsWith('version/')) throw new NostrSyncError('STORE_FAILED', 'a bad sector');
+      return memory.get(key);
+    },
+  };
+  const first = start(at, 'laptop', ON_EDIT, store);
+  await at.settle(first.device.fetch('settings'));
+  await editApart(at, [
+    [first, { own: 1 }],
+    [phone!, { font: 14 }],
+  ]);
+  for (const { way } of [phone!, first]) way.join();
+  await at.clock.advance(60_000);
+  const laptop = await restarted(at, first, ON_EDIT);
+  const now = await at.settle(laptop.device.fetch('settings'));
+  expect(now?.payload).toEqual({ theme: 'light', font: 14 });
+  const publish = async (): Promise<unknown> =>
+    laptop.device.publish('settings', { theme: 'dark', font: 14 }, { basedOn: now!.eventId });
+  isFailing = true;
+  await expect(at.settle(publish())).rejects.toMatchObject({ code: 'STORE_FAILED' });
+  isFailing = false;
+  await at.settle(publish());
+  expect(await valuesOf(at, [laptop])).toEqual([{ theme: 'dark', font: 14, own: 1 }]);
 });

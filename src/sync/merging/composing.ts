@@ -1,6 +1,7 @@
 /** What a write of a merging category says: the calls that it is made for, over the head and the rivals that this device may merge. */
 
 import type { Address, EventId } from '../../protocol/address.ts';
+import { isNostrSyncError } from '../../errors.ts';
 import { covers } from '../../protocol/causality.ts';
 import { decodePayload } from '../../protocol/payload.ts';
 import { askedFor, fold, isNews, textOf, type Composed, type Refusal } from '../composing.ts';
@@ -8,9 +9,10 @@ import type { Wanted } from '../drafts.ts';
 import type { Kept } from '../heads/kept.ts';
 import type { HeadRecord } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
+import { isPassing } from '../reading.ts';
 import type { BasedOn, Edit } from '../write.ts';
 import type { Base } from './base.ts';
-import type { Joined, Joining } from './joining.ts';
+import type { Joined, Joining, Taking } from './joining.ts';
 import type { Merger } from './merger.ts';
 
 /** What an app's whole value is upon the newest one. */
@@ -21,17 +23,20 @@ interface Rebased extends ReturnType<Merger['merge']> {
 /** A write, and what it was made of. */
 export type Merged = Composed & { readonly joined: Joined | undefined };
 
-/**
- * V1: what holds an own write that the head does not is merged, exactly or not, for the own entry of the next write says so. Of the
- * others what is due, or has an exact base.
- */
-function mayTakeBy(record: HeadRecord, due: ReadonlySet<EventId>) {
-  return (rival: Kept, base: Base): boolean => {
-    const { own } = record;
-    const holdsOwn = own !== undefined && covers(rival.seen, own.device, own.stamp);
-    return holdsOwn || base.isExact || due.has(rival.id);
+/** V1: what holds an own write that the head does not is merged, exactly or not, for the own entry of the next write says so. */
+const holdsOwn = ({ own }: HeadRecord, rival: Kept): boolean =>
+  own !== undefined && covers(rival.seen, own.device, own.stamp);
+
+/** Of the others what is due, or has an exact base. */
+function takingBy(record: HeadRecord, due: ReadonlySet<EventId>) {
+  return (rival: Kept, base: Base): Taking => {
+    if (holdsOwn(record, rival)) return 'must';
+    return base.isExact || due.has(rival.id) ? 'may' : 'not';
   };
 }
+
+/** Whether it can be read as soon as the store or the signer works again. */
+const isOfPorts = (error: unknown): boolean => isPassing(error) && !isNostrSyncError(error, 'INCOMPLETE');
 
 export function createMergeComposing(ports: {
   readonly replica: Pick<Replica, 'get'>;
@@ -85,11 +90,12 @@ export function createMergeComposing(ports: {
     const due = new Set(
       wanted.flatMap(({ write: { edit } }) => (edit?.type === 'merge' ? [...edit.ids] : [])),
     );
-    const mayTake = record && !isReplaced ? mayTakeBy(record, due) : () => false;
-    const joining = record?.head && ports.joining.join(dTag, record, mayTake);
+    const taking = record && !isReplaced ? takingBy(record, due) : (): Taking => 'not';
+    const joining = record?.head && ports.joining.join(dTag, record, taking);
     const joined = await joining?.catch((error: unknown) => {
-      // What cannot be read is not built upon.
-      if (isPlain) return undefined;
+      const holdsMore = !isReplaced && record!.rivals.some((rival) => holdsOwn(record!, rival));
+      // What cannot be read is not built upon: but for what this device has written itself.
+      if (isPlain && !(holdsMore && isOfPorts(error))) return undefined;
       throw error;
     });
     if (joined === undefined && (last === undefined || (isPlain && record?.head !== undefined)))

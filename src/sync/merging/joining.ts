@@ -1,6 +1,7 @@
 /** The value of a head and of rivals as one: read, and merged by the app's rules over what they have in common. It writes nothing. */
 
 import { nowSeconds, type Clock } from '../../clock.ts';
+import { isNostrSyncError } from '../../errors.ts';
 import type { Address, EventId } from '../../protocol/address.ts';
 import { joinVectors, type VersionVector } from '../../protocol/causality.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
@@ -10,6 +11,7 @@ import { containedIn } from '../heads/frontier.ts';
 import type { Kept } from '../heads/kept.ts';
 import type { HeadRecord } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
+import { isPassing } from '../reading.ts';
 import type { Content } from '../values/content.ts';
 import { valueAt } from '../composing.ts';
 import { baseOf, type Base } from './base.ts';
@@ -36,9 +38,12 @@ export interface Joined {
   readonly expiration: number | undefined;
 }
 
+/** Whether a rival is merged. One that must be holds what this device has written. */
+export type Taking = 'must' | 'may' | 'not';
+
 export interface Joining {
-  /** Rejects if the head cannot be read. A rival that cannot is left where it is. */
-  join(dTag: Address, record: HeadRecord, mayTake: (rival: Kept, base: Base) => boolean): Promise<Joined>;
+  /** Rejects if the head cannot be read, or a rival that must be merged. One that may be is left where it is then. */
+  join(dTag: Address, record: HeadRecord, takingOf: (rival: Kept, base: Base) => Taking): Promise<Joined>;
   /** The value of one event; `undefined` if it was removed or has ended. */
   valueAt(dTag: Address, event: VerifiedEvent): Promise<unknown>;
   /** The event of a value that the record knows. */
@@ -60,7 +65,7 @@ export function createJoining(ports: {
     return isTombstone(event) ? undefined : ports.content.payloadOf(event, dTag);
   }
 
-  /** The values of a base, and the one that they are together. A value that cannot be read makes it unknown. */
+  /** The values of a base, and the one that they are together. A value that cannot be read makes it unknown. Rejects if the store fails. */
   async function readBase(
     dTag: Address,
     past: readonly Kept[],
@@ -78,7 +83,8 @@ export function createJoining(ports: {
         seen = joinVectors(seen, one.seen);
       }
       return { base, bases: bases.length > 1 ? bases : [], isExact };
-    } catch {
+    } catch (error) {
+      if (isNostrSyncError(error, 'STORE_FAILED')) throw error;
       return { base: undefined, bases: [], isExact: false };
     }
   }
@@ -90,7 +96,7 @@ export function createJoining(ports: {
       const here = [head, ...former].find((one) => one?.event.id === id)?.event;
       return here ?? replica.version(dTag, id);
     },
-    join: async (dTag, record, mayTake) => {
+    join: async (dTag, record, takingOf) => {
       const merger = ports.mergerOf(dTag)!;
       const head = record.head!.event;
       const headValue = await valueAt(dTag, head, ports);
@@ -108,7 +114,8 @@ export function createJoining(ports: {
       };
       for (const rival of record.rivals) {
         const base = baseOf(record.past, rival.seen, joined.seen);
-        if (!mayTake(rival, base)) continue;
+        const taking = takingOf(rival, base);
+        if (taking === 'not') continue;
         const event = await replica.version(dTag, rival.id);
         if (event === undefined) continue;
         const seen = joinVectors(joined.seen, rival.seen);
@@ -119,7 +126,9 @@ export function createJoining(ports: {
         }
         // Its pieces are not here yet.
         if (rival.isInPieces && rival.pieces === undefined) continue;
-        const mine = await valueAt(dTag, event, ports).catch(() => undefined);
+        const mine = await valueAt(dTag, event, ports).catch((error: unknown) => {
+          if (taking === 'must' && isPassing(error)) throw error;
+        });
         if (mine === undefined) continue;
         const common = await readBase(dTag, record.past, base);
         const { value, clashes } = merger.merge({ ...common, mine, theirs: joined.value });
