@@ -1,7 +1,7 @@
 /** Rivals of a locked app, of a write that every relay refuses, of a store that was put back, and of a clock that is ahead. */
 
 import { expect, test } from 'vitest';
-import { memoryStore, type Store } from '../../src/node.ts';
+import { memoryStore, secretKeySigner, type Store } from '../../src/node.ts';
 import {
   change,
   editApart,
@@ -13,7 +13,7 @@ import {
   writersAt,
   type Apart,
 } from './apart.ts';
-import { world, type World } from './devices.ts';
+import { KEY, stored, world, type World } from './devices.ts';
 
 const rivalsOf = async (at: World, { device }: Apart): Promise<number> =>
   (await at.settle(device.inspect()))[0]!.rivals;
@@ -46,6 +46,33 @@ test('locked: rivals gather as ciphertext, and are merged a second after the nex
   ]);
   const both = { theme: 'sepia', font: 14, size: 1 };
   expect(await valuesOf(at, [again, phone!])).toEqual([both, both]);
+});
+
+test('a base that the signer will not read any more: each difference is told all the same', async () => {
+  const at = world({});
+  const [laptop, phone] = await together(at, ['laptop', 'phone']);
+  const base = stored(at.relays[0]!)[0]!.content;
+  await editApart(at, [
+    [laptop!, { theme: 'dark', size: 1 }],
+    [phone!, { theme: 'sepia', font: 14 }],
+  ]);
+  phone!.way.join();
+  await at.settle(phone!.device.flush());
+  const again = await restartedLocked(at, laptop!);
+  await at.clock.advance(10_000);
+  const signer = secretKeySigner(KEY);
+  const refusing = async (pubkey: string, text: string): Promise<string> => {
+    if (text === base) throw new Error('not that one');
+    return signer.nip44.decrypt(pubkey, text);
+  };
+  await again.device.setSigner({ ...signer, nip44: { ...signer.nip44, decrypt: refusing } });
+  await at.clock.advance(600_000);
+  expect(again.merged).toMatchObject([{ base: 'older' }]);
+  const [told] = again.device.conflicts;
+  expect(told?.base).toBeUndefined();
+  expect(told?.clashes?.map(({ path, reason }) => `${path.join('.')}: ${reason}`)).toContain(
+    'theme: both-changed',
+  );
 });
 
 test('a write that every relay refuses is withdrawn: the rivals that it had taken in come back, and are merged later', async () => {

@@ -29,7 +29,8 @@ export function createMergeNews(ports: {
         const category = categoryOf(dTag);
         const value = await read(saved);
         const all = await Promise.all([head, ...parts].map(read));
-        const common = joined.baseEvent && (await read(joined.baseEvent));
+        // A base that cannot be read any more was none for the merge either.
+        const common = joined.baseEvent && (await read(joined.baseEvent).catch(() => undefined));
         const isOurs = (event: VerifiedEvent): boolean => deviceIdOf(event) === ports.deviceId();
         const own = parts.findIndex(isOurs);
         // The writer of the newer value has lost nothing.
