@@ -134,3 +134,22 @@ test('only the tab that leads merges, and only with a signer: as soon as there i
   await clock.advance(200);
   expect(merged).toHaveLength(1);
 });
+
+test('a clock that is set back makes no wait longer', async () => {
+  const { clock, merged } = settling();
+  await clock.advance(1_000);
+  clock.set(clock.now() - 7_200_000);
+  await clock.advance(MERGE_WAITS_MS.witness);
+  expect(merged).toHaveLength(1);
+});
+
+test('nor a second of quiet', async () => {
+  const { clock, merged, one } = settling();
+  await clock.advance(MERGE_WAITS_MS.witness - 500);
+  one.signerChanged();
+  clock.set(clock.now() - 7_200_000);
+  await clock.advance(900);
+  expect(merged).toEqual([]);
+  await clock.advance(200);
+  expect(merged).toHaveLength(1);
+});

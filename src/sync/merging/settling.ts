@@ -33,6 +33,11 @@ export interface Settling {
   close(): void;
 }
 
+interface Planned {
+  readonly dTag: Address;
+  readonly id: EventId;
+}
+
 /** From a rival to its merge, in ms: the least, and as much again by chance. */
 export function waitOf(record: HeadRecord, rival: Kept): Ms {
   const { own } = record;
@@ -60,44 +65,54 @@ export function createSettling(ports: {
   readonly merge: (dTag: Address, ids: ReadonlySet<EventId>) => Promise<{ readonly id: EventId }>;
 }): Settling {
   const { clock, replica } = ports;
-  /** By category and then by rival: when it is due, in ms. */
-  const dues = new Map<Address, Map<EventId, Ms>>();
+  /** By category, its rivals, and whether the time of each has come: the others are on the agenda. */
+  const planned = new Map<Address, Map<EventId, boolean>>();
   /** By category: merges that were written in a row, without an edit of the app. */
   const streaks = new Map<Address, number>();
   const underWay = new Set<Address>();
   /** By category: tries in a row that have left rivals behind. */
   const failures = new Map<Address, number>();
-  const agenda = createAgenda<Address>(clock, 0, (dTags) => dTags.forEach((dTag) => void settle(dTag)));
+  const agenda = createAgenda<Planned>(clock, 0, come, ({ dTag, id }) => `${dTag} ${id}`);
   agenda.start();
-  /** In ms: the app has just been unlocked, and may be about to edit. */
-  let quietUntil: Ms = 0;
+  /** While the app that has just been unlocked may be about to edit. */
+  let cancelQuiet: (() => void) | undefined;
+  let isClosed = false;
 
   const factorOf = (dTag: Address): number => 2 ** (streaks.get(dTag) ?? 0);
   const spread = (leastMs: Ms, dTag: Address): Ms =>
     Math.min(leastMs * (1 + randomFraction(ports.randomBytes)) * factorOf(dTag), MAX_MERGE_WAIT_MS);
 
   function plan(dTag: Address): void {
-    const rivals = ports.isSettled(dTag) ? (replica.get(dTag)?.rivals ?? []) : [];
-    const known = dues.get(dTag);
-    agenda.remove(dTag);
-    if (rivals.length === 0) return void dues.delete(dTag);
-    const record = replica.get(dTag)!;
+    const record = ports.isSettled(dTag) ? replica.get(dTag) : undefined;
+    const rivals = record?.rivals ?? [];
+    const known = planned.get(dTag) ?? new Map<EventId, boolean>();
     // A new rival starts the clock again: its author may be about to merge.
-    const isNew = rivals.some(({ id }) => known?.has(id) !== true);
-    const times = rivals.map(({ id }, i) => {
-      const waitMs = spread(waitOf(record, rivals[i]!), dTag);
-      return [id, isNew ? clock.now() + waitMs : known!.get(id)!] as const;
-    });
-    dues.set(dTag, new Map(times));
-    const next = Math.min(...times.map(([, at]) => at));
-    agenda.put(dTag, Math.max(next, quietUntil) - clock.now());
+    const isNew = rivals.some(({ id }) => !known.has(id));
+    for (const id of known.keys()) {
+      if (!isNew && rivals.some((rival) => rival.id === id)) continue;
+      known.delete(id);
+      agenda.remove({ dTag, id });
+    }
+    if (rivals.length === 0) return void planned.delete(dTag);
+    planned.set(dTag, known);
+    if (isNew) for (const rival of rivals) wait({ dTag, id: rival.id }, spread(waitOf(record!, rival), dTag));
+  }
+
+  function wait(one: Planned, waitMs: Ms): void {
+    planned.get(one.dTag)?.set(one.id, false);
+    agenda.put(one, waitMs);
+  }
+
+  function come(items: readonly Planned[]): void {
+    for (const { dTag, id } of items) planned.get(dTag)?.set(id, true);
+    for (const dTag of new Set(items.map((one) => one.dTag))) void settle(dTag);
   }
 
   async function settle(dTag: Address): Promise<void> {
-    if (!ports.hasSigner() || !ports.isSender() || underWay.has(dTag)) return;
-    const now = clock.now();
-    const due = [...(dues.get(dTag) ?? [])].filter(([, at]) => at <= now).map(([id]) => id);
-    if (due.length === 0) return plan(dTag);
+    const isQuiet = cancelQuiet !== undefined;
+    if (isClosed || isQuiet || !ports.hasSigner() || !ports.isSender() || underWay.has(dTag)) return;
+    const due = [...(planned.get(dTag) ?? [])].filter(([, isDue]) => isDue).map(([id]) => id);
+    if (due.length === 0) return;
     const before = replica.get(dTag)?.own?.id;
     underWay.add(dTag);
     const ids = new Set(due);
@@ -108,6 +123,7 @@ export function createSettling(ports: {
     if (head !== undefined && head.id !== before && head.id === replica.get(dTag)?.own?.id) count(dTag);
     putOff(dTag, ids);
     plan(dTag);
+    void settle(dTag);
   }
 
   /** What could not be read, or was not whole, is tried again, less and less often. */
@@ -116,7 +132,7 @@ export function createSettling(ports: {
     const times = left.length === 0 ? 0 : (failures.get(dTag) ?? 0) + 1;
     failures.set(dTag, times);
     const waitMs = spread(MERGE_WAITS_MS.again * 2 ** (times - 1), dTag);
-    for (const { id } of left) dues.get(dTag)?.set(id, clock.now() + waitMs);
+    for (const { id } of left) wait({ dTag, id }, waitMs);
   }
 
   function count(dTag: Address): void {
@@ -133,16 +149,31 @@ export function createSettling(ports: {
       if (ports.isSettled(dTag) && (replica.peek(dTag)?.rivals.length ?? 0) > 0) plan(dTag);
   }
 
+  const settleAll = (): void => [...planned.keys()].forEach((dTag) => void settle(dTag));
+
   return {
     changed: ({ dTag }) => {
-      if (!underWay.has(dTag)) plan(dTag);
+      if (underWay.has(dTag)) return;
+      plan(dTag);
+      void settle(dTag);
     },
     signerChanged: () => {
-      quietUntil = clock.now() + SIGNER_QUIET_MS;
+      cancelQuiet?.();
+      cancelQuiet = clock.after(SIGNER_QUIET_MS, () => {
+        cancelQuiet = undefined;
+        settleAll();
+      });
       planAll();
     },
-    relaysChanged: planAll,
+    relaysChanged: () => {
+      planAll();
+      settleAll();
+    },
     edited: (dTag) => void streaks.delete(dTag),
-    close: agenda.stop,
+    close: () => {
+      isClosed = true;
+      cancelQuiet?.();
+      agenda.stop();
+    },
   };
 }
