@@ -127,10 +127,10 @@ test.each([
 
 test('what a restore has replaced is not said to be part of an update behind it', async () => {
   const dTag = asAddress('default/settings/v1');
-  const taken: boolean[] = [];
-  const compose = composing(mergeBy(), undefined, async (_, __, mayTake) => {
+  const taken: string[] = [];
+  const compose = composing(mergeBy(), undefined, async (_, __, takingOf) => {
     const rival = { id: 'rival', device: 'other', stamp: 1, written: 1, seen: new Map() };
-    taken.push(mayTake(rival as never, { newest: [], isExact: true }));
+    taken.push(takingOf(rival as never, { newest: [], isExact: true }));
     return { value: { a: 1 }, headValue: { a: 1 }, seen: new Map(), taken: [] } as never;
   });
   const update = { type: 'update', change: () => 1 } as const;
@@ -138,7 +138,7 @@ test('what a restore has replaced is not said to be part of an update behind it'
   const restored = { write: { ...write, text: '[7]', expiration: undefined }, seen: new Map() };
   await compose(dTag, [made]);
   await compose(dTag, [restored, made]);
-  expect(taken).toEqual([true, false]);
+  expect(taken).toEqual(['may', 'not']);
 });
 
 test('an update of what cannot be read fails by a typed error, whatever a signer makes of it', async () => {
