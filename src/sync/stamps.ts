@@ -8,7 +8,10 @@ import { nextStamp } from '../protocol/order.ts';
 import type { Voids } from '../protocol/voids.ts';
 import { EMPTY_RECORD, floorOf, versionsOf, type HeadRecord } from './heads/record.ts';
 
-/** Above all that is known. `isReplaceable`: the head is a write that no socket has carried, whose stamp may be used again. */
+/**
+ * Above all that is known. `isReplaceable`: the head is a write that no socket has carried, whose stamp may be used again, unless a rival
+ * has it too: what that is merged into must be above it, or the rival may win, and its writer sees a twin in what has seen it.
+ */
 export function stampOf(
   record: HeadRecord | undefined,
   nowSeconds: Seconds,
@@ -16,7 +19,8 @@ export function stampOf(
 ): Seconds {
   const head = record?.head?.event.created_at ?? -1;
   const own = floorOf(record);
-  return isReplaceable ? Math.max(nowSeconds, own) : nextStamp(nowSeconds, head, own);
+  const isTied = record?.rivals.some(({ stamp }) => stamp === head) === true;
+  return isReplaceable && !isTied ? Math.max(nowSeconds, own) : nextStamp(nowSeconds, head, own);
 }
 
 /** The stamp of a reset: above what is known and is not from the future. */

@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import { DAY_SECONDS } from '../../src/protocol/limits.ts';
+import { keptOf, type Kept } from '../../src/sync/heads/kept.ts';
 import { EMPTY_RECORD, type HeadRecord, type OwnWrite } from '../../src/sync/heads/record.ts';
 import { versionOf } from '../../src/sync/heads/version.ts';
 import { aheadOf, isAhead, refuseWrongClock, resetStampOf, stampOf } from '../../src/sync/stamps.ts';
@@ -13,6 +14,7 @@ const NOW = 1_767_225_600;
 const FUTURE = NOW + DAY_SECONDS + 1;
 
 const at = (created_at: number): VerifiedEvent => told({ stamp: created_at, seen: false });
+const rival = (stamp: number): Kept => keptOf({ event: at(stamp), pieces: undefined }, undefined, true);
 const own = (stamp: number, more: Partial<OwnWrite> = {}): OwnWrite => ({
   ...{ device: 'd', id: anId('own'), stamp, acknowledged: false, lost: false },
   ...more,
@@ -35,6 +37,18 @@ describe('the next write is stamped', () => {
     [
       'as one that no socket has carried',
       record({ head: versionOf(at(NOW + 4)), own: own(NOW + 4) }),
+      true,
+      NOW + 4,
+    ],
+    [
+      'one above it if a rival has the same stamp',
+      record({ head: versionOf(at(NOW + 4)), own: own(NOW + 4), rivals: [rival(NOW + 4)] }),
+      true,
+      NOW + 5,
+    ],
+    [
+      'as that one if its rivals are older',
+      record({ head: versionOf(at(NOW + 4)), own: own(NOW + 4), rivals: [rival(NOW + 3)] }),
       true,
       NOW + 4,
     ],
