@@ -168,6 +168,7 @@ export function createApp(ports: AppPorts): App {
       count('sometimes: conflict');
       world.trace(name, 'conflict', conflict.mine.eventId, conflict.theirs.eventId);
       oracle.conflict(told, conflict, config.tabs === 1 || !hadFaults.store);
+      merges.conflict(conflict);
     });
     sync.on('merged', (merged) => {
       world.trace(name, 'merged', merged.value.eventId, merged.base, JSON.stringify(merged.clashes));
@@ -208,6 +209,7 @@ export function createApp(ports: AppPorts): App {
 
   function clearSigner(tab: Tab): void {
     count('call: clearSigner');
+    merges.restless(name, 0);
     if (tab.signer !== undefined) tab.signer.isCleared = true;
     tab.signer = undefined;
     follow(
@@ -294,7 +296,7 @@ export function createApp(ports: AppPorts): App {
 
   function remove(tab: Tab, category: string): void {
     const call = oracle.call(tab.told, category, 'null');
-    merges.whole(category, undefined);
+    merges.whole(name, category, undefined);
     settleWrite(tab, 'remove', call, tab.sync.remove(category, { waitFor: 'saved' }));
   }
 

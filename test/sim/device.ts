@@ -43,6 +43,8 @@ export interface Device {
 }
 
 const MAX_TIMERS_PER_PAIR = 6;
+/** What a store or a signer leaves open has its answer by then, in ms. */
+const HANGING_MS = 60_000;
 /** By then another tab has the connections of one that is suspended. */
 const TAKE_OVER_MS = 10_000;
 
@@ -95,6 +97,8 @@ export function createDevice(name: string, number: number, config: DeviceConfig,
     lastEoseAt: () => lastEoseAt,
   });
 
+  const restless = (forMs: number): void => world.merges.restless(name, forMs);
+
   // Crashes
 
   function reach(point: CrashPoint, process: Process): void {
@@ -106,6 +110,7 @@ export function createDevice(name: string, number: number, config: DeviceConfig,
 
   function die(point: CrashPoint, only: Process | undefined, mode: CrashMode, restartMs: number): void {
     count(`crash: ${point}`);
+    restless(restartMs);
     world.trace(name, 'crash', point);
     oracle.losses(name).clear();
     if (only !== undefined && tabs.length > 1) {
@@ -124,6 +129,7 @@ export function createDevice(name: string, number: number, config: DeviceConfig,
   function crash(mode: CrashMode): void {
     armed = undefined;
     calmSince = schedule.now();
+    restless(0);
     oracle.losses(name).clear();
     for (const { process } of [...tabs.splice(0), ...closing]) process.kill();
     closing.clear();
@@ -209,6 +215,7 @@ export function createDevice(name: string, number: number, config: DeviceConfig,
         return;
       case 'signerFault':
         signerFault = op.fault;
+        restless(op.forMs + HANGING_MS);
         hadFaults.signer = true;
         hadFaults.silence ||= op.fault !== 'refuse once' && op.fault !== 'late';
         schedule.after(op.forMs, () => {
@@ -217,6 +224,7 @@ export function createDevice(name: string, number: number, config: DeviceConfig,
         return;
       case 'storeFault':
         hadFaults.store = true;
+        restless(op.forMs);
         calmSince = schedule.now() + op.forMs;
         count('fault: store');
         disk.failing = { updates: op.updates, reads: op.reads };
@@ -228,7 +236,8 @@ export function createDevice(name: string, number: number, config: DeviceConfig,
         hadFaults.store = true;
         hadFaults.hanging = true;
         // The last of what hangs has its answer later.
-        calmSince = schedule.now() + op.forMs + 60_000;
+        calmSince = schedule.now() + op.forMs + HANGING_MS;
+        restless(op.forMs + HANGING_MS);
         disk.hanging = op.likely;
         schedule.after(op.forMs, () => {
           disk.hanging = 0;
@@ -247,6 +256,7 @@ export function createDevice(name: string, number: number, config: DeviceConfig,
       case 'sleep':
         calmSince = schedule.now() + op.forMs;
         count('fault: sleep');
+        restless(op.forMs);
         leaveSigners();
         machine.sleep();
         schedule.after(op.forMs, () => {
@@ -261,6 +271,7 @@ export function createDevice(name: string, number: number, config: DeviceConfig,
         return;
       case 'close':
         count('call: close');
+        restless(op.restartMs);
         void close().then(() => void schedule.after(op.restartMs, start));
         return;
       default:
@@ -285,6 +296,7 @@ export function createDevice(name: string, number: number, config: DeviceConfig,
     const leading = tabs.find(({ process }) => world.network.socketsOf(process) > 0);
     const { process } = leading ?? chance.pick(tabs);
     count('fault: a tab is suspended');
+    restless(forMs);
     leaveSigners();
     const since = schedule.now();
     process.suspend();

@@ -4,7 +4,8 @@
  */
 
 import type { Changes } from '../../src/store/store.ts';
-import type { MergedValues } from '../../src/sync/events.ts';
+import type { Conflict, MergedValues } from '../../src/sync/events.ts';
+import { createBeaten, type Beaten } from './beaten.ts';
 import {
   BIG,
   docIn,
@@ -22,7 +23,6 @@ import {
 import type { Chance } from './chance.ts';
 import { hasSeen, order, type Call, type Oracle, type Signed } from './oracle.ts';
 import { rivalsIn } from './records.ts';
-import { MOODS } from './scenario.ts';
 import { expirationIn, hasTag, vectorIn } from './tags.ts';
 
 /** One edit of an app: it sets one field, or takes it away. */
@@ -36,6 +36,8 @@ export interface Edit extends FieldEdit {
   readonly version: 1 | 2;
   /** When it was asked for, in ms. */
   readonly at: number;
+  /** By field that it sets, what was there before it. */
+  before: ReadonlyMap<string, string | undefined>;
   call: Call | undefined;
   /** The first event on the medium of its device that holds it. */
   event: Signed | undefined;
@@ -46,6 +48,13 @@ interface Told {
   readonly category: string;
   readonly path: readonly string[];
   readonly isExact: boolean;
+}
+
+interface Whole {
+  readonly device: string;
+  readonly category: string;
+  readonly doc: Doc | undefined;
+  readonly at: number;
 }
 
 /** A field of a document that does not hold what an edit has set, nor what may have taken the place of that. */
@@ -67,9 +76,11 @@ export interface MergeOracle {
   /** What the edit makes of a value. The last time counts. */
   made(edit: Edit, now: Doc | undefined): Doc;
   /** A whole value that stands for all of its fields: written by the original plugin, or restored; `undefined`: a removal. */
-  whole(category: string, doc: Doc | undefined): void;
+  whole(device: string, category: string, doc: Doc | undefined): void;
   /** What an app was told that was merged. */
   merged(device: string, merged: MergedValues): void;
+  conflict(conflict: Conflict): void;
+  readonly restless: Beaten['restless'];
   onFlush(device: string, changes: Changes): void;
   /** The head of a medium. */
   onHead(device: string, category: string, after: Signed, before: Signed | undefined): void;
@@ -89,17 +100,6 @@ const MOST_VERSIONS = 20 + 16 + 16;
 /** As long as there are no more events, each is in the ring of every device that had it. */
 const FEW = 16;
 
-/** After which a device may not have told what it has saved. */
-const RESTLESS: readonly string[] = [
-  ...['now', 'update', 'decided', 'flushed', 'send', 'receive', 'sign'].map((point) => `crash: ${point}`),
-  ...['call: close', 'call: clearSigner', 'fault: sleep', 'fault: a tab is suspended', 'fault: read failed'],
-  ...['hang', 'throw', 'lie', 'slow', ...MOODS].map((what) => `fault: signer ${what}`),
-  ...['update failed', 'flush failed', 'transaction lost', 'transaction late'].map(
-    (what) => `fault: ${what}`,
-  ),
-  'fault: transaction unanswered',
-];
-
 /** Equal whatever the order of their fields. */
 const canonical = (doc: Doc | undefined): string =>
   JSON.stringify(Object.entries(doc ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -115,9 +115,13 @@ export function createMergeOracle(ports: {
   readonly has: (what: string) => boolean;
 }): MergeOracle {
   const { oracle, count, has } = ports;
+  const beaten = createBeaten({
+    ...ports,
+    writtenAt: ({ device, event }) => heads.get(`${device} ${event.id}`),
+  });
   const edits: Edit[] = [];
   const numbers = new Map<string, number>();
-  const wholes: { readonly category: string; readonly doc: Doc | undefined; readonly at: number }[] = [];
+  const wholes: Whole[] = [];
   /** By device, ids of what was its head or a rival of that; and where the head shows more than its event says. */
   const hadOn = new Set<string>();
   const joint = new Set<string>();
@@ -129,8 +133,8 @@ export function createMergeOracle(ports: {
   const rivals = new Map<string, Set<string>>();
   /** By device and category, the entries of former values. */
   const versions = new Map<string, number>();
-  /** What was the head on a medium, by device. */
-  const heads = new Set<string>();
+  /** By device and id, since when it had been the head on its medium, in ms. */
+  const heads = new Map<string, number>();
   let lastEditAt = 0;
   /** The latest stamp of an edit, and of what there was when the faults stopped, in ms: no relay shows it before. */
   let lastStampAt = 0;
@@ -145,8 +149,20 @@ export function createMergeOracle(ports: {
   /** Whether a field may hold this though an edit has set it otherwise. */
   function isExplained(edit: Edit, field: string, now: string | undefined): boolean {
     const isOf = (one: { readonly category: string }): boolean => one.category === edit.category;
-    if (wholes.some((one) => isOf(one) && valueIn(one.doc, field) === now)) return true;
+    if (wholes.some((one) => isOf(one) && valueIn(one.doc, field) === now && isUnseen(one, edit, field)))
+      return true;
     return mayHold(edit, field, now, edits.filter(isOf));
+  }
+
+  /** Whether the device has written what it held there, perhaps with edits about it, and the edit had not seen that. */
+  function isUnseen({ device, category, doc, at }: Whole, edit: Edit, field: string): boolean {
+    const { event } = edit.event!;
+    return ofCategory(category).some(
+      (one) =>
+        one.device === device &&
+        valueIn(docIn(one.text), field) === valueIn(doc, field) &&
+        (one === edit.event ? at >= edit.at : !hasSeen(event, one.event)),
+    );
   }
 
   function missesIn(edit: Edit, head: Signed): Miss[] {
@@ -158,9 +174,15 @@ export function createMergeOracle(ports: {
 
   /** Whether a merge of which not all was known has told that it may have given this field up, or died before it could. */
   function isTold({ edit, field }: Miss): boolean {
-    const { category } = edit;
+    const { category, asserts } = edit;
     const isIn = ({ path }: Told): boolean => path.length === 0 || path[0] === field;
-    const isUntold = [...writes.values()].some((one) => one.entry.category === category && !one.isTold);
+    const isUntold = [...writes.values()].some(
+      ({ entry, isTold }) =>
+        !isTold &&
+        entry.category === category &&
+        hasSeen(entry.event, edit.event!.event) &&
+        valueIn(docIn(entry.text), field) !== asserts.get(field),
+    );
     return isUntold || clashes.some((one) => one.category === category && !one.isExact && isIn(one));
   }
 
@@ -168,10 +190,33 @@ export function createMergeOracle(ports: {
   const isConfused = (): boolean =>
     ['fault: disk cloned', 'fault: backup restored', 'call: reset'].some(has) || oracle.isUnreadable();
 
+  /** Whether that may be so in this category: one of these devices has written there, or something there was voided. */
+  const isConfusedIn = (category: string): boolean =>
+    isConfused() &&
+    (oracle.isUnreadable() ||
+      ofCategory(category).some(({ device, event }) => oracle.hasTwin(device) || hasTag(event, 'void')));
+
   /** A removal takes all that was before it, and is taken back as a whole. It may be part of a write that says more. */
-  const isRemoved = ({ category, event, at }: Edit): boolean =>
-    wholes.some((one) => one.category === category && one.doc === undefined && one.at >= at) ||
-    ofCategory(category).some((one) => hasTag(one.event, 'deleted') && order(one.event, event!.event) > 0);
+  const isRemoved = ({ category, event, at, device }: Edit): boolean =>
+    wholes.some(
+      (one) =>
+        one.category === category &&
+        one.doc === undefined &&
+        one.at >= at &&
+        (one.device === device || hasWrittenUpon(one, event!)),
+    ) ||
+    ofCategory(category).some(
+      (one) => one.isCarried && hasTag(one.event, 'deleted') && order(one.event, event!.event) > 0,
+    );
+
+  /** Whether a device has written something since then that had seen this. */
+  const hasWrittenUpon = ({ device, category, at }: Whole, { event }: Signed): boolean =>
+    ofCategory(category).some(
+      (one) =>
+        one.device === device &&
+        (heads.get(`${device} ${one.event.id}`) ?? Infinity) >= at &&
+        hasSeen(one.event, event),
+    );
 
   /** M1 and M8: no edit is lost but as a clash, in a merge that did not know all that both sides had seen. */
   function checkLost(category: string, head: Signed): void {
@@ -182,7 +227,13 @@ export function createMergeOracle(ports: {
       // A device that is destroyed owes nothing but what another has seen.
       if (isGone ? !isKnown(edit.event) : edit.call?.state !== 'resolved') continue;
       if (isRemoved(edit)) continue;
-      if (!isGone) checkBeaten(edit, head);
+      const isReplaced = wholes.some((one) => one.category === category && one.at >= edit.at);
+      if (!isGone && !isReplaced)
+        beaten.check(
+          edit,
+          head,
+          edits.filter((one) => one.category === category),
+        );
       count(isGone ? 'merge: an edit of a destroyed device judged' : 'merge: an edit judged');
       for (const miss of missesIn(edit, head)) {
         if (isTold(miss)) {
@@ -192,26 +243,6 @@ export function createMergeOracle(ports: {
         oracle.violate(isGone ? 'M8' : 'M1', describeMiss(miss));
       }
     }
-  }
-
-  /** M2, counted and not judged: what no later edit has taken the place of, and is not there, some merge has told of. */
-  function checkBeaten(edit: Edit, head: Signed): void {
-    const { category, field } = edit;
-    const isFollowed = edits.some(
-      (one) =>
-        one.category === category &&
-        one.asserts.has(field) &&
-        // On one device the later of two is meant to stay, whatever it was made of.
-        ((one.seen.get(edit.series) ?? 0) >= edit.number ||
-          (one !== edit && one.device === edit.device && one.at >= edit.at)),
-    );
-    const isThere = valueIn(docIn(head.text), field) === edit.asserts.get(field);
-    const isReplaced = wholes.some((one) => one.category === category && one.at >= edit.at);
-    if (isThere || isFollowed || isReplaced || RESTLESS.some(has)) return;
-    count('merge: an edit beaten');
-    const isIn = ({ path }: Told): boolean => path.length === 0 || path[0] === field;
-    const isTold = clashes.some((one) => one.category === category && isIn(one));
-    if (!isTold) count('merge: an edit beaten, and not told');
   }
 
   const describeMiss = ({ edit, field, now, in: entry }: Miss): string =>
@@ -241,7 +272,7 @@ export function createMergeOracle(ports: {
     count('merge: written');
     lastWriteAt = ports.now();
     writes.set(after.event.id, { entry: after, isTold: false });
-    if (isConfused()) return;
+    if (isConfusedIn(after.category)) return;
     if (before !== undefined && canonical(docIn(before.text)) === canonical(docIn(after.text)))
       oracle.violate('M5', `${device}: the merge ${describe(after)} adds nothing to ${describe(before)}`);
     const isTaken = (one: Signed): boolean =>
@@ -272,7 +303,14 @@ export function createMergeOracle(ports: {
     const [head, rival] = parts;
     const all = ofCategory(category);
     const hasOthers = all.some(({ event }) => vectorIn(event) === undefined);
-    if (isConfused() || hasOthers || parts.length !== 2 || head === undefined || rival === undefined) return;
+    if (
+      isConfusedIn(category) ||
+      hasOthers ||
+      parts.length !== 2 ||
+      head === undefined ||
+      rival === undefined
+    )
+      return;
     if (oracle.hasTwin(device)) return;
     const common = newestCommon(head, rival);
     const had = (one: Signed): boolean => hadOn.has(`${device} ${one.event.id}`);
@@ -300,7 +338,7 @@ export function createMergeOracle(ports: {
       const edit: Edit = {
         ...{ ...who, id, number, field: filler === undefined ? chance.pick(FIELDS) : BIG, at: ports.now() },
         text: isRemoval ? undefined : filler === undefined ? id : `${id} ${filler}`,
-        ...{ asserts: new Map(), seen: new Map(), call: undefined, event: undefined },
+        ...{ asserts: new Map(), before: new Map(), seen: new Map(), call: undefined, event: undefined },
       };
       edits.push(edit);
       lastEditAt = ports.now();
@@ -320,13 +358,18 @@ export function createMergeOracle(ports: {
         asserts.set(EXTRA, id);
       }
       edit.asserts = asserts;
+      edit.before = new Map([...asserts.keys()].map((name) => [name, valueIn(now, name)]));
       return withFields(now, changes);
     },
-    whole: (category, doc) => void wholes.push({ category, doc, at: ports.now() }),
+    whole: (device, category, doc) => void wholes.push({ device, category, doc, at: ports.now() }),
+    restless: beaten.restless,
+    conflict: ({ category, mine, theirs }) =>
+      beaten.told(category, [{ path: [], mine: mine.payload, theirs: theirs.payload }]),
     merged: (device, { category, value, parts, base, clashes: told }) => {
       count('told: merged');
       count(`merge: base ${base}`);
       if (told.length > 0) count('told: clash');
+      beaten.told(category, told);
       for (const { path } of told) clashes.push({ category, path, isExact: base === 'exact' });
       const of = parts.map(({ eventId }) => oracle.signed.get(eventId)).filter((one) => one !== undefined);
       if (of.length === parts.length) checkBase(device, category, of, base);
@@ -349,6 +392,7 @@ export function createMergeOracle(ports: {
           const of = `${device} ${key.slice(versionPrefix.length, key.indexOf('/v1', versionPrefix.length))}`;
           const some = (versions.get(of) ?? 0) + (value === null ? -1 : 1);
           versions.set(of, some);
+          beaten.onVersion(device, key.slice(key.lastIndexOf('/') + 1), value !== null);
         } else if (key.startsWith(headPrefix) && value !== null) {
           const category = key.slice(headPrefix.length, -'/v1'.length);
           if (!ports.merged.has(category)) continue;
@@ -367,7 +411,7 @@ export function createMergeOracle(ports: {
     },
     onHead: (device, category, after, before) => {
       const isFirst = !heads.has(`${device} ${after.event.id}`);
-      heads.add(`${device} ${after.event.id}`);
+      if (isFirst) heads.set(`${device} ${after.event.id}`, ports.now());
       hadOn.add(`${device} ${after.event.id}`);
       if (!isFirst || after.device !== device || after.again !== undefined) return;
       if (hasTag(after.event, 'deleted')) return;
@@ -388,7 +432,7 @@ export function createMergeOracle(ports: {
       const isWhole = wholes.some(
         (one) => one.category === category && canonical(one.doc) === canonical(doc),
       );
-      if (isAgain || isWhole || has('call: reset')) return;
+      if (isAgain || isWhole || isConfusedIn(category) || has('call: reset')) return;
       checkOwn(device, after);
       if (fresh.length === 0) checkMerge(device, after, before);
     },
@@ -398,15 +442,16 @@ export function createMergeOracle(ports: {
         lastStampAt = Math.max(lastStampAt, event.created_at * 1000);
     },
     final: (category, head) => {
-      if (isConfused()) return;
+      if (isConfusedIn(category)) return;
       checkLost(category, head);
     },
     finalWrites: () => {
-      if (isConfused()) return;
       // Later edits of its app count it as one of before them, though it may never have been saved.
       const hasFailed = ({ call }: Edit): boolean => call?.state === 'rejected' || call?.isUnsure === true;
       for (const miss of misses)
-        if (!isTold(miss) && !hasFailed(miss.edit)) oracle.violate('M11', describeMiss(miss));
+        if (!isConfusedIn(miss.edit.category) && !isTold(miss) && !hasFailed(miss.edit))
+          oracle.violate('M11', describeMiss(miss));
+      if (isConfused()) return;
       const some = [...rivals.values()].reduce((sum, ids) => sum + ids.size, 0);
       if (writes.size > some * ports.devices)
         oracle.violate('M4', `${writes.size} merges of ${some} rivals, by ${ports.devices} devices`);

@@ -137,7 +137,7 @@ export function createMergingCalls(ports: {
         if (how === 'history') return readVersion(tab, category, eventId);
         const entry = oracle.signed.get(eventId);
         if (entry === undefined) return oracle.violate('I5', `${name}: a former value that nobody made`);
-        merges.whole(category, hasTag(entry.event, 'deleted') ? undefined : docIn(entry.text));
+        merges.whole(name, category, hasTag(entry.event, 'deleted') ? undefined : docIn(entry.text));
         const call = oracle.call(tab.told, category, `restore ${eventId}`);
         settleWrite(tab, 'restore', call, tab.sync.restore(category, eventId, options));
       },

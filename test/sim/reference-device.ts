@@ -62,7 +62,7 @@ export function createReferenceDevice(name: string, config: DeviceConfig, world:
     const series = deviceId;
     const edit = world.merges.edit({ series, device: name, category, version: 1 }, chance, undefined);
     const doc = world.merges.made(edit, docIn(fetched?.text));
-    world.merges.whole(category, doc);
+    world.merges.whole(name, category, doc);
     return JSON.stringify(doc);
   }
 

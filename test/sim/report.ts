@@ -118,6 +118,7 @@ const MUST_HAPPEN: readonly string[] = [
   'merge: written',
   'merge: an edit judged',
   'merge: an edit beaten',
+  'merge: an edit beaten, and looked for in the history',
   'merge: an edit of a destroyed device judged',
   'merge: an edit given up, and told',
   'agreement: whole',
