@@ -131,6 +131,8 @@ export function createBeaten(ports: {
       count('merge: an edit beaten');
       const what = `${edit.id} set ${field} of ${category} to ${asserts.get(field) ?? 'nothing'} in ${edit.event!.event.id.slice(0, 8)}, ${head.event.id.slice(0, 8)} has ${is ?? 'nothing'}`;
       if (!isTold(edit)) return oracle.violate('M2', `${what}, and no device tells of it`);
+      // What a write of several calls has given up before it was saved is in no event: its app has been told of both values.
+      if (valueIn(docIn(edit.event!.text), field) !== asserts.get(field)) return;
       const events = [...oracle.signed.values()].filter((one) => one.category === category);
       const bytes = events.reduce((sum, one) => sum + (one.isInPieces ? Infinity : one.bytes), 0);
       if (events.length > FEW || bytes > FEW_BYTES) return;
