@@ -126,7 +126,9 @@ export function createBeaten(ports: {
       const is = valueIn(docIn(head.text), field);
       if (is === asserts.get(field) || isFollowed(edit, others)) return;
       const winner = others.find(({ id }) => id === is);
-      if (text === undefined && isUndone(edit, winner, others)) return;
+      // What both sides took away, and one of them then set again, one side alone has changed as well.
+      const isOnNothing = winner?.before.get(field) === undefined;
+      if (text === undefined && (isOnNothing || isUndone(edit, winner, others))) return;
       if (!isOwed(edit)) return count('merge: an edit beaten by a device that may not tell');
       count('merge: an edit beaten');
       const what = `${edit.id} set ${field} of ${category} to ${asserts.get(field) ?? 'nothing'} in ${edit.event!.event.id.slice(0, 8)}, ${head.event.id.slice(0, 8)} has ${is ?? 'nothing'}`;
