@@ -10,7 +10,7 @@ import { versionOf } from '../../src/sync/heads/version.ts';
 import { createSettling, waitOf } from '../../src/sync/merging/settling.ts';
 import { createTestClock } from '../../src/testing/clock.ts';
 import { anAddress } from '../names.ts';
-import { OURS, ownWrite, told, type Told } from './records.ts';
+import { IN_PIECES, OURS, ownWrite, told, type Told } from './records.ts';
 
 const D: Address = anAddress('default/settings/v1');
 const kept = (of: Told): Kept => keptOf({ event: told(of), pieces: undefined }, undefined, true);
@@ -18,6 +18,8 @@ const BASE = kept({ stamp: 5 });
 const MINE = told({ stamp: 9, by: OURS, seen: { 'their-device': 5 } });
 const OWN = ownWrite(MINE);
 const RIVAL = { stamp: 8, by: 'third', seen: { 'their-device': 5 } };
+
+const IN_PARTS = kept({ ...RIVAL, tags: IN_PIECES });
 
 const recordOf = (more: Partial<HeadRecord>): HeadRecord => ({
   ...EMPTY_RECORD,
@@ -58,22 +60,35 @@ describe('the wait', () => {
 });
 
 /** `merged`: how often a merge was asked for, in ms since the start. The least of each wait, for chance is nothing. */
-function settling({ hasRivals = true, isWritten = true } = {}) {
+function settling({ hasRivals = true, isWritten = true, isSettled = true } = {}) {
   const clock = createTestClock();
   const start = clock.now();
   const merged: number[] = [];
+  const gathered: string[][] = [];
   const loops: unknown[] = [];
   const state = { hasSigner: true, isSender: true };
   const emitter = createEmitter();
   emitter.on('error', (error) => loops.push(error));
   const own = (): HeadRecord['own'] => ({ ...OWN, id: told({ stamp: 21 + merged.length }).id });
-  let record = recordOf({ own: OWN, rivals: hasRivals ? [kept(RIVAL)] : [] });
+  let record = recordOf({
+    own: OWN,
+    rivals: hasRivals ? (isSettled ? [kept(RIVAL)] : [IN_PARTS, kept(RIVAL)]) : [],
+  });
   const one = createSettling({
-    ...{ clock, emitter, randomBytes: (n: number) => new Uint8Array(n), isSettled: () => true },
+    ...{
+      clock,
+      emitter,
+      randomBytes: (n: number) => new Uint8Array(n),
+      isSettled: () => isSettled,
+      isMerged: () => true,
+    },
     replica: { get: () => record, peek: () => record, dTags: () => [D] },
     hasSigner: () => state.hasSigner,
     isSender: () => state.isSender,
-    gather: async () => Promise.resolve(),
+    gather: async (_, ids) => {
+      gathered.push([...ids]);
+      return Promise.resolve();
+    },
     merge: async () => {
       merged.push(clock.now() - start);
       if (!isWritten) throw new Error('unreadable');
@@ -83,7 +98,7 @@ function settling({ hasRivals = true, isWritten = true } = {}) {
     },
   });
   one.changed({ dTag: D });
-  return { clock, merged, loops, state, one };
+  return { clock, merged, gathered, loops, state, one };
 }
 const gapsOf = (times: readonly number[]): number[] => times.map((at, i) => at - (times[i - 1] ?? 0));
 
@@ -152,4 +167,11 @@ test('nor a second of quiet', async () => {
   expect(merged).toEqual([]);
   await clock.advance(200);
   expect(merged).toHaveLength(1);
+});
+
+test('if the next edit merges, the pieces of a rival are here by then, and nothing is merged before', async () => {
+  const { clock, merged, gathered } = settling({ isSettled: false });
+  await clock.advance(MERGE_WAITS_MS.witness);
+  expect(gathered).toEqual([[IN_PARTS.id]]);
+  expect(merged).toEqual([]);
 });

@@ -62,7 +62,11 @@ export const createMerging: CreateMerging = (ports) => {
   const { replica } = ports;
   /** By category, the value that the app has published and that is not saved yet: its next one is made of that. */
   const given = new Map<Address, Published>();
-  const settling = createSettling({ ...ports, gather });
+  const settling = createSettling({
+    ...ports,
+    gather,
+    isMerged: (dTag) => ports.mergerOf(dTag) !== undefined,
+  });
   const news = createMergeNews(ports);
   /** What was written, by the id of its event: the app may have made its next value of that. */
   const written = createRecent<Pick<Merged, 'text' | 'isRemoval'>>(

@@ -56,6 +56,7 @@ export function createSettling(ports: {
   readonly emitter: Emitter;
   /** Whether rivals of a category are merged without a call of the app. */
   readonly isSettled: (dTag: Address) => boolean;
+  readonly isMerged: (dTag: Address) => boolean;
   readonly hasSigner: () => boolean;
   /** Whether this engine has the relays: one of several tabs merges. */
   readonly isSender: () => boolean;
@@ -82,9 +83,17 @@ export function createSettling(ports: {
   const spread = (leastMs: Ms, dTag: Address): Ms =>
     Math.min(leastMs * (1 + randomFraction(ports.randomBytes)) * factorOf(dTag), MAX_MERGE_WAIT_MS);
 
+  /** Those to merge; if the next edit does that, those whose pieces are to be here by then. */
+  function rivalsOf(dTag: Address): readonly Kept[] {
+    const rivals = ports.isMerged(dTag) ? (replica.get(dTag)?.rivals ?? []) : [];
+    return ports.isSettled(dTag)
+      ? rivals
+      : rivals.filter(({ isInPieces, pieces }) => isInPieces && pieces === undefined);
+  }
+
   function plan(dTag: Address): void {
-    const record = ports.isSettled(dTag) ? replica.get(dTag) : undefined;
-    const rivals = record?.rivals ?? [];
+    const record = replica.get(dTag);
+    const rivals = rivalsOf(dTag);
     const known = planned.get(dTag) ?? new Map<EventId, boolean>();
     // A new rival starts the clock again: its author may be about to merge.
     const isNew = rivals.some(({ id }) => !known.has(id));
@@ -117,7 +126,7 @@ export function createSettling(ports: {
     underWay.add(dTag);
     const ids = new Set(due);
     await ports.gather(dTag, ids).catch(() => undefined);
-    const head = await ports.merge(dTag, ids).catch(() => undefined);
+    const head = ports.isSettled(dTag) ? await ports.merge(dTag, ids).catch(() => undefined) : undefined;
     underWay.delete(dTag);
     // If there was nothing to write, the head is that of another device, or as it was.
     if (head !== undefined && head.id !== before && head.id === replica.get(dTag)?.own?.id) count(dTag);
@@ -128,7 +137,7 @@ export function createSettling(ports: {
 
   /** What could not be read, or was not whole, is tried again, less and less often. */
   function putOff(dTag: Address, ids: ReadonlySet<EventId>): void {
-    const left = replica.get(dTag)?.rivals.filter(({ id }) => ids.has(id)) ?? [];
+    const left = rivalsOf(dTag).filter(({ id }) => ids.has(id));
     const times = left.length === 0 ? 0 : (failures.get(dTag) ?? 0) + 1;
     failures.set(dTag, times);
     const waitMs = spread(MERGE_WAITS_MS.again * 2 ** (times - 1), dTag);
@@ -146,7 +155,7 @@ export function createSettling(ports: {
 
   function planAll(): void {
     for (const dTag of replica.dTags())
-      if (ports.isSettled(dTag) && (replica.peek(dTag)?.rivals.length ?? 0) > 0) plan(dTag);
+      if (ports.isMerged(dTag) && (replica.peek(dTag)?.rivals.length ?? 0) > 0) plan(dTag);
   }
 
   const settleAll = (): void => [...planned.keys()].forEach((dTag) => void settle(dTag));
