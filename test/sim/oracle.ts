@@ -1,6 +1,6 @@
 /**
  * What must hold, checked from outside at every step: by what the app asked and was told, what the signer made, what reached
- * the medium, and what went over the wire. None of the engine's own code decides here. I1 to I19: docs/RELIABILITY.md.
+ * the medium, and what went over the wire. None of the engine's own code decides here. I1 to I20: docs/RELIABILITY.md.
  */
 
 import { createHash } from 'node:crypto';
