@@ -4,6 +4,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { NostrEvent } from '../../src/node.ts';
 import type { RelayFlavour } from '../../src/testing/relay-options.ts';
 import type { Relay } from '../../src/testing/relay.ts';
+import { connectTo } from '../../src/testing/memory-transport.ts';
 import { device, health, received, relay, stored, world, written, type World } from './devices.ts';
 import { valueOf } from './values.ts';
 
@@ -94,6 +95,31 @@ describe('beside a good relay', () => {
       [null, 0],
       [null, 0],
     ]);
+  });
+
+  test('one that never opens costs the deadline once, and each later attempt to reach it the settle time at most', async () => {
+    const { clock, relays, urls, device: make, settle } = world({}, {});
+    const reach = connectTo({ [urls[0]!]: relays[0]! });
+    const laptop = make({
+      openSocket: (url, handlers) =>
+        url === urls[0]
+          ? reach(url, handlers)
+          : {
+              send: () => undefined,
+              bufferedAmount: () => 0,
+              close: () => queueMicrotask(() => handlers.onClose('closed')),
+            },
+    });
+    const took: number[] = [];
+    for (let i = 0; i < 40; i++) {
+      const start = clock.now();
+      // Whether there is none, or that is unknown.
+      await settle(laptop.fetch('settings')).catch((error: unknown) => expect(error).toMatchObject(unknown));
+      took.push(clock.now() - start);
+      await clock.advance(7_000);
+    }
+    expect(took[0]).toBe(10_000);
+    expect(Math.max(...took.slice(1))).toBe(1_500);
   });
 
   test('one that takes its time to refuse costs that once', async () => {
