@@ -127,7 +127,7 @@ test('what a relay answers while a change is pending is no sync', async () => {
   await clock.advance(60_000);
   await settle(laptop.publish('settings', 2, { waitFor: 'saved' }));
   await settle(laptop.fetch('other'));
-  const [{ lastSeen }] = (await laptop.getRelays()) as [{ lastSeen: string }];
+  const lastSeen = (await laptop.getRelays())[0]!.lastSeen!;
   const status = await laptop.getStatus();
   expect(status).toMatchObject({ pendingChanges: 1, lastSyncedAt: expect.any(String) as string });
   expect(lastSeen > status.lastSyncedAt!).toBe(true);
