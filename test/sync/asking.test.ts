@@ -226,6 +226,20 @@ describe('a signer that', () => {
     expect(await settle(phone.fetch('settings'))).toMatchObject({ payload: large });
   });
 
+  test('is told whose event each is, AUTH and deletion requests too: one with several accounts signs by none other', async () => {
+    const { clock, device, settle } = world({ auth: 'write' });
+    const asked: [kind: number, pubkey: string | undefined][] = [];
+    const signer = editing((template: EventTemplate & { pubkey?: string }) => {
+      asked.push([template.kind, template.pubkey]);
+    });
+    const laptop = device({ signer });
+    await settle(laptop.publish('settings', 1, { waitFor: 'replicated' }));
+    await settle(laptop.remove('settings', { waitFor: 'replicated' }));
+    await clock.advance(MINUTE);
+    expect(new Set(asked.map(([kind]) => kind))).toEqual(new Set([30_078, 22_242, 5]));
+    expect(new Set(asked.map(([, pubkey]) => pubkey))).toEqual(new Set([PUBKEY]));
+  });
+
   test('is asked a handful of times where something newer comes in each time', async () => {
     const { clock, relays, device, settle } = await withValue();
     const signer = extension();
