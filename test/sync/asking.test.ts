@@ -82,6 +82,23 @@ describe('an account that is another for a while', () => {
     expect(await settle(device().fetch('settings'))).toMatchObject({ payload: 'mine' });
   });
 
+  test.each([
+    ['until it has encrypted', 1],
+    ['from the moment when it encrypts', 2],
+  ])('%s: the write is SIGNER_CHANGED, though its ciphertexts are trusted by now', async (_, nth) => {
+    const { device, settle } = await withValue();
+    const signer = extension();
+    const laptop = device({ signer });
+    await settle(laptop.publish('settings', 'mine'));
+    signer.calls.length = 0;
+    const isOther = (call: string): boolean =>
+      call === 'encrypt' || (call === 'getPublicKey' && asked(signer, call) === nth);
+    signer.account = (call) => (isOther(call) ? OTHER_KEY : KEY);
+    await expect(settle(laptop.publish('settings', 'bad'))).rejects.toMatchObject({ code: 'SIGNER_CHANGED' });
+    signer.account = () => KEY;
+    expect(await settle(device().fetch('settings'))).toMatchObject({ payload: 'mine' });
+  });
+
   test('the first ciphertext of a session is read back, and the first after a pause', async () => {
     const { clock, device, settle } = world({});
     const signer = extension();
