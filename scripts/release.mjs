@@ -1,6 +1,7 @@
 /**
- * What goes with a release, into dist-release/: the npm packages, the crate's list of files, an SBOM (CycloneDX) of npm and of cargo,
- * and the licences of all third-party code that users get. Nothing is published, and nothing of it is committed.
+ * What goes with a release, into dist-release/ or the folder that is named: the npm packages, the crate's list of files, an SBOM
+ * (CycloneDX) of npm and of cargo, and the licences of all third-party code that users get. Nothing is published, and nothing of it
+ * is committed.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -9,7 +10,7 @@ import { dirname, join, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const PLUGIN = join(ROOT, 'tauri-plugin');
-const OUT = join(ROOT, 'dist-release');
+const OUT = resolve(process.argv[2] ?? join(ROOT, 'dist-release'));
 const { version: RELEASE } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
 function run(program, args, cwd) {
@@ -111,5 +112,5 @@ save('sbom-npm.cdx.json', cycloneDx('npm', 'nostr-sync', fromNpm));
 save('sbom-cargo.cdx.json', cycloneDx('cargo', 'tauri-plugin-nostr-sync', fromCargo));
 save('THIRD-PARTY-LICENSES-npm.txt', thirdPartyLicences(fromNpm));
 save('THIRD-PARTY-LICENSES-cargo.txt', thirdPartyLicences(fromCargo));
-console.log(`dist-release/: ${fromNpm.length} packages of npm, ${fromCargo.length} crates`);
+console.log(`${OUT}: ${fromNpm.length} packages of npm, ${fromCargo.length} crates`);
 for (const name of readdirSync(OUT)) console.log(`  ${name}`);

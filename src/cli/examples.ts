@@ -1,6 +1,11 @@
-/** What `--help` shows of each command, to copy. Every line of it is run by a test; `pair` and `join`, which take two computers, in test/cli/pairing.test.ts. */
+/** What `--help` shows of each command, to copy; under '' what it shows without one. Every line of it is run by a test; `pair` and `join`, which take two computers, in test/cli/pairing.test.ts. */
 
 export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
+  '': [
+    'nostr-sync keygen --key-file ./sync.key',
+    `nostr-sync publish ui-settings '{"theme":"dark"}' --relay wss://relay.example.com --key-file ./sync.key`,
+    'nostr-sync fetch ui-settings --relay wss://relay.example.com --key-file ./sync.key',
+  ],
   keygen: ['nostr-sync keygen --key-file ./sync.key'],
   pubkey: ['nostr-sync pubkey --key-file ./sync.key'],
   key: [
@@ -8,6 +13,9 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'nostr-sync key encrypt --output ./sync.ncryptsec < ./passphrase.txt',
     'nostr-sync key import --key-file ./copy.key < ./words.txt',
   ],
+  'key words': ['nostr-sync key words --output ./words.txt'],
+  'key encrypt': ['nostr-sync key encrypt --output ./sync.ncryptsec < ./passphrase.txt'],
+  'key import': ['nostr-sync key import --key-file ./copy.key < ./words.txt'],
   pair: ['nostr-sync pair', 'nostr-sync pair --name "Anna\'s laptop" --output ./invitation'],
   join: [
     'nostr-sync join --key-file ./sync.key',

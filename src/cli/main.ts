@@ -56,11 +56,15 @@ function createProgram(output: Output): Command {
     ...[addPair, addJoin],
   ];
   for (const add of commands) add(program, output);
-  for (const command of program.commands) {
-    const examples = EXAMPLES[command.name()]?.map((line) => `\n  ${line}`).join('');
-    if (examples !== undefined) command.addHelpText('after', `\nExamples:${examples}`);
-  }
+  addExamples(program);
   return program;
+}
+
+/** `name`: how the command is called, below `nostr-sync`. */
+function addExamples(command: Command, name = ''): void {
+  const examples = EXAMPLES[name]?.map((line) => `\n  ${line}`).join('');
+  if (examples !== undefined) command.addHelpText('after', `\nExamples:${examples}`);
+  for (const inner of command.commands) addExamples(inner, `${name} ${inner.name()}`.trim());
 }
 
 async function run(args: readonly string[]): Promise<number> {

@@ -114,8 +114,12 @@ function refuseSeal(event: SignedEvent, verifier: EventVerifier): string | undef
 }
 
 function isSameRelay(claimed: string | undefined, url: string): boolean {
-  if (claimed === undefined || !URL.canParse(claimed) || !URL.canParse(url)) return false;
-  return relayKey(claimed) === relayKey(url);
+  try {
+    return claimed !== undefined && relayKey(claimed) === relayKey(url);
+  } catch {
+    // One of them is no URL.
+    return false;
+  }
 }
 
 /** One text for all spellings of a relay's URL: only a trailing slash and the case of the host may differ. */

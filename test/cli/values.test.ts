@@ -268,7 +268,7 @@ test.each([[[]], [['--json']]])(
     const [laptop] = await laptopAnd(url);
     const signer = secretKeySigner(KEY);
     // What turns colours on, erases, turns the line around, hides, and breaks lines in some terminals.
-    const evil = '\u001b[31m\u009b2J\u007f\u202etxt\u200b\u2028\u0085\ufeff';
+    const evil = '\u001b[31m\u009b2J\u007f\u202etxt\u200b\u2028\u2029\u0085\ufeff';
     const payload = { [evil]: evil };
     const created_at = Math.floor(Date.now() / 1_000);
     const content = await signer.nip44.encrypt(await signer.getPublicKey(), JSON.stringify(payload));

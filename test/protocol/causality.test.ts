@@ -73,6 +73,9 @@ describe('the vv tag', () => {
     const tag = vectorTag(ahead, device(99), 1_000);
     expect(tag).toContain(`${device(99)}:1000`);
     expect(vectorOf(eventWith([tag]))).toBeDefined();
+    // Nor for as many of the same stamp, all before it in the order of the tag.
+    const tied = new Map(Array.from({ length: 16 }, (_, i) => [device(i), 1_000]));
+    expect(vectorAt(tied, device(99), 1_000).get(device(99))).toBe(1_000);
   });
 
   test('covers everything it was based on, however many devices there are', () => {

@@ -147,6 +147,21 @@ describe('a flood', () => {
     expect(relay.subscriptions()).toBe(0);
   });
 
+  test('of useless events is cut at the same number though an EOSE comes in between', async () => {
+    const { clock, relay, relayConnection } = virtual();
+    let seen = 0;
+    relayConnection.subscribe([{}], 3, { onEvent: () => (seen++, 'useless') }, () => undefined);
+    const useless = (id: unknown, count: number): unknown[][] =>
+      Array.from({ length: count }, () => ['EVENT', id, event]);
+    relay.misbehave({
+      rewrite: (frame) =>
+        frame[0] === 'EOSE' ? [...useless(frame[1], 30), frame, ...useless(frame[1], 30)] : [frame],
+    });
+    await clock.advance(0);
+    expect(seen).toBe(2 * 3 + 32 + 1);
+    expect(relayConnection.info().violations).toMatchObject({ flood: 1 });
+  });
+
   test('of genuine news that was not asked for makes us hang up; as many events as were asked for do not', async () => {
     const { clock, relay, relayConnection } = virtual({ chance: () => 0.99 });
     relay.misbehave({

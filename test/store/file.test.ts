@@ -9,6 +9,7 @@ import * as fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { fileStore, type FileStoreOptions } from '../../src/store/file.ts';
 import type { Recovery } from '../../src/store/file-recovery.ts';
+import { writeFlushed } from '../../src/store/files.ts';
 import type { Store } from '../../src/store/store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'nostr-sync-file-'));
@@ -155,6 +156,18 @@ describe('the format', () => {
     },
   );
 
+  test('a file is made where nothing has its name, and never through what somebody put there', async () => {
+    const folder = await newFolder();
+    const path = join(folder, 'entries.log.new');
+    const fill = vi.fn(async () => Promise.resolve());
+    for (const plant of [() => writeFile(path, 'planted'), () => symlink(join(folder, 'target'), path)]) {
+      await plant();
+      await expect(writeFlushed(path, fill)).rejects.toMatchObject({ code: 'EEXIST' });
+      await rm(path);
+    }
+    expect([fill.mock.calls, await readdir(folder)]).toEqual([[], []]);
+  });
+
   test('nothing is touched before the first use', async () => {
     const folder = join(await newFolder(), 'later');
     await fileStore(folder).close();
@@ -281,6 +294,21 @@ describe('compaction', () => {
     for (let n = 0; n < 200; n++) await put(store, `key ${n % 80}`, 'y'.repeat(100_000));
     expect(sync).toHaveBeenCalledTimes(4);
     await store.close();
+  });
+
+  test('writes records of 4 MB at most, so that none is longer than what can be read', async () => {
+    const folder = await newFolder();
+    const store = fileStore(folder);
+    for (let round = 0; round < 3; round++)
+      for (let n = 0; n < 24; n++)
+        await put(store, n % 2 === 0 ? `piece/${n}` : `key ${n}`, `${round}`.repeat(500_000));
+    await store.close();
+    const log = await readFile(logOf(folder));
+    expect(log.length).toBeLessThan(25_000_000);
+    const lengths: number[] = [];
+    for (let at = 20; at < log.length; at += 8 + lengths.at(-1)!) lengths.push(log.readUInt32LE(at));
+    expect(Math.max(...lengths)).toBeGreaterThan(3_000_000);
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(4 * 1024 * 1024);
   });
 
   test('cut short by a crash has changed nothing', async () => {

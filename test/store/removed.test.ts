@@ -16,7 +16,7 @@ async function whereItIs(settings: CategoryOptions): Promise<readonly boolean[]>
   });
   await at.settle(laptop!.publish('settings', 'secret', { waitFor: 'replicated' }));
   await at.settle(phone!.fetch('settings'));
-  const [{ content }] = stored(at.relays[0]!) as [{ readonly content: string }];
+  const { content } = stored(at.relays[0]!)[0]!;
   const isIn = async (store: Store): Promise<boolean> =>
     [...(await store.list('')).values()].some((text) => text.includes(content));
   await at.clock.advance(2_000);

@@ -82,6 +82,23 @@ describe('an account that is another for a while', () => {
     expect(await settle(device().fetch('settings'))).toMatchObject({ payload: 'mine' });
   });
 
+  test.each([
+    ['until it has encrypted', 1],
+    ['from the moment when it encrypts', 2],
+  ])('%s: the write is SIGNER_CHANGED, though its ciphertexts are trusted by now', async (_, nth) => {
+    const { device, settle } = await withValue();
+    const signer = extension();
+    const laptop = device({ signer });
+    await settle(laptop.publish('settings', 'mine'));
+    signer.calls.length = 0;
+    const isOther = (call: string): boolean =>
+      call === 'encrypt' || (call === 'getPublicKey' && asked(signer, call) === nth);
+    signer.account = (call) => (isOther(call) ? OTHER_KEY : KEY);
+    await expect(settle(laptop.publish('settings', 'bad'))).rejects.toMatchObject({ code: 'SIGNER_CHANGED' });
+    signer.account = () => KEY;
+    expect(await settle(device().fetch('settings'))).toMatchObject({ payload: 'mine' });
+  });
+
   test('the first ciphertext of a session is read back, and the first after a pause', async () => {
     const { clock, device, settle } = world({});
     const signer = extension();
@@ -224,6 +241,20 @@ describe('a signer that', () => {
     const large = valueOf(100_000, 1, true);
     await settle(laptop.publish('settings', large, { waitFor: 'replicated' }));
     expect(await settle(phone.fetch('settings'))).toMatchObject({ payload: large });
+  });
+
+  test('is told whose event each is, AUTH and deletion requests too: one with several accounts signs by none other', async () => {
+    const { clock, device, settle } = world({ auth: 'write' });
+    const asked: [kind: number, pubkey: string | undefined][] = [];
+    const signer = editing((template: EventTemplate & { pubkey?: string }) => {
+      asked.push([template.kind, template.pubkey]);
+    });
+    const laptop = device({ signer });
+    await settle(laptop.publish('settings', 1, { waitFor: 'replicated' }));
+    await settle(laptop.remove('settings', { waitFor: 'replicated' }));
+    await clock.advance(MINUTE);
+    expect(new Set(asked.map(([kind]) => kind))).toEqual(new Set([30_078, 22_242, 5]));
+    expect(new Set(asked.map(([, pubkey]) => pubkey))).toEqual(new Set([PUBKEY]));
   });
 
   test('is asked a handful of times where something newer comes in each time', async () => {

@@ -746,8 +746,16 @@ describe('pieces of former values', () => {
     const laptop = make(LARGE);
     await settle(laptop.publish('settings', valueOf(200_000, 1, true), { waitFor: 'replicated' }));
     await settle(laptop.remove('settings', { waitFor: 'replicated' }));
+    const [{ created_at }] = stored(relays[0]!) as [NostrEvent];
     await clock.advance(HOUR);
     expect(pieces(relays[0]!)).toEqual([]);
+    // Above nothing that came after the removal: a device that shares a piece by then has written it again.
+    const said = received(relays[0]!, 'EVENT').map(([, event]) => event as NostrEvent);
+    const collecting = said.filter(
+      ({ kind, tags }) => kind === 5 || tags.some(([name]) => name === 'deleted'),
+    );
+    expect(collecting.length).toBeGreaterThan(2);
+    expect(collecting.filter((one) => one.created_at > created_at)).toEqual([]);
     expect(await settle(laptop.fetch('settings'))).toBeNull();
   });
 

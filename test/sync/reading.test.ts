@@ -53,6 +53,23 @@ describe('fetch', () => {
     await expect(settle(make().fetch('settings'))).rejects.toMatchObject({ code: 'NO_RELAYS_REACHABLE' });
   });
 
+  test.each(['auth-required', 'silent', 'restricted'] as const)(
+    'believes no relay that is %s to strangers before AUTH: a device that is new finds what there is',
+    async (strangers) => {
+      const { clock, relays, device: make, settle } = world({ auth: 'both', strangers });
+      relays[0]!.inject(written({ payload: 'dear', created_at: Math.floor(clock.now() / 1000) - 60 }));
+      expect(await settle(make().fetch('settings'))).toMatchObject({ payload: 'dear', source: 'relay' });
+      // Whoever says no to AUTH is told that it is unknown, and never that there is nothing.
+      const inner = secretKeySigner(KEY);
+      const signEvent: typeof inner.signEvent = async (template) => {
+        if (template.kind === 22_242) throw new Error('The user said no');
+        return inner.signEvent(template);
+      };
+      const refusing = make({ signer: { ...inner, signEvent } });
+      await expect(settle(refusing.fetch('settings'))).rejects.toMatchObject({ code: 'NO_RELAYS_REACHABLE' });
+    },
+  );
+
   test('has every field of the result', async () => {
     const { url, relay: on } = await relay();
     const event = written({ created_at: 1_700_000_000, payload: { a: [null] } });

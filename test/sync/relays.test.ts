@@ -4,7 +4,8 @@ import { describe, expect, test, vi } from 'vitest';
 import type { NostrEvent } from '../../src/node.ts';
 import type { RelayFlavour } from '../../src/testing/relay-options.ts';
 import type { Relay } from '../../src/testing/relay.ts';
-import { device, health, received, relay, stored, world, written } from './devices.ts';
+import { connectTo } from '../../src/testing/memory-transport.ts';
+import { device, health, received, relay, stored, world, written, type World } from './devices.ts';
 import { valueOf } from './values.ts';
 
 const START = 1_767_225_600;
@@ -63,6 +64,74 @@ describe('beside a good relay', () => {
     expect(clock.now() - start).toBe(4_000);
     expect(await settle(laptop.fetch('none'))).toBeNull();
     expect(clock.now() - start).toBe(8_000);
+  });
+
+  /** How `fetch` of what neither relay has goes on, twice: the code of its error, or `null`, and the time that it takes. */
+  async function absentTwice(on: World): Promise<[unknown, number][]> {
+    const laptop = on.device();
+    await on.clock.advance(1_000);
+    const outcomes: [unknown, number][] = [];
+    for (let i = 0; i < 2; i++) {
+      const start = on.clock.now();
+      const fetched = on.settle(laptop.fetch('settings')).catch((error: unknown) => error);
+      outcomes.push([await fetched, on.clock.now() - start]);
+    }
+    return outcomes;
+  }
+  const unknown = {
+    code: 'NO_RELAYS_REACHABLE',
+    details: { answered: ['wss://relay-0.example'], silent: ['wss://relay-1.example'] },
+  };
+
+  test('one that never ends its answers costs the deadline once, then the settle time, though nobody has a value', async () => {
+    const on = world({}, {});
+    on.relays[1]!.misbehave({ noEose: true });
+    expect(await absentTwice(on)).toMatchObject([
+      [unknown, 10_000],
+      [unknown, 1_500],
+    ]);
+    on.relays[1]!.behave();
+    expect(await absentTwice(on)).toMatchObject([
+      [null, 0],
+      [null, 0],
+    ]);
+  });
+
+  test('one that never opens costs the deadline once, and each later attempt to reach it the settle time at most', async () => {
+    const { clock, relays, urls, device: make, settle } = world({}, {});
+    const reach = connectTo({ [urls[0]!]: relays[0]! });
+    const laptop = make({
+      openSocket: (url, handlers) =>
+        url === urls[0]
+          ? reach(url, handlers)
+          : {
+              send: () => undefined,
+              bufferedAmount: () => 0,
+              close: () => queueMicrotask(() => handlers.onClose('closed')),
+            },
+    });
+    const took: number[] = [];
+    for (let i = 0; i < 40; i++) {
+      const start = clock.now();
+      // Whether there is none, or that is unknown.
+      await settle(laptop.fetch('settings')).catch((error: unknown) => expect(error).toMatchObject(unknown));
+      took.push(clock.now() - start);
+      await clock.advance(7_000);
+    }
+    expect(took[0]).toBe(10_000);
+    expect(Math.max(...took.slice(1))).toBe(1_500);
+  });
+
+  test('one that takes its time to refuse costs that once', async () => {
+    const on = world({}, {});
+    on.relays[1]!.misbehave({
+      delayMs: 3_000,
+      rewrite: (frame) => [frame[0] === 'EOSE' ? ['CLOSED', frame[1], 'error: no'] : frame],
+    });
+    expect(await absentTwice(on)).toMatchObject([
+      [unknown, 3_000],
+      [unknown, 1_500],
+    ]);
   });
 
   test('one that says OK and stores nothing is found out, and sent to again ever more seldom', async () => {

@@ -3,6 +3,8 @@
 import { getEventHash } from 'nostr-tools/pure';
 import { describe, expect, test } from 'vitest';
 import { memoryStore, secretKeySigner, type NostrEvent, type Store } from '../../src/node.ts';
+import { RENEW_PATIENCE_MS } from '../../src/protocol/limits.ts';
+import type { Relay } from '../../src/testing/relay.ts';
 import { KEY, PUBKEY, received, stored, world, written, type Device, type World } from './devices.ts';
 import { valueOf } from './values.ts';
 
@@ -365,10 +367,13 @@ describe('a value that has ended', () => {
   test('does not bring the older one back from a relay that had missed it', async () => {
     const on = world({}, {});
     const { laptop, phone } = await ended(on);
+    const [value] = stored(on.relays[0]!);
     await on.clock.advance(61_000);
     on.relays[1]!.behave();
     await on.clock.advance(180_000);
     await expectNull(on, laptop, phone);
+    // A write that the app makes a moment after the value, by any clock, must win against its end.
+    for (const relay of on.relays) expect(stored(relay)[0]!.created_at).toBe(value!.created_at + 1);
     for (const each of [laptop, phone]) {
       expect(each.updated.filter(({ deleted }) => deleted === true).length).toBeLessThanOrEqual(1);
       expect(each.conflicts).toEqual([]);
@@ -412,6 +417,34 @@ describe('a value that has ended', () => {
     await on.settle(laptop.setSigner(secretKeySigner(KEY)));
     await on.clock.advance(HOUR);
     expect(await everywhere(on)).toEqual(['next', true, true]);
+  });
+
+  const isBuried = (relay: Relay): boolean =>
+    stored(relay).some(({ tags }) => tags.some(([name]) => name === 'deleted'));
+
+  test('is not buried before every connected relay has answered completely, or was waited for long enough', async () => {
+    const on = world({}, {});
+    const laptop = on.device();
+    on.relays[1]!.misbehave({ noEose: true });
+    await on.settle(laptop.publish('settings', 'short-lived', inSeconds(on, 60)));
+    await on.clock.advance(60_000 + RENEW_PATIENCE_MS - 20_000);
+    expect(on.relays.map(isBuried)).toEqual([false, false]);
+    await on.clock.advance(RENEW_PATIENCE_MS);
+    expect(on.relays.map(isBuried)).toEqual([true, true]);
+  });
+
+  test('is not buried without a relay', async () => {
+    const on = world({});
+    on.relays[0]!.misbehave({ refuseConnections: true });
+    const store = kept();
+    const laptop = on.device({ store });
+    const { eventId } = await on.settle(laptop.publish('settings', 'short-lived', inSeconds(on, 60)));
+    await on.clock.advance(2 * 24 * HOUR);
+    const [saved] = [...(await store.list('head/')).values()];
+    expect((JSON.parse(saved!) as { head: { event: NostrEvent } }).head.event.id).toBe(eventId);
+    on.relays[0]!.behave();
+    await on.clock.advance(HOUR);
+    expect(isBuried(on.relays[0]!)).toBe(true);
   });
 
   test('by a clock that is ahead has not ended for the others', async () => {

@@ -101,3 +101,37 @@ test('a change that one relay has waits for the others, and is not pending', asy
   await settle(laptop.publish('settings', 1));
   expect(await laptop.getStatus()).toMatchObject({ pendingChanges: 0, outboxDepth: 1 });
 });
+
+test('`status` is told at once to who begins to listen, and when the network goes, even if nothing else changes', async () => {
+  const { clock, device: make } = world();
+  const connectivity = network();
+  const laptop = make({ connectivity });
+  await clock.advance(1_000);
+  const told: SyncStatus[] = [];
+  laptop.on('status', (status) => told.push(status));
+  await clock.advance(0);
+  expect(told).toMatchObject([{ online: true, relayCount: 0 }]);
+  connectivity.set(false);
+  await clock.advance(0);
+  expect(told.slice(1)).toMatchObject([{ online: false, relayCount: 0 }]);
+});
+
+test('what a relay answers while a change is pending is no sync', async () => {
+  const { clock, relays, device: make, settle } = world({});
+  const laptop = make();
+  await clock.advance(1_000);
+  await settle(laptop.publish('settings', 1));
+  const { lastSyncedAt } = await laptop.getStatus();
+  expect(lastSyncedAt).not.toBe(null);
+  relays[0]!.misbehave({ dropOk: true });
+  await clock.advance(60_000);
+  await settle(laptop.publish('settings', 2, { waitFor: 'saved' }));
+  await settle(laptop.fetch('other'));
+  const lastSeen = (await laptop.getRelays())[0]!.lastSeen!;
+  const status = await laptop.getStatus();
+  expect(status).toMatchObject({ pendingChanges: 1, lastSyncedAt: expect.any(String) as string });
+  expect(lastSeen > status.lastSyncedAt!).toBe(true);
+  relays[0]!.behave();
+  await settle(laptop.flush());
+  expect((await laptop.getStatus()).lastSyncedAt! > lastSeen).toBe(true);
+});
