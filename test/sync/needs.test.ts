@@ -129,6 +129,18 @@ describe('a write from the future is stamped', () => {
       NOW - 4,
       recordOf(future, { own: own(), former: [versionOf(eventOf(NOW - 5))] }),
     ],
+    [
+      'above what it has taken in of other devices',
+      NOW - 2,
+      recordOf(
+        eventOf(future.created_at, [
+          'vv',
+          `${deviceHash('phone')}:${future.created_at}`,
+          `${deviceHash('tablet')}:${NOW - 3}`,
+        ]),
+        { own: own({ above: [NOW - 7] }) },
+      ),
+    ],
     ['not again if a relay has it', undefined, recordOf(future, { own: own({ acknowledged: true }) })],
     [
       'not again if it is hardly ahead',

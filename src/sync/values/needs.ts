@@ -1,6 +1,7 @@
 /** Whether a head is to be said again, and why. Pure. */
 
 import type { Seconds } from '../../protocol/address.ts';
+import { seenBy } from '../../protocol/causality.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
 import { isExpired, voidsOf } from '../../protocol/header.ts';
 import {
@@ -54,7 +55,10 @@ export function pastStampOf(record: HeadRecord<NostrEvent>, nowSeconds: Seconds)
   const latest = nowSeconds + SKEW_REPORT_SECONDS;
   if (!isOwnHead(record) || own!.acknowledged || head!.event.created_at <= latest) return undefined;
   const { above = before === undefined ? [] : [before.event.created_at] } = own!;
+  // What it has taken in of others it stays above: its vector may name nothing later than itself.
+  const seen = [...seenBy(head!.event)].flatMap(([device, stamp]) => (device === own!.device ? [] : [stamp]));
+  const known = [...above, ...seen];
   const floor =
-    above.length === 0 ? nowSeconds - DAY_SECONDS : Math.max(...above.filter((one) => one < latest));
+    known.length === 0 ? nowSeconds - DAY_SECONDS : Math.max(...known.filter((one) => one < latest));
   return floor === -Infinity ? undefined : floor + 1;
 }
