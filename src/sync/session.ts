@@ -240,7 +240,7 @@ export async function openSession(ports: {
       (ports.categories.get(dTag)!.settle ?? (hand.isLocal() ? 'auto' : 'on-edit')) === 'auto',
     hasSigner: hand.isSet,
     isSender: () => tabNetwork?.isLeading() !== false,
-    merge: (dTag, ids) => writer.merge(dTag, ids),
+    merge: (dTag) => writer.merge(dTag),
   });
   const carrying = createCarrying({
     ...ports,

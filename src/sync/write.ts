@@ -40,8 +40,7 @@ export type Edit =
       readonly isNews?: boolean;
     }
   | { readonly type: 'remove' }
-  /** These rivals, whatever is known of their bases, and all that need not wait. */
-  | { readonly type: 'merge'; readonly ids: ReadonlySet<EventId> };
+  | { readonly type: 'merge' };
 
 export interface Write {
   /** JSON text; of an `edit` that is no `'whole'`, nothing yet. */

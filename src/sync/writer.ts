@@ -1,7 +1,7 @@
 /** App → replica: publish and remove. A write waits for its turn, is saved, and then for the stage that its call asks for. */
 
 import { nowSeconds } from '../clock.ts';
-import type { Address, EventId } from '../protocol/address.ts';
+import type { Address } from '../protocol/address.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { DAY_SECONDS } from '../protocol/limits.ts';
 import { restampOf } from '../protocol/renewal.ts';
@@ -17,8 +17,8 @@ import type { Write } from './write.ts';
 
 export interface Writer extends Pick<Receipts, 'changed' | 'answered' | 'relaysChanged'> {
   publish(dTag: Address, write: Write): Promise<Receipt>;
-  /** Merges these rivals, and all that need not wait. Resolves with the head then: another one if there was anything to write. */
-  merge(dTag: Address, ids: ReadonlySet<EventId>): Promise<VerifiedEvent>;
+  /** Merges what has waited, or need not. Resolves with the head then: another one if there was anything to write. */
+  merge(dTag: Address): Promise<VerifiedEvent>;
   /** Makes the newest value of itself, and tells the app. Resolves once that is saved; rejects with what `change` throws. */
   update(dTag: Address, change: (now: unknown) => unknown): Promise<VerifiedEvent>;
   /** Whether what is written next would be stamped more than a day ahead, because something is. */
@@ -75,8 +75,8 @@ export function createWriter(ports: WriterPorts): Writer {
       const event = await (ports.mergingOf(dTag)?.asked(dTag, wanted, add) ?? add(wanted));
       return receipts.wait(dTag, event, write);
     },
-    merge: async (dTag, ids) => {
-      const write: Write = { ...MERGE, edit: { type: 'merge', ids } };
+    merge: async (dTag) => {
+      const write: Write = { ...MERGE, edit: { type: 'merge' } };
       return drafts.add(dTag, { write, seen: seenOf(replica.get(dTag)) });
     },
     update: async (dTag, change) => {

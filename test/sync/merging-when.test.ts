@@ -8,6 +8,7 @@ import {
   editApart,
   MERGE,
   restarted,
+  start,
   together,
   valuesOf,
   writersAt,
@@ -89,6 +90,30 @@ describe('what was overwritten unseen is merged', () => {
     expect(first!.atMs).toBeLessThanOrEqual(60_500);
     expect(await valuesOf(at, [tablet!])).toEqual([BOTH]);
   });
+});
+
+test('if the next edit merges, it merges what has waited as well, though this device never had what both had seen', async () => {
+  const at = world({});
+  const [laptop, phone] = await overwritten(at);
+  const { settings } = MERGE.categories!;
+  const tablet = start(at, 'tablet', { categories: { settings: { ...settings, settle: 'on-edit' } } });
+  await at.settle(tablet.device.fetch('settings'));
+  await laptop!.device.close();
+  phone!.way.join();
+  await at.settle(phone!.device.flush());
+  await phone!.device.close();
+  const edit = async (size: number): Promise<void> => {
+    await at.settle(tablet.device.update('settings', change({ size }), { waitFor: 'saved' }));
+  };
+  const rivals = async (): Promise<unknown> => (await at.settle(tablet.device.inspect()))[0]!.rivals;
+  // The author may be about to merge, and knows better.
+  await edit(1);
+  expect(await rivals()).toBe(1);
+  await at.clock.advance(600_000);
+  expect(await rivals()).toBe(1);
+  await edit(2);
+  expect(await rivals()).toBe(0);
+  expect(tablet.merged).toMatchObject([{ base: 'older', value: { payload: { size: 2, font: 14 } } }]);
 });
 
 test('three and more at once: the fields of all of them are there in the end, in a few merges', async () => {

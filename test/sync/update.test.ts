@@ -83,7 +83,7 @@ function composing(
     });
   const joined = { value, headValue: { a: 1 }, head, seen: new Map(), taken: [] } as unknown as Joined;
   return createMergeComposing({
-    ...{ replica, mergerOf: () => merger, written: () => undefined },
+    ...{ replica, mergerOf: () => merger, written: () => undefined, isDue: () => false },
     joining: {
       join: join ?? (async () => joined),
       eventOf: async () => undefined,
@@ -97,7 +97,7 @@ test('a value that is written together with a merge of the engine ends when it s
   const on = { type: 'call', call: { payload: { a: 1 }, basedOn: undefined, isLost: false } } as const;
   const wanted: Wanted[] = [
     { write: { ...write, expiration: 99, edit: { type: 'whole', payload, basedOn: on } }, seen: new Map() },
-    { write: { ...write, expiration: undefined, edit: { type: 'merge', ids: new Set() } }, seen: new Map() },
+    { write: { ...write, expiration: undefined, edit: { type: 'merge' } }, seen: new Map() },
   ];
   const compose = composing(mergeBy(), { a: 1, b: 1 });
   expect(await compose(asAddress('default/settings/v1'), wanted)).toMatchObject({

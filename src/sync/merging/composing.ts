@@ -28,10 +28,10 @@ const holdsOwn = ({ own }: HeadRecord, rival: Kept): boolean =>
   own !== undefined && covers(rival.seen, own.device, own.stamp);
 
 /** Of the others what is due, or has an exact base. */
-function takingBy(record: HeadRecord, due: ReadonlySet<EventId>) {
+function takingBy(record: HeadRecord, isDue: (id: EventId) => boolean) {
   return (rival: Kept, base: Base): Taking => {
     if (holdsOwn(record, rival)) return 'must';
-    return base.isExact || due.has(rival.id) ? 'may' : 'not';
+    return base.isExact || isDue(rival.id) ? 'may' : 'not';
   };
 }
 
@@ -42,6 +42,8 @@ export function createMergeComposing(ports: {
   readonly replica: Pick<Replica, 'get'>;
   readonly joining: Joining;
   readonly mergerOf: (dTag: Address) => Merger | undefined;
+  /** See `Settling`. */
+  readonly isDue: (dTag: Address, id: EventId) => boolean;
   /** What this process has written lately, by the id of its event. */
   readonly written: (id: EventId) => Pick<Merged, 'text' | 'isRemoval'> | undefined;
 }): (dTag: Address, wanted: readonly Wanted[]) => Promise<Merged | Refusal | undefined> {
@@ -87,10 +89,8 @@ export function createMergeComposing(ports: {
     // What is restored or reset is known as it is, and must not be said to contain what it does not.
     const isReplaced = asked.some(({ write }) => write.edit === undefined);
     if (isPlain && isReplaced) return undefined;
-    const due = new Set(
-      wanted.flatMap(({ write: { edit } }) => (edit?.type === 'merge' ? [...edit.ids] : [])),
-    );
-    const taking = record && !isReplaced ? takingBy(record, due) : (): Taking => 'not';
+    const isDue = (id: EventId): boolean => ports.isDue(dTag, id);
+    const taking = record && !isReplaced ? takingBy(record, isDue) : (): Taking => 'not';
     const joining = record?.head && ports.joining.join(dTag, record, taking);
     const joined = await joining?.catch((error: unknown) => {
       const holdsMore = !isReplaced && record!.rivals.some((rival) => holdsOwn(record!, rival));

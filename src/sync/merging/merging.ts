@@ -53,7 +53,7 @@ export interface MergingPorts {
   /** Whether this engine has the relays: one of several tabs merges. */
   readonly isSender: () => boolean;
   /** See `Writer.merge`. */
-  readonly merge: (dTag: Address, ids: ReadonlySet<EventId>) => Promise<VerifiedEvent>;
+  readonly merge: (dTag: Address) => Promise<VerifiedEvent>;
 }
 
 export type CreateMerging = (ports: MergingPorts) => Merging;
@@ -73,7 +73,9 @@ export const createMerging: CreateMerging = (ports) => {
     MAX_WRITTEN_CHARS,
     ({ text }) => text.length,
   );
-  const compose = createMergeComposing({ ...ports, joining: createJoining(ports), written: written.get });
+  const compose = createMergeComposing({
+    ...{ ...ports, joining: createJoining(ports), written: written.get, isDue: settling.isDue },
+  });
 
   /** What the app had when it made a whole value. */
   function basisOf(dTag: Address, { basedOn }: Write): BasedOn {

@@ -28,6 +28,8 @@ export interface Settling {
   signerChanged(): void;
   /** This tab may lead now. */
   relaysChanged(): void;
+  /** Whether this rival has waited long enough to be merged, whatever is known of its base. */
+  isDue(dTag: Address, id: EventId): boolean;
   /** The app has edited: what follows is no answer of devices to each other. */
   edited(dTag: Address): void;
   close(): void;
@@ -63,7 +65,7 @@ export function createSettling(ports: {
   /** Fetches what is missing of these rivals. Rejects if it is nowhere now. */
   readonly gather: (dTag: Address, ids: ReadonlySet<EventId>) => Promise<void>;
   /** See `Writer.merge`. */
-  readonly merge: (dTag: Address, ids: ReadonlySet<EventId>) => Promise<{ readonly id: EventId }>;
+  readonly merge: (dTag: Address) => Promise<{ readonly id: EventId }>;
 }): Settling {
   const { clock, replica } = ports;
   /** By category, its rivals, and whether the time of each has come: the others are on the agenda. */
@@ -83,12 +85,18 @@ export function createSettling(ports: {
   const spread = (leastMs: Ms, dTag: Address): Ms =>
     Math.min(leastMs * (1 + randomFraction(ports.randomBytes)) * factorOf(dTag), MAX_MERGE_WAIT_MS);
 
+  const rivalsOf = (dTag: Address): readonly Kept[] =>
+    ports.isMerged(dTag) ? (replica.get(dTag)?.rivals ?? []) : [];
+
+  const isDue = (dTag: Address, id: EventId): boolean => planned.get(dTag)?.get(id) === true;
+
   /** Those to merge; if the next edit does that, those whose pieces are to be here by then. */
-  function rivalsOf(dTag: Address): readonly Kept[] {
-    const rivals = ports.isMerged(dTag) ? (replica.get(dTag)?.rivals ?? []) : [];
-    return ports.isSettled(dTag)
-      ? rivals
-      : rivals.filter(({ isInPieces, pieces }) => isInPieces && pieces === undefined);
+  function unsettled(dTag: Address): readonly EventId[] {
+    const isOurs = ({ isInPieces, pieces }: Kept): boolean =>
+      ports.isSettled(dTag) || (isInPieces && pieces === undefined);
+    return rivalsOf(dTag)
+      .filter(isOurs)
+      .map(({ id }) => id);
   }
 
   function plan(dTag: Address): void {
@@ -120,13 +128,13 @@ export function createSettling(ports: {
   async function settle(dTag: Address): Promise<void> {
     const isQuiet = cancelQuiet !== undefined;
     if (isClosed || isQuiet || !ports.hasSigner() || !ports.isSender() || underWay.has(dTag)) return;
-    const due = [...(planned.get(dTag) ?? [])].filter(([, isDue]) => isDue).map(([id]) => id);
+    const due = unsettled(dTag).filter((id) => isDue(dTag, id));
     if (due.length === 0) return;
     const before = replica.get(dTag)?.own?.id;
     underWay.add(dTag);
     const ids = new Set(due);
     await ports.gather(dTag, ids).catch(() => undefined);
-    const head = ports.isSettled(dTag) ? await ports.merge(dTag, ids).catch(() => undefined) : undefined;
+    const head = ports.isSettled(dTag) ? await ports.merge(dTag).catch(() => undefined) : undefined;
     underWay.delete(dTag);
     // If there was nothing to write, the head is that of another device, or as it was.
     if (head !== undefined && head.id !== before && head.id === replica.get(dTag)?.own?.id) count(dTag);
@@ -137,11 +145,11 @@ export function createSettling(ports: {
 
   /** What could not be read, or was not whole, is tried again, less and less often. */
   function putOff(dTag: Address, ids: ReadonlySet<EventId>): void {
-    const left = rivalsOf(dTag).filter(({ id }) => ids.has(id));
+    const left = unsettled(dTag).filter((id) => ids.has(id));
     const times = left.length === 0 ? 0 : (failures.get(dTag) ?? 0) + 1;
     failures.set(dTag, times);
     const waitMs = spread(MERGE_WAITS_MS.again * 2 ** (times - 1), dTag);
-    for (const { id } of left) wait({ dTag, id }, waitMs);
+    for (const id of left) wait({ dTag, id }, waitMs);
   }
 
   function count(dTag: Address): void {
@@ -166,6 +174,7 @@ export function createSettling(ports: {
       plan(dTag);
       void settle(dTag);
     },
+    isDue,
     signerChanged: () => {
       cancelQuiet?.();
       cancelQuiet = clock.after(SIGNER_QUIET_MS, () => {
