@@ -153,3 +153,22 @@ test('a clock that is ahead: its stamp orders it as any other, and nothing of th
   const both = { theme: 'dark', font: 14 };
   expect(await valuesOf(at, [laptop!, again])).toEqual([both, both]);
 });
+
+test('what a merge gives up is told with the next signer, if the app is locked before that could be read', async () => {
+  const at = world({});
+  const [laptop, phone] = await together(at, ['laptop', 'phone']);
+  const base = await at.settle(laptop!.device.fetch('settings'));
+  await at.settle(phone!.device.update('settings', change({ theme: 'sepia' }), { waitFor: 'replicated' }));
+  await at.settle(laptop!.device.fetch('settings'));
+  const mine = { theme: 'dark', font: 12 };
+  const onSaved = (): void => void laptop!.device.clearSigner();
+  const options = { basedOn: base!.eventId, waitFor: 'saved', onSaved } as const;
+  await at.settle(laptop!.device.publish('settings', mine, options));
+  await at.clock.advance(60_000);
+  expect(laptop!.merged).toEqual([]);
+  for (let times = 0; times < 2; times++) {
+    await laptop!.device.setSigner(secretKeySigner(KEY));
+    await at.clock.advance(5_000);
+  }
+  expect(laptop!.merged).toMatchObject([{ value: { payload: mine }, clashes: [{ path: ['theme'] }] }]);
+});

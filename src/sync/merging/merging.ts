@@ -127,7 +127,10 @@ export const createMerging: CreateMerging = (ports) => {
       return { ...merged, onDone };
     },
     changed: settling.changed,
-    signerChanged: settling.signerChanged,
+    signerChanged: () => {
+      news.signerChanged();
+      settling.signerChanged();
+    },
     relaysChanged: settling.relaysChanged,
     close: settling.close,
   };

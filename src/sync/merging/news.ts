@@ -4,12 +4,15 @@ import { categoryOf, type Address } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { deviceIdOf } from '../../protocol/header.ts';
 import type { Emitter } from '../events.ts';
-import type { Reading } from '../reading.ts';
+import { isPassing, type Reading } from '../reading.ts';
 import type { Merged } from './composing.ts';
+import type { Joined } from './joining.ts';
 
 export interface MergeNews {
-  /** This value, which is saved, contains what was merged. Resolves once that is told. */
+  /** This value, which is saved, contains what was merged. Resolves once that is told, or waits for a signer. */
   merged(dTag: Address, merged: Merged, saved: VerifiedEvent): Promise<void>;
+  /** What could not be read is read again. */
+  signerChanged(): void;
 }
 
 export function createMergeNews(ports: {
@@ -18,13 +21,13 @@ export function createMergeNews(ports: {
   readonly deviceId: () => string;
 }): MergeNews {
   const { emitter, decode } = ports;
-  return {
-    merged: async (dTag, { joined, settles }, saved) => {
-      if (joined === undefined) return;
-      const { base, clashes, head, parts } = joined;
-      if ((settles !== undefined || parts.length === 0) && clashes.length === 0) return;
-      const read = async (event: VerifiedEvent): ReturnType<Reading['decode']> =>
-        decode(event, dTag, 'local');
+  /** Each reads once more what it tells of, and tells it. */
+  const untold = new Set<() => Promise<void>>();
+
+  function newsOf(dTag: Address, joined: Joined, saved: VerifiedEvent): () => Promise<void> {
+    const { base, clashes, head, parts } = joined;
+    const read = async (event: VerifiedEvent): ReturnType<Reading['decode']> => decode(event, dTag, 'local');
+    return async function tell() {
       try {
         const category = categoryOf(dTag);
         const value = await read(saved);
@@ -33,6 +36,8 @@ export function createMergeNews(ports: {
         const common = joined.baseEvent && (await read(joined.baseEvent).catch(() => undefined));
         const isOurs = (event: VerifiedEvent): boolean => deviceIdOf(event) === ports.deviceId();
         const own = parts.findIndex(isOurs);
+        // It may have been read twice meanwhile, for two signers.
+        if (!untold.delete(tell)) return;
         // The writer of the newer value has lost nothing.
         if (clashes.length > 0 && own >= 0)
           emitter.emit('conflict', {
@@ -40,9 +45,21 @@ export function createMergeNews(ports: {
             ...{ mine: all[own + 1]!, theirs: all[0]!, shown: 'theirs' },
           });
         emitter.emit('merged', { category, value, parts: all, base, clashes });
-      } catch {
-        // The signer was cleared meanwhile, or the store fails: what was merged is in the history.
+      } catch (error) {
+        // What cannot be read at all is in the history.
+        if (!isPassing(error)) untold.delete(tell);
       }
+    };
+  }
+
+  return {
+    merged: async (dTag, { joined, settles }, saved) => {
+      if (joined === undefined) return;
+      if ((settles !== undefined || joined.parts.length === 0) && joined.clashes.length === 0) return;
+      const tell = newsOf(dTag, joined, saved);
+      untold.add(tell);
+      await tell();
     },
+    signerChanged: () => untold.forEach((tell) => void tell()),
   };
 }
