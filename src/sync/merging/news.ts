@@ -27,7 +27,7 @@ export function createMergeNews(ports: {
   function newsOf(dTag: Address, joined: Joined, saved: VerifiedEvent): () => Promise<void> {
     const { base, clashes, head, parts } = joined;
     const read = async (event: VerifiedEvent): ReturnType<Reading['decode']> => decode(event, dTag, 'local');
-    return async function tell() {
+    const tell = async (): Promise<void> => {
       try {
         const category = categoryOf(dTag);
         const value = await read(saved);
@@ -50,6 +50,7 @@ export function createMergeNews(ports: {
         if (!isPassing(error)) untold.delete(tell);
       }
     };
+    return tell;
   }
 
   return {
