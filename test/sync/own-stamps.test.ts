@@ -92,10 +92,18 @@ describe('what came before a write', () => {
   test('is the head, and what came before that', () => {
     expect(stampsBefore(after(20))).toEqual([20]);
     expect(stampsBefore(after(20, undefined, 7))).toEqual([7, 20]);
-    expect(stampsBefore(after(20, [3, 9], 7))).toEqual([3, 9, 20]);
+    expect(stampsBefore(after(20, [3, 9], 7))).toEqual([3, 7, 9, 20]);
     const { own: _, ...plain } = after(20, [3, 9]);
-    expect(stampsBefore({ ...plain, own: ownWrite(told({ stamp: 9 }), { past: [3, 9] }) })).toEqual([20]);
     expect(stampsBefore({ ...plain, own: ownWrite(plain.head!.event) })).toEqual([20]);
+  });
+
+  test('is the last own write as well, and what came before that, however many heads of others followed', () => {
+    const { own: _, ...other } = after(20, [], 18);
+    const own = ownWrite(told({ stamp: 9, by: OURS }), { past: [3] });
+    expect(stampsBefore({ ...other, own })).toEqual([3, 9, 18, 20]);
+    const full = ownWrite(told({ stamp: 9, by: OURS }), { past: upTo(MAX_ABOVE) });
+    const some = stampsBefore({ ...other, own: full });
+    expect([some.length, some.slice(-3)]).toEqual([MAX_ABOVE, [9, 18, 20]]);
   });
 
   test('is nothing from the future of the head: that did not come before it', () => {

@@ -26,12 +26,16 @@ export function stampsBelow(
 /** Of too many those go that are nearest to their neighbours: what stands on both sides of a leap of the clock stays. */
 export function stampsBefore(record: HeadRecord | undefined): readonly Seconds[] {
   if (record?.head === undefined) return [];
-  const [before] = record.former;
-  const former = isOwnHead(record) ? record.own!.past : before && [before.event.created_at];
-  const stamp = record.head.event.created_at;
-  const stamps = [...(former ?? []).filter((one) => one < stamp), stamp];
-  const gaps = stamps.map((one, i) => (stamps[i + 1] ?? Infinity) - (stamps[i - 1] ?? one));
-  if (stamps.length > MAX_ABOVE) stamps.splice(gaps.indexOf(Math.min(...gaps)), 1);
+  const { head, own, former } = record;
+  const stamp = head.event.created_at;
+  // Since the last own write the head may have changed more than once.
+  const known = [...(own?.past ?? []), own?.stamp, former[0]?.event.created_at, stamp];
+  const before = known.filter((one): one is Seconds => one !== undefined && one <= stamp);
+  const stamps = [...new Set(before)].sort((a, b) => a - b);
+  while (stamps.length > MAX_ABOVE) {
+    const gaps = stamps.map((one, i) => (stamps[i + 1] ?? Infinity) - (stamps[i - 1] ?? one));
+    stamps.splice(gaps.indexOf(Math.min(...gaps)), 1);
+  }
   return stamps;
 }
 
