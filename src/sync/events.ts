@@ -30,7 +30,10 @@ interface Written<C extends string> {
   readonly eventId: string;
   /** `'relay'`: at least one relay answered completely; `'local'`: none did, this is what the device knew. */
   readonly source: 'relay' | 'local';
-  /** This device wrote it, and no relay has said that it has it. */
+  /**
+   * This device wrote it, and no relay has said that it has it; or it is the value `eventId` as it is shown until the app's next edit
+   * merges it with others: `settle: 'on-edit'`.
+   */
   readonly pending?: true;
 }
 

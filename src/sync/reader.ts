@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import { isNostrSyncError } from '../errors.ts';
-import type { Address } from '../protocol/address.ts';
+import type { Address, EventId } from '../protocol/address.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { expirationOf } from '../protocol/header.ts';
 import type { Store } from '../store/store.ts';
@@ -19,7 +19,7 @@ import type { Content } from './values/content.ts';
 import { createHistory, type History } from './history.ts';
 import type { Write } from './write.ts';
 
-export interface Reader extends Pick<Telling, 'present' | 'wrote' | 'announce'> {
+export interface Reader extends Pick<Telling, 'present' | 'wrote' | 'announce' | 'again'> {
   /** See `Reading`. */
   readonly decode: Reading['decode'];
   /** Former values of a category, and its newest. */
@@ -48,6 +48,8 @@ export function createReader(ports: {
   readonly deviceId: () => string;
   /** See `createReading`. */
   readonly carried: (dTag: Address) => VerifiedEvent | undefined;
+  /** See `createReading`. */
+  readonly viewOf: (dTag: Address, head: EventId) => { readonly value: unknown } | undefined;
   /** Whether what this event has overwritten unseen is merged with it. */
   readonly isMerged: (dTag: Address, theirs: VerifiedEvent) => boolean;
   /** See `Signer.isLocal`. */
@@ -86,6 +88,7 @@ export function createReader(ports: {
   return {
     decode: reading.decode,
     announce: telling.announce,
+    again: telling.again,
     history: createHistory({ ...ports, decode: reading.decode }),
     fetch: async (dTag) => valueOf(dTag, await refresh([dTag])),
     latest: async (dTag) => {

@@ -21,6 +21,8 @@ export interface Reading {
    * failed `DECRYPTION_FAILED` or `SIGNER_CHANGED`: then it is tried again.
    */
   decode(event: VerifiedEvent, dTag: Address, source: Source): Promise<FetchResult>;
+  /** The value of a head as the device shows it: what its rivals hold may be part of it. Throws as `decode`. */
+  shown(head: VerifiedEvent, dTag: Address, source: Source): Promise<FetchResult>;
   /**
    * What the device shows for a category: the head, or while that cannot be read, the last good value.
    * `null`: there is none. Throws `UNDECODABLE` if there is one and nothing of it can be read.
@@ -73,6 +75,8 @@ export function createReading(ports: {
   readonly content: Content;
   /** What was here under another key, if it is not decided yet what becomes of it. */
   readonly carried: (dTag: Address) => VerifiedEvent | undefined;
+  /** What is shown in the place of this head, if it is not what that says. */
+  readonly viewOf: (dTag: Address, head: EventId) => { readonly value: unknown } | undefined;
   /** See `Signer.isLocal`. */
   readonly isLocal: () => boolean;
   readonly emitter: Emitter;
@@ -147,15 +151,26 @@ export function createReading(ports: {
     return isTombstone(event) || isExpired(event, nowSeconds(clock));
   }
 
+  async function shown(head: VerifiedEvent, dTag: Address, source: Source): Promise<FetchResult> {
+    const result = await decode(head, dTag, source);
+    const view = ports.viewOf(dTag, head.id);
+    if (view === undefined) return result;
+    const about = { ...writtenBy(head, dTag, source, undefined), pending: true } as const;
+    return view.value === undefined
+      ? { ...about, payload: null, deleted: true }
+      : { ...about, payload: structuredClone(view.value) };
+  }
+
   async function valueOf(dTag: Address, source: Source): Promise<FetchResult | null> {
     const record = replica.get(dTag);
     const carried = record?.head === undefined ? ports.carried(dTag) : undefined;
     if (carried !== undefined)
       return isGone(carried) ? null : { ...(await decode(carried, dTag, source)), pending: true };
-    if (record?.head === undefined || isGone(record.head.event)) return null;
+    if (record?.head === undefined) return null;
     const { event } = record.head;
+    if (isGone(event) && ports.viewOf(dTag, event.id) === undefined) return null;
     try {
-      return await decode(event, dTag, source);
+      return await shown(event, dTag, source);
     } catch (error) {
       const isReplaced = replica.get(dTag)?.head?.event.id !== event.id;
       if (isReplaced && !isNostrSyncError(error, 'SIGNER_NOT_SET')) return valueOf(dTag, source);
@@ -171,6 +186,7 @@ export function createReading(ports: {
 
   return {
     decode,
+    shown,
     valueOf,
     retry: () => {
       for (const one of unread.values()) one.count = 0;

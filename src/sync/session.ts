@@ -164,6 +164,7 @@ export async function openSession(ports: {
     canRead,
     isLocal: hand.isLocal,
     carried: (dTag) => carrying.waiting(dTag),
+    viewOf: (dTag, head) => merging?.viewOf(dTag, head),
     isMerged: (dTag, theirs) =>
       isMerged(dTag) && (!isTombstone(theirs) || ports.categories.get(dTag)!.keeping.doEditsSurvive),
   });
@@ -233,7 +234,14 @@ export async function openSession(ports: {
   const [merger] = [...ports.categories.values()].flatMap(({ merge }) => merge ?? []);
   const merging = merger?.createMerging({
     ...ports,
-    ...{ replica, content, decode: reader.decode, announce: reader.announce, mergerOf },
+    ...{
+      replica,
+      content,
+      decode: reader.decode,
+      announce: reader.announce,
+      onShown: reader.again,
+      mergerOf,
+    },
     // A person is not asked to sign what no person has asked for.
     isSettled: (dTag) =>
       isMerged(dTag) &&
@@ -314,6 +322,7 @@ export async function openSession(ports: {
       signer = next;
       hand.drop();
       content.forget();
+      merging?.forget();
       if (next !== undefined) consumers.signerChanged();
     },
     signAuth: async (template) => {

@@ -20,6 +20,8 @@ export interface Subscription {
 export interface Telling {
   /** Hands a new head to `updated` and to the subscriptions, unless it is not the head any more once it is decrypted. */
   announce(dTag: Address): Promise<void>;
+  /** What is shown of the head has changed: it is handed over again. */
+  again(dTag: Address): void;
   /** Hands over the current value of what a subscription has not had yet. */
   present(subscription: Subscription): void;
   /** What none of these was given yet. Nothing counts as given to one who waits no longer. */
@@ -37,7 +39,7 @@ export interface Telling {
 export function createTelling(ports: {
   readonly clock: Clock;
   readonly replica: Replica;
-  readonly reading: Pick<Reading, 'decode' | 'valueOf'>;
+  readonly reading: Pick<Reading, 'shown' | 'valueOf'>;
   /** A listener hears of the conflict before the newer value, unless the conflict has to wait for more than being read. */
   readonly conflictsTold: (dTag: Address) => Promise<void>;
   readonly canRead: () => boolean;
@@ -68,7 +70,7 @@ export function createTelling(ports: {
     if (isExpired(event, nowSeconds(ports.clock))) return;
     const source = isOwnHead(replica.get(dTag)!) ? 'local' : 'relay';
     underWay.add(event.id);
-    const result = await reading.decode(event, dTag, source).catch(() => undefined);
+    const result = await reading.shown(event, dTag, source).catch(() => undefined);
     await ports.conflictsTold(dTag);
     underWay.delete(event.id);
     if (result === undefined || !ports.canRead() || replica.get(dTag)?.head?.event.id !== event.id) return;
@@ -79,8 +81,19 @@ export function createTelling(ports: {
     for (const subscription of listening) deliver(subscription, dTag, result);
   }
 
+  /** Whoever was told of the head. */
+  function tellersOf(dTag: Address, id: EventId): Map<Address, string>[] {
+    const delivered = [...ports.subscriptions].map((one) => one.delivered);
+    return [polled, announced, written, ...delivered].filter((told) => told.get(dTag) === id);
+  }
+
   return {
     announce,
+    again: (dTag) => {
+      const id = replica.get(dTag)?.head?.event.id;
+      if (id !== undefined) for (const told of tellersOf(dTag, id)) told.delete(dTag);
+      void announce(dTag);
+    },
     present: (subscription) => {
       for (const dTag of subscription.dTags) {
         void reading
@@ -100,7 +113,7 @@ export function createTelling(ports: {
           const event = replica.get(dTag)?.head?.event;
           const before = polled.get(dTag);
           if (event === undefined || event.id === before || isExpired(event, now)) return undefined;
-          const result = await reading.decode(event, dTag, source).catch(unlessUnreadable);
+          const result = await reading.shown(event, dTag, source).catch(unlessUnreadable);
           return result && { dTag, before, result };
         }),
       );
@@ -117,9 +130,7 @@ export function createTelling(ports: {
     },
     advanced: (dTag, { event, renews }, isOwn) => {
       if (renews === undefined) return;
-      const delivered = [...ports.subscriptions].map((one) => one.delivered);
-      for (const told of [polled, announced, written, ...delivered])
-        if (told.get(dTag) === renews) told.set(dTag, event.id);
+      for (const told of tellersOf(dTag, renews)) told.set(dTag, event.id);
       // Nor what an earlier process of this device had written; but what another tab wrote just now is.
       if (isOwn && !underWay.has(renews)) written.set(dTag, event.id);
     },

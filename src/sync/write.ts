@@ -15,9 +15,10 @@ export type Note = (saved: Receipt, written?: Written) => readonly (readonly [ke
 /** A value as JSON text; of a removal `'null'`. */
 export type Written = Pick<Write, 'text' | 'isRemoval'>;
 
-/** What the app had when it made a value: an event, or what it had just published; `undefined`: nothing. */
+/** What the app had when it made a value: an event, what was shown in its place, or what it had just published; `undefined`: nothing. */
 export type BasedOn =
   | { readonly type: 'event'; readonly id: EventId }
+  | { readonly type: 'shown'; readonly value: unknown }
   | { readonly type: 'call'; readonly call: Published }
   | undefined;
 

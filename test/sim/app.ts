@@ -92,6 +92,8 @@ export interface App {
   checkTold(category: string): void;
   /** A conflict is told by the process that learnt of it, once it is awake and can read both sides. */
   checkLosses(): void;
+  /** Whether all that is to be merged with the next edit is shown. */
+  checkShown(category: string): void;
 }
 
 /** Text that hardly compresses: made once, and cut at few places, so that values share most of their pieces. */
@@ -686,7 +688,7 @@ export function createApp(ports: AppPorts): App {
         series,
         sync,
         wake,
-        told: { device: name, updated: new Map(), shown: new Map() },
+        told: { device: name, updated: new Map(), shown: new Map(), views: new Map() },
         relays: new Set(world.urls),
         signer: undefined,
         written: new Set(),
@@ -711,6 +713,12 @@ export function createApp(ports: AppPorts): App {
     reset: (category) => {
       const [tab] = tabs();
       if (tab !== undefined) reset(tab, category);
+    },
+    checkShown: (category) => {
+      if (hadFaults.signer || hadFaults.store || machine.isAsleep()) return;
+      for (const { told, signer, process } of tabs())
+        if (signer !== undefined && !process.isSuspended())
+          merges.shows(name, category, told.views.get(category));
     },
     edit: (category) => {
       const [tab] = tabs();

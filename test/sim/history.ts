@@ -114,6 +114,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   const oracle: Oracle = createOracle({
     ...{ pubkey, now: schedule.now, count },
     isMerged: (category) => merged.has(category),
+    onView: (device, entry, text) => merges.onView(device, entry, text),
     onHead: (device, category, after, before) => {
       const seen = after.event.tags.find(([name]) => name === 'vv') ?? [];
       trace(device, 'document', category, after.event.id.slice(0, 8), after.text, ...seen);
@@ -444,6 +445,9 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   /** M6: what was overwritten unseen is merged, on every device that may, whatever has happened to it. */
   async function mergeAll(): Promise<void> {
     if (merging === undefined) return;
+    const isShown = merging.settle === 'on-edit';
+    // As long as the longest wait.
+    if (isShown) await schedule.advance(LOOK_MS * 2);
     const deadline = schedule.now() + MERGE_MS;
     const waiting = (): { readonly device: Device; readonly category: string; id: string } | undefined => {
       const free = exempt();
@@ -466,7 +470,10 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       if (schedule.now() >= lookAt) {
         for (const device of devices) device.app.look();
         // With the next edit.
-        if (next !== undefined && merging.settle === 'on-edit') next.device.app.edit(next.category);
+        if (next !== undefined && isShown) {
+          next.device.app.checkShown(next.category);
+          next.device.app.edit(next.category);
+        }
         lookAt = schedule.now() + LOOK_MS / 5;
       }
       await schedule.advance(STEP_MS);

@@ -77,6 +77,8 @@ export interface MergeOracle {
   made(edit: Edit, now: Doc | undefined): Doc;
   /** A whole value that stands for all of its fields: written by the original plugin, or restored; `undefined`: a removal. */
   whole(device: string, category: string, doc: Doc | undefined): void;
+  /** Whether there are rivals on its medium. */
+  isRivalled(device: string, category: string): boolean;
   /** What an app was told that was merged. */
   merged(device: string, merged: MergedValues): void;
   conflict(conflict: Conflict): void;
@@ -84,6 +86,14 @@ export interface MergeOracle {
   onFlush(device: string, changes: Changes): void;
   /** The head of a medium. */
   onHead(device: string, category: string, after: Signed, before: Signed | undefined): void;
+  /** A head is shown with more than its event says. */
+  onView(device: string, entry: Signed, text: string): void;
+  /** Whether this, which an app was told last, shows all rivals that its device has. */
+  shows(
+    device: string,
+    category: string,
+    view: { readonly of: Signed; readonly text: string } | undefined,
+  ): void;
   /** The faults stop. */
   healed(): void;
   /** At the end, of a category of which all have this head. */
@@ -131,6 +141,8 @@ export function createMergeOracle(ports: {
   const writes = new Map<string, { readonly entry: Signed; isTold: boolean }>();
   /** By category, what was ever a rival. */
   const rivals = new Map<string, Set<string>>();
+  /** By device and category: what is a rival on its medium. */
+  const rivalsOn = new Map<string, readonly string[]>();
   /** By device and category, the entries of former values. */
   const versions = new Map<string, number>();
   /** By device and id, since when it had been the head on its medium, in ms. */
@@ -362,6 +374,7 @@ export function createMergeOracle(ports: {
       return withFields(now, changes);
     },
     whole: (device, category, doc) => void wholes.push({ device, category, doc, at: ports.now() }),
+    isRivalled: (device, category) => (rivalsOn.get(`${device} ${category}`) ?? []).length > 0,
     restless: beaten.restless,
     conflict: ({ category, mine, theirs }) =>
       beaten.told(category, [{ path: [], mine: mine.payload, theirs: theirs.payload }]),
@@ -399,6 +412,7 @@ export function createMergeOracle(ports: {
           const known = rivals.get(category) ?? new Set();
           rivals.set(category, known);
           if (value.includes('"joint":')) joint.add(`${device} ${category}`);
+          rivalsOn.set(`${device} ${category}`, rivalsIn(value));
           for (const id of rivalsIn(value)) {
             known.add(id);
             hadOn.add(`${device} ${id}`);
@@ -435,6 +449,33 @@ export function createMergeOracle(ports: {
       if (isAgain || isWhole || isConfusedIn(category) || has('call: reset')) return;
       checkOwn(device, after);
       if (fresh.length === 0) checkMerge(device, after, before);
+    },
+    onView: (device, entry, text) => {
+      const { category } = entry;
+      const all = ofCategory(category).map((one) => docIn(one.text));
+      const doc = docIn(text);
+      const isWritten = (field: string): boolean =>
+        all.some((one) => JSON.stringify(one?.[field]) === JSON.stringify(doc![field]));
+      const strange = Object.keys(doc ?? {}).filter((field) => field !== 'seen' && !isWritten(field));
+      if (doc === undefined || strange.length > 0)
+        oracle.violate(
+          'M6',
+          `${device}: ${describe(entry)} is shown with ${strange.join()} that nobody wrote`,
+        );
+    },
+    shows: (device, category, view) => {
+      if (isConfusedIn(category)) return;
+      const now = rivalsOn.get(`${device} ${category}`) ?? [];
+      const parts = now.map((id) => oracle.signed.get(id));
+      const isHard = (one: Signed | undefined): boolean =>
+        one === undefined || one.isInPieces || one.isUnreadable || expirationIn(one.event) !== undefined;
+      if (parts.some(isHard)) return;
+      count('merge: shown compared');
+      const seen = seenIn(docIn(view?.text));
+      for (const part of parts)
+        for (const [series, number] of seenIn(docIn(part!.text)))
+          if ((seen.get(series) ?? 0) < number)
+            oracle.violate('M6', `${device}: ${describe(part!)} is neither merged nor shown`);
     },
     healed: () => {
       healedAt = ports.now();

@@ -88,10 +88,10 @@ export function createMergingCalls(ports: {
     return isUsable ? base : undefined;
   }
 
-  /** Whether the newest that the device can show is certain to be the head on its medium. */
+  /** Whether the newest that the device can show is certain to be the head on its medium, and nothing else is shown of that. */
   function isCertain(base: Signed, category: string): boolean {
     for (const call of open) if (call.state !== 'open') open.delete(call);
-    const isHead = oracle.headOn(name, category) === base;
+    const isHead = oracle.headOn(name, category) === base && !merges.isRivalled(name, category);
     return (
       isHead && open.size === 0 && ports.config.tabs === 1 && !ports.hadFaults.signer && !base.isInPieces
     );
@@ -117,7 +117,10 @@ export function createMergingCalls(ports: {
     } else {
       const isCertainly = how === 'whole' && isCertain(base, category);
       if (isCertainly) count('edit: without a word of its base');
-      const doc = change(docIn(base.text));
+      const view = tab.told.views.get(category);
+      // As it is, or as it was shown.
+      const text = view?.of === base && chance.bool(0.5) ? view.text : base.text;
+      const doc = change(docIn(text));
       const basedOn = isCertainly ? {} : { basedOn: base.event.id };
       settleWrite(tab, 'publish', call, tab.sync.publish(category, doc as never, { ...options, ...basedOn }));
     }

@@ -103,6 +103,8 @@ export interface Told {
   /** By what told it and the category: the last one, and how many writes the device had taken back by then. */
   readonly updated: Map<string, { readonly entry: Signed; readonly withdrawn: number }>;
   readonly shown: Map<string, Signed>;
+  /** By category: the head, and what was shown of it together with its rivals, as JSON. */
+  readonly views: Map<string, { readonly of: Signed; readonly text: string }>;
 }
 
 /** Positive where `a` wins: NIP-01, written down again. */
@@ -257,6 +259,8 @@ export function createOracle(ports: {
   readonly count: (what: string) => void;
   /** Whether what was written apart becomes one value: merge-oracle.ts judges that. */
   readonly isMerged: (category: string) => boolean;
+  /** A head is shown with more than its event says. */
+  readonly onView: (device: string, entry: Signed, text: string) => void;
   /** The head of a medium in such a category. */
   readonly onHead: (device: string, category: string, after: Signed, before: Signed | undefined) => void;
 }): Oracle {
@@ -1053,15 +1057,21 @@ export function createOracle(ports: {
       violate('I5', `${told.device}: ${via} gave an event that nobody made`);
       return undefined;
     }
+    const isView =
+      result.pending === true &&
+      ports.isMerged(entry.category) &&
+      JSON.stringify(result.payload) !== entry.text;
     const isDeleted = hasTag(entry.event, 'deleted');
     const isRight =
-      entry.category === result.category &&
-      JSON.stringify(result.payload) === entry.text &&
-      (result.deleted === true) === isDeleted &&
-      (deviceIn(entry.event) ?? pubkey) === result.deviceId &&
-      Date.parse(result.updatedAt) === entry.event.created_at * 1000;
+      isView ||
+      (entry.category === result.category &&
+        JSON.stringify(result.payload) === entry.text &&
+        (result.deleted === true) === isDeleted &&
+        (deviceIn(entry.event) ?? pubkey) === result.deviceId &&
+        Date.parse(result.updatedAt) === entry.event.created_at * 1000);
     const isOwn = entry.device === told.device && entry.lineage === stateOf(told.device).lineage;
-    if (
+    if (isView) tellView(told, via, entry, JSON.stringify(result.payload), isInOrder);
+    else if (
       result.pending === true
         ? // Whoever has a copy of the disk goes on with its write.
           entry.device !== told.device && !stateOf(told.device).inherited.has(entry.event.id)
@@ -1099,13 +1109,24 @@ export function createOracle(ports: {
       if (
         last !== undefined &&
         !last.entry.isVoid &&
-        order(entry.event, last.entry.event) <= 0 &&
+        order(entry.event, last.entry.event) <= (isView ? -1 : 0) &&
         !isRestored
       )
         violate('I3', `${told.device}: ${via} gave ${describe(entry)} after ${describe(last.entry)}`);
       told.updated.set(key, { entry, withdrawn });
     }
     return entry;
+  }
+
+  /** A head as it is shown until an edit merges its rivals: told once more than the head, and not twice as the same. */
+  function tellView(told: Told, via: string, of: Signed, text: string, isInOrder: boolean): void {
+    count('told: shown merged');
+    ports.onView(told.device, of, text);
+    const key = `${via} ${of.category}`;
+    if (isInOrder && told.views.get(key)?.text === text)
+      violate('I3', `${told.device}: ${via} shows ${describe(of)} merged, again`);
+    told.views.set(key, { of, text });
+    told.views.set(of.category, { of, text });
   }
 
   function known(told: Told, category: string): Signed | undefined {

@@ -32,6 +32,7 @@ async function readLarge(stored: HeadRecord): Promise<readonly unknown[]> {
     content: { payloadOf: () => Promise.reject(incomplete) } as unknown as Content,
     lookInStore: async () => void (record = stored),
     carried: () => undefined,
+    viewOf: () => undefined,
     onReadable: () => undefined,
     onAgain: () => undefined,
   });

@@ -2,7 +2,12 @@
 
 import { describe, expect, test } from 'vitest';
 import type { Address } from '../../src/protocol/address.ts';
-import { MAX_MERGE_WAIT_MS, MAX_MERGES_IN_A_ROW, MERGE_WAITS_MS } from '../../src/protocol/limits.ts';
+import {
+  MAX_MERGE_WAIT_MS,
+  MAX_MERGES_IN_A_ROW,
+  MERGE_WAITS_MS,
+  SIGNER_QUIET_MS,
+} from '../../src/protocol/limits.ts';
 import { createEmitter } from '../../src/sync/events.ts';
 import { keptOf, type Kept } from '../../src/sync/heads/kept.ts';
 import { EMPTY_RECORD, type HeadRecord } from '../../src/sync/heads/record.ts';
@@ -66,6 +71,7 @@ function settling({ hasRivals = true, isWritten = true, isSettled = true } = {})
   const start = clock.now();
   const merged: number[] = [];
   const gathered: string[][] = [];
+  let shows = 0;
   const loops: unknown[] = [];
   const state = { hasSigner: true, isSender: true };
   const emitter = createEmitter();
@@ -90,6 +96,10 @@ function settling({ hasRivals = true, isWritten = true, isSettled = true } = {})
       gathered.push([...ids]);
       return Promise.resolve();
     },
+    show: async () => {
+      shows += 1;
+      return Promise.resolve({ head: record.head!.event.id, ids: new Set([WHOLE.id]) });
+    },
     merge: async () => {
       merged.push(clock.now() - start);
       if (!isWritten) throw new Error('unreadable');
@@ -99,7 +109,7 @@ function settling({ hasRivals = true, isWritten = true, isSettled = true } = {})
     },
   });
   one.changed({ dTag: D });
-  return { clock, merged, gathered, loops, state, one };
+  return { clock, merged, gathered, shows: () => shows, loops, state, one };
 }
 const gapsOf = (times: readonly number[]): number[] => times.map((at, i) => at - (times[i - 1] ?? 0));
 
@@ -170,13 +180,31 @@ test('nor a second of quiet', async () => {
   expect(merged).toHaveLength(1);
 });
 
-test('if the next edit merges, the pieces of a rival are here by then, and nothing is merged before', async () => {
-  const { clock, merged, gathered, one } = settling({ isSettled: false });
+test('if the next edit merges, rivals are shown meanwhile, once; those that cannot be are gathered and tried again', async () => {
+  const { clock, merged, gathered, shows, one } = settling({ isSettled: false });
   await clock.advance(MERGE_WAITS_MS.witness - 100);
-  expect(one.isDue(D, WHOLE.id)).toBe(false);
+  expect([one.isDue(D, WHOLE.id), shows()]).toEqual([false, 0]);
   await clock.advance(100);
   // It waits for the edit as long as that takes; what is not whole is looked for again.
   expect([IN_PARTS.id, WHOLE.id].map((id) => one.isDue(D, id))).toEqual([false, true]);
-  expect(gathered).toEqual([[IN_PARTS.id]]);
+  expect([gathered, shows()]).toEqual([[[IN_PARTS.id, WHOLE.id]], 1]);
+  one.changed({ dTag: D });
+  await clock.advance(MERGE_WAITS_MS.again);
+  expect([gathered.slice(1), shows()]).toEqual([[[IN_PARTS.id]], 2]);
   expect(merged).toEqual([]);
+});
+
+test('a tab that has no relays shows rivals too, and asks for no pieces', async () => {
+  const { clock, gathered, shows, state } = settling({ isSettled: false });
+  state.isSender = false;
+  await clock.advance(MERGE_WAITS_MS.witness);
+  expect([gathered, shows()]).toEqual([[], 1]);
+});
+
+test('with another signer rivals are shown again', async () => {
+  const { clock, shows, one } = settling({ isSettled: false });
+  await clock.advance(MERGE_WAITS_MS.witness);
+  one.signerChanged();
+  await clock.advance(SIGNER_QUIET_MS);
+  expect(shows()).toBe(2);
 });

@@ -68,7 +68,7 @@ function setUp({ listens = true } = {}): Bench {
     // Nothing else of it is asked for.
     replica: { get: (dTag) => records.get(dTag) } as Pick<Replica, 'get'> as Replica,
     reading: {
-      decode,
+      shown: decode,
       valueOf: (dTag, source) => {
         const event = records.get(dTag)?.head?.event;
         return event === undefined ? Promise.resolve(null) : decode(event, dTag, source);

@@ -83,7 +83,13 @@ function composing(
     });
   const joined = { value, headValue: { a: 1 }, head, seen: new Map(), taken: [] } as unknown as Joined;
   return createMergeComposing({
-    ...{ replica, mergerOf: () => merger, written: () => undefined, isDue: () => false },
+    ...{
+      replica,
+      mergerOf: () => merger,
+      written: () => undefined,
+      isDue: () => false,
+      viewOf: () => undefined,
+    },
     joining: {
       join: join ?? (async () => joined),
       eventOf: async () => undefined,

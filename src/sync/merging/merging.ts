@@ -23,7 +23,8 @@ import { createMergeComposing, type Merged } from './composing.ts';
 import { createJoining } from './joining.ts';
 import type { Merger } from './merger.ts';
 import { createMergeNews } from './news.ts';
-import { createSettling } from './settling.ts';
+import { createSettling, type Settling } from './settling.ts';
+import { createShowing, type Showing } from './showing.ts';
 
 export interface Merging extends Pick<Consumer, 'changed' | 'signerChanged' | 'relaysChanged' | 'close'> {
   /** A call of the app. `add` gives it its turn, together with what the app had when it made the value. */
@@ -33,6 +34,10 @@ export interface Merging extends Pick<Consumer, 'changed' | 'signerChanged' | 'r
     add: (wanted: Wanted) => Promise<VerifiedEvent>,
   ): Promise<VerifiedEvent>;
   readonly compose: Compose;
+  /** See `Showing`. */
+  readonly viewOf: Showing['viewOf'];
+  /** What is here as plaintext. */
+  forget(): void;
 }
 
 export interface MergingPorts {
@@ -45,6 +50,8 @@ export interface MergingPorts {
   readonly decode: Reading['decode'];
   /** A value that another device has a part in is the newest here. */
   readonly announce: (dTag: Address) => Promise<void>;
+  /** What is shown of a head has changed. */
+  readonly onShown: (dTag: Address) => void;
   /** `undefined`: the category is not merged. */
   readonly mergerOf: (dTag: Address) => Merger | undefined;
   /** Whether rivals of a category are merged without a call of the app. */
@@ -62,9 +69,12 @@ export const createMerging: CreateMerging = (ports) => {
   const { replica } = ports;
   /** By category, the value that the app has published and that is not saved yet: its next one is made of that. */
   const given = new Map<Address, Published>();
-  const settling = createSettling({
+  const joining = createJoining(ports);
+  const showing = createShowing({ ...ports, joining, isDue: (dTag, id) => settling.isDue(dTag, id) });
+  const settling: Settling = createSettling({
     ...ports,
     gather,
+    show: showing.show,
     isMerged: (dTag) => ports.mergerOf(dTag) !== undefined,
   });
   const news = createMergeNews(ports);
@@ -74,15 +84,18 @@ export const createMerging: CreateMerging = (ports) => {
     ({ text }) => text.length,
   );
   const compose = createMergeComposing({
-    ...{ ...ports, joining: createJoining(ports), written: written.get, isDue: settling.isDue },
+    ...{ ...ports, joining, written: written.get, isDue: settling.isDue, viewOf: showing.viewOf },
   });
 
   /** What the app had when it made a whole value. */
   function basisOf(dTag: Address, { basedOn }: Write): BasedOn {
     const call = basedOn === undefined ? given.get(dTag) : undefined;
     if (call !== undefined) return { type: 'call', call };
-    const id = basedOn ?? readableOf(replica.get(dTag))?.id;
-    return id === undefined ? undefined : { type: 'event', id };
+    if (basedOn !== undefined) return { type: 'event', id: basedOn };
+    const id = readableOf(replica.get(dTag))?.id;
+    const view = id && showing.viewOf(dTag, id);
+    if (view !== undefined) return { type: 'shown', value: view.value };
+    return id && { type: 'event', id };
   }
 
   /** Of these rivals, those whose pieces are not all here get them. */
@@ -125,6 +138,11 @@ export const createMerging: CreateMerging = (ports) => {
         void news.merged(dTag, merged, saved).then(async () => ports.announce(dTag));
       };
       return { ...merged, onDone };
+    },
+    viewOf: showing.viewOf,
+    forget: () => {
+      written.clear();
+      showing.forget();
     },
     changed: settling.changed,
     signerChanged: () => {

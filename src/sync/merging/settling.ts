@@ -1,5 +1,5 @@
 /**
- * When the rivals of a merging category are merged, and by which device. The author of what was overwritten merges at once; others
+ * When the rivals of a merging category are merged, or shown merged until the app's next edit, and by which device. The author of what was overwritten merges at once; others
  * only if it does not, so that not all write the same. Each merge without an edit of the app in between doubles the waits: as soon as
  * one is longer than a delivery takes, every device merges once the newest is known, and that comes to an end.
  */
@@ -22,6 +22,7 @@ import type { HeadRecord } from '../heads/record.ts';
 import type { Change, Replica } from '../heads/replica.ts';
 import { createAgenda } from '../relays/agenda.ts';
 import { baseOf } from './base.ts';
+import type { Shown } from './showing.ts';
 
 export interface Settling {
   changed(change: Pick<Change, 'dTag'>): void;
@@ -66,6 +67,8 @@ export function createSettling(ports: {
   readonly gather: (dTag: Address, ids: ReadonlySet<EventId>) => Promise<void>;
   /** See `Writer.merge`. */
   readonly merge: (dTag: Address) => Promise<{ readonly id: EventId }>;
+  /** See `Showing`. */
+  readonly show: (dTag: Address) => Promise<Shown>;
 }): Settling {
   const { clock, replica } = ports;
   /** By category, its rivals, and whether the time of each has come: the others are on the agenda. */
@@ -73,6 +76,8 @@ export function createSettling(ports: {
   /** By category: merges that were written in a row, without an edit of the app. */
   const streaks = new Map<Address, number>();
   const underWay = new Set<Address>();
+  /** By category of which the next edit merges: the head, and the rivals that are shown with it. */
+  const shown = new Map<Address, Shown>();
   /** By category: tries in a row that have left rivals behind. */
   const failures = new Map<Address, number>();
   const agenda = createAgenda<Planned>(clock, 0, come, ({ dTag, id }) => `${dTag} ${id}`);
@@ -90,13 +95,12 @@ export function createSettling(ports: {
 
   const isDue = (dTag: Address, id: EventId): boolean => planned.get(dTag)?.get(id) === true;
 
-  /** Those to merge; if the next edit does that, those whose pieces are to be here by then. */
+  /** Those to merge; if the next edit does that, those to show until then. */
   function unsettled(dTag: Address): readonly EventId[] {
-    const isOurs = ({ isInPieces, pieces }: Kept): boolean =>
-      ports.isSettled(dTag) || (isInPieces && pieces === undefined);
-    return rivalsOf(dTag)
-      .filter(isOurs)
-      .map(({ id }) => id);
+    const ids = rivalsOf(dTag).map(({ id }) => id);
+    const known = shown.get(dTag);
+    if (ports.isSettled(dTag) || known?.head !== replica.get(dTag)?.head?.event.id) return ids;
+    return ids.filter((id) => known?.ids.has(id) !== true);
   }
 
   function plan(dTag: Address): void {
@@ -127,20 +131,30 @@ export function createSettling(ports: {
 
   async function settle(dTag: Address): Promise<void> {
     const isQuiet = cancelQuiet !== undefined;
-    if (isClosed || isQuiet || !ports.hasSigner() || !ports.isSender() || underWay.has(dTag)) return;
+    if (isClosed || isQuiet || !ports.hasSigner() || underWay.has(dTag)) return;
+    // Each tab shows it.
+    if (ports.isSettled(dTag) && !ports.isSender()) return;
     const due = unsettled(dTag).filter((id) => isDue(dTag, id));
     if (due.length === 0) return;
-    const before = replica.get(dTag)?.own?.id;
     underWay.add(dTag);
     const ids = new Set(due);
-    await ports.gather(dTag, ids).catch(() => undefined);
-    const head = ports.isSettled(dTag) ? await ports.merge(dTag).catch(() => undefined) : undefined;
+    if (ports.isSender()) await ports.gather(dTag, ids).catch(() => undefined);
+    await (ports.isSettled(dTag) ? merge(dTag) : show(dTag)).catch(() => undefined);
     underWay.delete(dTag);
-    // If there was nothing to write, the head is that of another device, or as it was.
-    if (head !== undefined && head.id !== before && head.id === replica.get(dTag)?.own?.id) count(dTag);
     putOff(dTag, ids);
     plan(dTag);
     void settle(dTag);
+  }
+
+  async function merge(dTag: Address): Promise<void> {
+    const before = replica.get(dTag)?.own?.id;
+    const { id } = await ports.merge(dTag);
+    // If there was nothing to write, the head is that of another device, or as it was.
+    if (id !== before && id === replica.get(dTag)?.own?.id) count(dTag);
+  }
+
+  async function show(dTag: Address): Promise<void> {
+    shown.set(dTag, await ports.show(dTag));
   }
 
   /** What could not be read, or was not whole, is tried again, less and less often. */
@@ -176,6 +190,7 @@ export function createSettling(ports: {
     },
     isDue,
     signerChanged: () => {
+      shown.clear();
       cancelQuiet?.();
       cancelQuiet = clock.after(SIGNER_QUIET_MS, () => {
         cancelQuiet = undefined;

@@ -1,0 +1,74 @@
+/**
+ * What is shown of a category whose merges wait for the app's next edit (`settle: 'on-edit'`): the head and its rivals as one value,
+ * which nothing has signed yet. It lives in memory: the rivals are durable.
+ */
+
+import type { Address, EventId } from '../../protocol/address.ts';
+import type { Replica } from '../heads/replica.ts';
+import { takingBy } from './composing.ts';
+import type { Joining } from './joining.ts';
+import type { Merger } from './merger.ts';
+
+/** A head as it is shown. */
+export interface View {
+  readonly head: EventId;
+  /** `undefined`: what is left of it is nothing. */
+  readonly value: unknown;
+}
+
+/** Rivals that are shown with a head. */
+export interface Shown {
+  readonly head: EventId | undefined;
+  readonly ids: ReadonlySet<EventId>;
+}
+
+export interface Showing {
+  /** What is shown in the place of this head; `undefined`: what it says. */
+  viewOf(dTag: Address, head: EventId): View | undefined;
+  /** Shows with the head what the next edit will merge. Rejects if something cannot be read now. */
+  show(dTag: Address): Promise<Shown>;
+  forget(): void;
+}
+
+export function createShowing(ports: {
+  readonly replica: Pick<Replica, 'get'>;
+  readonly joining: Joining;
+  readonly mergerOf: (dTag: Address) => Merger | undefined;
+  /** See `Settling`. */
+  readonly isDue: (dTag: Address, id: EventId) => boolean;
+  /** What is shown of a head has changed. */
+  readonly onShown: (dTag: Address) => void;
+}): Showing {
+  const { replica } = ports;
+  const views = new Map<Address, View>();
+  /** By category, of what was shown last: the ids of the head and of its rivals. */
+  const told = new Map<Address, string>();
+
+  function viewOf(dTag: Address, head: EventId): View | undefined {
+    const view = views.get(dTag);
+    return view?.head === head ? view : undefined;
+  }
+
+  async function show(dTag: Address): Promise<Shown> {
+    const record = replica.get(dTag);
+    if (record?.head === undefined) return { head: undefined, ids: new Set() };
+    const taking = takingBy(record, (id) => ports.isDue(dTag, id));
+    const { head, headValue, value, taken } = await ports.joining.join(dTag, record, taking);
+    if (replica.get(dTag)?.head?.event.id !== head.id) return show(dTag);
+    const { isEqual } = ports.mergerOf(dTag)!;
+    const before = viewOf(dTag, head.id);
+    const isMore = !isEqual(value, headValue);
+    if (isMore) views.set(dTag, { head: head.id, value });
+    else views.delete(dTag);
+    const ids = taken.map(({ id }) => id);
+    const parts = [head.id, ...ids].join();
+    // An app that was locked meanwhile has it already.
+    const isNews =
+      told.get(dTag) !== parts && !isEqual(value, before === undefined ? headValue : before.value);
+    told.set(dTag, parts);
+    if (isNews) ports.onShown(dTag);
+    return { head: head.id, ids: new Set(ids) };
+  }
+
+  return { viewOf, show, forget: () => views.clear() };
+}
