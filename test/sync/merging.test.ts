@@ -145,9 +145,8 @@ test('a signer that may ask a person is asked with the next edit, which merges',
   await at.settle(phone.update('settings', change({ font: 14 })));
   join(at);
   await at.clock.advance(300_000);
-  // Until then it is shown.
   const shown = { theme: 'dark', font: 14 };
-  expect(await at.settle(phone.fetch('settings'))).toMatchObject({ payload: shown, pending: true });
+  expect(await at.settle(laptop.fetch('settings'))).toMatchObject({ payload: shown, pending: true });
   await at.settle(laptop.update('settings', change({ size: 3 })));
   await at.clock.advance(5_000);
   const all = { theme: 'dark', font: 14, size: 3 };
