@@ -173,9 +173,16 @@ export function createMergeOracle(ports: {
       (one) =>
         one.device === device &&
         valueIn(docIn(one.text), field) === valueIn(doc, field) &&
-        (one === edit.event ? at >= edit.at : !hasSeen(event, one.event)),
+        (one === edit.event ? at >= edit.at : !hasSeen(event, one.event) || isReplacedBy(one, edit.event!)),
     );
   }
+
+  /** Whether it took the place of what no socket had carried, under the same stamp. */
+  const isReplacedBy = (after: Signed, { device, event, isCarried }: Signed): boolean =>
+    after.device === device &&
+    !isCarried &&
+    after.event.created_at === event.created_at &&
+    heads.get(`${device} ${after.event.id}`)! > heads.get(`${device} ${event.id}`)!;
 
   function missesIn(edit: Edit, head: Signed): Miss[] {
     const doc = docIn(head.text);
@@ -230,6 +237,13 @@ export function createMergeOracle(ports: {
         hasSeen(one.event, event),
     );
 
+  /** Whether it came in while the signer took its time over the whole value, which then took its place. */
+  const isWrittenOver = ({ device, category, doc }: Whole, { event }: Signed): boolean =>
+    ofCategory(category).some(
+      (one) =>
+        one.device === device && hasSeen(one.event, event) && canonical(docIn(one.text)) === canonical(doc),
+    );
+
   /** M1 and M8: no edit is lost but as a clash, in a merge that did not know all that both sides had seen. */
   function checkLost(category: string, head: Signed): void {
     if (hasTag(head.event, 'deleted') || expirationIn(head.event) !== undefined) return;
@@ -239,7 +253,9 @@ export function createMergeOracle(ports: {
       // A device that is destroyed owes nothing but what another has seen.
       if (isGone ? !isKnown(edit.event) : edit.call?.state !== 'resolved') continue;
       if (isRemoved(edit)) continue;
-      const isReplaced = wholes.some((one) => one.category === category && one.at >= edit.at);
+      const isReplaced = wholes.some(
+        (one) => one.category === category && (one.at >= edit.at || isWrittenOver(one, edit.event!)),
+      );
       if (!isGone && !isReplaced)
         beaten.check(
           edit,
@@ -325,7 +341,9 @@ export function createMergeOracle(ports: {
       return;
     if (oracle.hasTwin(device)) return;
     const common = newestCommon(head, rival);
-    const had = (one: Signed): boolean => hadOn.has(`${device} ${one.event.id}`);
+    // What says again what another has said.
+    const had = ({ event, again }: Signed): boolean =>
+      [event.id, again?.event.id].some((id) => hadOn.has(`${device} ${id}`));
     const what = `${device}: the base of ${describe(rival)} and ${describe(head)} is told as ${base}`;
     // What could not be saved is known all the same.
     const hadFaults = ['fault: update failed', 'fault: flush failed'].some(has);
@@ -383,6 +401,9 @@ export function createMergeOracle(ports: {
       count(`merge: base ${base}`);
       if (told.length > 0) count('told: clash');
       beaten.told(category, told);
+      // A whole value against a removal brings all of its fields back, old or not.
+      if (told.some(({ path }) => path.length === 0) && value.deleted !== true)
+        wholes.push({ device, category, doc: value.payload as Doc, at: ports.now() });
       for (const { path } of told) clashes.push({ category, path, isExact: base === 'exact' });
       const of = parts.map(({ eventId }) => oracle.signed.get(eventId)).filter((one) => one !== undefined);
       if (of.length === parts.length) checkBase(device, category, of, base);
