@@ -6,6 +6,7 @@ import { seenBy } from '../protocol/causality.ts';
 import { DAY_SECONDS } from '../protocol/limits.ts';
 import { nextStamp } from '../protocol/order.ts';
 import type { Voids } from '../protocol/voids.ts';
+import { stampsIn } from './heads/own-stamps.ts';
 import { EMPTY_RECORD, floorOf, versionsOf, type HeadRecord } from './heads/record.ts';
 
 /**
@@ -28,8 +29,8 @@ export function resetStampOf(record: HeadRecord | undefined, nowSeconds: Seconds
   const { own, deemed } = record ?? EMPTY_RECORD;
   const known = versionsOf(record).map(({ event }) => event);
   const seen = known.flatMap((one) => [one.created_at, ...seenBy(one, deemed).values()]);
-  const stamps = [...seen, own?.stamp, own?.floor, ...(own?.past ?? [])];
-  return nextStamp(nowSeconds, ...stamps.map((one = -1) => (one > nowSeconds + DAY_SECONDS ? -1 : one)));
+  const stamps = [...seen, ...stampsIn(own)];
+  return nextStamp(nowSeconds, ...stamps.map((one) => (one > nowSeconds + DAY_SECONDS ? -1 : one)));
 }
 
 /** What is known of the category and is stamped more than this ahead, in s. */

@@ -34,7 +34,7 @@ type WriterPorts = Omit<SavingPorts, 'questions' | 'isClosed'> & {
 };
 
 /** What no app waits for. */
-const MERGE: Write = {
+const UNASKED: Write = {
   ...{ text: '', expiration: undefined, isRemoval: false, waitFor: 'saved', signal: undefined },
   onSaved: undefined,
 };
@@ -75,14 +75,9 @@ export function createWriter(ports: WriterPorts): Writer {
       const event = await (ports.mergingOf(dTag)?.asked(dTag, wanted, add) ?? add(wanted));
       return receipts.wait(dTag, event, write);
     },
-    merge: async (dTag) => {
-      const write: Write = { ...MERGE, edit: { type: 'merge' } };
-      return drafts.add(dTag, { write, seen: seenOf(replica.get(dTag)) });
-    },
-    update: async (dTag, change) => {
-      const write: Write = { ...MERGE, edit: { type: 'update', change, isNews: true } };
-      return drafts.add(dTag, { write, seen: seenOf(replica.get(dTag)) });
-    },
+    merge: async (dTag) => drafts.add(dTag, based(dTag, { ...UNASKED, edit: { type: 'merge' } })),
+    update: async (dTag, change) =>
+      drafts.add(dTag, based(dTag, { ...UNASKED, edit: { type: 'update', change, isNews: true } })),
     changed: receipts.changed,
     answered: receipts.answered,
     relaysChanged: receipts.relaysChanged,

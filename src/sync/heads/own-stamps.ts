@@ -4,7 +4,7 @@ import type { EventId, Seconds } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { vectorOf } from '../../protocol/header.ts';
 import { MAX_ABOVE, MAX_WITHDRAWN } from '../../protocol/limits.ts';
-import { isOwnHead, type HeadRecord, type OwnWrite } from './record.ts';
+import { isOwnHead, versionsOf, type HeadRecord, type OwnWrite } from './record.ts';
 
 /** A relay may have kept it. */
 export function withdrawnBy(own: OwnWrite, id: EventId): readonly EventId[] {
@@ -23,15 +23,18 @@ export function stampsBelow(
   return first === undefined ? [] : [first, ...others.slice(1 - MAX_ABOVE)];
 }
 
+/** Of the last write, and of what came before it here. */
+export const stampsIn = (own: OwnWrite | undefined): readonly Seconds[] =>
+  own === undefined ? [] : [...(own.past ?? []), own.stamp, own.floor ?? own.stamp];
+
 /** Of too many those go that are nearest to their neighbours: what stands on both sides of a leap of the clock stays. */
 export function stampsBefore(record: HeadRecord | undefined): readonly Seconds[] {
-  if (record?.head === undefined) return [];
-  const { head, own, former } = record;
-  const stamp = head.event.created_at;
+  const known = versionsOf(record).map(({ event }) => event.created_at);
+  const [stamp = -1] = known;
   // Since the last own write the head may have changed more than once.
-  const known = [...(own?.past ?? []), own?.stamp, former[0]?.event.created_at, stamp];
-  const before = known.filter((one): one is Seconds => one !== undefined && one <= stamp);
-  const stamps = [...new Set(before)].sort((a, b) => a - b);
+  const stamps = [...new Set([...known, ...stampsIn(record?.own)])]
+    .filter((one) => one <= stamp)
+    .sort((a, b) => a - b);
   while (stamps.length > MAX_ABOVE) {
     const gaps = stamps.map((one, i) => (stamps[i + 1] ?? Infinity) - (stamps[i - 1] ?? one));
     stamps.splice(gaps.indexOf(Math.min(...gaps)), 1);
@@ -50,9 +53,7 @@ export function stampsOf(
 
 /** Stamps of own writes that are above what is to come. */
 export function undoneBy(own: OwnWrite | undefined, stamp: Seconds): readonly Seconds[] | undefined {
-  const more = [own?.stamp, own?.floor, ...(own?.past ?? [])].filter(
-    (one) => one !== undefined && one > stamp,
-  ) as number[];
+  const more = stampsIn(own).filter((one) => one > stamp);
   return more.length === 0 ? own?.undone : spanOf([...(own?.undone ?? []), ...more]);
 }
 
