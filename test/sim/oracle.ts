@@ -101,7 +101,10 @@ interface DeviceState {
 export interface Told {
   readonly device: string;
   /** By what told it and the category: the last one, and how many writes the device had taken back by then. */
-  readonly updated: Map<string, { readonly entry: Signed; readonly withdrawn: number }>;
+  readonly updated: Map<
+    string,
+    { readonly entry: Signed; readonly withdrawn: number; readonly left: Signed | undefined }
+  >;
   readonly shown: Map<string, Signed>;
   /** By category: the head, and what was shown of it together with its rivals, as JSON. */
   readonly views: Map<string, { readonly of: Signed; readonly text: string }>;
@@ -268,6 +271,8 @@ export function createOracle(ports: {
   const violations: Violation[] = [];
   /** By device and category: how often a write was taken back from the medium. */
   const withdrawals = new Map<string, number>();
+  /** By device and category: the last void head that another has taken the place of. */
+  const lefts = new Map<string, Signed>();
   const signed = new Map<string, Signed>();
   const plaintexts = new Map<string, string>();
   /** By their hash, as a manifest names them. */
@@ -502,6 +507,7 @@ export function createOracle(ports: {
       state.own.set(category, after);
     } else if (before !== undefined && before.isVoid && after !== undefined) {
       count('sometimes: a void head is left');
+      lefts.set(`${device} ${category}`, before);
       // What does not count is shown no more, though what takes its place cannot be read.
       for (const id of state.readable.get(category) ?? [])
         if (signed.get(id)?.isVoid === true) state.readable.get(category)!.delete(id);
@@ -1106,14 +1112,19 @@ export function createOracle(ports: {
       const withdrawn = withdrawalsOn(told.device, entry.category);
       // What was there before a write of its own was taken back may be told again.
       const isRestored = last?.entry === entry && withdrawn > last.withdrawn;
+      // What a void head had beaten here is gone with that, if the reset had not heard of it.
+      const left = lefts.get(`${told.device} ${entry.category}`);
+      const isLeft =
+        left !== undefined && left !== last?.left && order(left.event, last?.entry.event ?? entry.event) > 0;
       if (
         last !== undefined &&
         !last.entry.isVoid &&
+        !isLeft &&
         order(entry.event, last.entry.event) <= (isView ? -1 : 0) &&
         !isRestored
       )
         violate('I3', `${told.device}: ${via} gave ${describe(entry)} after ${describe(last.entry)}`);
-      told.updated.set(key, { entry, withdrawn });
+      told.updated.set(key, { entry, withdrawn, left });
     }
     return entry;
   }
