@@ -1134,7 +1134,10 @@ export function createOracle(ports: {
     count('told: shown merged');
     ports.onView(told.device, of, text);
     const key = `${via} ${of.category}`;
-    if (isInOrder && told.views.get(key)?.text === text)
+    const last = told.views.get(key);
+    // What says again what another has said is no news.
+    const isSame = last !== undefined && (last.of.again ?? last.of) === (of.again ?? of);
+    if (isInOrder && isSame && last.text === text)
       violate('I3', `${told.device}: ${via} shows ${describe(of)} merged, again`);
     told.views.set(key, { of, text });
     told.views.set(of.category, { of, text });

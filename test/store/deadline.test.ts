@@ -48,6 +48,24 @@ describe('a deadline', () => {
     test(`does not change that ${check.name}`, () =>
       check.run({ open: async () => withDeadline(memoryStore(), createTestClock()) }));
 
+  test('is not over where the process slept over it: the answer may come with the awakening', async () => {
+    const clock = createTestClock();
+    // As timers are after a sleep: all at once, and late.
+    let sleptMs = 0;
+    const inner = hangingStore();
+    const store = withDeadline(inner, { ...clock, now: () => clock.now() + sleptMs });
+    inner.hangs = 'before';
+    const call = store.get('a');
+    sleptMs = 40_000;
+    await clock.advance(STORE_DEADLINE_MS);
+    inner.release();
+    expect(await call).toBeUndefined();
+    inner.hangs = 'before';
+    const never = expect(store.get('a')).rejects.toEqual(FAILED);
+    await clock.advance(STORE_DEADLINE_MS);
+    await never;
+  });
+
   test('answers every call, also close', async () => {
     const clock = createTestClock();
     const inner = hangingStore();

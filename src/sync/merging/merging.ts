@@ -144,7 +144,10 @@ export const createMerging: CreateMerging = (ports) => {
       written.clear();
       showing.forget();
     },
-    changed: settling.changed,
+    changed: (change) => {
+      showing.changed(change);
+      settling.changed(change);
+    },
     signerChanged: () => {
       news.signerChanged();
       settling.signerChanged();

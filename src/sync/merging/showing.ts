@@ -4,6 +4,7 @@
  */
 
 import type { Address, EventId } from '../../protocol/address.ts';
+import type { Consumer } from '../consumers.ts';
 import type { Replica } from '../heads/replica.ts';
 import { takingBy } from './composing.ts';
 import type { Joining } from './joining.ts';
@@ -22,7 +23,7 @@ export interface Shown {
   readonly ids: ReadonlySet<EventId>;
 }
 
-export interface Showing {
+export interface Showing extends Pick<Consumer, 'changed'> {
   /** What is shown in the place of this head; `undefined`: what it says. */
   viewOf(dTag: Address, head: EventId): View | undefined;
   /** Shows with the head what the next edit will merge. Rejects if something cannot be read now. */
@@ -70,5 +71,16 @@ export function createShowing(ports: {
     return { head: head.id, ids: new Set(ids) };
   }
 
-  return { viewOf, show, forget: () => views.clear() };
+  return {
+    viewOf,
+    show,
+    changed: ({ dTag, effects }) => {
+      for (const effect of effects) {
+        const view = effect.type === 'advanced' && effect.renews && viewOf(dTag, effect.renews);
+        // The same write under another stamp.
+        if (view) views.set(dTag, { ...view, head: effect.event.id });
+      }
+    },
+    forget: () => views.clear(),
+  };
 }
