@@ -39,6 +39,8 @@ export interface Edit extends FieldEdit {
   /** By field that it sets, what was there before it. */
   before: ReadonlyMap<string, string | undefined>;
   call: Call | undefined;
+  /** The value that the app made its own of, if it says so. */
+  base: Signed | undefined;
   /** The first event on the medium of its device that holds it. */
   event: Signed | undefined;
 }
@@ -168,12 +170,14 @@ export function createMergeOracle(ports: {
 
   /** Whether the device has written what it held there, perhaps with edits about it, and the edit had not seen that. */
   function isUnseen({ device, category, doc, at }: Whole, edit: Edit, field: string): boolean {
-    const { event } = edit.event!;
+    const { event } = edit.base ?? edit.event!;
     return ofCategory(category).some(
       (one) =>
         one.device === device &&
         valueIn(docIn(one.text), field) === valueIn(doc, field) &&
-        (one === edit.event ? at >= edit.at : !hasSeen(event, one.event) || isReplacedBy(one, edit.event!)),
+        (one === (edit.base ?? edit.event)
+          ? at >= edit.at
+          : !hasSeen(event, one.event) || isReplacedBy(one, edit.event!)),
     );
   }
 
@@ -368,7 +372,8 @@ export function createMergeOracle(ports: {
       const edit: Edit = {
         ...{ ...who, id, number, field: filler === undefined ? chance.pick(FIELDS) : BIG, at: ports.now() },
         text: isRemoval ? undefined : filler === undefined ? id : `${id} ${filler}`,
-        ...{ asserts: new Map(), before: new Map(), seen: new Map(), call: undefined, event: undefined },
+        ...{ asserts: new Map(), before: new Map(), seen: new Map(), call: undefined },
+        ...{ base: undefined, event: undefined },
       };
       edits.push(edit);
       lastEditAt = ports.now();

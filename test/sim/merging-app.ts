@@ -105,6 +105,7 @@ export function createMergingCalls(ports: {
     const one = merges.edit({ series: tab.series, device: name, category, version }, chance, filler);
     const call = oracle.call(tab.told, category, `edit ${one.id}`);
     one.call = call;
+    one.base = base;
     const change = (now: Doc | undefined): Doc => {
       const doc = merges.made(one, now);
       oracle.note(JSON.stringify(doc));
