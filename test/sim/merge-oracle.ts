@@ -248,6 +248,12 @@ export function createMergeOracle(ports: {
         one.device === device && hasSeen(one.event, event) && canonical(docIn(one.text)) === canonical(doc),
     );
 
+  /** Whether it may have come after the edit, from a writer without vectors: that is deemed to have seen what relays had by then. */
+  const isBlind = ({ device, category }: Whole, { event }: Signed): boolean =>
+    ofCategory(category).some(
+      (one) => one.device === device && vectorIn(one.event) === undefined && !hasSeen(event, one.event),
+    );
+
   /** M1 and M8: no edit is lost but as a clash, in a merge that did not know all that both sides had seen. */
   function checkLost(category: string, head: Signed): void {
     if (hasTag(head.event, 'deleted') || expirationIn(head.event) !== undefined) return;
@@ -258,7 +264,9 @@ export function createMergeOracle(ports: {
       if (isGone ? !isKnown(edit.event) : edit.call?.state !== 'resolved') continue;
       if (isRemoved(edit)) continue;
       const isReplaced = wholes.some(
-        (one) => one.category === category && (one.at >= edit.at || isWrittenOver(one, edit.event!)),
+        (one) =>
+          one.category === category &&
+          (one.at >= edit.at || isWrittenOver(one, edit.event!) || isBlind(one, edit.event!)),
       );
       if (!isGone && !isReplaced)
         beaten.check(
