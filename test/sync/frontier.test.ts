@@ -175,6 +175,17 @@ describe('a rival', () => {
   });
 });
 
+test('a rival that is above the reset of its head is no rival of that: it is a former value', () => {
+  const future = told({ stamp: 900, by: 'third' });
+  const late = told({ stamp: 700, by: 'fourth' });
+  const reset = told({ stamp: 20, tags: voiding(future) });
+  const before = after(shown(future), shown(late));
+  expect(ids(before.rivals)).toEqual([late.id]);
+  const { record } = reconcile(before, shown(reset), undefined);
+  expect(record?.head?.event).toBe(reset);
+  expect([ids(record!.rivals), ids(record!.past)]).toEqual([[], [late.id]]);
+});
+
 describe('what the head contains', () => {
   const merged = (seen: VersionVector): Input => ({
     ...{ type: 'settled', id: THEIRS.id, ids: new Set([BEATEN.id]), seen },

@@ -185,7 +185,13 @@ function bounded(record: HeadRecord): HeadRecord {
 
 function withoutVoid(record: HeadRecord): HeadRecord {
   const counts = (one: Kept): boolean => !isVoid(record.voids, placeOf(one));
-  return { ...record, rivals: record.rivals.filter(counts), past: record.past.filter(counts) };
+  const all = record.rivals.filter(counts);
+  // What takes the place of a void head may be below what that had beaten unseen.
+  const rivals = all.filter((one) => compareEvents(placeOf(one), record.head!.event) < 0);
+  const past = record.past.filter(counts);
+  if (rivals.length === all.length) return { ...record, rivals, past };
+  const above = all.filter((one) => !rivals.includes(one));
+  return { ...record, rivals, past: remember(past, above, around(record, rivals)) };
 }
 
 /** These rivals add nothing to the head: they are former values, and part of what it shows. */
