@@ -4,12 +4,12 @@ import { nowSeconds, type Clock } from '../clock.ts';
 import { misuse } from '../errors.ts';
 import type { NostrSync } from '../nostr-sync.ts';
 import { checkCategories, checkEventId, checkReading, checkWrite, type Settings } from '../options.ts';
-import { toDTag } from '../protocol/address.ts';
+import { toDTag, type Address } from '../protocol/address.ts';
 import type { Receipt } from '../sync/events.ts';
 import type { Reader } from '../sync/reader.ts';
 import type { Session } from '../sync/session.ts';
 import type { Subscription } from '../sync/telling.ts';
-import type { Edit } from '../sync/write.ts';
+import type { Edit, Write } from '../sync/write.ts';
 import { heard } from './heard.ts';
 
 export type Calls = Pick<
@@ -28,6 +28,8 @@ export type Calls = Pick<
   | 'inspect'
 >;
 
+const OTHER_IDENTITY = new Error('another identity was signed in');
+
 export function createCalls(ports: {
   readonly clock: Clock;
   readonly settings: Settings;
@@ -41,15 +43,29 @@ export function createCalls(ports: {
   const { clock, settings, subscriptions, signedIn } = ports;
   const { namespace } = settings;
 
+  /** A value is made of what is here at the call, though the signer may take its time. */
+  async function publish(dTag: Address, wanted: Write, what: string): Promise<Receipt> {
+    const had = ports.session();
+    const signed = heard(wanted.signal, signedIn(what));
+    if (had === undefined) return (await signed).writer.publish(dTag, wanted);
+    const ready = signed.then((to) => {
+      if (to !== had) throw OTHER_IDENTITY;
+    });
+    try {
+      return await had.writer.publish(dTag, wanted, ready);
+    } catch (error) {
+      if (error !== OTHER_IDENTITY) throw error;
+      return (await signed).writer.publish(dTag, wanted);
+    }
+  }
+
   function write(category: unknown, payload: unknown, given: unknown, isRemoval: boolean): Promise<Receipt> {
     const dTag = toDTag(namespace, category);
     const wanted = checkWrite(payload, given, settings, nowSeconds(clock));
     const edit: Edit = isRemoval
       ? { type: 'remove' }
       : { type: 'whole', payload: JSON.parse(wanted.text), basedOn: undefined };
-    return heard(wanted.signal, signedIn(isRemoval ? 'remove' : 'publish')).then((to) =>
-      to.writer.publish(dTag, { ...wanted, isRemoval, edit }),
-    );
+    return publish(dTag, { ...wanted, isRemoval, edit }, isRemoval ? 'remove' : 'publish');
   }
 
   async function update(category: unknown, change: unknown, given: unknown): Promise<Receipt> {
@@ -59,9 +75,7 @@ export function createCalls(ports: {
     if (wanted.basedOn !== undefined)
       throw new TypeError('Invalid basedOn: an update is based on the newest value');
     const edit: Edit = { type: 'update', change: change as (now: unknown) => unknown };
-    return heard(wanted.signal, signedIn('update')).then((to) =>
-      to.writer.publish(dTag, { ...wanted, edit }),
-    );
+    return publish(dTag, { ...wanted, edit }, 'update');
   }
 
   // Results hold what devices wrote. Only the app can know that it is of the types of `Categories`, hence `never`.

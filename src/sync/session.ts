@@ -290,11 +290,16 @@ export async function openSession(ports: {
     reader,
     writer: {
       ...writer,
-      publish: async (dTag, write) => {
-        // It is made of what there is, and that is not known yet.
-        if (write.edit?.type === 'update' && carrying.waiting(dTag) !== undefined)
-          await carrying.decided(dTag);
-        return writer.publish(dTag, write);
+      publish: async (dTag, write, signedIn) => {
+        const decided = async (): Promise<void> => {
+          await signedIn;
+          // It is made of what there is, and that is not known yet.
+          if (write.edit?.type === 'update' && carrying.waiting(dTag) !== undefined)
+            await carrying.decided(dTag);
+        };
+        const ready = decided();
+        ready.catch(() => undefined);
+        return writer.publish(dTag, write, ready);
       },
     },
     network,

@@ -16,7 +16,8 @@ import { isAhead, stampOf } from './stamps.ts';
 import type { Write } from './write.ts';
 
 export interface Writer extends Pick<Receipts, 'changed' | 'answered' | 'relaysChanged'> {
-  publish(dTag: Address, write: Write): Promise<Receipt>;
+  /** `ready`: it is made of what is here now, and waits for this before it goes on. */
+  publish(dTag: Address, write: Write, ready?: Promise<void>): Promise<Receipt>;
   /** Merges what has waited, or need not. Resolves with the head then: another one if there was anything to write. */
   merge(dTag: Address): Promise<VerifiedEvent>;
   /** Makes the newest value of itself, and tells the app. Resolves once that is saved; rejects with what `change` throws. */
@@ -68,10 +69,13 @@ export function createWriter(ports: WriterPorts): Writer {
   }
 
   return {
-    publish: async (dTag, write) => {
+    publish: async (dTag, write, ready) => {
       write.signal?.throwIfAborted();
       const wanted = based(dTag, write);
-      const add = async (one: Wanted): Promise<VerifiedEvent> => drafts.add(dTag, one);
+      const add = async (one: Wanted): Promise<VerifiedEvent> => {
+        await ready;
+        return drafts.add(dTag, one);
+      };
       const event = await (ports.mergingOf(dTag)?.asked(dTag, wanted, add) ?? add(wanted));
       return receipts.wait(dTag, event, write);
     },

@@ -3,9 +3,16 @@
 import { expect, test } from 'vitest';
 import { NostrSyncError } from '../../src/errors.ts';
 import { mergeBy } from '../../src/merge.ts';
-import { memoryStore, type NostrSyncOptions, type Store } from '../../src/node.ts';
-import { change, editApart, MERGE, restarted, start, together, valuesOf } from './apart.ts';
-import { world } from './devices.ts';
+import {
+  memoryStore,
+  secretKeySigner,
+  type NostrSyncOptions,
+  type Signer,
+  type Store,
+} from '../../src/node.ts';
+import type { Conflict } from '../../src/sync/events.ts';
+import { change, editApart, MERGE, restarted, start, together, valuesOf, type Apart } from './apart.ts';
+import { KEY, world, type World } from './devices.ts';
 
 const ON_EDIT: NostrSyncOptions = { categories: { settings: { merge: mergeBy(), settle: 'on-edit' } } };
 
@@ -108,4 +115,39 @@ test('a whole value is not written while the store fails to give what this devic
   isFailing = false;
   await at.settle(publish());
   expect(await valuesOf(at, [laptop])).toEqual([{ theme: 'dark', font: 14, own: 1 }]);
+});
+
+/** While a signer takes its time to be set, the phone's edit arrives; then the laptop's call, which was made before, goes on. */
+async function publishedWhileUnlocking(options: NostrSyncOptions): Promise<{
+  readonly at: World;
+  readonly laptop: Apart;
+  readonly conflicts: Conflict[];
+}> {
+  const at = world({});
+  const [laptop, phone] = (await together(at, ['laptop', 'phone'], options)) as [Apart, Apart];
+  const conflicts: Conflict[] = [];
+  phone.device.on('conflict', (conflict) => conflicts.push(conflict));
+  let unlock = (): void => undefined;
+  const isUnlocked = new Promise<void>((resolve) => (unlock = resolve));
+  const signer = secretKeySigner(KEY);
+  const slow: Signer = { ...signer, getPublicKey: async () => isUnlocked.then(() => signer.getPublicKey()) };
+  const unlocking = laptop.device.setSigner(slow);
+  const publishing = laptop.device.publish('settings', { theme: 'dark', font: 12 });
+  await at.settle(phone.device.publish('settings', { theme: 'light', font: 14 }));
+  await at.clock.advance(5_000);
+  unlock();
+  await at.settle(Promise.all([unlocking, publishing]));
+  await at.clock.advance(5_000);
+  return { at, laptop, conflicts };
+}
+
+test('a whole value is made of what the app had at the call, not of what came while a signer was set', async () => {
+  const { at, laptop } = await publishedWhileUnlocking(MERGE);
+  expect(await valuesOf(at, [laptop])).toEqual([{ theme: 'dark', font: 14 }]);
+});
+
+test('without merging the device is told whose value that has beaten', async () => {
+  const { at, laptop, conflicts } = await publishedWhileUnlocking({});
+  expect(await valuesOf(at, [laptop])).toEqual([{ theme: 'dark', font: 12 }]);
+  expect(conflicts).toMatchObject([{ shown: 'theirs', mine: { payload: { theme: 'light', font: 14 } } }]);
 });
