@@ -147,6 +147,22 @@ test('what a restore has replaced is not said to be part of an update behind it'
   expect(taken).toEqual(['may', 'not']);
 });
 
+test.each([
+  ['restore', { text: '[7]' }],
+  ['removal', { text: 'null', isRemoval: true, edit: { type: 'remove' } as const }],
+])('what came in since the call of a %s is not said to be part of an update behind it', async (_, what) => {
+  const dTag = asAddress('default/settings/v1');
+  const newer = new Map([['theirs', 9]]);
+  const compose = composing(mergeBy(), undefined, async () =>
+    Promise.resolve({ value: { a: 1 }, headValue: { a: 1 }, seen: newer, taken: [] } as never),
+  );
+  const update = { type: 'update', change: () => 1 } as const;
+  const made = { write: { ...write, expiration: undefined, edit: update }, seen: newer };
+  const replacing = { write: { ...write, expiration: undefined, ...what }, seen: new Map([['theirs', 5]]) };
+  expect(await compose(dTag, [made])).toMatchObject({ seen: newer });
+  expect(await compose(dTag, [made, replacing, made])).toMatchObject({ seen: replacing.seen });
+});
+
 test('an update of what cannot be read fails by a typed error, whatever a signer makes of it', async () => {
   const compose = createComposing({
     ...{ clock: createTestClock(), mergingOf: () => undefined },

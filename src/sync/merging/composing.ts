@@ -94,13 +94,15 @@ export function createMergeComposing(ports: {
     const last = asked.at(-1)?.write;
     const isPlain = last !== undefined && asked.every(({ write }) => write.edit?.type !== 'update');
     // What is restored or reset is known as it is, and must not be said to contain what it does not.
-    const isReplaced = asked.some(({ write }) => write.edit === undefined);
-    if (isPlain && isReplaced) return undefined;
+    if (isPlain && asked.some(({ write }) => write.edit === undefined)) return undefined;
+    const replacing = asked
+      .filter(({ write: { edit } }) => edit === undefined || edit.type === 'remove')
+      .at(-1);
     const isDue = (id: EventId): boolean => ports.isDue(dTag, id);
-    const taking = record && !isReplaced ? takingBy(record, isDue) : (): Taking => 'not';
+    const taking = record && replacing === undefined ? takingBy(record, isDue) : (): Taking => 'not';
     const joining = record?.head && ports.joining.join(dTag, record, taking);
     const joined = await joining?.catch((error: unknown) => {
-      const holdsMore = !isReplaced && record!.rivals.some((rival) => holdsOwn(record!, rival));
+      const holdsMore = replacing === undefined && record!.rivals.some((rival) => holdsOwn(record!, rival));
       // What cannot be read is not built upon: but for what this device has written itself.
       if (isPlain && !(holdsMore && isOfPorts(error))) return undefined;
       throw error;
@@ -120,7 +122,7 @@ export function createMergeComposing(ports: {
     const isUnknown = isMade || (last.edit?.type === 'whole' && !isEqual(value, last.edit.payload));
     return {
       ...textOf(value, last?.limit),
-      ...{ on: record?.head?.event.id, seen: joined?.seen ?? new Map(), isNews: isUnknown },
+      ...{ on: record?.head?.event.id, seen: (replacing ?? joined)?.seen ?? new Map(), isNews: isUnknown },
       joined: joined && withClashes(joined, changes),
       expiration: last === undefined ? joined?.expiration : last.expiration,
       settles: isNothing
