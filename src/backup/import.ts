@@ -1,10 +1,16 @@
 /** Takes what an export holds: each event is checked as if a relay had sent it, and nothing of it beats what is newer. */
 
+import { nowSeconds } from '../clock.ts';
 import { NostrSyncError } from '../errors.ts';
 import { isCategoryIn, type Address } from '../protocol/address.ts';
 import { pieceOf } from '../protocol/chunks.ts';
 import { checkEvent, type EventFault, type VerifiedEvent } from '../protocol/event.ts';
-import { MAX_BACKUP_LINE_CHARS, MAX_BACKUP_PIECES_CHARS, MAX_REFUSED_LINES } from '../protocol/limits.ts';
+import {
+  MAX_BACKUP_LINE_CHARS,
+  MAX_BACKUP_PIECES_CHARS,
+  MAX_REFUSED_LINES,
+  SKEW_REPORT_SECONDS,
+} from '../protocol/limits.ts';
 import { compareEvents } from '../protocol/order.ts';
 import { isVoid } from '../protocol/voids.ts';
 import { createLineHash, EXPORT_FORMAT } from './export.ts';
@@ -14,9 +20,9 @@ import type { Opened } from '../sync/inside.ts';
 
 /**
  * Why a line was not taken. `'size'`, `'json'`: it is too long, or no JSON. `'incomplete'`: pieces of it are missing. `'void'`: it does not count any
- * more, by a `reset`, or its write was withdrawn. The others: the event is not well-formed, of another author, kind or namespace, or not genuine.
+ * more, by a `reset`, or its write was withdrawn. `'ahead'`: it is stamped more than two minutes ahead of this clock. The others: the event is not well-formed, of another author, kind or namespace, or not genuine.
  */
-export type LineFault = EventFault | 'size' | 'json' | 'incomplete' | 'void';
+export type LineFault = EventFault | 'size' | 'json' | 'incomplete' | 'void' | 'ahead';
 
 /** What became of the events of an export; pieces are not counted. */
 export interface ImportReport {
@@ -125,7 +131,7 @@ function createTaking(ports: Opened): (value: unknown) => Promise<Fate> {
 }
 
 async function settle(
-  { replica, content, relays }: Opened,
+  { clock, replica, content, relays }: Opened,
   dTag: Address,
   event: VerifiedEvent,
   offered: ReadonlyMap<string, VerifiedEvent>,
@@ -137,6 +143,8 @@ async function settle(
   if (isHead() || isKept()) return 'known';
   if (record !== undefined && (isVoid(record.voids, event) || record.own?.withdrawn?.includes(id) === true))
     return 'void';
+  // Its writer gives it another stamp as soon as it hears that no relay takes it: what has seen this one would hide what follows.
+  if (event.created_at > nowSeconds(clock) + SKEW_REPORT_SECONDS) return 'ahead';
   const stock = isInPieces(event) ? await content.piecesOf(event, dTag, offered) : undefined;
   if (stock !== undefined && stock.pieces.size < stock.total) return 'incomplete';
   const made = stock?.pieces;

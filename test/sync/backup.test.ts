@@ -72,6 +72,19 @@ test('an old backup beats nothing that is newer: it goes into the history', asyn
   await clock.advance(1);
 });
 
+test('what is stamped ahead of this clock is refused until then: its writer may stamp it again', async () => {
+  const { clock, settle, sync } = await filled();
+  await clock.advance(600_000);
+  await settle(sync.publish('settings', 'tomorrow', { waitFor: 'saved' }));
+  const lines = await settle(linesOf(sync));
+  const { clock: time, settle: later, sync: other } = fresh();
+  const refused = { taken: 0, refused: 1, faults: [{ line: 2, fault: 'ahead' }], isWhole: true };
+  expect(await later(importLines(other, lines))).toMatchObject(refused);
+  expect(await later(other.fetch('settings'))).toBeNull();
+  await time.advance(600_000);
+  expect(await later(importLines(other, lines))).toMatchObject({ taken: 1, refused: 0 });
+});
+
 test('only with its last line it is whole', async () => {
   const { settle: first, sync } = await filled('a');
   const lines = await first(linesOf(sync));

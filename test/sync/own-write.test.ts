@@ -230,15 +230,23 @@ describe('a lower stamp', () => {
   });
 
   test('is given to the same write: what is kept of it stays, but for what its stamp has decided', () => {
-    const own = { above: [3], past: [3], withdrawn: [anId('a')], heldUntil: 99, floor: 30, undone: [12, 15] };
+    // Of what it was made upon, that at 18 was from the future as well.
+    const own = {
+      above: [3],
+      past: [3, 18],
+      withdrawn: [anId('a')],
+      heldUntil: 99,
+      floor: 30,
+      undone: [12, 15],
+    };
     const deliveries = new Map([[RELAY, 'refused' as const]]);
     const { record, effects } = restamp(mine({ deliveries, contradictions: 2 }, own), input());
     expect(record).toEqual(
       mine(
         { head: versionOf(event) },
         {
-          ...{ id: event.id, stamp: 6, isBlind: false, above: [3], past: [3] },
-          ...{ withdrawn: [anId('a'), MINE.id], undone: [10, 15] },
+          ...{ id: event.id, stamp: 6, isBlind: false, above: [3], past: [3, 18] },
+          ...{ withdrawn: [anId('a'), MINE.id], undone: [10, 18] },
         },
       ),
     );

@@ -64,6 +64,6 @@ export function hasUndone(own: OwnWrite | undefined, stamp: Seconds): boolean {
 }
 
 /** From the least to the greatest of them it was this device that wrote. */
-export function spanOf(stamps: readonly Seconds[]): readonly Seconds[] {
+function spanOf(stamps: readonly Seconds[]): readonly Seconds[] {
   return [Math.min(...stamps), Math.max(...stamps)];
 }

@@ -7,7 +7,7 @@ import { isVoid, joinVoids } from '../../protocol/voids.ts';
 import { isFormer } from './conflict.ts';
 import { orphansOf } from './deliveries.ts';
 import type { Input, Outcome } from './input.ts';
-import { spanOf, stampsBefore, stampsBelow, undoneBy, withdrawnBy, stampsOf } from './own-stamps.ts';
+import { stampsBefore, stampsBelow, undoneBy, withdrawnBy, stampsOf } from './own-stamps.ts';
 import {
   EMPTY_RECORD,
   floorOf,
@@ -98,6 +98,8 @@ export function restamp(
   const head = record?.head;
   if (head?.event.id !== id || own?.id !== id || own.acknowledged) return { record, effects: [] };
   const { heldUntil: _, floor: __, ...kept } = own;
+  // With those that it was made upon, if they were from the future as well: an export may have them.
+  const undone = undoneBy(kept, event.created_at);
   const pieces = head.pieces?.map((piece) =>
     made.has(piece.name)
       ? { ...piece, stamp: made.get(piece.name)!.created_at, deliveries: new Map() }
@@ -112,7 +114,7 @@ export function restamp(
         // Above nothing that is known it has no place of its own: it may beat what it had not seen.
         isBlind: own.isBlind === true || own.above?.length === 0,
         withdrawn: withdrawnBy(own, id),
-        undone: spanOf([...(own.undone ?? []), head.event.created_at]),
+        undone,
       },
     },
     effects: [{ type: 'advanced', event, renews: id }],
