@@ -123,6 +123,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   });
   const merges: MergeOracle = createMergeOracle({
     ...{ pubkey, merged, oracle, count, now: schedule.now, devices: scenario.devices.length },
+    hasOwnRules: merging?.apps.some(({ rules }) => rules === 'selfish') === true,
     has: (what) => counts.has(what),
   });
 

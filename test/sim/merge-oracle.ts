@@ -120,6 +120,8 @@ export function createMergeOracle(ports: {
   readonly pubkey: string;
   readonly merged: ReadonlySet<string>;
   readonly devices: number;
+  /** Whether an app merges by a function of its own. */
+  readonly hasOwnRules: boolean;
   readonly oracle: Oracle;
   readonly now: () => number;
   readonly count: (what: string) => void;
@@ -165,7 +167,21 @@ export function createMergeOracle(ports: {
     const isOf = (one: { readonly category: string }): boolean => one.category === edit.category;
     if (wholes.some((one) => isOf(one) && valueIn(one.doc, field) === now && isUnseen(one, edit, field)))
       return true;
-    return mayHold(edit, field, now, edits.filter(isOf));
+    const others = edits.filter((one) => isOf(one) && !isWeaker(one, edit, field));
+    return mayHold(edit, field, now, others);
+  }
+
+  /**
+   * An edit wins over one that took away what was there before both. An app's own function may see it otherwise, and what was
+   * restored may be taken away again.
+   */
+  function isWeaker(other: Edit, edit: Edit, field: string): boolean {
+    if (ports.hasOwnRules || wholes.some(({ category }) => category === edit.category)) return false;
+    if (edit.asserts.get(field) === undefined) return false;
+    if (!other.asserts.has(field) || other.asserts.get(field) !== undefined) return false;
+    const was = other.before.get(field);
+    const one = edits.find(({ id }) => id === was);
+    return one === undefined ? was === undefined : (edit.seen.get(one.series) ?? 0) >= one.number;
   }
 
   /** Whether the device has written what it held there, perhaps with edits about it, and the edit had not seen that. */

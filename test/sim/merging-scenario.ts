@@ -96,5 +96,26 @@ export function mergingOf(
       { type: 'export', at: chance.int(0, chaosMs / 2), device: chance.int(0, devices.length - 1) },
       { type: 'import', at: chance.int(chaosMs / 2, chaosMs), device: chance.int(0, devices.length - 1) },
     );
+  ops.push(...orphaned(seed, chaosMs));
   return { merging, ops };
+}
+
+/**
+ * A device without a network overwrites what another has written meanwhile, and that one is destroyed before it can merge the two. Of
+ * a stream of its own: seeds that get none of it are what they would be without.
+ */
+function orphaned(seed: number, chaosMs: number): Op[] {
+  const chance = createChance(seed, 'orphaned');
+  if (chance.bool(0.92)) return [];
+  const author = chance.int(0, 1);
+  const device = 1 - author;
+  const at = (share: number): number => Math.floor(share * chaosMs);
+  const edit = { type: 'edit', category: 0, how: 'update', times: 1, everyMs: 0 } as const;
+  return [
+    { at: at(0.2), ...edit, device: author },
+    { at: at(0.4), type: 'offline', device, forMs: at(0.4) },
+    { at: at(0.5), ...edit, device: author },
+    { at: at(0.7), ...edit, device },
+    { at: at(0.75), type: 'destroy', device: author },
+  ];
 }
