@@ -465,9 +465,18 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       const free = exempt();
       return [...merged].some((one) => !free.has(one) && disagreement(one) !== undefined);
     };
+    const chance = createChance(seed, 'killed before it merges');
+    let isToDie = chance.bool(0.5);
     for (let lookAt = 0; schedule.now() < deadline;) {
       const next = waiting();
       if (next === undefined && !isApart()) return;
+      if (next !== undefined && isToDie) {
+        isToDie = false;
+        count('sometimes: killed before it merges');
+        next.device.crash('keep');
+        next.device.start();
+        merges.healed();
+      }
       if (schedule.now() >= lookAt) {
         for (const device of devices) device.app.look();
         // With the next edit.

@@ -116,6 +116,7 @@ const MUST_HAPPEN: readonly string[] = [
   'told: clash',
   ...['exact', 'older', 'absent'].map((how) => `merge: base ${how}`),
   'merge: written',
+  'sometimes: killed before it merges',
   'merge: an edit judged',
   'merge: an edit beaten',
   'merge: an edit beaten, and looked for in the history',
