@@ -20,7 +20,7 @@ export interface Beaten {
 }
 
 /** What was saved is told within, in ms: a signer is slow. */
-const TELLING_MS = 30_000;
+export const TELLING_MS = 30_000;
 /** As long as there are no more events, and no larger ones, each that was merged is in the history. */
 const FEW = 16;
 const FEW_BYTES = 400_000;

@@ -5,7 +5,7 @@
 
 import type { Changes } from '../../src/store/store.ts';
 import type { Conflict, MergedValues } from '../../src/sync/events.ts';
-import { createBeaten, type Beaten } from './beaten.ts';
+import { createBeaten, TELLING_MS, type Beaten } from './beaten.ts';
 import {
   BIG,
   docIn,
@@ -50,6 +50,8 @@ interface Told {
   readonly category: string;
   readonly path: readonly string[];
   readonly isExact: boolean;
+  /** In ms. */
+  readonly at: number;
 }
 
 interface Whole {
@@ -65,6 +67,8 @@ interface Miss {
   readonly field: string;
   readonly now: string | undefined;
   readonly in: Signed;
+  /** When it was seen, in ms. */
+  readonly at: number;
 }
 
 export interface MergeOracle {
@@ -136,7 +140,7 @@ export function createMergeOracle(ports: {
   const edits: Edit[] = [];
   const numbers = new Map<string, number>();
   const wholes: Whole[] = [];
-  /** By device, ids of what was its head or a rival of that; and where the head shows more than its event says. */
+  /** By device, ids of what was its head, a rival of that or a former value; and where the head shows more than its event says. */
   const hadOn = new Set<string>();
   const joint = new Set<string>();
   const clashes: Told[] = [];
@@ -207,12 +211,12 @@ export function createMergeOracle(ports: {
   function missesIn(edit: Edit, head: Signed): Miss[] {
     const doc = docIn(head.text);
     return [...edit.asserts.keys()]
-      .map((field) => ({ edit, field, now: valueIn(doc, field), in: head }))
+      .map((field) => ({ edit, field, now: valueIn(doc, field), in: head, at: ports.now() }))
       .filter(({ field, now }) => !isExplained(edit, field, now));
   }
 
-  /** Whether a merge of which not all was known has told that it may have given this field up, or died before it could. */
-  function isTold({ edit, field }: Miss): boolean {
+  /** Whether a merge of which not all was known has told by then that it may have given this field up, or died before it could. */
+  function isTold({ edit, field }: Miss, until: number): boolean {
     const { category, asserts } = edit;
     const isIn = ({ path }: Told): boolean => path.length === 0 || path[0] === field;
     const isUntold = [...writes.values()].some(
@@ -222,7 +226,8 @@ export function createMergeOracle(ports: {
         hasSeen(entry.event, edit.event!.event) &&
         valueIn(docIn(entry.text), field) !== asserts.get(field),
     );
-    return isUntold || clashes.some((one) => one.category === category && !one.isExact && isIn(one));
+    const counts = (one: Told): boolean => one.category === category && !one.isExact && one.at <= until;
+    return isUntold || clashes.some((one) => counts(one) && isIn(one));
   }
 
   /** What makes two devices one, or lets none know what was there before. */
@@ -303,7 +308,7 @@ export function createMergeOracle(ports: {
         );
       count(isGone ? 'merge: an edit of a destroyed device judged' : 'merge: an edit judged');
       for (const miss of missesIn(edit, head)) {
-        if (isTold(miss)) {
+        if (isTold(miss, Infinity)) {
           count('merge: an edit given up, and told');
           continue;
         }
@@ -444,7 +449,8 @@ export function createMergeOracle(ports: {
       // A whole value against a removal brings all of its fields back, old or not.
       if (told.some(({ path }) => path.length === 0) && value.deleted !== true)
         wholes.push({ device, category, doc: value.payload as Doc, at: ports.now() });
-      for (const { path } of told) clashes.push({ category, path, isExact: base === 'exact' });
+      for (const { path } of told)
+        clashes.push({ category, path, isExact: base === 'exact', at: ports.now() });
       const of = parts.map(({ eventId }) => oracle.signed.get(eventId)).filter((one) => one !== undefined);
       if (of.length === parts.length) checkBase(device, category, of, base);
       const entry = oracle.signed.get(value.eventId);
@@ -466,7 +472,10 @@ export function createMergeOracle(ports: {
           const of = `${device} ${key.slice(versionPrefix.length, key.indexOf('/v1', versionPrefix.length))}`;
           const some = (versions.get(of) ?? 0) + (value === null ? -1 : 1);
           versions.set(of, some);
-          beaten.onVersion(device, key.slice(key.lastIndexOf('/') + 1), value !== null);
+          const id = key.slice(key.lastIndexOf('/') + 1);
+          beaten.onVersion(device, id, value !== null);
+          // What was imported was never the head.
+          if (value !== null) hadOn.add(`${device} ${id}`);
         } else if (key.startsWith(headPrefix) && value !== null) {
           const category = key.slice(headPrefix.length, -'/v1'.length);
           if (!ports.merged.has(category)) continue;
@@ -551,7 +560,7 @@ export function createMergeOracle(ports: {
       // Later edits of its app count it as one of before them, though it may never have been saved.
       const hasFailed = ({ call }: Edit): boolean => call?.state === 'rejected' || call?.isUnsure === true;
       for (const miss of misses)
-        if (!isConfusedIn(miss.edit.category) && !isTold(miss) && !hasFailed(miss.edit))
+        if (!isConfusedIn(miss.edit.category) && !isTold(miss, miss.at + TELLING_MS) && !hasFailed(miss.edit))
           oracle.violate('M11', describeMiss(miss));
       if (isConfused()) return;
       const some = [...rivals.values()].reduce((sum, ids) => sum + ids.size, 0);

@@ -1,7 +1,7 @@
 /** Which categories of a history merge, on what apps, and what these do beside writing whole values. Plain data. */
 
 import { createChance } from './chance.ts';
-import type { DeviceConfig, Op } from './scenario.ts';
+import type { DeviceConfig, Op, RelayConfig } from './scenario.ts';
 
 /** How an app edits: what it asks for, or what it bases the value on that it writes. */
 export type How =
@@ -56,6 +56,7 @@ export function mergingOf(
   chaosMs: number,
   categories: number,
   devices: readonly DeviceConfig[],
+  relays: readonly RelayConfig[],
 ): { readonly merging: Merging; readonly ops: readonly Op[] } | undefined {
   const chance = createChance(seed, 'merging');
   if (!chance.bool(MERGING_SHARE)) return undefined;
@@ -96,7 +97,7 @@ export function mergingOf(
       { type: 'export', at: chance.int(0, chaosMs / 2), device: chance.int(0, devices.length - 1) },
       { type: 'import', at: chance.int(chaosMs / 2, chaosMs), device: chance.int(0, devices.length - 1) },
     );
-  ops.push(...orphaned(seed, chaosMs));
+  ops.push(...orphaned(seed, chaosMs), ...splits(seed, chaosMs, devices, relays));
   return { merging, ops };
 }
 
@@ -117,5 +118,36 @@ function orphaned(seed: number, chaosMs: number): Op[] {
     { at: at(0.5), ...edit, device: author },
     { at: at(0.7), ...edit, device },
     { at: at(0.75), type: 'destroy', device: author },
+  ];
+}
+
+/**
+ * Two devices that each reach another relay edit apart. A third has both, makes one value of it, and locks. So the first gets its own
+ * write within another's, beside a write of the second that has not seen it, and without what these two have in common. Then it edits.
+ * Of a stream of its own, as `orphaned`.
+ */
+function splits(
+  seed: number,
+  chaosMs: number,
+  devices: readonly DeviceConfig[],
+  relays: readonly RelayConfig[],
+): Op[] {
+  const chance = createChance(seed, 'splits');
+  const areEnough = devices.slice(0, 3).filter(({ kind }) => kind === 'ours').length === 3;
+  // Those behind are hostile.
+  if (chance.bool(0.7) || !areEnough || relays.filter(({ isHostile }) => !isHostile).length < 2) return [];
+  const at = (share: number): number => Math.floor(share * chaosMs);
+  const edit = { type: 'edit', category: 0, how: 'update', times: 1, everyMs: 0 } as const;
+  const line = { type: 'line', state: 'cut' } as const;
+  return [
+    { at: 0, ...line, device: 0, relay: 1, forMs: at(0.6) },
+    { at: 0, ...line, device: 1, relay: 0, forMs: chaosMs },
+    { at: at(0.15), ...edit, device: 0 },
+    { at: at(0.2), ...edit, device: 1 },
+    { at: at(0.38), type: 'offline', device: 1, forMs: at(0.12) },
+    { at: at(0.4), ...edit, device: 2 },
+    { at: at(0.45), type: 'clearSigner', device: 2 },
+    { at: at(0.46), ...edit, device: 1 },
+    { at: at(0.65), ...edit, device: 0, times: 3, everyMs: 1_000 },
   ];
 }

@@ -453,7 +453,7 @@ export function createScenario(seed: number): Scenario {
     ...signerFaults(seed, chaosMs),
     ...lateRefusals(seed, chaosMs, relays),
   );
-  const merged = mergingOf(seed, chaosMs, categories, devices);
+  const merged = mergingOf(seed, chaosMs, categories, devices, relays);
   ops.push(...(merged?.ops ?? []));
   ops.sort((a, b) => a.at - b.at);
   return {
