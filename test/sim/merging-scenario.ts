@@ -135,14 +135,14 @@ function splits(
   const chance = createChance(seed, 'splits');
   const areEnough = devices.slice(0, 3).filter(({ kind }) => kind === 'ours').length === 3;
   // Those behind are hostile.
-  if (chance.bool(0.7) || !areEnough || relays.filter(({ isHostile }) => !isHostile).length < 2) return [];
+  if (chance.bool(0.5) || !areEnough || relays.filter(({ isHostile }) => !isHostile).length < 2) return [];
   const at = (share: number): number => Math.floor(share * chaosMs);
   const edit = { type: 'edit', category: 0, how: 'update', times: 1, everyMs: 0 } as const;
   const line = { type: 'line', state: 'cut' } as const;
   return [
     { at: 0, ...line, device: 0, relay: 1, forMs: at(0.6) },
     { at: 0, ...line, device: 1, relay: 0, forMs: chaosMs },
-    { at: at(0.15), ...edit, device: 0 },
+    { at: at(0.15), ...edit, device: 0, times: 3 },
     { at: at(0.2), ...edit, device: 1 },
     { at: at(0.38), type: 'offline', device: 1, forMs: at(0.12) },
     { at: at(0.4), ...edit, device: 2 },
