@@ -447,9 +447,6 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   async function mergeAll(): Promise<void> {
     if (merging === undefined) return;
     const isShown = merging.settle === 'on-edit';
-    // As long as the longest wait.
-    if (isShown) await schedule.advance(LOOK_MS * 2);
-    const deadline = schedule.now() + MERGE_MS;
     const waiting = (): { readonly device: Device; readonly category: string; id: string } | undefined => {
       const free = exempt();
       for (const device of existing())
@@ -465,18 +462,19 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       const free = exempt();
       return [...merged].some((one) => !free.has(one) && disagreement(one) !== undefined);
     };
-    const chance = createChance(seed, 'killed before it merges');
-    let isToDie = chance.bool(0.5);
+    const first = waiting();
+    if (first !== undefined && createChance(seed, 'killed before it merges').bool(0.5)) {
+      count('sometimes: killed before it merges');
+      first.device.crash('keep');
+      first.device.start();
+      merges.healed();
+    }
+    // As long as the longest wait.
+    if (isShown) await schedule.advance(LOOK_MS * 2);
+    const deadline = schedule.now() + MERGE_MS;
     for (let lookAt = 0; schedule.now() < deadline;) {
       const next = waiting();
       if (next === undefined && !isApart()) return;
-      if (next !== undefined && isToDie) {
-        isToDie = false;
-        count('sometimes: killed before it merges');
-        next.device.crash('keep');
-        next.device.start();
-        merges.healed();
-      }
       if (schedule.now() >= lookAt) {
         for (const device of devices) device.app.look();
         // With the next edit.

@@ -2,8 +2,6 @@
 
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { mergeBy } from '../../src/merge.ts';
-import type { NostrSyncOptions } from '../../src/node.ts';
 import { deviceIdOf } from '../../src/protocol/header.ts';
 import {
   change,
@@ -16,7 +14,6 @@ import {
   writersAt,
   writtenTo,
   type Apart,
-  type Settings,
 } from './apart.ts';
 import { world, type World } from './devices.ts';
 
@@ -161,29 +158,4 @@ test('two merge at the same time: the merges are equal, the lower adds nothing, 
     expect(await at.settle(device.inspect())).toMatchObject([{ rivals: 0 }]);
     expect(device.conflicts).toEqual([]);
   }
-});
-
-test('with the next edit, if that is to merge, also upon a base that is not known exactly: nothing else would', async () => {
-  const at = world({});
-  const options: NostrSyncOptions = { categories: { settings: { merge: mergeBy(), settle: 'on-edit' } } };
-  const [phone, tablet, laptop] = await together(at, ['phone', 'tablet', 'laptop'], options);
-  const edit = async ({ device }: Apart, more: Settings): Promise<void> => {
-    await at.settle(device.update('settings', change(more), { waitFor: 'saved' }));
-    await at.clock.advance(5_000);
-  };
-  laptop!.way.cut();
-  await edit(phone!, { theme: 'dark' });
-  phone!.way.cut();
-  await edit(tablet!, { font: 14 });
-  await edit(phone!, { size: 3 });
-  // What the two have in common it has never seen.
-  laptop!.way.join();
-  await at.clock.advance(60_000);
-  phone!.way.join();
-  await at.clock.advance(300_000);
-  expect(await valuesOf(at, [laptop!])).toEqual([{ theme: 'dark', font: 12, size: 3 }]);
-  await edit(laptop!, { sound: 'off' });
-  expect(laptop!.merged).toMatchObject([{ base: 'older' }]);
-  const all = { theme: 'dark', font: 14, size: 3, sound: 'off' };
-  expect(await valuesOf(at, [laptop!, phone!, tablet!])).toEqual([all, all, all]);
 });
