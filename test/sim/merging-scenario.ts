@@ -98,6 +98,7 @@ export function mergingOf(
       { type: 'import', at: chance.int(chaosMs / 2, chaosMs), device: chance.int(0, devices.length - 1) },
     );
   ops.push(...orphaned(seed, chaosMs), ...splits(seed, chaosMs, devices, relays));
+  if (merging.settle === 'on-edit') ops.push(...refused(seed, chaosMs));
   return { merging, ops };
 }
 
@@ -149,5 +150,31 @@ function splits(
     { at: at(0.45), type: 'clearSigner', device: 2 },
     { at: at(0.46), ...edit, device: 1 },
     { at: at(0.65), ...edit, device: 0, times: 3, everyMs: 1_000 },
+  ];
+}
+
+/**
+ * The next write is to merge an own write that was overwritten unseen, and no relay takes it: it is withdrawn. Of a stream of its own, as
+ * `orphaned`.
+ */
+function refused(seed: number, chaosMs: number): Op[] {
+  const chance = createChance(seed, 'refused');
+  if (chance.bool(0.5)) return [];
+  const device = chance.int(0, 1);
+  const at = (share: number): number => Math.floor(share * chaosMs);
+  const edit = { type: 'edit', category: 0, how: 'update', times: 1, everyMs: 0 } as const;
+  return [
+    { at: at(0.2), type: 'offline', device, forMs: at(0.2) },
+    { at: at(0.25), ...edit, device, times: 3 },
+    { at: at(0.3), ...edit, device: 1 - device },
+    {
+      ...({ at: at(0.6), type: 'relayFault', fault: 'blocked' } as const),
+      ...{ relay: 0, isEverywhere: true, forMs: at(0.15) },
+    },
+    {
+      ...({ at: at(0.62), type: 'publish', device, category: 0, size: 0, isSame: false } as const),
+      ...({ waitFor: 'delivered', times: 1 } as const),
+    },
+    { at: at(0.85), ...edit, device },
   ];
 }
