@@ -17,8 +17,10 @@ export interface Answer {
  * side unchanged.
  */
 function baseFor({ bases, mine, theirs }: Sides): Value {
-  const shown = (side: Value): Value => bases.find((base) => equalJson(base, side));
-  return shown(theirs) ?? shown(mine) ?? bases[0];
+  // What was not there is a base too.
+  const isShown = (side: Value): boolean => bases.some((base) => equalJson(base, side));
+  if (isShown(theirs)) return theirs;
+  return isShown(mine) ? mine : bases[0];
 }
 
 /** Where neither side has changed anything it is not asked: a function that is not idempotent would have something to write each time. */

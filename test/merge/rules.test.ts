@@ -256,6 +256,10 @@ describe("an app's own function", () => {
     expect(merge(rule, 2, 3, 1, { bases }).value).toBe('base 1');
     expect(merge(rule, 2, 1, 3, { bases }).value).toBe('base 1');
     expect(merge(rule, 2, 3, 4, { bases }).value).toBe('base 2');
+    // What was not there is a base too: the other side has set it.
+    const absent = { bases: [{ a: 1 }, {}] };
+    expect(merge({ a: rule }, { a: 1 }, { a: 1 }, {}, absent).value).toEqual({ a: 'base undefined' });
+    expect(merge({ a: rule }, { a: 1 }, {}, { a: 3 }, absent).value).toEqual({ a: 'base undefined' });
   });
 
   test('may tell a clash', () => {
