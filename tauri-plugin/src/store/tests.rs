@@ -308,6 +308,46 @@ fn a_folder_that_others_may_use_is_refused_with_what_to_do_about_it() {
 
 #[cfg(unix)]
 #[test]
+fn a_folder_of_another_user_is_refused() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let folder = folder();
+    let path = folder.path().join("store");
+    put(&mut store(&folder), "a", "1");
+    let user = fs::metadata(&path).unwrap().uid();
+    if user != 0 {
+        // Root alone can give a folder away, and could use another's: for all others the system refuses it.
+        return;
+    }
+    chown(&path, Some(4_321), None).unwrap();
+    let error = store(&folder).get("a").unwrap_err();
+    assert_eq!(error.code(), "STORE_FAILED");
+    assert!(error.to_string().contains("belongs to another user (uid 4321)"), "{error}");
+    assert!(fs::read_dir(&path).unwrap().all(|file| {
+        let name = file.unwrap().file_name();
+        name == LOG_NAME || name == LOCK_NAME
+    }));
+    chown(&path, Some(user), None).unwrap();
+    assert_eq!(store(&folder).get("a").unwrap().unwrap(), "1");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_is_a_link_is_refused_and_one_below_a_link_is_not() {
+    let folder = folder();
+    let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+    put(&mut Store::new(real.clone()), "a", "1");
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    for path in [link.clone(), link.join("")] {
+        let error = Store::new(path).get("a").unwrap_err();
+        assert_eq!(error.code(), "STORE_FAILED");
+        assert!(error.to_string().contains("it is a link"), "{error}");
+    }
+    put(&mut Store::new(link.join("store")), "b", "2");
+    assert!(real.join("store").join(LOG_NAME).is_file());
+}
+
+#[cfg(unix)]
+#[test]
 fn no_link_is_followed_and_no_planted_lock_blocks() {
     let folder = folder();
     put(&mut store(&folder), "a", "1");
