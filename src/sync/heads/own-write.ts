@@ -7,7 +7,7 @@ import { isVoid, joinVoids } from '../../protocol/voids.ts';
 import { isFormer } from './conflict.ts';
 import { orphansOf } from './deliveries.ts';
 import type { Input, Outcome } from './input.ts';
-import { spanOf, stampsBefore, stampsBelow, undoneBy, withdrawnBy, stampsOf } from './own-stamps.ts';
+import { NOTHING, spanOf, stampsBefore, stampsBelow, undoneBy, withdrawnBy, stampsOf } from './own-stamps.ts';
 import { EMPTY_RECORD, floorOf, isHeld, isOwnHead, piecesOf, type HeadRecord } from './record.ts';
 import { formerOf } from './former.ts';
 import { isReadable, versionOf, type Piece, type Version } from './version.ts';
@@ -93,7 +93,9 @@ export function restamp(
       own: {
         ...{ ...kept, ...stampsOf(event, own.device) },
         // Above nothing that is known it has no place of its own: it may beat what it had not seen.
-        isBlind: own.isBlind === true || own.above?.length === 0,
+        isBlind:
+          own.isBlind === true ||
+          own.above?.every((one) => one === NOTHING || one >= event.created_at) === true,
         withdrawn: withdrawnBy(own, id),
         undone: spanOf([...(own.undone ?? []), head.event.created_at]),
       },

@@ -12,6 +12,7 @@ import {
   SKEW_REPORT_SECONDS,
 } from '../../protocol/limits.ts';
 import { renewedBy } from '../../protocol/renewal.ts';
+import { NOTHING } from '../heads/own-stamps.ts';
 import { isOwnHead, type HeadRecord } from '../heads/record.ts';
 
 /**
@@ -51,7 +52,8 @@ export function pastStampOf(record: HeadRecord<NostrEvent>, nowSeconds: Seconds)
   const latest = nowSeconds + SKEW_REPORT_SECONDS;
   if (!isOwnHead(record) || own!.acknowledged || head!.event.created_at <= latest) return undefined;
   const { above = before === undefined ? [] : [before.event.created_at] } = own!;
-  const floor =
-    above.length === 0 ? nowSeconds - DAY_SECONDS : Math.max(...above.filter((one) => one < latest));
-  return floor === -Infinity ? undefined : floor + 1;
+  const counting = above.filter((one) => one < latest);
+  if (counting.length === 0 && above.length > 0) return undefined;
+  const floor = Math.max(NOTHING, ...counting);
+  return (floor === NOTHING ? nowSeconds - DAY_SECONDS : floor) + 1;
 }
