@@ -104,7 +104,7 @@ describe.each([
     expect(await fresh(on)).toBe('second');
   });
 
-  test('upon one of which the clock was some minutes ahead is above that as soon as this is hardly ahead', async () => {
+  test('upon one of which the clock was some minutes ahead is above that once this is hardly ahead', async () => {
     const on = world({});
     await on.settle(wrong(on, 300_000).laptop.publish('settings', 'v1', { waitFor: 'replicated' }));
     const [before] = stampsOn(on);
@@ -112,7 +112,7 @@ describe.each([
     await on.settle(laptop.fetch('settings'));
     await on.settle(laptop.publish('settings', 'v2'));
     set(0);
-    await on.clock.advance(400_000);
+    await on.clock.advance(1_000_000);
     expect(stampsOn(on)).toEqual([before! + 1]);
     expect(await fresh(on)).toBe('v2');
   });

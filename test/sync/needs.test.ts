@@ -14,7 +14,7 @@ import { deviceHash } from '../../src/protocol/causality.ts';
 import { NOTHING } from '../../src/sync/heads/own-stamps.ts';
 import { EMPTY_RECORD, type HeadRecord } from '../../src/sync/heads/record.ts';
 import { versionOf } from '../../src/sync/heads/version.ts';
-import { needOf, pastStampIn, pastStampOf } from '../../src/sync/values/needs.ts';
+import { needOf, pastStampOf } from '../../src/sync/values/needs.ts';
 import { aRelay, anId } from '../names.ts';
 
 const NOW = 1_700_000_000;
@@ -134,31 +134,5 @@ describe('a write from the future is stamped', () => {
     ],
   ])('%s', (_, stamp, record) => {
     expect(pastStampOf(record, NOW)).toBe(stamp);
-  });
-});
-
-describe('a write from the future that follows such a one', () => {
-  test.each<[string, number | undefined, HeadRecord]>([
-    [
-      'can have a stamp once the least of them is hardly ahead',
-      31,
-      recordOf(eventOf(NOW + 1_000), { own: own({ above: [NOW + 150, NOW + 300] }) }),
-    ],
-    [
-      'has one if one of them is not',
-      undefined,
-      recordOf(eventOf(NOW + 1_000), { own: own({ above: [NOW - 7, NOW + 300] }) }),
-    ],
-    ['is not what is above nothing', undefined, recordOf(eventOf(NOW + 1_000), { own: own({ above: [] }) })],
-    [
-      'needs none if a relay has it',
-      undefined,
-      recordOf(eventOf(NOW + 1_000), { own: own({ acknowledged: true, above: [NOW + 300] }) }),
-    ],
-  ])('%s', (_, seconds, record) => {
-    expect(pastStampIn(record, NOW)).toBe(seconds);
-    if (seconds === undefined) return;
-    expect(pastStampOf(record, NOW + seconds - 1)).toBeUndefined();
-    expect(pastStampOf(record, NOW + seconds)).toBe(NOW + 151);
   });
 });

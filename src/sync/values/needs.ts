@@ -47,25 +47,13 @@ export function needOf(
 
 /** The stamp that a write from the future should have: just above what it is above. `undefined`: it is not, or follows such a one. */
 export function pastStampOf(record: HeadRecord<NostrEvent>, nowSeconds: Seconds): Seconds | undefined {
-  if (!isFromFuture(record, nowSeconds)) return undefined;
-  const above = aboveOf(record);
-  const counting = above.filter((one) => one < nowSeconds + SKEW_REPORT_SECONDS);
+  const { head, own, former } = record;
+  const [before] = former;
+  const latest = nowSeconds + SKEW_REPORT_SECONDS;
+  if (!isOwnHead(record) || own!.acknowledged || head!.event.created_at <= latest) return undefined;
+  const { above = before === undefined ? [] : [before.event.created_at] } = own!;
+  const counting = above.filter((one) => one < latest);
   if (counting.length === 0 && above.length > 0) return undefined;
   const floor = Math.max(NOTHING, ...counting);
   return (floor === NOTHING ? nowSeconds - DAY_SECONDS : floor) + 1;
-}
-
-/** In how many seconds a write from the future that follows such a one can have a stamp; `undefined`: it is no such write. */
-export function pastStampIn(record: HeadRecord<NostrEvent>, nowSeconds: Seconds): Seconds | undefined {
-  if (!isFromFuture(record, nowSeconds) || pastStampOf(record, nowSeconds) !== undefined) return undefined;
-  return Math.min(...aboveOf(record)) - (nowSeconds + SKEW_REPORT_SECONDS) + 1;
-}
-
-function isFromFuture(record: HeadRecord<NostrEvent>, nowSeconds: Seconds): boolean {
-  const isOurs = isOwnHead(record) && !record.own!.acknowledged;
-  return isOurs && record.head!.event.created_at > nowSeconds + SKEW_REPORT_SECONDS;
-}
-
-function aboveOf({ own, former: [before] }: HeadRecord<NostrEvent>): readonly Seconds[] {
-  return own!.above ?? (before === undefined ? [] : [before.event.created_at]);
 }

@@ -29,7 +29,7 @@ import type { Network } from '../relays/network.ts';
 import { buriedOf, type HeadRecord } from '../heads/record.ts';
 import type { Change, Replica } from '../heads/replica.ts';
 import { createLateStamps } from './late-stamps.ts';
-import { needOf, pastStampIn, type Need } from './needs.ts';
+import { needOf, type Need } from './needs.ts';
 import { remakePieces, renew, restamp } from './remaking.ts';
 import type { Hand } from './signing.ts';
 
@@ -71,9 +71,8 @@ export function createRenewals(ports: {
     if (head === undefined) return undefined;
     const need = needNow(dTag, record);
     if (buriedOf(record).length > 0 || (need !== undefined && need !== 'end')) return 0;
-    // Every relay finds it too late, and so they did not find what it follows: that is hardly ahead soon.
-    const inSeconds = late.isLate(dTag, record) ? pastStampIn(record!, nowSeconds(clock)) : undefined;
-    if (inSeconds !== undefined) return Math.min(inSeconds * 1000, MAX_TIMER_MS);
+    // What it follows is ahead as well, by less than relays mind: it can be said again once that has come.
+    if (late.isLate(dTag, record)) return LOOK_AGAIN_MS;
     const expiration = expirationOf(head);
     if (expiration === undefined) return undefined;
     const leftMs = expiration * 1000 - clock.now();
