@@ -86,15 +86,38 @@ export async function linger(sync: NostrSync, isWatched = false): Promise<boolea
 
 /** Resolves once every relay is connected or has failed to, at most after `withinMs`. */
 export async function connectionsTried(sync: NostrSync, withinMs: number): Promise<void> {
+  await settled(sync, withinMs, (relays) => relays.every(isTried));
+}
+
+/** Whether a relay can be reached: known once one is connected, or every one has failed to, at most after `withinMs`. */
+export async function reachesRelay(sync: NostrSync, withinMs: number): Promise<boolean> {
+  let isReached = false;
+  await settled(sync, withinMs, (relays) => {
+    isReached = relays.some((relay) => relay.connected);
+    return isReached || relays.every(isTried);
+  });
+  return isReached;
+}
+
+function isTried(relay: RelayInfo): boolean {
+  return relay.state !== 'connecting';
+}
+
+/** Looks at the relays until `isSettled`, at most for `withinMs`. */
+async function settled(
+  sync: NostrSync,
+  withinMs: number,
+  isSettled: (relays: readonly RelayInfo[]) => boolean,
+): Promise<void> {
   let resolve = (): void => undefined;
-  const tried = new Promise<void>((done) => {
-    resolve = done;
+  const done = new Promise<void>((end) => {
+    resolve = end;
   });
   const cancel = systemClock.after(withinMs, resolve);
   const stop = await followRelays(sync, (relays) => {
-    if (relays.every((relay) => relay.state !== 'connecting')) resolve();
+    if (isSettled(relays)) resolve();
   });
-  await tried;
+  await done;
   cancel();
   stop();
 }

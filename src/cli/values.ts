@@ -4,7 +4,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { isDeviceId } from '../options.ts';
 import { MAX_PAYLOAD_BYTES } from '../protocol/limits.ts';
 import type { FetchResult, NostrSync, Receipt, Stage } from '../node.ts';
-import { linger, withEngine } from './engine.ts';
+import { linger, reachesRelay, withEngine } from './engine.ts';
 import { CommandError, EXIT } from './failure.ts';
 import { escaped, type Output } from './output.ts';
 import { requiredRelays, requiredSigner, type GlobalOptions } from './settings.ts';
@@ -12,6 +12,8 @@ import { idOf, toIdPrefix } from './version-id.ts';
 
 /** How far a write can come, in this order. */
 const STAGES: readonly Stage[] = ['saved', 'delivered', 'replicated'];
+/** What the engine gives a write that waits for relays. */
+const CONNECT_MS = 5_000;
 
 export interface WriteFlags {
   readonly wait: Stage;
@@ -28,7 +30,7 @@ export function addPublish(program: Command, output: Output): void {
     .argument('<category>')
     .argument('[json]', 'the value; - or nothing: standard input')
     .description(
-      'write a value; it is saved here and goes to every relay, now or at a later run; exit code 4 if it came less far than --wait',
+      'write a value; it is saved here and goes to every relay, now or at a later run; exit code 4 if no relay could be reached, or it came less far than --wait',
     )
     .addOption(waitOption())
     .option(
@@ -139,7 +141,7 @@ export function deviceName(deviceId: string): string {
 export function waitOption(): Option {
   return new Option(
     '--wait <stage>',
-    'how far to wait, at most 5 s: on this device, at one relay, at every relay',
+    'how far to wait, at most 5 s: on this device and connected to a relay, at one relay, at every relay',
   )
     .choices(STAGES)
     .default('delivered');
@@ -160,6 +162,7 @@ export async function write(
   waitFor: Stage,
   work: (sync: NostrSync) => Promise<Receipt | null>,
 ): Promise<void> {
+  let isReached = true;
   const receipt = await withKey(command, output, async (sync) => {
     const first = await work(sync);
     if (first === null) return null;
@@ -167,17 +170,24 @@ export async function write(
     sync.on('delivery', (report) => {
       if (report.eventId === latest.eventId) latest = { ...latest, ...report };
     });
+    // Alone of the stages, this one says nothing of relays.
+    if (waitFor === 'saved') isReached = await reachesRelay(sync, CONNECT_MS);
     await linger(sync, output.isWatched && latest.pieces !== undefined);
     return latest;
   });
   if (receipt === null)
     return output.result(null, 'Nothing is stamped more than a day ahead: nothing was written');
   output.result(receipt, receiptText(receipt));
-  if (STAGES.indexOf(receipt.stage) >= STAGES.indexOf(waitFor)) return;
+  const isFarEnough = STAGES.indexOf(receipt.stage) >= STAGES.indexOf(waitFor);
+  if (isFarEnough && (isReached || receipt.stage !== 'saved')) return;
+  const category = JSON.stringify(receipt.category);
+  const missing = isFarEnough
+    ? `No relay could be reached with ${category}`
+    : `${category} is not ${waitFor} yet`;
   throw new CommandError(
     'NOT_DELIVERED',
     EXIT.unreachable,
-    `${JSON.stringify(receipt.category)} is not ${waitFor} yet; it is saved on this device, and the next run or nostr-sync flush delivers it`,
+    `${missing}; it is saved on this device, and the next run or nostr-sync flush delivers it`,
   );
 }
 

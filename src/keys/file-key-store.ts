@@ -8,7 +8,7 @@ import { decodeNsec, encodeNsec } from '../crypto/bech32.ts';
 import { checkedKey, isSecretKey } from '../crypto/key-bytes.ts';
 import { describe, isNostrSyncError, NostrSyncError } from '../errors.ts';
 import { isSameKey, keyExists, type KeyStore } from './key-store.ts';
-import { codeOf, readPrivateFile, reasonOf, writePrivateFile } from './private-file.ts';
+import { codeOf, readPrivateFile, reasonOf, refuseLink, writePrivateFile } from './private-file.ts';
 
 /** More than any form of a key with some space around it. */
 const MAX_BYTES = 1_024;
@@ -17,9 +17,11 @@ const HEX_KEY = /^[0-9a-f]{64}$/i;
 /**
  * A key in the file `path`, as an nsec with mode 0600. A file with 64 hex digits is read as well. The folder must exist.
  *
- * `load` rejects with `KEY_STORE_EXPOSED` if others may use the file (not on Windows, where the folder's access list decides), with
- * `INVALID_KEY` if it holds no key, and with `KEY_STORE_FAILED` if it cannot be read. `save` writes beside it and puts it in place at
- * once: after a crash there is the former key or the new one. One process at a time may replace a key.
+ * `load` rejects with `KEY_STORE_EXPOSED` if others may use the file, or it belongs to a user who is neither this one nor root (not
+ * on Windows, where the folder's access list decides), with `INVALID_KEY` if it holds no key, and with `KEY_STORE_FAILED` if it
+ * cannot be read. It follows a link to the file that it checks and reads, as mounted secrets are links; `save` and `clear` follow none, and
+ * reject with `KEY_STORE_FAILED`. `save` writes beside it and puts it in place at once: after a crash there is the former key or the
+ * new one. One process at a time may replace a key.
  */
 export function fileKeyStore(path: string): KeyStore {
   if (typeof path !== 'string' || path === '')
@@ -59,6 +61,7 @@ export function fileKeyStore(path: string): KeyStore {
       if (!isSameKey(current, former)) throw keyExists(quoted);
       const beside = `${path}.${randomUUID()}`;
       try {
+        await refuseLink(path);
         await writePrivateFile(beside, `${encodeNsec(own)}\n`);
         // Unlike `rename`, `link` never replaces what another process has put there meanwhile.
         await (former === undefined ? link : rename)(beside, path);
@@ -71,9 +74,12 @@ export function fileKeyStore(path: string): KeyStore {
       }
     },
     clear: async () => {
-      await rm(path, { force: true }).catch((error: unknown) => {
+      try {
+        await refuseLink(path);
+        await rm(path, { force: true });
+      } catch (error) {
         throw failed('delete', error);
-      });
+      }
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Files of this user alone, whose content is on the medium when a call returns, and the error that says which of them failed. */
 
-import { constants, link, mkdir, open, rm, stat, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { constants, link, lstat, mkdir, open, rm, type FileHandle } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { isNostrSyncError, messageOf, NostrSyncError } from '../errors.ts';
 
 /** What is read or copied at once of a file that may be larger than memory. */
@@ -16,17 +16,22 @@ export async function createFolder(folder: string): Promise<void> {
     await flushFolder(dirname(made));
 }
 
-/** A user who can write to the folder could put files in it that this process then trusts, or links that it follows. */
+/**
+ * A user who can write to the folder could put files in it that this process then trusts, or links that it follows; and who can
+ * replace a link to it has the same power. What the folders above it are is the system's business: `/tmp` is a link on macOS.
+ */
 async function checkFolder(folder: string): Promise<void> {
+  // Without a slash at its end, behind which the system follows a link.
+  const found = await lstat(resolve(folder));
+  if (found.isSymbolicLink()) throw new Error('it is a link; give the folder that it leads to');
   const user = process.geteuid?.();
   // Windows has no such bits: there the folder's access list decides.
   if (user === undefined) return;
-  const { uid, mode } = await stat(folder);
-  if (uid !== user)
-    throw new Error(`it belongs to another user (uid ${uid}); use a folder of your own in it`);
-  if ((mode & 0o077) === 0) return;
-  const found = (mode & 0o777).toString(8).padStart(4, '0');
-  throw new Error(`others may use it (mode ${found}); make it 0700 with chmod 700`);
+  if (found.uid !== user)
+    throw new Error(`it belongs to another user (uid ${found.uid}); use a folder of your own in it`);
+  if ((found.mode & 0o077) === 0) return;
+  const mode = (found.mode & 0o777).toString(8).padStart(4, '0');
+  throw new Error(`others may use it (mode ${mode}); make it 0700 with chmod 700`);
 }
 
 export async function flushFolder(folder: string): Promise<void> {

@@ -6,7 +6,7 @@ import type { Client } from './relay-client.ts';
 import { matchesFilter, parseFilter, selectEvents, type RelayFilter } from './relay-filter.ts';
 import type { RelayFaults } from './relay-options.ts';
 import type { Outgoing } from './relay-outgoing.ts';
-import type { RelayPolicy, RelayRules } from './relay-policy.ts';
+import { refusalOf, type RelayPolicy, type RelayRules } from './relay-policy.ts';
 import { isExpired, type EventStorage } from './relay-storage.ts';
 
 export const MAX_SUBSCRIPTION_ID_LENGTH = 64;
@@ -15,6 +15,8 @@ export interface Commands {
   handle(client: Client, frame: readonly unknown[]): void;
   /** Sends an event to live subscribers. */
   broadcast(event: SignedEvent): void;
+  /** Says why something is refused that has no other answer. */
+  notice(client: Client, reason: string): void;
 }
 
 export function createCommands(
@@ -26,6 +28,10 @@ export function createCommands(
   send: Outgoing['send'],
 ): Commands {
   const now = (): number => Math.floor(clock.now() / 1_000);
+  const refusal = (reason: string): string => refusalOf(flavour, reason);
+  const close = (client: Client, id: string, reason: string): void =>
+    send(client, 'CLOSED', id, refusal(reason));
+  const notice = (client: Client, reason: string): void => send(client, 'NOTICE', refusal(reason));
 
   function broadcast(event: SignedEvent): void {
     if (faults().serve !== undefined || isExpired(event, now())) return;
@@ -51,30 +57,30 @@ export function createCommands(
     const context = { verifier, now: now(), url: client.view.url, challenge: client.challenge };
     const reason = refuseAuth(event, context);
     if (reason === undefined) client.pubkeys.add(event.pubkey);
-    send(client, 'OK', event.id, reason === undefined, reason ?? '');
+    send(client, 'OK', event.id, reason === undefined, reason === undefined ? '' : refusal(reason));
   }
 
   function rejectMalformed(client: Client, value: unknown, reason: string): void {
     const id = typeof value === 'object' && value !== null && 'id' in value ? value.id : undefined;
-    if (typeof id === 'string') send(client, 'OK', id, false, `invalid: ${reason}`);
-    else send(client, 'NOTICE', `invalid: ${reason}`);
+    if (typeof id === 'string') send(client, 'OK', id, false, refusal(`invalid: ${reason}`));
+    else notice(client, `invalid: ${reason}`);
   }
 
   function takeReq(client: Client, id: unknown, values: readonly unknown[]): void {
     if (typeof id !== 'string' || id === '' || id.length > MAX_SUBSCRIPTION_ID_LENGTH) {
-      return send(client, 'NOTICE', 'invalid: bad subscription id');
+      return notice(client, 'invalid: bad subscription id');
     }
     const isSurplus = !client.subscriptions.has(id) && client.subscriptions.size >= limits.maxSubscriptions;
     // Whatever becomes of the new REQ, it takes the place of the old one (NIP-01).
     client.subscriptions.delete(id);
     const filters = parseFilters(values, limits.maxFilters);
-    if (typeof filters === 'string') return send(client, 'CLOSED', id, filters);
+    if (typeof filters === 'string') return close(client, id, filters);
     const reason = policy.refuseReq(client, filters);
-    if (reason !== undefined) return send(client, 'CLOSED', id, reason);
-    if (isSurplus && flavour.surplusReq === 'closed') {
-      return send(client, 'CLOSED', id, 'error: too many subscriptions');
-    }
-    if (isSurplus) send(client, 'NOTICE', 'ERROR: too many concurrent REQs');
+    if (reason !== undefined && flavour.strangersReq === 'notice') return notice(client, reason);
+    if (reason !== undefined) return close(client, id, reason);
+    if (isSurplus && flavour.surplusReq === 'closed')
+      return close(client, id, 'error: too many subscriptions');
+    if (isSurplus) notice(client, 'error: too many concurrent REQs');
     if (isSurplus && flavour.surplusReq === 'notice') return;
     if (!isSurplus) client.subscriptions.set(id, filters);
 
@@ -89,9 +95,10 @@ export function createCommands(
       else if (type === 'REQ') takeReq(client, first, rest);
       else if (type === 'CLOSE' && typeof first === 'string') client.subscriptions.delete(first);
       else if (type === 'AUTH') takeAuth(client, first);
-      else send(client, 'NOTICE', 'error: unknown command');
+      else notice(client, 'error: unknown command');
     },
     broadcast,
+    notice,
   };
 }
 

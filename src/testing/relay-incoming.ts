@@ -14,8 +14,8 @@ export function createIncoming(
   maxFrameBytes: number,
   faults: () => RelayFaults,
   log: FrameLog,
-  { handle }: Commands,
-  { send, afterDelay, disconnect }: Outgoing,
+  { handle, notice }: Commands,
+  { afterDelay, disconnect }: Outgoing,
 ): (client: Client, text: string) => void {
   function receive(client: Client, text: string): void {
     if (client.state !== 'open' || faults().silent === true) return;
@@ -36,7 +36,7 @@ export function createIncoming(
     if (isLongerThan(text, maxFrameBytes)) return disconnect(client, 'frame too large');
     const frame = parseJson(text);
     log.add('in', client, frame ?? text);
-    if (!Array.isArray(frame)) return send(client, 'NOTICE', 'error: expected a JSON array');
+    if (!Array.isArray(frame)) return notice(client, 'error: expected a JSON array');
     switch (faults().receive?.(frame, client.view)) {
       case undefined:
         return handle(client, frame);

@@ -69,8 +69,10 @@ export interface FlavourRules {
   readonly broadcastsStale: boolean;
   /** How a REQ beyond `maxSubscriptions` is turned down. Only `closed` names the subscription. */
   readonly surplusReq: 'closed' | 'notice' | 'notice-and-eose';
-  /** What stands before the reason of a CLOSED for lack of AUTH. */
-  readonly closedPrefix: '' | 'ERROR: ';
+  /** How a REQ without the AUTH that it needs is turned down. */
+  readonly strangersReq: 'closed' | 'notice';
+  /** What stands before the word that a reason begins with, in each OK, CLOSED and NOTICE that refuses. */
+  readonly refusalPrefix: '' | 'ERROR: ' | 'error: ';
   readonly limits: Partial<RelayLimits>;
 }
 
@@ -80,7 +82,8 @@ export const relayFlavours: Readonly<Record<RelayFlavour, FlavourRules>> = {
     stale: { accepted: false, message: 'replaced: have newer event' },
     broadcastsStale: false,
     surplusReq: 'notice-and-eose',
-    closedPrefix: 'ERROR: ',
+    strangersReq: 'closed',
+    refusalPrefix: 'ERROR: ',
     limits: {},
   },
   'nostr-rs-relay': {
@@ -88,7 +91,8 @@ export const relayFlavours: Readonly<Record<RelayFlavour, FlavourRules>> = {
     stale: { accepted: true, message: 'duplicate: a newer event is stored' },
     broadcastsStale: false,
     surplusReq: 'closed',
-    closedPrefix: '',
+    strangersReq: 'closed',
+    refusalPrefix: '',
     limits: {},
   },
   nostream: {
@@ -96,7 +100,8 @@ export const relayFlavours: Readonly<Record<RelayFlavour, FlavourRules>> = {
     stale: { accepted: true, message: 'duplicate:' },
     broadcastsStale: false,
     surplusReq: 'notice',
-    closedPrefix: '',
+    strangersReq: 'notice',
+    refusalPrefix: 'error: ',
     limits: { maxSubscriptions: 10, maxFilters: 10 },
   },
   khatru: {
@@ -104,7 +109,8 @@ export const relayFlavours: Readonly<Record<RelayFlavour, FlavourRules>> = {
     stale: { accepted: true, message: '' },
     broadcastsStale: true,
     surplusReq: 'closed',
-    closedPrefix: '',
+    strangersReq: 'closed',
+    refusalPrefix: '',
     limits: {},
   },
   chorus: {
@@ -112,7 +118,8 @@ export const relayFlavours: Readonly<Record<RelayFlavour, FlavourRules>> = {
     stale: { accepted: false, message: 'error: event was replaced' },
     broadcastsStale: false,
     surplusReq: 'closed',
-    closedPrefix: '',
+    strangersReq: 'closed',
+    refusalPrefix: '',
     limits: {},
   },
   citrine: {
@@ -120,7 +127,8 @@ export const relayFlavours: Readonly<Record<RelayFlavour, FlavourRules>> = {
     stale: { accepted: false, message: 'invalid: newest event already in database' },
     broadcastsStale: false,
     surplusReq: 'closed',
-    closedPrefix: '',
+    strangersReq: 'closed',
+    refusalPrefix: '',
     limits: {},
   },
 };

@@ -37,6 +37,11 @@ export interface RelayPolicy {
 
 const refused = (message: string): Verdict => ({ accepted: false, message, live: false });
 
+/** The reason of a refusal as the flavour says it. */
+export function refusalOf({ refusalPrefix }: FlavourRules, reason: string): string {
+  return refusalPrefix === '' ? reason : refusalPrefix + reason.replace(/^error: /, '');
+}
+
 export function createPolicy(
   { clock, verifier, flavour, limits, auth, strangers }: RelayRules,
   storage: EventStorage,
@@ -45,6 +50,13 @@ export function createPolicy(
   const mayWriteNow = createRateLimit(limits.writeRate, clock);
   const authToRead = auth === 'read' || auth === 'both';
   const authToWrite = auth === 'write' || auth === 'both';
+
+  const { accepted, message } = flavour.stale;
+  const stale: Verdict = {
+    accepted,
+    message: accepted ? message : refusalOf(flavour, message),
+    live: flavour.broadcastsStale,
+  };
 
   function refuseAuthor(client: Client, event: SignedEvent): string | undefined {
     if (!authToWrite || strangers === 'silent') return undefined;
@@ -60,9 +72,9 @@ export function createPolicy(
       case 'duplicate':
         return { accepted: true, message: 'duplicate: already have this event', live: false };
       case 'stale':
-        return { ...flavour.stale, live: flavour.broadcastsStale };
+        return stale;
       case 'deleted':
-        return refused('deleted: its author asked for its deletion');
+        return refused(refusalOf(flavour, 'deleted: its author asked for its deletion'));
     }
   }
 
@@ -70,12 +82,13 @@ export function createPolicy(
     judge: (client, event) => {
       const { refuse, forget } = faults();
       const now = Math.floor(clock.now() / 1_000);
+      const onRequest = typeof refuse === 'function' ? refuse(event) : refuse;
+      if (onRequest !== undefined) return refused(onRequest);
       const reason =
-        (typeof refuse === 'function' ? refuse(event) : refuse) ??
         refuseAuthor(client, event) ??
-        refuseEvent(event, { limits, verifier, now });
-      if (reason !== undefined) return refused(reason);
-      if (!mayWriteNow(event.pubkey)) return refused('rate-limited: slow down');
+        refuseEvent(event, { limits, verifier, now }) ??
+        (mayWriteNow(event.pubkey) ? undefined : 'rate-limited: slow down');
+      if (reason !== undefined) return refused(refusalOf(flavour, reason));
       if (forget === true) return { accepted: true, message: '', live: false };
       if (isEphemeral(event.kind)) return { accepted: true, message: '', live: true };
       return store(event, now);
@@ -85,9 +98,7 @@ export function createPolicy(
     refuseReq: (client, filters) => {
       if (!authToRead) return undefined;
       if (client.pubkeys.size === 0)
-        return strangers === 'silent'
-          ? undefined
-          : `${flavour.closedPrefix}${strangers}: authenticate to read`;
+        return strangers === 'silent' ? undefined : `${strangers}: authenticate to read`;
       const isOwn = (pubkey: string): boolean => client.pubkeys.has(pubkey);
       const asksForOthers = filters.some(
         ({ kinds, authors }) => kinds?.has(PRIVATE_KIND) === true && !(authors && [...authors].every(isOwn)),

@@ -483,17 +483,49 @@ fn create_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(folder)?;
-    // Whoever can write to it can put in it what this process then trusts. Not of another user either: with this mode
-    // only its owner can make a file in it, and root.
+    // Without a slash at its end, behind which the system follows a link. What is above it is the system's business.
+    if fs::symlink_metadata(folder.components().as_path())?.is_symlink() {
+        return Err(io::Error::other("it is a link; give the folder that it leads to"));
+    }
     #[cfg(unix)]
-    {
-        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(folder)?.permissions()) & 0o777;
-        if mode & 0o077 != 0 {
-            let advice = "make it 0700 with chmod 700";
-            return Err(io::Error::other(format!("others may use it (mode {mode:04o}); {advice}")));
-        }
+    check_owner(folder)?;
+    Ok(())
+}
+
+/// Whoever can write to the folder can put in it what this process then trusts.
+#[cfg(unix)]
+fn check_owner(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let found = fs::metadata(folder)?;
+    let mode = found.mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let advice = "make it 0700 with chmod 700";
+        return Err(io::Error::other(format!("others may use it (mode {mode:04o}); {advice}")));
+    }
+    // With this mode only its owner can make a file in it, and root, who would trust what another user put there.
+    let (owner, user) = (found.uid(), owner_of_new_file(folder)?);
+    if owner != user {
+        let advice = "use a folder of your own in it";
+        return Err(io::Error::other(format!("it belongs to another user (uid {owner}); {advice}")));
     }
     Ok(())
+}
+
+/// The user as whom this process writes there: std does not tell it otherwise.
+#[cfg(unix)]
+fn owner_of_new_file(folder: &Path) -> io::Result<u32> {
+    use std::os::unix::fs::MetadataExt;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    // A process that opens many stores at once needs as many names.
+    static TURN: AtomicU64 = AtomicU64::new(0);
+    let turn = TURN.fetch_add(1, Ordering::Relaxed);
+    let path = folder.join(format!("owner-{}-{turn}", std::process::id()));
+    // Left by a process that had this number and was killed.
+    remove_if_present(&path)?;
+    let file = private().write(true).create_new(true).open(&path)?;
+    let user = file.metadata().map(|found| found.uid());
+    fs::remove_file(&path)?;
+    user
 }
 
 /// Makes a created or renamed file last. Windows cannot flush a folder, and does so by itself.

@@ -200,7 +200,7 @@ describe('what it says of a relay that behaves as', () => {
     const [{ verdict, rate, advice, limitedForNow, deletes }] = relays;
     expect({ verdict, limitedForNow, deletes }).toEqual({
       verdict: 'limited',
-      limitedForNow: 'rate-limited: slow down',
+      limitedForNow: 'ERROR: rate-limited: slow down',
       // It would have been one write more.
       deletes: expect.toBeOneOf([null, true]),
     });

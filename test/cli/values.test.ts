@@ -99,7 +99,12 @@ test('published offline it is saved, fetched from here with a note, and delivere
     stderr:
       'nostr-sync: "x" is not delivered yet; it is saved on this device, and the next run or nostr-sync flush delivers it\n',
   });
-  expect(await laptop.run(['publish', 'x', '1', '--wait', 'saved'])).toMatchObject({ exit: 0, stderr: '' });
+  expect(await laptop.run(['publish', 'x', '1', '--wait', 'saved'])).toEqual({
+    exit: 4,
+    stdout: 'x: saved on this device; no relay has it yet\n',
+    stderr:
+      'nostr-sync: No relay could be reached with "x"; it is saved on this device, and the next run or nostr-sync flush delivers it\n',
+  });
   const local = await laptop.run(['fetch', 'x']);
   expect(local).toEqual({
     exit: 0,
@@ -113,6 +118,34 @@ test('published offline it is saved, fetched from here with a note, and delivere
   const flushed = await laptop.run(['flush'], { env: { NOSTR_SYNC_KEY: '' } });
   expect(flushed).toEqual({ exit: 0, stdout: 'every relay has everything\n', stderr: '' });
   expect(held.events()).toHaveLength(1);
+});
+
+test.each([
+  ['publish', ['publish', 'x', '1']],
+  ['remove', ['remove', 'x']],
+])(
+  '%s that reaches no relay exits with 4 whatever it waits for, and its receipt is printed',
+  async (_name, args) => {
+    const [laptop] = await laptopAnd(await deadRelay());
+    for (const stage of ['saved', 'delivered', 'replicated']) {
+      const { exit, stdout, stderr } = await laptop.run([...args, '--wait', stage, '--json']);
+      expect([stage, exit, JSON.parse(stdout).stage]).toEqual([stage, 4, 'saved']);
+      expect(JSON.parse(stderr).error).toMatchObject({
+        code: 'NOT_DELIVERED',
+        message: expect.stringContaining('it is saved on this device'),
+      });
+    }
+  },
+);
+
+test('--wait saved exits with 0 if one relay is there, however long that takes and whatever it says', async () => {
+  const [slow, mute] = [await relay({ latencyMs: 900 }), await relay()];
+  mute.relay.misbehave({ dropOk: true });
+  const dead = await deadRelay();
+  for (const url of [slow.url, mute.url]) {
+    const [laptop] = await laptopAnd(`${dead},${url}`);
+    expect(await laptop.run(['publish', 'x', '1', '--wait', 'saved'])).toMatchObject({ exit: 0, stderr: '' });
+  }
 });
 
 test('sync prints the values that there are', async () => {

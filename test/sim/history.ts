@@ -431,14 +431,14 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
 
   /** No app asks for anything: timers of the engines alone bring all to its end. */
   async function finish(): Promise<void> {
-    const deadline = Math.max(schedule.now(), latestStampMs()) + PATIENCE_MS;
+    const since = schedule.now();
     let why: string | undefined;
     for (const device of devices) device.app.flush();
     do {
       await schedule.advance(STEP_MS);
       for (const device of devices) device.checkBounds();
       why = unfinished();
-    } while (why !== undefined && schedule.now() < deadline);
+    } while (why !== undefined && schedule.now() < deadlineFrom(since));
     for (const device of existing()) await flushed(device);
     if (why !== undefined) oracle.violate('I14', why);
   }
@@ -534,24 +534,31 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     if (lost !== undefined) oracle.violate('I14', `${url} was wiped, and nobody gives it back ${lost}`);
   }
 
-  /** When the last value is over, or at least made, by its own word. */
+  /**
+   * When the last value is over, or at least made, by its own word. A write of before that no relay took is not waited for: all refuse its
+   * stamp, and its device, whose clock is right now, stamps it anew.
+   */
   const latestStampMs = (): number => {
-    const stamps = lasting().map(({ event }) => {
+    const stamps = lasting().map(({ event, isTaken }) => {
       const end = event.tags.find(([name]) => name === 'expiration')?.[1];
-      return Math.max(event.created_at, Number(end ?? 0)) * 1000;
+      const isRestamped = !isTaken && honest.length === sites.length;
+      return Math.max(isRestamped ? 0 : event.created_at, Number(end ?? 0)) * 1000;
     });
     return Math.max(0, ...stamps.filter((ms) => ms <= schedule.now() + FAR_MS));
   };
+
+  /** A lenient relay may still take what is stamped in the future: that is then waited for. */
+  const deadlineFrom = (since: number): number => Math.max(since, latestStampMs()) + PATIENCE_MS;
 
   /** What was stamped anew, or taken back, is owed to nobody. */
   const lasting = (): Signed[] => [...oracle.signed.values()].filter(({ isVoid }) => !isVoid);
 
   async function agree(): Promise<void> {
     let watched: string[] = [];
-    const deadline = Math.max(schedule.now(), latestStampMs()) + PATIENCE_MS;
+    const since = schedule.now();
     let lookAt = 0;
     let why: string | undefined;
-    while (schedule.now() < deadline) {
+    while (schedule.now() < deadlineFrom(since)) {
       if (schedule.now() >= lookAt) {
         for (const device of devices) device.app.look();
         lookAt = schedule.now() + LOOK_MS;

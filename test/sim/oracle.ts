@@ -42,8 +42,10 @@ export interface Signed {
   /** A socket has carried it, of these devices: a copy of a disk sends what is on it. */
   isCarried: boolean;
   readonly carriers: Set<string>;
-  /** A relay said OK to it. */
+  /** An honest relay said OK to it. */
   isAcknowledged: boolean;
+  /** Some relay said OK to it, or has shown it. */
+  isTaken: boolean;
   /** Its publish was rejected, or it was replaced before a socket carried it: nobody is owed it. */
   isVoid: boolean;
 }
@@ -243,7 +245,7 @@ export interface Oracle {
   /** Whether somebody else writes, or has written, under the id of this device. */
   hasTwin(device: string): boolean;
   destroyed(device: string): void;
-  /** At the end: a medium holds no piece that no record needs. */
+  /** At the end: a medium holds no piece that no record needs, and no id under which another disk writes. */
   finalMedium(device: string, entries: ReadonlyMap<string, string>): void;
   /** At the end: nobody may have what was rejected. */
   finalRejections(where: string, events: Iterable<SignedEvent>): void;
@@ -723,6 +725,23 @@ export function createOracle(ports: {
       violate('I12', `${device}: ${id.slice(0, 8)} is told as ${stage}, and is ${expected}`);
   }
 
+  /** I2: who has a value that another disk wrote under its id, above a write of its own, goes by that id no more. */
+  function checkTwins(device: string, entries: ReadonlyMap<string, string>): void {
+    const { inherited, lineage } = stateOf(device);
+    const id = entries.get('device-id');
+    for (const [key, value] of entries) {
+      if (!key.startsWith(headPrefix)) continue;
+      const { own } = JSON.parse(value) as { readonly own?: { readonly id: string } };
+      const [mine, head] = [own?.id, headOf(value)?.id].map((one) => signed.get(one ?? ''));
+      if (mine === undefined || head === undefined || head.again !== undefined) continue;
+      const isUnderIt = [mine, head].every(({ event }) => deviceIn(event) === id);
+      const isOfOther = !head.makers.has(device) || (head.device === device && head.lineage < lineage);
+      if (!isUnderIt || !isOfOther || inherited.has(head.event.id)) continue;
+      if (head.event.created_at > mine.event.created_at)
+        violate('I2', `${device}: has ${describe(head)}, which was written under its id, and keeps that`);
+    }
+  }
+
   return {
     violations,
     signed,
@@ -770,6 +789,7 @@ export function createOracle(ports: {
         isCarried: false,
         carriers: new Set(),
         isAcknowledged: false,
+        isTaken: false,
         isVoid: false,
       };
       signed.set(event.id, entry);
@@ -832,6 +852,7 @@ export function createOracle(ports: {
       const entry = id === undefined ? undefined : signed.get(id);
       if (entry === undefined) return;
       const what = `${device} ${url} ${entry.event.id}`;
+      entry.isTaken ||= !isAnswer || TAKEN.test(frame);
       if (!isAnswer) {
         shown.add(what);
         stateOf(device).received.add(entry);
@@ -1034,6 +1055,7 @@ export function createOracle(ports: {
           'I10',
           `${device}: ${stray.length} pieces and versions on the medium that no record needs, such as ${stray[0]}`,
         );
+      checkTwins(device, entries);
     },
     finalRejections: (where, events) => {
       for (const event of events) {

@@ -32,6 +32,8 @@ export interface SignerState {
 
 /** For so long a call has the signer for itself, in ms. */
 const TURN_MS = 20_000;
+/** For so long a signer is trusted after it has read what it had encrypted, in ms. */
+const TRUST_MS = 300_000;
 /** A newer write does not lose its patience with one that takes no longer for a call, in ms. */
 const PATIENT_MS = 60;
 
@@ -47,6 +49,11 @@ export function createSigner(
 ): Signer {
   const { name, chance } = ports;
   const { cipher, oracle, schedule, count } = ports.world;
+  /** What our account has encrypted, and when one of these was last read, by the clock of the process. */
+  const encrypted = new Set<string>();
+  let provenAt = -Infinity;
+  /** What another account encrypted while nothing was proven. */
+  const unproven = new Set<string>();
   /** When each call that is under way began, in ms. */
   const underWay = new Map<object, number>();
 
@@ -84,6 +91,7 @@ export function createSigner(
   }
 
   async function sign(template: EventTemplate, lateSeconds = 0): Promise<SignedEvent> {
+    checkProven(template.content);
     const event = await cipher.user.sign({ ...template, created_at: template.created_at + lateSeconds });
     oracle.onSign(process, name, event, template.created_at);
     // What no app asked for is news to it, if it is told at all.
@@ -112,10 +120,27 @@ export function createSigner(
     return cipher.user.sign(template);
   }
 
+  const isProven = (): boolean => Math.abs(process.clock.now() - provenAt) <= TRUST_MS;
+
   async function encrypt(plaintext: string, key: Key): Promise<string> {
     const content = await key.encrypt(plaintext);
-    oracle.onEncrypt(plaintext, content, key === cipher.user);
+    const isOurs = key === cipher.user;
+    oracle.onEncrypt(plaintext, content, isOurs);
+    if (isOurs) encrypted.add(content);
+    else if (!isProven()) unproven.add(content);
     return content;
+  }
+
+  async function decrypt(content: string): Promise<string> {
+    const plaintext = await cipher.user.decrypt(content);
+    if (encrypted.has(content)) provenAt = process.clock.now();
+    return plaintext;
+  }
+
+  /** I5: only for some minutes after one that could be read is a ciphertext used unread. */
+  function checkProven(content: string): void {
+    if (unproven.has(content) && !isProven())
+      oracle.violate('I5', `${name}: signs what another account encrypted, and has not tried to read it`);
   }
 
   return {
@@ -133,7 +158,7 @@ export function createSigner(
           switch: () => encrypt(plaintext, cipher.stranger),
         }),
       decrypt: (_peer, ciphertext) =>
-        work('decrypt', () => cipher.user.decrypt(ciphertext), {
+        work('decrypt', () => decrypt(ciphertext), {
           lie: async () => 'not JSON',
           'refuse once': () => {
             ports.onFaultOver();

@@ -1,7 +1,18 @@
 /** The file store within one process: its format, damaged logs, compaction, and a medium that fails. */
 
 import { mkdtempSync } from 'node:fs';
-import { chmod, mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -134,6 +145,35 @@ describe('the format', () => {
     const store = fileStore(await newFolder());
     await expect(store.get('a')).rejects.toThrow(/belongs to another user/);
     await store.close();
+  });
+
+  test.each(['', '/', '/.'])(
+    'a folder that is a link is refused, with %j behind its name too',
+    async (end) => {
+      const parent = await newFolder();
+      const [folder, path] = [join(parent, 'folder'), join(parent, 'link')];
+      await mkdir(folder, { mode: 0o700 });
+      await symlink(folder, path);
+      const store = fileStore(`${path}${end}`);
+      await expect(store.get('a')).rejects.toMatchObject({
+        code: 'STORE_FAILED',
+        message: expect.stringMatching(
+          /^Cannot open the store in ".*link[/.]*": it is a link; give the folder that it leads to$/,
+        ),
+      });
+      expect(await readdir(folder)).toEqual([]);
+      await store.close();
+    },
+  );
+
+  test('a folder below a link is used: what is above it is the business of the system', async () => {
+    const parent = await newFolder();
+    await mkdir(join(parent, 'real'), { mode: 0o700 });
+    await symlink(join(parent, 'real'), join(parent, 'link'));
+    const store = fileStore(join(parent, 'link', 'store'));
+    await put(store, 'a', '1');
+    await store.close();
+    expect(await readdir(join(parent, 'real', 'store'))).toEqual(['entries.log']);
   });
 
   test.each(['entries.log', 'entries.log.new', 'entries.log.corrupt-1'])(

@@ -104,6 +104,45 @@ describe.each([
     expect(await fresh(on)).toBe('second');
   });
 
+  test('upon one of which the clock was some minutes ahead is above that once this is hardly ahead', async () => {
+    const on = world({});
+    await on.settle(wrong(on, 300_000).laptop.publish('settings', 'v1', { waitFor: 'replicated' }));
+    const [before] = stampsOn(on);
+    const { laptop, set } = wrong(on, aheadMs);
+    await on.settle(laptop.fetch('settings'));
+    await on.settle(laptop.publish('settings', 'v2'));
+    set(0);
+    await on.clock.advance(1_000_000);
+    expect(stampsOn(on)).toEqual([before! + 1]);
+    expect(await fresh(on)).toBe('v2');
+  });
+
+  test('upon the first of its category, which was by that clock too, is stamped a day back', async () => {
+    const on = world({});
+    const { laptop, set } = wrong(on, aheadMs);
+    for (const value of ['first', 'second', 'third']) await on.settle(laptop.publish('settings', value));
+    set(0);
+    await on.clock.advance(600_000);
+    expect(await fresh(on)).toBe('third');
+    expect(stampsOn(on)[0]).toBeLessThanOrEqual(on.clock.now() / 1000 - 86_399);
+    expect((await laptop.getStatus()).outboxDepth).toBe(0);
+  });
+
+  test('upon the first of its category, which was by a right clock and reached nobody, is above that', async () => {
+    const on = world({});
+    on.relays[0]!.misbehave({ dropOk: true });
+    const { laptop, set } = wrong(on, 0);
+    await on.settle(laptop.publish('settings', 'first'));
+    const [first] = stampsOn(on);
+    set(aheadMs);
+    on.relays[0]!.behave();
+    await on.settle(laptop.publish('settings', 'second'));
+    set(0);
+    await on.clock.advance(600_000);
+    expect(await fresh(on)).toBe('second');
+    expect(stampsOn(on)).toEqual([first! + 1]);
+  });
+
   test('in pieces takes them along', async () => {
     const on = world({}, {});
     await on.settle(on.device().publish('settings', 'v1', { waitFor: 'replicated' }));

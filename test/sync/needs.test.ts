@@ -11,6 +11,7 @@ import {
   SKEW_REPORT_SECONDS,
 } from '../../src/protocol/limits.ts';
 import { deviceHash } from '../../src/protocol/causality.ts';
+import { NOTHING } from '../../src/sync/heads/own-stamps.ts';
 import { EMPTY_RECORD, type HeadRecord } from '../../src/sync/heads/record.ts';
 import { versionOf } from '../../src/sync/heads/version.ts';
 import { needOf, pastStampOf } from '../../src/sync/values/needs.ts';
@@ -112,6 +113,16 @@ describe('a write from the future is stamped', () => {
       'a day ago if it is above nothing',
       NOW - DAY_SECONDS + 1,
       recordOf(future, { own: own({ above: [] }) }),
+    ],
+    [
+      'a day ago if it is above nothing but own writes from the future',
+      NOW - DAY_SECONDS + 1,
+      recordOf(future, { own: own({ above: [NOTHING, NOW + SKEW_REPORT_SECONDS] }) }),
+    ],
+    [
+      'above own ones that are not from the future, which were above nothing',
+      NOW - 6,
+      recordOf(future, { own: own({ above: [NOTHING, NOW - 7, NOW + SKEW_REPORT_SECONDS] }) }),
     ],
     ['just above what it is above', NOW - 6, recordOf(future, { own: own({ above: [NOW - 7, NOW - 99] }) })],
     [

@@ -5,6 +5,7 @@ import { MAX_ABOVE, MAX_WITHDRAWN } from '../../src/protocol/limits.ts';
 import {
   hasUndone,
   stampsBefore,
+  NOTHING,
   stampsBelow,
   stampsOf,
   undoneBy,
@@ -58,6 +59,11 @@ describe('what somebody may have, below a write', () => {
     expect(stampsBelow(written(), undefined)).toEqual([20]);
     expect(stampsBelow(written({ above: [3, 9] }), undefined)).toEqual([3, 9, 20]);
     expect(stampsBelow(written({ above: [3, 9] }), anId('another'))).toEqual([3, 9, 20]);
+  });
+
+  test('is the head behind nothing, if that is above nothing', () => {
+    expect(stampsBelow(written({ above: [] }), undefined)).toEqual([NOTHING, 20]);
+    expect(stampsBelow(written({ above: [] }), head.id)).toEqual([NOTHING]);
   });
 
   test('is not a head that no socket has carried', () => {

@@ -96,7 +96,7 @@ test('a device whose write comes after a removal, and is refused for it, learns 
   await vi.waitFor(() =>
     expect(told).toMatchObject([{ category: 'settings', payload: null, deleted: true }]),
   );
-  expect(JSON.stringify(one.relay.frames)).toContain('"deleted:');
+  expect(JSON.stringify(one.relay.frames)).toContain('"ERROR: deleted:');
 });
 
 test('and learns of it after a restart, where it was closed before the relay could tell', async () => {

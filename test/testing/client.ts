@@ -26,7 +26,7 @@ export type Connect = () => Promise<Client>;
 
 /** Answered by a NOTICE, which `drain` waits for. */
 const MARKER = ['MARKER'];
-const MARKER_ANSWER = JSON.stringify(['NOTICE', 'error: unknown command']);
+const MARKER_ANSWER = /^\["NOTICE","(error|ERROR): unknown command"\]$/;
 
 /** `ws` behind the Socket port, so that both transports share the client below. */
 export const openWebSocket: OpenSocket = (url, handlers) => {
@@ -67,7 +67,7 @@ export function connect(openSocket: OpenSocket, url: string): Promise<Client> {
       async drain() {
         client.send(...MARKER);
         const frames: Frame[] = [];
-        for (let frame = await next(); JSON.stringify(frame) !== MARKER_ANSWER; frame = await next()) {
+        for (let frame = await next(); !MARKER_ANSWER.test(JSON.stringify(frame)); frame = await next()) {
           frames.push(frame);
         }
         return frames;

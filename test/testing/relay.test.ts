@@ -38,7 +38,8 @@ describe.each(Object.entries(transports))('a relay %s', (_name, start) => {
 
   async function setup(options: RelayOptions = {}): Promise<Setup & { readonly client: Client }> {
     clock.set(START * 1_000);
-    const running = await start({ clock, ...options });
+    // A flavour that puts nothing before its reasons.
+    const running = await start({ clock, flavour: 'khatru', ...options });
     return { ...running, client: await running.connect() };
   }
 
@@ -191,14 +192,19 @@ describe.each(Object.entries(transports))('a relay %s', (_name, start) => {
 
   describe('order', () => {
     test('keeps the newest of an address and of a replaceable kind', async () => {
-      const { client, relay } = await setup();
+      const { client, relay } = await setup({ flavour: 'strfry' });
       for (const kind of [0, 3, 10_002, 30_078]) {
         relay.wipe();
         const old = sign({ kind, tags: [['d', 'x']] });
         const fresh = sign({ kind, tags: [['d', 'x']], created_at: START + 1 });
         await client.ask('EVENT', old);
         expect((await client.ask('EVENT', fresh))[2]).toBe(true);
-        expect(await client.ask('EVENT', old)).toEqual(['OK', old.id, false, 'replaced: have newer event']);
+        expect(await client.ask('EVENT', old)).toEqual([
+          'OK',
+          old.id,
+          false,
+          'ERROR: replaced: have newer event',
+        ]);
         expect(relay.events()).toEqual([fresh]);
       }
     });
@@ -218,7 +224,7 @@ describe.each(Object.entries(transports))('a relay %s', (_name, start) => {
     });
 
     test.each<[RelayFlavour, 'lowest' | 'first' | 'last', boolean, RegExp]>([
-      ['strfry', 'lowest', false, /^replaced: have newer event$/],
+      ['strfry', 'lowest', false, /^ERROR: replaced: have newer event$/],
       ['nostr-rs-relay', 'first', true, /^duplicate:/],
       ['nostream', 'lowest', true, /^duplicate:/],
       ['khatru', 'lowest', true, /^$/],
@@ -388,7 +394,11 @@ describe.each(Object.entries(transports))('a relay %s', (_name, start) => {
       expect((await client.drain()).map(([type]) => type)).toEqual(answers);
       expect(relay.subscriptions()).toBe(2);
       expect(await client.ask('REQ', '2', { kinds: [1] })).toEqual(['EOSE', '2']);
-      expect(await client.ask('REQ', '2', {}, {}, {})).toEqual(['CLOSED', '2', 'error: too many filters']);
+      expect(await client.ask('REQ', '2', {}, {}, {})).toEqual([
+        'CLOSED',
+        '2',
+        expect.stringMatching(/^(error|ERROR): too many filters$/),
+      ]);
       expect(relay.subscriptions()).toBe(1);
     });
   });
@@ -496,7 +506,7 @@ describe.each(Object.entries(transports))('a relay %s', (_name, start) => {
       const [mine, theirs] = [value('mine'), value('theirs', { by: bob })];
       relay.restore([mine, theirs]);
       const [, challenge] = await client.next();
-      expect((await client.ask('REQ', 's', {}))[2]).toMatch(/^ERROR: auth-required: /);
+      expect((await client.ask('REQ', 's', {}))[2]).toMatch(/^auth-required: /);
       await client.ask('AUTH', auth(url, challenge));
       for (const filter of [{ kinds: [30_078] }, { kinds: [30_078], authors: [alicePubkey, bobPubkey] }]) {
         expect(await client.ask('REQ', 's', filter)).toEqual([
@@ -519,6 +529,39 @@ describe.each(Object.entries(transports))('a relay %s', (_name, start) => {
       await client.ask('AUTH', auth(url, challenge, { by: bob }));
       expect((await client.ask('REQ', 'u', { kinds: [30_078], authors: [bobPubkey] }))[0]).toBe('EVENT');
     });
+
+    test.each<[RelayFlavour, string, string]>([
+      ['strfry', 'ERROR: ', 'CLOSED'],
+      ['nostream', 'error: ', 'NOTICE'],
+      ['khatru', '', 'CLOSED'],
+    ])(
+      '%s puts %j before its reasons in OK, CLOSED and NOTICE, and turns strangers down in a %s',
+      async (flavour, before, type) => {
+        const { client, url } = await setup({ flavour, auth: 'both' });
+        const [, challenge] = await client.next();
+        const event = sign({ content: 'x' });
+        const proof = auth(url, 'guessed');
+        const reasonIs = (word: string): unknown => expect.stringMatching(new RegExp(`^${before}${word}: `));
+        const refusals = [
+          await client.ask('REQ', 's', { kinds: [1] }),
+          await client.ask('EVENT', event),
+          await client.ask('AUTH', proof),
+          await client.ask('REQ', '', {}),
+          await client.ask('REQ', 's', { ids: 'x' }),
+          await client.ask('REQ', 's'),
+        ];
+        expect(refusals).toEqual([
+          [type, ...(type === 'CLOSED' ? ['s'] : []), reasonIs('auth-required')],
+          ['OK', event.id, false, reasonIs('auth-required')],
+          ['OK', proof.id, false, reasonIs('invalid')],
+          ['NOTICE', reasonIs('invalid')],
+          ['CLOSED', 's', reasonIs('invalid')],
+          ['CLOSED', 's', reasonIs('invalid')],
+        ]);
+        expect(await client.ask('AUTH', auth(url, challenge))).toMatchObject({ 2: true, 3: '' });
+        expect(await client.ask('EVENT', event)).toMatchObject({ 2: true, 3: '' });
+      },
+    );
 
     test('believes no AUTH of the wrong kind, relay, challenge, time or signature', async () => {
       const { client, url } = await setup({ auth: 'both' });

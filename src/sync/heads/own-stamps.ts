@@ -6,6 +6,9 @@ import { vectorOf } from '../../protocol/header.ts';
 import { MAX_ABOVE, MAX_WITHDRAWN } from '../../protocol/limits.ts';
 import { isOwnHead, versionsOf, type HeadRecord, type OwnWrite } from './record.ts';
 
+/** Stands in the place of a stamp, before those of own writes: the first of these was above nothing. */
+export const NOTHING: Seconds = -1;
+
 /** A relay may have kept it. */
 export function withdrawnBy(own: OwnWrite, id: EventId): readonly EventId[] {
   return [...(own.withdrawn ?? []), id].slice(-MAX_WITHDRAWN);
@@ -19,7 +22,9 @@ export function stampsBelow(
   if (record?.head === undefined) return [];
   const { id, created_at } = record.head.event;
   if (!isOwnHead(record) || record.own!.acknowledged) return [created_at];
-  const [first, ...others] = [...(record.own!.above ?? []), ...(id === uncarried ? [] : [created_at])];
+  const { above } = record.own!;
+  const before = above?.length === 0 ? [NOTHING] : (above ?? []);
+  const [first, ...others] = [...before, ...(id === uncarried ? [] : [created_at])];
   return first === undefined ? [] : [first, ...others.slice(1 - MAX_ABOVE)];
 }
 

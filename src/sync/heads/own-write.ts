@@ -7,7 +7,7 @@ import { isVoid, joinVoids } from '../../protocol/voids.ts';
 import { isFormer } from './conflict.ts';
 import { orphansOf } from './deliveries.ts';
 import type { Input, Outcome } from './input.ts';
-import { stampsBefore, stampsBelow, undoneBy, withdrawnBy, stampsOf } from './own-stamps.ts';
+import { NOTHING, stampsBefore, stampsBelow, undoneBy, withdrawnBy, stampsOf } from './own-stamps.ts';
 import {
   EMPTY_RECORD,
   floorOf,
@@ -112,7 +112,9 @@ export function restamp(
       own: {
         ...{ ...kept, ...stampsOf(event, own.device) },
         // Above nothing that is known it has no place of its own: it may beat what it had not seen.
-        isBlind: own.isBlind === true || own.above?.length === 0,
+        isBlind:
+          own.isBlind === true ||
+          own.above?.every((one) => one === NOTHING || one >= event.created_at) === true,
         withdrawn: withdrawnBy(own, id),
         undone,
       },

@@ -13,6 +13,7 @@ import {
   SKEW_REPORT_SECONDS,
 } from '../../protocol/limits.ts';
 import { renewedBy } from '../../protocol/renewal.ts';
+import { NOTHING } from '../heads/own-stamps.ts';
 import { isOwnHead, type HeadRecord } from '../heads/record.ts';
 
 /**
@@ -58,7 +59,8 @@ export function pastStampOf(record: HeadRecord<NostrEvent>, nowSeconds: Seconds)
   // What it has taken in of others it stays above: its vector may name nothing later than itself.
   const seen = [...seenBy(head!.event)].flatMap(([device, stamp]) => (device === own!.device ? [] : [stamp]));
   const known = [...above, ...seen];
-  const floor =
-    known.length === 0 ? nowSeconds - DAY_SECONDS : Math.max(...known.filter((one) => one < latest));
-  return floor === -Infinity ? undefined : floor + 1;
+  const counting = known.filter((one) => one < latest);
+  if (counting.length === 0 && known.length > 0) return undefined;
+  const floor = Math.max(NOTHING, ...counting);
+  return (floor === NOTHING ? nowSeconds - DAY_SECONDS : floor) + 1;
 }

@@ -73,6 +73,8 @@ export function createRenewals(ports: {
     if (head === undefined) return undefined;
     const need = needNow(dTag, record);
     if (buriedOf(record).length > 0 || (need !== undefined && need !== 'end')) return 0;
+    // What it follows is ahead as well, by less than relays mind: it can be said again once that has come.
+    if (late.isLate(dTag, record)) return LOOK_AGAIN_MS;
     const expiration = expirationOf(head);
     if (expiration === undefined) return undefined;
     const leftMs = expiration * 1000 - clock.now();

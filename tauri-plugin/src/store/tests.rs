@@ -238,12 +238,13 @@ fn a_piece_that_rots_is_gone_alone() {
     assert_eq!(store.get("piece/2").unwrap().unwrap(), "piece/2".repeat(1_000));
 }
 
-/// Not a test of its own: the process whose memory the next one looks at.
+/// Not a test of its own: the process whose memory the next ones look at. Each value is ten pieces of 40 KB.
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "is run by another test"]
 fn child_that_has_a_large_store() {
     let path = PathBuf::from(std::env::var_os(CHILD_FOLDER).unwrap());
+    let count: u32 = std::env::var(CHILD_VALUES).unwrap().parse().unwrap();
     let log = path.join(LOG_NAME);
     let length = || fs::metadata(&log).unwrap().len();
     let peak = || {
@@ -254,38 +255,54 @@ fn child_that_has_a_large_store() {
     let before = peak();
     let value = |n: u32| (0..10).map(move |i| (format!("piece/{n}/{i}"), Some("x".repeat(40_000))));
     let mut first = Store::new(path.clone());
-    for n in (0..250).step_by(5) {
+    for n in (0..count).step_by(5) {
         let changes: Entries = (n..n + 5).flat_map(value).collect();
         assert_eq!(first.update(&Entries::new(), &changes), Ok(true));
     }
     let full = length();
-    assert!(full > 100_000_000, "{full}");
+    assert!(full > u64::from(count) * 400_000, "{full}");
     drop(first);
     let mut second = Store::new(path);
-    assert_eq!(second.get("piece/249/9").unwrap().unwrap().len(), 40_000);
-    for n in (0..250).step_by(5) {
+    let last = format!("piece/{}/9", count - 1);
+    assert_eq!(second.get(&last).unwrap().unwrap().len(), 40_000);
+    for n in (0..count).step_by(5) {
         let changes: Entries = (n..n + 3).flat_map(value).map(|(key, _)| (key, None)).collect();
         assert_eq!(second.update(&Entries::new(), &changes), Ok(true));
     }
     assert!(length() < full / 2 + 10_000_000, "{}", length());
-    assert_eq!(second.get("piece/246/3").unwrap(), None);
-    assert_eq!(second.get("piece/248/3").unwrap().unwrap().len(), 40_000);
+    assert_eq!(second.get(&format!("piece/{}/3", count - 4)).unwrap(), None);
+    assert_eq!(second.get(&format!("piece/{}/3", count - 2)).unwrap().unwrap().len(), 40_000);
     println!("grew by {}", peak() - before);
 }
 
-/// What is held does not depend on how many megabytes there are.
+/// By how much the memory of a process grows, at most, that has this many values of 400 KB.
 #[cfg(target_os = "linux")]
-#[test]
-fn a_store_of_100_megabytes_opens_updates_and_is_rewritten_in_40() {
+fn growth_with(values: u32) -> u64 {
     let folder = folder();
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "store::tests::child_that_has_a_large_store", "--ignored", "--nocapture"])
         .env(CHILD_FOLDER, folder.path().join("store"))
+        .env(CHILD_VALUES, values.to_string())
         .output()
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     let grown = said.lines().find_map(|line| line.split_once("grew by ")).expect(&said).1;
-    assert!(grown.parse::<u64>().unwrap() < 40_000_000, "{grown}");
+    grown.parse().unwrap()
+}
+
+/// What is held does not depend on how many megabytes there are, but for 100 bytes or so a piece.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_store_of_600_megabytes_opens_updates_and_is_rewritten_in_40() {
+    let grown = growth_with(1_500);
+    assert!(grown < 40_000_000, "{grown}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_store_of_2_gigabytes_opens_updates_and_is_rewritten_in_50_megabytes() {
+    let grown = growth_with(5_000);
+    assert!(grown < 50_000_000, "{grown}");
 }
 
 #[cfg(unix)]
@@ -304,6 +321,46 @@ fn a_folder_that_others_may_use_is_refused_with_what_to_do_about_it() {
     }
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
     put(&mut store(&folder), "a", "1");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_of_another_user_is_refused() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let folder = folder();
+    let path = folder.path().join("store");
+    put(&mut store(&folder), "a", "1");
+    let user = fs::metadata(&path).unwrap().uid();
+    if user != 0 {
+        // Root alone can give a folder away, and could use another's: for all others the system refuses it.
+        return;
+    }
+    chown(&path, Some(4_321), None).unwrap();
+    let error = store(&folder).get("a").unwrap_err();
+    assert_eq!(error.code(), "STORE_FAILED");
+    assert!(error.to_string().contains("belongs to another user (uid 4321)"), "{error}");
+    assert!(fs::read_dir(&path).unwrap().all(|file| {
+        let name = file.unwrap().file_name();
+        name == LOG_NAME || name == LOCK_NAME
+    }));
+    chown(&path, Some(user), None).unwrap();
+    assert_eq!(store(&folder).get("a").unwrap().unwrap(), "1");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_is_a_link_is_refused_and_one_below_a_link_is_not() {
+    let folder = folder();
+    let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+    put(&mut Store::new(real.clone()), "a", "1");
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    for path in [link.clone(), link.join("")] {
+        let error = Store::new(path).get("a").unwrap_err();
+        assert_eq!(error.code(), "STORE_FAILED");
+        assert!(error.to_string().contains("it is a link"), "{error}");
+    }
+    put(&mut Store::new(link.join("store")), "b", "2");
+    assert!(real.join("store").join(LOG_NAME).is_file());
 }
 
 #[cfg(unix)]
@@ -381,6 +438,8 @@ fn only_the_user_can_read_it() {
 // --- Processes that are killed ----------------------------------------------------------------------------------
 
 const CHILD_FOLDER: &str = "NOSTR_SYNC_TEST_STORE";
+#[cfg(target_os = "linux")]
+const CHILD_VALUES: &str = "NOSTR_SYNC_TEST_VALUES";
 
 /// Not a test of its own: the process that the next one kills. Says each number after its update was answered.
 #[test]
