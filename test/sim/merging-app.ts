@@ -83,9 +83,10 @@ export function createMergingCalls(ports: {
   function baseOf(tab: Tab, category: string): Signed | undefined {
     const shown = chance.bool(0.5) ? tab.told.shown.get(category) : undefined;
     const base = shown ?? oracle.headOn(name, category);
-    const isUsable =
-      base !== undefined && !base.isVoid && !base.isUnreadable && !hasTag(base.event, 'deleted');
-    return isUsable ? base : undefined;
+    if (base === undefined || base.isVoid || base.isUnreadable || hasTag(base.event, 'deleted'))
+      return undefined;
+    // An app has no value of which pieces may be missing.
+    return base.isInPieces && base !== tab.told.shown.get(category) ? undefined : base;
   }
 
   /** Whether the newest that the device can show is certain to be the head on its medium, and nothing else is shown of that. */
