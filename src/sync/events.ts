@@ -26,13 +26,12 @@ interface Written<C extends string> {
   readonly updatedAt: string;
   /** The device that wrote it; the sync pubkey if it did not say. */
   readonly deviceId: string;
-  /** Id of the Nostr event, 64 hex digits. */
+  /** Id of the Nostr event, 64 hex digits; of a value that is shown before it is merged by an edit (`pending`), one of its own. */
   readonly eventId: string;
   /** `'relay'`: at least one relay answered completely; `'local'`: none did, this is what the device knew. */
   readonly source: 'relay' | 'local';
   /**
-   * This device wrote it, and no relay has said that it has it; or it is the value `eventId` as it is shown until the app's next edit
-   * merges it with others: `settle: 'on-edit'`.
+   * This device wrote it, and no relay has said that it has it; or it is shown until the app's next edit writes it: `settle: 'on-edit'`.
    */
   readonly pending?: true;
 }

@@ -49,7 +49,10 @@ export function createReader(ports: {
   /** See `createReading`. */
   readonly carried: (dTag: Address) => VerifiedEvent | undefined;
   /** See `createReading`. */
-  readonly viewOf: (dTag: Address, head: EventId) => { readonly value: unknown } | undefined;
+  readonly viewOf: (
+    dTag: Address,
+    head: EventId,
+  ) => { readonly id: EventId; readonly value: unknown } | undefined;
   /** Whether what this event has overwritten unseen is merged with it. */
   readonly isMerged: (dTag: Address, theirs: VerifiedEvent) => boolean;
   /** See `Signer.isLocal`. */
@@ -79,7 +82,9 @@ export function createReader(ports: {
     if (value === null) return undefined;
     const events = [...versionsOf(replica.get(dTag)).map(({ event }) => event), ports.carried(dTag)];
     // Another may have taken its place while it was read: then it is read again.
-    const shown = events.find((event) => event?.id === value.eventId);
+    const shown = reading.isOfHead(dTag, value)
+      ? events[0]
+      : events.find((event) => event?.id === value.eventId);
     if (shown === undefined) return shownOf(dTag, source);
     const { created_at: stamp } = shown;
     return { dTag, text: JSON.stringify(value.payload), stamp, expiration: expirationOf(shown) };

@@ -23,6 +23,8 @@ export interface Reading {
   decode(event: VerifiedEvent, dTag: Address, source: Source): Promise<FetchResult>;
   /** The value of a head as the device shows it: what its rivals hold may be part of it. Throws as `decode`. */
   shown(head: VerifiedEvent, dTag: Address, source: Source): Promise<FetchResult>;
+  /** Whether this is a value of the head, as it is or as it is shown. */
+  isOfHead(dTag: Address, result: Pick<FetchResult, 'eventId'>): boolean;
   /**
    * What the device shows for a category: the head, or while that cannot be read, the last good value.
    * `null`: there is none. Throws `UNDECODABLE` if there is one and nothing of it can be read.
@@ -76,7 +78,10 @@ export function createReading(ports: {
   /** What was here under another key, if it is not decided yet what becomes of it. */
   readonly carried: (dTag: Address) => VerifiedEvent | undefined;
   /** What is shown in the place of this head, if it is not what that says. */
-  readonly viewOf: (dTag: Address, head: EventId) => { readonly value: unknown } | undefined;
+  readonly viewOf: (
+    dTag: Address,
+    head: EventId,
+  ) => { readonly id: EventId; readonly value: unknown } | undefined;
   /** See `Signer.isLocal`. */
   readonly isLocal: () => boolean;
   readonly emitter: Emitter;
@@ -155,7 +160,7 @@ export function createReading(ports: {
     const result = await decode(head, dTag, source);
     const view = ports.viewOf(dTag, head.id);
     if (view === undefined) return result;
-    const about = { ...writtenBy(head, dTag, source, undefined), pending: true } as const;
+    const about = { ...writtenBy(head, dTag, source, undefined), eventId: view.id, pending: true } as const;
     return view.value === undefined
       ? { ...about, payload: null, deleted: true }
       : { ...about, payload: structuredClone(view.value) };
@@ -187,6 +192,10 @@ export function createReading(ports: {
   return {
     decode,
     shown,
+    isOfHead: (dTag, { eventId }) => {
+      const head = replica.get(dTag)?.head?.event.id;
+      return head !== undefined && [head, ports.viewOf(dTag, head)?.id].includes(eventId as EventId);
+    },
     valueOf,
     retry: () => {
       for (const one of unread.values()) one.count = 0;

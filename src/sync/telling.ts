@@ -39,7 +39,7 @@ export interface Telling {
 export function createTelling(ports: {
   readonly clock: Clock;
   readonly replica: Replica;
-  readonly reading: Pick<Reading, 'shown' | 'valueOf'>;
+  readonly reading: Pick<Reading, 'shown' | 'valueOf' | 'isOfHead'>;
   /** A listener hears of the conflict before the newer value, unless the conflict has to wait for more than being read. */
   readonly conflictsTold: (dTag: Address) => Promise<void>;
   readonly canRead: () => boolean;
@@ -56,9 +56,9 @@ export function createTelling(ports: {
   /** What is being read, to be told of. */
   const underWay = new Set<EventId>();
 
-  function deliver(subscription: Subscription, dTag: Address, result: FetchResult): void {
-    if (!ports.subscriptions.has(subscription) || subscription.delivered.get(dTag) === result.eventId) return;
-    subscription.delivered.set(dTag, result.eventId);
+  function deliver(subscription: Subscription, dTag: Address, head: EventId, result: FetchResult): void {
+    if (!ports.subscriptions.has(subscription) || subscription.delivered.get(dTag) === head) return;
+    subscription.delivered.set(dTag, head);
     callListener(subscription.listener, result);
   }
 
@@ -78,7 +78,7 @@ export function createTelling(ports: {
       announced.set(dTag, event.id);
       emitter.emit('updated', result);
     }
-    for (const subscription of listening) deliver(subscription, dTag, result);
+    for (const subscription of listening) deliver(subscription, dTag, event.id, result);
   }
 
   /** Whoever was told of the head. */
@@ -100,8 +100,8 @@ export function createTelling(ports: {
           .valueOf(dTag, 'local')
           .then(async (result) => {
             await ports.conflictsTold(dTag);
-            if (!result || !ports.canRead() || replica.get(dTag)?.head?.event.id !== result.eventId) return;
-            deliver(subscription, dTag, result);
+            if (!result || !ports.canRead() || !reading.isOfHead(dTag, result)) return;
+            deliver(subscription, dTag, replica.get(dTag)!.head!.event.id, result);
           })
           .catch(() => undefined);
       }
@@ -114,7 +114,7 @@ export function createTelling(ports: {
           const before = polled.get(dTag);
           if (event === undefined || event.id === before || isExpired(event, now)) return undefined;
           const result = await reading.shown(event, dTag, source).catch(unlessUnreadable);
-          return result && { dTag, before, result };
+          return result && { dTag, before, head: event.id, result };
         }),
       );
       signal?.throwIfAborted();
@@ -122,7 +122,7 @@ export function createTelling(ports: {
       for (const one of news) {
         // Another poll has given it meanwhile, or this process has written a newer one.
         if (one === undefined || polled.get(one.dTag) !== one.before) continue;
-        polled.set(one.dTag, one.result.eventId);
+        polled.set(one.dTag, one.head);
         results.push(one.result);
         void announce(one.dTag);
       }

@@ -15,10 +15,9 @@ export type Note = (saved: Receipt, written?: Written) => readonly (readonly [ke
 /** A value as JSON text; of a removal `'null'`. */
 export type Written = Pick<Write, 'text' | 'isRemoval'>;
 
-/** What the app had when it made a value: an event, what was shown in its place, or what it had just published; `undefined`: nothing. */
+/** What the app had when it made a value: what was given to it under this id, or what it had just published; `undefined`: nothing. */
 export type BasedOn =
   | { readonly type: 'event'; readonly id: EventId }
-  | { readonly type: 'shown'; readonly value: unknown }
   | { readonly type: 'call'; readonly call: Published }
   | undefined;
 

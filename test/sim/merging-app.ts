@@ -121,9 +121,9 @@ export function createMergingCalls(ports: {
       if (isCertainly) count('edit: without a word of its base');
       const view = tab.told.views.get(category);
       // As it is, or as it was shown.
-      const text = view?.of === base && chance.bool(0.5) ? view.text : base.text;
-      const doc = change(docIn(text));
-      const basedOn = isCertainly ? {} : { basedOn: base.event.id };
+      const had = view?.of === base && chance.bool(0.5) ? view : { text: base.text, id: base.event.id };
+      const doc = change(docIn(had.text));
+      const basedOn = isCertainly ? {} : { basedOn: had.id };
       settleWrite(tab, 'publish', call, tab.sync.publish(category, doc as never, { ...options, ...basedOn }));
     }
     open.add(call);

@@ -100,6 +100,14 @@ interface DeviceState {
 }
 
 /** What one process has told its app, by category. */
+export interface View {
+  readonly of: Signed;
+  readonly text: string;
+  readonly id: string;
+  /** How many writes the device had taken back by then. */
+  readonly withdrawn: number;
+}
+
 export interface Told {
   readonly device: string;
   /** By what told it and the category: the last one, and how many writes the device had taken back by then. */
@@ -109,7 +117,7 @@ export interface Told {
   >;
   readonly shown: Map<string, Signed>;
   /** By category: the head, and what was shown of it together with its rivals, as JSON. */
-  readonly views: Map<string, { readonly of: Signed; readonly text: string }>;
+  readonly views: Map<string, View>;
 }
 
 /** Positive where `a` wins: NIP-01, written down again. */
@@ -1078,17 +1086,14 @@ export function createOracle(ports: {
   };
 
   function tell(told: Told, via: string, result: FetchResult, isInOrder: boolean): Signed | undefined {
-    const entry = signed.get(result.eventId);
+    const entry = signed.get(result.eventId) ?? viewed(told.device, result);
     if (entry?.isUnreadable === true)
       violate('I5', `${told.device}: ${via} gave ${describe(entry)}, which nobody can read`);
     if (entry === undefined) {
       violate('I5', `${told.device}: ${via} gave an event that nobody made`);
       return undefined;
     }
-    const isView =
-      result.pending === true &&
-      ports.isMerged(entry.category) &&
-      JSON.stringify(result.payload) !== entry.text;
+    const isView = entry.event.id !== result.eventId;
     const isDeleted = hasTag(entry.event, 'deleted');
     const isRight =
       isView ||
@@ -1098,7 +1103,7 @@ export function createOracle(ports: {
         (deviceIn(entry.event) ?? pubkey) === result.deviceId &&
         Date.parse(result.updatedAt) === entry.event.created_at * 1000);
     const isOwn = entry.device === told.device && entry.lineage === stateOf(told.device).lineage;
-    if (isView) tellView(told, via, entry, JSON.stringify(result.payload), isInOrder);
+    if (isView) tellView(told, via, entry, result, isInOrder);
     else if (
       result.pending === true
         ? // Whoever has a copy of the disk goes on with its write.
@@ -1151,18 +1156,40 @@ export function createOracle(ports: {
     return entry;
   }
 
+  /** What is shown merged has an id of its own; it says whose head it is, and of when. */
+  function viewed(
+    device: string,
+    { category, deviceId, updatedAt, pending }: FetchResult,
+  ): Signed | undefined {
+    if (pending !== true || !ports.isMerged(category)) return undefined;
+    const isIt = (one: Signed | undefined): one is Signed =>
+      one?.category === category &&
+      (deviceIn(one.event) ?? pubkey) === deviceId &&
+      one.event.created_at * 1000 === Date.parse(updatedAt);
+    const head = stateOf(device).heads.get(category);
+    return isIt(head) ? head : [...signed.values()].reverse().find(isIt);
+  }
+
   /** A head as it is shown until an edit merges its rivals: told once more than the head, and not twice as the same. */
-  function tellView(told: Told, via: string, of: Signed, text: string, isInOrder: boolean): void {
+  function tellView(
+    told: Told,
+    via: string,
+    of: Signed,
+    { eventId: id, payload }: FetchResult,
+    isInOrder: boolean,
+  ): void {
+    const text = JSON.stringify(payload);
     count('told: shown merged');
     ports.onView(told.device, of, text);
     const key = `${via} ${of.category}`;
     const last = told.views.get(key);
     // What says again what another has said is no news.
     const isSame = last !== undefined && (last.of.again ?? last.of) === (of.again ?? of);
-    if (isInOrder && isSame && last.text === text)
+    const withdrawn = withdrawalsOn(told.device, of.category);
+    if (isInOrder && isSame && last.text === text && withdrawn === last.withdrawn)
       violate('I3', `${told.device}: ${via} shows ${describe(of)} merged, again`);
-    told.views.set(key, { of, text });
-    told.views.set(of.category, { of, text });
+    told.views.set(key, { of, text, id, withdrawn });
+    told.views.set(of.category, { of, text, id, withdrawn });
   }
 
   function known(told: Told, category: string): Signed | undefined {

@@ -32,9 +32,13 @@ async function apart(at: World, options = ON_EDIT): Promise<readonly [Apart, Apa
 test('both edits are shown to all that ask, as one that no relay has, and nothing is signed', async () => {
   const at = world({});
   const [laptop, , given] = await apart(at);
-  const head = stored(at.relays[0]!)[0]!.id;
-  const shown = { payload: BOTH, eventId: head, pending: true };
-  expect(await at.settle(laptop.device.fetch('settings'))).toMatchObject(shown);
+  const shown = { payload: BOTH, pending: true };
+  const now = await at.settle(laptop.device.fetch('settings'));
+  expect(now).toMatchObject(shown);
+  // It is no event: an app that knows what it has by the id sees that it is more.
+  expect(now!.eventId).toMatch(/^[0-9a-f]{64}$/);
+  expect(given.at(-1)!.eventId).toBe(now!.eventId);
+  expect(stored(at.relays[0]!)[0]!.id).not.toBe(now!.eventId);
   expect(await at.settle(laptop.device.syncAll(['settings']))).toMatchObject([shown]);
   expect(await at.settle(laptop.device.poll(['settings']))).toMatchObject([shown]);
   expect(await at.settle(laptop.device.poll(['settings']))).toEqual([]);
@@ -79,6 +83,14 @@ test('a whole value of an app that names the head, and had it before more was sh
   const [head] = stored(at.relays[0]!);
   await at.settle(laptop.device.publish('settings', { theme: 'light', font: 16 }, { basedOn: head!.id }));
   expect(await valuesOf(at, [laptop])).toEqual([{ theme: 'dark', font: 16 }]);
+});
+
+test('a whole value of an app that names what was shown takes back what it has changed of that', async () => {
+  const at = world({});
+  const [laptop] = await apart(at);
+  const { eventId } = (await at.settle(laptop.device.fetch('settings')))!;
+  await at.settle(laptop.device.publish('settings', { theme: 'light', font: 16 }, { basedOn: eventId }));
+  expect(await valuesOf(at, [laptop])).toEqual([{ theme: 'light', font: 16 }]);
 });
 
 test('a newer value of another device that has seen none of it is shown with it, too', async () => {

@@ -69,6 +69,7 @@ function setUp({ listens = true } = {}): Bench {
     replica: { get: (dTag) => records.get(dTag) } as Pick<Replica, 'get'> as Replica,
     reading: {
       shown: decode,
+      isOfHead: (dTag, { eventId }) => records.get(dTag)?.head?.event.id === eventId,
       valueOf: (dTag, source) => {
         const event = records.get(dTag)?.head?.event;
         return event === undefined ? Promise.resolve(null) : decode(event, dTag, source);

@@ -13,8 +13,7 @@ import { isPassing } from '../reading.ts';
 import type { BasedOn, Edit } from '../write.ts';
 import type { Base } from './base.ts';
 import type { Joined, Joining, Taking } from './joining.ts';
-import type { Merger, MergeSides } from './merger.ts';
-import type { Showing } from './showing.ts';
+import type { Merger } from './merger.ts';
 
 /** What an app's whole value is upon the newest one. */
 interface Rebased extends ReturnType<Merger['merge']> {
@@ -45,9 +44,7 @@ export function createMergeComposing(ports: {
   readonly mergerOf: (dTag: Address) => Merger | undefined;
   /** See `Settling`. */
   readonly isDue: (dTag: Address, id: EventId) => boolean;
-  /** See `Showing`. */
-  readonly viewOf: Showing['viewOf'];
-  /** What this process has written lately, by the id of its event. */
+  /** What this process has written or shown lately, by its id. */
   readonly written: (id: EventId) => Pick<Merged, 'text' | 'isRemoval'> | undefined;
 }): (dTag: Address, wanted: readonly Wanted[]) => Promise<Merged | Refusal | undefined> {
   const { replica } = ports;
@@ -63,27 +60,23 @@ export function createMergeComposing(ports: {
     const basedOn = savedOf(named);
     const isUpToDate = basedOn?.type === 'event' && basedOn.id === joined?.head.id;
     if (isUpToDate && isEqual(now, joined.headValue)) return { value: payload, clashes: [], isExact: true };
-    const basis = await basisAt(dTag, basedOn);
-    return { ...merge({ ...basis, mine: now, theirs: payload }), isExact: basis.isExact };
+    const { base, isExact } = await basisAt(dTag, basedOn);
+    return { ...merge({ base, bases: [], mine: now, theirs: payload, isExact }), isExact };
   }
 
   /** `isExact`: whether it is known what the app had. */
   async function basisAt(
     dTag: Address,
     basedOn: BasedOn,
-  ): Promise<Pick<MergeSides, 'base' | 'bases' | 'isExact'>> {
-    if (basedOn === undefined) return { base: undefined, bases: [], isExact: true };
-    if (basedOn.type === 'shown') return { base: basedOn.value, bases: [], isExact: true };
-    if (basedOn.type === 'call') return { base: basedOn.call.payload, bases: [], isExact: true };
+  ): Promise<{ readonly base: unknown; readonly isExact: boolean }> {
+    if (basedOn === undefined) return { base: undefined, isExact: true };
+    if (basedOn.type === 'call') return { base: basedOn.call.payload, isExact: true };
     // Of those that no socket has carried nothing else is kept.
     const written = ports.written(basedOn.id);
     if (written !== undefined)
-      return { base: written.isRemoval ? undefined : decodePayload(written.text), bases: [], isExact: true };
+      return { base: written.isRemoval ? undefined : decodePayload(written.text), isExact: true };
     const event = await ports.joining.eventOf(dTag, basedOn.id);
-    const base = event && (await ports.joining.valueAt(dTag, event));
-    // The app may have had the event as it is, or as it is shown: what is as in either of these it has not changed.
-    const view = ports.viewOf(dTag, basedOn.id);
-    return { base, bases: view === undefined ? [] : [base, view.value], isExact: event !== undefined };
+    return { base: event && (await ports.joining.valueAt(dTag, event)), isExact: event !== undefined };
   }
 
   return async (dTag, wanted) => {

@@ -4,12 +4,13 @@
  */
 
 import { nowSeconds, type Clock } from '../../clock.ts';
+import type { Primitives } from '../../crypto/primitives.ts';
 import type { Address, EventId } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { isExpired } from '../../protocol/header.ts';
 import { MAX_WRITTEN_CHARS } from '../../protocol/limits.ts';
 import type { RandomBytes } from '../../relay/backoff.ts';
-import type { Compose } from '../composing.ts';
+import { textOf, type Compose } from '../composing.ts';
 import type { Consumer } from '../consumers.ts';
 import type { Wanted } from '../drafts.ts';
 import type { Emitter } from '../events.ts';
@@ -43,6 +44,7 @@ export interface Merging extends Pick<Consumer, 'changed' | 'signerChanged' | 'r
 export interface MergingPorts {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
+  readonly primitives: Pick<Primitives, 'sha256Hex'>;
   readonly replica: Pick<Replica, 'get' | 'dTags' | 'peek' | 'version' | 'apply'>;
   readonly content: Pick<Content, 'payloadOf' | 'gather'>;
   readonly emitter: Emitter;
@@ -70,32 +72,38 @@ export const createMerging: CreateMerging = (ports) => {
   /** By category, the value that the app has published and that is not saved yet: its next one is made of that. */
   const given = new Map<Address, Published>();
   const joining = createJoining(ports);
-  const showing = createShowing({ ...ports, joining, isDue: (dTag, id) => settling.isDue(dTag, id) });
   const settling: Settling = createSettling({
     ...ports,
     gather,
-    show: showing.show,
+    show: (dTag) => showing.show(dTag),
     isMerged: (dTag) => ports.mergerOf(dTag) !== undefined,
   });
   const news = createMergeNews(ports);
-  /** What was written, by the id of its event: the app may have made its next value of that. */
+  /** What was written or shown, by its id: the app may have made its next value of that. */
   const written = createRecent<Pick<Merged, 'text' | 'isRemoval'>>(
     MAX_WRITTEN_CHARS,
     ({ text }) => text.length,
   );
+  const showing = createShowing({
+    ...ports,
+    joining,
+    isDue: (dTag, id) => settling.isDue(dTag, id),
+    onShown: (dTag, { id, value }) => {
+      written.set(id, textOf(value));
+      ports.onShown(dTag);
+    },
+  });
   const compose = createMergeComposing({
-    ...{ ...ports, joining, written: written.get, isDue: settling.isDue, viewOf: showing.viewOf },
+    ...{ ...ports, joining, written: written.get, isDue: settling.isDue },
   });
 
   /** What the app had when it made a whole value. */
   function basisOf(dTag: Address, { basedOn }: Write): BasedOn {
     const call = basedOn === undefined ? given.get(dTag) : undefined;
     if (call !== undefined) return { type: 'call', call };
-    if (basedOn !== undefined) return { type: 'event', id: basedOn };
-    const id = readableOf(replica.get(dTag))?.id;
-    const view = id && showing.viewOf(dTag, id);
-    if (view !== undefined) return { type: 'shown', value: view.value };
-    return id && { type: 'event', id };
+    const head = readableOf(replica.get(dTag))?.id;
+    const id = basedOn ?? (head && (showing.viewOf(dTag, head)?.id ?? head));
+    return id === undefined ? undefined : { type: 'event', id };
   }
 
   /** Of these rivals, those whose pieces are not all here get them. */

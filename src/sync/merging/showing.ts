@@ -3,6 +3,7 @@
  * which nothing has signed yet. It lives in memory: the rivals are durable.
  */
 
+import type { Primitives } from '../../crypto/primitives.ts';
 import type { Address, EventId } from '../../protocol/address.ts';
 import type { Consumer } from '../consumers.ts';
 import type { Replica } from '../heads/replica.ts';
@@ -12,6 +13,8 @@ import type { Merger } from './merger.ts';
 
 /** A head as it is shown. */
 export interface View {
+  /** Of no event: the app may base its next value on it. */
+  readonly id: EventId;
   readonly head: EventId;
   /** `undefined`: what is left of it is nothing. */
   readonly value: unknown;
@@ -37,13 +40,14 @@ export function createShowing(ports: {
   readonly mergerOf: (dTag: Address) => Merger | undefined;
   /** See `Settling`. */
   readonly isDue: (dTag: Address, id: EventId) => boolean;
+  readonly primitives: Pick<Primitives, 'sha256Hex'>;
   /** What is shown of a head has changed. */
-  readonly onShown: (dTag: Address) => void;
+  readonly onShown: (dTag: Address, view: View) => void;
 }): Showing {
   const { replica } = ports;
   const views = new Map<Address, View>();
-  /** By category, of what was shown last: the ids of the head and of its rivals. */
-  const told = new Map<Address, string>();
+  /** By category, the id of what was shown last. */
+  const told = new Map<Address, EventId>();
 
   function viewOf(dTag: Address, head: EventId): View | undefined {
     const view = views.get(dTag);
@@ -58,16 +62,16 @@ export function createShowing(ports: {
     if (replica.get(dTag)?.head?.event.id !== head.id) return show(dTag);
     const { isEqual } = ports.mergerOf(dTag)!;
     const before = viewOf(dTag, head.id);
-    const isMore = !isEqual(value, headValue);
-    if (isMore) views.set(dTag, { head: head.id, value });
-    else views.delete(dTag);
     const ids = taken.map(({ id }) => id);
-    const parts = [head.id, ...ids].join();
+    // The same wherever and whenever the same is shown.
+    const id = ports.primitives.sha256Hex([head.id, ...ids].join()) as EventId;
+    const view = { id, head: head.id, value };
+    if (isEqual(value, headValue)) views.delete(dTag);
+    else views.set(dTag, view);
     // An app that was locked meanwhile has it already.
-    const isNews =
-      told.get(dTag) !== parts && !isEqual(value, before === undefined ? headValue : before.value);
-    told.set(dTag, parts);
-    if (isNews) ports.onShown(dTag);
+    const isNews = told.get(dTag) !== id && !isEqual(value, before === undefined ? headValue : before.value);
+    told.set(dTag, id);
+    if (isNews) ports.onShown(dTag, view);
     return { head: head.id, ids: new Set(ids) };
   }
 
