@@ -262,6 +262,10 @@ export function createMergeOracle(ports: {
         hasSeen(one.event, event),
     );
 
+  /** Whether its own app has restored a version since: what that holds stands in the place of all its edits. */
+  const isTakenBack = ({ device, category, at }: Edit): boolean =>
+    wholes.some((one) => one.device === device && one.category === category && one.at >= at);
+
   /** Whether it came in while the signer took its time over the whole value, which then took its place. */
   const isWrittenOver = ({ device, category, doc }: Whole, { event }: Signed): boolean =>
     ofCategory(category).some(
@@ -291,7 +295,7 @@ export function createMergeOracle(ports: {
       const isGone = oracle.isDestroyed(edit.device);
       // A device that is destroyed owes nothing but what another has seen.
       if (isGone ? !isKnown(edit.event) : edit.call?.state !== 'resolved') continue;
-      if (isRemoved(edit)) continue;
+      if (isRemoved(edit) || isTakenBack(edit)) continue;
       const isReplaced = wholes.some(
         (one) =>
           one.category === category &&
@@ -329,7 +333,7 @@ export function createMergeOracle(ports: {
       const isOwn = edit.device === device && edit.category === entry.category;
       const isBefore =
         edit.event !== undefined && edit.event !== entry && edit.event.lineage === entry.lineage;
-      if (!isOwn || !isBefore || isRemoved(edit)) continue;
+      if (!isOwn || !isBefore || isRemoved(edit) || isTakenBack(edit)) continue;
       misses.push(...missesIn(edit, entry));
     }
   }
@@ -456,7 +460,9 @@ export function createMergeOracle(ports: {
       const entry = oracle.signed.get(value.eventId);
       const write = writes.get(value.eventId);
       if (write !== undefined) write.isTold = true;
-      if (entry?.device !== device || hasTag(entry.event, 'deleted')) return;
+      // What adds nothing to the head is part of what that shows, and not of what it has seen.
+      const isWritten = parts[0]?.eventId !== value.eventId;
+      if (!isWritten || entry?.device !== device || hasTag(entry.event, 'deleted')) return;
       for (const { eventId } of parts) {
         const part = oracle.signed.get(eventId);
         if (part !== undefined && part !== entry && write !== undefined && !isMadeOf(entry, part))
