@@ -3,7 +3,7 @@
 import { checkJson } from '../protocol/payload.ts';
 import { copyJson, equalJson } from './json.ts';
 import type { MergeFunction, Sides, Value } from './rule.ts';
-import { choose } from './whole.ts';
+import { choose, sideBehind } from './whole.ts';
 
 export interface Answer {
   readonly value: Value;
@@ -16,11 +16,9 @@ export interface Answer {
  * The base that a function is given: of several newest common values the one that a side still shows, so that the function sees that
  * side unchanged.
  */
-function baseFor({ bases, mine, theirs }: Sides): Value {
-  // What was not there is a base too.
-  const isShown = (side: Value): boolean => bases.some((base) => equalJson(base, side));
-  if (isShown(theirs)) return theirs;
-  return isShown(mine) ? mine : bases[0];
+function baseFor(sides: Sides): Value {
+  const behind = sideBehind(sides);
+  return behind === undefined ? sides.bases[0] : sides[behind];
 }
 
 /** Where neither side has changed anything it is not asked: a function that is not idempotent would have something to write each time. */

@@ -12,11 +12,18 @@ export function choose({ bases, mine, theirs }: Sides): {
   readonly reason?: ClashReason;
 } {
   if (equalJson(mine, theirs)) return { value: theirs };
+  const behind = sideBehind({ bases, mine, theirs });
+  if (behind !== undefined) return { value: behind === 'theirs' ? mine : theirs };
+  return { value: theirs === undefined ? mine : theirs, reason: 'both-changed' };
+}
+
+/** Of two that differ the one that has changed nothing. */
+export function sideBehind({ bases, mine, theirs }: Sides): 'mine' | 'theirs' | undefined {
+  // What was not there is a base too.
   const isOld = (side: Value): boolean => bases.some((base) => equalJson(base, side));
   const [isMineOld, isTheirsOld] = [isOld(mine), isOld(theirs)];
-  if (isTheirsOld && (!isMineOld || equalJson(theirs, bases[0]))) return { value: mine };
-  if (isMineOld && (!isTheirsOld || equalJson(mine, bases[0]))) return { value: theirs };
-  return { value: theirs === undefined ? mine : theirs, reason: 'both-changed' };
+  if (isTheirsOld && (!isMineOld || equalJson(theirs, bases[0]))) return 'theirs';
+  return isMineOld && (!isTheirsOld || equalJson(mine, bases[0])) ? 'mine' : undefined;
 }
 
 /** The last writer as a whole: one side's changes, or, if both have changed the value, the head's, and a clash. */

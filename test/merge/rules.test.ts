@@ -256,9 +256,11 @@ describe("an app's own function", () => {
     expect(merge(rule, 2, 3, 1, { bases }).value).toBe('base 1');
     expect(merge(rule, 2, 1, 3, { bases }).value).toBe('base 1');
     expect(merge(rule, 2, 3, 4, { bases }).value).toBe('base 2');
-    // What was not there is a base too: the other side has set it.
+    // If both do, that which is as the joint one is behind: the other has taken it away, or gone back.
     const absent = { bases: [{ a: 1 }, {}] };
-    expect(merge({ a: rule }, { a: 1 }, { a: 1 }, {}, absent).value).toEqual({ a: 'base undefined' });
+    expect(merge({ a: rule }, { a: 1 }, { a: 1 }, {}, absent).value).toEqual({ a: 'base 1' });
+    expect(merge(rule, 2, 2, 1, { bases }).value).toBe('base 2');
+    // What was not there is a base too: the other side has set it.
     expect(merge({ a: rule }, { a: 1 }, {}, { a: 3 }, absent).value).toEqual({ a: 'base undefined' });
   });
 
