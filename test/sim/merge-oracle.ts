@@ -294,7 +294,8 @@ export function createMergeOracle(ports: {
       if (edit.category !== category || edit.event === undefined) continue;
       const isGone = oracle.isDestroyed(edit.device);
       // A device that is destroyed owes nothing but what another has seen.
-      if (isGone ? !isKnown(edit.event) : edit.call?.state !== 'resolved') continue;
+      const { state } = edit.call ?? {};
+      if (isGone ? state === 'rejected' || !isKnown(edit.event) : state !== 'resolved') continue;
       if (isRemoved(edit) || isTakenBack(edit)) continue;
       const isReplaced = wholes.some(
         (one) =>

@@ -59,7 +59,7 @@ export function createMergingCalls(ports: {
   readonly world: World;
   readonly chance: Chance;
   readonly filler: (chars: number) => string;
-  readonly hadFaults: { readonly signer: boolean };
+  readonly hadFaults: { readonly signer: boolean; readonly store: boolean };
   readonly settleWrite: (
     tab: Tab,
     what: string,
@@ -74,7 +74,7 @@ export function createMergingCalls(ports: {
     onError: (code: string) => void,
   ) => void;
 }): MergingCalls {
-  const { name, world, chance, follow, settleWrite } = ports;
+  const { name, world, chance, hadFaults, follow, settleWrite } = ports;
   const { oracle, merges, count } = world;
   /** Edits whose calls may not be saved yet. */
   const open = new Set<Call>();
@@ -94,7 +94,12 @@ export function createMergingCalls(ports: {
     for (const call of open) if (call.state !== 'open') open.delete(call);
     const isHead = oracle.headOn(name, category) === base && !merges.isRivalled(name, category);
     return (
-      isHead && open.size === 0 && ports.config.tabs === 1 && !ports.hadFaults.signer && !base.isInPieces
+      isHead &&
+      open.size === 0 &&
+      ports.config.tabs === 1 &&
+      !hadFaults.signer &&
+      !hadFaults.store &&
+      !base.isInPieces
     );
   }
 
