@@ -619,11 +619,10 @@ export function createApp(ports: AppPorts): App {
   }
 
   /** Whether it is what is shown for a head that nobody can read: a value that was written before it. */
-  function isBefore({ eventId }: FetchResult, head: Signed | undefined): boolean {
-    const entry = oracle.signed.get(eventId);
+  function isBefore(entry: Signed, head: Signed | undefined): boolean {
     const isIt =
       head?.isUnreadable === true &&
-      entry?.isUnreadable === false &&
+      !entry.isUnreadable &&
       entry.category === head.category &&
       // What a reset has voided, it says again.
       (entry.isVoid || order(oracle.original(head).event, entry.event) > 0);
@@ -739,8 +738,8 @@ export function createApp(ports: AppPorts): App {
           tab.sync.fetch(category),
           (result) => {
             if (result === null) return;
-            oracle.told(tab.told, 'last fetch', result, false);
-            if (result.eventId !== head?.event.id && !isBefore(result, head))
+            const entry = oracle.told(tab.told, 'last fetch', result, false);
+            if (entry !== undefined && entry !== head && !isBefore(entry, head))
               onWrong(`${name}: ${category} reads as ${result.eventId.slice(0, 8)}, and the head is another`);
           },
           (code) => {
@@ -761,16 +760,14 @@ export function createApp(ports: AppPorts): App {
         'fetch offline',
         tab.sync.fetch(category),
         (result) => {
-          if (result !== null) oracle.told(tab.told, 'fetch offline', result, false);
+          const entry = result === null ? undefined : oracle.told(tab.told, 'fetch offline', result, false);
           // A hostile relay that goes on may have shown something newer meanwhile.
           const heads = [head, oracle.headOn(name, category)];
           const isRight =
             result === null
               ? heads.some((one) => one === undefined || isGone(one))
-              : heads.some(
-                  (one) =>
-                    (one?.event.id === result.eventId && !(wasGone && one === head)) || isBefore(result, one),
-                );
+              : entry === undefined ||
+                heads.some((one) => (one === entry && !(wasGone && one === head)) || isBefore(entry, one));
           if (!isRight) oracle.violate('I1', `${name}: after the restart ${category} is not what it was`);
         },
         (code) => {
