@@ -50,6 +50,8 @@ interface Told {
   readonly category: string;
   readonly path: readonly string[];
   readonly isExact: boolean;
+  /** Both sides there, as `valueIn` reads them. */
+  readonly sides: readonly (string | undefined)[];
   /** In ms. */
   readonly at: number;
 }
@@ -230,6 +232,30 @@ export function createMergeOracle(ports: {
     return isUntold || clashes.some((one) => counts(one) && isIn(one));
   }
 
+  /**
+   * Whether it, or one that followed, gave way to an edit that had not seen it, and that to one of before: apps that prefer a side each
+   * may see the same two values otherwise. Both were told by then.
+   */
+  function isGoneRound({ edit, field, now }: Miss, until: number): boolean {
+    if (!ports.hasOwnRules) return false;
+    const ofField = edits.filter(({ category, asserts }) => category === edit.category && asserts.has(field));
+    const follows = (one: Edit): boolean => one === edit || (one.seen.get(edit.series) ?? 0) >= edit.number;
+    const gaveWay = (one: Edit, to: string | undefined): boolean =>
+      isExplained(one, field, to) &&
+      clashes.some(
+        ({ category, path, sides, at }) =>
+          category === edit.category &&
+          path[0] === field &&
+          at <= until &&
+          [one.asserts.get(field), to].every((side) => sides.includes(side)),
+      );
+    return ofField.some(
+      (one) =>
+        follows(one) &&
+        ofField.some((other) => gaveWay(one, other.asserts.get(field)) && gaveWay(other, now)),
+    );
+  }
+
   /** What makes two devices one, or lets none know what was there before. */
   const isConfused = (): boolean =>
     ['fault: disk cloned', 'fault: backup restored', 'call: reset'].some(has) || oracle.isUnreadable();
@@ -313,7 +339,7 @@ export function createMergeOracle(ports: {
         );
       count(isGone ? 'merge: an edit of a destroyed device judged' : 'merge: an edit judged');
       for (const miss of missesIn(edit, head)) {
-        if (isTold(miss, Infinity)) {
+        if (isTold(miss, Infinity) || isGoneRound(miss, Infinity)) {
           count('merge: an edit given up, and told');
           continue;
         }
@@ -454,8 +480,10 @@ export function createMergeOracle(ports: {
       // A whole value against a removal brings all of its fields back, old or not.
       if (told.some(({ path }) => path.length === 0) && value.deleted !== true)
         wholes.push({ device, category, doc: value.payload as Doc, at: ports.now() });
-      for (const { path } of told)
-        clashes.push({ category, path, isExact: base === 'exact', at: ports.now() });
+      for (const { path, mine, theirs } of told) {
+        const sides = [mine, theirs].map((side) => valueIn({ side }, 'side'));
+        clashes.push({ category, path, isExact: base === 'exact', sides, at: ports.now() });
+      }
       const of = parts.map(({ eventId }) => oracle.signed.get(eventId)).filter((one) => one !== undefined);
       if (of.length === parts.length) checkBase(device, category, of, base);
       const entry = oracle.signed.get(value.eventId);
@@ -566,9 +594,12 @@ export function createMergeOracle(ports: {
     finalWrites: () => {
       // Later edits of its app count it as one of before them, though it may never have been saved.
       const hasFailed = ({ call }: Edit): boolean => call?.state === 'rejected' || call?.isUnsure === true;
-      for (const miss of misses)
-        if (!isConfusedIn(miss.edit.category) && !isTold(miss, miss.at + TELLING_MS) && !hasFailed(miss.edit))
+      for (const miss of misses) {
+        const until = miss.at + TELLING_MS;
+        const isIt = isTold(miss, until) || isGoneRound(miss, until);
+        if (!isConfusedIn(miss.edit.category) && !isIt && !hasFailed(miss.edit))
           oracle.violate('M11', describeMiss(miss));
+      }
       if (isConfused()) return;
       const some = [...rivals.values()].reduce((sum, ids) => sum + ids.size, 0);
       if (writes.size > some * ports.devices)
