@@ -19,7 +19,7 @@ export interface Sides {
 
 /**
  * Why a clash is told: `'both-changed'`, each side in its own way; `'uncertain'`, what both sides had seen is not known
- * exactly, so that an edit may look like none; `'rule-failed'`, the app's function threw or returned no JSON.
+ * exactly, or was several values, so that an edit may look like none; `'rule-failed'`, the app's function threw or returned no JSON.
  */
 export type ClashReason = 'both-changed' | 'uncertain' | 'rule-failed';
 

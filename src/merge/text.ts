@@ -85,7 +85,7 @@ function commonLines(mine: Lines, theirs: Lines): Lines {
 export const text: Rule<string> = {
   [RULE]: (sides, place) => {
     const { mine, theirs, bases } = sides;
-    if (typeof mine !== 'string' || typeof theirs !== 'string' || choose(sides).reason === undefined)
+    if (typeof mine !== 'string' || typeof theirs !== 'string' || choose(sides).reason !== 'both-changed')
       return whole[RULE](sides, place);
     const [mineLines, theirLines] = [linesOf(mine), linesOf(theirs)];
     const [known] = bases;

@@ -5,7 +5,8 @@ import { RULE, type ClashReason, type Rule, type Sides, type Value } from './rul
 
 /**
  * Which side's value is taken, and why that is a clash, if it is one. A side that shows any of the newest common values has not
- * changed it; if neither has, the joint one tells which side is behind. An edit wins over the removal of what it is in.
+ * changed it; if neither has, the joint one tells which side is behind. One that does not show the joint one may have been changed
+ * back to that: it is given up in doubt. An edit wins over the removal of what it is in.
  */
 export function choose({ bases, mine, theirs }: Sides): {
   readonly value: Value;
@@ -13,7 +14,10 @@ export function choose({ bases, mine, theirs }: Sides): {
 } {
   if (equalJson(mine, theirs)) return { value: theirs };
   const behind = sideBehind({ bases, mine, theirs });
-  if (behind !== undefined) return { value: behind === 'theirs' ? mine : theirs };
+  if (behind !== undefined) {
+    const [old, value] = behind === 'theirs' ? [theirs, mine] : [mine, theirs];
+    return { value, ...(equalJson(bases[0], old) ? {} : { reason: 'uncertain' }) };
+  }
   return { value: theirs === undefined ? mine : theirs, reason: 'both-changed' };
 }
 

@@ -97,12 +97,22 @@ describe('a base that is not all that both have in common', () => {
 describe('of several newest common values', () => {
   const bases = [{ a: 1 }, { a: 2 }];
   test.each<readonly [string, Document, Document, Document]>([
-    ['a side that shows any has not changed it', { a: 3 }, { a: 1 }, { a: 3 }],
-    ['whichever side it is', { a: 1 }, { a: 3 }, { a: 3 }],
+    ['a side that shows the joint one has not changed it', { a: 3 }, { a: 2 }, { a: 3 }],
     ['if both show one, theirs the joint one, mine is an edit', { a: 1 }, { a: 2 }, { a: 1 }],
     ['if mine is the joint one, theirs is an edit', { a: 2 }, { a: 1 }, { a: 1 }],
   ])('%s', (_, mine, theirs, value) => {
     expect(merge({ a: 2 }, mine, theirs, { bases })).toStrictEqual({ value, clashes: [] });
+  });
+
+  test.each<readonly [string, Document, Document]>([
+    ['one that shows another', { a: 3 }, { a: 1 }],
+    ['whichever side it is', { a: 1 }, { a: 3 }],
+    ['with nothing there', { a: 3 }, {}],
+  ])('a side is given up in doubt: %s', (_, mine, theirs) => {
+    expect(merge({ a: 2 }, mine, theirs, { bases: [...bases, {}] })).toMatchObject({
+      value: { a: 3 },
+      clashes: [{ path: ['a'], reason: 'uncertain', base: 2 }],
+    });
   });
 
   test('if both show one and neither is the joint one, the head wins and a clash is told', () => {

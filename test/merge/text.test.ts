@@ -42,7 +42,10 @@ test('without a base what both have stands once', () => {
 
 test('a side that shows any of the newest common texts has not changed it', () => {
   const sides = { base: 'a', bases: ['a', 'b'], mine: 'b', theirs: 'c' };
-  expect(merge3<unknown>({ ...sides, rules: text })).toEqual({ value: 'c', clashes: [] });
+  expect(merge3<unknown>({ ...sides, rules: text })).toMatchObject({
+    value: 'c',
+    clashes: [{ reason: 'uncertain' }],
+  });
 });
 
 test('what differs beside a base that is not exact is listed', () => {
