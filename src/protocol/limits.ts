@@ -60,6 +60,8 @@ export const MAX_REASON_CHARS = 200;
 
 /** A verified head further ahead than this is reported as clock skew. */
 export const SKEW_REPORT_SECONDS = 120;
+/** So far ahead relays take what is to come, and some more. The default of strfry. */
+export const RELAYS_TAKE_SECONDS = 900;
 /** A write that would have to be stamped further ahead than this is refused. */
 export const MAX_AHEAD_SECONDS = 31_536_000;
 export const CONNECT_TIMEOUT_MS = 10_000;

@@ -62,3 +62,11 @@ test('a refusal for good counts as well, and without a connected relay nothing i
   alone.answered(DTAG, A, event, late);
   expect(alone.isLate(DTAG, refused)).toBe(false);
 });
+
+test('an answer to a head before, which comes late, takes nothing back', () => {
+  const stamps = knowing(A, B);
+  stamps.answered(DTAG, A, event, late);
+  stamps.answered(DTAG, B, other, late);
+  stamps.answered(DTAG, B, event, late);
+  expect(stamps.isLate(DTAG, record)).toBe(true);
+});

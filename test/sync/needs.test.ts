@@ -8,6 +8,7 @@ import {
   MAX_AHEAD_SECONDS,
   MAX_CONTRADICTIONS,
   MAX_RENEWAL_SECONDS,
+  RELAYS_TAKE_SECONDS,
   SKEW_REPORT_SECONDS,
 } from '../../src/protocol/limits.ts';
 import { deviceHash } from '../../src/protocol/causality.ts';
@@ -40,6 +41,8 @@ const renewed = (seconds: number): VerifiedEvent =>
   eventOf(NOW - 50, ['vv', `${deviceHash('phone')}:${NOW - 50 - seconds}`]);
 const tied = { contradictions: MAX_CONTRADICTIONS };
 const ofReset = (stamp: number): Partial<HeadRecord> => ({ voids: new Map([[anId('b'.repeat(64)), stamp]]) });
+/** Further ahead than relays take. */
+const FAR = NOW + RELAYS_TAKE_SECONDS + 1;
 const future = eventOf(NOW + SKEW_REPORT_SECONDS + 1);
 
 describe('a head needs', () => {
@@ -117,23 +120,23 @@ describe('a write from the future is stamped', () => {
     [
       'a day ago if it is above nothing but own writes from the future',
       NOW - DAY_SECONDS + 1,
-      recordOf(future, { own: own({ above: [NOTHING, NOW + SKEW_REPORT_SECONDS] }) }),
+      recordOf(future, { own: own({ above: [NOTHING, FAR] }) }),
     ],
     [
       'above own ones that are not from the future, which were above nothing',
       NOW - 6,
-      recordOf(future, { own: own({ above: [NOTHING, NOW - 7, NOW + SKEW_REPORT_SECONDS] }) }),
+      recordOf(future, { own: own({ above: [NOTHING, NOW - 7, FAR] }) }),
     ],
     ['just above what it is above', NOW - 6, recordOf(future, { own: own({ above: [NOW - 7, NOW - 99] }) })],
     [
       'above what is not itself from the future',
       NOW - 6,
-      recordOf(future, { own: own({ above: [NOW - 7, NOW + SKEW_REPORT_SECONDS] }) }),
+      recordOf(future, { own: own({ above: [NOW - 7, FAR] }) }),
     ],
     [
       'not at all if all that it is above is from the future',
       undefined,
-      recordOf(future, { own: own({ above: [NOW + SKEW_REPORT_SECONDS] }) }),
+      recordOf(future, { own: own({ above: [FAR] }) }),
     ],
     [
       'above the value before, if it was not kept what it is above',
@@ -151,6 +154,11 @@ describe('a write from the future is stamped', () => {
         ]),
         { own: own({ above: [NOW - 7] }) },
       ),
+    ],
+    [
+      'not again while relays may have what it is above, a little ahead',
+      undefined,
+      recordOf(future, { own: own({ above: [NOW - 7, NOW + RELAYS_TAKE_SECONDS] }) }),
     ],
     ['not again if a relay has it', undefined, recordOf(future, { own: own({ acknowledged: true }) })],
     [

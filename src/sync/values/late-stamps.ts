@@ -6,6 +6,9 @@ import type { NostrEvent } from '../../protocol/event.ts';
 import type { Network } from '../relays/network.ts';
 import { deliveryOf, type HeadRecord } from '../heads/record.ts';
 
+/** Of a category. */
+const MAX_LATE_HEADS = 8;
+
 export interface LateStamps {
   /** A relay's answer to a head. Returns whether it finds the stamp too late. */
   answered(dTag: Address, relay: RelayUrl, event: NostrEvent, answer: Answer): boolean;
@@ -14,26 +17,30 @@ export interface LateStamps {
 }
 
 export function createLateStamps(network: () => Network): LateStamps {
-  /** By category, which relays say so of the event `id`. */
-  const late = new Map<Address, { readonly id: EventId; readonly relays: Set<RelayUrl> }>();
+  /** By category, which relays say so of which of its latest heads: an answer to one before may come last. */
+  const late = new Map<Address, Map<EventId, Set<RelayUrl>>>();
   return {
     answered: (dTag, relay, { id }, { type }) => {
-      const known = late.get(dTag);
+      const heads = late.get(dTag) ?? new Map<EventId, Set<RelayUrl>>();
+      const relays = heads.get(id) ?? new Set();
       if (type !== 'clock') {
-        if (known?.id === id) known.relays.delete(relay);
+        relays.delete(relay);
         return false;
       }
-      const relays = known?.id === id ? known.relays : new Set<RelayUrl>();
-      late.set(dTag, { id, relays: relays.add(relay) });
+      late.set(dTag, heads.set(id, relays.add(relay)));
+      for (const oldest of heads.keys()) {
+        if (heads.size <= MAX_LATE_HEADS) break;
+        heads.delete(oldest);
+      }
       return true;
     },
     isLate: (dTag, record) => {
-      const known = late.get(dTag);
-      if (known === undefined || known.id !== record?.head?.event.id) return false;
+      const relays = record?.head && late.get(dTag)?.get(record.head.event.id);
+      if (relays === undefined) return false;
       const open = network()
         .relays()
         .filter(({ connected }) => connected);
-      const says = (url: RelayUrl): boolean => known.relays.has(url) || deliveryOf(record, url) === 'refused';
+      const says = (url: RelayUrl): boolean => relays.has(url) || deliveryOf(record!, url) === 'refused';
       return open.length > 0 && open.every(({ url }) => says(url));
     },
   };

@@ -10,6 +10,7 @@ import {
   MAX_AHEAD_SECONDS,
   MAX_CONTRADICTIONS,
   MAX_RENEWAL_SECONDS,
+  RELAYS_TAKE_SECONDS,
   SKEW_REPORT_SECONDS,
 } from '../../protocol/limits.ts';
 import { renewedBy } from '../../protocol/renewal.ts';
@@ -60,7 +61,9 @@ export function pastStampOf(record: HeadRecord<NostrEvent>, nowSeconds: Seconds)
   const seen = [...seenBy(head!.event)].flatMap(([device, stamp]) => (device === own!.device ? [] : [stamp]));
   const known = [...above, ...seen];
   const counting = known.filter((one) => one < latest);
-  if (counting.length === 0 && known.length > 0) return undefined;
+  // What is a little ahead relays may have, whatever is heard of that: it is not gone below.
+  const isTaken = known.some((one) => one >= latest && one <= nowSeconds + RELAYS_TAKE_SECONDS);
+  if (isTaken || (counting.length === 0 && known.length > 0)) return undefined;
   const floor = Math.max(NOTHING, ...counting);
   return (floor === NOTHING ? nowSeconds - DAY_SECONDS : floor) + 1;
 }
