@@ -347,6 +347,9 @@ describe('what turns up while a first write is held', () => {
     expect(heldAgainst(held(), beating).own?.floor).toBe(11);
     for (const event of [older, beaten]) expect(heldAgainst(held(), event).own).not.toHaveProperty('floor');
     expect(heldAgainst(held({ floor: 15 }), newer).own?.floor).toBe(21);
+    // What a copy of the store wrote: else it would be taken for an own one.
+    const ofTwin = told({ stamp: 20, by: OURS });
+    expect(heldAgainst(held(), ofTwin).own).not.toHaveProperty('floor');
   });
 
   test('that is below its floor changes nothing more', () => {

@@ -4,7 +4,7 @@ import type { EventId, Seconds } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { isVoid, joinVoids } from '../../protocol/voids.ts';
-import { isFormer } from './conflict.ts';
+import { isFormer, isOfTwin } from './conflict.ts';
 import { orphansOf } from './deliveries.ts';
 import type { Input, Outcome } from './input.ts';
 import { NOTHING, stampsBefore, stampsBelow, undoneBy, withdrawnBy, stampsOf } from './own-stamps.ts';
@@ -149,6 +149,8 @@ export function heldAgainst(record: HeadRecord, event: VerifiedEvent): HeadRecor
     : record;
   const floor = event.created_at + 1;
   if (compareEvents(event, record.head!.event) < 0 || floor <= floorOf(record)) return next;
+  // Above what a copy of the store wrote it would count as its own.
+  if (isOfTwin(event, record.own!)) return next;
   return { ...next, own: { ...record.own!, floor } };
 }
 
