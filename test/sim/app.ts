@@ -761,17 +761,19 @@ export function createApp(ports: AppPorts): App {
         tab.sync.fetch(category),
         (result) => {
           const entry = result === null ? undefined : oracle.told(tab.told, 'fetch offline', result, false);
+          // Relays that refused its pieces have taken none: only its writer has them, and others show what was before it.
+          const isLacking = !isWatched && head?.isInPieces === true && head.device !== name;
           // A hostile relay that goes on may have shown something newer meanwhile.
           const heads = [head, oracle.headOn(name, category)];
           const isRight =
             result === null
               ? heads.some((one) => one === undefined || isGone(one))
               : entry === undefined ||
+                (isLacking && order(entry.event, head.event) < 0) ||
                 heads.some((one) => (one === entry && !(wasGone && one === head)) || isBefore(entry, one));
           if (!isRight) oracle.violate('I1', `${name}: after the restart ${category} is not what it was`);
         },
         (code) => {
-          // Relays that refused its pieces have taken none: only its writer has them.
           if (code === 'INCOMPLETE' && !isWatched && head?.isInPieces === true && head.device !== name)
             return;
           if ((code !== 'NO_RELAYS_REACHABLE' || head !== undefined) && !mayBeUnreadable(code, head))
