@@ -53,6 +53,12 @@ export async function* exported(
 /** Of one category, as it is at one time. */
 async function linesOf(replica: Replica, dTag: Address, hasVersions: boolean): Promise<readonly string[]> {
   for (let tries = 1; ; tries++) {
+    // It goes out, as if a socket carried it: what is written next must not take its stamp.
+    const isBeingWritten = replica.claim(dTag) === undefined && replica.get(dTag)?.head !== undefined;
+    if (isBeingWritten && tries < MAX_TRIES) {
+      await replica.reload([]);
+      continue;
+    }
     const record = replica.get(dTag);
     const written = new Set<string>();
     const lines: string[] = [];

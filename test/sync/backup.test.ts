@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { exportLines, importLines } from '../../src/backup.ts';
 import { memoryStore, secretKeySigner } from '../../src/node.ts';
 import type { NostrEvent } from '../../src/protocol/event.ts';
+import type { Store } from '../../src/store/store.ts';
 import { remembered } from '../../src/sync/heads/frontier.ts';
 import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import { aRelay } from '../names.ts';
@@ -83,6 +84,36 @@ test('what is stamped ahead of this clock is refused until then: its writer may 
   expect(await later(other.fetch('settings'))).toBeNull();
   await time.advance(600_000);
   expect(await later(importLines(other, lines))).toMatchObject({ taken: 1, refused: 0 });
+});
+
+test('what is written after an export has a stamp of its own: imported, that does not beat it', async () => {
+  const { clock, device, settle } = world();
+  let save = (): void => undefined;
+  const isSaved = new Promise<void>((resolve) => (save = resolve));
+  const store = memoryStore();
+  let isSlow = false;
+  const update: Store['update'] = async (...of) => {
+    if (isSlow) await isSaved;
+    return store.update(...of);
+  };
+  const sync = device({ relays: [], store: { ...store, update } });
+  const stampOf = async (): Promise<number> =>
+    Date.parse((await settle(sync.fetch('settings')))!.updatedAt) - clock.now();
+  for (const payload of ['a', 'b']) await settle(sync.publish('settings', payload, { waitFor: 'saved' }));
+  const [before, lines] = [await stampOf(), await settle(linesOf(sync))];
+  await settle(sync.publish('settings', 'c', { waitFor: 'saved' }));
+  expect(await stampOf()).toBe(before + 1000);
+  expect(await settle(importLines(sync, lines))).toMatchObject({ taken: 0, known: 1 });
+  // One that is being saved, and may take the stamp of that, is waited for.
+  isSlow = true;
+  const publishing = sync.publish('settings', 'd', { waitFor: 'saved' });
+  await clock.advance(10);
+  const exporting = linesOf(sync);
+  await clock.advance(10);
+  save();
+  await settle(publishing);
+  expect((await settle(exporting))[1]).toContain((await settle(sync.fetch('settings')))!.eventId);
+  expect(sync.errors).toEqual([]);
 });
 
 test('only with its last line it is whole', async () => {

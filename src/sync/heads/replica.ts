@@ -46,7 +46,7 @@ export interface Replica {
    * rejects with `STORE_FAILED` and has changed nothing; anything else then takes effect in memory and is saved later.
    */
   apply(dTag: Address, input: Input): Promise<readonly Effect[]>;
-  /** The head to put on a socket, which from now on counts as carried; `undefined` while a write of the category is being saved. */
+  /** The head to put on a socket or into an export, which from now on counts as carried; `undefined` while a write of the category is being saved. */
   claim(dTag: Address): VerifiedEvent | undefined;
   /** Whether the head is a write of this process that no socket has carried: a newer one may take its stamp. */
   isUncarried(dTag: Address): boolean;
