@@ -84,9 +84,8 @@ test('a whole value is made of a head that was saved together with an own write:
   expect(laptop.merged).toMatchObject([{ clashes: [] }]);
 });
 
-test('a whole value is not written while the store fails to give what this device wrote before it', async () => {
-  const at = world({});
-  const [phone] = await together(at, ['phone'], ON_EDIT);
+/** A store that can fail to give former values. It outlives its device. */
+function failing(): { readonly store: Store; readonly fail: (isFailing: boolean) => void } {
   const memory = memoryStore();
   let isFailing = false;
   const store: Store = {
@@ -97,6 +96,18 @@ test('a whole value is not written while the store fails to give what this devic
       return memory.get(key);
     },
   };
+  return {
+    store,
+    fail: (is) => {
+      isFailing = is;
+    },
+  };
+}
+
+test('a whole value is not written while the store fails to give what this device wrote before it', async () => {
+  const at = world({});
+  const [phone] = await together(at, ['phone'], ON_EDIT);
+  const { store, fail } = failing();
   const first = start(at, 'laptop', ON_EDIT, store);
   await at.settle(first.device.fetch('settings'));
   await editApart(at, [
@@ -110,9 +121,33 @@ test('a whole value is not written while the store fails to give what this devic
   expect(now?.payload).toEqual({ theme: 'light', font: 14 });
   const publish = async (): Promise<unknown> =>
     laptop.device.publish('settings', { theme: 'dark', font: 14 }, { basedOn: now!.eventId });
-  isFailing = true;
+  fail(true);
   await expect(at.settle(publish())).rejects.toMatchObject({ code: 'STORE_FAILED' });
-  isFailing = false;
+  fail(false);
+  await at.settle(publish());
+  expect(await valuesOf(at, [laptop])).toEqual([{ theme: 'dark', font: 14, own: 1 }]);
+});
+
+test('nor one of before that, while it fails to give what else is to be merged', async () => {
+  const at = world({});
+  const [phone] = await together(at, ['phone'], ON_EDIT);
+  const { store, fail } = failing();
+  const first = start(at, 'laptop', ON_EDIT, store);
+  const before = await at.settle(first.device.fetch('settings'));
+  await editApart(at, [
+    [phone!, { font: 14 }],
+    [first, { own: 1 }],
+  ]);
+  for (const { way } of [phone!, first]) {
+    way.join();
+    await at.clock.advance(30_000);
+  }
+  const laptop = await restarted(at, first, ON_EDIT);
+  const publish = async (): Promise<unknown> =>
+    laptop.device.publish('settings', { theme: 'dark', font: 12 }, { basedOn: before!.eventId });
+  fail(true);
+  await expect(at.settle(publish())).rejects.toMatchObject({ code: 'STORE_FAILED' });
+  fail(false);
   await at.settle(publish());
   expect(await valuesOf(at, [laptop])).toEqual([{ theme: 'dark', font: 14, own: 1 }]);
 });

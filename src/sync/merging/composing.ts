@@ -95,9 +95,11 @@ export function createMergeComposing(ports: {
     const taking = record && replacing === undefined ? takingBy(record, isDue) : (): Taking => 'not';
     const joining = record?.head && ports.joining.join(dTag, record, taking);
     const joined = await joining?.catch((error: unknown) => {
-      const holdsMore = replacing === undefined && record!.rivals.some((rival) => holdsOwn(record!, rival));
-      // What cannot be read is not built upon: but for what this device has written itself.
-      if (isPlain && !(holdsMore && isOfPorts(error))) return undefined;
+      const own = replacing === undefined ? record!.own : undefined;
+      const holdsAll =
+        own === undefined || (asked.length === 1 && covers(asked[0]!.seen, own.device, own.stamp));
+      // What cannot be read is not built upon: but for what this device has written itself, and the app did not have.
+      if (isPlain && (holdsAll || !isOfPorts(error))) return undefined;
       throw error;
     });
     if (joined === undefined && (last === undefined || (isPlain && record?.head !== undefined)))
