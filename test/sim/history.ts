@@ -26,7 +26,7 @@ export interface Outcome {
 }
 
 const START_MS = Date.UTC(2026, 0, 1);
-const MAX_STEPS = 2_000_000;
+const MAX_STEPS = 6_000_000;
 /**
  * How long the devices have to agree once the faults have stopped, beyond stamps that are still to come, in ms. A timer that was set
  * by a wrong clock looks again after an hour, and what it writes has to be seen.

@@ -160,6 +160,11 @@ describe('a write from the future is stamped', () => {
       undefined,
       recordOf(future, { own: own({ above: [NOW - 7, NOW + RELAYS_TAKE_SECONDS] }) }),
     ],
+    [
+      'above an own one that this device has not sent: a copy of its store may have',
+      NOW - 6,
+      recordOf(future, { own: own({ above: [], past: [NOW - 7, FAR] }) }),
+    ],
     ['not again if a relay has it', undefined, recordOf(future, { own: own({ acknowledged: true }) })],
     [
       'not again if it is hardly ahead',

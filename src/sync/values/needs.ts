@@ -64,6 +64,8 @@ export function pastStampOf(record: HeadRecord<NostrEvent>, nowSeconds: Seconds)
   // What is a little ahead relays may have, whatever is heard of that: it is not gone below.
   const isTaken = known.some((one) => one >= latest && one <= nowSeconds + RELAYS_TAKE_SECONDS);
   if (isTaken || (counting.length === 0 && known.length > 0)) return undefined;
-  const floor = Math.max(NOTHING, ...counting);
+  // What no socket of this device has carried a copy of the store may have sent.
+  const past = (own!.past ?? []).filter((one) => one < latest);
+  const floor = Math.max(NOTHING, ...counting, ...past);
   return (floor === NOTHING ? nowSeconds - DAY_SECONDS : floor) + 1;
 }
