@@ -238,7 +238,11 @@ export function createMergeOracle(ports: {
    */
   function isGoneRound({ edit, field, now }: Miss, until: number): boolean {
     if (!ports.hasOwnRules) return false;
-    const ofField = edits.filter(({ category, asserts }) => category === edit.category && asserts.has(field));
+    // What was never saved is in no value.
+    const ofField = edits.filter(
+      ({ category, asserts, event }) =>
+        category === edit.category && asserts.has(field) && event !== undefined,
+    );
     const follows = (one: Edit): boolean => one === edit || (one.seen.get(edit.series) ?? 0) >= edit.number;
     const gaveWay = (one: Edit, to: string | undefined): boolean =>
       isExplained(one, field, to) &&
