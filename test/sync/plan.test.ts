@@ -9,7 +9,7 @@ import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import { parseRecord, serializeRecord } from '../../src/sync/heads/record-codec.ts';
 import { floorOf, type HeadRecord } from '../../src/sync/heads/record.ts';
 import { aRelay, anAddress, anId } from '../names.ts';
-import { IN_PIECES, nameOf, OUR_HASH, OURS, told, voiding } from './records.ts';
+import { IN_PIECES, nameOf, OUR_HASH, OURS, told, voiding, REMOVAL } from './records.ts';
 
 const RELAY = aRelay('wss://relay.example');
 const D = anAddress('default/settings/v1');
@@ -305,6 +305,19 @@ describe('a decision starts from', () => {
   const base = (stored: HeadRecord | undefined, unsaved: HeadRecord | undefined): HeadRecord | undefined =>
     baseOf(D, stored && serializeRecord(stored), { ...NOTHING, unsaved: new Map([[D, unsaved]]) }).record;
 
+  test('what another tab has saved meanwhile, and this one has not seen, is kept as a rival and in the ring', () => {
+    const [mine, theirs] = [ours(20), told({ stamp: 30 })];
+    const stored = after(shown(told({ stamp: 5 })), write(ours(15)), write(mine))!;
+    const known = base(stored, after(shown(theirs)));
+    expect(known?.head?.event).toBe(theirs);
+    expect(known?.own).toMatchObject({ id: mine.id });
+    expect(known?.rivals).toMatchObject([{ id: mine.id, isOverwritten: true }]);
+    expect(known?.past.map(({ id }) => id)).toEqual(stored.past.map(({ id }) => id));
+    const seen = base(stored, after(shown(told({ stamp: 30, seen: { [OURS]: 20 } }))));
+    expect(seen?.rivals).toEqual([]);
+    expect(base(stored, after(shown(told({ stamp: 30, tags: REMOVAL }))))?.rivals).toEqual([]);
+  });
+
   test('what could not be saved', () => {
     const stored = after(shown(told({ stamp: 10 })));
     const unsaved = after(shown(told({ stamp: 11 })));
@@ -322,8 +335,8 @@ describe('a decision starts from', () => {
   test('what could not be saved, with the own write that another tab has saved since', () => {
     const mine = ours(10);
     const stored = after(write(mine))!;
-    const unsaved = after(shown(told({ stamp: 11 })))!;
-    expect(base(stored, unsaved)).toEqual({ ...unsaved, own: stored.own });
+    const unsaved = after(shown(told({ stamp: 11, seen: { [OURS]: 10 } })))!;
+    expect(base(stored, unsaved)).toMatchObject({ ...unsaved, own: { id: mine.id } });
   });
 
   test('a reset that could not be saved: not from the floor that it has lowered', () => {

@@ -148,6 +148,20 @@ function withRival(record: HeadRecord, rival: Kept): HeadRecord {
   return bounded({ ...record, rivals, past: remember(record.past, below, around(record, rivals)) });
 }
 
+/** Ours, which could not be saved, over what another tab has saved meanwhile: what that has written, and ours has not seen, is a rival. */
+export function over(stored: HeadRecord, ours: HeadRecord): HeadRecord {
+  const record = { ...ours, own: stored.own };
+  if (ours.head === undefined || isTombstone(ours.head.event)) return record;
+  const isKnown = (one: Kept): boolean =>
+    one.id === ours.head!.event.id || keptIn(ours).some(({ id }) => id === one.id);
+  const head = stored.head && keptOf(stored.head, stored.deemed, true);
+  const lost = [...(head === undefined ? [] : [head]), ...stored.rivals].filter(
+    (one) => !one.isRemoval && !isKnown(one) && !isKeptIn(containedIn(ours), one),
+  );
+  const past = stored.past.filter((one) => !isKnown(one));
+  return lost.reduce(withRival, { ...record, past: remember(ours.past, past, around(ours, ours.rivals)) });
+}
+
 /** A held write is let go: what turned up meanwhile it has not seen. */
 function released(record: HeadRecord): HeadRecord {
   const former = record.former[0];

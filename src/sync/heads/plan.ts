@@ -9,7 +9,7 @@ import { compareEvents } from '../../protocol/order.ts';
 import { isVoid } from '../../protocol/voids.ts';
 import type { Effect, Input } from './input.ts';
 import type { Keys } from './keys.ts';
-import { keptIn } from './frontier.ts';
+import { keptIn, over } from './frontier.ts';
 import type { Kept } from './kept.ts';
 import type { Keeping } from './past.ts';
 import { hasUndone } from './own-stamps.ts';
@@ -152,7 +152,7 @@ export function baseOf(
   if (ours === undefined || isAhead(stored, ours)) return { record: stored, isStored };
   // Another tab may have written meanwhile: this one's record knows of no own write that the store does not.
   const isNewer = floorOf(stored) > floorOf(ours) && !isReset(stored, ours);
-  return { record: isNewer ? { ...ours, own: stored!.own } : ours, isStored };
+  return { record: isNewer ? over(stored!, ours) : ours, isStored };
 }
 
 /** Whether ours, by a reset that could not be saved, has undone the last own write in the store: its floor is from the future. */
