@@ -8,7 +8,14 @@ import { deviceHash, seenBy, vectorAt, type VersionVector } from '../protocol/ca
 import type { Compression } from '../protocol/compression.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { tagsOf } from '../protocol/header.ts';
-import { HOLD_MS, KIND_APP_DATA, MAX_LAPS, SIZES, SKEW_REPORT_SECONDS } from '../protocol/limits.ts';
+import {
+  HOLD_MS,
+  KIND_APP_DATA,
+  MAX_LAPS,
+  SIZES,
+  SKEW_REPORT_SECONDS,
+  DAY_SECONDS,
+} from '../protocol/limits.ts';
 import { joinVoids, voidsAt, type Voids } from '../protocol/voids.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import { receiptOf } from './delivery-report.ts';
@@ -102,6 +109,10 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
     const ciphertexts = new Map<string, string>();
     for (let lap = 0; lap < MAX_LAPS; lap++) {
       if (hasMoved(dTag, composed)) return undefined;
+      const record = replica.get(dTag);
+      // Another has reset it meanwhile, or what was ahead was stamped again: what was written since stays.
+      if (isReset && making.wanted.length === 1 && !isAhead(record, nowSeconds(clock), DAY_SECONDS))
+        return record!.head!.event;
       const voids = isReset ? aheadOf(replica.get(dTag), nowSeconds(clock)) : undefined;
       const stamp = nextStampOf(dTag, voids);
       const deviceId = ports.deviceId();

@@ -1,9 +1,9 @@
 /** `reset`: a category that somebody wrote in the future can be written by all devices again. */
 
 import { describe, expect, test } from 'vitest';
-import { memoryStore, type NostrEvent, type Store } from '../../src/node.ts';
+import { memoryStore, secretKeySigner, type NostrEvent, type Signer, type Store } from '../../src/node.ts';
 import { deviceHash } from '../../src/protocol/causality.ts';
-import { received, stored, world, written, type Device, type World } from './devices.ts';
+import { KEY, received, stored, world, written, type Device, type World } from './devices.ts';
 import { valueOf } from './values.ts';
 
 const DAY = 86_400_000;
@@ -375,4 +375,27 @@ describe('a reset', () => {
     await on.settle(laptop.fetch('settings'));
     expect(await valueOn(on, laptop)).toBe('by a wrong clock');
   });
+});
+
+test('what another device has reset while the signer took its time keeps what was written since', async () => {
+  const on = world(LENIENT);
+  const signer = secretKeySigner(KEY);
+  let wait = Promise.resolve();
+  const signEvent: Signer['signEvent'] = async (event) => wait.then(() => signer.signEvent(event));
+  const [laptop, phone] = [on.device({ signer: { ...signer, signEvent } }), on.device()];
+  await poisoned(on, 182 * DAY);
+  for (const one of [laptop, phone]) {
+    one.subscribe(['settings'], () => undefined);
+    await on.settle(one.fetch('settings'));
+  }
+  let go = (): void => undefined;
+  wait = new Promise((resolve) => (go = resolve));
+  const resetting = laptop.reset('settings', { waitFor: 'saved' });
+  await on.clock.advance(100);
+  await on.settle(phone.reset('settings', { waitFor: 'replicated' }));
+  await on.settle(phone.publish('settings', 'since then', { waitFor: 'replicated' }));
+  go();
+  await on.settle(resetting);
+  await on.clock.advance(5_000);
+  expect([await valueOn(on, laptop), await valueOn(on, phone)]).toEqual(['since then', 'since then']);
 });
