@@ -138,6 +138,9 @@ export function createBeaten(ports: {
       const events = [...oracle.signed.values()].filter((one) => one.category === category);
       const bytes = events.reduce((sum, one) => sum + (one.isInPieces ? Infinity : one.bytes), 0);
       if (events.length > FEW || bytes > FEW_BYTES) return;
+      // What no socket has carried is not kept once another write has taken its place.
+      const holds = (one: Signed): boolean => valueIn(docIn(one.text), field) === asserts.get(field);
+      if (!events.some((one) => one.isCarried && holds(one))) return;
       count('merge: an edit beaten, and looked for in the history');
       if (!isKept(edit)) oracle.violate('M2', `${what}, and no history has it`);
     },
