@@ -72,8 +72,14 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
   ): Promise<{ readonly composed: Composed | undefined; readonly last: Wanted | undefined }> {
     for (;;) {
       const wanted = [...making.wanted];
-      const composed = await ports.compose(dTag, wanted);
+      const on = replica.get(dTag)?.head?.event.id;
+      const composed = await ports.compose(dTag, wanted).catch((error: unknown) => {
+        // It was taken back or replaced while it was read, and its pieces are gone: the value is made of what there is now.
+        if (replica.get(dTag)?.head?.event.id !== on) return 'moved' as const;
+        throw error;
+      });
       making.signal.throwIfAborted();
+      if (composed === 'moved') continue;
       if (composed !== undefined && 'refused' in composed) {
         making.refuse(composed.refused, composed.error);
         if (making.wanted.length === 0) throw composed.error;
