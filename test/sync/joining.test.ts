@@ -9,7 +9,7 @@ import { createJoining } from '../../src/sync/merging/joining.ts';
 import type { Merger, MergeSides } from '../../src/sync/merging/merger.ts';
 import { createTestClock } from '../../src/testing/clock.ts';
 import { anAddress } from '../names.ts';
-import { told } from './records.ts';
+import { IN_PIECES, ownWrite, told } from './records.ts';
 
 const D = anAddress('default/settings/v1');
 const kept = (event: VerifiedEvent) => keptOf({ event, pieces: undefined }, undefined, true);
@@ -53,4 +53,39 @@ test('values that were written apart and that both sides have seen are all bases
     { base: 'left+right', bases: ['right', 'left'], mine: 'rival', theirs: 'head', isExact: true },
   ]);
   expect(joined).toMatchObject({ value: 'rival+head', base: 'exact', parts: [{ id: RIVAL.id }] });
+});
+
+test('while the pieces of what holds an own write are not here, that write stands in its place', async () => {
+  const own = told({ stamp: 2, by: 'us', seen: { a: 1 } });
+  const large = told({ stamp: 3, by: 'd', seen: { a: 1, us: 2 }, tags: IN_PIECES });
+  const head = told({ stamp: 4, by: 'e', seen: { a: 1 } });
+  const values = new Map([
+    [FIRST.id, 'first'],
+    [own.id, 'own'],
+    [head.id, 'head'],
+  ]);
+  const record: HeadRecord = {
+    ...{ ...EMPTY_RECORD, head: versionOf(head), rivals: [kept(large)], own: ownWrite(own) },
+    past: [own, FIRST].map(kept),
+  };
+  const asked: MergeSides[] = [];
+  const merge = (sides: MergeSides) => {
+    asked.push(sides);
+    return { value: 'both', clashes: [] };
+  };
+  const joining = createJoining({
+    clock: createTestClock(),
+    replica: {
+      get: () => record,
+      version: async (_, id) => Promise.resolve([FIRST, own, large, head].find((one) => one.id === id)),
+    },
+    content: { payloadOf: async ({ id }) => Promise.resolve(values.get(id)) },
+    mergerOf: () => ({ merge }) as unknown as Merger,
+  });
+  const joined = await joining.join(D, record, () => 'must');
+  expect(asked).toEqual([{ base: 'first', bases: [], mine: 'own', theirs: 'head', isExact: true }]);
+  // It is merged once it is whole: what it says beyond that it is not known to contain.
+  expect(joined).toMatchObject({ value: 'both', taken: [] });
+  expect(joined.seen.get(kept(large).device)).toBeUndefined();
+  expect((await joining.join(D, record, () => 'may')).value).toBe('head');
 });

@@ -109,6 +109,9 @@ test('an app that is locked has none of it in memory, and shows it once it is un
   await at.settle(laptop.device.setSigner(secretKeySigner(KEY)));
   await at.clock.advance(5_000);
   expect(await valuesOf(at, [laptop])).toEqual([BOTH]);
+  // And it is known again what the app makes its next value of.
+  await at.settle(laptop.device.publish('settings', { font: 14 }));
+  expect(await valuesOf(at, [laptop])).toEqual([{ font: 14 }]);
 });
 
 test('a signer that may ask a person is asked to sign nothing: that is the default for one', async () => {

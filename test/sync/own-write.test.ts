@@ -390,6 +390,8 @@ describe('a withdrawal', () => {
       ...{ acknowledged: true, floor: 12, withdrawn: [anId('a'), MINE.id], undone: [30, 40] },
     });
     expect(withdraw(mine({}, { former }), MINE.id).record?.own?.floor).toBe(10);
+    const past = [former.stamp - 1, former.stamp];
+    expect(withdraw(mine({}, { former, past }), MINE.id).record?.own?.past).toEqual([former.stamp - 1]);
   });
 
   test('of a reset: what it restores counts again', () => {

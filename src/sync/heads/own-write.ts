@@ -168,7 +168,12 @@ export function withdraw(record: HeadRecord | undefined, id: EventId): Outcome {
       deliveries: new Map(),
       // As if a relay had it: what it had replaced is forgotten, so it cannot be withdrawn as well.
       own: {
-        ...(own.former === undefined ? own : { ...own.former, acknowledged: true, floor: floorOf(record) }),
+        ...(own.former === undefined
+          ? own
+          : {
+              ...{ ...own.former, acknowledged: true, floor: floorOf(record) },
+              past: own.past?.filter((one) => one < own.former!.stamp),
+            }),
         withdrawn: withdrawnBy(own, id),
         undone: own.undone,
       },

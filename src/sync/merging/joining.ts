@@ -8,7 +8,7 @@ import type { VerifiedEvent } from '../../protocol/event.ts';
 import { expirationOf, isExpired, isTombstone } from '../../protocol/header.ts';
 import { MAX_BASE_DEPTH } from '../../protocol/limits.ts';
 import { containedIn } from '../heads/frontier.ts';
-import type { Kept } from '../heads/kept.ts';
+import { isKeptIn, type Kept } from '../heads/kept.ts';
 import type { HeadRecord } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
 import { isPassing } from '../reading.ts';
@@ -48,6 +48,14 @@ export interface Joining {
   valueAt(dTag: Address, event: VerifiedEvent): Promise<unknown>;
   /** The event of a value that the record knows. */
   eventOf(dTag: Address, id: EventId): Promise<VerifiedEvent | undefined>;
+}
+
+/** Of a value in pieces, some are not here yet. */
+const isLacking = ({ isInPieces, pieces }: Kept): boolean => isInPieces && pieces === undefined;
+
+/** The newest own write that another device's rival holds: in its place, while that is not here. */
+function ownIn({ own, past }: HeadRecord, rival: Kept): Kept | undefined {
+  return past.find((one) => one.device === own?.device && !isLacking(one) && isKeptIn(rival.seen, one));
 }
 
 export function createJoining(ports: {
@@ -112,20 +120,21 @@ export function createJoining(ports: {
         },
         ...{ base: 'absent', baseEvent: undefined, expiration: expirationOf(head) },
       };
-      for (const rival of record.rivals) {
-        const base = baseOf(record.past, rival.seen, joined.seen);
-        const taking = takingOf(rival, base);
+      for (const one of record.rivals) {
+        const taking = takingOf(one, baseOf(record.past, one.seen, joined.seen));
         if (taking === 'not') continue;
+        const rival = (taking === 'must' && isLacking(one) && ownIn(record, one)) || one;
+        const base = baseOf(record.past, rival.seen, joined.seen);
         const event = await replica.version(dTag, rival.id);
         if (event === undefined) continue;
         const seen = joinVectors(joined.seen, rival.seen);
-        const taken = [...joined.taken, rival];
+        const taken = rival === one ? [...joined.taken, one] : joined.taken;
         if (isExpired(event, nowSeconds(ports.clock))) {
           joined = { ...joined, seen, taken };
           continue;
         }
         // Its pieces are not here yet.
-        if (rival.isInPieces && rival.pieces === undefined) continue;
+        if (isLacking(rival)) continue;
         const mine = await valueAt(dTag, event, ports).catch((error: unknown) => {
           if (taking === 'must' && isPassing(error)) throw error;
         });

@@ -88,9 +88,9 @@ export const createMerging: CreateMerging = (ports) => {
     ...ports,
     joining,
     isDue: (dTag, id) => settling.isDue(dTag, id),
-    onShown: (dTag, { id, value }) => {
+    onShown: (dTag, { id, value }, isNews) => {
       written.set(id, textOf(value));
-      ports.onShown(dTag);
+      if (isNews) ports.onShown(dTag);
     },
   });
   const compose = createMergeComposing({

@@ -41,8 +41,8 @@ export function createShowing(ports: {
   /** See `Settling`. */
   readonly isDue: (dTag: Address, id: EventId) => boolean;
   readonly primitives: Pick<Primitives, 'sha256Hex'>;
-  /** What is shown of a head has changed. */
-  readonly onShown: (dTag: Address, view: View) => void;
+  /** `isNews`: the app has not been shown it before. */
+  readonly onShown: (dTag: Address, view: View, isNews: boolean) => void;
 }): Showing {
   const { replica } = ports;
   const views = new Map<Address, View>();
@@ -71,7 +71,7 @@ export function createShowing(ports: {
     // An app that was locked meanwhile has it already.
     const isNews = told.get(dTag) !== id && !isEqual(value, before === undefined ? headValue : before.value);
     told.set(dTag, id);
-    if (isNews) ports.onShown(dTag, view);
+    ports.onShown(dTag, view, isNews);
     return { head: head.id, ids: new Set(ids) };
   }
 
