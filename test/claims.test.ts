@@ -50,7 +50,7 @@ test('every invariant is one that the oracle checks, or names its test', () => {
   const checks = files.map((name) => read(`test/sim/${name}`)).join('');
   // Some are no check of their own but others under certain conditions: their rows name these.
   const isChecked = (row: string): boolean => {
-    const [invariant, ...others] = row.match(/\bI\d+\b/g) ?? [];
+    const [invariant, ...others] = row.match(/\b[IM]\d+\b/g) ?? [];
     return checks.includes(`'${invariant}'`) || others.length > 0 || references(row).length > 0;
   };
   expect(rows.filter((row) => !isChecked(row))).toEqual([]);
