@@ -26,7 +26,7 @@ export function newestOf(vector: VersionVector, room: number = MAX_VECTOR_ENTRIE
 export function joinVectors(a: VersionVector, b: VersionVector): VersionVector {
   if (b.size === 0) return a;
   const all = new Map(a);
-  for (const [device, stamp] of b) all.set(device, Math.max(stamp, all.get(device) ?? -1));
+  for (const [device, stamp] of b) all.set(device, Math.max(stamp, all.get(device) ?? stamp));
   return newestOf(all);
 }
 

@@ -6,6 +6,7 @@ import {
   asAddress,
   categoryOf,
   checkNamespace,
+  isCategoryIn,
   toDTag,
   type Address,
   type Category,
@@ -160,4 +161,13 @@ test('no name stands in the place of another: what is wrong here does not compil
   expect(categoryOf(texts[0]!)).toBe(category);
   expect(texts).toEqual(['app/settings/v1', 'settings', 'wss://relay.example.com', id]);
   expect(tagsOf({ address: anAddress(texts[0]!) })).toEqual(tagsOf({ address }));
+});
+
+test('a d-tag is of a category of a namespace if it is the one that this has', () => {
+  const dTag = toDTag('app', 'settings');
+  expect(isCategoryIn('app', dTag)).toBe(true);
+  expect(isCategoryIn('other', dTag)).toBe(false);
+  expect(isCategoryIn('app', pieceDTag(dTag, 'a'.repeat(32)))).toBe(false);
+  for (const bad of ['', 'app', 'app/settings', 'app//v1', 'app/settings/v2', 'app/a/b/v1'])
+    expect(isCategoryIn('app', bad)).toBe(false);
 });

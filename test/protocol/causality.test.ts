@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import {
   covers,
   deviceHash,
+  joinVectors,
   newestOf,
   seenBy,
   vectorAt,
@@ -132,5 +133,32 @@ describe('at the borders', () => {
     expect(covers(full, device(99), 9)).toBe(true);
     expect(covers(full, device(99), 10)).toBe(false);
     expect(covers(new Map([...full].slice(1)), device(99), 9)).toBe(false);
+  });
+});
+
+describe('two vectors as one', () => {
+  test('have of each device the newer entry', () => {
+    const a = new Map([
+      ['x', 5],
+      ['y', 2],
+    ]);
+    const b = new Map([
+      ['x', 3],
+      ['y', 4],
+      ['z', 0],
+    ]);
+    const both = [
+      ['x', 5],
+      ['y', 4],
+      ['z', 0],
+    ];
+    expect([...joinVectors(a, b)]).toEqual(both);
+    expect([...joinVectors(b, a)]).toEqual(both);
+  });
+
+  test('are the one if there is nothing in the other', () => {
+    const a = new Map([['x', 5]]);
+    expect(joinVectors(a, new Map())).toBe(a);
+    expect(joinVectors(new Map(), a)).toEqual(a);
   });
 });
