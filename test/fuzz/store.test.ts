@@ -68,7 +68,7 @@ async function fill(): Promise<void> {
 await fill();
 const entries = new Map<string, string>();
 for (const changes of saves) for (const [key, value] of changes) if (value !== null) entries.set(key, value);
-test('the store that is changed holds values, their deliveries, the identity and the device id', () => {
+test('the store that is changed holds values, their deliveries, former values, the identity and the device id', () => {
   expect(saves.length).toBeGreaterThan(20);
   expect([...entries.keys()].map((key) => key.split('/')[0]).sort()).toEqual([
     'device-id',
@@ -76,16 +76,17 @@ test('the store that is changed holds values, their deliveries, the identity and
     'head',
     'head',
     'identity',
+    ...Array.from({ length: 12 - CATEGORIES.length }, () => 'version'),
   ]);
 });
 
-const counts = { shown: 0, unknown: 0, refused: 0, published: 0, reported: 0 };
+const counts = { shown: 0, former: 0, unknown: 0, refused: 0, published: 0, reported: 0 };
 
 /** A device on a changed store, offline; then another on what the first has left. */
 async function live(open: () => Store, why: string): Promise<void> {
   const allowed = (error: unknown): void => {
     counts.refused++;
-    const codes = ['STORE_FAILED', 'CLOCK_SKEW'];
+    const codes = ['STORE_FAILED', 'CLOCK_SKEW', 'VERSION_NOT_KEPT'];
     expect(isNostrSyncError(error) && codes.includes(error.code), `${why}: ${String(error)}`).toBe(true);
   };
   const first = createNostrSync({ store: open(), signer: secretKeySigner(KEY) });
@@ -98,6 +99,11 @@ async function live(open: () => Store, why: string): Promise<void> {
         const found = await first.fetch(category);
         expect(written.get(category), why).toContain(JSON.stringify(found?.payload));
         counts.shown++;
+        for (const { eventId } of await first.history(category)) {
+          const former = await first.readVersion(category, eventId);
+          expect(written.get(category), why).toContain(JSON.stringify(former.payload));
+          counts.former++;
+        }
       } catch (error) {
         if (isNostrSyncError(error, 'NO_RELAYS_REACHABLE')) counts.unknown++;
         else allowed(error);
