@@ -158,6 +158,15 @@ describe('pieces', () => {
     expect(JSON.parse(writes.get(keys.piece(D, nameOf(1)))!)).toEqual(piece);
   });
 
+  test('are written if the signer, which says its own time, made them later than the head', () => {
+    const late = told({ stamp: 23, by: OURS });
+    const made = planOf(undefined, [
+      write(ours(20, { tags: IN_PIECES }), { made: new Map([[nameOf(1), late]]), names: [nameOf(1)] }),
+    ]);
+    expect(JSON.parse(made.writes.get(keys.piece(D, nameOf(1)))!)).toEqual(late);
+    expect(made.decided.get(D)?.record?.head?.pieces).toMatchObject([{ name: nameOf(1), stamp: 23 }]);
+  });
+
   test('of a write that came too late are not', () => {
     const made = planOf(after(shown(told({ stamp: 30 }))), [large]);
     expect(made.effects).toEqual([[{ type: 'stale' }]]);

@@ -43,7 +43,7 @@ export function write(
   const stale: Outcome = { record, effects: [{ type: 'stale' }] };
   if (on !== undefined && (head?.id ?? null) !== on) return stale;
   if (event.created_at < floor || (event.created_at === floor && !replaces)) return stale;
-  const pieces = partsOf(record, new Set(names), event.created_at, made);
+  const pieces = partsOf(record, new Set(names), made);
   // The pieces that it was to share are gone from the store meanwhile.
   if (pieces === undefined) return stale;
   // An own head that the signer fails to read is still what comes back if this write is withdrawn (I1).
@@ -196,7 +196,6 @@ function restored(version: Version): Version {
 function partsOf(
   record: HeadRecord | undefined,
   names: ReadonlySet<string>,
-  stamp: Seconds,
   made: ReadonlyMap<string, VerifiedEvent> = new Map(),
 ): Piece[] | undefined {
   const known = new Map([...piecesOf(record)].reverse().map((piece) => [piece.name, piece]));
@@ -204,7 +203,10 @@ function partsOf(
   let witness: Piece | undefined;
   for (const name of names) {
     const isMade = made.has(name);
-    const piece = isMade ? { name, stamp, deliveries: new Map() } : known.get(name);
+    // A signer that says its own time may have signed it later than the head.
+    const piece = isMade
+      ? { name, stamp: made.get(name)!.created_at, deliveries: new Map() }
+      : known.get(name);
     if (piece === undefined) return undefined;
     pieces.push(piece);
     if (!isMade && piece.stamp > (witness?.stamp ?? -1)) witness = piece;
