@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import { isNostrSyncError } from '../errors.ts';
-import type { Address, EventId } from '../protocol/address.ts';
+import type { Address } from '../protocol/address.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { expirationOf } from '../protocol/header.ts';
 import type { Store } from '../store/store.ts';
@@ -11,7 +11,7 @@ import { createConflicts } from './conflicts.ts';
 import type { Emitter, FetchResult } from './events.ts';
 import { isOwnHead, versionsOf } from './heads/record.ts';
 import type { Change, Replica } from './heads/replica.ts';
-import { createReading, isPassing, unlessUnreadable, type Reading } from './reading.ts';
+import { createReading, isPassing, unlessUnreadable, type Reading, type ViewOf } from './reading.ts';
 import type { Network } from './relays/network.ts';
 import { createTelling, type Subscription, type Telling } from './telling.ts';
 import type { CarriedValue } from './values/carried-values.ts';
@@ -48,11 +48,7 @@ export function createReader(ports: {
   readonly deviceId: () => string;
   /** See `createReading`. */
   readonly carried: (dTag: Address) => VerifiedEvent | undefined;
-  /** See `createReading`. */
-  readonly viewOf: (
-    dTag: Address,
-    head: EventId,
-  ) => { readonly id: EventId; readonly value: unknown } | undefined;
+  readonly viewOf: ViewOf;
   /** Whether what this event has overwritten unseen is merged with it. */
   readonly isMerged: (dTag: Address, theirs: VerifiedEvent) => boolean;
   /** See `Signer.isLocal`. */

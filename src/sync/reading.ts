@@ -15,6 +15,12 @@ import type { Content } from './values/content.ts';
 
 type Source = FetchResult['source'];
 
+/** What is shown in the place of this head, if it is not what that says. */
+export type ViewOf = (
+  dTag: Address,
+  head: EventId,
+) => { readonly id: EventId; readonly value: unknown } | undefined;
+
 export interface Reading {
   /**
    * The value of one event. Throws `UNDECODABLE`, `INCOMPLETE`, `STORE_FAILED`, `SIGNER_NOT_SET`, or if the signer has
@@ -77,11 +83,7 @@ export function createReading(ports: {
   readonly content: Content;
   /** What was here under another key, if it is not decided yet what becomes of it. */
   readonly carried: (dTag: Address) => VerifiedEvent | undefined;
-  /** What is shown in the place of this head, if it is not what that says. */
-  readonly viewOf: (
-    dTag: Address,
-    head: EventId,
-  ) => { readonly id: EventId; readonly value: unknown } | undefined;
+  readonly viewOf: ViewOf;
   /** See `Signer.isLocal`. */
   readonly isLocal: () => boolean;
   readonly emitter: Emitter;
