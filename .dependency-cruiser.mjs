@@ -38,16 +38,22 @@ const ROOMS = {
   assembly: {
     path: '^src/((nostr-sync|options)\\.ts$|engine/)',
     imports: ['sync', ...ENGINE],
-    types: ['merging'],
+    types: ['merging', 'state'],
   },
   // What works on an engine and is in no bundle without it.
   backup: {
     path: '^src/backup(\\.ts$|/)',
     imports: ['assembly', 'sync', ...ENGINE],
   },
+  // A handle on one category. What an app passes as its definition brings it along; the engine knows its types alone.
+  state: {
+    path: '^src/state/',
+    imports: ['merge', 'merge-entry', 'signer', ...FLOOR],
+    types: ['assembly', 'sync', 'merging', 'heads'],
+  },
   entries: {
     path: '^src/((node|browser|api|api-common)\\.ts$|browser/)',
-    imports: ['assembly', 'sync', 'keys', ...ENGINE],
+    imports: ['assembly', 'sync', 'state', 'keys', ...ENGINE],
     types: ['merging'],
   },
   // Knows no engine: an app that does not pair carries none of it, and the other way round.

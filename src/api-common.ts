@@ -10,9 +10,21 @@ export {
 export type { NostrSync, SyncStatus } from './nostr-sync.ts';
 export type { CategoryOptions, NostrSyncOptions, ReadOptions, SignerOptions } from './options.ts';
 export type { Json } from './protocol/payload.ts';
+export type { Readable } from './readable.ts';
 export type { RelayInfo } from './relay/connection.ts';
 export { deriveSyncKey } from './signer/derive.ts';
 export type { Signer } from './signer/signer.ts';
+export type { Adoption, Category, CategoryDefinition, Migration } from './state/definition.ts';
+export type { StandardSchema } from './state/standard-schema.ts';
+export type {
+  DehydratedState,
+  Edit,
+  EditReceipt,
+  State,
+  StateIssue,
+  StateMeta,
+  StateStatus,
+} from './state/state.ts';
 export type { CarryOver } from './sync/carrying.ts';
 export type { VersionInfo } from './sync/history.ts';
 export type { CategoryRow } from './sync/inspecting.ts';

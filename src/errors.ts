@@ -42,6 +42,19 @@ export interface ErrorDetails {
   };
   /** This device does not keep that version: it never had it, or has let it go to make room for others. */
   readonly VERSION_NOT_KEPT: { readonly category: string; readonly eventId: string };
+  /** What the app wants to store does not fit the schema of its category, or what is stored does not: then only `error` tells. */
+  readonly INVALID_VALUE: {
+    readonly category: string;
+    /** `path`: names of fields and indexes of items, from the outside in. `message`: the schema's words. */
+    readonly issues: readonly { readonly path: readonly (string | number)[]; readonly message: string }[];
+  };
+  /** A newer version of the app wrote the category, and said that older ones than `writableBy` must not write it. */
+  readonly SCHEMA_NEWER: {
+    readonly category: string;
+    /** Of what is stored. */
+    readonly version: number;
+    readonly writableBy: number;
+  };
   /** What is to be imported is no export of this library, or one of another key or namespace. Nothing was taken. */
   readonly INVALID_EXPORT: undefined;
   /**

@@ -123,6 +123,28 @@ pub enum Error {
         /// The event of that version.
         event_id: String,
     },
+    /// What is to be stored, or is stored, does not fit the schema of its category.
+    #[error("{message}")]
+    InvalidValue {
+        /// For people.
+        message: String,
+        /// Whose value it is.
+        category: String,
+        /// What does not fit, as the engine gave it: an array of `{ path, message }`.
+        issues: Value,
+    },
+    /// A newer version of the app wrote the category, and said that older ones than `writable_by` must not write it.
+    #[error("{message}")]
+    SchemaNewer {
+        /// For people.
+        message: String,
+        /// What it wrote.
+        category: String,
+        /// The version of what is stored.
+        version: u64,
+        /// The oldest version that may write it.
+        writable_by: u64,
+    },
     /// What is to be imported is no export of this library, or one of another key or namespace. Nothing was taken.
     #[error("{0}")]
     InvalidExport(String),
@@ -206,6 +228,8 @@ impl Error {
             Self::Undecodable { .. } => "UNDECODABLE",
             Self::Incomplete { .. } => "INCOMPLETE",
             Self::VersionNotKept { .. } => "VERSION_NOT_KEPT",
+            Self::InvalidValue { .. } => "INVALID_VALUE",
+            Self::SchemaNewer { .. } => "SCHEMA_NEWER",
             Self::InvalidExport(_) => "INVALID_EXPORT",
             Self::MergeLoop { .. } => "MERGE_LOOP",
             Self::ClockSkew { .. } => "CLOCK_SKEW",
@@ -236,6 +260,12 @@ impl Error {
             }
             Self::Incomplete { category, event_id, have, total, .. } => {
                 Some(json!({ "category": category, "eventId": event_id, "have": have, "total": total }))
+            }
+            Self::InvalidValue { category, issues, .. } => {
+                Some(json!({ "category": category, "issues": issues }))
+            }
+            Self::SchemaNewer { category, version, writable_by, .. } => {
+                Some(json!({ "category": category, "version": version, "writableBy": writable_by }))
             }
             Self::MergeLoop { category, times, .. } => Some(json!({ "category": category, "times": times })),
             Self::ClockSkew { ahead_seconds: Some(ahead_seconds), .. } => {
@@ -327,6 +357,18 @@ impl From<Value> for Error {
             },
             "VERSION_NOT_KEPT" => match (text("category"), text("eventId")) {
                 (Some(category), Some(event_id)) => Self::VersionNotKept { message, category, event_id },
+                _ => Self::Other { code, message },
+            },
+            "INVALID_VALUE" => match (text("category"), details.get("issues")) {
+                (Some(category), Some(issues)) => {
+                    Self::InvalidValue { message, category, issues: issues.clone() }
+                }
+                _ => Self::Other { code, message },
+            },
+            "SCHEMA_NEWER" => match (text("category"), number("version"), number("writableBy")) {
+                (Some(category), Some(version), Some(writable_by)) => {
+                    Self::SchemaNewer { message, category, version, writable_by }
+                }
                 _ => Self::Other { code, message },
             },
             "INVALID_EXPORT" => Self::InvalidExport(message),

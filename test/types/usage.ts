@@ -112,6 +112,10 @@ export function words(error: AnyNostrSyncError): string {
       return Object.values(is<Readonly<Record<string, string>>>(error.details.reasons)).join();
     case 'NO_RELAYS_REACHABLE':
       return is<readonly string[]>(error.details.silent).join();
+    case 'INVALID_VALUE':
+      return error.details.issues.map(({ path }) => is<readonly (string | number)[]>(path).join('.')).join();
+    case 'SCHEMA_NEWER':
+      return `${is<number>(error.details.version)} of ${is<string>(error.details.category)}`;
     case 'UNDECODABLE':
     case 'INCOMPLETE':
     case 'VERSION_NOT_KEPT':

@@ -19,6 +19,8 @@ fn every_code_of_the_engine_comes_through_with_its_details() {
         ("UNDECODABLE", json!({ "category": "notes", "eventId": "ab" })),
         ("INCOMPLETE", json!({ "category": "notes", "eventId": "ab", "have": 1, "total": 2 })),
         ("VERSION_NOT_KEPT", json!({ "category": "notes", "eventId": "ab" })),
+        ("INVALID_VALUE", json!({ "category": "notes", "issues": [{ "path": ["a", 0], "message": "m" }] })),
+        ("SCHEMA_NEWER", json!({ "category": "notes", "version": 4, "writableBy": 3 })),
         ("MERGE_LOOP", json!({ "category": "notes", "times": 6 })),
         ("CLOCK_SKEW", json!({ "aheadSeconds": 130.5 })),
         ("CLOCK_SKEW", json!({})),
@@ -63,6 +65,7 @@ fn every_code_of_the_typescript_engine_is_known() {
     let details = json!({
         "size": 1, "limit": 1, "requested": 1, "max": 1, "reasons": {}, "category": "", "eventId": "", "have": 1,
         "total": 1, "times": 1, "aheadSeconds": 1, "answered": [], "silent": [], "formerDeviceId": "", "deviceId": "",
+        "issues": [], "version": 1, "writableBy": 1,
     });
     let codes = include_str!("../../../src/errors.ts").lines().filter_map(|line| {
         let name = line.strip_prefix("  readonly ")?.split(':').next()?;
@@ -97,6 +100,8 @@ fn details_that_are_missing_lose_only_themselves() {
         "UNDECODABLE",
         "INCOMPLETE",
         "VERSION_NOT_KEPT",
+        "INVALID_VALUE",
+        "SCHEMA_NEWER",
         "MERGE_LOOP",
         "DEVICE_ID_TAKEN",
     ];
