@@ -652,6 +652,26 @@ describe('a relay', () => {
     expect((await settle(make(LARGE).fetch('settings')))?.payload).toEqual(value);
   });
 
+  test('that shows a value of which it has lost the pieces, and takes them no more, is not asked again and again', async () => {
+    const { relays, clock, device: make, settle } = world({ latencyMs: 20 }, {});
+    const laptop = make(LARGE);
+    const value = valueOf(120_000, 1, true);
+    const { total } = (await settle(laptop.publish('settings', value, { waitFor: 'replicated' }))).pieces!;
+    const isPiece = ({ tags }: NostrEvent): boolean => isPieceFrame(['EVENT', { tags }]);
+    relays[0]!.restore(relays[0]!.events().filter((event) => !isPiece(event)));
+    relays[0]!.misbehave({ refuse: (event) => (isPiece(event) ? 'blocked: no pieces' : undefined) });
+    const frames = (): number => received(relays[0]!, 'REQ').length + received(relays[0]!, 'EVENT').length;
+    const before = frames();
+    // All its pieces are those of the value before.
+    await settle(laptop.publish('settings', value, { waitFor: 'delivered' }));
+    await clock.advance(60_000);
+    expect(received(relays[0]!, 'EVENT').filter(isPieceFrame).length).toBeGreaterThan(total);
+    expect(frames() - before).toBeLessThan(60);
+    relays[0]!.behave();
+    await clock.advance(HOUR);
+    expect(pieces(relays[0]!)).toHaveLength(total);
+  });
+
   test('that shows a value without some of its pieces gets them from whoever has read it', async () => {
     const { relays, device: make, settle } = world({ latencyMs: 100 }, {});
     const laptop = make(LARGE);

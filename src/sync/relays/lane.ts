@@ -8,6 +8,7 @@ import type { Clock } from '../../clock.ts';
 import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
+import { LOOK_AGAIN_MS } from '../../protocol/limits.ts';
 import type { RandomBytes } from '../../relay/backoff.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
 import type { RequestEnd } from '../../relay/requests.ts';
@@ -103,10 +104,18 @@ export function createLane(relay: RelayConnection, ports: LanePorts): Lane {
     queue.pump();
   }
 
-  /** For good, as it stands: the relay may have something newer, for instance a removal by which this was deleted. */
+  /** By category, the head that the relay refused last. */
+  const refusals = new Map<Address, EventId>();
+
+  /**
+   * For good, as it stands: the relay may have something newer, for instance a removal by which this was deleted. One that shows the
+   * head all the same, and refuses its pieces, would be asked and sent them again without end.
+   */
   async function refused(dTag: Address, id: EventId): Promise<void> {
+    const isAgain = refusals.get(dTag) === id;
+    refusals.set(dTag, id);
     await replica.apply(dTag, { type: 'answered', relay: relay.url, id, delivery: 'refused' });
-    audit.put(dTag, 0);
+    audit.put(dTag, isAgain ? LOOK_AGAIN_MS : 0);
   }
 
   return {
