@@ -148,6 +148,14 @@ pub enum Error {
     /// What is to be imported is no export of this library, or one of another key or namespace. Nothing was taken.
     #[error("{0}")]
     InvalidExport(String),
+    /// What devices wrote apart cannot be one value, such as one that is too large. Told once.
+    #[error("{message}")]
+    MergeFailed {
+        /// For people.
+        message: String,
+        /// What cannot be merged.
+        category: String,
+    },
     /// Devices merge a category again and again, as two versions of an app do that undo each other's work. Told once.
     #[error("{message}")]
     MergeLoop {
@@ -231,6 +239,7 @@ impl Error {
             Self::InvalidValue { .. } => "INVALID_VALUE",
             Self::SchemaNewer { .. } => "SCHEMA_NEWER",
             Self::InvalidExport(_) => "INVALID_EXPORT",
+            Self::MergeFailed { .. } => "MERGE_FAILED",
             Self::MergeLoop { .. } => "MERGE_LOOP",
             Self::ClockSkew { .. } => "CLOCK_SKEW",
             Self::DeviceIdTaken { .. } => "DEVICE_ID_TAKEN",
@@ -267,6 +276,7 @@ impl Error {
             Self::SchemaNewer { category, version, writable_by, .. } => {
                 Some(json!({ "category": category, "version": version, "writableBy": writable_by }))
             }
+            Self::MergeFailed { category, .. } => Some(json!({ "category": category })),
             Self::MergeLoop { category, times, .. } => Some(json!({ "category": category, "times": times })),
             Self::ClockSkew { ahead_seconds: Some(ahead_seconds), .. } => {
                 Some(json!({ "aheadSeconds": ahead_seconds }))
@@ -372,6 +382,10 @@ impl From<Value> for Error {
                 _ => Self::Other { code, message },
             },
             "INVALID_EXPORT" => Self::InvalidExport(message),
+            "MERGE_FAILED" => match text("category") {
+                Some(category) => Self::MergeFailed { message, category },
+                None => Self::Other { code, message },
+            },
             "MERGE_LOOP" => match (text("category"), number("times")) {
                 (Some(category), Some(times)) => Self::MergeLoop { message, category, times },
                 _ => Self::Other { code, message },

@@ -240,3 +240,31 @@ test.each([
 ])('%s that are none are refused', (name, value) => {
   expect(() => open([], { [name]: value as never })).toThrow(TypeError);
 });
+
+test('what is too large to be one value is told, each is in the history, and an update makes it smaller', async () => {
+  const at = world({});
+  const { laptop, phone } = await apart(at, { ...MERGE, maxPayloadSize: 409_600 });
+  const long = (letter: string): string => letter.repeat(250_000);
+  await at.settle(laptop.update('settings', change({ draft: long('a') })));
+  await at.clock.advance(5_000);
+  await at.settle(phone.update('settings', change({ notes: long('b') })));
+  join(at);
+  await at.clock.advance(400_000);
+  expect(laptop.errors).toMatchObject([
+    { code: 'MERGE_FAILED', details: { category: 'settings' }, cause: { code: 'PAYLOAD_TOO_LARGE' } },
+  ]);
+  const newest = await at.settle(laptop.fetch('settings'));
+  expect(newest).toMatchObject({ payload: { notes: long('b') } });
+  expect((await at.settle(laptop.history('settings'))).length).toBe(3);
+  const seen: unknown[] = [];
+  const edit = (now: unknown): Settings => {
+    seen.push(now);
+    return change({ draft: 'short' })(now);
+  };
+  await at.settle(laptop.update('settings', edit));
+  expect(seen).toMatchObject([{ draft: long('a'), notes: long('b') }]);
+  await at.clock.advance(90_000);
+  expect(await at.settle(phone.fetch('settings'))).toMatchObject({
+    payload: { theme: 'light', font: 12, draft: 'short', notes: long('b') },
+  });
+});

@@ -1,6 +1,7 @@
 /** When rivals are merged, and how often: with a merge that always leaves another rival, and one that fails. */
 
 import { describe, expect, test } from 'vitest';
+import { NostrSyncError } from '../../src/errors.ts';
 import type { Address } from '../../src/protocol/address.ts';
 import {
   MAX_MERGE_WAIT_MS,
@@ -66,7 +67,12 @@ describe('the wait', () => {
 });
 
 /** `merged`: how often a merge was asked for, in ms since the start. The least of each wait, for chance is nothing. */
-function settling({ hasRivals = true, isWritten = true, isSettled = true } = {}) {
+function settling({
+  hasRivals = true,
+  isWritten = true,
+  isSettled = true,
+  error = new Error('unreadable'),
+} = {}) {
   const clock = createTestClock();
   const start = clock.now();
   const merged: number[] = [];
@@ -102,7 +108,7 @@ function settling({ hasRivals = true, isWritten = true, isSettled = true } = {})
     },
     merge: async () => {
       merged.push(clock.now() - start);
-      if (!isWritten) throw new Error('unreadable');
+      if (!isWritten) throw error;
       // What it writes was made in ignorance of another, which is a rival then.
       record = recordOf({ own: own(), rivals: [kept({ ...RIVAL, stamp: 8 + merged.length })] });
       return Promise.resolve({ id: record.own!.id });
@@ -138,6 +144,16 @@ test('what cannot be merged is tried less and less often, and is no merge', asyn
   expect(gapsOf(merged).slice(0, 5)).toEqual([witness, again, 2 * again, 4 * again, 8 * again]);
   expect(Math.max(...gapsOf(merged))).toBe(MAX_MERGE_WAIT_MS);
   expect(loops).toEqual([]);
+});
+
+test('what no try can mend is told, once until the app edits', async () => {
+  const cause = new NostrSyncError('PAYLOAD_TOO_LARGE', 'too large', { details: { size: 2, limit: 1 } });
+  const { clock, loops, one } = settling({ isWritten: false, error: cause });
+  await clock.advance(3_600_000);
+  expect(loops).toMatchObject([{ code: 'MERGE_FAILED', details: { category: 'settings' }, cause }]);
+  one.edited(D);
+  await clock.advance(3_600_000);
+  expect(loops).toHaveLength(2);
 });
 
 test('only the tab that leads merges, and only with a signer: as soon as there is one, and a second of quiet', async () => {

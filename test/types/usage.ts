@@ -119,6 +119,7 @@ export function words(error: AnyNostrSyncError): string {
     case 'UNDECODABLE':
     case 'INCOMPLETE':
     case 'VERSION_NOT_KEPT':
+    case 'MERGE_FAILED':
     case 'MERGE_LOOP':
     case 'WITHDRAWN_WRITE_SHOWN':
     case 'DEVICE_ID_TAKEN':

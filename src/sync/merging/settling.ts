@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from '../../clock.ts';
-import { NostrSyncError } from '../../errors.ts';
+import { isNostrSyncError, NostrSyncError } from '../../errors.ts';
 import { categoryOf, type Address, type EventId, type Ms } from '../../protocol/address.ts';
 import { covers } from '../../protocol/causality.ts';
 import {
@@ -80,6 +80,8 @@ export function createSettling(ports: {
   const shown = new Map<Address, Shown>();
   /** By category: tries in a row that have left rivals behind. */
   const failures = new Map<Address, number>();
+  /** Categories of which it was told that they cannot be merged as they are. */
+  const hopeless = new Set<Address>();
   const agenda = createAgenda<Planned>(clock, 0, come, ({ dTag, id }) => `${dTag} ${id}`);
   agenda.start();
   /** While the app that has just been unlocked may be about to edit. */
@@ -139,7 +141,10 @@ export function createSettling(ports: {
     underWay.add(dTag);
     const ids = new Set(due);
     if (ports.isSender()) await ports.gather(dTag, ids).catch(() => undefined);
-    await (ports.isSettled(dTag) ? merge(dTag) : show(dTag)).catch(() => undefined);
+    await (ports.isSettled(dTag) ? merge(dTag) : show(dTag)).then(
+      () => hopeless.delete(dTag),
+      (error: unknown) => tellOf(dTag, error),
+    );
     underWay.delete(dTag);
     putOff(dTag, ids);
     plan(dTag);
@@ -164,6 +169,20 @@ export function createSettling(ports: {
     failures.set(dTag, times);
     const waitMs = spread(MERGE_WAITS_MS.again * 2 ** (times - 1), dTag);
     for (const id of left) wait({ dTag, id }, waitMs);
+  }
+
+  /** What no try will mend, only an edit of the app. The rest is told of where it is read, or passes. */
+  function tellOf(dTag: Address, cause: unknown): void {
+    const isHopeless =
+      isNostrSyncError(cause, 'PAYLOAD_TOO_LARGE') || isNostrSyncError(cause, 'INVALID_PAYLOAD');
+    if (!isHopeless || hopeless.has(dTag)) return;
+    hopeless.add(dTag);
+    const category = categoryOf(dTag);
+    const message = `What devices wrote of ${JSON.stringify(category)} apart cannot be one value: each is in the history, and an update may make it smaller`;
+    ports.emitter.emit(
+      'error',
+      new NostrSyncError('MERGE_FAILED', message, { details: { category }, cause }),
+    );
   }
 
   function count(dTag: Address): void {
@@ -202,7 +221,10 @@ export function createSettling(ports: {
       planAll();
       settleAll();
     },
-    edited: (dTag) => void streaks.delete(dTag),
+    edited: (dTag) => {
+      streaks.delete(dTag);
+      hopeless.delete(dTag);
+    },
     close: () => {
       isClosed = true;
       cancelQuiet?.();

@@ -21,6 +21,7 @@ fn every_code_of_the_engine_comes_through_with_its_details() {
         ("VERSION_NOT_KEPT", json!({ "category": "notes", "eventId": "ab" })),
         ("INVALID_VALUE", json!({ "category": "notes", "issues": [{ "path": ["a", 0], "message": "m" }] })),
         ("SCHEMA_NEWER", json!({ "category": "notes", "version": 4, "writableBy": 3 })),
+        ("MERGE_FAILED", json!({ "category": "notes" })),
         ("MERGE_LOOP", json!({ "category": "notes", "times": 6 })),
         ("CLOCK_SKEW", json!({ "aheadSeconds": 130.5 })),
         ("CLOCK_SKEW", json!({})),
@@ -102,6 +103,7 @@ fn details_that_are_missing_lose_only_themselves() {
         "VERSION_NOT_KEPT",
         "INVALID_VALUE",
         "SCHEMA_NEWER",
+        "MERGE_FAILED",
         "MERGE_LOOP",
         "DEVICE_ID_TAKEN",
     ];
