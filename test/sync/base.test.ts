@@ -25,6 +25,12 @@ test('is no value that only one of them had seen', () => {
   expect(base).toEqual({ newest: [first], isExact: true });
 });
 
+test('is the newer of a value and of the same that was said again one second later', () => {
+  const again: Kept = { ...second, id: kept({ stamp: 3, by: 'b' }).id, stamp: 3 };
+  const base = baseOf([again, second, first], seen({ a: 5, b: 2 }), seen({ b: 7, a: 1 }));
+  expect(base).toEqual({ newest: [again], isExact: true });
+});
+
 test('is several values that have not seen each other, if these are the newest', () => {
   const both = seen({ a: 1, b: 2, c: 3 });
   expect(baseOf([beside, second, first], both, both)).toEqual({ newest: [beside, second], isExact: true });

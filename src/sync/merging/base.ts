@@ -17,7 +17,11 @@ export function baseOf(past: readonly Kept[], a: VersionVector, b: VersionVector
   const isFull = a.size >= MAX_VECTOR_ENTRIES || b.size >= MAX_VECTOR_ENTRIES;
   if (common.size === 0) return { newest: [], isExact: !isFull };
   const shared = past.filter((one) => one.isBeforeJoining !== true && isKeptIn(a, one) && isKeptIn(b, one));
-  const newest = shared.filter((one) => !shared.some((other) => other !== one && isKeptIn(other.seen, one)));
+  // Newest first: of one and what says it again each has seen the other.
+  const newest = shared.filter(
+    (one, i) =>
+      !shared.some((other, j) => isKeptIn(other.seen, one) && (j < i || !isKeptIn(one.seen, other))),
+  );
   const isExact = [...common].every(([device, stamp]) =>
     shared.some(({ seen }) => (seen.get(device) ?? -1) >= stamp),
   );
