@@ -15,6 +15,7 @@ import { rivalsIn, unprovenOn } from './records.ts';
 import { createReferenceDevice, type ReferenceDevice } from './reference-device.ts';
 import type { Op, RelayConfig, RelayFault, Scenario } from './scenario.ts';
 import { createSchedule } from './schedule.ts';
+import { addressIn } from './tags.ts';
 import type { World } from './world.ts';
 
 export interface Outcome {
@@ -125,6 +126,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     ...{ pubkey, merged, oracle, count, now: schedule.now, devices: scenario.devices.length },
     hasOwnRules: merging?.apps.some(({ rules }) => rules === 'selfish') === true,
     has: (what) => counts.has(what),
+    isTorn,
   });
 
   // Relays
@@ -443,6 +445,14 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     if (why !== undefined) oracle.violate('I14', why);
   }
 
+  /** Whether a piece of this value is on no honest relay and on no device: its author is destroyed, and relays were wiped. */
+  function isTorn(id: string): boolean {
+    const held = new Set(honest.flatMap(({ relay }) => relay.events().map(addressIn)));
+    const isHere = (dTag: string): boolean =>
+      held.has(dTag) || existing().some(({ disk }) => disk.durable.has(`piece/${pubkey}/${dTag}`));
+    return oracle.parts.get(id)?.every(isHere) === false;
+  }
+
   /** M6: what was overwritten unseen is merged, on every device that may, whatever has happened to it. */
   async function mergeAll(): Promise<void> {
     if (merging === undefined) return;
@@ -452,7 +462,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       for (const device of existing())
         for (const category of merged) {
           const raw = device.disk.durable.get(`head/${pubkey}/default/${category}/v1`);
-          const [id] = free.has(category) ? [] : rivalsIn(raw);
+          const id = free.has(category) ? undefined : rivalsIn(raw).find((one) => !isTorn(one));
           if (id !== undefined) return { device, category, id };
         }
       return undefined;

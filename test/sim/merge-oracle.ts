@@ -133,6 +133,8 @@ export function createMergeOracle(ports: {
   readonly count: (what: string) => void;
   /** Whether something like that has happened. */
   readonly has: (what: string) => boolean;
+  /** Whether a piece of this value is nowhere any more, by its id. */
+  readonly isTorn: (id: string) => boolean;
 }): MergeOracle {
   const { oracle, count, has } = ports;
   const beaten = createBeaten({
@@ -326,6 +328,7 @@ export function createMergeOracle(ports: {
       // A device that is destroyed owes nothing but what another has seen.
       const { state } = edit.call ?? {};
       if (isGone ? state === 'rejected' || !isKnown(edit.event) : state !== 'resolved') continue;
+      if (isGone && ports.isTorn(edit.event.event.id)) continue;
       if (isRemoved(edit) || isTakenBack(edit)) continue;
       const isReplaced = wholes.some(
         (one) =>

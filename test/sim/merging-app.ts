@@ -147,8 +147,10 @@ export function createMergingCalls(ports: {
         if (how === 'history') return readVersion(tab, category, eventId);
         const entry = oracle.signed.get(eventId);
         if (entry === undefined) return oracle.violate('I5', `${name}: a former value that nobody made`);
-        merges.whole(name, category, hasTag(entry.event, 'deleted') ? undefined : docIn(entry.text));
-        const call = oracle.call(tab.told, category, `restore ${eventId}`);
+        const isRemoval = hasTag(entry.event, 'deleted');
+        merges.whole(name, category, isRemoval ? undefined : docIn(entry.text));
+        // That of a removal removes, as the call does that may have failed.
+        const call = oracle.call(tab.told, category, isRemoval ? entry.text : `restore ${eventId}`);
         settleWrite(tab, 'restore', call, tab.sync.restore(category, eventId, options));
       },
       () => undefined,

@@ -49,9 +49,9 @@ export function createSigner(
 ): Signer {
   const { name, chance } = ports;
   const { cipher, oracle, schedule, count } = ports.world;
-  /** What our account has encrypted, and when one of these was last read, by the clock of the process. */
+  /** What our account has encrypted, and when one of these was read, by the clock of the process: each time, since that may be set back. */
   const encrypted = new Set<string>();
-  let provenAt = -Infinity;
+  const provenAt = new Set<number>();
   /** What another account encrypted while nothing was proven. */
   const unproven = new Set<string>();
   /** When each call that is under way began, in ms. */
@@ -120,7 +120,7 @@ export function createSigner(
     return cipher.user.sign(template);
   }
 
-  const isProven = (): boolean => Math.abs(process.clock.now() - provenAt) <= TRUST_MS;
+  const isProven = (): boolean => [...provenAt].some((at) => Math.abs(process.clock.now() - at) <= TRUST_MS);
 
   async function encrypt(plaintext: string, key: Key): Promise<string> {
     const content = await key.encrypt(plaintext);
@@ -133,7 +133,7 @@ export function createSigner(
 
   async function decrypt(content: string): Promise<string> {
     const plaintext = await cipher.user.decrypt(content);
-    if (encrypted.has(content)) provenAt = process.clock.now();
+    if (encrypted.has(content)) provenAt.add(process.clock.now());
     return plaintext;
   }
 
