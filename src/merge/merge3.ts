@@ -1,7 +1,6 @@
 /** The three-way merge of JSON documents: pure, by path. What it has to give up it tells, as a clash; it never throws one. */
 
 import { checkJson, type JsonValue } from '../protocol/payload.ts';
-import { equalJson } from './json.ts';
 import { mergeFields } from './fields.ts';
 import { callOwnFunction } from './own-function.ts';
 import {
@@ -15,6 +14,7 @@ import {
   type Sides,
   type Value,
 } from './rule.ts';
+import { isInDoubt } from './whole.ts';
 
 export interface MergeInput<T> {
   /** The newest value that both sides have seen. `undefined`: there was none, or, with `isExact: false`, it is not known. */
@@ -63,7 +63,7 @@ function createWalk(isExact: boolean): {
     const { value, isClash, failure } = callOwnFunction(rules, sides, [...path], isExact);
     if (failure !== undefined) addClash(sides, 'rule-failed', failure);
     else if (isClash) addClash(sides, 'both-changed');
-    else if (!isExact && !equalJson(sides.mine, sides.theirs)) addClash(sides, 'uncertain');
+    else if (isInDoubt(sides, isExact)) addClash(sides, 'uncertain');
     return value;
   }
   const place: Place = {

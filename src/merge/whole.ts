@@ -30,6 +30,11 @@ export function sideBehind({ bases, mine, theirs }: Sides): 'mine' | 'theirs' | 
   return isMineOld && (!isTheirsOld || equalJson(mine, bases[0])) ? 'mine' : undefined;
 }
 
+/** Whether an edit of a side may look like none: what is known of the base is old, or the side shows another base than the joint one. */
+export function isInDoubt(sides: Sides, isExact: boolean): boolean {
+  return isExact ? choose(sides).reason === 'uncertain' : !equalJson(sides.mine, sides.theirs);
+}
+
 /** The last writer as a whole: one side's changes, or, if both have changed the value, the head's, and a clash. */
 export const whole: Rule<unknown> = {
   [RULE]: (sides, place) => {

@@ -292,6 +292,15 @@ describe("an app's own function", () => {
     expect(merge({ n: sum }, { n: 1 }, { n: 2 }, { n: 2 }, { isExact: false }).clashes).toEqual([]);
   });
 
+  test('a side that shows one of several newest common values, and not the joint one, may have been changed back: that is listed', () => {
+    const bases = [{ n: 1 }, { n: 2 }, {}];
+    expect(merge({ n: sum }, { n: 2 }, { n: 1 }, { n: 5 }, { bases })).toMatchObject({
+      value: { n: 5 },
+      clashes: [{ path: ['n'], reason: 'uncertain', base: 2, mine: 1, theirs: 5 }],
+    });
+    expect(merge({ n: sum }, { n: 2 }, { n: 2 }, { n: 5 }, { bases }).clashes).toEqual([]);
+  });
+
   test('gets copies: writing into them changes nothing that was given', () => {
     const rule: MergeFunction<unknown> = (_, mine, theirs) => {
       (theirs as { l: unknown[] }).l.push(...(mine as { l: unknown[] }).l);
