@@ -46,7 +46,7 @@ export function createNotices(ports: {
   }
 
   function warnOfReturn(dTag: Address, own: OwnWrite | undefined, eventId: EventId): void {
-    if (own?.withdrawn?.includes(eventId) !== true) return;
+    if (own?.withdrawn?.includes(eventId) !== true || own.restamped?.includes(eventId) === true) return;
     const category = categoryOf(dTag);
     const message = `A write of ${JSON.stringify(category)} that every relay had refused is the newest value: one of them kept it`;
     const details = { category, eventId };

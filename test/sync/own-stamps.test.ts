@@ -9,7 +9,7 @@ import {
   stampsBelow,
   stampsOf,
   undoneBy,
-  withdrawnBy,
+  withIdOf,
 } from '../../src/sync/heads/own-stamps.ts';
 import { EMPTY_RECORD, type HeadRecord, type OwnWrite } from '../../src/sync/heads/record.ts';
 import { versionOf } from '../../src/sync/heads/version.ts';
@@ -20,17 +20,13 @@ const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1)
 
 describe('the ids of writes that were withdrawn', () => {
   test('are kept, oldest first', () => {
-    expect(withdrawnBy(ownWrite(told({ stamp: 5 })), anId('a'))).toEqual(['a']);
-    expect(withdrawnBy(ownWrite(told({ stamp: 5 }), { withdrawn: [anId('a')] }), anId('b'))).toEqual([
-      'a',
-      'b',
-    ]);
+    expect(withIdOf(undefined, anId('a'))).toEqual(['a']);
+    expect(withIdOf([anId('a')], anId('b'))).toEqual(['a', 'b']);
   });
 
   test('are no more than there is room for: the oldest goes', () => {
     const withdrawn = upTo(MAX_WITHDRAWN).map((n) => anId(String(n)));
-    const next = withdrawnBy(ownWrite(told({ stamp: 5 }), { withdrawn }), anId('new'));
-    expect(next).toEqual([...withdrawn.slice(1), 'new']);
+    expect(withIdOf(withdrawn, anId('new'))).toEqual([...withdrawn.slice(1), 'new']);
   });
 });
 

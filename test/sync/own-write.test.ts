@@ -235,6 +235,7 @@ describe('a lower stamp', () => {
       above: [3],
       past: [3, 18],
       withdrawn: [anId('a')],
+      restamped: [anId('b')],
       heldUntil: 99,
       floor: 30,
       undone: [12, 15],
@@ -246,7 +247,7 @@ describe('a lower stamp', () => {
         { head: versionOf(event) },
         {
           ...{ id: event.id, stamp: 6, isBlind: false, above: [3], past: [3, 18] },
-          ...{ withdrawn: [anId('a'), MINE.id], undone: [10, 18] },
+          ...{ withdrawn: [anId('a'), MINE.id], restamped: [anId('b'), MINE.id], undone: [10, 18] },
         },
       ),
     );
@@ -392,6 +393,17 @@ describe('a withdrawal', () => {
     expect(withdraw(mine({}, { former }), MINE.id).record?.own?.floor).toBe(10);
     const past = [former.stamp - 1, former.stamp];
     expect(withdraw(mine({}, { former, past }), MINE.id).record?.own?.past).toEqual([former.stamp - 1]);
+  });
+
+  test('of a write under a lower stamp: it is withdrawn under each of its stamps, and those before it are not', () => {
+    const former = ownWrite(BEFORE, { restamped: [anId('a')] });
+    const withdrawn = [anId('a'), anId('high')];
+    const own = { withdrawn, restamped: [anId('a'), anId('high')] };
+    expect(withdraw(mine({}, { former, ...own }), MINE.id).record?.own).toMatchObject({
+      withdrawn: [...withdrawn, MINE.id],
+      restamped: [anId('a')],
+    });
+    expect(withdraw(mine({}, own), MINE.id).record?.own?.restamped).toBeUndefined();
   });
 
   test('of a reset: what it restores counts again', () => {

@@ -10,8 +10,8 @@ import { isOwnHead, versionsOf, type HeadRecord, type OwnWrite } from './record.
 export const NOTHING: Seconds = -1;
 
 /** A relay may have kept it. */
-export function withdrawnBy(own: OwnWrite, id: EventId): readonly EventId[] {
-  return [...(own.withdrawn ?? []), id].slice(-MAX_WITHDRAWN);
+export function withIdOf(ids: readonly EventId[] | undefined, id: EventId): readonly EventId[] {
+  return [...(ids ?? []), id].slice(-MAX_WITHDRAWN);
 }
 
 /** Of the heads down to one that a relay has, what somebody may have. The first stays: that one is no write of ours alone. */

@@ -7,7 +7,7 @@ import { isVoid, joinVoids } from '../../protocol/voids.ts';
 import { isFormer, isOfTwin } from './conflict.ts';
 import { orphansOf } from './deliveries.ts';
 import type { Input, Outcome } from './input.ts';
-import { NOTHING, stampsBefore, stampsBelow, undoneBy, withdrawnBy, stampsOf } from './own-stamps.ts';
+import { NOTHING, stampsBefore, stampsBelow, undoneBy, withIdOf, stampsOf } from './own-stamps.ts';
 import {
   EMPTY_RECORD,
   floorOf,
@@ -62,6 +62,7 @@ export function write(
         // What this device has written before, perhaps in another tab, is held or not: so is what follows.
         heldUntil: record !== undefined && isOwnHead(record) ? record.own!.heldUntil : heldUntil,
         withdrawn: record?.own?.withdrawn,
+        restamped: record?.own?.restamped,
         undone: undoneBy(record?.own, event.created_at),
         above: stampsBelow(record, uncarried),
         past: stampsBefore(record),
@@ -115,7 +116,8 @@ export function restamp(
         isBlind:
           own.isBlind === true ||
           own.above?.every((one) => one === NOTHING || one >= event.created_at) === true,
-        withdrawn: withdrawnBy(own, id),
+        withdrawn: withIdOf(own.withdrawn, id),
+        restamped: withIdOf(own.restamped, id),
         undone,
       },
     },
@@ -174,7 +176,9 @@ export function withdraw(record: HeadRecord | undefined, id: EventId): Outcome {
               ...{ ...own.former, acknowledged: true, floor: floorOf(record) },
               past: own.past?.filter((one) => one < own.former!.stamp),
             }),
-        withdrawn: withdrawnBy(own, id),
+        withdrawn: withIdOf(own.withdrawn, id),
+        // Under none of its stamps.
+        restamped: own.former?.restamped,
         undone: own.undone,
       },
       orphans: orphansOf(record, before?.pieces),

@@ -86,7 +86,7 @@ function readOwn(value: unknown): OwnWrite | undefined {
   expect(own.isBlind === undefined || typeof own.isBlind === 'boolean');
   expect(own.heldUntil === undefined || Number.isFinite(own.heldUntil));
   expect([own.floor, own.acknowledgedBefore].every((one = 0) => Number.isSafeInteger(one)));
-  expect(own.withdrawn === undefined || own.withdrawn.every(isHex32));
+  expect([own.withdrawn, own.restamped].every((ids = []) => ids.every(isHex32)));
   expect([own.undone, own.above, own.past].every((stamps = []) => stamps.every(Number.isSafeInteger)));
   readOwn(own.former);
   if (own.taken === undefined) return own;
