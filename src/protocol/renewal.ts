@@ -37,11 +37,18 @@ export function endOf(event: NostrEvent, voids: Voids, content: string): EventTe
   return { ...again, tags: endedTags(again.tags), content };
 }
 
-/** Whether `event` says what `former` says: its renewal, or another tombstone of the same value. */
+/**
+ * Whether `event` says what `former` says: its renewal, or another tombstone of the same value. A removal by a copy of the writer's store
+ * has the same tags, and is a write.
+ */
 export function isRenewalOf(event: NostrEvent, former: NostrEvent): boolean {
-  const isSame = event.content === former.content || (isTombstone(event) && isTombstone(former));
+  const isSame = event.content === former.content || (isTombstone(former) && isTombstoneAgain(event));
   return isSame && hasSameTags(event, former);
 }
+
+/** A tombstone that is no write by its own word, or says nothing of that. */
+const isTombstoneAgain = (event: NostrEvent): boolean =>
+  isTombstone(event) && (vectorOf(event) === undefined || renewedBy(event) > 0);
 
 /** How far an event is stamped above the write that it says again; 0 for a write, and if its writer keeps no vectors. */
 export function renewedBy(event: NostrEvent): Seconds {

@@ -54,14 +54,28 @@ test('the end of a value is a tombstone one second above it, without what only a
 });
 
 describe('an event says again what another says', () => {
-  const removed = (content: string): NostrEvent => eventOf({ content, tags: [...TAGS, ['deleted', '']] });
+  const removed = (content: string, stamp = 1_000, tags = TAGS): NostrEvent =>
+    eventOf({ content, created_at: stamp, tags: [...tags, ['deleted', '']] });
+  const silent = TAGS.filter(([name]) => name !== 'vv');
   test.each([
     ['if it has the same content and tags', true, eventOf({ created_at: 1_001 }), eventOf()],
     ['not if the content differs', false, eventOf({ content: 'other' }), eventOf()],
     ['not if a tag differs', false, eventOf({ tags: TAGS.slice(1) }), eventOf()],
-    ['if both are tombstones, which are encrypted each on its own', true, removed('a'), removed('b')],
-    ['not if it alone is a tombstone', false, removed('a'), eventOf({ content: 'b' })],
-    ['not if the other alone is one', false, eventOf({ content: 'a' }), removed('b')],
+    [
+      'if both are ends of a value, encrypted each on its own',
+      true,
+      removed('a', 1_001),
+      removed('b', 1_001),
+    ],
+    [
+      'if both are tombstones without a vector',
+      true,
+      removed('a', 1_000, silent),
+      removed('b', 1_000, silent),
+    ],
+    ['not if it is a write, by its vector', false, removed('a'), removed('b')],
+    ['not if it alone is a tombstone', false, removed('a', 1_001), eventOf({ content: 'b' })],
+    ['not if the other alone is one', false, eventOf({ content: 'a', created_at: 1_001 }), removed('b')],
     [
       'not if the content is the same, and one is a tombstone',
       false,

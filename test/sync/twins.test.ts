@@ -90,11 +90,14 @@ describe('two devices with one id', () => {
     },
   );
 
-  test('are found out where they write in one second', async () => {
+  test.each([
+    ['write', async (each: Device, i: number) => each.publish('settings', i)],
+    ['remove', async (each: Device) => each.remove('settings')],
+  ])('are found out if they %s in one second', async (_, act) => {
     const all = world({});
     const { clock, relays, settle } = all;
     const both = await twins(all);
-    await settle(Promise.all(both.map((each, i) => each.publish('settings', i))));
+    await settle(Promise.all(both.map(act)));
     relays[0]!.behave();
     await settle(Promise.all(both.map((each) => each.flush())));
     await clock.advance(2_000);
