@@ -11,7 +11,7 @@ import type { Process } from './machine.ts';
 import { createNetwork } from './network.ts';
 import { createMergeOracle, type MergeOracle } from './merge-oracle.ts';
 import { createOracle, order, type Oracle, type Signed, type Violation } from './oracle.ts';
-import { rivalsIn, unprovenOn } from './records.ts';
+import { isWholeIn, rivalsIn, unprovenOn } from './records.ts';
 import { createReferenceDevice, type ReferenceDevice } from './reference-device.ts';
 import type { Op, RelayConfig, RelayFault, Scenario } from './scenario.ts';
 import { createSchedule } from './schedule.ts';
@@ -521,7 +521,8 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     };
     const had = categories.filter((category) => {
       const raw = device.disk.durable.get(`head/${cipher.user.pubkey}/default/${category}/v1`);
-      const isConfirmed = raw !== undefined && unprovenOn(raw, [url], () => false) === undefined;
+      if (raw === undefined || !isWholeIn(raw)) return false;
+      const isConfirmed = unprovenOn(raw, [url], () => false) === undefined;
       return isConfirmed && !free.has(category) && isNewest(category);
     });
     if (had.length < 2) return;

@@ -442,7 +442,13 @@ export function createOracle(ports: {
     else count('sometimes: head that its writer cannot read');
   }
 
-  function headChanged(device: string, category: string, next: SignedEvent | undefined): void {
+  /** `kept`: versions that come onto the medium together with it. */
+  function headChanged(
+    device: string,
+    category: string,
+    next: SignedEvent | undefined,
+    kept: readonly Signed[],
+  ): void {
     const state = stateOf(device);
     const before = state.heads.get(category);
     const after = next === undefined ? undefined : genuine(next, `${device}, on the medium`);
@@ -497,11 +503,17 @@ export function createOracle(ports: {
     )
       state.losses.set(before.event.id, { entry: before, since: ports.now() });
     if (after !== undefined && ports.isMerged(category)) ports.onHead(device, category, after, before);
+    // Or by a write that is a rival at once: what has beaten that came in the same transaction.
     const isReplaced =
       isOwn &&
-      after?.device === device &&
       !before.carriers.has(device) &&
-      after.event.created_at === before.event.created_at;
+      [...(after === undefined ? [] : [after]), ...kept].some(
+        (one) =>
+          one !== before &&
+          one.device === device &&
+          one.category === category &&
+          one.event.created_at === before.event.created_at,
+      );
     if (isReplaced) {
       count('sometimes: stamp reused');
       before.isVoid = true;
@@ -805,6 +817,9 @@ export function createOracle(ports: {
       if (!isOfReference(event)) checkShape(entry);
     },
     onFlush: (device, changes) => {
+      const kept = [...changes]
+        .filter(([key, value]) => key.startsWith('version/') && value !== null)
+        .flatMap(([, value]) => signed.get(HEX_64.exec(value!)?.[0] ?? '') ?? []);
       for (const [key, value] of changes) {
         count(`store: ${key.slice(0, key.indexOf('/') + 1) || key}`);
         if (value?.includes(MARKER)) violate('I13', `${device}: plaintext on the medium`);
@@ -815,7 +830,7 @@ export function createOracle(ports: {
         if (!key.startsWith(headPrefix)) continue;
         if (value?.includes('"heldUntil"') === true) count('sometimes: first write held');
         const category = key.slice(headPrefix.length, -'/v1'.length);
-        headChanged(device, category, value === null ? undefined : headOf(value));
+        headChanged(device, category, value === null ? undefined : headOf(value), kept);
       }
     },
     onConnect: (process, url) => checkRate(process, url, 'a connection', MAX_CONNECTS),

@@ -40,6 +40,12 @@ export function unprovenOn(
   return undefined;
 }
 
+/** Whether a stored record has its head with all its pieces: without them the device cannot give it to a relay. */
+export function isWholeIn(raw: string): boolean {
+  const { head } = JSON.parse(raw) as { head?: { readonly event: SignedEvent; readonly pieces?: unknown } };
+  return head?.pieces !== undefined || (head !== undefined && formatIn(head.event) !== 'chunked/1');
+}
+
 /** Ids of what the head of a stored record has not seen. */
 export function rivalsIn(raw: string | undefined): readonly string[] {
   if (raw?.includes('"rivals":[{') !== true) return [];
