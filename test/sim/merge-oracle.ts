@@ -584,15 +584,11 @@ export function createMergeOracle(ports: {
       if (parts.some(isHard)) return;
       count('merge: shown compared');
       const head = oracle.headOn(device, category);
-      // What the head itself had seen it holds without a view, or a restore there has replaced it.
+      // What the head itself had seen it holds without a view, or a removal or restore there has replaced it.
       const isInHead = (series: string, number: number): boolean =>
-        edits.some(
-          (one) =>
-            one.series === series &&
-            one.number === number &&
-            head !== undefined &&
-            one.event !== undefined &&
-            hasSeen(head.event, one.event.event),
+        head !== undefined &&
+        ofCategory(category).some(
+          (one) => hasSeen(head.event, one.event) && (seenIn(docIn(one.text)).get(series) ?? 0) >= number,
         );
       const seen = seenIn(docIn(view?.text));
       for (const part of parts)

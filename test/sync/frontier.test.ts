@@ -10,6 +10,7 @@ import { compareEvents } from '../../src/protocol/order.ts';
 import { isRival } from '../../src/sync/heads/frontier.ts';
 import type { Input } from '../../src/sync/heads/input.ts';
 import { reconcile } from '../../src/sync/heads/reconcile.ts';
+import { KEEP_ALL } from '../../src/sync/heads/past.ts';
 import type { HeadRecord } from '../../src/sync/heads/record.ts';
 import { aRelay } from '../names.ts';
 import { IN_PIECES, nameOf, OUR_HASH, OURS, REMOVAL, told, voiding } from './records.ts';
@@ -61,11 +62,32 @@ describe('a rival', () => {
     expect(ids(after(shown(BASE), shown(THEIRS), write(late)).rivals)).toEqual([THEIRS.id]);
   });
 
-  test('is what turns up while a first write is held, once that is let go', () => {
+  test('is all that turns up while a first write is held, which will be above it', () => {
+    const first = told({ stamp: 9, by: OURS });
+    const large = told({ stamp: 6, by: 'fourth', tags: IN_PIECES });
+    const inputs = [write(first, { heldUntil: 1_000 }), shown(BEATEN), shown(large), shown(THEIRS)];
+    const held = after(...inputs);
+    expect(ids(held.rivals)).toEqual([THEIRS.id, BEATEN.id, large.id]);
+    const again = told({ stamp: 11, by: OURS });
+    const over: Input = { type: 'explored', id: first.id, isBlind: false, again };
+    expect(ids(after(...inputs, over).rivals)).toEqual([THEIRS.id, BEATEN.id, large.id]);
+    // If it could not be signed again, what is above it takes its place.
+    const below = after(...inputs, { type: 'explored', id: first.id, isBlind: false }, shown(THEIRS));
+    expect(ids(below.rivals)).toEqual([first.id, BEATEN.id, large.id]);
+    expect(below.past).toEqual([]);
+  });
+
+  test('is nothing that was removed when a held write is let go, unless edits survive removals', () => {
     const first = told({ stamp: 20, by: OURS });
-    const held = after(write(first, { heldUntil: 1_000 }), shown(BEATEN));
-    expect(held.rivals).toEqual([]);
-    const { record } = reconcile(held, { type: 'explored', id: first.id, isBlind: false }, undefined);
+    const removal = told({ stamp: 9, tags: REMOVAL });
+    const later = told({ stamp: 10, by: 'fourth' });
+    const over: Input = { type: 'explored', id: first.id, isBlind: false };
+    const held = write(first, { heldUntil: 1_000 });
+    const ended = after(held, shown(BEATEN), shown(removal), over);
+    expect([ids(ended.rivals), ids(ended.past)]).toEqual([[], [BEATEN.id]]);
+    expect(ids(after(held, shown(BEATEN), shown(removal), shown(later), over).rivals)).toContain(later.id);
+    const keeping = { ...KEEP_ALL, doEditsSurvive: true };
+    const { record } = reconcile(after(held, shown(BEATEN), shown(removal)), over, undefined, keeping);
     expect(ids(record!.rivals)).toEqual([BEATEN.id]);
   });
 

@@ -186,3 +186,29 @@ test('without merging the device is told whose value that has beaten', async () 
   expect(await valuesOf(at, [laptop])).toEqual([{ theme: 'dark', font: 12 }]);
   expect(conflicts).toMatchObject([{ shown: 'theirs', mine: { payload: { theme: 'light', font: 14 } } }]);
 });
+
+test('whole values that wait together with a restore change what was restored, each of them', async () => {
+  const at = world({});
+  let sign = (): void => undefined;
+  let turn = Promise.resolve();
+  const signer = secretKeySigner(KEY);
+  const slow: Signer = { ...signer, signEvent: async (event) => turn.then(() => signer.signEvent(event)) };
+  const [laptop] = (await together(at, ['laptop'], { ...MERGE, signer: slow })) as [Apart];
+  const { device } = laptop;
+  const { eventId: old } = (await at.settle(device.fetch('settings')))!;
+  const { eventId: basedOn } = await at.settle(device.publish('settings', { theme: 'dark', font: 16 }));
+  await at.clock.advance(5_000);
+  turn = new Promise((resolve) => (sign = resolve));
+  const first = device.publish('settings', { theme: 'dark', font: 18 });
+  await at.clock.advance(100);
+  const restoring = device.restore('settings', old);
+  await at.clock.advance(100);
+  const all = [
+    device.publish('settings', { theme: 'dark', font: 16, size: 1 }, { basedOn }),
+    device.publish('settings', { theme: 'dark', font: 16, wrap: true }, { basedOn }),
+  ];
+  await at.clock.advance(100);
+  sign();
+  await at.settle(Promise.all([first, restoring, ...all]));
+  expect(await valuesOf(at, [laptop])).toEqual([{ theme: 'light', font: 12, size: 1, wrap: true }]);
+});

@@ -167,6 +167,16 @@ describe('pieces', () => {
     expect(made.decided.get(D)?.record?.head?.pieces).toMatchObject([{ name: nameOf(1), stamp: 23 }]);
   });
 
+  test('are written with a write that is beaten in the same save: it is kept as a rival', () => {
+    const above = told({ stamp: 30 });
+    const { writes, decided } = planOf(undefined, [large, shown(above)]);
+    expect(decided.get(D)?.record).toMatchObject({
+      head: { event: above },
+      rivals: [{ id: large.event.id }],
+    });
+    expect(JSON.parse(writes.get(keys.piece(D, nameOf(1)))!)).toEqual(piece);
+  });
+
   test('of a write that came too late are not', () => {
     const made = planOf(after(shown(told({ stamp: 30 }))), [large]);
     expect(made.effects).toEqual([[{ type: 'stale' }]]);

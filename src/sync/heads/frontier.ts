@@ -25,15 +25,17 @@ export function containedIn(record: HeadRecord<NostrEvent>): VersionVector {
   return joinVectors(seenBy(record.head?.event, record.deemed), record.joint);
 }
 
-/** Whether an event below the head is one that neither the head nor a rival has seen. `head`: the newest that is known to come. */
+/** Whether an event is one that the head beats, and neither that nor a rival has seen. `head`: the newest that is known to come. */
 export function isRival(
   record: HeadRecord<NostrEvent> | undefined,
   event: NostrEvent,
   head: NostrEvent | undefined = record?.head?.event,
   keeping: Keeping = KEEP_ALL,
 ): boolean {
-  if (record === undefined || head === undefined || isHeld(record)) return false;
-  if (isTombstone(event) || isFinal(head, keeping) || compareEvents(event, head) >= 0) return false;
+  if (record === undefined || head === undefined || event.id === head.id) return false;
+  // A held write will be above all that turns up.
+  if (compareEvents(event, head) > 0 && !isHeld(record)) return false;
+  if (isTombstone(event) || isFinal(head, keeping)) return false;
   // Of this device's own writes the newest contains the others; what was taken back must not return.
   if (deviceHash(deviceIdOf(event)) === record.own?.device) return false;
   const isSame = head.id === record.head?.event.id;
@@ -72,7 +74,7 @@ function frontierOf(
 ): HeadRecord {
   if (input.type === 'settled') return record;
   if (effects.some(({ type }) => type === 'withdrawn')) return takenBack(before!, record, keeping);
-  if (isHeld(before) && !isHeld(record) && input.type === 'explored') return released(record);
+  if (isHeld(before) && !isHeld(record) && input.type === 'explored') return released(record, keeping);
   const isSame = before?.head?.event.id === record.head?.event.id;
   const isAgain = effects.some((effect) => effect.type === 'advanced' && effect.renews !== undefined);
   if (before === undefined || record.head === undefined || isSame || isAgain || input.type === 'explored')
@@ -108,7 +110,9 @@ function advanced(
   // What a removal has not seen has no other copy.
   const isUncarried = isSeen && former !== undefined && (former.id === uncarried || isHeld(before));
   const isUseless = former === undefined || isUncarried || head?.reading === 'unreadable';
-  const left = [...before.rivals, ...(isUseless ? [] : [former])].filter((one) => !rivals.includes(one));
+  const left = [...before.rivals, ...(isUseless ? [] : [former])].filter(
+    (one) => !rivals.includes(one) && one.id !== event.id,
+  );
   const taken = before.rivals.filter((one) => !rivals.includes(one));
   const isOwnWrite = isOwnHead(record) && record.own !== before.own && !record.own!.acknowledged;
   const mayReturn = isOwnWrite && (taken.length > 0 || before.joint.size > 0);
@@ -162,12 +166,13 @@ export function over(stored: HeadRecord, ours: HeadRecord): HeadRecord {
   return lost.reduce(withRival, { ...record, past: remember(ours.past, past, around(ours, ours.rivals)) });
 }
 
-/** A held write is let go: what turned up meanwhile it has not seen. */
-function released(record: HeadRecord): HeadRecord {
-  const former = record.former[0];
-  if (former === undefined || isTombstone(former.event) || isTombstone(record.head!.event)) return record;
-  if (isPartOf(containedIn(record), former.event)) return record;
-  return withRival(record, keptOf(former, undefined, true));
+/** A held write is let go, above all that has turned up. A removal among that has ended what was before it. */
+function released(record: HeadRecord, keeping: Keeping): HeadRecord {
+  const removal = record.former[0]?.event;
+  if (removal === undefined || !isFinal(removal, keeping)) return record;
+  const rivals = record.rivals.filter((one) => compareEvents(placeOf(one), removal) > 0);
+  const ended = record.rivals.filter((one) => !rivals.includes(one));
+  return { ...record, rivals, past: remember(record.past, ended, around(record, rivals)) };
 }
 
 /** What was before a write that is withdrawn is back, and so is what that had taken in. */

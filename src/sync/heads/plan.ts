@@ -3,7 +3,7 @@
  * store's transaction, and may run twice.
  */
 
-import type { Address, EventId, Seconds } from '../../protocol/address.ts';
+import type { Address, EventId } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { isVoid } from '../../protocol/voids.ts';
@@ -189,20 +189,18 @@ function namesLeftBehind(before: string | undefined, record: HeadRecord): readon
   return names.filter((name) => !kept.has(name));
 }
 
-/** Those that the record means: others may have been made for a write that came too late. */
+/**
+ * Those that the record means: others may have been made for a write that came too late. A value may have been beaten in the same save: then
+ * it is kept, and its pieces with it.
+ */
 function piecesMade(input: Input, record: HeadRecord): readonly (readonly [string, VerifiedEvent])[] {
   const made = 'made' in input ? [...(input.made ?? [])] : [];
-  const isFormer = input.type === 'carried' && record.head?.event.id !== input.event.id;
-  if (input.type === 'remembered' || input.type === 'gathered' || isFormer) {
-    // What the head has in common with it is here.
-    const known = new Set(piecesOf(record).map(({ name }) => name));
-    const of = input.type === 'gathered' ? input.id : input.event.id;
-    const isKept = keptIn(record).some(({ id, pieces }) => id === of && pieces !== undefined);
-    return isKept ? made.filter(([name]) => !known.has(name)) : [];
-  }
-  const pieceOf = (name: string): Seconds | undefined =>
-    piecesOf(record).find((piece) => piece.name === name)?.stamp;
-  return made.filter(([name, event]) => pieceOf(name) === event.created_at);
+  if (made.length === 0) return made;
+  const stamps = new Map([...piecesOf(record)].reverse().map(({ name, stamp }) => [name, stamp]));
+  const kept = new Set(keptIn(record).flatMap(({ pieces = [] }) => pieces));
+  return made.filter(([name, event]) =>
+    stamps.has(name) ? stamps.get(name) === event.created_at : kept.has(name),
+  );
 }
 
 /** What is saved with an input that did what it says. */

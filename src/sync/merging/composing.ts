@@ -87,7 +87,7 @@ export function createMergeComposing(ports: {
     const last = asked.at(-1)?.write;
     const isPlain = last !== undefined && asked.every(({ write }) => write.edit?.type !== 'update');
     // What is restored or reset is known as it is, and must not be said to contain what it does not.
-    if (isPlain && asked.some(({ write }) => write.edit === undefined)) return undefined;
+    if (isPlain && last.edit === undefined) return undefined;
     const replacing = asked
       .filter(({ write: { edit } }) => edit === undefined || edit.type === 'remove')
       .at(-1);
