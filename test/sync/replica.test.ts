@@ -1,8 +1,8 @@
-/** The replica by itself, over a store that fails. */
+/** The replica by itself, over a store that fails, or that several have open. */
 
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { EventVerifier } from '../../src/protocol/event.ts';
-import { openReplica } from '../../src/sync/heads/replica.ts';
+import { openReplica, type Replica } from '../../src/sync/heads/replica.ts';
 import { parseRecord } from '../../src/sync/heads/record-codec.ts';
 import { floorOf } from '../../src/sync/heads/record.ts';
 import { memoryStore, type Store } from '../../src/node.ts';
@@ -45,4 +45,51 @@ test('a reset that the store fails to take lowers the floor once it is saved, th
   const [text] = (await inner.list('head/')).values();
   expect(floorOf(parseRecord(text!))).toBe(20);
   await Promise.all([replica.close(), other.close()]);
+});
+
+describe('of two engines on one store', () => {
+  async function two(): Promise<readonly [Replica, Replica]> {
+    const ports = { clock: createTestClock(), verifier, pubkey: 'a'.repeat(64), namespace: 'default' };
+    const ignored = { onDeposed: () => undefined, onChange: () => undefined, onError: () => undefined };
+    const store = memoryStore();
+    const open = async (): Promise<Replica> => openReplica({ ...ports, ...ignored, store, isAlone: false });
+    return [await open(), await open()];
+  }
+
+  async function writeBy(replica: Replica): Promise<void> {
+    const event = told({ stamp: 20, by: OURS });
+    await replica.apply(D, { type: 'write', event, device: OUR_HASH, isRead: true });
+  }
+
+  test('the one that leads by its mark knows what no socket has carried', async () => {
+    const [replica] = await two();
+    await replica.lead('one', () => true);
+    await writeBy(replica);
+    expect(replica.isUncarried(D)).toBe(true);
+  });
+
+  test('one that lost its place before its turn does not pass for the one that took it', async () => {
+    const [replica, other] = await two();
+    await other.lead('other', () => true);
+    await replica.lead(undefined, () => false);
+    await writeBy(replica);
+    expect(replica.isUncarried(D)).toBe(false);
+  });
+
+  test('one that lost its place leaves the mark of the one that took it', async () => {
+    const [replica, other] = await two();
+    await other.lead('other', () => true);
+    await replica.lead('one', () => false);
+    await writeBy(other);
+    expect(other.isUncarried(D)).toBe(true);
+  });
+
+  test('one that lost its place knows no more what the other has carried, though that leaves the mark', async () => {
+    const [replica, other] = await two();
+    await replica.lead('one', () => true);
+    replica.resign();
+    await other.lead(undefined, () => true);
+    await writeBy(replica);
+    expect(replica.isUncarried(D)).toBe(false);
+  });
 });

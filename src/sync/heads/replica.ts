@@ -52,9 +52,12 @@ export interface Replica {
   isUncarried(dTag: Address): boolean;
   /**
    * This engine alone puts events on sockets from now on. `mark`: it has taken that from another, which may not know, and
-   * finds this mark in the store as soon as it looks there; rejects if that cannot be written.
+   * finds this mark in the store as soon as it looks there; rejects if that cannot be written. `isStill`: no other has taken it
+   * meanwhile; if one has, nothing is done.
    */
-  lead(mark: string | undefined): Promise<void>;
+  lead(mark: string | undefined, isStill: () => boolean): Promise<void>;
+  /** Another engine puts events on sockets from now on. */
+  resign(): void;
   /** Another tab has changed these categories in the store, or any, or may have. */
   reload(dTags?: readonly Address[]): Promise<void>;
   /** Resolves when all that was applied is saved. Later inputs are ignored. */
@@ -152,12 +155,16 @@ export async function openReplica(ports: {
     },
     isUncarried: (dTag) =>
       sender.uncarried.has(dTag) && sender.uncarried.get(dTag) === cache.get(dTag)?.head?.event.id,
-    lead: (mark) =>
+    lead: (mark, isStill) =>
       persistence.exclusive(async () => {
         sender.forget();
-        if (mark !== undefined) await store.update([keys.leader], () => new Map([[keys.leader, mark]]));
-        sender.lead(mark ?? (await store.get(keys.leader)));
+        if (mark !== undefined)
+          await store.update([keys.leader], () => new Map(isStill() ? [[keys.leader, mark]] : []));
+        const said = mark ?? (await store.get(keys.leader));
+        // By the mark of the one that has taken its place it would pass for that.
+        if (isStill()) sender.lead(said);
       }),
+    resign: sender.resign,
     reload: (dTags) => persistence.exclusive(() => reload(dTags)),
     close: persistence.close,
   };

@@ -21,6 +21,8 @@ export interface Sender {
   look(mark: string | undefined): void;
   /** From now on this engine sends, by this mark. */
   lead(mark: string | undefined): void;
+  /** Another engine sends from now on: it may leave the mark as it is. */
+  resign(): void;
 }
 
 export function createSender(ports: { readonly isAlone: boolean; readonly onDeposed: () => void }): Sender {
@@ -41,6 +43,10 @@ export function createSender(ports: { readonly isAlone: boolean; readonly onDepo
     },
     lead: (mark) => {
       ours = mark;
+    },
+    resign: () => {
+      ours = null;
+      uncarried.clear();
     },
   };
 }

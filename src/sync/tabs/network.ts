@@ -96,6 +96,7 @@ export function createTabNetwork(ports: TabNetworkPorts): TabNetwork {
     const former = leader;
     leader = undefined;
     leadership.lost();
+    replica.resign();
     if (former !== undefined) {
       ports.shut();
       follower.giveWay();
@@ -111,7 +112,7 @@ export function createTabNetwork(ports: TabNetworkPorts): TabNetwork {
   async function lead(): Promise<void> {
     const isStolen = leadership.lock() === 'stolen';
     try {
-      await replica.lead(isStolen ? self : undefined);
+      await replica.lead(isStolen ? self : undefined, () => leadership.lock() !== 'none');
     } catch {
       // The tab that it was stolen from may wake up, and could find out only by the store.
       if (isStolen) return reloading.tryAgain();
