@@ -590,7 +590,8 @@ export function createMergeOracle(ports: {
         ofCategory(category).some(
           (one) => hasSeen(head.event, one.event) && (seenIn(docIn(one.text)).get(series) ?? 0) >= number,
         );
-      const seen = seenIn(docIn(view?.text));
+      // A head that says all of it, because a version was restored, is shown as it is.
+      const seen = seenIn(docIn(view?.text ?? head?.text));
       for (const part of parts)
         for (const [series, number] of seenIn(docIn(part!.text)))
           if ((seen.get(series) ?? 0) < number && !isInHead(series, number))
