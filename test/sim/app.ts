@@ -341,6 +341,7 @@ export function createApp(ports: AppPorts): App {
     // By a wrong clock it would void what is right.
     if (Math.abs(machine.skewMs) > 7_200_000) return;
     count('call: reset');
+    oracle.reset(tab.told, category);
     follow(
       tab,
       'reset',

@@ -226,6 +226,8 @@ export interface Oracle {
   /** A text that an engine may have made of what apps wrote. */
   note(text: string): void;
   call(told: Told, category: string, text: string): Call;
+  /** The app resets the category. */
+  reset(told: Told, category: string): void;
   resolved(call: Call, receipt: Receipt): void;
   rejected(call: Call, code: string): void;
   /** A `delivery` event. */
@@ -289,6 +291,8 @@ export function createOracle(ports: {
   const large = new Map<string, string>();
   const pieces = new Map<string, SignedEvent>();
   const parts = new Map<string, readonly string[]>();
+  /** By device, category and text: what a reset may say again. */
+  const resetTexts = new Set<string>();
   /** By device, category and text: what every relay refused. */
   const refusedTexts = new Set<string>();
   /** All that was signed, by id, with its JSON: where that text stands nothing has to be parsed. */
@@ -385,6 +389,8 @@ export function createOracle(ports: {
     // Whoever has a copy of the disk goes on with what is on it, and so does a backup from before the rejection.
     const { twins, inherited } = stateOf(device);
     if (twins.size > 0 || inherited.has(event.id)) return false;
+    // A reset says what was shown, whatever had asked for the same.
+    if (voidsIn(event).size > 0 && resetTexts.has(`${device} ${category} ${text}`)) return false;
     const all = calls.get(`${device} ${category}`)?.get(text);
     return all?.every(({ state }) => state === 'rejected') === true;
   }
@@ -914,6 +920,10 @@ export function createOracle(ports: {
       byText.set(text, all);
       all.push(call);
       return call;
+    },
+    reset: (told, category) => {
+      for (const text of ['null', known(told, category)?.text])
+        resetTexts.add(`${told.device} ${category} ${text}`);
     },
     resolved: (call, receipt) => {
       call.state = 'resolved';
