@@ -537,8 +537,11 @@ export function createOracle(ports: {
       count('sometimes: a void head is left');
       lefts.set(`${device} ${category}`, before);
       // What does not count is shown no more, though what takes its place cannot be read.
-      for (const id of state.readable.get(category) ?? [])
-        if (signed.get(id)?.isVoid === true) state.readable.get(category)!.delete(id);
+      const readable = state.readable.get(category) ?? new Set();
+      // Nor is what was before it, if that could be read: it was not kept any more.
+      const isAlone = readable.has(before.event.id);
+      for (const id of readable)
+        if (id !== after.event.id && (isAlone || signed.get(id)?.isVoid === true)) readable.delete(id);
       // Also by what it had beaten, which the reset had not seen.
       for (const promised of state.owed.get(category) ?? [])
         if (order(before.event, promised.event) > 0 && order(after.event, promised.event) < 0)
