@@ -21,7 +21,7 @@ import type { RandomBytes } from '../relay/backoff.ts';
 import { receiptOf } from './delivery-report.ts';
 import { askedFor, type Compose, type Composed } from './composing.ts';
 import type { Making, Wanted } from './drafts.ts';
-import { containedIn } from './heads/frontier.ts';
+import { containedIn, withOwn } from './heads/frontier.ts';
 import { isOwnHead, readableOf, type HeadRecord } from './heads/record.ts';
 import type { Replica } from './heads/replica.ts';
 import type { Question, FirstWrites } from './first-writes.ts';
@@ -130,7 +130,8 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
         expiration,
         isRemoval,
         format: layout.format,
-        vector: vectorAt(seen, device, stamp),
+        // What a reset replaces may be from the future.
+        vector: vectorAt(isReset ? seen : withOwn(record, seen), device, stamp),
         voids: voidsAt(allVoids, stamp),
       });
       const event = await hand.sign({ kind: KIND_APP_DATA, created_at: stamp, tags, content }, asking);

@@ -126,7 +126,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     ...{ pubkey, merged, oracle, count, now: schedule.now, devices: scenario.devices.length },
     hasOwnRules: merging?.apps.some(({ rules }) => rules === 'selfish') === true,
     has: (what) => counts.has(what),
-    isTorn,
+    isTorn: (id) => isTorn(id),
   });
 
   // Relays
@@ -445,11 +445,14 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     if (why !== undefined) oracle.violate('I14', why);
   }
 
-  /** Whether a piece of this value is on no honest relay and on no device: its author is destroyed, and relays were wiped. */
-  function isTorn(id: string): boolean {
+  /**
+   * Whether a piece of this value is on no honest relay and on none of these devices: its author is destroyed, and relays were wiped. And
+   * no device sends again the pieces of what has been overwritten.
+   */
+  function isTorn(id: string, among: readonly Device[] = existing()): boolean {
     const held = new Set(honest.flatMap(({ relay }) => relay.events().map(addressIn)));
     const isHere = (dTag: string): boolean =>
-      held.has(dTag) || existing().some(({ disk }) => disk.durable.has(`piece/${pubkey}/${dTag}`));
+      held.has(dTag) || among.some(({ disk }) => disk.durable.has(`piece/${pubkey}/${dTag}`));
     return oracle.parts.get(id)?.every(isHere) === false;
   }
 
@@ -462,7 +465,7 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       for (const device of existing())
         for (const category of merged) {
           const raw = device.disk.durable.get(`head/${pubkey}/default/${category}/v1`);
-          const id = free.has(category) ? undefined : rivalsIn(raw).find((one) => !isTorn(one));
+          const id = free.has(category) ? undefined : rivalsIn(raw).find((one) => !isTorn(one, [device]));
           if (id !== undefined) return { device, category, id };
         }
       return undefined;

@@ -311,14 +311,6 @@ export function createMergeOracle(ports: {
       (one) => one.device === device && vectorIn(one.event) === undefined && !hasSeen(event, one.event),
     );
 
-  /** Whether it replaced what a call before it had taken in since: a removal or restore that waited for its turn has not seen that. */
-  const isTakenAlong = ({ device, category }: Whole, { event }: Signed): boolean => {
-    const own = ofCategory(category).filter((one) => one.device === device);
-    const isLater = (later: Signed, one: Signed): boolean =>
-      order(later.event, one.event) > 0 && !hasSeen(later.event, event);
-    return own.some((one) => hasSeen(one.event, event) && own.some((later) => isLater(later, one)));
-  };
-
   /** M1 and M8: no edit is lost but as a clash, in a merge that did not know all that both sides had seen. */
   function checkLost(category: string, head: Signed): void {
     if (hasTag(head.event, 'deleted') || expirationIn(head.event) !== undefined) return;
@@ -333,10 +325,7 @@ export function createMergeOracle(ports: {
       const isReplaced = wholes.some(
         (one) =>
           one.category === category &&
-          (one.at >= edit.at ||
-            isWrittenOver(one, edit.event!) ||
-            isBlind(one, edit.event!) ||
-            isTakenAlong(one, edit.event!)),
+          (one.at >= edit.at || isWrittenOver(one, edit.event!) || isBlind(one, edit.event!)),
       );
       if (!isGone && !isReplaced)
         beaten.check(

@@ -580,6 +580,16 @@ export function createOracle(ports: {
         const floor = last.event.created_at;
         if (created_at < floor || (created_at === floor && last.carriers.has(device)))
           violate('I11', `${device}: ${describe(after)} is not above its former ${describe(last)}`);
+        // Its own entry says that it contains the one before it.
+        const seen = vectorIn(after.event);
+        const unsaid = [...(vectorIn(last.event) ?? [])].filter(
+          ([one, stamp]) => (seen?.get(one) ?? -1) < stamp,
+        );
+        if (unsaid.length > 0 && !hasTag(after.event, 'void') && !hasTwin(device))
+          violate(
+            'I2',
+            `${device}: ${describe(after)} has not seen all that its former ${describe(last)} had`,
+          );
       }
       state.own.set(category, after);
     }

@@ -229,6 +229,24 @@ describe('what the head contains', () => {
     expect(reconcile(settled, shown(blind), undefined).record?.joint.size).toBe(0);
   });
 
+  test('is also what a writer without vectors had seen, if the head has seen that one', () => {
+    const plain = told({ stamp: 12, by: 'reference', seen: false });
+    const unaware = told({ stamp: 15, by: 'fourth' });
+    const seeing = told({ stamp: 20, by: 'fourth', seen: { reference: 12 } });
+    // As the head before it, and as a rival of that.
+    for (const between of [[], [shown(unaware)]]) {
+      const record = after(shown(THEIRS), shown(plain), ...between, shown(seeing));
+      expect(record.joint).toEqual(new Map([[deviceHash('their-device'), 10]]));
+      expect(reconcile(record, shown(THEIRS), undefined).record!.rivals).toEqual([]);
+    }
+    // What has seen all of it says so itself.
+    const aware = told({ stamp: 20, by: 'fourth', seen: { reference: 12, 'their-device': 10 } });
+    expect(after(shown(THEIRS), shown(plain), shown(aware)).joint.size).toBe(0);
+    // A removal takes the place of rivals that it has not seen.
+    const gone = told({ stamp: 20, by: 'fourth', seen: { 'some-device': 1 }, tags: REMOVAL });
+    expect(after(shown(THEIRS), shown(plain), shown(unaware), shown(gone)).joint.size).toBe(0);
+  });
+
   test('is not changed by what is no rival', () => {
     const record = after(shown(BASE), shown(THEIRS));
     expect(reconcile(record, merged(new Map()), undefined).record).toBe(record);

@@ -1,11 +1,11 @@
 /** What an app writes in a category that merges: on what it is made, what it says that it has seen, and what goes with it. */
 
 import { describe, expect, test } from 'vitest';
-import { secretKeySigner, type Signer } from '../../src/node.ts';
+import { secretKeySigner, type NostrSyncOptions, type Signer } from '../../src/node.ts';
 import { deviceHash } from '../../src/protocol/causality.ts';
 import { vectorOf } from '../../src/protocol/header.ts';
-import { change, editApart, MERGE, start, together, valuesOf } from './apart.ts';
-import { KEY, stored, world, type World } from './devices.ts';
+import { change, editApart, MERGE, start, together, valuesOf, type Apart } from './apart.ts';
+import { KEY, stored, world, type Device, type World } from './devices.ts';
 
 /** A signer that takes its time for each event. */
 function slowly(at: World, ms: number): Signer {
@@ -82,6 +82,54 @@ describe('the vector of a value that was made of an older one', () => {
     expect(vector.get(deviceHash('phone'))).toBeGreaterThan(0);
     expect(await valuesOf(at, [laptop!])).toEqual([{ theme: 'dark', font: 14 }]);
     expect([...laptop!.device.conflicts, ...phone!.device.conflicts]).toEqual([]);
+  });
+});
+
+describe('a call that waits behind a slow write has seen what that has taken in meanwhile (V1)', () => {
+  /** The laptop's first write takes in what the phone writes while it is signed; the second was asked for before. */
+  async function behind(
+    options: NostrSyncOptions,
+    then: (laptop: Device, former: string) => Promise<unknown>,
+  ): Promise<{ readonly at: World; readonly laptop: Apart; readonly phone: Apart }> {
+    const at = world({});
+    const [laptop, phone] = await together(at, ['laptop', 'phone'], options);
+    await laptop!.device.setSigner(slowly(at, 5_000));
+    const [former] = await at.settle(laptop!.device.history('settings'));
+    const calls = [laptop!.device.update('settings', change({ theme: 'dark' }))];
+    await at.clock.advance(1_000);
+    const waiting = then(laptop!.device, former!.eventId);
+    await at.clock.advance(1_000);
+    await at.settle(phone!.device.update('settings', change({ font: 14 })));
+    await at.settle(Promise.all([...calls, waiting]));
+    await at.clock.advance(60_000);
+    const vector = vectorOf(stored(at.relays[0]!)[0]!)!;
+    expect([...vector.keys()]).toEqual([deviceHash('laptop'), deviceHash('phone')]);
+    const rows = await at.settle(Promise.all([laptop!, phone!].map(({ device }) => device.inspect())));
+    expect(rows.flat().map(({ rivals }) => rivals)).toEqual([0, 0]);
+    return { at, laptop: laptop!, phone: phone! };
+  }
+
+  test.each<[string, (laptop: Device, former: string) => Promise<unknown>, unknown]>([
+    ['a removal', async (laptop) => laptop.remove('settings'), undefined],
+    ['a restore', async (laptop, former) => laptop.restore('settings', former), { theme: 'light', font: 12 }],
+    [
+      'a removal and an update after it',
+      async (laptop) =>
+        Promise.all([laptop.remove('settings'), laptop.update('settings', change({ size: 3 }))]),
+      { size: 3 },
+    ],
+  ])('%s, which takes the place of both: its app is told', async (_, then, left) => {
+    const { at, laptop, phone } = await behind(MERGE, then);
+    expect(await valuesOf(at, [laptop, phone])).toEqual([left, left]);
+    const clash = { path: [], reason: 'both-changed', mine: { theme: 'dark', font: 14 } };
+    expect(laptop.merged).toMatchObject([{ base: 'older', clashes: [clash] }]);
+    expect(laptop.merged[0]!.clashes[0]!.theirs).toEqual(left);
+    expect(phone.merged).toEqual([]);
+  });
+
+  test('a whole value, in a category that does not merge', async () => {
+    const { at, laptop, phone } = await behind({}, async (device) => device.publish('settings', 'whole'));
+    expect(await valuesOf(at, [laptop, phone])).toEqual(['whole', 'whole']);
   });
 });
 

@@ -7,7 +7,7 @@
  */
 
 import type { EventId } from '../../protocol/address.ts';
-import { deviceHash, joinVectors, seenBy, type VersionVector } from '../../protocol/causality.ts';
+import { covers, deviceHash, joinVectors, seenBy, type VersionVector } from '../../protocol/causality.ts';
 import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
 import { deviceIdOf, isTombstone, vectorOf, voidsOf } from '../../protocol/header.ts';
 import { MAX_RIVALS } from '../../protocol/limits.ts';
@@ -23,6 +23,19 @@ import type { Version } from './version.ts';
 /** What the value of the head contains. */
 export function containedIn(record: HeadRecord<NostrEvent>): VersionVector {
   return joinVectors(seenBy(record.head?.event, record.deemed), record.joint);
+}
+
+/**
+ * V1: what a write that was asked for with `seen` contains. Its own entry says that it has all own writes before it, so it has seen what the
+ * newest of these had: a call that waited for its turn may not have.
+ */
+export function withOwn(record: HeadRecord | undefined, seen: VersionVector): VersionVector {
+  const own = record?.own;
+  if (own === undefined || covers(seen, own.device, own.stamp) || record!.voids.has(own.id)) return seen;
+  const had = isOwnHead(record!)
+    ? seenBy(record!.head!.event)
+    : keptIn(record).find(({ id }) => id === own.id)?.seen;
+  return had === undefined ? seen : joinVectors(seen, had);
 }
 
 /** Whether an event is one that the head beats, and neither that nor a rival has seen. `head`: the newest that is known to come. */
@@ -120,9 +133,20 @@ function advanced(
     ...record,
     rivals: rivals.sort(compareKept),
     past: remember(before.past, left, around(record, rivals)),
-    joint: isSeen ? before.joint : new Map(),
+    joint: jointOf(
+      vector,
+      isSeen ? before.joint : new Map(),
+      former === undefined ? taken : [former, ...taken],
+    ),
     own: mayReturn ? { ...record.own!, taken: { rivals: taken, joint: before.joint } } : record.own,
   });
+}
+
+/** What is in the value beyond its vector: what it has seen, without a vector itself, is deemed to have seen more. */
+function jointOf(vector: VersionVector, joint: VersionVector, seen: readonly Kept[]): VersionVector {
+  const all = seen.filter((one) => isKeptIn(vector, one)).flatMap((one) => [...one.seen]);
+  const unsaid = all.filter(([device, stamp]) => !covers(vector, device, stamp));
+  return unsaid.reduce((sum, entry) => joinVectors(sum, new Map([entry])), joint);
 }
 
 /** Whether what took the place of the head has seen it. */

@@ -6,6 +6,7 @@ import { covers } from '../../protocol/causality.ts';
 import { decodePayload } from '../../protocol/payload.ts';
 import { askedFor, fold, isNews, textOf, type Composed, type Refusal } from '../composing.ts';
 import type { Wanted } from '../drafts.ts';
+import { withOwn } from '../heads/frontier.ts';
 import type { Kept } from '../heads/kept.ts';
 import type { HeadRecord } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
@@ -13,7 +14,7 @@ import { isPassing } from '../reading.ts';
 import type { BasedOn, Edit } from '../write.ts';
 import type { Base } from './base.ts';
 import type { Joined, Joining, Taking } from './joining.ts';
-import type { Merger } from './merger.ts';
+import type { MergeClash, Merger } from './merger.ts';
 
 /** What an app's whole value is upon the newest one. */
 interface Rebased extends ReturnType<Merger['merge']> {
@@ -79,7 +80,41 @@ export function createMergeComposing(ports: {
     return { base: event && (await ports.joining.valueAt(dTag, event)), isExact: event !== undefined };
   }
 
-  return async (dTag, wanted) => {
+  /** A call that waited for its turn replaces what an own write before it has taken in meanwhile: its app had not seen that, and is told. */
+  async function overOwn(
+    dTag: Address,
+    wanted: readonly Wanted[],
+    record: HeadRecord | undefined,
+    merged: Merged | undefined,
+  ): Promise<Merged | undefined> {
+    const last = askedFor(wanted).at(-1);
+    const said: Merged | undefined =
+      merged ??
+      (last && {
+        ...{ on: record?.head?.event.id, text: last.write.text, isRemoval: last.write.isRemoval },
+        ...{ seen: last.seen, expiration: last.write.expiration, isNews: false, joined: undefined },
+      });
+    if (said === undefined || said.settles !== undefined || last?.write.isReset === true) return merged;
+    const seen = withOwn(record, said.seen);
+    const own = record?.own;
+    const isNew = [...seen].some(
+      ([device, stamp]) => device !== own?.device && !covers(said.seen, device, stamp),
+    );
+    const event = isNew ? await ports.joining.eventOf(dTag, own!.id) : undefined;
+    // What cannot be read any more is in the history.
+    const mine = event && (await ports.joining.valueAt(dTag, event).catch(() => undefined));
+    const theirs = said.isRemoval ? undefined : decodePayload(said.text);
+    if (mine === undefined || ports.mergerOf(dTag)!.isEqual(mine, theirs)) return merged;
+    const clash: MergeClash = { path: [], reason: 'both-changed', mine, theirs };
+    const joined: Joined = {
+      ...{ head: event!, headValue: mine, value: theirs, seen, taken: [], parts: [] },
+      clashes: [...(said.joined?.clashes ?? []), clash],
+      ...{ base: 'older', baseEvent: undefined, expiration: said.expiration },
+    };
+    return { ...said, joined };
+  }
+
+  async function composed(dTag: Address, wanted: readonly Wanted[]): Promise<Merged | Refusal | undefined> {
     const { isEqual } = ports.mergerOf(dTag)!;
     const record = replica.get(dTag);
     // What the engine merges by itself has nothing to say of the value's end, or of what the app knows.
@@ -124,6 +159,13 @@ export function createMergeComposing(ports: {
         ? { head: joined!.head, ids: new Set(joined!.taken.map(({ id }) => id)) }
         : undefined,
     };
+  }
+
+  return async (dTag, wanted) => {
+    const record = replica.get(dTag);
+    const merged = await composed(dTag, wanted);
+    if (merged !== undefined && 'refused' in merged) return merged;
+    return overOwn(dTag, wanted, record, merged);
   };
 }
 
