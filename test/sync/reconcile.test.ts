@@ -363,7 +363,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write that a relay has': 'rivals: OLDER',
     'an own write that was read back': 'rivals: OLDER',
     'an own write that all refuse': 'rivals: OLDER',
-    'an own write that is held': 'former: OLDER',
+    'an own write that is held': 'former: OLDER; rivals: OLDER',
     'a blind own write': 'conflict of MINE with OLDER; own: write; rivals: OLDER',
     'an own write from the future': 'rivals: OLDER',
     'an own write in pieces': 'rivals: OLDER',
@@ -384,7 +384,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write that a relay has': 'rivals: TIED',
     'an own write that was read back': 'rivals: TIED',
     'an own write that all refuse': 'rivals: TIED',
-    'an own write that is held': 'former: TIED',
+    'an own write that is held': 'former: TIED; rivals: TIED',
     'a blind own write': 'conflict of MINE with TIED; own: write; rivals: TIED',
     'an own write from the future': 'rivals: TIED',
     'an own write in pieces': 'rivals: TIED',
@@ -405,7 +405,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
       'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE BEFORE; relays: unseen/confirmed; own: write taken lost; rivals: MINE',
     'an own write that all refuse':
       'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MINE',
-    'an own write that is held': 'former: NEWER; floor: 21',
+    'an own write that is held': 'former: NEWER; floor: 21; rivals: NEWER',
     'a blind own write':
       'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE; relays: unseen/confirmed; own: write lost blind; rivals: MINE',
     'an own write from the future': 'rivals: NEWER',
@@ -443,7 +443,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
       'advanced; head: NEWER_SEEN; former: MINE BEFORE; relays: unseen/confirmed; past: MINE BEFORE',
     'an own write that all refuse':
       'advanced; head: NEWER_SEEN; former: MINE BEFORE; relays: unseen/confirmed; past: MINE BEFORE',
-    'an own write that is held': 'former: NEWER_SEEN; floor: 21',
+    'an own write that is held': 'former: NEWER_SEEN; floor: 21; rivals: NEWER_SEEN',
     'a blind own write': 'advanced; head: NEWER_SEEN; former: MINE; relays: unseen/confirmed; past: MINE',
     'an own write from the future': 'rivals: NEWER_SEEN',
     'an own write in pieces':
@@ -476,12 +476,12 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'a first own write':
       'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE; relays: unseen/confirmed; own: write lost; rivals: MINE',
     'an own write that a relay has':
-      'advanced; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed; past: MINE BEFORE',
+      'advanced; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed; rivals: MINE',
     'an own write that was read back':
       'advanced; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed; past: MINE BEFORE',
     'an own write that all refuse':
       'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MINE',
-    'an own write that is held': 'former: NEWER_PLAIN; floor: 21',
+    'an own write that is held': 'former: NEWER_PLAIN; floor: 21; rivals: NEWER_PLAIN',
     'a blind own write':
       'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE; relays: unseen/confirmed; own: write lost blind; rivals: MINE',
     'an own write from the future': 'rivals: NEWER_PLAIN',
@@ -520,7 +520,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
       'advanced; conflict of MINE with RESET; head: RESET; former: MINE BEFORE; relays: unseen/confirmed; own: write taken lost; rivals: MINE',
     'an own write that all refuse':
       'advanced; conflict of MINE with RESET; head: RESET; former: MINE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MINE',
-    'an own write that is held': 'former: RESET; floor: 21',
+    'an own write that is held': 'former: RESET; floor: 21; rivals: RESET',
     'a blind own write':
       'advanced; conflict of MINE with RESET; head: RESET; former: MINE; relays: unseen/confirmed; own: write lost blind; rivals: MINE',
     'an own write from the future': 'advanced; head: RESET; relays: unseen/confirmed; floor: 20',
@@ -731,8 +731,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write that is held': 'own: write blind',
   },
   'the end of the question, with another stamp': {
-    'an own write that is held':
-      'advanced, saying the same; head: AGAIN; floor: 15; own: write; rivals: BEFORE',
+    'an own write that is held': 'advanced, saying the same; head: AGAIN; floor: 15; own: write',
   },
   'that it was read': {
     'an own write that no relay has': 'reading: read',

@@ -13,7 +13,15 @@ import { orphansOf, withDelivery } from './deliveries.ts';
 import type { Effect, Input, Outcome } from './input.ts';
 import { undoneBy } from './own-stamps.ts';
 import { heldAgainst } from './own-write.ts';
-import { EMPTY_RECORD, floorOf, isHeld, isOwnHead, type Delivery, type HeadRecord } from './record.ts';
+import {
+  EMPTY_RECORD,
+  floorOf,
+  isHeld,
+  isOwnHead,
+  isShown,
+  type Delivery,
+  type HeadRecord,
+} from './record.ts';
 import { formerOf, isKnownReadable } from './former.ts';
 import { isInPieces, isReadable, isWhole, versionOf, type Piece, type Version } from './version.ts';
 
@@ -161,7 +169,7 @@ function follow(
 function deemedOver(record: HeadRecord | undefined): VersionVector {
   const seen = newestOf(seenBy(record?.head?.event, record?.deemed));
   const own = record?.own;
-  if (own === undefined || !isOwnHead(record!) || own.acknowledged) return seen;
+  if (own === undefined || !isOwnHead(record!) || isShown(record!)) return seen;
   const others = new Map([...seen].filter(([device]) => device !== own.device));
   return own.acknowledgedBefore === undefined ? others : others.set(own.device, own.acknowledgedBefore);
 }

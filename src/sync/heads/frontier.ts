@@ -17,7 +17,7 @@ import { isLostTo, isPartOf } from './conflict.ts';
 import type { Input, Outcome } from './input.ts';
 import { compareKept, isKeptIn, keptOf, placeOf, type Kept } from './kept.ts';
 import { KEEP_ALL, limited, remember, type Around, type Keeping } from './past.ts';
-import { isHeld, isOwnHead, type HeadRecord } from './record.ts';
+import { isHeld, isOwnHead, isShown, type HeadRecord } from './record.ts';
 import type { Version } from './version.ts';
 
 /** What the value of the head contains. */
@@ -157,7 +157,8 @@ function hasSeen(before: HeadRecord, record: HeadRecord, keeping: Keeping): bool
   const vector = vectorOf(event);
   if (keeping.isLegacyMerged && vector === undefined && !isOwnHead(record))
     return isPartOf(seenBy(event, record.deemed), head);
-  if (!isOwnHead(record) && isOwnHead(before)) return !isLostTo(head, before.own, event);
+  if (!isOwnHead(record) && isOwnHead(before))
+    return (vector !== undefined || isShown(before)) && !isLostTo(head, before.own, event);
   // A writer without vectors has seen what relays had.
   return vector === undefined || isPartOf(vector, head);
 }

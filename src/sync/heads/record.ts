@@ -128,6 +128,11 @@ export function isTaken(delivery: Delivery | undefined): boolean {
   return delivery === 'acknowledged' || delivery === 'confirmed';
 }
 
+/** Whether a relay has shown the head. One that says OK may have dropped it for something newer. */
+export function isShown({ deliveries }: HeadRecord<NostrEvent>): boolean {
+  return [...deliveries.values()].includes('confirmed');
+}
+
 /** What a relay has of the head: of one in pieces, what it has of the whole. */
 export function deliveryOf(record: HeadRecord<NostrEvent>, relay: RelayUrl): Delivery {
   const delivery = record.deliveries.get(relay) ?? 'pending';
