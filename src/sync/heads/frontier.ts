@@ -31,11 +31,22 @@ export function containedIn(record: HeadRecord<NostrEvent>): VersionVector {
  */
 export function withOwn(record: HeadRecord | undefined, seen: VersionVector): VersionVector {
   const own = record?.own;
-  if (own === undefined || covers(seen, own.device, own.stamp) || record!.voids.has(own.id)) return seen;
-  const had = isOwnHead(record!)
+  if (own === undefined || covers(seen, own.device, own.stamp)) return seen;
+  const had = seenByOwn(record);
+  return had === undefined ? seen : joinVectors(seen, had);
+}
+
+/** Whether a write with this vector has seen all that the own write before it had: another tab may have made that meanwhile. */
+export function hasSeenOwn(record: HeadRecord | undefined, vector: VersionVector): boolean {
+  return [...(seenByOwn(record) ?? [])].every(([device, stamp]) => covers(vector, device, stamp));
+}
+
+function seenByOwn(record: HeadRecord | undefined): VersionVector | undefined {
+  const own = record?.own;
+  if (own === undefined || record!.voids.has(own.id)) return undefined;
+  return isOwnHead(record!)
     ? seenBy(record!.head!.event)
     : keptIn(record).find(({ id }) => id === own.id)?.seen;
-  return had === undefined ? seen : joinVectors(seen, had);
 }
 
 /** Whether an event is one that the head beats, and neither that nor a rival has seen. `head`: the newest that is known to come. */

@@ -1,6 +1,7 @@
 /** A write of this device: it becomes the head, gets another stamp, or is withdrawn. */
 
 import type { EventId, Seconds } from '../../protocol/address.ts';
+import { seenBy } from '../../protocol/causality.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { isVoid, joinVoids } from '../../protocol/voids.ts';
@@ -18,6 +19,7 @@ import {
   type OwnWrite,
 } from './record.ts';
 import { formerOf } from './former.ts';
+import { hasSeenOwn } from './frontier.ts';
 import { isReadable, versionOf, type Piece, type Version } from './version.ts';
 
 export function write(
@@ -43,6 +45,7 @@ export function write(
   const stale: Outcome = { record, effects: [{ type: 'stale' }] };
   if (on !== undefined && (head?.id ?? null) !== on) return stale;
   if (event.created_at < floor || (event.created_at === floor && !replaces)) return stale;
+  if (reset === undefined && !hasSeenOwn(record, seenBy(event))) return stale;
   const pieces = partsOf(record, new Set(names), made);
   // The pieces that it was to share are gone from the store meanwhile.
   if (pieces === undefined) return stale;
