@@ -16,5 +16,5 @@ export { nsecDecode, nsecEncode } from './signer/nsec.ts';
 export { memoryStore } from './store/memory.ts';
 export type { Changes, Store } from './store/store.ts';
 export type { SyncEvents } from './sync/events.ts';
-export type { Pacing } from './sync/relays/pacer.ts';
+export type { Pacing } from './sync/relays/token-bucket.ts';
 export type { Delivery, Stage } from './sync/heads/record.ts';

@@ -25,7 +25,7 @@ import type { Store } from './store/store.ts';
 import type { Tabs } from './tabs/tabs.ts';
 import type { CarryOver } from './sync/carrying.ts';
 import type { Receipt } from './sync/events.ts';
-import type { Pacing } from './sync/relays/pacer.ts';
+import type { Pacing } from './sync/relays/token-bucket.ts';
 import { KEEP_ALL, type Keeping } from './sync/heads/past.ts';
 import type { Stage } from './sync/heads/record.ts';
 import type { Merger } from './sync/merging/merger.ts';

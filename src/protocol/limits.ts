@@ -116,6 +116,8 @@ export const STORE_RETRY_MS = 10_000;
 export const STORE_DEADLINE_MS = 20_000;
 /** From an acknowledgement to the read-back that proves it. */
 export const CONFIRM_DELAY_MS = 1_000;
+/** How often one relay is asked what it has of one category, whatever it answers: it may take each write for one that it has beaten. */
+export const ASK_PACING = { burst: 15, intervalMs: 3_000 };
 /** From a value that one relay showed to the question whether the others have it. */
 export const SPREAD_DELAY_MS = 30_000;
 /** From a relay's refusal of a value to the question whether it has something newer. */

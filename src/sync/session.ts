@@ -25,7 +25,7 @@ import { createNetwork, type Network } from './relays/network.ts';
 import type { Opened } from './inside.ts';
 import { rowsOf, type CategoryRow } from './inspecting.ts';
 import { createGarbage } from './values/garbage.ts';
-import type { Pacing } from './relays/pacer.ts';
+import type { Pacing } from './relays/token-bucket.ts';
 import { createReader, type Reader } from './reader.ts';
 import type { Subscription } from './telling.ts';
 import { createKeys } from './heads/keys.ts';

@@ -1,7 +1,7 @@
 /** When one relay is asked what it has: soon, together, again if it did not answer, and all of it after a loss. */
 
 import { expect, test } from 'vitest';
-import { CONFIRM_DELAY_MS, LOOK_AGAIN_MS } from '../../src/protocol/limits.ts';
+import { ASK_PACING, CONFIRM_DELAY_MS, LOOK_AGAIN_MS } from '../../src/protocol/limits.ts';
 import { retryMs } from '../../src/relay/backoff.ts';
 import type { RequestEnd } from '../../src/relay/requests.ts';
 import type { Step } from '../../src/sync/heads/owed.ts';
@@ -69,6 +69,24 @@ test('a relay that does not answer is asked again, later each time, and has show
   bench.end = 'complete';
   await bench.clock.advance(LOOK_AGAIN_MS);
   expect(bench.audit.askAgainMs()).toBe(first);
+});
+
+test('it is asked about one category so many times at once, then every few seconds, and about others all the same', async () => {
+  const { audit, clock, log } = open({ a: whole, b: whole });
+  for (let i = 0; i < 100; i++) {
+    audit.put(anAddress('a'), 0);
+    await clock.advance(100);
+  }
+  audit.put(anAddress('b'), 0);
+  await clock.advance(60_000);
+  const asked = log.filter((line) => line.includes(' ask ')).map((line) => line.split(' ask '));
+  const { burst, intervalMs } = ASK_PACING;
+  const times = asked.filter(([, what]) => what === 'a').map(([at]) => Number(at));
+  expect(times.slice(0, burst).at(-1)).toBe((burst - 1) * 100);
+  // Those that came meanwhile, and the last one that waited.
+  expect(times).toHaveLength(burst + Math.ceil(10_000 / intervalMs));
+  for (const [i, at] of times.slice(burst + 1).entries()) expect(at - times[burst + i]!).toBe(intervalMs);
+  expect(asked).toContainEqual(['10000', 'b']);
 });
 
 test('of what it refused it is asked now and then', async () => {

@@ -5,15 +5,16 @@
 
 import type { Clock } from '../../clock.ts';
 import type { Address, Ms } from '../../protocol/address.ts';
-import { CONFIRM_DELAY_MS, LOOK_AGAIN_MS } from '../../protocol/limits.ts';
+import { ASK_PACING, CONFIRM_DELAY_MS, LOOK_AGAIN_MS } from '../../protocol/limits.ts';
 import { retryMs, type RandomBytes } from '../../relay/backoff.ts';
 import type { RequestEnd } from '../../relay/requests.ts';
 import { isOpenAfterAnswer, type Step } from '../heads/owed.ts';
 import type { Replica } from '../heads/replica.ts';
 import { createAgenda } from './agenda.ts';
+import { createTokenBucket, type TokenBucket } from './token-bucket.ts';
 
 export interface Audit {
-  /** The relay is asked for the head of this category, in `delayMs` at the latest. */
+  /** The relay is asked for the head of this category in `delayMs` at the latest, unless it was asked too often of late. */
   put(dTag: Address, delayMs: Ms): void;
   remove(dTag: Address): void;
   /** Whether the relay is being asked for it. */
@@ -48,12 +49,23 @@ export function createAudit(ports: {
   const { clock, replica } = ports;
   // What is due soon goes along: one REQ for many.
   const agenda = createAgenda<Address | typeof EVERYTHING>(clock, CONFIRM_DELAY_MS / 2, (due) => {
-    void audit(due.includes(EVERYTHING), new Set(due.filter((one) => one !== EVERYTHING)));
+    const dTags = due.filter((one) => one !== EVERYTHING);
+    void audit(due.includes(EVERYTHING), new Set(dTags.filter(isInTurn)));
   });
+  const turns = new Map<Address, TokenBucket>();
   const asking = new Set<Address>();
   let failures = 0;
   /** When the relay was last asked for all that it should have, in ms. */
   let sweptAt = -Infinity;
+
+  /** Whether it may be asked for now. If not, it is asked for later. */
+  function isInTurn(dTag: Address): boolean {
+    const take = turns.get(dTag) ?? createTokenBucket(clock, ASK_PACING);
+    turns.set(dTag, take);
+    const waitMs = take(1);
+    if (waitMs > 0) agenda.put(dTag, waitMs);
+    return waitMs === 0;
+  }
 
   const askAgainMs = (): Ms => retryMs(failures++, ports.randomBytes);
 

@@ -10,7 +10,7 @@ import type { RelayConnection, RelayState } from '../../relay/connection.ts';
 import type { Collected } from './collect.ts';
 import { createInbox } from './inbox.ts';
 import { createOutbox } from './outbox.ts';
-import type { Pacing } from './pacer.ts';
+import type { Pacing } from './token-bucket.ts';
 import type { Replica } from '../heads/replica.ts';
 
 /** Whether every relay that could be reached has answered completely, and there was one. */

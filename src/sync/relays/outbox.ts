@@ -14,7 +14,8 @@ import type { RelayConnection } from '../../relay/connection.ts';
 import { deliveryOf, isTaken } from '../heads/record.ts';
 import { createDeletions } from './deletions.ts';
 import { createLane, type Lane, type LanePorts } from './lane.ts';
-import { createPacer, type Pacing } from './pacer.ts';
+import { createPacer } from './pacer.ts';
+import type { Pacing } from './token-bucket.ts';
 import { createRelease } from './release.ts';
 
 export interface Outbox {
