@@ -144,11 +144,7 @@ function advanced(
     ...record,
     rivals: rivals.sort(compareKept),
     past: remember(before.past, left, around(record, rivals)),
-    joint: jointOf(
-      vector,
-      isSeen ? before.joint : new Map(),
-      former === undefined ? taken : [former, ...taken],
-    ),
+    joint: jointOf(vector, isSeen ? before.joint : new Map(), isSeen && former ? [former, ...taken] : taken),
     own: mayReturn ? { ...record.own!, taken: { rivals: taken, joint: before.joint } } : record.own,
   });
 }

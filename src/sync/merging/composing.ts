@@ -100,9 +100,10 @@ export function createMergeComposing(ports: {
     const isNew = [...seen].some(
       ([device, stamp]) => device !== own?.device && !covers(said.seen, device, stamp),
     );
-    const event = isNew ? await ports.joining.eventOf(dTag, own!.id) : undefined;
-    // What cannot be read any more is in the history.
-    const mine = event && (await ports.joining.valueAt(dTag, event).catch(() => undefined));
+    // What cannot be read is in the history.
+    const nothing = (): undefined => undefined;
+    const event = isNew ? await ports.joining.eventOf(dTag, own!.id).catch(nothing) : undefined;
+    const mine = event && (await ports.joining.valueAt(dTag, event).catch(nothing));
     const theirs = said.isRemoval ? undefined : decodePayload(said.text);
     if (mine === undefined || ports.mergerOf(dTag)!.isEqual(mine, theirs)) return merged;
     const clash: MergeClash = { path: [], reason: 'both-changed', mine, theirs };
