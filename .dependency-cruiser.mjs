@@ -51,6 +51,12 @@ const ROOMS = {
     imports: ['merge', 'merge-entry', 'signer', ...FLOOR],
     types: ['assembly', 'sync', 'merging', 'heads'],
   },
+  // Looks at an engine through its public calls.
+  inspector: {
+    path: '^src/inspector(\\.ts$|/)',
+    imports: ['ground'],
+    types: ['assembly', 'sync', 'merging', 'relay'],
+  },
   entries: {
     path: '^src/((node|browser|api|api-common)\\.ts$|browser/)',
     imports: ['assembly', 'sync', 'state', 'keys', ...ENGINE],

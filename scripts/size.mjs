@@ -24,6 +24,7 @@ const EXTRAS = [
   { name: 'merge', limit: 6_000, own: /\bdist[\\/](merge(-by)?\.js$|merge[\\/]|sync[\\/]merging[\\/])/ },
   { name: 'merge/text', limit: 4_000, own: /\bdist[\\/]merge[\\/]text\.js$|node_modules[\\/]diff[\\/]/ },
   { name: 'backup', limit: 1_800, own: /\bdist[\\/]backup(\.js$|[\\/])/ },
+  { name: 'inspector', limit: 4_000, own: /\bdist[\\/]inspector(\.js$|[\\/])/ },
   { name: 'pair', limit: 10_100, own: /\bdist[\\/]pair[\\/]|[\\/]scrypt\.js$/ },
   {
     name: 'browser-key-store',

@@ -14,6 +14,7 @@ import {
 import { exportLines, importLines, type ImportReport } from 'nostr-sync/backup';
 import { fileStore } from 'nostr-sync/file-store';
 import { indexedDbStore } from 'nostr-sync/indexeddb-store';
+import 'nostr-sync/inspector';
 import { counters, fields, items, max, merge3, mergeBy, set, whole, type MergeRules } from 'nostr-sync/merge';
 import { text } from 'nostr-sync/merge/text';
 import { createInvitation, joinByInvitation } from 'nostr-sync/pair';
@@ -44,6 +45,17 @@ const settings: Settings = { theme: 'dark', panes: [{ size: [1, 2], inside: null
 // Stores are reached under every resolution.
 
 export const stores: readonly Store[] = [fileStore('./state'), indexedDbStore('state')];
+
+// The inspector takes an engine of any categories, and nothing else.
+
+export function inspected(sync: NostrSync<Categories>, others: NostrSync): void {
+  const inspector = document.createElement('nostr-sync-inspector');
+  inspector.sync = sync;
+  inspector.sync = others;
+  inspector.sync = null;
+  // @ts-expect-error: no engine
+  inspector.sync = { inspect: async () => [] };
+}
 
 // Events and results, typed by `Categories`.
 
