@@ -66,6 +66,23 @@ describe('a deadline', () => {
     await never;
   });
 
+  test('is not over if the process slept until just its end', async () => {
+    const clock = createTestClock();
+    const missed: (() => void)[] = [];
+    let isAsleep = true;
+    const after = (ms: number, act: () => void): (() => void) =>
+      clock.after(ms, () => (isAsleep ? void missed.push(act) : act()));
+    const inner = hangingStore();
+    const store = withDeadline(inner, { now: clock.now, after });
+    inner.hangs = 'before';
+    const call = store.get('a');
+    await clock.advance(STORE_DEADLINE_MS);
+    isAsleep = false;
+    for (const act of missed) act();
+    inner.release();
+    expect(await call).toBeUndefined();
+  });
+
   test('answers every call, also close', async () => {
     const clock = createTestClock();
     const inner = hangingStore();
