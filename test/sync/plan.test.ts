@@ -358,6 +358,26 @@ describe('a decision starts from', () => {
     expect(base(stored, unsaved)).toMatchObject({ ...unsaved, own: { id: mine.id } });
   });
 
+  test('an own write that another tab has saved under the stamp of one that no socket had carried', () => {
+    const [before, mine] = [ours(20, { id: '1' }), ours(20, { id: '2' })];
+    const unsaved = after(shown(told({ stamp: 5 })), write(before), { type: 'read', id: before.id })!;
+    const stored = reconcile(unsaved, write(mine), before.id).record!;
+    expect(base(stored, unsaved)?.head?.event).toEqual(mine);
+    const above = base(stored, reconcile(unsaved, shown(told({ stamp: 30 })), undefined).record);
+    expect(above).toMatchObject({ head: { event: { created_at: 30 } }, rivals: [{ id: mine.id }] });
+    // The same write under a greater stamp is the newer.
+    const renewal = { ...before, created_at: 21, id: anId('a') } as VerifiedEvent;
+    const renewed = reconcile(unsaved, { type: 'renew', id: before.id, event: renewal }, undefined).record!;
+    expect(base(unsaved, renewed)?.head?.event).toEqual(renewal);
+  });
+
+  test('what was before an own write that another tab has taken back', () => {
+    const [before, mine] = [told({ stamp: 5 }), ours(20)];
+    const unsaved = after(shown(before), write(mine), { type: 'read', id: mine.id })!;
+    const stored = reconcile(unsaved, { type: 'withdraw', id: mine.id }, undefined).record;
+    expect(base(stored, unsaved)?.head?.event).toEqual(before);
+  });
+
   test('a reset that could not be saved: not from the floor that it has lowered', () => {
     const future = ours(100 * DAY);
     const stored = after(shown(told({ stamp: 10 })), write(future))!;

@@ -15,7 +15,7 @@ import type { Keeping } from './past.ts';
 import { hasUndone } from './own-stamps.ts';
 import { reconcile } from './reconcile.ts';
 import { parseRecord, serializeRecord } from './record-codec.ts';
-import { floorOf, piecesOf, type HeadRecord } from './record.ts';
+import { floorOf, isOwnHead, piecesOf, type HeadRecord } from './record.ts';
 
 /** An input about a category. */
 export interface Job {
@@ -149,9 +149,11 @@ export function baseOf(
   if (stored !== found) return { record: stored, isStored: false };
   const isStored = !unsaved.has(dTag);
   const ours = unsaved.get(dTag);
-  if (ours === undefined || isAhead(stored, ours)) return { record: stored, isStored };
+  if (ours === undefined || isAhead(stored, ours) || isReplaced(stored, ours))
+    return { record: stored, isStored };
   // Another tab may have written meanwhile: this one's record knows of no own write that the store does not.
-  const isNewer = floorOf(stored) > floorOf(ours) && !isReset(stored, ours);
+  const isNewer =
+    (floorOf(stored) > floorOf(ours) && !isReset(stored, ours)) || isUnderOneStamp(stored, ours);
   return { record: isNewer ? over(stored!, ours) : ours, isStored };
 }
 
@@ -173,6 +175,20 @@ function isAhead(stored: HeadRecord | undefined, ours: HeadRecord): boolean {
   if (stored?.head === undefined || ours.head === undefined) return stored?.head !== undefined;
   const { event } = stored.head;
   return compareEvents(event, ours.head.event) > 0 && !isVoid(ours.voids, event);
+}
+
+/** Whether our head is an own write that another tab has replaced under its stamp, or has taken back. */
+function isReplaced(stored: HeadRecord | undefined, ours: HeadRecord): boolean {
+  if (stored === undefined || !isOwnHead(ours)) return false;
+  const { id, created_at: stamp } = ours.head!.event;
+  if (stored.own?.withdrawn?.includes(id) === true) return true;
+  return isUnderOneStamp(stored, ours) && stored.head!.event.created_at === stamp;
+}
+
+/** Whether the head in the store is another own write than ours of that stamp, which no socket had carried: then ours is the older. */
+function isUnderOneStamp(stored: HeadRecord | undefined, { own }: HeadRecord): boolean {
+  if (stored === undefined || !isOwnHead(stored)) return false;
+  return stored.own!.id !== own?.id && stored.own!.stamp === own?.stamp;
 }
 
 /** The pieces of the text that is replaced, rather than of the record before: after a save that failed, that is another. */
