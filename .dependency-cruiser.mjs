@@ -40,6 +40,8 @@ const ROOMS = {
     imports: ['sync', ...ENGINE],
     types: ['merging', 'state'],
   },
+  // Opens engines of its own, of which one merges. An app that does not unlock carries none of it.
+  unlock: { path: '^src/unlock/', imports: ['assembly', 'merging', 'sync', ...ENGINE] },
   // What works on an engine and is in no bundle without it.
   backup: {
     path: '^src/backup(\\.ts$|/)',
@@ -59,7 +61,7 @@ const ROOMS = {
   },
   entries: {
     path: '^src/((node|browser|api|api-common)\\.ts$|browser/)',
-    imports: ['assembly', 'sync', 'state', 'keys', ...ENGINE],
+    imports: ['unlock', 'assembly', 'sync', 'state', 'keys', ...ENGINE],
     types: ['merging'],
   },
   // Knows no engine: an app that does not pair carries none of it, and the other way round.

@@ -5,7 +5,7 @@ export { systemClock, type Clock } from './clock.ts';
 export type { JsonPayloads } from './nostr-sync.ts';
 export type { PublishOptions } from './options.ts';
 export type { EventTemplate, EventVerifier, SignedEvent as NostrEvent } from './protocol/event.ts';
-export type { UnlockOptions } from './engine/unlock.ts';
+export type { UnlockedSigner, UnlockOptions } from './unlock/unlock.ts';
 export type { Identity, IdentityOptions, JoinedIdentity, JoinInto, JoiningDevice } from './keys/identity.ts';
 export type { KeyStore } from './keys/key-store.ts';
 export type { Connectivity } from './relay/connectivity.ts';

@@ -10,7 +10,7 @@ import { createEventVerifier } from './protocol/event-verifier.ts';
 import { createEngine, type JsonPayloads, type NostrSync } from './nostr-sync.ts';
 import type { NostrSyncOptions } from './options.ts';
 import { openIdleNodeSocket, openNodeSocket } from './relay/node-socket.ts';
-import { unlock, type UnlockOptions } from './engine/unlock.ts';
+import { unlock, type UnlockedSigner, type UnlockOptions } from './unlock/unlock.ts';
 import { openIdentity, type Identity, type IdentityOptions } from './keys/identity.ts';
 import { createSecretKeySigner } from './signer/secret-key.ts';
 import type { Signer } from './signer/signer.ts';
@@ -92,10 +92,11 @@ export function identity(options: IdentityOptions): Promise<Identity> {
  * that is kept under their key, and not for each write. At the very first start it is also asked to encrypt and to sign that secret.
  *
  * The secret is made only if every relay was reached and has none: otherwise `NO_RELAYS_REACHABLE`, because a second secret would be a
- * second, empty place. `UNDECODABLE`: what is kept is no secret known here; it is not overwritten. It also rejects as `fetch` and `publish` do.
+ * second, empty place. If two devices make one all the same, both are kept and the older counts: what is under the other comes along when an engine gets
+ * this signer, of two values the newer. `UNDECODABLE`: what is kept is no secret known here; it is not overwritten. It also rejects as `fetch` and `publish` do.
  * `signer` stays the caller's, unwiped. Connections stay for five seconds more, so that relays which lack the secret get it.
  */
-export function unlockWithSigner(signer: Signer, options: UnlockOptions): Promise<Signer> {
+export function unlockWithSigner(signer: Signer, options: UnlockOptions): Promise<UnlockedSigner> {
   return unlock(signer, options, {
     open: createNostrSync,
     clock: systemClock,

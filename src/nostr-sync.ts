@@ -278,6 +278,7 @@ export function createEngine<Categories extends object>(
     steps,
     session,
     enterIdentity: identity.enter,
+    ...{ store, namespace },
     onChange: statusChanged,
   });
 

@@ -9,7 +9,7 @@ import { asAddress, categoryOf, isCategoryIn, type Address } from '../protocol/a
 import { createEventVerifier } from '../protocol/event-verifier.ts';
 import { checkEvent, parseEvent, type NostrEvent } from '../protocol/event.ts';
 import { dTagOf, headerOf } from '../protocol/header.ts';
-import { KIND_APP_DATA } from '../protocol/limits.ts';
+import { KIND_APP_DATA, MAX_LISTED_PAGES, PAGE_EVENTS } from '../protocol/limits.ts';
 import { compareEvents } from '../protocol/order.ts';
 import { canonicalRelayUrl } from '../relay/url.ts';
 import { parseRecord } from '../sync/heads/record-codec.ts';
@@ -18,11 +18,6 @@ import { openLine, type Line } from './line.ts';
 import { table, type Output } from './output.ts';
 import { deviceName } from './values.ts';
 import { requiredRelays, requiredSigner, storeFolder, type GlobalOptions } from './settings.ts';
-
-/** Relays cap an answer at 250 to 500 events. */
-const PAGE = 500;
-/** Large values have up to some 35 events each: 20,000 events are hundreds of these. */
-const MAX_PAGES = 40;
 
 interface Listed {
   readonly category: string;
@@ -125,9 +120,9 @@ async function onRelay(
   const seen = new Set<string>();
   const heads: NostrEvent[] = [];
   let until: number | undefined;
-  for (let page = 0; page < MAX_PAGES; page++) {
-    const filter = { authors: [pubkey], kinds: [KIND_APP_DATA], limit: PAGE };
-    const found = await line.ask(until === undefined ? filter : { ...filter, until }, PAGE);
+  for (let page = 0; page < MAX_LISTED_PAGES; page++) {
+    const filter = { authors: [pubkey], kinds: [KIND_APP_DATA], limit: PAGE_EVENTS };
+    const found = await line.ask(until === undefined ? filter : { ...filter, until }, PAGE_EVENTS);
     if (found === undefined) return undefined;
     const fresh = found
       .map(parseEvent)

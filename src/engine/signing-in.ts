@@ -8,6 +8,8 @@ import type { Signer } from '../signer/signer.ts';
 import type { CarryOver } from '../sync/carrying.ts';
 import type { Session } from '../sync/session.ts';
 import { publicKeyOf } from '../sync/values/account.ts';
+import type { Store } from '../store/store.ts';
+import { formerKeysOf } from './former.ts';
 import { closedError, type Steps } from './steps.ts';
 
 export interface SigningIn {
@@ -44,6 +46,8 @@ export function createSigningIn(ports: {
   readonly session: () => Session | undefined;
   /** Opens the session of this public key, and remembers it for the next start. */
   readonly enterIdentity: (pubkey: string) => Promise<Session>;
+  readonly store: Store;
+  readonly namespace: string;
   readonly onChange: () => void;
 }): SigningIn {
   const { clock } = ports;
@@ -88,9 +92,12 @@ export function createSigningIn(ports: {
     const pubkey = await publicKeyOf(given, { clock, drops }).finally(check);
     await ports.steps.next(async () => {
       check();
+      const takeAlong = await formerKeysOf(given)?.leave({ ...ports, enter: ports.enterIdentity });
+      check();
       const session = await ports.enterIdentity(pubkey);
       check();
       session.setSigner(given);
+      await takeAlong?.(session);
       ports.onChange();
       failedSigner = undefined;
     });
@@ -147,7 +154,8 @@ export function createSigningIn(ports: {
     const check = (): void => stillWanted(signer === former && !isClosed());
     const pubkey = await publicKeyOf(given, { clock, drops }).finally(check);
     const left = ports.session();
-    if (left === undefined || left.pubkey === pubkey || !left.hasValues()) {
+    const isOfGiven = left !== undefined && formerKeysOf(given)?.pubkeys.includes(left.pubkey) === true;
+    if (left === undefined || left.pubkey === pubkey || isOfGiven || !left.hasValues()) {
       await set(given);
       return ports.session()?.carrying.decideBy(how);
     }

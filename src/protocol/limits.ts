@@ -163,6 +163,12 @@ export const MAX_PAIRING_CONTENT_CHARS = 16_384;
 export const MAX_PAIRING_PAYLOAD_BYTES = 1_536;
 /** Of a device's name, which the other device shows. */
 export const MAX_DEVICE_NAME_CHARS = 64;
+/** Relays cap an answer at 250 to 500 events. */
+export const PAGE_EVENTS = 500;
+/** Of all events of one key. Large values have up to some 35 events each: 20,000 events are hundreds of these. */
+export const MAX_LISTED_PAGES = 40;
+/** Secrets under a person's own key, for one app: each is of two devices that were the first one at the same time. */
+export const MAX_SECRETS = 64;
 /** Messages of one session that are looked at; what comes after them is a flood. */
 export const MAX_PAIRING_MESSAGES = 256;
 /** How long an invitation can be scanned, and how long a typed code counts. */

@@ -8,10 +8,11 @@ import { isNostrSyncError, NostrSyncError } from '../errors.ts';
 import { categoryOf, type Address, type RelayUrl } from '../protocol/address.ts';
 import { deviceHash } from '../protocol/causality.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
-import { deviceIdOf } from '../protocol/header.ts';
+import { deviceIdOf, expirationOf } from '../protocol/header.ts';
 import { doublingMs } from '../relay/backoff.ts';
 import type { RelayConnection } from '../relay/connection.ts';
 import type { Answers } from '../relay/pool.ts';
+import type { Changes } from '../store/store.ts';
 import type { Emitter } from './events.ts';
 import { keptIn } from './heads/frontier.ts';
 import type { Change, Replica } from './heads/replica.ts';
@@ -30,8 +31,10 @@ export interface Carrying {
   /** The value of a category that waits to be decided about. */
   waiting(dTag: Address): VerifiedEvent | undefined;
   dTags(): readonly Address[];
-  /** Saves these values, all or none, and begins to decide. Rejects as the signer and the store do. */
-  carry(values: readonly CarriedValue[], how: CarryOver): Promise<void>;
+  /**
+   * Saves these values, all or none, together with `also`, and begins to decide: `undefined`: as before. Rejects as the signer and the store do.
+   */
+  carry(values: readonly CarriedValue[], how: CarryOver | undefined, also?: Changes): Promise<void>;
   /** How it is decided from now on. A restart has forgotten a function. */
   decideBy(how: CarryOver): void;
   /** Resolves if nothing of the category waits any more. Rejects with `NO_RELAYS_REACHABLE`. */
@@ -51,8 +54,14 @@ interface CarryingPorts {
   readonly sealing: Sealing;
   readonly hasSigner: () => boolean;
   readonly mergerOf: (dTag: Address) => Merger | undefined;
-  /** Writes what is made of the newest value, and tells the app of it. Rejects with what `change` throws. */
-  readonly update: (dTag: Address, change: (now: unknown) => unknown) => Promise<unknown>;
+  /**
+   * Writes what a function makes of the newest value, and tells the app of it; rejects with what that throws. Or a value that has seen nothing of what
+   * it takes the place of.
+   */
+  readonly write: (
+    dTag: Address,
+    what: ((now: unknown) => unknown) | Pick<CarriedValue, 'text' | 'expiration'>,
+  ) => Promise<unknown>;
   readonly emitter: Emitter;
 }
 
@@ -139,9 +148,16 @@ export function createCarrying(ports: CarryingPorts): Carrying {
     if (event === undefined || isClosed) return;
     await replica.reload([dTag]);
     const head = replica.get(dTag)?.head?.event;
+    // Of one person's values the newer counts, as if it had been written under this key.
+    const isNewer =
+      head !== undefined &&
+      sealing.sealed.get(dTag)?.isOfPerson === true &&
+      event.created_at > head.created_at;
     const isJoined =
-      head !== undefined && head.id !== event.id && (isRule(how) || ports.mergerOf(dTag) !== undefined);
-    if (isJoined && !(await join(dTag, event))) return;
+      head !== undefined &&
+      head.id !== event.id &&
+      (isNewer || isRule(how) || ports.mergerOf(dTag) !== undefined);
+    if (isJoined && !(await join(dTag, event, isNewer))) return;
     const made = await sealing.piecesOf(dTag);
     await replica.apply(dTag, {
       ...{ type: 'carried', event, isAbsent, isDecided: isJoined },
@@ -155,18 +171,23 @@ export function createCarrying(ports: CarryingPorts): Carrying {
   }
 
   /** Makes one value of two. `false`: it has to wait for the signer. */
-  async function join(dTag: Address, event: VerifiedEvent): Promise<boolean> {
+  async function join(dTag: Address, event: VerifiedEvent, isNewer: boolean): Promise<boolean> {
     if (!ports.hasSigner()) return false;
     const mine = await ports.content.payloadOf(event, dTag);
-    const rule = isRule(how) ? byApp(how, categoryOf(dTag)) : byMerger(ports.mergerOf(dTag)!);
+    const merger = ports.mergerOf(dTag);
+    const rule = isRule(how) ? byApp(how, categoryOf(dTag)) : merger && byMerger(merger, isNewer);
     const change = (theirs: unknown): unknown => {
-      // What was removed stays so.
-      const value = theirs === undefined ? undefined : rule(mine, theirs);
+      // What was removed stays so, unless it was before this was written.
+      const removed = isNewer ? mine : undefined;
+      const value = theirs === undefined ? removed : rule!(mine, theirs);
       if (value === undefined || JSON.stringify(value) === JSON.stringify(theirs)) throw STAYS;
       return value;
     };
     try {
-      await ports.update(dTag, change);
+      await ports.write(
+        dTag,
+        rule ? change : { text: JSON.stringify(mine), expiration: expirationOf(event) },
+      );
     } catch (error) {
       const isNoValue =
         isNostrSyncError(error, 'INVALID_PAYLOAD') || isNostrSyncError(error, 'PAYLOAD_TOO_LARGE');
@@ -179,9 +200,9 @@ export function createCarrying(ports: CarryingPorts): Carrying {
   return {
     waiting,
     dTags: () => [...sealing.sealed.keys()],
-    carry: async (values, wanted) => {
-      await sealing.seal(values, nowSeconds(clock));
-      how = wanted;
+    carry: async (values, wanted, also) => {
+      await sealing.seal(values, nowSeconds(clock), also);
+      how = wanted ?? how;
       void ask();
     },
     decideBy: (wanted) => {
@@ -224,7 +245,10 @@ function byApp(how: Exclude<CarryOver, string>, category: string): Rule {
   };
 }
 
-/** They have nothing in common. If both say something, that of this key counts. */
-function byMerger({ merge }: Merger): Rule {
-  return (mine, theirs) => merge({ base: undefined, bases: [], mine, theirs, isExact: true }).value;
+/** They have nothing in common. If both say something, that of this key counts, unless the other is newer and of the same person. */
+function byMerger({ merge }: Merger, isNewer: boolean): Rule {
+  return (mine, theirs) => {
+    const sides = isNewer ? { mine: theirs, theirs: mine } : { mine, theirs };
+    return merge({ base: undefined, bases: [], ...sides, isExact: true }).value;
+  };
 }

@@ -4,6 +4,8 @@ import type { Clock } from '../clock.ts';
 import type { RelayUrl } from '../protocol/address.ts';
 import type { EventVerifier } from '../protocol/event.ts';
 import type { Replica } from './heads/replica.ts';
+import type { RelayPool } from '../relay/pool.ts';
+import type { CarriedValue } from './values/carried-values.ts';
 import type { Content } from './values/content.ts';
 
 /** The key under which an engine has its `Inside`. */
@@ -18,6 +20,9 @@ export interface Opened {
   readonly replica: Replica;
   readonly content: Pick<Content, 'piecesOf'>;
   readonly relays: () => readonly RelayUrl[];
+  readonly pool: Pick<RelayPool, 'gather'>;
+  /** See `Session`. */
+  readonly valuesToCarry: () => Promise<readonly CarriedValue[]>;
 }
 
 export interface Inside {

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import { isNostrSyncError } from '../errors.ts';
-import type { Address } from '../protocol/address.ts';
+import type { Address, EventId } from '../protocol/address.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { expirationOf } from '../protocol/header.ts';
 import type { Store } from '../store/store.ts';
@@ -83,7 +83,8 @@ export function createReader(ports: {
       : events.find((event) => event?.id === value.eventId);
     if (shown === undefined) return shownOf(dTag, source);
     const { created_at: stamp } = shown;
-    return { dTag, text: JSON.stringify(value.payload), stamp, expiration: expirationOf(shown) };
+    const of = value.eventId as EventId;
+    return { dTag, of, text: JSON.stringify(value.payload), stamp, expiration: expirationOf(shown) };
   }
 
   return {

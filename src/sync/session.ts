@@ -259,8 +259,8 @@ export async function openSession(ports: {
     relays,
     hasSigner: hand.isSet,
     mergerOf,
-    update: async (dTag, change) => {
-      await writer.update(dTag, change);
+    write: async (dTag, what) => {
+      await (typeof what === 'function' ? writer.update(dTag, what) : writer.overwrite(dTag, what));
       await reader.announce(dTag);
     },
   });
@@ -284,6 +284,15 @@ export async function openSession(ports: {
 
   const heads = (): string => [...replica.dTags()].map((dTag) => replica.peek(dTag)?.head?.event.id).join();
 
+  async function valuesToCarry(): Promise<readonly CarriedValue[]> {
+    for (let lap = 0; ; lap++) {
+      const before = heads();
+      const values = await reader.toCarry([...new Set([...replica.dTags(), ...carrying.dTags()])]);
+      // What was being saved meanwhile comes along.
+      if (heads() === before || lap === MAX_LAPS) return values;
+    }
+  }
+
   const session: Session = {
     pubkey,
     hand,
@@ -305,15 +314,8 @@ export async function openSession(ports: {
     network,
     told: async () => tabNetwork?.told(),
     rows: () => rowsOf(replica, relays()),
-    opened: { ...ports, replica, content, relays },
-    valuesToCarry: async () => {
-      for (let lap = 0; ; lap++) {
-        const before = heads();
-        const values = await reader.toCarry([...new Set([...replica.dTags(), ...carrying.dTags()])]);
-        // What was being saved meanwhile comes along.
-        if (heads() === before || lap === MAX_LAPS) return values;
-      }
-    },
+    opened: { ...ports, replica, content, relays, valuesToCarry },
+    valuesToCarry,
     hasValues: () =>
       carrying.dTags().length > 0 ||
       [...replica.dTags()].some((dTag) => replica.peek(dTag)?.head !== undefined),

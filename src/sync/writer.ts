@@ -22,6 +22,8 @@ export interface Writer extends Pick<Receipts, 'changed' | 'answered' | 'relaysC
   merge(dTag: Address): Promise<VerifiedEvent>;
   /** Makes the newest value of itself, and tells the app. Resolves once that is saved; rejects with what `change` throws. */
   update(dTag: Address, change: (now: unknown) => unknown): Promise<VerifiedEvent>;
+  /** Writes a value that has seen nothing of what it takes the place of: other devices are told of that. */
+  overwrite(dTag: Address, value: Pick<Write, 'text' | 'expiration'>): Promise<VerifiedEvent>;
   /** Whether what is written next would be stamped more than a day ahead, because something is. */
   isAhead(dTag: Address): boolean;
   close(): void;
@@ -82,6 +84,7 @@ export function createWriter(ports: WriterPorts): Writer {
     merge: async (dTag) => drafts.add(dTag, based(dTag, { ...UNASKED, edit: { type: 'merge' } })),
     update: async (dTag, change) =>
       drafts.add(dTag, based(dTag, { ...UNASKED, edit: { type: 'update', change, isNews: true } })),
+    overwrite: async (dTag, value) => drafts.add(dTag, { write: { ...UNASKED, ...value }, seen: new Map() }),
     changed: receipts.changed,
     answered: receipts.answered,
     relaysChanged: receipts.relaysChanged,

@@ -6,6 +6,7 @@ import { createSigningIn, type SigningIn } from '../../src/engine/signing-in.ts'
 import { createSteps, type Steps } from '../../src/engine/steps.ts';
 import { MAX_READS, RETRY_BASE_MS, RETRY_CAP_MS } from '../../src/protocol/limits.ts';
 import type { Signer } from '../../src/signer/signer.ts';
+import { memoryStore } from '../../src/store/memory.ts';
 import type { Session } from '../../src/sync/session.ts';
 import { createTestClock, type TestClock } from '../../src/testing/clock.ts';
 
@@ -75,7 +76,7 @@ function setUp({ keepSigner = false, canOpen = true } = {}): Bench {
     onOpenFailed: () => signingIn.startFailed(),
   });
   const signingIn = createSigningIn({
-    ...{ clock, keepSigner, steps },
+    ...{ clock, keepSigner, steps, store: memoryStore(), namespace: 'my-app' },
     session: () => session,
     enterIdentity: async (pubkey) => {
       if (state.storeFault !== undefined)

@@ -10,7 +10,8 @@ import { createRelay } from '../../src/testing/relay.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { runSeeds } from '../sim/batch.ts';
-import { secretKeySigner } from '../../src/node.ts';
+import { generateKey, secretKeySigner } from '../../src/node.ts';
+import { bringing } from '../../src/unlock/moving.ts';
 import { device, KEY, OTHER_KEY, written } from '../sync/devices.ts';
 import { closeWindows, pluginStandIn } from '../tauri/plugin-stand-in.ts';
 
@@ -60,7 +61,12 @@ async function keysOfOneDevice(): Promise<string[]> {
   const vv = ['vv', `${deviceHash('kiosk')}:${stamp}`];
   relay.inject(written({ created_at: stamp, tags: [['device_id', 'kiosk'], vv] }));
   await expect.poll(() => kiosk.errors.map(({ code }) => code)).toEqual(['DEVICE_ID_TAKEN']);
-  await kiosk.setSigner(secretKeySigner(OTHER_KEY), { carryOver: 'missing' });
+  const other = secretKeySigner(OTHER_KEY);
+  await kiosk.setSigner(other, { carryOver: 'missing' });
+  // Another first device of the person had a secret of its own, and that counts.
+  const former = { pubkey: await other.getPublicKey(), signer: other };
+  const unread = { open: () => Promise.reject(new Error('offline')) };
+  await kiosk.setSigner(bringing(secretKeySigner(generateKey()), [former], unread));
   return [...keys];
 }
 

@@ -2,7 +2,7 @@
 
 import type { Primitives } from '../../crypto/primitives.ts';
 import { NostrSyncError, type AnyNostrSyncError } from '../../errors.ts';
-import { asAddress, categoryOf, type Address, type Seconds } from '../../protocol/address.ts';
+import { asAddress, categoryOf, type Address, type EventId, type Seconds } from '../../protocol/address.ts';
 import { deviceHash, vectorAt } from '../../protocol/causality.ts';
 import { isPieceName } from '../../protocol/chunks.ts';
 import type { Compression } from '../../protocol/compression.ts';
@@ -10,7 +10,7 @@ import { checkEvent, type EventVerifier, type VerifiedEvent } from '../../protoc
 import { tagsOf } from '../../protocol/header.ts';
 import { KIND_APP_DATA } from '../../protocol/limits.ts';
 import type { RandomBytes } from '../../relay/backoff.ts';
-import type { Store } from '../../store/store.ts';
+import type { Changes, Store } from '../../store/store.ts';
 import type { Keys } from '../heads/keys.ts';
 import type { Replica } from '../heads/replica.ts';
 import type { Content } from './content.ts';
@@ -20,16 +20,20 @@ import type { Hand } from './signing.ts';
 /** A value as the app had it under the former key. */
 export interface CarriedValue {
   readonly dTag: Address;
+  /** Of the event, or of what was shown merged. */
+  readonly of: EventId;
   /** JSON. */
   readonly text: string;
   /** When it was written, in s: it is no newer under this key. */
   readonly stamp: Seconds;
   /** NIP-40, Unix time in s. */
   readonly expiration: number | undefined;
+  /** The former key was of the same person: of two values the newer counts. */
+  readonly isOfPerson?: boolean | undefined;
 }
 
 /** One of them, signed. `names`: of its pieces, which are in the store. */
-export interface Sealed {
+export interface Sealed extends Pick<CarriedValue, 'isOfPerson'> {
   readonly event: VerifiedEvent;
   readonly names?: readonly string[] | undefined;
 }
@@ -37,8 +41,8 @@ export interface Sealed {
 export interface Sealing {
   /** What waits, by category. */
   readonly sealed: ReadonlyMap<Address, Sealed>;
-  /** Signs and saves these, all or none. `now`: in s. */
-  seal(values: readonly CarriedValue[], now: Seconds): Promise<void>;
+  /** Signs and saves these, all or none, together with `also`. `now`: in s. */
+  seal(values: readonly CarriedValue[], now: Seconds, also?: Changes): Promise<void>;
   /** The pieces of one, by name; `undefined` if it is not in pieces. Rejects with `INCOMPLETE` if the store has lost some. */
   piecesOf(dTag: Address): Promise<ReadonlyMap<string, VerifiedEvent> | undefined>;
   /** It is decided about. `isKept`: a record has it, and its pieces. */
@@ -82,15 +86,16 @@ function parseSealed(
   { pubkey, verifier }: Pick<SealingPorts, 'pubkey' | 'verifier'>,
 ): Sealed | undefined {
   try {
-    const { event, names } = Object(JSON.parse(text)) as {
-      readonly event?: unknown;
-      readonly names?: unknown;
-    };
+    const { event, names, isOfPerson } = Object(JSON.parse(text)) as Readonly<Record<string, unknown>>;
     const isAsked = (address: string): address is Address => address === dTag;
     const check = checkEvent(event, { pubkey, isAsked, known: () => undefined, verifier });
     const areNames = names === undefined || (Array.isArray(names) && names.every(isPieceName));
     if (check.type !== 'new' || !areNames) return undefined;
-    return { event: check.event, names: names as readonly string[] | undefined };
+    return {
+      event: check.event,
+      names: names as readonly string[] | undefined,
+      isOfPerson: isOfPerson === true,
+    };
   } catch {
     return undefined;
   }
@@ -118,30 +123,30 @@ export function createSealing(ports: SealingPorts, sealed: Map<Address, Sealed>)
       layout,
       event.created_at,
     );
-    return { event, names, made };
+    return { event, names, isOfPerson: value.isOfPerson, made };
   }
 
   function entriesOf(
     dTag: Address,
     one: Awaited<ReturnType<typeof sign>>,
   ): (readonly [string, string | null])[] {
-    const { event, names, made } = one;
+    const { made, ...kept } = one;
     const former = sealed.get(dTag)?.names ?? [];
     return [
       ...former.map((name) => [keys.piece(dTag, name), null] as const),
-      [keys.carried(dTag), JSON.stringify({ event, names })],
+      [keys.carried(dTag), JSON.stringify(kept)],
       ...[...made].map(([name, piece]) => [keys.piece(dTag, name), JSON.stringify(piece)] as const),
     ];
   }
 
   return {
     sealed,
-    seal: async (values, now) => {
+    seal: async (values, now, also) => {
       const signed: (readonly [Address, Awaited<ReturnType<typeof sign>>])[] = [];
       for (const value of values) signed.push([value.dTag, await sign(value, now)]);
-      const changes = new Map(signed.flatMap(([dTag, one]) => entriesOf(dTag, one)));
+      const changes = new Map([...(also ?? []), ...signed.flatMap(([dTag, one]) => entriesOf(dTag, one))]);
       await store.update([], () => changes);
-      for (const [dTag, { event, names }] of signed) sealed.set(dTag, { event, names });
+      for (const [dTag, { made: _, ...kept }] of signed) sealed.set(dTag, kept);
     },
     piecesOf: async (dTag) => {
       const names = sealed.get(dTag)?.names;

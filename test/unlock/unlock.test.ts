@@ -90,7 +90,11 @@ test('where it is, and how its name is made, is pinned: other implementations mu
   const [event] = running.relay.events();
   expect(event!.tags).toContainEqual(['d', 'nostr-sync/key.4c9a75cca717efb6/v1']);
   const text = await signer.nip44.decrypt(await signer.getPublicKey(), event!.content);
-  expect(JSON.parse(text)).toEqual({ v: 1, secret: expect.stringMatching(/^[0-9a-f]{64}$/) as string });
+  expect(JSON.parse(text)).toEqual({
+    v: 1,
+    secret: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+    made: expect.any(Number) as number,
+  });
 });
 
 test('no secret is made while a relay that may have one is not there', async () => {
