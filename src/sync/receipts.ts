@@ -76,9 +76,19 @@ export function createReceipts(ports: {
   const { clock, replica } = ports;
   const waiters = new Set<Waiter>();
   const refusals = createRefusals();
-  /** By d-tag: the last write whose `publish` has resolved. It is never withdrawn, even if another caller still waits when every relay refuses it. */
-  const told = new Map<string, string>();
+  /** By d-tag: writes whose `publish` has resolved. They are never withdrawn, even if another caller still waits when every relay refuses one. */
+  const told = new Map<Address, ReadonlySet<EventId>>();
   let closed = false;
+
+  const wasTold = (dTag: Address, id: EventId): boolean => told.get(dTag)?.has(id) === true;
+
+  /** Of those before it, the ones stay that could still be withdrawn: a call for an older write may have its answer last. */
+  function tell(dTag: Address, id: EventId): void {
+    const head = replica.get(dTag)?.head?.event.id;
+    const mayEnd = (one: EventId): boolean =>
+      one === head || [...waiters].some(({ event }) => event.id === one);
+    told.set(dTag, new Set([...(told.get(dTag) ?? [])].filter(mayEnd)).add(id));
+  }
 
   const receiptFor = ({ dTag, event }: Waiter): Receipt =>
     receiptOf(dTag, event, replica.get(dTag)!, ports.relays());
@@ -93,7 +103,7 @@ export function createReceipts(ports: {
     // An earlier write that it had replaced is the head again then, and goes on.
     const { event } = record.head;
     if (event.id === waiter.event.id && relays.length > 0 && isRefused(record, waiter.asked))
-      return told.get(waiter.dTag) === waiter.event.id ? resolve(waiter) : void withdraw(waiter.dTag, event);
+      return wasTold(waiter.dTag, event.id) ? resolve(waiter) : void withdraw(waiter.dTag, event);
     if (stage === 'saved' && !ports.isReachable()) resolve(waiter);
   }
 
@@ -103,14 +113,14 @@ export function createReceipts(ports: {
     { event, renews }: Extract<Effect, { readonly type: 'advanced' }>,
   ): void {
     if (renews === undefined) return;
-    if (told.get(dTag) === renews) told.set(dTag, event.id);
+    if (wasTold(dTag, renews)) tell(dTag, event.id);
     for (const waiter of waiters)
       if (waiter.dTag === dTag && waiter.event.id === renews) waiter.event = event;
   }
 
   function resolve(waiter: Waiter): void {
     if (!waiters.delete(waiter)) return;
-    told.set(waiter.dTag, waiter.event.id);
+    tell(waiter.dTag, waiter.event.id);
     waiter.resolve(receiptFor(waiter));
   }
 

@@ -131,6 +131,22 @@ test('what one call was told is saved is not withdrawn under another', async () 
   expect(answers).toMatchObject([{ stage: 'saved' }, { stage: 'saved' }]);
 });
 
+test('nor if a call for an older write has its answer after that', async () => {
+  const { event, clock, known, receipts, apply, answers, wait, come } = setUp();
+  const older = written({ created_at: event.created_at - 1 }) as VerifiedEvent;
+  known.record = recordOf(older, {});
+  void receipts.wait(D_TAG, older, writeOf()).then((receipt) => answers.push(receipt));
+  await clock.advance(PUBLISH_TIMEOUT_MS / 2);
+  known.record = recordOf(event, {});
+  wait({ waitFor: 'saved' });
+  wait();
+  await clock.advance(PUBLISH_TIMEOUT_MS / 2);
+  expect(answers).toMatchObject([{ eventId: event.id }, { eventId: older.id }]);
+  await come({ [A]: 'refused', [B]: 'refused' });
+  expect(apply).not.toHaveBeenCalled();
+  expect(answers).toHaveLength(3);
+});
+
 test('that holds under its next stamp as well', async () => {
   const { event, known, apply, receipts, answers, wait } = setUp();
   wait({ waitFor: 'saved' });
