@@ -95,7 +95,9 @@ export function createHistory(ports: {
     const details = { category: categoryOf(dTag), eventId: event.id };
     const what = `Cannot read a former value of ${JSON.stringify(details.category)}`;
     const stock = isInPieces(event)
-      ? await ports.content.piecesOf(event, dTag).catch(() => undefined)
+      ? await ports.content.piecesOf(event, dTag).catch((error: unknown) => {
+          if (isPassing(error)) throw error;
+        })
       : undefined;
     if (stock === undefined || stock.pieces.size === stock.total)
       return new NostrSyncError('UNDECODABLE', what, { details, cause });

@@ -1,7 +1,7 @@
 /** A former value is listed, read and written again, by the calls of the engine. */
 
 import { expect, test } from 'vitest';
-import { memoryStore, type Store } from '../../src/node.ts';
+import { memoryStore, NostrSyncError, type Store } from '../../src/node.ts';
 import { world, type Device } from './devices.ts';
 import { valueOf } from './values.ts';
 
@@ -96,6 +96,23 @@ test('a former value in pieces is restored, and without one of them it is INCOMP
   const lost = ids[results.findIndex(({ status }) => status === 'rejected')]!;
   await expect(again.restore('settings', lost)).rejects.toMatchObject({ code: 'INCOMPLETE' });
   expect((await again.history('settings'))[0]!.eventId).toBe(ids[0]);
+});
+
+test('a former value in pieces of which one is lost is no bad value if the store then fails', async () => {
+  const inner = lastingStore();
+  const { clock, settle, sync } = await written([valueOf(120_000, 1), 'small'], inner);
+  await clock.advance(2_000);
+  const [, large] = await settle(sync.history('settings'));
+  await sync.close();
+  const pieces = [...(await inner.list('piece/')).keys()];
+  await inner.update([], () => new Map(pieces.map((key) => [key, null])));
+  let reads = 0;
+  const get = async (key: string): Promise<string | undefined> => {
+    if (pieces.includes(key) && ++reads > 1) throw new NostrSyncError('STORE_FAILED', 'no');
+    return inner.get(key);
+  };
+  const again = world({}).device({ store: { ...inner, get } });
+  await expect(again.readVersion('settings', large!.eventId)).rejects.toMatchObject({ code: 'STORE_FAILED' });
 });
 
 test('history and inspect need no signer, and show what the store has', async () => {
