@@ -40,14 +40,16 @@ interface Waiter {
 
 const STAGES: readonly Stage[] = ['saved', 'delivered', 'replicated'];
 
-/** By d-tag, why relays refused an own head, of the last one that was refused. */
-function createRefusals(): Pick<Receipts, 'answered'> & {
+/** By d-tag, why relays refused the head. */
+function createRefusals(replica: Pick<Replica, 'get'>): Pick<Receipts, 'answered'> & {
   reasonsOf(dTag: Address, relays: readonly RelayUrl[]): Record<string, string>;
 } {
   const refusals = new Map<Address, { readonly id: EventId; readonly reasons: Map<RelayUrl, string> }>();
   return {
     answered: (dTag, relay, event, answer) => {
       if (answer.type !== 'refused' && answer.type !== 'too-large') return;
+      // A slow relay answers to an older one after another has refused this.
+      if (replica.get(dTag)?.head?.event.id !== event.id) return;
       const known = refusals.get(dTag);
       const reasons = known?.id === event.id ? known.reasons : new Map<RelayUrl, string>();
       refusals.set(dTag, { id: event.id, reasons: reasons.set(relay, answer.reason) });
@@ -75,7 +77,7 @@ export function createReceipts(ports: {
 }): Receipts {
   const { clock, replica } = ports;
   const waiters = new Set<Waiter>();
-  const refusals = createRefusals();
+  const refusals = createRefusals(replica);
   /** By d-tag: writes whose `publish` has resolved. They are never withdrawn, even if another caller still waits when every relay refuses one. */
   const told = new Map<Address, ReadonlySet<EventId>>();
   let closed = false;

@@ -122,6 +122,17 @@ test('a relay that was removed meanwhile may have it: then it is not withdrawn',
   expect(apply).not.toHaveBeenCalled();
 });
 
+test('what a relay says of an older write is no reason for this one, and takes none away', async () => {
+  const { event, receipts, answers, wait, come } = setUp();
+  const older = written({ created_at: event.created_at - 1 }) as VerifiedEvent;
+  wait();
+  refuse(receipts, event, A, 'blocked: no');
+  refuse(receipts, older, B, 'blocked: not then');
+  refuse(receipts, event, B, 'blocked: never');
+  await come({ [A]: 'refused', [B]: 'refused' });
+  expect(answers).toMatchObject([{ details: { reasons: { [A]: 'blocked: no', [B]: 'blocked: never' } } }]);
+});
+
 test('what one call was told is saved is not withdrawn under another', async () => {
   const { apply, answers, wait, come } = setUp();
   wait({ waitFor: 'saved' });
