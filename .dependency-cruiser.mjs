@@ -31,7 +31,7 @@ const ROOMS = {
     imports: ['relays', 'heads', 'tabs', 'relay', 'store', ...FLOOR],
   },
   // Knows of merging no more than types: an app that merges nothing carries none of it.
-  sync: { path: '^src/sync/[a-z-]+\\.ts$', imports: ENGINE, types: ['merging'] },
+  sync: { path: '^src/sync/[a-z-]+\\.ts$', imports: ENGINE, types: ['merging', 'state', 'assembly'] },
   merging: { path: '^src/sync/merging/', imports: ['sync', ...ENGINE] },
   // It brings that along.
   'merge-entry': { path: '^src/(merge|merge-by)\\.ts$', imports: ['merge', 'merging', ...FLOOR] },
@@ -50,8 +50,8 @@ const ROOMS = {
   // A handle on one category. What an app passes as its definition brings it along; the engine knows its types alone.
   state: {
     path: '^src/state/',
-    imports: ['merge', 'merge-entry', 'signer', ...FLOOR],
-    types: ['assembly', 'sync', 'merging', 'heads'],
+    imports: ['sync', 'merge', 'merge-entry', 'signer', ...FLOOR],
+    types: ['assembly', 'merging', 'heads', 'store'],
   },
   // Looks at an engine through its public calls.
   inspector: {

@@ -66,6 +66,8 @@ const GRANTS = [
   { files: ['src/keys/web-box.ts'], names: CHANCE },
   { files: ['src/keys/key-database.ts'], names: INDEXED_DB },
   { files: ['src/keys/browser-storage.ts'], names: ['navigator'] },
+  // No port: an app without handles would carry its wiring.
+  { files: ['src/state/leaving.ts'], names: DOM },
   { files: ['src/keys/passkey.ts'], names: ['navigator', ...CHANCE] },
   { files: ['src/browser.ts', 'src/browser/**/*.ts'], names: [...NETWORK, ...CHANCE, ...DOM] },
   { files: ['src/relay/browser-socket.ts'], names: [...NETWORK, ...DOM] },

@@ -2,6 +2,7 @@
 
 export * from './api-common.ts';
 export { systemClock, type Clock } from './clock.ts';
+export { defineCategory } from './state/category.ts';
 export type { JsonPayloads } from './nostr-sync.ts';
 export type { PublishOptions } from './options.ts';
 export type { EventTemplate, EventVerifier, SignedEvent as NostrEvent } from './protocol/event.ts';

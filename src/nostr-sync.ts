@@ -13,6 +13,7 @@ import { closedError, createSteps } from './engine/steps.ts';
 import { isNostrSyncError, NostrSyncError } from './errors.ts';
 import {
   checkCarryOver,
+  checkCategoryOptions,
   checkOptions,
   checkSigner,
   type NostrSyncOptions,
@@ -39,7 +40,10 @@ import { createRelayLimits } from './sync/relays/relay-limits.ts';
 import type { VersionInfo } from './sync/history.ts';
 import type { CategoryRow } from './sync/inspecting.ts';
 import { INSIDE, type Inside } from './sync/inside.ts';
+import type { Category } from './state/definition.ts';
+import type { State } from './state/state.ts';
 import { openSession, type Session } from './sync/session.ts';
+import { openState, type StateHost } from './sync/state-host.ts';
 import { createStatusTeller, type SyncStatus } from './sync/status.ts';
 import type { Subscription } from './sync/telling.ts';
 
@@ -160,6 +164,11 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
     categories: readonly C[],
     listener: (result: ResultOf<Categories, C>) => void,
   ): () => void;
+  /**
+   * The value of a category to show and to edit, as `defineCategory` defines it: one handle for each category, the same each time. Opens nothing yet.
+   * Throws `TypeError` if it is no definition, if another one has that name, or if `categories` of `createNostrSync` names it; `INVALID_CATEGORY`, `CLOSED`.
+   */
+  state<T, Input>(category: Category<T, Input>): State<T, Input>;
   /** Adds a listener; returns the function that removes it. */
   on<K extends keyof SyncEvents>(type: K, listener: (event: SyncEvents<Categories>[K]) => void): () => void;
   /** Adds a relay; it gets every value that this device has. Idempotent. Rejects with `INVALID_RELAY_URL`. */
@@ -187,6 +196,8 @@ export function createEngine<Categories extends object>(
   const { clock, randomBytes, connectivity, tabs } = platform;
   const isOnline = (): boolean => connectivity?.isOnline() ?? true;
   const store = withDeadline(options.store ?? defaults.store(namespace), clock);
+  const categories = new Map(settings.categories);
+  const closers = new Set<() => Promise<void>>();
   const sharedTabs = store.sharedName === undefined ? undefined : tabs;
   const emitter = createEmitter();
   const subscriptions = new Set<Subscription>();
@@ -235,7 +246,7 @@ export function createEngine<Categories extends object>(
         subscriptions,
         tabs: sharedTabs,
         pacing: settings.pacing,
-        categories: settings.categories,
+        categories,
         // Not before all that was saved together is told: one write may be done, and the next one owed.
         onProgress: () => {
           queueMicrotask(flushes.check);
@@ -296,6 +307,7 @@ export function createEngine<Categories extends object>(
   }
 
   async function close(): Promise<void> {
+    await Promise.all([...closers].map((save) => save()));
     stopListening?.();
     signing.close();
     signing.wipe(signing.drop());
@@ -324,6 +336,10 @@ export function createEngine<Categories extends object>(
       if (type === 'status') void opened().then(statusChanged, () => undefined);
       return stop;
     },
+    state: (category) => {
+      if (closing !== undefined) throw closedError();
+      return openState(category, host);
+    },
     getPubkey: async () => {
       const current = await known();
       return current?.signer() === undefined ? null : current.pubkey;
@@ -345,6 +361,18 @@ export function createEngine<Categories extends object>(
   const inside: Inside = {
     known: async () => (await known())?.opened,
     signedIn: async (what) => (await signing.signedIn(what)).opened,
+  };
+  const host: StateHost = {
+    ...{ sync, inside, clock, randomBytes, emitter, closers },
+    ...{ primitives: defaults.primitives, states: new Map() },
+    define: (name, given) => {
+      for (const [dTag, said] of checkCategoryOptions(namespace, { [name]: given })) {
+        if (settings.categories.has(dTag))
+          throw new TypeError(`Invalid categories.${name}: it is said by defineCategory, and nowhere else`);
+        categories.set(dTag, said);
+      }
+      session()?.categoriesChanged();
+    },
   };
   return { ...sync, [INSIDE]: inside } as unknown as NostrSync<Categories>;
 }

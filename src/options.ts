@@ -30,7 +30,7 @@ import { KEEP_ALL, type Keeping } from './sync/heads/past.ts';
 import type { Stage } from './sync/heads/record.ts';
 import type { Merger } from './sync/merging/merger.ts';
 import type { CategorySettings } from './sync/session.ts';
-import type { Note, Write } from './sync/write.ts';
+import { NOTE, type Note, type Write } from './sync/write.ts';
 
 /** What the entry point of a platform provides; each can be replaced by an option. */
 export interface Platform {
@@ -154,9 +154,6 @@ export interface ReadOptions {
   /** Ends the waiting, at once: the call rejects with its reason. */
   readonly signal?: AbortSignal;
 }
-
-/** The key of an option that only adapters in this package use, and nothing that comes as JSON can name. */
-export const NOTE: unique symbol = Symbol('note');
 
 export interface AdapterPublishOptions extends PublishOptions {
   readonly [NOTE]: Note;

@@ -44,8 +44,10 @@ export function createStanding(ports: {
         for (const { lastSeen } of relays)
           if (lastSeen !== null && lastSeen >= identityAt && lastSeen > (lastSyncedAt ?? ''))
             lastSyncedAt = lastSeen;
+      const pubkey = session?.signer() === undefined ? null : session.pubkey;
       return {
-        ready: session?.signer() !== undefined && connectedRelayCount > 0,
+        pubkey,
+        ready: pubkey !== null && connectedRelayCount > 0,
         online: ports.isOnline(),
         relayCount: relays.length,
         connectedRelayCount,

@@ -7,6 +7,7 @@ import type { Address, EventId, Seconds } from './address.ts';
 import type { VersionVector } from './causality.ts';
 import type { EventTemplate, NostrEvent } from './event.ts';
 import { KIND_APP_DATA, MAX_DEVICE_ID_CHARS, MAX_VECTOR_ENTRIES, MAX_VOIDS } from './limits.ts';
+import type { Schema } from './schema.ts';
 import { voidsAt, type Voids } from './voids.ts';
 
 type Tags = EventTemplate['tags'];
@@ -23,6 +24,8 @@ export interface Header<D extends string = Address> {
   readonly isRemoval?: boolean;
   /** `format` of the content; none is bare JSON, all that the original plugin knows. */
   readonly format?: string | undefined;
+  /** `schema`: the version of the app's data; none is the first. */
+  readonly schema?: Schema | undefined;
   /** `vv`, in the order of the tag; none if the writer keeps no vectors. */
   readonly vector?: VersionVector | undefined;
   /** `void`. */
@@ -31,13 +34,14 @@ export interface Header<D extends string = Address> {
 
 /** The tags of an event, always in this order. */
 export function tagsOf(header: Header): Tags {
-  const { address, deviceId, expiration, isRemoval, format, vector, voids } = header;
+  const { address, deviceId, expiration, isRemoval, format, schema, vector, voids } = header;
   return [
     ['d', address],
     ...tagIf('device_id', deviceId),
     ...tagIf('expiration', expiration),
     ...tagIf('deleted', isRemoval === true ? '' : undefined),
     ...tagIf('format', format),
+    ...(schema === undefined ? [] : [['schema', String(schema.version), String(schema.writableBy)]]),
     ...(vector === undefined ? [] : [vectorTag(vector)]),
     ...voidTags(voids),
   ];
@@ -56,6 +60,7 @@ export function headerOf(event: EventTemplate): Header<string> | undefined {
     expiration: expirationOf(event),
     isRemoval: isTombstone(event),
     format: formatOf(event),
+    schema: schemaOf(event),
     vector: vectorOf(event),
     voids: voidsOf(event),
   };
@@ -104,6 +109,16 @@ export function isTombstone(event: EventTemplate): boolean {
 /** The format of the content: `undefined` is bare JSON. */
 export function formatOf(event: EventTemplate): string | undefined {
   return tagValues(event, 'format')?.[0];
+}
+
+/** The version of the data; `undefined`: the first, also if the tag is malformed, or would let a newer version write than wrote it. */
+export function schemaOf(event: EventTemplate): Schema | undefined {
+  const [version, writableBy] = (tagValues(event, 'schema') ?? []).map((text) =>
+    /^[1-9]\d{0,5}$/.test(text) ? Number(text) : Number.NaN,
+  );
+  return version !== undefined && writableBy !== undefined && writableBy <= version
+    ? { version, writableBy }
+    : undefined;
 }
 
 /**

@@ -32,7 +32,7 @@ export interface CategoryDefinition<T, Input = T> extends Omit<CategoryOptions, 
   /** What a value must be: of zod, valibot, arktype or any other library with Standard Schema v1. Synchronous. Without one anything goes. */
   readonly schema?: StandardSchema<Input, T>;
   /** What is shown of fields that nothing was stored of. It is never written. */
-  readonly default: Input;
+  readonly default: NoInfer<Input>;
   /** The version of the form of the data. Default 1. Relays see it. */
   readonly version?: number;
   /**
@@ -43,12 +43,12 @@ export interface CategoryDefinition<T, Input = T> extends Omit<CategoryOptions, 
   /** By version: what makes it of the one before. On reading, in memory alone: nothing is written for it. */
   readonly migrate?: Readonly<Record<number, Migration>>;
   /** By field, how edits of two devices become one: rules of `nostr-sync/merge`. Default: field by field, the newer value of a field that both changed. */
-  readonly merge?: MergeRules<Input>;
+  readonly merge?: MergeRules<NoInfer<Input>>;
   /** `true`: nothing of the category ever leaves this device. Names: these fields do not. What is kept on the device is encrypted all the same. */
-  readonly local?: true | readonly (keyof Input & string)[];
+  readonly local?: true | readonly (keyof NoInfer<Input> & string)[];
   /** While no signer is set: `'clear'`, the default, shows the defaults; `'keep'` what was shown before. */
   readonly whileLocked?: 'clear' | 'keep';
-  readonly adopt?: Adoption<Input>;
+  readonly adopt?: Adoption<NoInfer<Input>>;
   /**
    * `'sparse'`, the default: only what was changed is stored. `'full'`: the first edit stores the defaults too, for programs without these defaults that
    * read the category, such as the original plugin (0.1.0-alpha.3).
@@ -61,8 +61,7 @@ export interface CategoryDefinition<T, Input = T> extends Omit<CategoryOptions, 
 }
 
 /**
- * What `defineCategory` returns: `defineCategory<Schema>(definition: CategoryDefinition<OutputOf<Schema>, InputOf<Schema>>): Category<…>`, and
- * what `sync.state` takes. `T` is what the schema gives, `Input` what it takes.
+ * What `defineCategory` returns, and `sync.state` takes. `T` is what the schema gives, `Input` what it takes.
  */
 export interface Category<T, Input = T> {
   readonly name: string;

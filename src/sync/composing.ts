@@ -5,9 +5,10 @@ import { isNostrSyncError, NostrSyncError } from '../errors.ts';
 import type { VersionVector } from '../protocol/causality.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { categoryOf, type Address, type EventId } from '../protocol/address.ts';
-import { isExpired, isTombstone } from '../protocol/header.ts';
+import { isExpired, isTombstone, schemaOf } from '../protocol/header.ts';
 import { MAX_PAYLOAD_BYTES } from '../protocol/limits.ts';
 import { decodePayload, encodePayload } from '../protocol/payload.ts';
+import type { Schema } from '../protocol/schema.ts';
 import type { Wanted } from './drafts.ts';
 import { containedIn } from './heads/frontier.ts';
 import type { Replica } from './heads/replica.ts';
@@ -22,6 +23,8 @@ export interface Composed {
   readonly seen: VersionVector;
   readonly isRemoval: boolean;
   readonly expiration: number | undefined;
+  /** Of what it is made of. */
+  readonly schema: Schema | undefined;
   /** Nothing is to be written: the head says all of it, once it is said to contain these rivals. */
   readonly settles?: { readonly head: VerifiedEvent; readonly ids: ReadonlySet<EventId> } | undefined;
   /** It says more than the app knows. */
@@ -117,7 +120,7 @@ export function createComposing(ports: {
     return {
       ...textOf(folded.value, last.limit),
       ...{ on: head?.id, seen: record === undefined ? new Map() : containedIn(record) },
-      ...{ expiration: last.expiration, isNews: isNews(last) },
+      ...{ expiration: last.expiration, schema: head && schemaOf(head), isNews: isNews(last) },
     };
   };
 }

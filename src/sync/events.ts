@@ -1,6 +1,7 @@
 /** What the engine tells the app: the shapes of results and events, and the emitter they come through. */
 
 import { misuse, type AnyNostrSyncError } from '../errors.ts';
+import type { Schema } from '../protocol/schema.ts';
 import type { RelayInfo } from '../relay/connection.ts';
 import type { Delivery, Stage } from './heads/record.ts';
 import type { SyncStatus } from './status.ts';
@@ -28,6 +29,8 @@ interface Written<C extends string> {
   readonly deviceId: string;
   /** Id of the Nostr event, 64 hex digits; of a value that is shown before it is merged by an edit (`pending`), one of its own. */
   readonly eventId: string;
+  /** Which version of the app's data it is; absent: the first. See `defineCategory`. */
+  readonly schema?: Schema;
   /** `'relay'`: at least one relay answered completely; `'local'`: none did, this is what the device knew. */
   readonly source: 'relay' | 'local';
   /**

@@ -4,7 +4,7 @@ import { nowSeconds, toIso, type Clock } from '../clock.ts';
 import { NostrSyncError } from '../errors.ts';
 import { categoryOf, type Address } from '../protocol/address.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
-import { deviceIdOf, expirationOf, isExpired, isTombstone } from '../protocol/header.ts';
+import { deviceIdOf, expirationOf, isExpired, isTombstone, schemaOf } from '../protocol/header.ts';
 import type { FetchResult } from './events.ts';
 import { keptIn } from './heads/frontier.ts';
 import { compareKept, type Kept } from './heads/kept.ts';
@@ -40,7 +40,7 @@ export interface History {
   /** What it says. Rejects with `VERSION_NOT_KEPT`, and as `Reading.decode` does: with `INCOMPLETE` if pieces of it are gone. */
   read(dTag: Address, id: string): Promise<FetchResult>;
   /** What would write it again. Rejects as `read` does. */
-  again(dTag: Address, id: string): Promise<Pick<Write, 'text' | 'isRemoval' | 'expiration'>>;
+  again(dTag: Address, id: string): Promise<Pick<Write, 'text' | 'isRemoval' | 'expiration' | 'schema'>>;
 }
 
 export function createHistory(ports: {
@@ -143,6 +143,7 @@ export function createHistory(ports: {
         text: JSON.stringify(payload),
         isRemoval: deleted === true,
         expiration: isEnded ? undefined : expirationOf(event),
+        schema: schemaOf(event),
       };
     },
   };

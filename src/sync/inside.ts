@@ -6,7 +6,9 @@ import type { EventVerifier } from '../protocol/event.ts';
 import type { Replica } from './heads/replica.ts';
 import type { RelayPool } from '../relay/pool.ts';
 import type { CarriedValue } from './values/carried-values.ts';
+import type { Store } from '../store/store.ts';
 import type { Content } from './values/content.ts';
+import type { Hand } from './values/signing.ts';
 
 /** The key under which an engine has its `Inside`. */
 export const INSIDE: unique symbol = Symbol('inside');
@@ -19,6 +21,8 @@ export interface Opened {
   readonly pubkey: string;
   readonly replica: Replica;
   readonly content: Pick<Content, 'piecesOf'>;
+  readonly store: Store;
+  readonly hand: Pick<Hand, 'decrypt'>;
   readonly relays: () => readonly RelayUrl[];
   readonly pool: Pick<RelayPool, 'gather'>;
   /** See `Session`. */

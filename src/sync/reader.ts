@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import { isNostrSyncError } from '../errors.ts';
 import type { Address, EventId } from '../protocol/address.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
-import { expirationOf } from '../protocol/header.ts';
+import { expirationOf, schemaOf } from '../protocol/header.ts';
 import type { Store } from '../store/store.ts';
 import { createRefreshing } from './refreshing.ts';
 import { createConflicts } from './conflicts.ts';
@@ -26,7 +26,7 @@ export interface Reader extends Pick<Telling, 'present' | 'wrote' | 'announce' |
   readonly history: History;
   fetch(dTag: Address): Promise<FetchResult | null>;
   /** What would write the newest value again, once every relay that can be reached was asked for it. */
-  latest(dTag: Address): Promise<Pick<Write, 'text' | 'isRemoval' | 'expiration'>>;
+  latest(dTag: Address): Promise<Pick<Write, 'text' | 'isRemoval' | 'expiration' | 'schema'>>;
   /** What this device shows, to be carried over to another key. Leaves out what cannot be read at all, which `error` reports; rejects if it may be read later. */
   toCarry(dTags: readonly Address[]): Promise<CarriedValue[]>;
   syncAll(dTags: readonly Address[]): Promise<FetchResult[]>;
@@ -84,7 +84,10 @@ export function createReader(ports: {
     if (shown === undefined) return shownOf(dTag, source);
     const { created_at: stamp } = shown;
     const of = value.eventId as EventId;
-    return { dTag, of, text: JSON.stringify(value.payload), stamp, expiration: expirationOf(shown) };
+    return {
+      ...{ dTag, of, text: JSON.stringify(value.payload), stamp },
+      ...{ expiration: expirationOf(shown), schema: schemaOf(shown) },
+    };
   }
 
   return {
@@ -97,7 +100,8 @@ export function createReader(ports: {
       await ports.network().ask([dTag], 'all');
       const value = await shownOf(dTag, await refresh([dTag]));
       if (value === undefined) return { text: 'null', isRemoval: true, expiration: undefined };
-      return { text: value.text, isRemoval: false, expiration: value.expiration };
+      const { text, expiration, schema } = value;
+      return { text, isRemoval: false, expiration, schema };
     },
     toCarry: async (dTags) => {
       const values = await Promise.all(

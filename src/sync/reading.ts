@@ -4,7 +4,7 @@ import { nowSeconds, toIso, type Clock } from '../clock.ts';
 import { isNostrSyncError, NostrSyncError, type AnyNostrSyncError, type ErrorCode } from '../errors.ts';
 import { categoryOf, type Address, type EventId } from '../protocol/address.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
-import { deviceIdOf, isExpired, isTombstone } from '../protocol/header.ts';
+import { deviceIdOf, isExpired, isTombstone, schemaOf } from '../protocol/header.ts';
 import { MAX_READS } from '../protocol/limits.ts';
 import { doublingMs } from '../relay/backoff.ts';
 import type { Emitter, FetchResult, Removal } from './events.ts';
@@ -67,12 +67,14 @@ export function writtenBy(
   source: Source,
   own: OwnWrite | undefined,
 ): Omit<Removal, 'payload' | 'deleted'> {
+  const schema = schemaOf(event);
   return {
     category: categoryOf(dTag),
     updatedAt: toIso(event.created_at * 1000),
     deviceId: deviceIdOf(event),
     eventId: event.id,
     source,
+    ...(schema && { schema }),
     ...(own?.id === event.id && !own.acknowledged && ({ pending: true } as const)),
   };
 }

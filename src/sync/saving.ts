@@ -7,7 +7,7 @@ import type { Address, EventId, RelayUrl, Seconds } from '../protocol/address.ts
 import { deviceHash, seenBy, vectorAt, type VersionVector } from '../protocol/causality.ts';
 import type { Compression } from '../protocol/compression.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
-import { tagsOf } from '../protocol/header.ts';
+import { schemaOf, tagsOf } from '../protocol/header.ts';
 import {
   HOLD_MS,
   KIND_APP_DATA,
@@ -16,6 +16,7 @@ import {
   SKEW_REPORT_SECONDS,
   DAY_SECONDS,
 } from '../protocol/limits.ts';
+import type { Schema } from '../protocol/schema.ts';
 import { joinVoids, voidsAt, type Voids } from '../protocol/voids.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import { receiptOf } from './delivery-report.ts';
@@ -24,6 +25,7 @@ import type { Making, Wanted } from './drafts.ts';
 import { containedIn, withOwn } from './heads/frontier.ts';
 import { isOwnHead, readableOf, type HeadRecord } from './heads/record.ts';
 import type { Replica } from './heads/replica.ts';
+import type { Merger } from './merging/merger.ts';
 import type { Question, FirstWrites } from './first-writes.ts';
 import type { Network } from './relays/network.ts';
 import { aheadOf, isAhead, refuseWrongClock, resetStampOf, stampOf } from './stamps.ts';
@@ -55,6 +57,7 @@ export interface SavingPorts {
   readonly questions: FirstWrites;
   readonly isClosed: () => boolean;
   readonly compose: Compose;
+  readonly mergerOf: (dTag: Address) => Merger | undefined;
   readonly onSaved: (dTag: Address, id: EventId, composed?: Composed) => void;
 }
 
@@ -109,6 +112,7 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
     // What was to be merged went with a write that was withdrawn.
     if (said === undefined) throw new Error('nothing to merge');
     const { text, seen, isRemoval, expiration } = said;
+    const schema = isRemoval ? undefined : schemaFor(dTag, composed, last);
     const isReset = making.wanted.some((one) => one.write.isReset);
     const layout = await ports.content.layOut(dTag, text, isReset);
     const content = await hand.encrypt(layout.text, asking);
@@ -130,6 +134,7 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
         expiration,
         isRemoval,
         format: layout.format,
+        schema,
         // What a reset replaces may be from the future.
         vector: vectorAt(isReset ? seen : withOwn(record, seen), device, stamp),
         voids: voidsAt(allVoids, stamp),
@@ -180,6 +185,19 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
 
   const hasMoved = (dTag: Address, composed: Composed | undefined): boolean =>
     composed !== undefined && replica.get(dTag)?.head?.event.id !== composed.on;
+
+  /** Of what is written over this. Throws what the app's definition says of it. */
+  function schemaFor(
+    dTag: Address,
+    composed: Composed | undefined,
+    last: Wanted | undefined,
+  ): Schema | undefined {
+    // What is written again is as it was.
+    if (last !== undefined && last.write.edit === undefined) return last.write.schema;
+    const head = replica.get(dTag)?.head?.event;
+    const under = composed === undefined ? head && schemaOf(head) : composed.schema;
+    return ports.mergerOf(dTag)?.schemaOver?.(under) ?? composed?.schema;
+  }
 
   /** What is merged adds nothing to the head: it is part of that from now on. */
   async function settle(

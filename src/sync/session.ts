@@ -37,7 +37,7 @@ import { createRenewals } from './values/renewal.ts';
 import { openReplica } from './heads/replica.ts';
 import { createHand, type Hand } from './values/signing.ts';
 import type { Merger } from './merging/merger.ts';
-import type { Merging } from './merging/merging.ts';
+import type { Merging, MergingPorts } from './merging/merging.ts';
 import { createTabNetwork, type TabNetwork } from './tabs/network.ts';
 import { createVoidEvents } from './values/void-events.ts';
 import { createWriter, type Writer } from './writer.ts';
@@ -82,6 +82,8 @@ export interface Session {
   wake(): void;
   /** The set of subscriptions changed. */
   rewatch(): void;
+  /** The app has said more of its categories. */
+  categoriesChanged(): void;
   relayChanged(relay: RelayConnection): void;
   /** Also forgets what the relay had said: if it is added again, it starts from nothing. */
   relayRemoved(url: RelayUrl): Promise<void>;
@@ -137,7 +139,9 @@ export async function openSession(ports: {
   const relays = (): RelayUrl[] => [...pool.connections.keys()];
   const mergerOf = (dTag: Address): Merger | undefined => ports.categories.get(dTag)?.merge;
   const isMerged = (dTag: Address): boolean => mergerOf(dTag) !== undefined;
-  const mergingOf = (dTag: Address): Merging | undefined => mergerOf(dTag) && merging;
+  /** Empty until there is a category that merges, which may be later than the session. */
+  const merging: Partial<Merging> = {};
+  const mergingOf = (dTag: Address): Merging | undefined => mergerOf(dTag) && (merging as Merging);
   const writer: Writer = createWriter({
     ...ports,
     replica,
@@ -151,6 +155,7 @@ export async function openSession(ports: {
       network.relays().some((relay) => ['open', 'connecting'].includes(relay.state)),
     aheadSeconds: () => relayTime.aheadSeconds(),
     mergingOf,
+    mergerOf,
     compose: createComposing({ clock, replica, content, mergingOf }),
     onSaved: (dTag, id, composed) => {
       if (composed?.isNews !== true) reader.wrote(dTag, id);
@@ -164,7 +169,7 @@ export async function openSession(ports: {
     canRead,
     isLocal: hand.isLocal,
     carried: (dTag) => carrying.waiting(dTag),
-    viewOf: (dTag, head) => merging?.viewOf(dTag, head),
+    viewOf: (dTag, head) => merging.viewOf?.(dTag, head),
     isMerged: (dTag, theirs) =>
       isMerged(dTag) && (!isTombstone(theirs) || ports.categories.get(dTag)!.keeping.doEditsSurvive),
   });
@@ -231,8 +236,11 @@ export async function openSession(ports: {
     send: (event) => Promise.all([...pool.connections.values()].map((relay) => relay.publish(event))),
   });
 
-  const [merger] = [...ports.categories.values()].flatMap(({ merge }) => merge ?? []);
-  const merging = merger?.createMerging({
+  const startMerging = (): void => {
+    const [merger] = [...ports.categories.values()].flatMap(({ merge }) => merge ?? []);
+    if (merging.compose === undefined) Object.assign(merging, merger?.createMerging(mergingPorts));
+  };
+  const mergingPorts: MergingPorts = {
     ...ports,
     ...{
       replica,
@@ -249,7 +257,8 @@ export async function openSession(ports: {
     hasSigner: hand.isSet,
     isSender: () => tabNetwork?.isLeading() !== false,
     merge: (dTag) => writer.merge(dTag),
-  });
+  };
+  startMerging();
   const carrying = createCarrying({
     ...ports,
     replica,
@@ -277,7 +286,7 @@ export async function openSession(ports: {
 
   const consumers = createConsumers({
     ...{ tabNetwork, network, content, notices, reader, writer },
-    ...{ garbage, merging: merging ?? {}, carrying, renewals, relayTime, voidEvents },
+    ...{ garbage, merging, carrying, renewals, relayTime, voidEvents },
     deletions: createDeletions({ hand, network: () => network }),
     onProgress: ports.onProgress,
   });
@@ -314,7 +323,7 @@ export async function openSession(ports: {
     network,
     told: async () => tabNetwork?.told(),
     rows: () => rowsOf(replica, relays()),
-    opened: { ...ports, replica, content, relays, valuesToCarry },
+    opened: { ...ports, replica, content, hand, relays, valuesToCarry },
     valuesToCarry,
     hasValues: () =>
       carrying.dTags().length > 0 ||
@@ -329,7 +338,7 @@ export async function openSession(ports: {
       signer = next;
       hand.drop();
       content.forget();
-      merging?.forget();
+      merging.forget?.();
       if (next !== undefined) consumers.signerChanged();
     },
     signAuth: async (template) => {
@@ -347,6 +356,11 @@ export async function openSession(ports: {
       if (text === watched) return;
       watched = text;
       network.watch(dTags);
+    },
+    categoriesChanged: () => {
+      startMerging();
+      merging.relaysChanged?.();
+      session.rewatch();
     },
     relayChanged: consumers.relaysChanged,
     relayRemoved: async (url) => {

@@ -1,6 +1,8 @@
 /** The status of an engine, and who is told when it has changed. */
 
 export interface SyncStatus {
+  /** The public key of the signer that is set, in hex; `null`: none is, and values cannot be read. */
+  readonly pubkey: string | null;
   /** A signer is set and at least one relay is connected. */
   readonly ready: boolean;
   /** `false`: the platform says that there is no network. `true` proves nothing. */

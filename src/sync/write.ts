@@ -1,6 +1,7 @@
 /** What a call of `publish`, `remove` or `reset` asks to be written, and when it is answered. */
 
 import type { Receipt } from './events.ts';
+import type { Schema } from '../protocol/schema.ts';
 import type { EventId } from '../protocol/address.ts';
 import type { Stage } from './heads/record.ts';
 
@@ -11,6 +12,9 @@ import type { Stage } from './heads/record.ts';
  * alone count: the write is withdrawn.
  */
 export type Note = (saved: Receipt, written?: Written) => readonly (readonly [key: string, text: string])[];
+
+/** The key of an option that only adapters in this package use, and nothing that comes as JSON can name. Registered: an app may hold two copies of it. */
+export const NOTE: unique symbol = Symbol.for('nostr-sync.note') as typeof NOTE;
 
 /** A value as JSON text; of a removal `'null'`. */
 export type Written = Pick<Write, 'text' | 'isRemoval'>;
@@ -53,6 +57,8 @@ export interface Write {
   /** NIP-40, Unix time in s. */
   readonly expiration: number | undefined;
   readonly isRemoval: boolean;
+  /** Of a value that is written again as it was. */
+  readonly schema?: Schema | undefined;
   /** Below what is from the future, which does not count any more. */
   readonly isReset?: boolean;
   readonly waitFor: Stage;

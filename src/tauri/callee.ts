@@ -1,9 +1,9 @@
 /** Carries out the calls of windows and of Rust code on the engine. */
 
 import type { NostrSync } from '../nostr-sync.ts';
-import { NOTE, type AdapterPublishOptions, type PublishOptions } from '../options.ts';
+import type { AdapterPublishOptions, PublishOptions } from '../options.ts';
 import type { Receipt } from '../sync/events.ts';
-import type { Written } from '../sync/write.ts';
+import { NOTE, type Written } from '../sync/write.ts';
 import type { Watch } from './watch.ts';
 import type { Args, Request, UpdateReply } from './wire.ts';
 import type { WriteNotes } from './write-notes.ts';

@@ -5,7 +5,8 @@
  * call and writes nothing: a repeated call never overwrites a newer value.
  */
 
-import type { AdapterPublishOptions, NOTE } from '../options.ts';
+import type { AdapterPublishOptions } from '../options.ts';
+import type { NOTE } from '../sync/write.ts';
 import type { Store } from '../store/store.ts';
 import type { Receipt } from '../sync/events.ts';
 

@@ -321,6 +321,8 @@ pub struct RelayInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SyncStatus {
+    /// The public key of the signer that is set, in hex; `None`: none is, and values cannot be read.
+    pub pubkey: Option<String>,
     /// A signer is set and at least one relay is connected.
     pub ready: bool,
     /// `false`: the system says that there is no network. `true` proves nothing.

@@ -2,7 +2,8 @@
 
 import { describe, expect, test, vi } from 'vitest';
 import { memoryStore, type NostrEvent, type Store } from '../../src/node.ts';
-import { NOTE, type AdapterPublishOptions } from '../../src/options.ts';
+import type { AdapterPublishOptions } from '../../src/options.ts';
+import { NOTE } from '../../src/sync/write.ts';
 import type { Changes } from '../../src/store/store.ts';
 import type { Receipt } from '../../src/sync/events.ts';
 import { device, received, relay, stored, world, written } from './devices.ts';

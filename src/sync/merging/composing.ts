@@ -2,6 +2,7 @@
 
 import type { Address, EventId } from '../../protocol/address.ts';
 import { isNostrSyncError } from '../../errors.ts';
+import { schemaOf } from '../../protocol/header.ts';
 import { covers } from '../../protocol/causality.ts';
 import { decodePayload } from '../../protocol/payload.ts';
 import { askedFor, fold, isNews, textOf, type Composed, type Refusal } from '../composing.ts';
@@ -93,6 +94,7 @@ export function createMergeComposing(ports: {
       (last && {
         ...{ on: record?.head?.event.id, text: last.write.text, isRemoval: last.write.isRemoval },
         ...{ seen: last.seen, expiration: last.write.expiration, isNews: false, joined: undefined },
+        schema: record?.head && schemaOf(record.head.event),
       });
     if (said === undefined || said.settles !== undefined || last?.write.isReset === true) return merged;
     const seen = withOwn(record, said.seen);
@@ -110,7 +112,7 @@ export function createMergeComposing(ports: {
     const joined: Joined = {
       ...{ head: event!, headValue: mine, value: theirs, seen, taken: [], parts: [] },
       clashes: [...(said.joined?.clashes ?? []), clash],
-      ...{ base: 'older', baseEvent: undefined, expiration: said.expiration },
+      ...{ base: 'older', baseEvent: undefined, schema: said.schema, expiration: said.expiration },
     };
     return { ...said, joined };
   }
@@ -156,6 +158,7 @@ export function createMergeComposing(ports: {
       ...{ on: record?.head?.event.id, seen: (replacing ?? joined)?.seen ?? new Map(), isNews: isUnknown },
       joined: joined && withClashes(joined, changes),
       expiration: last === undefined ? joined?.expiration : last.expiration,
+      schema: joined?.schema,
       settles: isNothing
         ? { head: joined!.head, ids: new Set(joined!.taken.map(({ id }) => id)) }
         : undefined,

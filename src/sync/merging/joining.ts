@@ -5,8 +5,9 @@ import { isNostrSyncError } from '../../errors.ts';
 import type { Address, EventId } from '../../protocol/address.ts';
 import { joinVectors, type VersionVector } from '../../protocol/causality.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
-import { expirationOf, isExpired, isTombstone } from '../../protocol/header.ts';
+import { expirationOf, isExpired, isTombstone, schemaOf } from '../../protocol/header.ts';
 import { MAX_BASE_DEPTH } from '../../protocol/limits.ts';
+import { FIRST_SCHEMA, newerSchema, type Schema } from '../../protocol/schema.ts';
 import { containedIn } from '../heads/frontier.ts';
 import { isKeptIn, type Kept } from '../heads/kept.ts';
 import type { HeadRecord } from '../heads/record.ts';
@@ -34,6 +35,8 @@ export interface Joined {
   readonly base: 'exact' | 'older' | 'absent';
   /** The newest value in common in the first merge. */
   readonly baseEvent: VerifiedEvent | undefined;
+  /** Of all that it was made of, the newest. */
+  readonly schema: Schema | undefined;
   /** NIP-40, in s: the later of the two, and never if one never ends. */
   readonly expiration: number | undefined;
 }
@@ -66,11 +69,22 @@ export function createJoining(ports: {
 }): Joining {
   const { replica } = ports;
 
+  /** In the form of the version that merges. */
+  function upgraded(dTag: Address, event: VerifiedEvent, value: unknown): unknown {
+    const { upgrade } = ports.mergerOf(dTag)!;
+    return upgrade === undefined || value === undefined
+      ? value
+      : upgrade(value, (schemaOf(event) ?? FIRST_SCHEMA).version);
+  }
+
+  const valueNow = async (dTag: Address, event: VerifiedEvent): Promise<unknown> =>
+    upgraded(dTag, event, await valueAt(dTag, event, ports));
+
   async function keptValue(dTag: Address, { id }: Kept): Promise<unknown> {
     const event = await replica.version(dTag, id);
     if (event === undefined) throw new Error('a former value is lost');
     // As a base it counts as it was, ended or not.
-    return isTombstone(event) ? undefined : ports.content.payloadOf(event, dTag);
+    return isTombstone(event) ? undefined : upgraded(dTag, event, await ports.content.payloadOf(event, dTag));
   }
 
   /** The values of a base, and the one that they are together. A value that cannot be read makes it unknown. Rejects if the store fails. */
@@ -98,7 +112,7 @@ export function createJoining(ports: {
   }
 
   return {
-    valueAt: async (dTag, event) => valueAt(dTag, event, ports),
+    valueAt: valueNow,
     eventOf: async (dTag, id) => {
       const { head, former = [] } = replica.get(dTag) ?? {};
       const here = [head, ...former].find((one) => one?.event.id === id)?.event;
@@ -107,7 +121,7 @@ export function createJoining(ports: {
     join: async (dTag, record, takingOf) => {
       const merger = ports.mergerOf(dTag)!;
       const head = record.head!.event;
-      const headValue = await valueAt(dTag, head, ports);
+      const headValue = await valueNow(dTag, head);
       let joined: Joined = {
         ...{
           head,
@@ -118,7 +132,7 @@ export function createJoining(ports: {
           parts: [],
           clashes: [],
         },
-        ...{ base: 'absent', baseEvent: undefined, expiration: expirationOf(head) },
+        ...{ base: 'absent', baseEvent: undefined, schema: schemaOf(head), expiration: expirationOf(head) },
       };
       for (const one of record.rivals) {
         const taking = takingOf(one, baseOf(record.past, one.seen, joined.seen));
@@ -135,7 +149,7 @@ export function createJoining(ports: {
         }
         // Its pieces are not here yet.
         if (isLacking(rival)) continue;
-        const mine = await valueAt(dTag, event, ports).catch((error: unknown) => {
+        const mine = await valueNow(dTag, event).catch((error: unknown) => {
           if (taking === 'must' && isPassing(error)) throw error;
         });
         if (mine === undefined) continue;
@@ -147,6 +161,7 @@ export function createJoining(ports: {
           clashes: [...joined.clashes, ...clashes],
           base: worse(joined.parts.length === 0 ? undefined : joined.base, common.isExact, base),
           baseEvent: joined.baseEvent ?? (await firstOf(dTag, base)),
+          schema: newerSchema(joined.schema, schemaOf(event)),
           expiration: ends.includes(undefined) ? undefined : Math.max(...(ends as number[])),
         };
       }

@@ -1,5 +1,6 @@
 /** The port of merging: `mergeBy(rules)` of `nostr-sync/merge` is one. The engine itself knows neither rules nor what is done with them. */
 
+import type { Schema } from '../../protocol/schema.ts';
 import type { CreateMerging } from './merging.ts';
 
 /** Where a merge may have given something up. */
@@ -30,6 +31,10 @@ export interface Merger {
   /** Throws for nothing but what is no JSON. */
   merge(sides: MergeSides): { readonly value: unknown; readonly clashes: readonly MergeClash[] };
   isEqual(a: unknown, b: unknown): boolean;
+  /** Of what the app writes over a value of that version; `undefined`: over none, or the first. Throws `SCHEMA_NEWER` if it must not. */
+  readonly schemaOver?: (under: Schema | undefined) => Schema;
+  /** Makes the form of this version out of that of another one. */
+  readonly upgrade?: (value: unknown, version: number) => unknown;
   /** The part of the engine that merges. It is the same in all of them, and made once for an identity. */
   readonly createMerging: CreateMerging;
 }

@@ -9,6 +9,7 @@ import type { Compression } from '../../protocol/compression.ts';
 import { checkEvent, type EventVerifier, type VerifiedEvent } from '../../protocol/event.ts';
 import { tagsOf } from '../../protocol/header.ts';
 import { KIND_APP_DATA } from '../../protocol/limits.ts';
+import type { Schema } from '../../protocol/schema.ts';
 import type { RandomBytes } from '../../relay/backoff.ts';
 import type { Changes, Store } from '../../store/store.ts';
 import type { Keys } from '../heads/keys.ts';
@@ -30,6 +31,7 @@ export interface CarriedValue {
   readonly expiration: number | undefined;
   /** The former key was of the same person: of two values the newer counts. */
   readonly isOfPerson?: boolean | undefined;
+  readonly schema?: Schema | undefined;
 }
 
 /** One of them, signed. `names`: of its pieces, which are in the store. */
@@ -108,14 +110,14 @@ export function createSealing(ports: SealingPorts, sealed: Map<Address, Sealed>)
     value: CarriedValue,
     now: Seconds,
   ): Promise<Sealed & { readonly made: ReadonlyMap<string, VerifiedEvent> }> {
-    const { dTag, expiration } = value;
+    const { dTag, expiration, schema } = value;
     const stamp = Math.min(value.stamp, now);
     const deviceId = ports.deviceId();
     // Under a new chunk key: relays have none of its pieces.
     const layout = await ports.content.layOut(dTag, value.text, true);
     const content = await hand.encrypt(layout.text);
     const vector = vectorAt(new Map(), deviceHash(deviceId), stamp);
-    const tags = tagsOf({ address: dTag, deviceId, expiration, format: layout.format, vector });
+    const tags = tagsOf({ address: dTag, deviceId, expiration, format: layout.format, schema, vector });
     const event = await hand.sign({ kind: KIND_APP_DATA, created_at: stamp, tags, content });
     const { made = new Map<string, VerifiedEvent>(), names } = await makePieces(
       ports,

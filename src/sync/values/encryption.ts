@@ -16,7 +16,8 @@ import type { SignerSizes } from './signer-sizes.ts';
 
 export interface Encryption {
   encrypt(plaintext: string, asking?: Asking): Promise<string>;
-  decrypt(ciphertext: string): Promise<string>;
+  /** What this key has encrypted, or `peer` to it. */
+  decrypt(ciphertext: string, peer?: string): Promise<string>;
   /** Whether it is certain that what was just encrypted can be read: the key is here, or the signer has read this very text back. */
   isProven(ciphertext: string): boolean;
   /** Nothing is proven of another signer. */
@@ -77,8 +78,8 @@ export function createEncryption(ports: {
       await readBack(plaintext, ciphertext, asking);
       return ciphertext;
     },
-    decrypt: async (ciphertext) => {
-      const call = (signer: Signer): Promise<string> => signer.nip44.decrypt(pubkey, ciphertext);
+    decrypt: async (ciphertext, peer = pubkey) => {
+      const call = (signer: Signer): Promise<string> => signer.nip44.decrypt(peer, ciphertext);
       const plaintext: unknown = await account
         .use('decrypt', 'DECRYPTION_FAILED', call)
         .catch(async (error: unknown) => {

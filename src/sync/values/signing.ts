@@ -31,7 +31,8 @@ export interface Hand {
   encrypt(plaintext: string, asking?: Asking): Promise<string>;
   /** Whether it is certain that what it has just encrypted can be read: the key is here, or it has read this very text back. */
   isProven(ciphertext: string): boolean;
-  decrypt(ciphertext: string): Promise<string>;
+  /** What this key has encrypted, or `peer` to it. */
+  decrypt(ciphertext: string, peer?: string): Promise<string>;
   /** The signer was dropped: ends what still waits for it. */
   drop(): void;
 }

@@ -1,0 +1,88 @@
+/** What an identity keeps on this device of a category beside its value: what never leaves the device, and edits made while locked. As ciphertext. */
+
+import { isRecord } from '../merge/json.ts';
+import { toDTag } from '../protocol/address.ts';
+import { decodePayload } from '../protocol/payload.ts';
+import type { StateHost } from '../sync/state-host.ts';
+import { closeBox, openBox } from './box.ts';
+import type { Document } from './document.ts';
+import type { Layer } from './layers.ts';
+
+export interface KeptDocument {
+  readonly version: number;
+  readonly value: Document;
+}
+
+export interface KeptDraft extends Layer {
+  readonly version: number;
+  /** Its key of the store. */
+  readonly key: string;
+}
+
+export interface Keeping {
+  readonly pubkey: string;
+  /** `undefined`: there is none, or none that can be read. Rejects as the signer and the store do. */
+  readLocal(): Promise<KeptDocument | undefined>;
+  writeLocal(kept: KeptDocument): Promise<void>;
+  /** A key of a draft that no other handle has. */
+  draftKey(): string;
+  /** All that are here, of whichever handle. Rejects as the signer and the store do. */
+  readDrafts(): Promise<readonly KeptDraft[]>;
+  writeDraft(draft: KeptDraft): Promise<void>;
+  dropDrafts(keys: readonly string[]): Promise<void>;
+  /** Whether data of before syncing was taken in, and what says so. */
+  wasAdopted(): Promise<boolean>;
+  readonly adoptedKey: string;
+  /** There was nothing to take in. */
+  markAdopted(): Promise<void>;
+}
+
+const KEY_BYTES = 8;
+
+/** `undefined`: nobody was ever signed in on this device. */
+export async function keepingOf(name: string, host: StateHost): Promise<Keeping | undefined> {
+  const opened = await host.inside.known();
+  if (opened === undefined) return undefined;
+  const { pubkey, namespace, store, hand } = opened;
+  const dTag = toDTag(namespace, name);
+  const localKey = `local/${pubkey}/${dTag}`;
+  const draftPrefix = `draft/${pubkey}/${dTag}/`;
+  const adoptedKey = `adopted/${pubkey}/${dTag}`;
+
+  const put = async (key: string, content: object): Promise<void> => {
+    const box = await closeBox(JSON.stringify(content), pubkey, host);
+    await store.update([], () => new Map([[key, box]]));
+  };
+
+  /** What a box says; nothing if it is none of ours. */
+  async function read(box: string | undefined): Promise<(KeptDocument & Layer) | undefined> {
+    const text = box && (await openBox(box, hand.decrypt));
+    if (!text) return undefined;
+    const said = decodePayload(text);
+    return isRecord(said) && Number.isSafeInteger(said['version'])
+      ? { version: said['version'] as number, base: said['base'], value: said['value'] }
+      : undefined;
+  }
+
+  return {
+    pubkey,
+    readLocal: async () => read(await store.get(localKey)),
+    writeLocal: ({ version, value }) => put(localKey, { version, value }),
+    draftKey: () => draftPrefix + host.randomBytes(KEY_BYTES).join(''),
+    readDrafts: async () => {
+      const drafts: KeptDraft[] = [];
+      for (const [key, box] of await store.list(draftPrefix)) {
+        const draft = await read(box);
+        if (draft !== undefined) drafts.push({ ...draft, key });
+      }
+      return drafts;
+    },
+    writeDraft: ({ key, version, base, value }) => put(key, { version, base, value }),
+    dropDrafts: async (keys) => {
+      if (keys.length > 0) await store.update([], () => new Map(keys.map((key) => [key, null])));
+    },
+    wasAdopted: async () => (await store.get(adoptedKey)) !== undefined,
+    adoptedKey,
+    markAdopted: () => store.update([], () => new Map([[adoptedKey, '1']])),
+  };
+}

@@ -1,0 +1,170 @@
+/** Edits that wait are saved, one write at a time; what cannot be saved now is sealed. */
+
+import { isNostrSyncError, type AnyNostrSyncError } from '../errors.ts';
+import { equalJson } from '../merge/json.ts';
+import type { StateHost } from '../sync/state-host.ts';
+import { joined, split, type Board } from './board.ts';
+import type { Waiter } from './editing.ts';
+import { withClashes } from './facts.ts';
+import type { Keeping } from './keeping.ts';
+import { begun, failed, refused, saved, type Layer } from './layers.ts';
+import type { Model } from './model.ts';
+import type { Sealed } from './sealed.ts';
+import type { EditReceipt } from './state.ts';
+import { write, type Written } from './writing.ts';
+
+export interface Saver {
+  /** Saves all that waits. Resolves when that is over; never rejects: calls that wait are told. */
+  save(): Promise<void>;
+  /** Keeps what waits, as far as it can be kept without a signer. `false`: in memory alone. */
+  seal(): Promise<boolean>;
+}
+
+/** These never get better: the edit is taken back. */
+const FINAL = new Set([
+  'PAYLOAD_TOO_LARGE',
+  'INVALID_PAYLOAD',
+  'INVALID_VALUE',
+  'SCHEMA_NEWER',
+  'INVALID_CATEGORY',
+]);
+
+export function createSaver<T>(ports: {
+  readonly model: Model<T>;
+  readonly board: Board<T>;
+  readonly host: StateHost;
+  readonly sealed: Sealed;
+  /** Changes with each signer, and without one. */
+  readonly epoch: () => number;
+  readonly keeping: () => Keeping | undefined;
+  /** Resolves once it is known what this device has of it. */
+  readonly entered: () => Promise<void>;
+  readonly take: () => readonly Waiter[];
+  /** What is saved together with the next write. */
+  readonly notes: () => readonly (readonly [key: string, text: string])[];
+  /** What is stored is not what was saved any more. */
+  readonly refresh: () => void;
+}): Saver {
+  const { model, board, host, sealed } = ports;
+  let running: Promise<void> | undefined;
+
+  async function writeOver(layer: Layer): Promise<Written & { readonly isLocal: boolean }> {
+    const { synced } = board.now();
+    const [base, next] = [split(layer.base, synced, model), split(layer.value, synced, model)];
+    const isLocal = !equalJson(base.local, next.local);
+    if (isLocal) await ports.keeping()!.writeLocal({ version: model.schema.version, value: next.local });
+    if (model.local === true || equalJson(base.synced, next.synced))
+      return { document: synced, receipt: undefined, clashes: [], isLocal };
+    const notes = [...sealed.notes(), ...ports.notes()];
+    const written = await write({ base: base.synced, value: next.synced }, model, host, notes, (error) => {
+      board.facts({ error: error as AnyNostrSyncError });
+      ports.refresh();
+    });
+    return { ...written, isLocal };
+  }
+
+  /** Takes what was saved for what is stored, unless something newer is by now. */
+  function keep(
+    layer: Layer,
+    { document, receipt, clashes, isLocal }: Awaited<ReturnType<typeof writeOver>>,
+  ): EditReceipt {
+    const now = board.now();
+    const { source, known } = now.facts;
+    const isOlder = receipt !== undefined && source !== undefined && source.updatedAt > receipt.updatedAt;
+    const synced = isOlder ? now.synced : document;
+    const local = split(layer.value, now.synced, model).local;
+    const after = saved(now.layers, joined({ synced, local }, model), model.merge);
+    board.change({
+      ...{ layers: after.layers, synced, local },
+      facts: {
+        ...now.facts,
+        error: undefined,
+        known: receipt === undefined && !isLocal ? known : 'value',
+        clashes: withClashes(now.facts.clashes, [...clashes, ...after.clashes]),
+        ...(receipt !== undefined &&
+          !isOlder && {
+            source: {
+              ...{ eventId: receipt.eventId, updatedAt: receipt.updatedAt, deviceId: undefined },
+              ...{ isPending: receipt.stage === 'saved', isRemoval: false },
+            },
+          }),
+      },
+    });
+    void sealed.saved().catch(() => undefined);
+    if (receipt !== undefined) return { stage: receipt.stage, eventId: receipt.eventId };
+    return { stage: isLocal ? 'device' : 'none' };
+  }
+
+  /** Returns whether what waits may be saved now. */
+  async function saveOnce(): Promise<boolean> {
+    await ports.entered();
+    const { layers, facts } = board.now();
+    if (layers.draft === undefined) return false;
+    if (typeof facts.signer !== 'string') {
+      if (await tryToSeal()) for (const one of ports.take()) one.resolve({ stage: 'sealed' });
+      return false;
+    }
+    const waiters = ports.take();
+    const epoch = ports.epoch();
+    board.change({ layers: begun(layers) });
+    try {
+      const written = await writeOver(layers.draft);
+      const receipt: EditReceipt =
+        ports.epoch() === epoch
+          ? keep(layers.draft, written)
+          : {
+              stage: written.receipt?.stage ?? 'device',
+              ...(written.receipt && { eventId: written.receipt.eventId }),
+            };
+      for (const one of waiters) one.resolve(receipt);
+      return true;
+    } catch (error) {
+      return give(error, waiters, epoch);
+    }
+  }
+
+  async function give(error: unknown, waiters: readonly Waiter[], epoch: number): Promise<boolean> {
+    const now = board.now();
+    const isFinal = isNostrSyncError(error) && FINAL.has(error.code);
+    if (ports.epoch() === epoch) {
+      const layers = isFinal ? refused(now.layers, model.merge) : failed(now.layers);
+      const isLocked = isNostrSyncError(error, 'SIGNER_NOT_SET');
+      const told = isNostrSyncError(error) && !isLocked ? error : now.facts.error;
+      board.change({ layers, facts: { ...now.facts, error: told } });
+    }
+    const isSealed = !isFinal && isNostrSyncError(error, 'SIGNER_NOT_SET') && (await tryToSeal());
+    for (const one of waiters) {
+      if (isSealed) one.resolve({ stage: 'sealed' });
+      else one.reject(error);
+    }
+    if (!isFinal && !isSealed) await tryToSeal();
+    return isFinal;
+  }
+
+  /** `false` too if the store fails. */
+  async function tryToSeal(): Promise<boolean> {
+    try {
+      return await seal();
+    } catch {
+      return false;
+    }
+  }
+
+  /** All that waits as one, also what is being saved. */
+  async function seal(): Promise<boolean> {
+    const { draft } = failed(board.now().layers);
+    return draft === undefined || sealed.seal(draft, model.schema.version);
+  }
+
+  return {
+    seal,
+    save: () => {
+      running ??= (async () => {
+        while (board.now().layers.draft !== undefined && (await saveOnce().catch(() => false)));
+      })().finally(() => {
+        running = undefined;
+      });
+      return running;
+    },
+  };
+}
