@@ -92,7 +92,10 @@ test('a head that was taken is proof of its pieces, and is settled once that is 
   await send();
   expect(log).toEqual(['occupy', 'answer', 'proof', 'apply answered', 'taken', 'settled']);
   expect(inputs).toEqual([
-    { type: 'answered', relay: RELAY, id: HEAD.id, delivery: 'acknowledged', superseded: false },
+    {
+      ...{ type: 'answered', relay: RELAY, id: HEAD.id, event: HEAD },
+      ...{ delivery: 'acknowledged', superseded: false },
+    },
   ]);
 });
 

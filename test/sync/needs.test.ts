@@ -139,6 +139,18 @@ describe('a write from the future is stamped', () => {
       recordOf(future, { own: own({ above: [FAR] }) }),
     ],
     [
+      'not at all if a relay has an own write from the future that it follows, whatever it has taken in of others',
+      undefined,
+      recordOf(
+        eventOf(future.created_at, [
+          'vv',
+          `${deviceHash('phone')}:${future.created_at}`,
+          `${deviceHash('tablet')}:${NOW - 3}`,
+        ]),
+        { own: own({ above: [FAR] }) },
+      ),
+    ],
+    [
       'above the value before, if it was not kept what it is above',
       NOW - 4,
       recordOf(future, { own: own(), former: [versionOf(eventOf(NOW - 5))] }),

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { EventId, RelayUrl } from '../../src/protocol/address.ts';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import type { Input } from '../../src/sync/heads/input.ts';
-import { explored, heldAgainst, restamp, withdraw, write } from '../../src/sync/heads/own-write.ts';
+import { explored, heldAgainst, restamp, taken, withdraw, write } from '../../src/sync/heads/own-write.ts';
 import { EMPTY_RECORD, type HeadRecord, type OwnWrite } from '../../src/sync/heads/record.ts';
 import { versionOf, type Piece, type Version } from '../../src/sync/heads/version.ts';
 import { aRelay, anId } from '../names.ts';
@@ -274,9 +274,46 @@ describe('a lower stamp', () => {
     ['no write of another', theirs(MINE)],
     ['no write that another has replaced', { ...theirs(), own: ownWrite(MINE) }],
     ['no former write', { ...mine(), own: ownWrite(BEFORE) }],
+    ['no write that follows what a relay has taken meanwhile', mine({}, { above: [6] })],
   ])('is given to %s', (_, record) => {
     expect(restamp(record, input())).toEqual({ record, effects: [] });
     expect(restamp(record, input()).record).toBe(record);
+  });
+});
+
+describe('an own write that a relay has, and that the head follows', () => {
+  const [first, second] = [told({ stamp: 6, by: OURS }), told({ stamp: 8, by: OURS })];
+
+  test('is the least that the head is above', () => {
+    const own = { above: [3, 6, 8], former: ownWrite(second) };
+    const after = taken(mine({}, own), first);
+    expect(after.own).toMatchObject({
+      above: [6, 8],
+      acknowledgedBefore: 6,
+      former: { acknowledged: false },
+    });
+    expect(taken(after, first)).toBe(after);
+    expect(taken(after, second).own).toMatchObject({
+      ...{ above: [8], acknowledgedBefore: 8 },
+      former: { acknowledged: true },
+    });
+    // An answer to the one before may come last.
+    const late = taken(after, second);
+    expect(taken(late, first)).toBe(late);
+  });
+
+  test.each<[string, HeadRecord]>([
+    ['if a relay has the head', mine({}, { above: [3, 6], acknowledged: true })],
+    ['if the head is not its own', { ...theirs(), own: ownWrite(MINE, { above: [3, 6] }) }],
+    ['to one that does not follow it', mine({}, { above: [3, 7] })],
+    ['to one that follows nothing', mine()],
+  ])('is nothing %s', (_, record) => {
+    expect(taken(record, first)).toBe(record);
+  });
+
+  test('is nothing if another device has written it', () => {
+    const record = mine({}, { above: [3, 6] });
+    expect(taken(record, told({ stamp: 6 }))).toBe(record);
   });
 });
 

@@ -720,8 +720,6 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write in pieces':
       'advanced, saying the same; head: EARLIER; pieces: 5 -/-; floor: 6; withdrawn: MINE_IN_PIECES',
     'an own write over one in pieces': 'advanced, saying the same; head: EARLIER; floor: 6; withdrawn: SMALL',
-    'an own write over a rival that was merged':
-      'advanced, saying the same; head: EARLIER; floor: 6; own: write blind; withdrawn: MERGE',
   },
   'the end of the question': {
     'an own write that is held': 'own: write blind',

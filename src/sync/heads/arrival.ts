@@ -12,7 +12,7 @@ import { isLostTo, isOverlooked, isPartOf } from './conflict.ts';
 import { orphansOf, withDelivery } from './deliveries.ts';
 import type { Effect, Input, Outcome } from './input.ts';
 import { undoneBy } from './own-stamps.ts';
-import { heldAgainst } from './own-write.ts';
+import { heldAgainst, taken } from './own-write.ts';
 import {
   EMPTY_RECORD,
   floorOf,
@@ -185,7 +185,7 @@ function isOverPieces(record: HeadRecord | undefined): boolean {
 
 /** A blind write beats what it had not seen: that is told, once. */
 function overlooked(record: HeadRecord, event: VerifiedEvent): Outcome {
-  if (!isOverlooked(record, event)) return { record, effects: [] };
+  if (!isOverlooked(record, event)) return { record: taken(record, event), effects: [] };
   return {
     record: { ...record, own: { ...record.own!, isBlind: false } },
     effects: [{ type: 'conflict', mine: record.head!.event, theirs: event }],

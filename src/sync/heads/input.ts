@@ -128,11 +128,12 @@ export type Input =
     }
   /** A relay that had confirmed the head `id` sends, live, an event of the same stamp that loses against it: it may keep that. */
   | { readonly type: 'doubted'; readonly relay: RelayUrl; readonly id: EventId }
-  /** A relay answered to the head `id`. `superseded`: it has something newer, and did not take this. */
+  /** A relay answered to the head `id`, or to one before: `event`. `superseded`: it has something newer, and did not take this. */
   | {
       readonly type: 'answered';
       readonly relay: RelayUrl;
       readonly id: EventId;
+      readonly event?: VerifiedEvent;
       readonly delivery: 'acknowledged' | 'refused';
       readonly superseded?: boolean;
     }

@@ -2,7 +2,9 @@
 
 import type { EventId, Seconds } from '../../protocol/address.ts';
 import { seenBy } from '../../protocol/causality.ts';
-import type { VerifiedEvent } from '../../protocol/event.ts';
+import { deviceHash } from '../../protocol/causality.ts';
+import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
+import { deviceIdOf } from '../../protocol/header.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { isVoid, joinVoids } from '../../protocol/voids.ts';
 import { isFormer, isOfTwin } from './conflict.ts';
@@ -93,6 +95,20 @@ function acknowledgedOf(own: OwnWrite | undefined): Seconds | undefined {
   return own?.acknowledged === true ? own.stamp : own?.acknowledgedBefore;
 }
 
+/** A relay has an own write that the head, another one, follows: so the head is above something that is not this device's alone. */
+export function taken(record: HeadRecord, event: NostrEvent): HeadRecord {
+  const { own } = record;
+  if (own === undefined || own.acknowledged || !isOwnHead(record)) return record;
+  const stamp = event.created_at;
+  const at = own.above?.indexOf(stamp) ?? -1;
+  if (at < 0 || deviceHash(deviceIdOf(event)) !== own.device) return record;
+  const acknowledgedBefore = Math.max(own.acknowledgedBefore ?? stamp, stamp);
+  const isKnown = at === 0 && acknowledgedBefore === own.acknowledgedBefore;
+  const former = own.former?.id === event.id ? { ...own.former, acknowledged: true } : own.former;
+  const above = own.above!.slice(at);
+  return isKnown ? record : { ...record, own: { ...own, above, acknowledgedBefore, former } };
+}
+
 /** Whatever a copy of the store, or a relay that was not asked, makes of the former stamp: it is still this write. */
 export function restamp(
   record: HeadRecord | undefined,
@@ -101,6 +117,8 @@ export function restamp(
   const own = record?.own;
   const head = record?.head;
   if (head?.event.id !== id || own?.id !== id || own.acknowledged) return { record, effects: [] };
+  // A relay may have taken what it follows meanwhile.
+  if ((own.above?.[0] ?? NOTHING) >= event.created_at) return { record, effects: [] };
   const { heldUntil: _, floor: __, ...kept } = own;
   // With those that it was made upon, if they were from the future as well: an export may have them.
   const undone = undoneBy(kept, event.created_at);

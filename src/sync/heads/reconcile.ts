@@ -33,7 +33,7 @@ import {
 import { isKnownReadable } from './former.ts';
 import { gathered, remembered, settled, withFrontier } from './frontier.ts';
 import type { Input, Outcome } from './input.ts';
-import { explored, restamp, withdraw, write } from './own-write.ts';
+import { explored, restamp, taken, withdraw, write } from './own-write.ts';
 import { KEEP_ALL, type Keeping } from './past.ts';
 import { deliveryOf, type HeadRecord } from './record.ts';
 import { isInPieces, isWhole } from './version.ts';
@@ -82,13 +82,17 @@ function decided(record: HeadRecord | undefined, input: Input, uncarried: EventI
       return carried(record, input);
     case 'settled':
       return change(record, input.id, (current) => settled(current, input.ids, input.seen));
-    case 'answered':
+    case 'answered': {
+      const isOfHead = record?.head?.event.id === input.id;
+      if (!isOfHead && input.event !== undefined && !input.superseded)
+        return { record: record && taken(record, input.event), effects: [] };
       return change(record, input.id, (current) =>
         // A read-back says more than an OK that comes after it.
         current.deliveries.get(input.relay) === 'confirmed' && input.delivery === 'acknowledged'
           ? current
           : withDelivery(current, input.relay, input.delivery, input.superseded),
       );
+    }
     case 'piece':
       return { record: record && withPiece(record, input.relay, input.name, input.delivery), effects: [] };
     case 'torn':

@@ -13,6 +13,7 @@ import type { RelayConnection } from '../../relay/connection.ts';
 import type { RequestEnd, RequestHandlers } from '../../relay/requests.ts';
 import { isOverlooked } from '../heads/conflict.ts';
 import { isRival } from '../heads/frontier.ts';
+import { taken } from '../heads/own-write.ts';
 import type { Replica } from '../heads/replica.ts';
 import { createNewest } from './newest.ts';
 import { createTally } from './tally.ts';
@@ -46,11 +47,12 @@ export function createExchanges(ports: ExchangePorts): Exchanges {
   /** Older events that say something all the same, while they are saved. */
   const overlooked = new Set<EventId>();
 
-  /** Of an event below the head, whether the head has not seen it, or it tells a blind write of what that beats, or of a reset. */
+  /** Of an event below the head, whether the head has not seen it, or it tells a blind write of what that beats, or of a reset, or that a relay has it. */
   function isOfUse(dTag: Address, event: NostrEvent): boolean {
     const record = replica.get(dTag);
+    if (isOverlooked(record, event) || newest.isNewReset(dTag, event)) return true;
     return (
-      isOverlooked(record, event) || newest.isNewReset(dTag, event) || isRival(record, event, newest.of(dTag))
+      isRival(record, event, newest.of(dTag)) || (record !== undefined && taken(record, event) !== record)
     );
   }
 

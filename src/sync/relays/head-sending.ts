@@ -75,7 +75,8 @@ export function createHeadSending(
           return queue.schedule(item, queue.againMs(event, { ...sent, answer: UNCLEAR }));
         }
         if (!superseded) proof.note(dTag, id);
-        await replica.apply(dTag, { type: 'answered', relay: url, id, delivery: 'acknowledged', superseded });
+        const delivery = 'acknowledged';
+        await replica.apply(dTag, { type: 'answered', relay: url, id, event, delivery, superseded });
         if (superseded) audit.put(dTag, 0);
         else ports.onTaken(dTag, event);
         return;

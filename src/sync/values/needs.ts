@@ -57,6 +57,7 @@ export function pastStampOf(record: HeadRecord<NostrEvent>, nowSeconds: Seconds)
   const latest = nowSeconds + SKEW_REPORT_SECONDS;
   if (!isOwnHead(record) || own!.acknowledged || head!.event.created_at <= latest) return undefined;
   const { above = before === undefined ? [] : [before.event.created_at] } = own!;
+  if ((above[0] ?? NOTHING) >= latest) return undefined;
   // What it has taken in of others it stays above: its vector may name nothing later than itself.
   const seen = [...seenBy(head!.event)].flatMap(([device, stamp]) => (device === own!.device ? [] : [stamp]));
   const known = [...above, ...seen];
