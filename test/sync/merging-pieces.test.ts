@@ -1,10 +1,10 @@
 /** Values in pieces that are rivals, or in the ring of former values: where their pieces are, and for how long. */
 
 import { describe, expect, test } from 'vitest';
-import type { NostrEvent, Store } from '../../src/node.ts';
+import { secretKeySigner, type NostrEvent, type Signer, type Store } from '../../src/node.ts';
 import { MAX_PAST, MAX_PAST_BYTES, ORPHAN_MS, PIECE_ESTIMATE_BYTES } from '../../src/protocol/limits.ts';
 import { change, MERGE, start, together, valuesOf, writersAt, type Apart, type Settings } from './apart.ts';
-import { stored, world, type World } from './devices.ts';
+import { KEY, stored, world, type World } from './devices.ts';
 import { edited, valueOf } from './values.ts';
 
 const LARGE = { ...MERGE, maxPayloadSize: 409_600 };
@@ -103,6 +103,40 @@ describe('a rival in pieces', () => {
       expect(onRelay(at)).toEqual([...needed].sort());
     },
   );
+});
+
+test('whole values that wait together are all written, though the newest value has pieces that are nowhere', async () => {
+  const at = world({});
+  let sign = (): void => undefined;
+  let turn = Promise.resolve();
+  const signer = secretKeySigner(KEY);
+  const slow: Signer = { ...signer, signEvent: async (event) => turn.then(() => signer.signEvent(event)) };
+  const [phone] = (await together(at, ['phone'], LARGE)) as [Apart];
+  const laptop = start(at, 'laptop', { ...LARGE, signer: slow });
+  const { eventId: basedOn } = (await at.settle(laptop.device.fetch('settings')))!;
+  laptop.way.cut();
+  await at.settle(phone.device.publish('settings', FIRST, { waitFor: 'replicated' }));
+  await phone.device.close();
+  at.relays[0]!.wipe();
+  at.relays[0]!.inject(await manifestOf(phone.store));
+  turn = new Promise((resolve) => (sign = resolve));
+  const publish = (more: Settings, options: { readonly signal?: AbortSignal } = {}): Promise<unknown> =>
+    laptop.device.publish(
+      'settings',
+      { theme: 'light', font: 12, ...more },
+      { basedOn, waitFor: 'saved', ...options },
+    );
+  const first = new AbortController();
+  const aborted = publish({ wrap: true }, { signal: first.signal });
+  await at.clock.advance(100);
+  const waiting = [publish({ size: 1 }), publish({ theme: 'dark' })];
+  laptop.way.join();
+  await at.clock.advance(10_000);
+  first.abort();
+  sign();
+  await expect(aborted).rejects.toThrow();
+  await at.settle(Promise.all(waiting));
+  expect(await valuesOf(at, [laptop])).toEqual([{ theme: 'dark', font: 12, size: 1 }]);
 });
 
 /** The newest value that a device has, as relays have it. */

@@ -140,10 +140,12 @@ export function createMergeComposing(ports: {
       if (isPlain && (holdsAll || !isOfPorts(error))) return undefined;
       throw error;
     });
-    if (joined === undefined && (last === undefined || (isPlain && record?.head !== undefined)))
-      return undefined;
+    const isUnread = joined === undefined && record?.head !== undefined;
+    if (joined === undefined && (last === undefined || (isUnread && asked.length === 1))) return undefined;
+    const [first] = asked;
     const changes: Rebased[] = [];
     const folded = await fold(asked, joined?.value, async (edit, now) => {
+      if (isUnread && edit === first?.write.edit) return edit.payload;
       const change = await rebased(dTag, edit, joined, now);
       changes.push(change);
       return change.value;
@@ -155,7 +157,8 @@ export function createMergeComposing(ports: {
     const isUnknown = isMade || (last.edit?.type === 'whole' && !isEqual(value, last.edit.payload));
     return {
       ...textOf(value, last?.limit),
-      ...{ on: record?.head?.event.id, seen: (replacing ?? joined)?.seen ?? new Map(), isNews: isUnknown },
+      ...{ on: record?.head?.event.id, isNews: isUnknown },
+      seen: (replacing ?? joined ?? (isUnread ? first : undefined))?.seen ?? new Map(),
       joined: joined && withClashes(joined, changes),
       expiration: last === undefined ? joined?.expiration : last.expiration,
       schema: joined?.schema,
