@@ -114,7 +114,7 @@ export function createDevice(name: string, number: number, config: DeviceConfig,
     count(`crash: ${point}`);
     restless(restartMs);
     world.trace(name, 'crash', point);
-    oracle.losses(name).clear();
+    oracle.crashed(name);
     if (only !== undefined && tabs.length > 1) {
       count('crash: a tab');
       only.kill();
@@ -132,7 +132,7 @@ export function createDevice(name: string, number: number, config: DeviceConfig,
     armed = undefined;
     calmSince = schedule.now();
     restless(0);
-    oracle.losses(name).clear();
+    oracle.crashed(name);
     for (const { process } of [...tabs.splice(0), ...closing]) process.kill();
     closing.clear();
     machine.losePower();

@@ -76,8 +76,10 @@ interface DeviceState {
   readonly heads: Map<string, Signed>;
   readonly arrivals: Map<string, number>;
   readonly ends: Map<string, number>;
-  /** Ids that were ever on the medium. */
+  /** Ids that were ever on the medium, as a head or a piece, */
   readonly flushed: Set<string>;
+  /** and as a rival or a former value. */
+  readonly versions: Set<string>;
   /** By category: the last own write on the medium. */
   readonly own: Map<string, Signed>;
   /** By category: what its app was promised. */
@@ -85,6 +87,8 @@ interface DeviceState {
   readonly losses: Map<string, Loss>;
   /** What it has been shown by relays. */
   readonly received: Set<Signed>;
+  /** When it was shown that last, in ms, but for what it may have died over before that was saved. */
+  readonly heard: Map<Signed, number>;
   /** By id of an own write, what replaced it and had seen it: the write is lost to nobody any more. */
   readonly passedOn: Map<string, Signed>;
   /** Devices that began with a copy of its disk, or whose copy it began with. */
@@ -126,6 +130,9 @@ export function order(a: SignedEvent, b: SignedEvent): number {
   if (a.created_at < b.created_at) return -1;
   return a.id === b.id ? 0 : a.id < b.id ? 1 : -1;
 }
+
+/** What a process is shown it has saved within, in ms, also if another save is under way. */
+const SAVING_MS = 1_000;
 
 /** Former values that a record may have. */
 const MOST_PAST = 20;
@@ -236,6 +243,8 @@ export interface Oracle {
   conflict(told: Told, conflict: Conflict, isInTime: boolean): void;
   /** By id. */
   losses(device: string): Map<string, Loss>;
+  /** A process of it died, without a word. */
+  crashed(device: string): void;
   /** `via` `updated` or a subscription: in order. Others: whatever is shown. */
   told(told: Told, via: string, result: FetchResult, isInOrder: boolean): Signed | undefined;
   /** What came of a write that was stamped anew below its stamp; any other as it is. */
@@ -360,10 +369,12 @@ export function createOracle(ports: {
         arrivals: new Map(),
         ends: new Map(),
         flushed: new Set(),
+        versions: new Set(),
         own: new Map(),
         owed: new Map(),
         losses: new Map(),
         received: new Set(),
+        heard: new Map(),
         passedOn: new Map(),
         twins: new Set(),
         inherited: new Set(),
@@ -839,6 +850,7 @@ export function createOracle(ports: {
       const kept = [...changes]
         .filter(([key, value]) => key.startsWith('version/') && value !== null)
         .flatMap(([, value]) => signed.get(HEX_64.exec(value!)?.[0] ?? '') ?? []);
+      for (const { event } of kept) stateOf(device).versions.add(event.id);
       for (const [key, value] of changes) {
         count(`store: ${key.slice(0, key.indexOf('/') + 1) || key}`);
         if (value?.includes(MARKER)) violate('I13', `${device}: plaintext on the medium`);
@@ -898,6 +910,7 @@ export function createOracle(ports: {
       if (!isAnswer) {
         shown.add(what);
         stateOf(device).received.add(entry);
+        stateOf(device).heard.set(entry, ports.now());
       } else if (TAKEN.test(frame)) taken.add(what);
       if (isAnswer && isHonest && frame.includes(',true,')) entry.isAcknowledged = true;
     },
@@ -1035,6 +1048,11 @@ export function createOracle(ports: {
       // A writer without vectors tells nothing.
       if (hasSeen(others.event, writtenOf(ours).event)) wrong('which saw it');
     },
+    crashed: (device) => {
+      const { losses, heard } = stateOf(device);
+      losses.clear();
+      for (const [entry, at] of heard) if (at > ports.now() - SAVING_MS) heard.delete(entry);
+    },
     losses: (device) => stateOf(device).losses,
     told: tell,
     latest,
@@ -1116,7 +1134,12 @@ export function createOracle(ports: {
         .flatMap(({ owed }) => [...(owed.get(category) ?? [])])
         .filter(({ isVoid }) => !isVoid),
     isDestroyed: (device) => stateOf(device).isGone,
-    isKnown: (entry) => [...devices.values()].some(({ isGone, received }) => !isGone && received.has(entry)),
+    isKnown: (entry) =>
+      [...devices.values()].some(
+        ({ isGone, heard, flushed, versions }) =>
+          !isGone &&
+          [heard.has(entry), flushed.has(entry.event.id), versions.has(entry.event.id)].includes(true),
+      ),
     imported: (device, ids) => {
       for (const id of ids)
         for (const one of [device, signed.get(id)?.device ?? device]) stateOf(one).inherited.add(id);
