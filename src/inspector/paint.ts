@@ -28,8 +28,7 @@ function paintAt(parent: Element | ShadowRoot, there: ChildNode | null, view: Vi
     element = parent.insertBefore(ownerDocument.createElement(name), there);
   for (const is of element.getAttributeNames()) if (attributes[is] === undefined) element.removeAttribute(is);
   for (const [is, value] of Object.entries(attributes))
-    if (typeof value === 'string') {
-      if (element.getAttribute(is) !== value) element.setAttribute(is, value);
-    } else Object.assign(element, value && { [is]: value });
+    if (typeof value === 'string') element.setAttribute(is, value);
+    else Object.assign(element, value && { [is]: value });
   paint(element, inside);
 }

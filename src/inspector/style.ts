@@ -8,19 +8,19 @@ button{font:inherit;color:inherit;background:#8882;border:1px solid #8884;border
 :focus-visible{outline-offset:-2px}
 [role=tab],[aria-expanded]{background:0;border:0;text-align:start;width:100%}
 [role=tab]{min-height:42px;text-align:center;text-transform:capitalize}
-[aria-selected=true]{box-shadow:inset 0 -3px Highlight}
+[aria-selected=true]{box-shadow:inset 0 -2px}
 [aria-expanded]::before{content:'▸ '}
 [aria-expanded=true]::before{content:'▾ '}
 ul,dl,dd{margin:0;padding:0}
 li{display:block;padding:6px 0;overflow-wrap:anywhere}
 li+li{border-top:1px solid #8884}
-li li{padding-inline-start:12px}
+li li,dl{padding-inline-start:12px}
 li>*,button>*{margin-inline-end:8px}
 dt{flex:0 0 9em}
 small,dt{font-size:12px;opacity:.75}
-i{font:12px system-ui;background:#8883;border-radius:9px;padding:1px 8px}
+i{white-space:nowrap;font:12px system-ui;background:#8883;border-radius:9px;padding:1px 8px}
 .replicated,.delivered,.confirmed,.acknowledged,.open,.current{background:#2c9a5e55}
-.saved,.pending,.unseen,.connecting,.rivals,.incomplete,.conflict{background:#c98a1b55}
+.saved,.pending,.unseen,.connecting,.conflict{background:#c98a1b55}
 .refused,.waiting,.unreadable,.error,.lost{background:#d1483f55}
 dl{columns:17em}
 pre{padding:8px;background:#8882;font:12px monospace;white-space:pre-wrap}`;

@@ -1,0 +1,280 @@
+/** `examples/playground` in real browsers: each switch is thrown, and what a person must see then is there. */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { buildPlayground } from '../../examples/playground/build.mjs';
+import { openPage, serveFolder, type OpenPage, type StaticSite } from '../support/page.ts';
+
+const WAIT = { timeout: 30_000, interval: 50 };
+const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; require-trusted-types-for 'script'";
+
+type Device = 'laptop' | 'phone';
+type RelayName = 'north' | 'south';
+
+let folder: string;
+let site: StaticSite;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'nostr-sync-playground-'));
+  await buildPlayground(folder);
+  site = await serveFolder(folder, { 'content-security-policy': POLICY });
+});
+afterAll(async () => {
+  await site.close();
+  rmSync(folder, { recursive: true });
+});
+
+describe.each(['chromium', 'firefox'] as const)('in %s', (browser) => {
+  let open: OpenPage;
+  beforeAll(async () => {
+    open = await openPage(browser, site.url);
+    await vi.waitUntil(async () => (await settings('phone')).note === 'Buy milk', WAIT);
+  });
+  afterAll(() => open.close());
+
+  const settings = (device: Device): Promise<Readonly<Record<string, string>>> =>
+    open.tab.evaluate(
+      (id) =>
+        Object.fromEntries(new FormData(document.querySelector<HTMLFormElement>(`#${id} form`)!)) as Record<
+          string,
+          string
+        >,
+      device,
+    );
+  const set = (device: Device, field: string, value: string): Promise<void> =>
+    open.tab.evaluate(
+      ([id, name, to]) => {
+        const input = document.querySelector<HTMLInputElement>(`#${id} [name=${name}]`)!;
+        input.value = to!;
+        input.dispatchEvent(new Event('change', { bubbles: true }));
+      },
+      [device, field, value],
+    );
+  const flip = (card: Device | RelayName, name: string): Promise<void> =>
+    open.tab.evaluate(
+      ([id, value]) => document.querySelector<HTMLElement>(`#${id} input[value=${value}]`)!.click(),
+      [card, name],
+    );
+  const textOf = (selector: string): Promise<string> =>
+    open.tab.evaluate((of) => document.querySelector(of)!.textContent, selector);
+  const badge = (card: Device | RelayName): Promise<string> => textOf(`#${card} .badge`);
+  const held = (relay: RelayName): Promise<string> => textOf(`#${relay} .events`);
+  /** What the inspector says of a device. */
+  async function inspector(device: Device, tab: string): Promise<() => Promise<string>> {
+    await open.tab.evaluate(
+      ([name, which]) => {
+        const radio = document.querySelector<HTMLInputElement>(`input[value=${name}]`)!;
+        if (!radio.checked) radio.click();
+        document.querySelector('nostr-sync-inspector')!.shadowRoot!.getElementById(which!)!.click();
+      },
+      [device, tab],
+    );
+    return () =>
+      open.tab.evaluate(
+        () =>
+          document
+            .querySelector('nostr-sync-inspector')!
+            .shadowRoot!.querySelector('[role=tabpanel]:not([hidden])')!.textContent,
+      );
+  }
+  const clickInside = (label: string): Promise<void> =>
+    open.tab.evaluate((name) => {
+      const { shadowRoot } = document.querySelector('nostr-sync-inspector')!;
+      shadowRoot!.querySelector<HTMLElement>(name)!.click();
+    }, label);
+  const bothHave = async (expected: Readonly<Record<string, string>>): Promise<void> => {
+    for (const device of ['laptop', 'phone'] as const)
+      await expect.poll(() => settings(device), WAIT).toMatchObject(expected);
+  };
+  const inSync = async (): Promise<void> => {
+    for (const device of ['laptop', 'phone'] as const)
+      await expect.poll(() => badge(device), WAIT).toBe('In sync');
+  };
+
+  test('from the start both devices have the same, and both relays hold what they cannot read', async () => {
+    await bothHave({ theme: 'light', accent: 'sea', note: 'Buy milk' });
+    await inSync();
+    for (const relay of ['north', 'south'] as const) {
+      await expect.poll(() => held(relay), WAIT).toMatch(/^playground\/settings\/v1by laptop, /);
+      expect(await held(relay)).not.toContain('milk');
+      expect(await badge(relay)).toBe('2 devices');
+    }
+    await set('phone', 'size', '19');
+    await bothHave({ size: '19', note: 'Buy milk' });
+    await expect.poll(() => held('south'), WAIT).toContain('by phone');
+  });
+
+  test('offline: edits wait and are told; online again, both edits are on both', async () => {
+    await flip('laptop', 'offline');
+    await expect.poll(() => badge('north'), WAIT).toBe('1 device');
+    await set('laptop', 'note', 'Buy bread');
+    await expect.poll(() => badge('laptop'), WAIT).toBe('Offline, 1 change waits');
+    const values = await inspector('laptop', 'values');
+    await expect.poll(values, WAIT).toContain('saved');
+    await set('phone', 'theme', 'dark');
+    await expect.poll(() => badge('phone'), WAIT).toBe('In sync');
+    expect(await settings('phone')).toMatchObject({ theme: 'dark', note: 'Buy milk' });
+    expect(await settings('laptop')).toMatchObject({ theme: 'light', note: 'Buy bread' });
+    await flip('laptop', 'offline');
+    await bothHave({ theme: 'dark', note: 'Buy bread', size: '19' });
+    await inSync();
+    await expect.poll(values, WAIT).toContain('replicated');
+  });
+
+  test('a field that both changed while apart: one is shown on both, the inspector has both and restores the other', async () => {
+    // Writes of one second are stamped ahead of the clock: the newer one is to be the phone's.
+    const stamp = (): Promise<number> =>
+      open.tab.evaluate(() => Date.parse(document.querySelector('#north time')!.getAttribute('datetime')!));
+    await expect.poll(async () => Date.now() - (await stamp()), WAIT).toBeGreaterThan(1_000);
+    await flip('laptop', 'offline');
+    await set('laptop', 'accent', 'moss');
+    await expect.poll(() => badge('laptop'), WAIT).toBe('Offline, 1 change waits');
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    await set('phone', 'accent', 'plum');
+    await expect.poll(() => badge('phone'), WAIT).toBe('In sync');
+    await flip('laptop', 'offline');
+    await bothHave({ accent: 'plum' });
+    await expect
+      .poll(() => textOf('#laptop .news'), WAIT)
+      .toBe('Merged. Both had changed accent: the newer one is shown.');
+    const conflicts = await inspector('laptop', 'conflicts');
+    await expect.poll(conflicts, WAIT).toMatch(/^settingsmerged, base exactclashes: 1/);
+    expect(await conflicts()).not.toMatch(/moss|plum|accent/);
+    await clickInside('[aria-label="Show: settings"]');
+    await expect
+      .poll(conflicts, WAIT)
+      .toMatch(/base.*Buy bread.*mine.*"moss".*theirs.*"plum".*result.*"plum"/s);
+    await clickInside('[aria-label="Restore: mine"]');
+    await bothHave({ accent: 'moss' });
+    await inSync();
+  });
+
+  test('slow: with one slow relay the other is fast enough; with two it takes its time, and comes', async () => {
+    await flip('north', 'slow');
+    const before = Date.now();
+    await set('laptop', 'size', '14');
+    await expect.poll(() => settings('phone'), WAIT).toMatchObject({ size: '14' });
+    expect(Date.now() - before).toBeLessThan(2_000);
+    await flip('south', 'slow');
+    const started = Date.now();
+    await set('laptop', 'size', '15');
+    await expect.poll(() => badge('laptop'), WAIT).toBe('Sending, 1 change waits');
+    await expect.poll(() => settings('phone'), WAIT).toMatchObject({ size: '15' });
+    expect(Date.now() - started).toBeGreaterThanOrEqual(1_900);
+    const relays = await inspector('laptop', 'relays');
+    await expect.poll(relays, WAIT).toMatch(/latency[2-9],?\d{3} ms/);
+    await flip('north', 'slow');
+    await flip('south', 'slow');
+    await inSync();
+  });
+
+  test('killed: nothing is shown and nothing runs; what was saved before goes out after the start', async () => {
+    await flip('laptop', 'offline');
+    await set('laptop', 'note', 'Saved, never sent');
+    await expect.poll(() => badge('laptop'), WAIT).toBe('Offline, 1 change waits');
+    await flip('laptop', 'killed');
+    expect(await badge('laptop')).toBe('Killed');
+    expect(await textOf('#laptop .over')).toBe('Not running');
+    expect(
+      await open.tab.evaluate(() => document.querySelector<HTMLInputElement>('#laptop [name=note]')!.value),
+    ).toBe('');
+    await flip('laptop', 'offline');
+    await expect.poll(() => badge('north'), WAIT).toBe('1 device');
+    expect(await settings('phone')).toMatchObject({ note: 'Buy bread' });
+    await flip('laptop', 'killed');
+    await bothHave({ note: 'Saved, never sent', theme: 'dark' });
+    await inSync();
+  });
+
+  test('locked: nothing of the person is on the screen, inspector included; unlocked, it has what came meanwhile', async () => {
+    const values = await inspector('laptop', 'values');
+    await expect.poll(values, WAIT).toContain('settings');
+    if (!(await values()).includes('former values')) await clickInside('[aria-expanded]');
+    await expect.poll(values, WAIT).toContain('Show');
+    await clickInside('[aria-label="Show: current"]');
+    await expect.poll(values, WAIT).toContain('Saved, never sent');
+    await flip('laptop', 'locked');
+    expect(await textOf('#laptop .over')).toBe('Locked');
+    await expect.poll(values, WAIT).not.toContain('Saved, never sent');
+    const card = await open.tab.evaluate(() =>
+      [...document.querySelectorAll<HTMLInputElement>('#laptop input, #laptop select')]
+        .map(({ value }) => value)
+        .join(),
+    );
+    expect(card).not.toContain('Saved, never sent');
+    await set('phone', 'note', 'Written while locked');
+    await expect.poll(() => badge('phone'), WAIT).toBe('In sync');
+    await flip('laptop', 'locked');
+    await bothHave({ note: 'Written while locked' });
+  });
+
+  test('a clock that is ahead wins for once, and does not lock out the other device', async () => {
+    await flip('laptop', 'ahead');
+    await set('laptop', 'theme', 'light');
+    await bothHave({ theme: 'light' });
+    await set('phone', 'theme', 'dark');
+    await bothHave({ theme: 'dark' });
+    await flip('laptop', 'ahead');
+    await set('laptop', 'note', 'The clock is right again');
+    await bothHave({ theme: 'dark', note: 'The clock is right again' });
+    await inSync();
+  });
+
+  test('a relay that was wiped has the value again', async () => {
+    await open.tab.evaluate(() => {
+      document.querySelector<HTMLElement>('#north button')!.click();
+      document.querySelector<HTMLElement>('#south button')!.click();
+    });
+    await expect.poll(async () => [await held('north'), await held('south')], WAIT).toEqual(['', '']);
+    await expect.poll(() => badge('laptop'), WAIT).toBe('No relay');
+    for (const relay of ['north', 'south'] as const)
+      await expect.poll(() => held(relay), WAIT).toContain('playground/settings/v1');
+    await inSync();
+    await bothHave({ theme: 'dark', note: 'The clock is right again' });
+  });
+
+  test('a relay that lies is found out; what it shows is thrown away, and counts for nothing until it is honest', async () => {
+    const relays = await inspector('phone', 'relays');
+    expect(await relays()).toMatch(/north.*violationsnone.*south.*violationsnone/s);
+    await flip('north', 'lies');
+    await set('laptop', 'note', 'In spite of the liar');
+    await bothHave({ note: 'In spite of the liar' });
+    await expect.poll(relays, WAIT).toMatch(/north.*violationsid \d+.*south.*violationsnone/s);
+    const values = await inspector('laptop', 'values');
+    await expect.poll(values, WAIT).toContain('delivered');
+    await flip('north', 'lies');
+    await expect.poll(values, { ...WAIT, timeout: 100_000 }).toContain('replicated');
+  });
+
+  test('nothing but three files was asked for; no policy was broken; no screen is too wide', async () => {
+    expect([...new Set(site.asked)].filter((path) => path !== '/favicon.ico').sort()).toEqual([
+      '/',
+      '/app.js',
+      '/style.css',
+    ]);
+    if (open.page === undefined) return;
+    for (const width of [390, 1280]) {
+      await open.page.setViewportSize({ width, height: 900 });
+      expect(await open.page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+    }
+  });
+});
+
+test('npm run playground serves it on this computer alone', async () => {
+  const program = join(import.meta.dirname, '../../examples/playground/serve.mjs');
+  const child = spawn(process.execPath, [program, '--no-open'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+    const [address] = /^http:\/\/127\.0\.0\.1:\d+\//.exec(line)!;
+    expect(await (await fetch(address)).text()).toContain('<nostr-sync-inspector>');
+    expect((await fetch(`${address}app.js`)).headers.get('content-type')).toBe('text/javascript');
+    expect((await fetch(`${address}..%2fpackage.json`)).status).toBe(404);
+  } finally {
+    child.kill();
+  }
+});
