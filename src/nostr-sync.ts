@@ -4,7 +4,7 @@ import type { Primitives } from './crypto/primitives.ts';
 import { createCalls } from './engine/calls.ts';
 import { createDeviceId } from './engine/device-id.ts';
 import { createFlushes } from './engine/flushes.ts';
-import { heard } from './engine/heard.ts';
+import { heard } from './sync/heard.ts';
 import { createIdentity } from './engine/identity.ts';
 import { createRelayCalls } from './engine/relay-calls.ts';
 import { createSigningIn } from './engine/signing-in.ts';

@@ -10,7 +10,7 @@ import type { Reader } from '../sync/reader.ts';
 import type { Session } from '../sync/session.ts';
 import type { Subscription } from '../sync/telling.ts';
 import type { Edit, Write } from '../sync/write.ts';
-import { heard } from './heard.ts';
+import { heard } from '../sync/heard.ts';
 
 export type Calls = Pick<
   NostrSync,
@@ -43,19 +43,27 @@ export function createCalls(ports: {
   const { clock, settings, subscriptions, signedIn } = ports;
   const { namespace } = settings;
 
-  /** A value is made of what is here at the call, though the signer may take its time. */
-  async function publish(dTag: Address, wanted: Write, what: string): Promise<Receipt> {
+  /** A value is made of what is here at the call, though the signer may take its time. `read`: gives what is to be written. */
+  async function publish(
+    dTag: Address,
+    wanted: Write,
+    what: string,
+    read?: (session: Session) => Promise<Pick<Write, 'text' | 'isRemoval' | 'expiration'>>,
+  ): Promise<Receipt> {
     const had = ports.session();
     const signed = heard(wanted.signal, signedIn(what));
-    if (had === undefined) return (await signed).writer.publish(dTag, wanted);
+    const publishBy = async (session: Session): Promise<Receipt> =>
+      session.writer.publish(dTag, wanted, read?.(session));
+    if (had === undefined) return publishBy(await signed);
     const ready = signed.then((to) => {
       if (to !== had) throw OTHER_IDENTITY;
+      return read?.(to);
     });
     try {
       return await had.writer.publish(dTag, wanted, ready);
     } catch (error) {
       if (error !== OTHER_IDENTITY) throw error;
-      return (await signed).writer.publish(dTag, wanted);
+      return publishBy(await signed);
     }
   }
 
@@ -134,14 +142,7 @@ export function createCalls(ports: {
       const dTag = toDTag(namespace, category);
       checkEventId(eventId);
       const wanted = checkWrite(null, given, settings, nowSeconds(clock));
-      return heard(
-        wanted.signal,
-        signedIn('restore').then(async ({ reader, writer }) => {
-          const value = await reader.history.again(dTag, eventId);
-          wanted.signal?.throwIfAborted();
-          return writer.publish(dTag, { ...wanted, ...value });
-        }),
-      );
+      return publish(dTag, wanted, 'restore', async ({ reader }) => reader.history.again(dTag, eventId));
     },
     inspect: async () => (await ports.known())?.rows() ?? [],
     subscribe: (categories, listener) => {

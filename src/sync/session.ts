@@ -308,16 +308,14 @@ export async function openSession(ports: {
     reader,
     writer: {
       ...writer,
-      publish: async (dTag, write, signedIn) => {
-        const decided = async (): Promise<void> => {
-          await signedIn;
+      publish: async (dTag, write, ready) => {
+        if (write.edit?.type !== 'update') return writer.publish(dTag, write, ready);
+        const decided = async (): Promise<undefined> => {
+          await ready;
           // It is made of what there is, and that is not known yet.
-          if (write.edit?.type === 'update' && carrying.waiting(dTag) !== undefined)
-            await carrying.decided(dTag);
+          if (carrying.waiting(dTag) !== undefined) await carrying.decided(dTag);
         };
-        const ready = decided();
-        ready.catch(() => undefined);
-        return writer.publish(dTag, write, ready);
+        return writer.publish(dTag, write, decided());
       },
     },
     network,

@@ -10,14 +10,15 @@ import type { Receipt } from './events.ts';
 import { createFirstWrites } from './first-writes.ts';
 import { keptIn } from './heads/frontier.ts';
 import type { Merging } from './merging/merging.ts';
+import { createPlaces } from './places.ts';
 import { createReceipts, type Receipts } from './receipts.ts';
 import { createSaving, seenOf, type SavingPorts } from './saving.ts';
 import { isAhead, stampOf } from './stamps.ts';
 import type { Write } from './write.ts';
 
 export interface Writer extends Pick<Receipts, 'changed' | 'answered' | 'relaysChanged'> {
-  /** `ready`: it is made of what is here now, and waits for this before it goes on. */
-  publish(dTag: Address, write: Write, ready?: Promise<void>): Promise<Receipt>;
+  /** `ready`: it is made of what is here now, and waits for this before it goes on. It may say what is to be written. */
+  publish(dTag: Address, write: Write, ready?: Promise<Said | undefined>): Promise<Receipt>;
   /** Merges what has waited, or need not. Resolves with the head then: another one if there was anything to write. */
   merge(dTag: Address): Promise<VerifiedEvent>;
   /** Makes the newest value of itself, and tells the app. Resolves once that is saved; rejects with what `change` throws. */
@@ -35,6 +36,9 @@ type WriterPorts = Omit<SavingPorts, 'questions' | 'isClosed'> & {
   /** `undefined`: the category is not merged. */
   readonly mergingOf: (dTag: Address) => Merging | undefined;
 };
+
+/** What is known of a write after its call. */
+type Said = Pick<Write, 'text' | 'isRemoval' | 'expiration'>;
 
 /** What no app waits for. */
 const UNASKED: Write = {
@@ -55,6 +59,7 @@ export function createWriter(ports: WriterPorts): Writer {
   }
 
   const receipts = createReceipts(ports);
+  const places = createPlaces(clock);
   const questions = createFirstWrites({ ...ports, isClosed, restamp });
   const drafts = createDrafts({
     clock,
@@ -72,12 +77,13 @@ export function createWriter(ports: WriterPorts): Writer {
 
   return {
     publish: async (dTag, write, ready) => {
+      ready?.catch(() => undefined);
       write.signal?.throwIfAborted();
       const wanted = based(dTag, write);
-      const add = async (one: Wanted): Promise<VerifiedEvent> => {
-        await ready;
-        return drafts.add(dTag, one);
-      };
+      const add = async (one: Wanted): Promise<VerifiedEvent> =>
+        places.take(dTag, { signal: write.signal, ready }, async (said) =>
+          drafts.add(dTag, { ...one, write: { ...one.write, ...said } }),
+        );
       const event = await (ports.mergingOf(dTag)?.asked(dTag, wanted, add) ?? add(wanted));
       return receipts.wait(dTag, event, write);
     },

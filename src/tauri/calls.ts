@@ -1,7 +1,7 @@
 /** The calls of a window: all of them, also those of the hosting one, go to the engine through Rust. */
 
 import { misuse, NostrSyncError } from '../errors.ts';
-import { heard } from '../engine/heard.ts';
+import { heard } from '../sync/heard.ts';
 import type { NostrSync, SyncStatus } from '../nostr-sync.ts';
 import { checkReading, type PublishOptions, type ReadOptions } from '../options.ts';
 import { MAX_PAYLOAD_BYTES } from '../protocol/limits.ts';

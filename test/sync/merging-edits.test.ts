@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { secretKeySigner, type NostrSyncOptions, type Signer } from '../../src/node.ts';
 import { deviceHash } from '../../src/protocol/causality.ts';
 import { vectorOf } from '../../src/protocol/header.ts';
-import { change, editApart, MERGE, start, together, valuesOf, type Apart } from './apart.ts';
+import { change, editApart, MERGE, restarted, start, together, valuesOf, type Apart } from './apart.ts';
 import { KEY, stored, world, type Device, type World } from './devices.ts';
 
 /** A signer that takes its time for each event. */
@@ -199,6 +199,33 @@ describe('of calls that are one write', () => {
     await at.settle(Promise.all([first, last]));
     expect(await valuesOf(at, [way])).toEqual([{ theme: 'dark', font: 12, first: 1, last: 1 }]);
   });
+
+  test.each([
+    ['in a category that merges', MERGE],
+    ['in any other', {}],
+  ])(
+    'a restore keeps its place before a later edit, though it has to be read first, %s',
+    async (_, options) => {
+      const at = world({});
+      const [laptop] = await together(at, ['laptop'], options);
+      await at.settle(laptop!.device.publish('settings', { theme: 'dark' }, { waitFor: 'replicated' }));
+      const signer = secretKeySigner(KEY);
+      const decrypt: typeof signer.nip44.decrypt = async (...of) => {
+        await new Promise<void>((resolve) => void at.clock.after(3_000, resolve));
+        return signer.nip44.decrypt(...of);
+      };
+      const again = await restarted(at, laptop!, {
+        ...options,
+        signer: { ...signer, nip44: { ...signer.nip44, decrypt } },
+      });
+      await at.settle(again.device.fetch('settings'));
+      const [, before] = await at.settle(again.device.history('settings'));
+      const restoring = again.device.restore('settings', before!.eventId);
+      await at.settle(again.device.update('settings', change({ size: 3 }), { waitFor: 'saved' }));
+      await at.settle(restoring);
+      expect(await valuesOf(at, [again])).toEqual([{ theme: 'light', font: 12, size: 3 }]);
+    },
+  );
 
   test.each([
     ['in a category that merges', MERGE],
