@@ -48,10 +48,10 @@ export function split<T>(
   if (local.length === 0) return { synced: document, local: undefined };
   // What an older app has stored in such a field stays there.
   const former = pick(synced, local, true);
-  return {
-    synced: over(pick(document, local, false), former),
-    local: pick(document, local, true),
-  };
+  const shared = over(pick(document, local, false), former);
+  // Of what has only local fields nothing is to be sent.
+  const isNothing = synced === undefined && equalJson(shared, {});
+  return { synced: isNothing ? undefined : shared, local: pick(document, local, true) };
 }
 
 export function joined<T>(
@@ -86,7 +86,7 @@ export function createBoard<T>(model: Model<T>, onListener: () => void): Board<T
     if (facts.known === 'unknown' && layers.stored === undefined)
       return isEdited ? model.view(fill(shownIn(layers), hydrated)) : initial;
     const shown = model.view(shownIn(layers));
-    if (fallback === undefined || !shown.isLost) return shown;
+    if (fallback === undefined || !(shown.isLost || facts.blocked !== undefined)) return shown;
     return { ...model.view(fallback.document), issues: shown.issues, isLost: true };
   }
 

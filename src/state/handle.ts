@@ -1,6 +1,6 @@
 /** The handle on the value of one category: the parts wired together, and who is signed in. */
 
-import { misuse, NostrSyncError } from '../errors.ts';
+import { isNostrSyncError, misuse, NostrSyncError } from '../errors.ts';
 import { isRecord } from '../merge/json.ts';
 import type { StateHost } from '../sync/state-host.ts';
 import { adopt } from './adopting.ts';
@@ -80,7 +80,8 @@ export function createState<T, Input>(
   }
 
   function known(): void {
-    if (board.now().facts.known === 'unknown') return;
+    const { known: what, error } = board.now().facts;
+    if (what === 'unknown' && error === undefined) return;
     becomeReady();
     if (typeof board.now().facts.signer === 'string') void takeIn();
   }
@@ -119,7 +120,10 @@ export function createState<T, Input>(
     const before = board.now().facts.signer;
     if (pubkey === null) entering = leave(typeof before === 'string');
     else entering = enter(pubkey, epoch);
-    entering.catch(() => undefined);
+    const mine = epoch;
+    entering.catch((error: unknown) => {
+      if (mine === epoch && isNostrSyncError(error)) learning.unreadable(error);
+    });
   }
 
   /** `wasOpen`: there was a signer until now, and what it has shown goes. */

@@ -38,7 +38,7 @@ export function createLearning<T>(ports: {
   let complainedOf: string | undefined;
 
   /** Edits that wait go over it. */
-  function take(changes: Partial<Pick<Now, 'synced' | 'local'>>, facts: Partial<Facts>): void {
+  function put(changes: Partial<Pick<Now, 'synced' | 'local'>>, facts: Partial<Facts>): void {
     const now = board.now();
     const parts = { synced: now.synced, local: now.local, ...changes };
     const next = told(now.layers, joined(parts, model), model.merge);
@@ -77,6 +77,37 @@ export function createLearning<T>(ports: {
       board.change({ fallback: good });
   }
 
+  /** The newest value. */
+  function take(result: FetchResult): void {
+    const { eventId, updatedAt, deviceId, deleted, schema = FIRST_SCHEMA } = result;
+    const source = {
+      eventId,
+      updatedAt,
+      deviceId,
+      isPending: result.pending === true,
+      isRemoval: deleted === true,
+    };
+    if (deleted === true) return put({ synced: undefined }, { source, blocked: undefined, known: 'absent' });
+    const read = readable(result.payload as Document, schema);
+    if ('document' in read) {
+      put({ synced: read.document }, { source, blocked: undefined, known: 'value' });
+      return complain(eventId);
+    }
+    // What is shown stays; a device that has just started has its former values.
+    board.facts({ source, blocked: read.blocked, known: 'value' });
+    ports.onKnown();
+    if (board.now().synced === undefined) void fallBack();
+  }
+
+  async function readAgain(eventId: string): Promise<void> {
+    const epoch = ports.epoch();
+    // What is gone was replaced, and that is told.
+    const result = await host.sync.readVersion(model.name, eventId).catch(() => undefined);
+    const { source } = board.now().facts;
+    if (result !== undefined && epoch === ports.epoch() && result.updatedAt >= (source?.updatedAt ?? ''))
+      take(result);
+  }
+
   function complain(eventId: string): void {
     const { issues } = board.view();
     if (issues.length === 0 || complainedOf === eventId) return;
@@ -86,28 +117,8 @@ export function createLearning<T>(ports: {
   }
 
   return {
-    value: (result) => {
-      const { eventId, updatedAt, deviceId, deleted, schema = FIRST_SCHEMA } = result;
-      const source = {
-        eventId,
-        updatedAt,
-        deviceId,
-        isPending: result.pending === true,
-        isRemoval: deleted === true,
-      };
-      if (deleted === true)
-        return take({ synced: undefined }, { source, blocked: undefined, known: 'absent' });
-      const read = readable(result.payload as Document, schema);
-      if ('document' in read) {
-        take({ synced: read.document }, { source, blocked: undefined, known: 'value' });
-        return complain(eventId);
-      }
-      // What is shown stays; a device that has just started has its former values.
-      board.facts({ source, blocked: read.blocked, known: 'value' });
-      ports.onKnown();
-      if (board.now().synced === undefined) void fallBack();
-    },
-    absent: () => take({ synced: undefined }, { known: 'absent', blocked: undefined, source: undefined }),
+    value: take,
+    absent: () => put({ synced: undefined }, { known: 'absent', blocked: undefined, source: undefined }),
     unreachable: () => {
       board.facts({ known: 'unreachable' });
       ports.onKnown();
@@ -117,13 +128,15 @@ export function createLearning<T>(ports: {
       ports.onKnown();
     },
     delivery: ({ eventId, stage }) => {
-      const { source } = board.now().facts;
-      if (source !== undefined && source.eventId === eventId)
-        board.facts({ source: { ...source, isPending: stage === 'saved' } });
+      const { layers, facts } = board.now();
+      if (facts.source?.eventId === eventId)
+        board.facts({ source: { ...facts.source, isPending: stage === 'saved' } });
+      // Written past this handle, or said again under another stamp. No subscription tells of it.
+      else if (layers.saving === undefined && facts.known !== 'unknown') void readAgain(eventId);
     },
     clashes: (clashes) => board.facts({ clashes: withClashes(board.now().facts.clashes, clashes) }),
     local: (document) =>
-      take(
+      put(
         { local: document },
         model.local === true ? { known: document === undefined ? 'absent' : 'value' } : {},
       ),

@@ -97,7 +97,7 @@ export function createSaver<T>(ports: {
 
   /** Returns whether what waits may be saved now. */
   async function saveOnce(): Promise<boolean> {
-    await ports.entered();
+    if (!(await isEntered())) return false;
     const { layers, facts } = board.now();
     if (layers.draft === undefined) return false;
     if (typeof facts.signer !== 'string') {
@@ -120,6 +120,18 @@ export function createSaver<T>(ports: {
       return true;
     } catch (error) {
       return give(error, waiters, epoch);
+    }
+  }
+
+  /** Without what this device has of it nothing is saved over that. */
+  async function isEntered(): Promise<boolean> {
+    try {
+      await ports.entered();
+      return true;
+    } catch (error) {
+      for (const one of ports.take()) one.reject(error);
+      await tryToSeal();
+      return false;
     }
   }
 
