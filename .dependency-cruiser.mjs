@@ -70,7 +70,9 @@ const ROOMS = {
     imports: ['signer', 'relay', ...FLOOR],
   },
   'pair-entries': { path: '^src/pair/(node|browser)\\.ts$', imports: ['pair', 'relay', ...FLOOR] },
-  adapters: { path: '^src/(tauri|react|svelte|vue|zustand)(\\.ts$|/)', imports: PRODUCT },
+  tauri: { path: '^src/tauri(\\.ts$|/)', imports: PRODUCT },
+  // What binds a framework to a handle knows of both no more than the handle's types. Nothing imports it.
+  adapters: { path: '^src/adapters/', imports: ['ground'], types: ['state', 'sync'] },
   cli: { path: '^src/cli/', imports: ['backup', 'testing', 'pair', 'pair-entries', ...PRODUCT] },
   testing: { path: '^src/testing/', imports: ['relay', 'store', ...FLOOR], types: ['signer'] },
 };
@@ -144,7 +146,7 @@ export default {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: [ROOMS.entries, ROOMS['pair-entries'], ROOMS.adapters, ROOMS.cli, ROOMS.testing].map(
+        pathNot: [ROOMS.entries, ROOMS['pair-entries'], ROOMS.tauri, ROOMS.cli, ROOMS.testing].map(
           ({ path }) => path,
         ),
       },
@@ -154,7 +156,7 @@ export default {
       name: 'platform-neutral-entry',
       comment: 'What runs in pages must never reach a file for Node.',
       severity: 'error',
-      from: { path: '^src/((browser|tauri)(\\.ts$|/)|pair/(?!node\\.ts$))' },
+      from: { path: '^src/((browser|tauri|adapters)(\\.ts$|/)|pair/(?!node\\.ts$))' },
       to: {
         reachable: true,
         path: '^src/(node|crypto/node-primitives|relay/node-socket|store/file[a-z-]*|keys/(file-key-store|private-file))\\.ts$',
@@ -189,6 +191,11 @@ export default {
       ['idb'],
     ),
     onlyFrom('diff-only-in-text', ['^src/merge/text\\.ts$'], ['diff']),
+    onlyFrom(
+      'frameworks-only-in-adapters',
+      ['^src/adapters/'],
+      ['react', 'vue', 'svelte', 'zustand', 'pinia'],
+    ),
     onlyFrom('tauri-only-in-its-adapter', ['^src/tauri/tauri-ipc\\.ts$'], ['@tauri-apps/api']),
     onlyFrom('commander-and-uqr-only-in-cli', ['^src/cli/'], ['commander', 'uqr']),
     onlyFrom('words-only-in-recovery', ['^src/keys/recovery\\.ts$'], ['@scure/bip39']),
@@ -228,7 +235,7 @@ export default {
           'undetermined',
         ],
         dependencyTypesNot: ['npm-peer'],
-        pathNot: '^(node_modules/)?@types/(node|ws)/',
+        pathNot: '^(node_modules/)?@types/(node|ws|react)/',
       },
     },
   ],

@@ -1,10 +1,12 @@
-/** Nine lanes, one project each: `unit` is `npm test`; the others are long, or need more than Node. */
+/** Ten lanes, one project each but for two of `adapters`: `unit` is `npm test`; the others are long, or need more than Node. */
 
+import { join } from 'node:path';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const LONG_LANES = [
   // Also what lanes with packages of their own have installed.
   '**/node_modules/**',
+  'test/adapters/**',
   'test/browser/**',
   'test/fuzz/**',
   'test/process/**',
@@ -15,6 +17,21 @@ const LONG_LANES = [
   'test/tauri/app/**',
   'test/tauri/reference-peer/**',
 ];
+
+/** Frameworks in the oldest versions that the peer dependencies name. */
+const OLDEST = join(import.meta.dirname, 'test/adapters/oldest/package.json');
+const oldest = {
+  name: 'oldest',
+  enforce: 'pre',
+  async resolveId(this: Resolver, source: string) {
+    if (!/^(react|react-dom|vue|svelte|zustand|pinia)(\/|$)/.test(source)) return null;
+    return this.resolve(source, OLDEST, { skipSelf: true });
+  },
+} as const;
+interface Resolver {
+  resolve(source: string, importer: string, options: { readonly skipSelf: boolean }): Promise<object | null>;
+}
+const ADAPTERS = { include: ['test/adapters/*.test.ts'], environment: 'happy-dom' };
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -31,6 +48,12 @@ const config: ViteUserConfig = defineConfig({
       {
         extends: true,
         test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: LONG_LANES },
+      },
+      { extends: true, test: { ...ADAPTERS, name: 'adapters', env: { ADAPTERS: 'newest' } } },
+      {
+        extends: true,
+        plugins: [oldest],
+        test: { ...ADAPTERS, name: 'adapters-oldest', env: { ADAPTERS: 'oldest' } },
       },
       {
         extends: true,

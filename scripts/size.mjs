@@ -56,6 +56,10 @@ const EXTRAS = [
     own: /\bdist[\\/](keys[\\/]passphrase|crypto[\\/]ncryptsec)\.js$|scrypt/,
   },
 ];
+/** What binds a framework to a handle, in full, beside the framework and the handle. It brings nothing else along. */
+const ADAPTERS = ['react', 'vue', 'svelte', 'zustand', 'pinia'];
+const ADAPTER_LIMIT = 400;
+const ADAPTER_FILES = /^dist[\\/](adapters[\\/]|readable\.js$)/;
 const CONSUMER = `
   import { createNostrSync, secretKeySigner, indexedDbStore } from 'nostr-sync';
   globalThis.app = { createNostrSync, secretKeySigner, indexedDbStore };
@@ -69,7 +73,7 @@ const TAURI_CONSUMER = `
 const CRYPTO = /node_modules[\\/]@(noble|scure)[\\/]|[\\/]dist[\\/]crypto[\\/]/;
 const FORBIDDEN = new RegExp(`^(node:.*|ws|commander|(${builtinModules.join('|')})(/.*)?)$`);
 
-async function bundle({ withoutCrypto = false, consumer = CONSUMER }) {
+async function bundle({ withoutCrypto = false, consumer = CONSUMER, external = [] }) {
   const found = new Set();
   const inspect = {
     name: 'inspect',
@@ -98,6 +102,7 @@ async function bundle({ withoutCrypto = false, consumer = CONSUMER }) {
     legalComments: 'none',
     logLevel: 'error',
     metafile: true,
+    external,
     plugins: [inspect],
   });
   const [{ contents }] = outputFiles;
@@ -111,6 +116,14 @@ if (!existsSync(join(ROOT, 'dist/browser.js'))) {
   process.exit(1);
 }
 
+const adapters = await Promise.all(
+  ADAPTERS.map((name) =>
+    bundle({
+      consumer: `export * from 'nostr-sync/${name}';`,
+      external: ADAPTERS.flatMap((host) => [host, `${host}/*`]),
+    }),
+  ),
+);
 const [whole, engine, tauri, ...extras] = await Promise.all([
   bundle({}),
   bundle({ withoutCrypto: true }),
@@ -125,7 +138,7 @@ const [whole, engine, tauri, ...extras] = await Promise.all([
 const besides = await Promise.all(
   EXTRAS.map(({ beside }) => (beside === undefined ? whole : bundle({ consumer: `${CONSUMER} ${beside}` }))),
 );
-const kb = (bytes) => (bytes / 1_000).toFixed(1).padStart(9);
+const kb = (bytes) => (bytes / 1_000).toFixed(bytes < 1_000 ? 2 : 1).padStart(9);
 const rows = [
   ['total', whole.raw, whole.compressed, LIMITS.total],
   ['beyond crypto', engine.raw, engine.compressed, LIMITS.beyondCrypto],
@@ -137,6 +150,7 @@ const rows = [
     extras[i].compressed - besides[i].compressed,
     limit,
   ]),
+  ...ADAPTERS.map((name, i) => [name, adapters[i].raw, adapters[i].compressed, ADAPTER_LIMIT]),
 ];
 
 console.log(
@@ -155,6 +169,14 @@ for (const [i, { name, own }] of EXTRAS.entries()) {
   }
   if (!extras[i].files.some((file) => own.test(file))) {
     console.error(`Cannot tell what '${name}' is made of: none of its files was found`);
+    failed = true;
+  }
+}
+for (const [i, name] of ADAPTERS.entries()) {
+  for (const file of adapters[i].files.filter(
+    (file) => file !== 'consumer.js' && !ADAPTER_FILES.test(file),
+  )) {
+    console.error(`In the bundle of 'nostr-sync/${name}': ${file}`);
     failed = true;
   }
 }

@@ -8,4 +8,11 @@ export interface Readable<T> {
    * twice. What it throws surfaces as an uncaught error and stops nothing here.
    */
   subscribe(listener: (value: T) => void): () => void;
+  /** What a server renders, and a page while it takes over what a server has rendered. The same object each time. Without it: what `get` gives. */
+  readonly initial?: T;
+}
+
+/** What is rendered on a server, and at first by a page that takes it over. */
+export function initialOf<T>(readable: Readable<T>): T {
+  return 'initial' in readable ? readable.initial : readable.get();
 }
