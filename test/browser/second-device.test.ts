@@ -6,10 +6,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import decodeQR from 'qr/decode.js';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { buildPage } from '../../examples/second-device/build.mjs';
 import type { Profile } from '../support/browser.ts';
+import { scan } from './qr.ts';
 import { opened, relay, site, WAIT } from './tabs.ts';
 
 /** What a person waits for, without the typing. */
@@ -80,23 +80,6 @@ async function laptopWithSettings(): Promise<Person> {
   await laptop.page.fill('[name=note]', 'of the laptop');
   await laptop.page.locator('[name=note]').blur();
   return laptop;
-}
-
-/** What a camera makes of a picture on the screen. */
-async function scan(page: Page, selector: string): Promise<string> {
-  const png = await page.locator(selector).screenshot();
-  const { width, height, data } = await page.evaluate(async (base64) => {
-    const picture = await createImageBitmap(await (await fetch(`data:image/png;base64,${base64}`)).blob());
-    const canvas = new OffscreenCanvas(picture.width, picture.height);
-    const drawing = canvas.getContext('2d')!;
-    drawing.drawImage(picture, 0, 0);
-    const pixels = drawing.getImageData(0, 0, picture.width, picture.height);
-    const texts = Array.from({ length: pixels.height }, (_, row) =>
-      String.fromCharCode(...pixels.data.subarray(4 * row * pixels.width, 4 * (row + 1) * pixels.width)),
-    );
-    return { width: pixels.width, height: pixels.height, data: btoa(texts.join('')) };
-  }, png.toString('base64'));
-  return decodeQR({ width, height, data: Buffer.from(data, 'base64') });
 }
 
 /** The digits go over, and the yes. Returns when both have the same. */
