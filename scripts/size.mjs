@@ -136,7 +136,9 @@ const [whole, engine, tauri, ...extras] = await Promise.all([
 ]);
 /** What each of them is compared with. */
 const besides = await Promise.all(
-  EXTRAS.map(({ beside }) => (beside === undefined ? whole : bundle({ consumer: `${CONSUMER} ${beside}` }))),
+  EXTRAS.map(async ({ beside }) =>
+    beside === undefined ? whole : bundle({ consumer: `${CONSUMER} ${beside}` }),
+  ),
 );
 const kb = (bytes) => (bytes / 1_000).toFixed(bytes < 1_000 ? 2 : 1).padStart(9);
 const rows = [
