@@ -223,7 +223,7 @@ export function createState<T, Input>(
     category: model.name,
     get: board.value.get,
     subscribe: board.value.subscribe,
-    meta: { get: board.meta.get, subscribe: board.meta.subscribe },
+    meta: { initial: board.meta.initial, get: board.meta.get, subscribe: board.meta.subscribe },
     get ready() {
       open();
       return ready;

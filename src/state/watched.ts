@@ -3,6 +3,7 @@
 import type { Readable } from '../readable.ts';
 
 export interface Watched<T> extends Readable<T> {
+  readonly initial: T;
   /** Takes it. What it returns tells it, if it is another object than before. */
   put(next: T): () => void;
   /** Nobody is told any more. */
@@ -13,6 +14,7 @@ export function createWatched<T>(first: T, onListener: () => void = () => undefi
   let value = first;
   const listeners = new Set<(value: T) => void>();
   return {
+    initial: first,
     get: () => value,
     put: (next) => {
       if (Object.is(next, value)) return () => undefined;
