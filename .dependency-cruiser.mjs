@@ -70,7 +70,7 @@ const ROOMS = {
     imports: ['signer', 'relay', ...FLOOR],
   },
   'pair-entries': { path: '^src/pair/(node|browser)\\.ts$', imports: ['pair', 'relay', ...FLOOR] },
-  tauri: { path: '^src/tauri(\\.ts$|/)', imports: PRODUCT },
+  tauri: { path: '^src/tauri(\\.ts$|/)', imports: PRODUCT, types: ['state'] },
   // What binds a framework to a handle knows of both no more than the handle's types. Nothing imports it.
   adapters: { path: '^src/adapters/', imports: ['ground'], types: ['state', 'sync'] },
   cli: { path: '^src/cli/', imports: ['backup', 'testing', 'pair', 'pair-entries', ...PRODUCT] },

@@ -19,33 +19,42 @@ import type { RelayInfo } from './relay/connection.ts';
 import type { Connectivity } from './relay/connectivity.ts';
 import type { FetchedValue, FetchResult, Receipt } from './sync/events.ts';
 import type { VersionInfo } from './sync/history.ts';
+import type { Category } from './state/definition.ts';
+import type { State } from './state/state.ts';
 import type { CategoryRow } from './sync/inspecting.ts';
 import { webTabs } from './tabs/web-tabs.ts';
 import { createCalls, type Calls, type WindowPublishOptions } from './tauri/calls.ts';
 import { startHost } from './tauri/host.ts';
 import type { Ipc } from './tauri/ipc.ts';
 import { tauriIpc } from './tauri/tauri-ipc.ts';
+import { createWindowStates } from './tauri/window-states.ts';
 
 export * from './api-common.ts';
 export { secretKeySigner } from './browser.ts';
 export type { WindowPublishOptions } from './tauri/calls.ts';
 
 /** One page has one engine, or one way to it: the functions below are those of the original plugin (0.1.0-alpha.3), which name none. */
-let current: Calls | undefined;
+let current: (Calls & Pick<NostrSync, 'state'>) | undefined;
 let categoryOptions: Readonly<Record<string, CategoryOptions>> | undefined;
 
-function calls(): Calls {
+function calls(): NonNullable<typeof current> {
   if (current !== undefined) return current;
   const ipc = tauriIpc();
   if (ipc === undefined)
     throw new Error('Cannot sync: this page does not run in Tauri. Call configure() first.');
-  current = createCalls(ipc);
+  const made = createCalls(ipc);
+  const { state, hosted } = createWindowStates({ ipc, calls: made, clock: systemClock });
+  current = { ...made, state };
   startHost({
     ipc,
     clock: systemClock,
     tabs: webTabs(),
     ...(categoryOptions && { categories: categoryOptions }),
-    createEngine: (options) => createNostrSync({ connectivity: connectivityOf(ipc), ...options }),
+    createEngine: (options) => {
+      const engine = createNostrSync({ connectivity: connectivityOf(ipc), ...options });
+      hosted(engine);
+      return engine;
+    },
   });
   return current;
 }
@@ -203,6 +212,16 @@ export async function subscribe<T = unknown>(
   listener: (result: FetchResult<T>) => void,
 ): Promise<() => void> {
   return calls().subscribe(categories, listener as (result: FetchResult) => void);
+}
+
+/**
+ * The value of a category to show and to edit, as `defineCategory` defines it: one handle for each category and window, the same each time. The engine
+ * runs in one of the windows, and a definition does not cross windows: call it at the start of each window that may host the engine, with the same definition.
+ * With the plugin, a window has no store of its own: edits made while locked wait in memory, `adopt` takes nothing in, and a definition with `local`
+ * throws `TypeError`. Throws as `NostrSync.state`.
+ */
+export function state<T, Input>(category: Category<T, Input>): State<T, Input> {
+  return calls().state(category);
 }
 
 /** Adds a relay; it gets every value that this device has. */

@@ -163,7 +163,12 @@ export function createState<T, Input>(
     } else board.facts({ signer: pubkey, known: now.facts.signer === null ? 'unknown' : now.facts.known });
     isTakingIn = false;
     const own = await keepingOf(model.name, host);
-    if (mine !== epoch || own === undefined) return;
+    if (mine !== epoch) return;
+    if (own === undefined) {
+      // Nothing is kept here: what waits is in memory alone.
+      if (board.now().layers.draft !== undefined) void save();
+      return;
+    }
     keeping = own;
     sealed.enter(own);
     const local = model.local === true || model.local.length > 0 ? await own.readLocal() : undefined;

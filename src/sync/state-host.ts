@@ -24,6 +24,8 @@ export interface StateHost {
   readonly closers: Set<() => Promise<void>>;
   /** The handles of this engine, by the name of the category. */
   readonly states: Map<string, { readonly category: unknown; readonly state: unknown }>;
+  /** It has no store: what a handle would keep on this device beside its value is not kept, and nothing can be `local`. */
+  readonly keepsNothing?: true;
   /** Says what is special about a category. Throws `TypeError` if that is said already. */
   define(name: string, options: CategoryOptions): void;
 }

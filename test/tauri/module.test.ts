@@ -3,7 +3,7 @@
 import { mockIPC, mockWindows, clearMocks } from '@tauri-apps/api/mocks';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { mergeBy } from '../../src/merge.ts';
-import { memoryStore, secretKeySigner } from '../../src/node.ts';
+import { defineCategory, memoryStore, secretKeySigner } from '../../src/node.ts';
 import { connectTo } from '../../src/testing/memory-transport.ts';
 import type * as Tauri from '../../src/tauri.ts';
 import { createRelay } from '../../src/testing/relay.ts';
@@ -54,6 +54,10 @@ test('configured, works on an engine of this page, key and all', async () => {
     await tauri.restore('settings', versions[1]!.eventId);
     expect(await tauri.fetch('settings')).toMatchObject({ payload: 1 });
     expect(await tauri.inspect()).toMatchObject([{ category: 'settings', kept: 2 }]);
+    const handle = tauri.state(defineCategory({ name: 'ui', default: { theme: 'light' }, debounceMs: 0 }));
+    await handle.update({ theme: 'dark' });
+    expect(await tauri.fetch('ui')).toMatchObject({ payload: { theme: 'dark' } });
+    await tauri.remove('ui');
     await tauri.remove('settings');
     expect(await tauri.fetch('settings')).toBeNull();
     expect(got).toEqual([]);

@@ -15,6 +15,7 @@ import {
 } from '../../src/node.ts';
 import { createCalls, type Calls } from '../../src/tauri/calls.ts';
 import { startHost } from '../../src/tauri/host.ts';
+import { createWindowStates, type WindowStates } from '../../src/tauri/window-states.ts';
 import { fromWire, type Ipc, type WireError } from '../../src/tauri/ipc.ts';
 import type { Grant, HostMessage, Request } from '../../src/tauri/wire.ts';
 import { createMemoryTabs } from '../support/memory-tabs.ts';
@@ -30,6 +31,7 @@ export interface AppWindow {
   readonly label: string;
   readonly ipc: Ipc;
   readonly calls: Calls;
+  readonly state: WindowStates['state'];
   /** The page is gone without a word, as in a reload or a crash; Rust sees that. */
   kill(): void;
 }
@@ -250,20 +252,26 @@ export function pluginStandIn(options: {
     window: (label, { mayHost = true, mayCall = true, categories = {} } = {}) => {
       const tab = browser.open();
       const { ipc, cut } = connect(label, { mayHost, mayCall });
+      const calls = createCalls(ipc);
+      const { state, hosted } = createWindowStates({ ipc, calls, clock: tab.clock });
       let isAlive = true;
       const stop = startHost({
         ipc,
         clock: tab.clock,
         tabs: tab.tabs,
         categories,
-        createEngine: (engineOptions) =>
-          createNostrSync({ ...engineOptions, openSocket: tab.openSocket, clock: tab.clock }),
+        createEngine: (engineOptions) => {
+          const engine = createNostrSync({ ...engineOptions, openSocket: tab.openSocket, clock: tab.clock });
+          hosted(engine);
+          return engine;
+        },
       });
       stops.push(async () => (isAlive ? stop() : undefined));
       return {
         label,
         ipc,
-        calls: createCalls(ipc),
+        calls,
+        state,
         kill: () => {
           isAlive = false;
           cut();

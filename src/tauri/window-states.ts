@@ -1,0 +1,115 @@
+/** Handles on categories in a window: what an engine gives them elsewhere, over the calls and the events of the window. */
+
+import type { Clock } from '../clock.ts';
+import type { NostrSync } from '../nostr-sync.ts';
+import type { AdapterPublishOptions } from '../options.ts';
+import type { Category } from '../state/definition.ts';
+import type { State } from '../state/state.ts';
+import { callListener, type FetchResult, type Receipt, type SyncEvents } from '../sync/events.ts';
+import { openState, type StateHost } from '../sync/state-host.ts';
+import type { Calls } from './calls.ts';
+import type { Ipc } from './ipc.ts';
+
+export interface WindowStates {
+  /** The handle of this window, the same each time. Throws as `NostrSync.state`. */
+  state<T, Input>(category: Category<T, Input>): State<T, Input>;
+  /** This window hosts the engine from now on: it learns what is special about the categories that the window knows. */
+  hosted(engine: Pick<NostrSync, 'state'>): void;
+}
+
+/** What is saved is waited for: the callback that tells of it does not cross windows. */
+const OPTIONS = { waitFor: 'saved' } as const;
+
+async function saved(
+  writing: Promise<Receipt>,
+  { onSaved }: Pick<AdapterPublishOptions, 'onSaved'>,
+): Promise<Receipt> {
+  const receipt = await writing;
+  onSaved?.(receipt);
+  return receipt;
+}
+
+/** Starts what can be stopped before it has started. What fails is told by the calls that follow. */
+function started(start: (isStopped: () => boolean) => Promise<() => void>): () => void {
+  let isStopped = false;
+  const starting = start(() => isStopped);
+  starting.catch(() => undefined);
+  return () => {
+    isStopped = true;
+    starting.then((stop) => stop()).catch(() => undefined);
+  };
+}
+
+export function createWindowStates({
+  ipc,
+  calls,
+  clock,
+}: {
+  readonly ipc: Ipc;
+  readonly calls: Calls;
+  readonly clock: Clock;
+}): WindowStates {
+  const known = new Set<Category<unknown>>();
+  let engine: Pick<NostrSync, 'state'> | undefined;
+
+  function on<K extends keyof SyncEvents>(type: K, listener: (event: SyncEvents[K]) => void): () => void {
+    return started(async (isStopped) => {
+      const tell = (event: unknown): void => {
+        if (!isStopped()) callListener(listener, event as SyncEvents[K]);
+      };
+      const stop = await ipc.listen(`nostr-sync://${type}`, tell);
+      // The status is told at once, too.
+      if (type === 'status') calls.getStatus().then(tell, () => undefined);
+      return stop;
+    });
+  }
+
+  /** What another window has written comes without the version of its form, which this device has noted with the value. */
+  async function whole(result: FetchResult): Promise<FetchResult> {
+    if (result.deleted === true || result.schema !== undefined) return result;
+    return calls.readVersion(result.category, result.eventId).catch(() => result);
+  }
+
+  function subscribe(categories: readonly string[], listener: (result: FetchResult) => void): () => void {
+    /** In the order in which they came. */
+    let last: Promise<unknown> = Promise.resolve();
+    return started((isStopped) =>
+      calls.subscribe(categories, (result) => {
+        const next = Promise.all([whole(result), last]);
+        last = next.then(([value]) => isStopped() || callListener(listener, value));
+      }),
+    );
+  }
+
+  // What only an engine has is not asked for: `keepsNothing`.
+  const host = {
+    sync: {
+      ...calls,
+      ...{ on, subscribe },
+      update: (category: string, change: (now: unknown) => unknown, given: AdapterPublishOptions) =>
+        saved(calls.update(category, change, OPTIONS), given),
+      remove: (category: string, given: AdapterPublishOptions) =>
+        saved(calls.remove(category, OPTIONS), given),
+    },
+    inside: { known: async () => undefined },
+    clock,
+    emitter: { emit: () => undefined },
+    closers: new Set(),
+    states: new Map(),
+    define: () => undefined,
+    keepsNothing: true,
+  } as unknown as StateHost;
+
+  return {
+    state: <T, Input>(category: Category<T, Input>) => {
+      const state = openState(category, host) as unknown as State<T, Input>;
+      known.add(category);
+      engine?.state(category);
+      return state;
+    },
+    hosted: (next) => {
+      engine = next;
+      for (const category of known) next.state(category);
+    },
+  };
+}

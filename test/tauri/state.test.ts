@@ -1,0 +1,140 @@
+/** Handles in windows of one app: each window has its own, over its calls and events, and one of the windows hosts the engine. */
+
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import {
+  createNostrSync,
+  defineCategory,
+  secretKeySigner,
+  type NostrSync,
+  type State,
+} from '../../src/node.ts';
+import { connectTo } from '../../src/testing/memory-transport.ts';
+import { createRelay } from '../../src/testing/relay.ts';
+import { closeWindows, pluginStandIn, type PluginStandIn } from './plugin-stand-in.ts';
+
+const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
+const URL = 'wss://relay.test';
+
+interface Settings {
+  readonly theme: string;
+  readonly size: number;
+}
+const settingsOf = (more: object = {}) =>
+  defineCategory<Settings>({
+    name: 'settings',
+    default: { theme: 'light', size: 12 },
+    debounceMs: 0,
+    ...more,
+  });
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0)) await cleanup();
+  await closeWindows();
+});
+
+/** Another device of the user, and the app. */
+function setUp(): { readonly app: PluginStandIn; readonly phone: NostrSync } {
+  const openSocket = connectTo({ [URL]: createRelay({}) });
+  const app = pluginStandIn({ relays: [URL], openSocket });
+  app.setSigner(KEY);
+  const phone = createNostrSync({ relays: [URL], signer: secretKeySigner(KEY), openSocket });
+  cleanups.push(() => phone.close());
+  return { app, phone };
+}
+const shows = (state: State<Settings>, value: Partial<Settings>): Promise<void> =>
+  vi.waitFor(() => expect(state.get()).toMatchObject(value), { timeout: 5_000 });
+const stands = (state: State<Settings>, status: string): Promise<void> =>
+  vi.waitFor(() => expect(state.meta.get().status).toBe(status), { timeout: 5_000 });
+/** In use, as by a component. */
+const used = (state: State<Settings>): State<Settings> => {
+  cleanups.push(
+    state.subscribe(() => undefined),
+    () => state.close(),
+  );
+  return state;
+};
+
+describe('windows', () => {
+  test('show what each of them and another device edits, and how it stands', async () => {
+    const { app, phone } = setUp();
+    const [main, second] = [app.window('main'), app.window('second')].map(({ state }) =>
+      used(state(settingsOf())),
+    );
+    const theirs = used(phone.state(settingsOf()));
+    await stands(main!, 'synced');
+    await second!.update({ theme: 'dark' });
+    await shows(main!, { theme: 'dark', size: 12 });
+    await theirs.update({ size: 20 });
+    for (const state of [main!, second!, theirs]) await shows(state, { theme: 'dark', size: 20 });
+    for (const state of [main!, second!]) await stands(state, 'synced');
+  });
+
+  test('start nothing until a handle is used', async () => {
+    const { app } = setUp();
+    const { state } = app.window('main');
+    const before = app.invoked.length;
+    const settings = state(settingsOf());
+    expect(settings.get()).toEqual({ theme: 'light', size: 12 });
+    await new Promise((done) => setTimeout(done, 50));
+    expect(
+      app.invoked
+        .slice(before)
+        .filter(({ command }) => !command.startsWith('engine_') && !command.startsWith('store_')),
+    ).toEqual([]);
+  });
+
+  test('edit different fields at the same time, and lose nothing', async () => {
+    const { app, phone } = setUp();
+    const [main, second] = [app.window('main'), app.window('second')].map(({ state }) =>
+      used(state(settingsOf())),
+    );
+    await stands(main!, 'synced');
+    await stands(second!, 'synced');
+    await Promise.all([main!.update({ theme: 'dark' }), second!.update({ size: 20 })]);
+    for (const state of [main!, second!, used(phone.state(settingsOf()))])
+      await shows(state, { theme: 'dark', size: 20 });
+  });
+
+  test('go on when the one that hosts the engine is gone', async () => {
+    const { app, phone } = setUp();
+    const main = app.window('main');
+    const first = used(main.state(settingsOf()));
+    await stands(first, 'synced');
+    const second = used(app.window('second').state(settingsOf()));
+    await stands(second, 'synced');
+    main.kill();
+    await second.update({ theme: 'dark' });
+    await shows(used(phone.state(settingsOf())), { theme: 'dark' });
+  });
+
+  test('save an edit that was made while the app was locked, once it is not', async () => {
+    const { app, phone } = setUp();
+    app.setSigner(null);
+    const main = used(app.window('main').state(settingsOf()));
+    await stands(main, 'locked');
+    const editing = main.update({ theme: 'dark' });
+    expect(main.get().theme).toBe('dark');
+    app.setSigner(KEY);
+    await editing;
+    await shows(used(phone.state(settingsOf())), { theme: 'dark' });
+  });
+
+  test('read what another one has written in the form of a newer version', async () => {
+    const { app } = setUp();
+    const migrate = { 2: (old: unknown) => ({ ...(old as object), size: 99 }) };
+    const next = (): ReturnType<typeof settingsOf> => settingsOf({ version: 2, migrate });
+    const [main, second] = [app.window('main'), app.window('second')].map(({ state }) => used(state(next())));
+    await stands(main!, 'synced');
+    await stands(second!, 'synced');
+    await second!.update({ size: 13 });
+    await shows(main!, { size: 13 });
+  });
+
+  test('refuse what never leaves the device: they have no store', () => {
+    const { app } = setUp();
+    const { state } = app.window('main');
+    expect(() => state(settingsOf({ local: ['size'] }))).toThrow(TypeError);
+    expect(() => state(settingsOf({ local: true }))).toThrow(TypeError);
+  });
+});
