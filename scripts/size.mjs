@@ -18,7 +18,7 @@ const ROOT = resolve(process.argv[2] ?? join(import.meta.dirname, '..'));
 // Of the 9.2 KB more than before former values, merging and joining with data: frontier, ring and their stored form 3 KB, history and `inspect`
 // 1 KB, options and `update` 1 KB, values that are taken along to another key 2.2 KB. Their aim was 1.5 KB without merging, 4 KB with it.
 // Versions of an app's data (the tag `schema`) and the door for handles on categories: 0.5 KB.
-const LIMITS = { total: 75_500, beyondCrypto: 59_100, tauri: 82_400 };
+const LIMITS = { total: 76_200, beyondCrypto: 59_800, tauri: 82_300 };
 /** What an entry may add to a bundle that has the engine, and the files that are in no bundle without it. */
 // The aim for pairing is 6 KB. Not reached yet; 2 KB of it are scrypt.
 const EXTRAS = [
@@ -26,7 +26,7 @@ const EXTRAS = [
   // Beside the merging that it brings along, of which an app needs no rule.
   {
     name: 'defineCategory',
-    limit: 9_600,
+    limit: 9_700,
     own: /\bdist[\\/]state[\\/]/,
     code: "import { defineCategory } from 'nostr-sync'; globalThis.extra = defineCategory;",
     beside: "import { mergeBy } from 'nostr-sync/merge'; globalThis.extra = mergeBy;",

@@ -33,7 +33,7 @@ test('a call with nothing to wait for goes on at once', async () => {
 
 test('a later call does not overtake one that waits, nor does one that has waited for less', async () => {
   const { entered, take } = world();
-  let say = (_: string): void => undefined;
+  let say!: (text: string) => void;
   const first = take('first', new Promise((resolve) => (say = resolve)));
   const rest = [
     take('second', Promise.resolve('at once')),
