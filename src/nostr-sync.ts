@@ -205,7 +205,7 @@ export function createEngine<Categories extends object>(
 
   const device = createDeviceId(options.deviceId, { store, randomBytes, emitter });
   const limits = createRelayLimits({ store, clock });
-  const statusChanged = createStatusTeller(
+  const { changed: statusChanged, greeting } = createStatusTeller(
     () => {
       const deviceId = device.current();
       return deviceId === undefined || closing !== undefined || !emitter.has('status')
@@ -333,8 +333,18 @@ export function createEngine<Categories extends object>(
     clearSigner: async () => signing.drop()?.wipe?.(),
     on: (type, listener) => {
       const stop = emitter.on(type, listener);
-      if (type === 'status') void opened().then(statusChanged, () => undefined);
-      return stop;
+      let isListening = true;
+      if (type === 'status') {
+        const greet = greeting(listener as (status: SyncStatus) => void);
+        void opened().then(
+          () => isListening && greet(),
+          () => undefined,
+        );
+      }
+      return () => {
+        isListening = false;
+        stop();
+      };
     },
     state: (category) => {
       if (closing !== undefined) throw closedError();

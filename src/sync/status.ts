@@ -1,5 +1,7 @@
 /** The status of an engine, and who is told when it has changed. */
 
+import { callListener } from './events.ts';
+
 export interface SyncStatus {
   /** The public key of the signer that is set, in hex; `null`: none is, and values cannot be read. */
   readonly pubkey: string | null;
@@ -18,24 +20,48 @@ export interface SyncStatus {
   readonly lastSyncedAt: string | null;
 }
 
-/** Calls `tell` once for all that changes at the same time, and only if it is a change. */
+export interface StatusTeller {
+  /** Tells once what has changed at the same time, and only if it is a change. */
+  changed(): void;
+  /** For one that begins to listen now: what tells it the present status, news to the others or not, unless it has heard it by then. */
+  greeting(listener: (status: SyncStatus) => void): () => void;
+}
+
+/** `current`: `undefined` if there is nothing to tell, or nobody to tell it to. */
 export function createStatusTeller(
   current: () => SyncStatus | undefined,
   tell: (status: SyncStatus) => void,
-): () => void {
+): StatusTeller {
   let isDue = false;
   let told: string | undefined;
-  return () => {
+  let times = 0;
+  // An answer that tells nothing new is no change.
+  const textOf = (status: SyncStatus): string => JSON.stringify({ ...status, lastSyncedAt: null });
+
+  function changed(): void {
     if (isDue) return;
     isDue = true;
     queueMicrotask(() => {
       isDue = false;
       const status = current();
-      // An answer that tells nothing new is no change.
-      const text = status && JSON.stringify({ ...status, lastSyncedAt: null });
+      const text = status && textOf(status);
       if (status === undefined || text === told) return;
       told = text;
+      times++;
       tell(status);
     });
+  }
+
+  return {
+    changed,
+    greeting: (listener) => {
+      const before = times;
+      return () => {
+        const status = current();
+        if (times !== before) return;
+        if (status !== undefined && textOf(status) === told) callListener(listener, status);
+        else changed();
+      };
+    },
   };
 }

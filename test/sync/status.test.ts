@@ -135,3 +135,17 @@ test('what a relay answers while a change is pending is no sync', async () => {
   await settle(laptop.flush());
   expect((await laptop.getStatus()).lastSyncedAt! > lastSeen).toBe(true);
 });
+
+test('each that begins to listen is told the present status, whether or not others have heard it; one that has stopped is not', async () => {
+  const at = world({});
+  const laptop = at.device();
+  const heard: string[] = [];
+  const listen = (name: string): (() => void) => laptop.on('status', () => heard.push(name));
+  listen('first');
+  await at.clock.advance(10_000);
+  heard.splice(0);
+  listen('second');
+  listen('gone')();
+  await at.clock.advance(10_000);
+  expect(heard).toEqual(['second']);
+});
