@@ -19,7 +19,7 @@ function relayView(relay: RelayInfo): readonly View[] {
       AUTH: relay.auth,
       'last seen': lastSeen === null ? 'never' : time(lastSeen),
       'largest taken': measure(relay.acceptedBytes, 'B'),
-      'smallest refused': measure(relay.refusedBytes, 'B'),
+      'refused from': measure(relay.refusedBytes, 'B'),
       violations: violations.join(', ') || 'none',
       'last error': foreign(lastError ?? 'none'),
     }),

@@ -6,9 +6,10 @@ export const STYLE = `:host{color-scheme:light dark;display:block;overflow:hidde
 [role=status]{position:absolute;clip-path:inset(50%)}
 button{font:inherit;color:inherit;background:#8882;border:1px solid #8884;border-radius:6px;min-height:28px}
 :focus-visible{outline-offset:-2px}
-[role=tab],[aria-expanded]{background:0;border:0;text-align:start;width:100%}
-[role=tab]{min-height:42px;text-align:center;text-transform:capitalize}
+[role=tab],[aria-expanded]{background:0;border:0;width:100%}
+[role=tab]{min-height:42px;text-transform:capitalize}
 [aria-selected=true]{box-shadow:inset 0 -2px}
+[aria-expanded]{text-align:start}
 [aria-expanded]::before{content:'▸ '}
 [aria-expanded=true]::before{content:'▾ '}
 ul,dl,dd{margin:0;padding:0}

@@ -59,10 +59,11 @@ function detailsOf(
   model: Model,
   acts: Acts,
 ): readonly View[] {
-  const { category, pieces, expiration } = row;
+  const { category, pieces, expiration, schema } = row;
   return [
     facts({
       size: measure(row.bytes, 'B'),
+      schema: `${schema?.version ?? 1}, writable by ${schema?.writableBy ?? 1}`,
       expires: expiration === undefined ? 'never' : time(expiration * 1_000),
       rivals: `${row.rivals}`,
       'former values': `${row.kept}`,

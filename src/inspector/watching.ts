@@ -9,7 +9,7 @@ import type { CategoryRow } from '../sync/inspecting.ts';
 import { EMPTY, heard, locked, textOf, type Acts, type Model } from './model.ts';
 
 /** The part of an engine that the inspector uses, whatever its categories are. */
-export interface Inspected extends Pick<NostrSync, 'getRelays' | 'getStatus' | 'getPubkey'> {
+export interface Inspected extends Pick<NostrSync, 'getRelays' | 'getStatus'> {
   inspect(): Promise<readonly CategoryRow[]>;
   history(category: string): Promise<readonly VersionInfo[]>;
   readVersion(category: string, eventId: string): Promise<FetchResult>;
@@ -34,7 +34,7 @@ const EVENTS: readonly (keyof SyncEvents)[] = [
 ];
 /** What comes close together is asked for once. */
 const REFRESH_MS = 150;
-/** What no event tells: latencies, and that the app has locked. */
+/** What no event tells, such as latencies. */
 const POLL_MS = 2_000;
 /** A screen reader is told one thing in this time, the last one. */
 const SAY_MS = 2_000;
@@ -42,7 +42,6 @@ const SAY_MS = 2_000;
 /** `changed`: there is something else to show. */
 export function watch(sync: Inspected, clock: Clock, changed: () => void): Watching {
   let model = EMPTY;
-  let pubkey: string | null | undefined;
   let isStopped = false;
   let isDue = false;
   let cancel = (): void => undefined;
@@ -78,8 +77,7 @@ export function watch(sync: Inspected, clock: Clock, changed: () => void): Watch
     isDue = false;
     try {
       const asked = [...model.histories.keys()];
-      const [key, relays, status, rows, ...lists] = await Promise.all([
-        sync.getPubkey(),
+      const [relays, status, rows, ...lists] = await Promise.all([
         sync.getRelays(),
         sync.getStatus(),
         sync.inspect(),
@@ -92,8 +90,8 @@ export function watch(sync: Inspected, clock: Clock, changed: () => void): Watch
           lists[asked.indexOf(category)] ?? before,
         ]),
       );
-      if (key !== (pubkey ?? key) || key === null) model = locked(model);
-      pubkey = key;
+      // No signer is set, or another one.
+      if (status.pubkey === null || status.pubkey !== model.status?.pubkey) model = locked(model);
       set({ relays, status, rows, histories, problem: undefined });
     } catch (error) {
       set({ problem: messageOf(error) });

@@ -1,7 +1,8 @@
 /** What this device knows of its categories, for tools: nothing is decrypted, and no signature is checked. */
 
 import type { RelayUrl } from '../protocol/address.ts';
-import { deviceIdOf, expirationOf, isTombstone } from '../protocol/header.ts';
+import { deviceIdOf, expirationOf, isTombstone, schemaOf } from '../protocol/header.ts';
+import type { Schema } from '../protocol/schema.ts';
 import { reportOf } from './delivery-report.ts';
 import type { DeliveryReport } from './events.ts';
 import { keptIn } from './heads/frontier.ts';
@@ -19,6 +20,8 @@ export interface CategoryRow<C extends string = string> extends DeliveryReport<C
   readonly isRemoval: boolean;
   /** When it ends (NIP-40), Unix time in s. */
   readonly expiration?: number;
+  /** Which version of the app's data it says that it is; none is the first. */
+  readonly schema?: Schema;
   /** Of its event as JSON, without the pieces of a large value. */
   readonly bytes: number;
   /** Whether all pieces of a large value are here. Until then what was before it is shown. */
@@ -41,11 +44,13 @@ export function rowsOf(
     if (record?.head === undefined) return [];
     const { event, reading } = record.head;
     const expiration = expirationOf(event);
+    const schema = schemaOf(event);
     return [
       {
         ...reportOf(dTag, record, relays)!,
         ...{ deviceId: deviceIdOf(event), isOwn: isOwnHead(record), isRemoval: isTombstone(event) },
         ...(expiration !== undefined && { expiration }),
+        ...(schema !== undefined && { schema }),
         ...{ bytes: JSON.stringify(event).length, isWhole: isWhole(record.head), reading },
         ...{ rivals: record.rivals.length, kept: keptIn(record).length },
       },

@@ -57,8 +57,8 @@ mod store;
 pub use error::{Error, Result};
 pub use models::{
     BaseKnown, CategoryRow, Clash, Conflict, EventTemplate, FetchResult, MergedValues, Pieces,
-    PublishOptions, Reading, Receipt, RelayInfo, Shown, SignedEvent, Source, Stage, SyncStatus, VersionInfo,
-    Why,
+    PublishOptions, Reading, Receipt, RelayInfo, Schema, Shown, SignedEvent, Source, Stage, SyncStatus,
+    VersionInfo, Why,
 };
 pub use nostr::{self, PublicKey};
 pub use signer::{Signer, SignerError, SignerFuture};

@@ -140,6 +140,9 @@ pub struct CategoryRow {
     /// When it ends (NIP-40), Unix time in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration: Option<u64>,
+    /// Which version of the app's data it says that it is; none is the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Schema>,
     /// Of its event as JSON, without the pieces of a large value.
     pub bytes: usize,
     /// Whether all pieces of a large value are here. Until then what was before it is shown.
@@ -150,6 +153,16 @@ pub struct CategoryRow {
     pub rivals: usize,
     /// Values that `history` gives beside the newest, the rivals among them.
     pub kept: usize,
+}
+
+/// A version of an app's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Schema {
+    /// From 1.
+    pub version: u32,
+    /// The oldest version of the app that may write over it.
+    pub writable_by: u32,
 }
 
 /// Whether a value could be decrypted and parsed.

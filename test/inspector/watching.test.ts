@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { locked, type Tab } from '../../src/inspector/model.ts';
 import { pageView } from '../../src/inspector/page-view.ts';
+import { defineCategory } from '../../src/node.ts';
 import type { View } from '../../src/inspector/view.ts';
 import { watch, type Inspected, type Watching } from '../../src/inspector/watching.ts';
 import type { SyncEvents } from '../../src/sync/events.ts';
@@ -119,6 +120,29 @@ describe('values', () => {
     await at.clock.advance(5_000);
     expect((await at.settle(phone!.device.fetch('settings')))?.payload).toBe('second');
     expect(shown.said).toEqual(['Restored in settings', '']);
+  });
+
+  test("the version of the app's data, and the oldest that may write it", async () => {
+    const at = world({});
+    const laptop = at.device();
+    await written(at, laptop);
+    const shown = await screen(at, laptop);
+    shown.click(/settings/);
+    await at.clock.advance(1_000);
+    expect(shown.text('values')).toContain('["dt",{},"schema"],["dd",{},"1, writable by 1"]');
+    expect((await at.settle(laptop.inspect()))[0]).not.toHaveProperty('schema');
+    const app = defineCategory({ name: 'app', default: { theme: 'light' }, version: 3, writableBy: 2 });
+    await at.settle(laptop.state(app).update({ theme: 'dark' }));
+    await at.settle(laptop.state(app).flush());
+    expect(await at.settle(laptop.inspect())).toMatchObject([
+      { category: 'app', schema: { version: 3, writableBy: 2 } },
+      { category: 'settings' },
+    ]);
+    await at.clock.advance(1_000);
+    shown.click(/settings/);
+    shown.click(/"app"/);
+    await at.clock.advance(1_000);
+    expect(shown.text('values')).toContain('["dt",{},"schema"],["dd",{},"3, writable by 2"]');
   });
 
   test('what cannot be read says why', async () => {
@@ -323,7 +347,7 @@ test('a closed engine is said to be closed; one that is left is asked and heard 
   await at.clock.advance(5_000);
   expect(shown.text('values')).toMatch(/closed/);
   let asked = 0;
-  const counted: Inspected = { ...laptop, getPubkey: async () => Promise.resolve((asked++, null)) };
+  const counted: Inspected = { ...laptop, getRelays: async () => (asked++, laptop.getRelays()) };
   const left = await screen(at, counted);
   left.stop();
   const before = asked;
