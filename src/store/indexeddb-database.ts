@@ -11,6 +11,8 @@ type Transaction<M extends IDBTransactionMode> = IDBPTransaction<Schema, ['entri
 /** Version 1: one object store `entries`, out-of-line string keys, string values. */
 const SCHEMA_VERSION = 1;
 
+const LEAVING = ['pagehide', 'pageshow'];
+
 export interface Database {
   /** Opens the database at the first use, and after it was lost. */
   begin<M extends IDBTransactionMode>(mode: M): Promise<Transaction<M>>;
@@ -18,12 +20,21 @@ export interface Database {
   forget(): void;
   /** The same, and aborts what has begun. */
   drop(): void;
+  /** Whether the page is going away. It may come back. */
+  isLeft(): boolean;
   close(): Promise<void>;
 }
 
 export function createDatabase(name: string): Database {
   let connection: Promise<Connection> | undefined;
   const begun = new Set<Pick<IDBTransaction, 'abort'>>();
+
+  let isLeft = false;
+  const onLeft = ({ type }: Event): void => {
+    isLeft = type === 'pagehide';
+  };
+  // Absent outside of pages. Captured: before those who save something because of it.
+  for (const type of LEAVING) globalThis.addEventListener?.(type, onLeft, true);
 
   function connect(): Promise<Connection> {
     if (connection) return connection;
@@ -68,7 +79,9 @@ export function createDatabase(name: string): Database {
         }
       }
     },
+    isLeft: () => isLeft,
     close: async () => {
+      for (const type of LEAVING) globalThis.removeEventListener?.(type, onLeft, true);
       const opened = await connection?.catch(ignore);
       opened?.close();
     },

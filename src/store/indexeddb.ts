@@ -82,8 +82,8 @@ export function indexedDbStore(name: string): Store {
             // A failed request aborts the transaction, and `done` then tells why (quota, disk).
             (value === null ? entries.delete(key) : entries.put(value, key)).catch(ignore);
           }
-          // It would commit by itself, but not if the page goes before that.
-          transaction.commit();
+          // It would commit by itself, but not if the page goes before that. What is committed cannot be aborted any more.
+          if (database.isLeft()) transaction.commit();
         } catch (error) {
           transaction.abort();
           await transaction.done.catch(ignore);
