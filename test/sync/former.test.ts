@@ -3,8 +3,11 @@
 import { describe, expect, test } from 'vitest';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import { formerOf, isKnownReadable } from '../../src/sync/heads/former.ts';
-import { EMPTY_RECORD, type HeadRecord } from '../../src/sync/heads/record.ts';
+import type { Input } from '../../src/sync/heads/input.ts';
+import { reconcile } from '../../src/sync/heads/reconcile.ts';
+import { EMPTY_RECORD, readableOf, type HeadRecord } from '../../src/sync/heads/record.ts';
 import { versionOf, type Reading } from '../../src/sync/heads/version.ts';
+import { aRelay } from '../names.ts';
 import { IN_PIECES, ownWrite, REMOVAL, told } from './records.ts';
 
 const ENDING = [['expiration', '9999999999']] as const;
@@ -70,5 +73,36 @@ describe('a head is known to be readable', () => {
   test('if it is in pieces and another wrote it: this device could read its manifest', () => {
     expect(isKnownReadable(large)).toBe(true);
     expect(isKnownReadable({ ...large, own: ownWrite(LARGE) })).toBe(false);
+  });
+});
+
+describe('what a signer could not read', () => {
+  const shown = (event: VerifiedEvent): Input => ({
+    ...{ type: 'shown', relay: aRelay('wss://relay.example'), event, relays: [] },
+  });
+  const after = (...inputs: readonly Input[]): HeadRecord | undefined =>
+    inputs.reduce<HeadRecord | undefined>(
+      (before, input) => reconcile(before, input, undefined).record,
+      undefined,
+    );
+  const unreadable = ({ id }: VerifiedEvent): Input => ({ type: 'unreadable', id });
+
+  test('stays if nothing was before it: what comes next may be of no key at all, and the signer works again', () => {
+    const both = after(shown(VALUE), unreadable(VALUE), shown(LATER), unreadable(LATER));
+    expect(both?.former).toMatchObject([{ event: VALUE, reading: 'unreadable' }]);
+    // The app has not been shown it: what it writes is not made of that.
+    expect(readableOf(both)).toBeUndefined();
+    const { record: read } = reconcile(both, { type: 'read', id: VALUE.id }, undefined);
+    expect(readableOf(read)).toBe(VALUE);
+  });
+
+  test('does not take the place of what was read', () => {
+    const read: Input = { type: 'read', id: VALUE.id };
+    const record = after(shown(VALUE), read, shown(LATER), unreadable(LATER), shown(HEAD));
+    expect(record?.former.map(({ event }) => event)).toEqual([VALUE]);
+  });
+
+  test('is not kept without its pieces', () => {
+    expect(after(shown(LARGE), unreadable(LARGE), shown(HEAD))?.former).toEqual([]);
   });
 });

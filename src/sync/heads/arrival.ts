@@ -127,7 +127,7 @@ export function advance(
 ): Outcome {
   const head = record?.head;
   if (head === undefined || !isRenewalOf(event, head.event))
-    return follow(record, versionOf(event), deliveries, isReadable(head) && !isOverPieces(record));
+    return follow(record, versionOf(event), deliveries, isHeadKept(record));
   // Still this device's write: its stamp stays that of the write, so that its loss is told by what had not seen that.
   const own = isOwnHead(record!) ? { ...record!.own!, id: event.id } : record!.own;
   return {
@@ -172,6 +172,12 @@ function deemedOver(record: HeadRecord | undefined): VersionVector {
   if (own === undefined || !isOwnHead(record!) || isShown(record!)) return seen;
   const others = new Map([...seen].filter(([device]) => device !== own.device));
   return own.acknowledgedBefore === undefined ? others : others.set(own.device, own.acknowledgedBefore);
+}
+
+/** Whether the head is shown while the next one cannot be read. If nothing else was before that, it is one that a signer may yet read. */
+function isHeadKept(record: HeadRecord | undefined): boolean {
+  if (isReadable(record?.head)) return !isOverPieces(record);
+  return isWhole(record?.head) && record!.former.length === 0;
 }
 
 /**

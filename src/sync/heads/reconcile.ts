@@ -36,7 +36,7 @@ import type { Input, Outcome } from './input.ts';
 import { explored, restamp, taken, withdraw, write } from './own-write.ts';
 import { KEEP_ALL, type Keeping } from './past.ts';
 import { deliveryOf, type HeadRecord } from './record.ts';
-import { isInPieces, isWhole } from './version.ts';
+import { isInPieces, isWhole, type Version } from './version.ts';
 
 /** `uncarried`: the id of an own write that no socket has carried yet; a newer one may take its stamp. */
 export function reconcile(
@@ -123,7 +123,7 @@ function decided(record: HeadRecord | undefined, input: Input, uncarried: EventI
       return { record, effects: [] };
     case 'read':
       // If nothing was before the current, nothing depends on this. A signer may have failed, and work again.
-      return change(record, input.id, (current) =>
+      return change(nowRead(record, input.id), input.id, (current) =>
         current.head!.reading !== 'unreadable' && (current.former.length === 0 || isKnownReadable(current))
           ? current
           : withoutBefore({ ...current, head: { ...current.head!, reading: 'read' } }),
@@ -142,6 +142,13 @@ function decided(record: HeadRecord | undefined, input: Input, uncarried: EventI
       return { record: withoutPieces({ ...record, deliveries }, input.relay), effects: [] };
     }
   }
+}
+
+/** A signer has read at last what was before the head. */
+function nowRead(record: HeadRecord | undefined, id: EventId): HeadRecord | undefined {
+  const isIt = ({ event, reading }: Version): boolean => event.id === id && reading === 'unreadable';
+  if (record?.former.some(isIt) !== true) return record;
+  return { ...record, former: record.former.map((one) => (isIt(one) ? { ...one, reading: 'read' } : one)) };
 }
 
 /** A change of the head with this id: none if another event is the head by now. */

@@ -120,7 +120,9 @@ export function piecesOf(record: HeadRecord<NostrEvent> | undefined): readonly P
 
 /** The newest event that the device can show: the head, or what was before it while that is unreadable or not whole. */
 export function readableOf<E extends NostrEvent>(record: HeadRecord<E> | undefined): E | undefined {
-  return isReadable(record?.head) ? record!.head!.event : record?.head && record.former[0]?.event;
+  if (isReadable(record?.head)) return record!.head!.event;
+  const [before] = record?.head === undefined ? [] : record.former;
+  return before?.reading === 'unreadable' ? undefined : before?.event;
 }
 
 /** Whether it says that the relay has it. */
