@@ -20,7 +20,9 @@ const ROOT = resolve(process.argv[2] ?? join(import.meta.dirname, '..'));
 // Versions of an app's data (the tag `schema`) and the door for handles on categories: 0.5 KB.
 const LIMITS = { total: 76_200, beyondCrypto: 59_800, tauri: 82_300 };
 /** What an entry may add to a bundle that has the engine, and the files that are in no bundle without it. */
-// The aim for pairing is 6 KB. Not reached yet; 2 KB of it are scrypt.
+// The aim for pairing is 6 KB. What it is made of: the two machines and their messages 2.5 KB, sockets and mailboxes 2 KB, the calls around them 2 KB, checks
+// of what comes in 1 KB. None of it is in the engine as well. scrypt, which a typed code needs, is loaded when there is one: it is a row of its own.
+const LAZY = ['@noble/hashes/scrypt.js'];
 const EXTRAS = [
   { name: 'merge', limit: 6_700, own: /\bdist[\\/](merge(-by)?\.js$|merge[\\/]|sync[\\/]merging[\\/])/ },
   // Beside the merging that it brings along, of which an app needs no rule.
@@ -34,7 +36,8 @@ const EXTRAS = [
   { name: 'merge/text', limit: 4_000, own: /\bdist[\\/]merge[\\/]text\.js$|node_modules[\\/]diff[\\/]/ },
   { name: 'backup', limit: 1_800, own: /\bdist[\\/]backup(\.js$|[\\/])/ },
   { name: 'inspector', limit: 4_000, own: /\bdist[\\/]inspector(\.js$|[\\/])/ },
-  { name: 'pair', limit: 10_100, own: /\bdist[\\/]pair[\\/]|[\\/]scrypt\.js$/ },
+  { name: 'pair', limit: 7_800, own: /\bdist[\\/]pair[\\/]/, external: LAZY },
+  { name: 'pair', title: 'pair, typed code', limit: 10_000, own: /[\\/]scrypt\.js$/ },
   {
     name: 'browser-key-store',
     limit: 2_500,
@@ -128,8 +131,9 @@ const [whole, engine, tauri, ...extras] = await Promise.all([
   bundle({}),
   bundle({ withoutCrypto: true }),
   bundle({ consumer: TAURI_CONSUMER }),
-  ...EXTRAS.map(({ name, code }) =>
+  ...EXTRAS.map(({ name, code, external }) =>
     bundle({
+      external,
       consumer: `${CONSUMER} ${code ?? `import * as extra from 'nostr-sync/${name}'; globalThis.extra = extra;`}`,
     }),
   ),
@@ -146,8 +150,8 @@ const rows = [
   ['beyond crypto', engine.raw, engine.compressed, LIMITS.beyondCrypto],
   ['crypto', whole.raw - engine.raw, whole.compressed - engine.compressed, undefined],
   ['nostr-sync/tauri', tauri.raw, tauri.compressed, LIMITS.tauri],
-  ...EXTRAS.map(({ name, limit }, i) => [
-    `+ ${name}`,
+  ...EXTRAS.map(({ name, title = name, limit }, i) => [
+    `+ ${title}`,
     extras[i].raw - besides[i].raw,
     extras[i].compressed - besides[i].compressed,
     limit,

@@ -1,6 +1,5 @@
 /** `nostr-sync/pair` in browsers, webviews and workers: the key on a user's second device, by QR code, link or typed code, over the app's relays. */
 
-import { scryptAsync } from '@noble/hashes/scrypt.js';
 import { systemClock } from '../clock.ts';
 import { noblePrimitives } from '../crypto/noble-primitives.ts';
 import { createEventVerifier } from '../protocol/event-verifier.ts';
@@ -20,8 +19,11 @@ function portsOf({ openSocket, clock, randomBytes }: PairingOptions): PairingPor
     randomBytes: randomBytes ?? ((length) => crypto.getRandomValues(new Uint8Array(length))),
     primitives: noblePrimitives,
     verifier: createEventVerifier(noblePrimitives),
-    // Lets the page live on meanwhile.
-    scrypt: (password, salt) => scryptAsync(password, salt, WORK),
+    // Loaded only if there is a code to type; and it lets the page live on meanwhile.
+    scrypt: async (password, salt) => {
+      const { scryptAsync } = await import('@noble/hashes/scrypt.js');
+      return scryptAsync(password, salt, WORK);
+    },
   };
 }
 

@@ -1,14 +1,17 @@
 /** What both devices derive from a session (NIP-AB): its id, the digits, and the hash of all that they agree on. Pure. */
 
-import { hkdf } from '@noble/hashes/hkdf.js';
+import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { sharedX } from '../crypto/nip44.ts';
 
-const BYTES = 32;
-
-const derive = (ikm: Uint8Array, salt: Uint8Array, info: string): Uint8Array =>
-  hkdf(sha256, ikm, salt, utf8ToBytes(info), BYTES);
+/** HKDF-SHA256 (RFC 5869) of 32 bytes, which are the first block. */
+function derive(ikm: Uint8Array, salt: Uint8Array, info: string): Uint8Array {
+  const key = hmac(sha256, salt, ikm);
+  const derived = hmac(sha256, key, concatBytes(utf8ToBytes(info), Uint8Array.of(1)));
+  key.fill(0);
+  return derived;
+}
 
 /** Names the session to somebody who knows its secret (32 bytes), and says nothing of it. Hex. */
 export function sessionIdOf(secret: Uint8Array): string {

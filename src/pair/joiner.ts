@@ -9,7 +9,7 @@
  * J3. It is called complete only after the key was kept.
  */
 
-import { MAX_FAREWELL_REPEATS, MAX_PAIRING_REPEATS } from '../protocol/limits.ts';
+import { MAX_PAIRING_REPEATS } from '../protocol/limits.ts';
 import type { NostrSyncError } from '../errors.ts';
 import { isSame } from './derivations.ts';
 import { endingOf, type Ending } from './ending.ts';
@@ -27,7 +27,8 @@ export type JoinerState =
     }
   | { readonly type: 'deciding'; readonly shared: SharedKey }
   | { readonly type: 'keeping' }
-  | { readonly type: 'completing'; readonly repeats: number }
+  /** The other device is told, and told once more. */
+  | { readonly type: 'completing' }
   | { readonly type: 'over' };
 
 type Payload = Extract<PairingMessage, { readonly type: 'payload' }>;
@@ -93,7 +94,7 @@ export function joinerStep(session: JoinerSession, state: JoinerState, input: Jo
     case 'kept':
       // J3.
       if (state.type !== 'keeping') return [state, []];
-      return [{ type: 'completing', repeats: 0 }, [{ type: 'joined' }, ...complete(session)]];
+      return [{ type: 'completing' }, [{ type: 'joined' }, ...complete(session)]];
     case 'not-kept':
       if (state.type !== 'keeping') return [state, []];
       return [OVER, [complete(session, false)[0]!, { type: 'finished' }]];
@@ -136,8 +137,6 @@ function repeated(session: JoinerSession, state: JoinerState): JoinerStep {
   if (state.type === 'offering' && state.repeats < MAX_PAIRING_REPEATS && !state.isConfirmed)
     return [{ ...state, repeats: state.repeats + 1 }, offer(session)];
   if (state.type !== 'completing') return [state, []];
-  const repeats = state.repeats + 1;
-  if (repeats < MAX_FAREWELL_REPEATS) return [{ ...state, repeats }, complete(session)];
   return [OVER, [...complete(session).slice(0, 1), { type: 'finished' }]];
 }
 

@@ -179,8 +179,6 @@ export const ECHO_MS = 3_000;
 /** Nothing is stored, so a message that got no answer is sent again after this, so many times: about six a minute, as damus allows. */
 export const PAIRING_REPEAT_MS = 4_000;
 export const MAX_PAIRING_REPEATS = 5;
-/** The last message of all gets no answer: it is repeated so many times, and a device that is done stays no longer. */
-export const MAX_FAREWELL_REPEATS = 1;
 /** How long a device that joins looks for a relay that takes its messages. */
 export const REACH_RELAY_MS = 10_000;
 /** How long a device that is done waits for the answers to what it said last. */
