@@ -1,0 +1,183 @@
+/** The joiner's machine, step by step: all that does not stand here changes nothing and says nothing. */
+
+import { describe, expect, test } from 'vitest';
+import { NostrSyncError } from '../../src/errors.ts';
+import {
+  joinerStep,
+  OFFERING,
+  type JoinerEffect,
+  type JoinerInput,
+  type JoinerSession,
+  type JoinerState,
+} from '../../src/pair/joiner.ts';
+import type { PairingMessage } from '../../src/pair/message.ts';
+import type { SharedKey } from '../../src/pair/payload.ts';
+import { MAX_PAIRING_REPEATS } from '../../src/protocol/limits.ts';
+
+const [HOLDER, STRANGER, SESSION] = ['aa'.repeat(32), 'bb'.repeat(32), '5e'.repeat(32)];
+const SHARED: SharedKey = { key: null, pubkey: HOLDER, relays: [], metadata: 'clear', name: 'laptop' };
+const OTHER = new NostrSyncError('PAIRING_OTHER_APP', 'another app', { details: { namespace: 'x' } });
+const session: JoinerSession = {
+  ...{ holder: HOLDER, sessionId: SESSION, transcriptHash: 'hash', name: 'phone', deviceId: 'p' },
+  read: (payload) => (payload === 'ours' ? SHARED : OTHER),
+};
+const step = (state: JoinerState, input: JoinerInput) => joinerStep(session, state, input);
+
+type Payload = Extract<PairingMessage, { type: 'payload' }>;
+const payload = (text: string, payloadType = 'custom'): Payload => ({
+  type: 'payload',
+  payloadType,
+  payload: text,
+});
+
+const offering = (more: Partial<Extract<JoinerState, { type: 'offering' }>> = {}): JoinerState => ({
+  ...{ type: 'offering', repeats: 0, isConfirmed: false, payload: undefined },
+  ...more,
+});
+const STATES = {
+  offering: OFFERING,
+  'offering, for the last time': offering({ repeats: MAX_PAIRING_REPEATS }),
+  'offering, confirmed': offering({ isConfirmed: true }),
+  'offering, with what is shared': offering({ payload: payload('ours') }),
+  deciding: { type: 'deciding', shared: SHARED },
+  keeping: { type: 'keeping' },
+  completing: { type: 'completing' },
+  over: { type: 'over' },
+} satisfies Record<string, JoinerState>;
+
+type StateName = keyof typeof STATES;
+
+const by = (from: string, message: PairingMessage): JoinerInput => ({ type: 'message', from, message });
+const INPUTS = {
+  started: { type: 'started' },
+  confirmation: by(HOLDER, { type: 'sas-confirm', transcriptHash: 'hash' }),
+  'confirmation of another': by(HOLDER, { type: 'sas-confirm', transcriptHash: 'hasH' }),
+  'confirmation by a stranger': by(STRANGER, { type: 'sas-confirm', transcriptHash: 'hash' }),
+  payload: by(HOLDER, payload('ours')),
+  'payload of another app': by(HOLDER, payload('theirs')),
+  'payload of another type': by(HOLDER, payload('ours', 'nsec')),
+  'payload of a stranger': by(STRANGER, payload('ours')),
+  abort: by(HOLDER, { type: 'abort', reason: 'user_denied' }),
+  'abort for the digits': by(HOLDER, { type: 'abort', reason: 'sas_mismatch' }),
+  'abort of a stranger': by(STRANGER, { type: 'abort', reason: 'user_denied' }),
+  'an offer': by(HOLDER, { type: 'offer', sessionId: SESSION }),
+  echo: by(HOLDER, { type: 'echo' }),
+  accepted: { type: 'accepted' },
+  kept: { type: 'kept' },
+  'not kept': { type: 'not-kept' },
+  repeat: { type: 'repeat' },
+  expired: { type: 'expired' },
+  unreachable: { type: 'unreachable' },
+  cancelled: { type: 'cancelled' },
+} satisfies Record<string, JoinerInput>;
+
+type InputName = keyof typeof INPUTS;
+type Ending = Extract<JoinerEffect, { type: 'failed' }>['ending'];
+type Reason = Extract<PairingMessage, { type: 'abort' }>['reason'];
+
+const later: JoinerEffect = { type: 'repeat-later' };
+const finished: JoinerEffect = { type: 'finished' };
+const offer: JoinerEffect = { type: 'send', message: { type: 'offer', sessionId: SESSION } };
+const complete = (success = true): JoinerEffect => ({
+  type: 'send',
+  message: { type: 'complete', success, name: 'phone', deviceId: 'p' },
+});
+const failed = (ending: Ending): JoinerEffect => ({ type: 'failed', ending });
+type Step = readonly [JoinerState, readonly JoinerEffect[]];
+const over = (...effects: JoinerEffect[]): Step => [STATES.over, effects];
+const ended = (reason: Reason, ending: Ending): Step =>
+  over({ type: 'send', message: { type: 'abort', reason } }, failed(ending));
+
+const invited: Step = [STATES.deciding, [{ type: 'invited', shared: SHARED }]];
+/** As long as the user has not said yes. */
+const UNDECIDED = {
+  abort: over(failed('cancelled-there')),
+  'abort for the digits': over(failed('digits')),
+  expired: ended('timeout', 'expired'),
+  unreachable: ended('timeout', 'unreachable'),
+  cancelled: ended('user_denied', 'cancelled-here'),
+};
+const CONFIRMING = {
+  'confirmation of another': ended('sas_mismatch', 'transcript'),
+};
+
+/** What each state makes of what it reacts to. */
+const STEPS: Record<StateName, Partial<Record<InputName, Step>>> = {
+  offering: {
+    ...UNDECIDED,
+    ...CONFIRMING,
+    started: [OFFERING, [offer, later]],
+    confirmation: [STATES['offering, confirmed'], []],
+    payload: [STATES['offering, with what is shared'], []],
+    'payload of another app': [offering({ payload: payload('theirs') }), []],
+    'payload of another type': [offering({ payload: payload('ours', 'nsec') }), []],
+    repeat: [offering({ repeats: 1 }), [offer, later]],
+  },
+  'offering, for the last time': {
+    ...UNDECIDED,
+    ...CONFIRMING,
+    started: [STATES['offering, for the last time'], [offer, later]],
+    confirmation: [offering({ repeats: MAX_PAIRING_REPEATS, isConfirmed: true }), []],
+    payload: [offering({ repeats: MAX_PAIRING_REPEATS, payload: payload('ours') }), []],
+    'payload of another app': [offering({ repeats: MAX_PAIRING_REPEATS, payload: payload('theirs') }), []],
+    'payload of another type': [
+      offering({ repeats: MAX_PAIRING_REPEATS, payload: payload('ours', 'nsec') }),
+      [],
+    ],
+  },
+  'offering, confirmed': {
+    ...UNDECIDED,
+    ...CONFIRMING,
+    started: [STATES['offering, confirmed'], [offer, later]],
+    confirmation: [STATES['offering, confirmed'], []],
+    payload: invited,
+    'payload of another app': ended('protocol_error', OTHER),
+    'payload of another type': ended('protocol_error', OTHER),
+  },
+  'offering, with what is shared': {
+    ...UNDECIDED,
+    ...CONFIRMING,
+    started: [STATES['offering, with what is shared'], [offer, later]],
+    confirmation: invited,
+    // The first counts.
+    payload: [STATES['offering, with what is shared'], []],
+    'payload of another app': [STATES['offering, with what is shared'], []],
+    'payload of another type': [STATES['offering, with what is shared'], []],
+    repeat: [offering({ payload: payload('ours'), repeats: 1 }), [offer, later]],
+  },
+  deciding: {
+    ...UNDECIDED,
+    accepted: [STATES.keeping, [{ type: 'keep', shared: SHARED }]],
+  },
+  // What the user has accepted is not taken back.
+  keeping: {
+    kept: [STATES.completing, [{ type: 'joined' }, complete(), later]],
+    'not kept': over(complete(false), finished),
+  },
+  completing: {
+    payload: [STATES.completing, [complete()]],
+    'payload of another app': [STATES.completing, [complete()]],
+    'payload of another type': [STATES.completing, [complete()]],
+    repeat: over(complete(), finished),
+  },
+  over: {},
+};
+
+describe.each(Object.keys(STATES) as StateName[])('%s', (name) => {
+  test.each(Object.keys(INPUTS) as InputName[])('%s', (input) => {
+    const state = STATES[name];
+    const [next, effects] = step(state, INPUTS[input]);
+    expect([next, effects]).toEqual(STEPS[name][input] ?? [state, []]);
+  });
+});
+
+test('the offer is repeated as often as it may be, and no more', () => {
+  let state: JoinerState = OFFERING;
+  let times = 0;
+  for (let i = 0; i < 100; i++) {
+    const [next, effects] = step(state, INPUTS.repeat);
+    times += effects.filter(({ type }) => type === 'send').length;
+    state = next;
+  }
+  expect(times).toBe(MAX_PAIRING_REPEATS);
+});
