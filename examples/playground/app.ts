@@ -44,4 +44,4 @@ for (const device of devices) {
 // The laptop has been in use for a while.
 const note = find(document, '#laptop [name=note]') as HTMLInputElement;
 note.value = 'Buy milk';
-note.dispatchEvent(new Event('change', { bubbles: true }));
+note.dispatchEvent(new Event('input', { bubbles: true }));

@@ -8,33 +8,21 @@ import {
   type NostrSync,
   type Store,
 } from 'nostr-sync';
-import { mergeBy } from 'nostr-sync/merge';
 import { connectTo } from 'nostr-sync/testing';
 import type { PlayRelay } from './network.ts';
 
 const AHEAD_MS = 10 * 60_000;
-
-export interface Settings {
-  theme?: 'light' | 'dark';
-  accent?: 'sea' | 'moss' | 'clay' | 'plum';
-  size?: number;
-  note?: string;
-}
-
-export interface Categories {
-  settings: Settings;
-}
 
 export type DeviceFault = 'offline' | 'killed' | 'locked' | 'ahead';
 
 export interface Device {
   readonly name: string;
   /** `undefined` while it is killed. */
-  sync(): NostrSync<Categories> | undefined;
+  sync(): NostrSync | undefined;
   has(fault: DeviceFault): boolean;
   fault(fault: DeviceFault, isOn: boolean): void;
   /** Calls `started` with each engine: one now, and another one after each kill. `stopped`: the device was killed. */
-  onRun(started: (sync: NostrSync<Categories>) => void, stopped: () => void): void;
+  onRun(started: (sync: NostrSync) => void, stopped: () => void): void;
 }
 
 /** All devices of a user have the same `key`. */
@@ -44,12 +32,12 @@ export function createDevice(name: string, relays: readonly PlayRelay[], key: Ui
   const faults = new Set<DeviceFault>();
   const sockets = new Set<{ close(): void }>();
   const listeners = new Set<() => void>();
-  const watchers: { started(sync: NostrSync<Categories>): void; stopped(): void }[] = [];
-  let sync: NostrSync<Categories> | undefined;
+  const watchers: { started(sync: NostrSync): void; stopped(): void }[] = [];
+  let sync: NostrSync | undefined;
   /** The run that is alive. */
   let current: object | undefined;
 
-  function start(): NostrSync<Categories> {
+  function start(): NostrSync {
     // After a kill nothing of this run goes on: no timer, no disk, no network. What it had saved is on the disk.
     const run = (current = {});
     const isAlive = (): boolean => run === current;
@@ -61,10 +49,9 @@ export function createDevice(name: string, relays: readonly PlayRelay[], key: Ui
       update: (keys, decide) => alive(() => disk.update(keys, decide)),
       close: async () => Promise.resolve(),
     };
-    return createNostrSync<Categories>({
+    return createNostrSync({
       ...{ namespace: 'playground', deviceId: name, relays: relays.map(({ url }) => url), store },
       ...(faults.has('locked') ? {} : { signer: secretKeySigner(key) }),
-      categories: { settings: { merge: mergeBy() } },
       clock: {
         now: () => Date.now() + (faults.has('ahead') ? AHEAD_MS : 0),
         after: (ms, then) => systemClock.after(ms, () => isAlive() && then()),

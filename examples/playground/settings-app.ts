@@ -1,10 +1,21 @@
-/** The app on a device: a few settings, the same on all devices of the person. What is about syncing is in `show` and `edit`. */
+/** The app on a device: a few settings, the same on all devices of the person. What is about syncing is `settings`, `edit` and `run`. */
 
-import type { NostrSync } from 'nostr-sync';
-import type { Categories, Device, DeviceFault, Settings } from './device.ts';
+import { defineCategory, type NostrSync, type State } from 'nostr-sync';
+import type { Device, DeviceFault } from './device.ts';
 import { copyOf, find, onSwitch } from './dom.ts';
 
-const DEFAULTS: Required<Settings> = { theme: 'light', accent: 'sea', size: 15, note: '' };
+interface Settings {
+  theme: string;
+  accent: string;
+  /** In px. */
+  size: number;
+  note: string;
+}
+
+const settings = defineCategory<Settings>({
+  name: 'settings',
+  default: { theme: 'light', accent: 'sea', size: 15, note: '' },
+});
 
 export function createSettingsApp(device: Device): HTMLElement {
   const card = copyOf('device');
@@ -14,10 +25,10 @@ export function createSettingsApp(device: Device): HTMLElement {
   const field = (name: string): HTMLInputElement => fields.elements.namedItem(name) as HTMLInputElement;
   find(card, 'h2').textContent = device.name;
   card.id = device.name;
+  let state: State<Settings> | undefined;
   let stops: (() => void)[] = [];
 
-  function show(settings: Settings): void {
-    const { theme, accent, size, note } = { ...DEFAULTS, ...settings };
+  function show({ theme, accent, size, note }: Settings): void {
     Object.assign(screen.dataset, { theme, accent });
     screen.style.setProperty('--size', `${size}px`);
     for (const [name, value] of Object.entries({ theme, accent, size, note }))
@@ -25,23 +36,11 @@ export function createSettingsApp(device: Device): HTMLElement {
       if (document.activeElement !== field(name)) field(name).value = String(value);
   }
 
-  async function refresh(): Promise<void> {
-    const value = await device
-      .sync()
-      ?.fetch('settings')
-      .catch(() => null);
-    if (value && !device.has('locked')) show(value.payload);
-  }
-
   async function edit(name: string): Promise<void> {
     const value = name === 'size' ? Number(field(name).value) : field(name).value;
     try {
-      // Of the newest value one field: what the other device has changed meanwhile stays.
-      await device.sync()?.update('settings', (now) => {
-        const next: Settings = { ...now, [name]: value };
-        show(next);
-        return next;
-      });
+      // One field: what the other device has changed meanwhile stays.
+      await state?.update({ [name]: value });
     } catch (error) {
       news.textContent = error instanceof Error ? error.message : String(error);
     }
@@ -51,18 +50,15 @@ export function createSettingsApp(device: Device): HTMLElement {
     const over = device.has('killed') ? 'Not running' : device.has('locked') ? 'Locked' : '';
     find(card, '.over').textContent = over;
     fields.disabled = over !== '';
-    // Nothing of a person is on a locked screen.
-    if (over !== '') show({});
+    // Nothing of a person is on a screen that is locked or off.
+    show(over === '' && state !== undefined ? state.get() : settings.initial);
   }
 
-  function run(sync: NostrSync<Categories>): void {
+  function run(sync: NostrSync): void {
+    state = sync.state(settings);
     cover();
     stops = [
-      sync.subscribe(['settings'], ({ payload }) => {
-        if (!device.has('locked')) show(payload ?? {});
-      }),
-      // Also what the app has not written itself: "Restore" in the inspector.
-      sync.on('delivery', () => void refresh()),
+      state.subscribe(show),
       sync.on('status', ({ online, pendingChanges, connectedRelayCount }) => {
         const where = !online ? 'Offline' : connectedRelayCount === 0 ? 'No relay' : 'In sync';
         badge(pendingChanges > 0 ? `${where === 'In sync' ? 'Sending' : where}, 1 change waits` : where);
@@ -84,14 +80,14 @@ export function createSettingsApp(device: Device): HTMLElement {
   }
 
   screen.addEventListener('submit', (event) => event.preventDefault());
-  screen.addEventListener('change', ({ target }) => void edit((target as HTMLInputElement).name));
+  screen.addEventListener('input', ({ target }) => void edit((target as HTMLInputElement).name));
   onSwitch(card, (fault, isOn) => {
     device.fault(fault as DeviceFault, isOn);
     cover();
-    if (!isOn && fault === 'locked') void refresh();
   });
   device.onRun(run, () => {
     for (const stop of stops) stop();
+    state = undefined;
     badge('Killed');
     cover();
   });
