@@ -38,6 +38,11 @@ const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
     Record<string, string | { readonly default: string; readonly browser?: { readonly default: string } }>
   >;
 };
+/** What an app's framework needs is the app's own choice. */
+const { peerDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  readonly peerDependencies: Readonly<Record<string, string>>;
+};
+const FRAMEWORKS = Object.keys(peerDependencies).filter((name) => name !== '@tauri-apps/api');
 /** On Node alone, by their names. */
 const ON_NODE = ['./file-store', './file-key-store'];
 const ENTRIES = Object.entries(exports).flatMap(([name, to]) =>
@@ -50,6 +55,7 @@ async function bundle(entry: string, target: string | string[]): Promise<string>
   const { outputFiles } = await build({
     entryPoints: [join(ROOT, 'dist', entry)],
     ...{ bundle: true, write: false, format: 'esm', platform: 'browser', logLevel: 'error', target },
+    external: FRAMEWORKS,
     // All of them have these (ES2018): esbuild knows only some of the names.
     supported: { 'regexp-unicode-property-escapes': true },
   });

@@ -10,7 +10,7 @@ import { createRelay } from '../../src/testing/relay.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { runSeeds } from '../sim/batch.ts';
-import { generateKey, secretKeySigner } from '../../src/node.ts';
+import { defineCategory, generateKey, secretKeySigner } from '../../src/node.ts';
 import { bringing } from '../../src/unlock/moving.ts';
 import { device, KEY, OTHER_KEY, written } from '../sync/devices.ts';
 import { closeWindows, pluginStandIn } from '../tauri/plugin-stand-in.ts';
@@ -34,12 +34,10 @@ async function keysOfHistories(): Promise<string[]> {
   return [...counts.keys()].flatMap((what) => (what.startsWith('store: ') ? [what.slice(7)] : []));
 }
 
-/** What a device writes whose id, given by the app, another one has, and whose relay takes no large value. */
-async function keysOfOneDevice(): Promise<string[]> {
-  const relay = createRelay({ limits: { maxEventBytes: 20_000 } });
-  const keys = new Set<string>();
+/** A store that notes what is written. */
+function noting(keys: Set<string>): Store {
   const memory = memoryStore();
-  const store: Store = {
+  return {
     ...memory,
     update: (asked, decide) =>
       memory.update(asked, (current) => {
@@ -48,8 +46,14 @@ async function keysOfOneDevice(): Promise<string[]> {
         return changes;
       }),
   };
+}
+
+/** What a device writes whose id, given by the app, another one has, and whose relay takes no large value. */
+async function keysOfOneDevice(): Promise<string[]> {
+  const relay = createRelay({ limits: { maxEventBytes: 20_000 } });
+  const keys = new Set<string>();
   const kiosk = device(['wss://relay.example'], {
-    ...{ deviceId: 'kiosk', store },
+    ...{ deviceId: 'kiosk', store: noting(keys) },
     openSocket: connectTo({ 'wss://relay.example': relay }),
   });
   await kiosk.publish('settings', 'mine');
@@ -67,6 +71,28 @@ async function keysOfOneDevice(): Promise<string[]> {
   const former = { pubkey: await other.getPublicKey(), signer: other };
   const unread = { open: () => Promise.reject(new Error('offline')) };
   await kiosk.setSigner(bringing(secretKeySigner(generateKey()), [former], unread));
+  return [...keys];
+}
+
+/** What a handle keeps: fields of this device alone, an edit while locked, and that former data were taken in. */
+async function keysOfState(): Promise<string[]> {
+  const keys = new Set<string>();
+  const sync = device(['wss://relay.example'], {
+    store: noting(keys),
+    openSocket: connectTo({ 'wss://relay.example': createRelay({}) }),
+  });
+  const state = sync.state(
+    defineCategory({
+      name: 'settings',
+      default: { theme: 'light', width: 1 },
+      ...{ local: ['width'], adopt: { value: () => ({ theme: 'dark' }) }, debounceMs: 0 },
+    }),
+  );
+  await state.update({ width: 2 });
+  await expect.poll(() => state.get()).toEqual({ theme: 'dark', width: 2 });
+  await state.flush();
+  await sync.clearSigner();
+  expect(await state.update({ theme: 'sepia' })).toEqual({ stage: 'sealed' });
   return [...keys];
 }
 
@@ -91,7 +117,8 @@ test(
   { timeout: 60_000 },
   async () => {
     expect(documented.length).toBeGreaterThan(5);
-    const keys = [...(await keysOfHistories()), ...(await keysOfOneDevice()), ...(await keysOfWindows())];
+    const of = [keysOfHistories(), keysOfOneDevice(), keysOfState(), keysOfWindows()];
+    const keys = (await Promise.all(of)).flat();
     expect(new Set(keys.map(kindOf))).toEqual(new Set(documented));
   },
 );
