@@ -830,14 +830,12 @@ describe.each(Object.entries(INPUTS) as [keyof typeof INPUTS, (typeof INPUTS)[ke
     });
 
     // A write twice is one write too late.
-    test.runIf(!name.startsWith('a write') && name !== 'a reset by this device').each(states)(
-      'comes to %s twice: the second time it is nothing (I9)',
-      (_, record) => {
-        const input = inputOf(idOf(record), record);
-        const { record: next } = reconcile(record, input, undefined);
-        expect(tell(next, reconcile(next, input, undefined))).toBe('nothing');
-      },
-    );
+    const isWrite = name.startsWith('a write') || name === 'a reset by this device';
+    test.each(isWrite ? [] : states)('comes to %s twice: the second time it is nothing (I9)', (_, record) => {
+      const input = inputOf(idOf(record), record);
+      const { record: next } = reconcile(record, input, undefined);
+      expect(tell(next, reconcile(next, input, undefined))).toBe('nothing');
+    });
   },
 );
 
