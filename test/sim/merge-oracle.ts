@@ -170,11 +170,11 @@ export function createMergeOracle(ports: {
   const headPrefix = `head/${ports.pubkey}/default/`;
   const versionPrefix = `version/${ports.pubkey}/default/`;
 
-  /** Whether a field may hold this though an edit has set it otherwise. */
-  function isExplained(edit: Edit, field: string, now: string | undefined): boolean {
+  /** Whether a field may hold this though an edit has set it otherwise, by what was known by then. */
+  function isExplained(edit: Edit, field: string, now: string | undefined, until = Infinity): boolean {
     const isOf = (one: { readonly category: string }): boolean => one.category === edit.category;
-    if (wholes.some((one) => isOf(one) && valueIn(one.doc, field) === now && isUnseen(one, edit, field)))
-      return true;
+    const isWhole = (one: Whole): boolean => isOf(one) && one.at <= until && valueIn(one.doc, field) === now;
+    if (wholes.some((one) => isWhole(one) && isUnseen(one, edit, field))) return true;
     const others = edits.filter((one) => isOf(one) && !isWeaker(one, edit, field));
     return mayHold(edit, field, now, others);
   }
@@ -386,6 +386,20 @@ export function createMergeOracle(ports: {
       oracle.violate('M5', `${device}: the merge ${describe(after)} has not seen ${describe(before)}`);
   }
 
+  /** The edits of its device that no event on the medium there has held before. */
+  function heldFirstBy(entry: Signed): readonly Edit[] {
+    const { category, device, text } = entry;
+    const seen = seenIn(docIn(text));
+    const isFirst = (edit: Edit): boolean =>
+      edit.category === category &&
+      edit.device === device &&
+      edit.event === undefined &&
+      (seen.get(edit.series) ?? 0) >= edit.number;
+    const fresh = edits.filter(isFirst);
+    for (const edit of fresh) edit.event = entry;
+    return fresh;
+  }
+
   /** Events of a category that both had seen and that none of those has seen. */
   function newestCommon(a: Signed, b: Signed): Signed[] {
     const isIn = (one: Signed, all: Signed): boolean => one === all || hasSeen(all.event, one.event);
@@ -505,8 +519,12 @@ export function createMergeOracle(ports: {
           versions.set(of, some);
           const id = key.slice(key.lastIndexOf('/') + 1);
           beaten.onVersion(device, id, value !== null);
+          if (value === null) continue;
           // What was imported was never the head.
-          if (value !== null) hadOn.add(`${device} ${id}`);
+          hadOn.add(`${device} ${id}`);
+          // Nor was a write that is beaten in the same save.
+          const entry = oracle.signed.get(id);
+          if (entry?.device === device && ports.merged.has(entry.category)) heldFirstBy(entry);
         } else if (key.startsWith(headPrefix) && value !== null) {
           const category = key.slice(headPrefix.length, -'/v1'.length);
           if (!ports.merged.has(category)) continue;
@@ -533,15 +551,7 @@ export function createMergeOracle(ports: {
       const doc = docIn(after.text);
       if (doc !== undefined && !isExtraWhole(doc))
         oracle.violate('M9', `${device}: ${describe(after)} has changed what its app does not know`);
-      const seen = seenIn(doc);
-      const fresh = edits.filter(
-        (edit) =>
-          edit.category === category &&
-          edit.device === device &&
-          edit.event === undefined &&
-          (seen.get(edit.series) ?? 0) >= edit.number,
-      );
-      for (const edit of fresh) edit.event = after;
+      const fresh = heldFirstBy(after);
       if (fresh.length > 0) lastStampAt = Math.max(lastStampAt, after.event.created_at * 1000);
       const isAgain = before?.event.content === after.event.content;
       const isWhole = wholes.some(
@@ -600,7 +610,11 @@ export function createMergeOracle(ports: {
       const hasFailed = ({ call }: Edit): boolean => call?.state === 'rejected' || call?.isUnsure === true;
       for (const miss of misses) {
         const until = miss.at + TELLING_MS;
-        const isIt = isTold(miss, until) || isGoneRound(miss, until);
+        // A device with a slow signer tells late that it has brought all fields of a value back.
+        const isIt =
+          isTold(miss, until) ||
+          isGoneRound(miss, until) ||
+          isExplained(miss.edit, miss.field, miss.now, until);
         if (!isConfusedIn(miss.edit.category) && !isIt && !hasFailed(miss.edit))
           oracle.violate('M11', describeMiss(miss));
       }
