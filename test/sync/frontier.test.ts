@@ -38,6 +38,15 @@ const THEIRS = told({ stamp: 10 });
 const BEATEN = told({ stamp: 8, by: 'third', seen: { 'their-device': 5 } });
 const MINE = told({ stamp: 9, by: OURS, seen: { 'their-device': 5 } });
 
+test('a write is not too late because it has not seen an own one from the future, upon which another was reset', () => {
+  const future = told({ stamp: 9e6, by: OURS });
+  const upon = told({ stamp: 9e6 + 1, seen: { [OURS]: 9e6 } });
+  const reset = told({ stamp: 20, tags: voiding(upon) });
+  const next = told({ stamp: 30, by: OURS, seen: { 'their-device': 20 } });
+  const record = after(write(future), shown(future), shown(upon), shown(reset), write(next));
+  expect(record.head?.event).toBe(next);
+});
+
 describe('a rival', () => {
   test('is what another device wrote and the head had beaten before it came', () => {
     const record = after(shown(THEIRS), shown(BEATEN));

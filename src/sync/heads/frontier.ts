@@ -38,7 +38,10 @@ export function withOwn(record: HeadRecord | undefined, seen: VersionVector): Ve
 
 /** Whether a write with this vector has seen all that the own write before it had: another tab may have made that meanwhile. */
 export function hasSeenOwn(record: HeadRecord | undefined, vector: VersionVector): boolean {
-  return [...(seenByOwn(record) ?? [])].every(([device, stamp]) => covers(vector, device, stamp));
+  // What is from the future was reset, or is not in it by its form: no entry is above a vector's own.
+  const latest = vector.get(record?.own?.device ?? '') ?? Infinity;
+  const had = [...(seenByOwn(record) ?? [])].filter(([, stamp]) => stamp <= latest);
+  return had.every(([device, stamp]) => covers(vector, device, stamp));
 }
 
 function seenByOwn(record: HeadRecord | undefined): VersionVector | undefined {
