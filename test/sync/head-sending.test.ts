@@ -118,6 +118,18 @@ test('a head goes out only if the relay has lately said to have the pieces that 
   expect(log).toEqual(['update']);
 });
 
+test('a head does not go out before its pieces, though its turn has come: they are offered', async () => {
+  const { log, state, send } = setUp();
+  const lacking: Piece = { name: nameOf(1), stamp: 9, deliveries: new Map() };
+  state.record = { ...state.record, head: { ...versionOf(HEAD), pieces: [lacking] } };
+  await send();
+  expect(log).toEqual(['update']);
+  const taken: Piece = { ...lacking, deliveries: new Map([[RELAY, 'acknowledged']]) };
+  state.record = { ...state.record, head: { ...versionOf(HEAD), pieces: [taken] } };
+  await send();
+  expect(log).toContain('apply answered');
+});
+
 test('a relay that has something newer is asked for it at once', async () => {
   const { log, inputs, send } = setUp(SUPERSEDED);
   await send();

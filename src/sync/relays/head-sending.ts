@@ -4,7 +4,7 @@ import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
 import type { Answer } from '../../protocol/answer.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { CONFIRM_DELAY_MS } from '../../protocol/limits.ts';
-import { isProven } from '../heads/owed.ts';
+import { isProven, missingPiecesOf } from '../heads/owed.ts';
 import type { HeadRecord } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
 import type { Audit } from './audit.ts';
@@ -51,7 +51,9 @@ export function createHeadSending(
     const record = ports.released(item);
     if (record === undefined) return;
     // The relay may have been left alone for long since.
-    if (!isProven(record, url, proof.lately(dTag))) return ports.update(dTag);
+    const isReady = isProven(record, url, proof.lately(dTag)) && missingPiecesOf(record, url).length === 0;
+    // P1: it waits for its pieces. That the relay has the others it may have shown without being asked.
+    if (!isReady) return ports.update(dTag);
     // While a newer write is being saved nothing goes out: that write's change brings us back here.
     const event = replica.claim(dTag);
     if (event === undefined) return;
