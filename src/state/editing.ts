@@ -34,6 +34,17 @@ function unset(fields: unknown): readonly string[] {
   return isRecord(fields) ? Object.keys(fields).filter((name) => fields[name] === undefined) : [];
 }
 
+const NO_EDIT: EditReceipt = { stage: 'none' };
+
+/** What throws rejects, as in an `async` function. But the promise is the one that `make` returns: one of its own would be rejected unheard. */
+function attempt(make: () => Promise<EditReceipt>): Promise<EditReceipt> {
+  try {
+    return make();
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
+}
+
 export function createEditing<T, Input>(ports: {
   readonly model: Model<T>;
   readonly board: Board<T>;
@@ -69,7 +80,7 @@ export function createEditing<T, Input>(ports: {
     const from = documentNow();
     const document = pick(model.edit(from, input, to), gone, false);
     const { layers } = board.now();
-    if (equalJson(document, shownIn(layers))) return Promise.resolve({ stage: 'none' });
+    if (equalJson(document, shownIn(layers))) return Promise.resolve(NO_EDIT);
     return take(document, (before) => stepped(before, { from, to: document }, layers.draft !== undefined));
   }
 
@@ -91,23 +102,25 @@ export function createEditing<T, Input>(ports: {
   }
 
   return {
-    set: async (next) => change(() => next),
-    update: async (edit) => updated(edit),
-    reset: async (field) => {
-      if (field !== undefined && typeof field !== 'string')
-        throw new TypeError(misuse('field', 'the name of a field', describe(field)));
-      const from = documentNow();
-      if (from === undefined || (field !== undefined && !isRecord(from))) return { stage: 'none' };
-      const document = field === undefined ? (isRecord(from) ? {} : undefined) : pick(from, [field], false);
-      if (equalJson(document, from)) return { stage: 'none' };
-      return take(document, (before) => stepped(before, { from, to: document }, false));
-    },
-    turn: async (way) => {
-      const turn = turned(steps, way, documentNow(), model.merge);
-      if (turn === undefined) return { stage: 'none' };
-      return take(turn.document, () => turn.steps);
-    },
-    put: async (document) => take(document, (before) => before),
+    set: (next) => attempt(() => change(() => next)),
+    update: (edit) => attempt(() => updated(edit)),
+    reset: (field) =>
+      attempt(() => {
+        if (field !== undefined && typeof field !== 'string')
+          throw new TypeError(misuse('field', 'the name of a field', describe(field)));
+        const from = documentNow();
+        if (from === undefined || (field !== undefined && !isRecord(from))) return Promise.resolve(NO_EDIT);
+        const document = field === undefined ? (isRecord(from) ? {} : undefined) : pick(from, [field], false);
+        if (equalJson(document, from)) return Promise.resolve(NO_EDIT);
+        return take(document, (before) => stepped(before, { from, to: document }, false));
+      }),
+    turn: (way) =>
+      attempt(() => {
+        const turn = turned(steps, way, documentNow(), model.merge);
+        if (turn === undefined) return Promise.resolve(NO_EDIT);
+        return take(turn.document, () => turn.steps);
+      }),
+    put: (document) => take(document, (before) => before),
     take: () => {
       const taken = waiting;
       waiting = [];
