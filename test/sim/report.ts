@@ -125,8 +125,8 @@ const MUST_HAPPEN: readonly string[] = [
   'agreement: whole',
 ];
 
-/** From so many histories on, everything in the list must have happened. */
-export const ENOUGH_HISTORIES = 1_000;
+/** From so many histories on, everything in the list must have happened: what is rarest happens seven times in that, on average. */
+export const ENOUGH_HISTORIES = 2_000;
 
 export function missing({ counts }: Report): string[] {
   return MUST_HAPPEN.filter((what) => !counts.has(what));
