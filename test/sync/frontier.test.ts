@@ -60,6 +60,15 @@ describe('a rival', () => {
     expect(ids(record.rivals)).toEqual([BEATEN.id]);
   });
 
+  test('is no renewal of what a writer without vectors has written, and an own write has seen', () => {
+    const plain = told({ stamp: 8, by: 'reference', seen: false });
+    const mine = told({ stamp: 9, by: OURS, seen: { reference: 8 } });
+    const renewal = { ...plain, created_at: 9, id: 'f'.repeat(64) } as VerifiedEvent;
+    expect(after(shown(plain), write(mine), shown(renewal)).rivals).toEqual([]);
+    const blind = told({ stamp: 9, by: OURS });
+    expect(ids(after(shown(plain), write(blind), shown(renewal)).rivals)).toEqual([renewal.id]);
+  });
+
   test('is an own write that was overwritten unseen', () => {
     const record = after(shown(BASE), write(MINE), shown(THEIRS));
     expect(ids(record.rivals)).toEqual([MINE.id]);

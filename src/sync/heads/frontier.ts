@@ -12,6 +12,7 @@ import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
 import { deviceIdOf, isTombstone, vectorOf, voidsOf } from '../../protocol/header.ts';
 import { MAX_RIVALS } from '../../protocol/limits.ts';
 import { compareEvents } from '../../protocol/order.ts';
+import { isRenewalOf } from '../../protocol/renewal.ts';
 import { isVoid } from '../../protocol/voids.ts';
 import { isLostTo, isPartOf } from './conflict.ts';
 import type { Input, Outcome } from './input.ts';
@@ -67,7 +68,12 @@ export function isRival(
   if (deviceHash(deviceIdOf(event)) === record.own?.device) return false;
   const isSame = head.id === record.head?.event.id;
   const contained = isSame ? containedIn(record) : seenBy(head, seenBy(record.head?.event, record.deemed));
-  return !isPartOf(contained, event) && !record.rivals.some(({ seen }) => isPartOf(seen, event));
+  // What has no vector does not say whether it says again what another has said, and the head has seen.
+  const isAgain = record.former.some(
+    (before) => isRenewalOf(event, before.event) && isPartOf(contained, before.event),
+  );
+  if (isAgain || isPartOf(contained, event)) return false;
+  return !record.rivals.some(({ seen }) => isPartOf(seen, event));
 }
 
 /** Whether it ends what it had not seen as well. */
