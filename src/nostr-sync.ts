@@ -373,7 +373,7 @@ export function createEngine<Categories extends object>(
     signedIn: async (what) => (await signing.signedIn(what)).opened,
   };
   const host: StateHost = {
-    ...{ sync, inside, clock, randomBytes, emitter, closers },
+    ...{ sync, inside, clock, randomBytes, emitter, closers, tabs: sharedTabs },
     ...{ primitives: defaults.primitives, states: new Map() },
     define: (name, given) => {
       for (const [dTag, said] of checkCategoryOptions(namespace, { [name]: given })) {

@@ -30,8 +30,6 @@ export interface Board<T> {
   change(changes: Partial<Now>): void;
   facts(changes: Partial<Facts>): void;
   hydrate(document: Document): void;
-  /** Shows what was shown until now, whatever becomes known. */
-  freeze(isFrozen: boolean): void;
 }
 
 export const NOTHING: Facts = {
@@ -51,7 +49,8 @@ export function split<T>(
   const shared = over(pick(document, local, false), former);
   // Of what has only local fields nothing is to be sent.
   const isNothing = synced === undefined && equalJson(shared, {});
-  return { synced: isNothing ? undefined : shared, local: pick(document, local, true) };
+  const own = pick(document, local, true);
+  return { synced: isNothing ? undefined : shared, local: equalJson(own, {}) ? undefined : own };
 }
 
 export function joined<T>(
@@ -76,7 +75,6 @@ export function createBoard<T>(model: Model<T>, onListener: () => void): Board<T
   let initial = model.initial;
   let hydrated: Document;
   let view = initial;
-  let isFrozen = false;
   const value = createWatched(view.value, onListener);
   const meta = createWatched<StateMeta>(metaOf(now.facts), onListener);
 
@@ -90,14 +88,17 @@ export function createBoard<T>(model: Model<T>, onListener: () => void): Board<T
     return { ...model.view(fallback.document), issues: shown.issues, isLost: true };
   }
 
+  function sharing(next: View<T>): View<T> {
+    const input = share(view.input, next.input);
+    // What a schema makes of the same is the same.
+    const made = input === view.input ? view.value : share(view.value, next.value);
+    return { ...next, input, value: made };
+  }
+
   function show(): void {
-    if (!isFrozen) {
-      const next = viewNow();
-      const input = share(view.input, next.input);
-      // What a schema makes of the same is the same.
-      const made = input === view.input ? view.value : share(view.value, next.value);
-      view = { ...next, input, value: made };
-    }
+    const next = viewNow();
+    // What is shown first is the same object each time.
+    view = next === initial ? next : sharing(next);
     const isEdited = now.layers.draft !== undefined || now.layers.saving !== undefined;
     const { issues } = view;
     now = { ...now, facts: { ...now.facts, isEdited, issues } };
@@ -124,9 +125,6 @@ export function createBoard<T>(model: Model<T>, onListener: () => void): Board<T
       hydrated = document;
       initial = model.view(document);
       show();
-    },
-    freeze: (next) => {
-      isFrozen = next;
     },
   };
 }

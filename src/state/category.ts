@@ -116,13 +116,16 @@ function mergerOf<T>(model: Model<T>): Merger {
   };
 }
 
+/** No intersection: in one, names of fields that there are none pass. */
+interface WithSchema<T, Input> extends CategoryDefinition<T, Input> {
+  readonly schema: StandardSchema<Input, T>;
+}
+
 /**
  * Defines a category: its name, the schema of its value, and what is shown if nothing is stored. `sync.state` makes a handle of it. It opens nothing, so
  * it can stand in a module. Throws `TypeError` for a definition that cannot be, such as a default that the schema does not take.
  */
-export function defineCategory<T, Input = T>(
-  definition: CategoryDefinition<T, Input> & { readonly schema: StandardSchema<Input, T> },
-): Category<T, Input>;
+export function defineCategory<T, Input = T>(definition: WithSchema<T, Input>): Category<T, Input>;
 export function defineCategory<T>(
   definition: Omit<CategoryDefinition<T>, 'schema' | 'default'> & {
     readonly schema?: undefined;

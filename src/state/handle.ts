@@ -39,6 +39,8 @@ export function createState<T, Input>(
     becomeReady = resolve;
   });
   const stops: (() => void)[] = [];
+  let stopLocal = (): void => undefined;
+  const hasLocal = model.local === true || model.local.length > 0;
   const sealed = createSealed();
   const board = createBoard(model, open);
   let adoptedNotes: readonly (readonly [string, string])[] = [];
@@ -171,11 +173,17 @@ export function createState<T, Input>(
     }
     keeping = own;
     sealed.enter(own);
-    const local = model.local === true || model.local.length > 0 ? await own.readLocal() : undefined;
+    if (hasLocal) {
+      const readLocal = async (): Promise<void> => {
+        const local = await own.readLocal();
+        if (mine === epoch) learning.local(local && model.upgrade(local.value, local.version));
+      };
+      stopLocal();
+      stopLocal = own.onLocalChange(() => void readLocal().catch(() => undefined));
+      await readLocal();
+    }
     const drafts = await sealed.take();
     if (mine !== epoch) return;
-    if (model.local === true || model.local.length > 0)
-      learning.local(local && model.upgrade(local.value, local.version));
     for (const draft of drafts)
       lay({
         base: model.upgrade(draft.base, draft.version),
@@ -211,7 +219,7 @@ export function createState<T, Input>(
     host.closers.delete(close);
     const { state: mine } = host.states.get(model.name) ?? {};
     if (mine === state) host.states.delete(model.name);
-    for (const stop of stops) stop();
+    for (const stop of [...stops, stopLocal]) stop();
     becomeReady();
     board.value.end();
     board.meta.end();

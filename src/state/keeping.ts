@@ -4,6 +4,7 @@ import { isRecord } from '../merge/json.ts';
 import { toDTag } from '../protocol/address.ts';
 import { decodePayload } from '../protocol/payload.ts';
 import type { StateHost } from '../sync/state-host.ts';
+import type { Channel } from '../tabs/tabs.ts';
 import { closeBox, openBox } from './box.ts';
 import type { Document } from './document.ts';
 import type { Layer } from './layers.ts';
@@ -24,6 +25,8 @@ export interface Keeping {
   /** `undefined`: there is none, or none that can be read. Rejects as the signer and the store do. */
   readLocal(): Promise<KeptDocument | undefined>;
   writeLocal(kept: KeptDocument): Promise<void>;
+  /** Calls it when another tab has written it. Returns what ends that. */
+  onLocalChange(listener: () => void): () => void;
   /** A key of a draft that no other handle has. */
   draftKey(): string;
   /** All that are here, of whichever handle. Rejects as the signer and the store do. */
@@ -49,6 +52,8 @@ export async function keepingOf(name: string, host: StateHost): Promise<Keeping 
   const draftPrefix = `draft/${pubkey}/${dTag}/`;
   const adoptedKey = `adopted/${pubkey}/${dTag}`;
 
+  let channel: Channel | undefined;
+
   const put = async (key: string, content: object): Promise<void> => {
     const box = await closeBox(JSON.stringify(content), pubkey, host);
     await store.update([], () => new Map([[key, box]]));
@@ -67,7 +72,15 @@ export async function keepingOf(name: string, host: StateHost): Promise<Keeping 
   return {
     pubkey,
     readLocal: async () => read(await store.get(localKey)),
-    writeLocal: ({ version, value }) => put(localKey, { version, value }),
+    writeLocal: async ({ version, value }) => {
+      await put(localKey, { version, value });
+      channel?.post('written');
+    },
+    onLocalChange: (listener) => {
+      channel?.close();
+      channel = host.tabs?.join(`nostr-sync/${store.sharedName}/${localKey}`, listener);
+      return () => channel?.close();
+    },
     draftKey: () => draftPrefix + host.randomBytes(KEY_BYTES).join(''),
     readDrafts: async () => {
       const drafts: KeptDraft[] = [];

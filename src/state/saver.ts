@@ -7,7 +7,7 @@ import { joined, split, type Board } from './board.ts';
 import type { Waiter } from './editing.ts';
 import { withClashes } from './facts.ts';
 import type { Keeping } from './keeping.ts';
-import { begun, failed, refused, saved, type Layer } from './layers.ts';
+import { begun, failed, refused, saved, shownIn, type Layer } from './layers.ts';
 import type { Model } from './model.ts';
 import type { Sealed } from './sealed.ts';
 import type { EditReceipt } from './state.ts';
@@ -64,15 +64,15 @@ export function createSaver<T>(ports: {
   }
 
   /** Takes what was saved for what is stored, unless something newer is by now. */
-  function keep(
-    layer: Layer,
-    { document, receipt, clashes, isLocal }: Awaited<ReturnType<typeof writeOver>>,
-  ): EditReceipt {
+  function keep({ document, receipt, clashes, isLocal }: Awaited<ReturnType<typeof writeOver>>): EditReceipt {
     const now = board.now();
     const { source, known } = now.facts;
     const isOlder = receipt !== undefined && source !== undefined && source.updatedAt > receipt.updatedAt;
     const synced = isOlder ? now.synced : document;
-    const local = split(layer.value, now.synced, model).local;
+    // Another tab may have written its own meanwhile.
+    const local = isLocal
+      ? split(shownIn({ ...now.layers, draft: undefined }), now.synced, model).local
+      : now.local;
     const after = saved(now.layers, joined({ synced, local }, model), model.merge);
     board.change({
       ...{ layers: after.layers, synced, local },
@@ -111,7 +111,7 @@ export function createSaver<T>(ports: {
       const written = await writeOver(layers.draft);
       const receipt: EditReceipt =
         ports.epoch() === epoch
-          ? keep(layers.draft, written)
+          ? keep(written)
           : {
               stage: written.receipt?.stage ?? 'device',
               ...(written.receipt && { eventId: written.receipt.eventId }),

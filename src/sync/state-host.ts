@@ -7,6 +7,7 @@ import type { NostrSync } from '../nostr-sync.ts';
 import type { CategoryOptions } from '../options.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import type { State } from '../state/state.ts';
+import type { Tabs } from '../tabs/tabs.ts';
 import type { Emitter } from './events.ts';
 import type { Inside } from './inside.ts';
 
@@ -19,6 +20,8 @@ export interface StateHost {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly primitives: Primitives;
+  /** Given if other engines may have this store open. */
+  readonly tabs: Tabs | undefined;
   readonly emitter: Pick<Emitter, 'emit'>;
   /** What is called before the engine is closed. */
   readonly closers: Set<() => Promise<void>>;

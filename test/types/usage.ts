@@ -2,12 +2,16 @@
 
 import {
   createNostrSync,
+  defineCategory,
   isNostrSyncError,
   type AnyNostrSyncError,
   type FetchResult,
   type Json,
   type NostrSync,
+  type Readable,
   type Removal,
+  type StandardSchema,
+  type State,
   type Store,
   type SyncEvents,
 } from 'nostr-sync';
@@ -381,4 +385,73 @@ export async function pairing(key: Uint8Array): Promise<void> {
   is<Uint8Array>(joined.key);
   // @ts-expect-error: relays are those of the other device
   joined.relays.push('wss://relay.example.net');
+}
+
+// State: the types of a category come from its schema, or from its default.
+
+declare const schema: StandardSchema<
+  { theme: 'light' | 'dark'; at: string; tags: { id: string }[]; note?: string },
+  { theme: 'light' | 'dark'; at: Date; tags: { id: string }[]; note?: string }
+>;
+const look = defineCategory({
+  name: 'look',
+  schema,
+  default: { theme: 'light', at: '', tags: [] },
+  version: 2,
+  migrate: { 2: (before) => before },
+  merge: { tags: items('id') },
+  local: ['at'],
+  adopt: {
+    value: () => ({ theme: 'dark' as const }),
+    policy: (had, theirs) => ({ theme: had.theme ?? theirs.theme }),
+  },
+});
+// @ts-expect-error: a default of a wrong value
+defineCategory({ name: 'look', schema, default: { theme: 'blue', at: '', tags: [] } });
+// @ts-expect-error: a default that lacks a field
+defineCategory({ name: 'look', schema, default: { theme: 'light', at: '' } });
+const base = { name: 'look', schema, default: { theme: 'light' as const, at: '', tags: [] } };
+// @ts-expect-error: a rule for a field that there is none
+defineCategory({ ...base, merge: { tag: set } });
+// @ts-expect-error: a rule for another type
+defineCategory({ ...base, merge: { theme: counters } });
+// @ts-expect-error: a local field that there is none
+defineCategory({ name: 'look', schema, default: { theme: 'light', at: '', tags: [] }, local: ['windw'] });
+// @ts-expect-error: a default is needed
+defineCategory({ name: 'look', schema });
+// @ts-expect-error: an option that there is none
+defineCategory({ name: 'look', default: { a: 1 }, debounce: 3 });
+
+export async function stated(sync: NostrSync<Categories>): Promise<void> {
+  const state = sync.state(look);
+  is<Readable<{ theme: 'light' | 'dark'; at: Date }>>(state);
+  is<Date>(state.get().at);
+  is<Date>(state.initial.at);
+  is<string | undefined>(state.meta.get().updatedAt);
+  state.subscribe(({ theme }) => is<'light' | 'dark'>(theme));
+  await state.update({ theme: 'dark', note: undefined as never });
+  await state.update((now) => ({ ...now, at: is<string>(now.at) }));
+  await state.set({ theme: 'dark', at: '', tags: [] });
+  await state.reset('theme');
+  // @ts-expect-error: a field that there is none
+  await state.update({ them: 'dark' });
+  // @ts-expect-error: a value that the field cannot have
+  await state.update({ theme: 'blue' });
+  // @ts-expect-error: what the schema gives is not what it takes
+  await state.update({ at: new Date() });
+  // @ts-expect-error: all of it is needed
+  await state.set({ theme: 'dark' });
+  // @ts-expect-error: a field that there is none
+  await state.reset('them');
+  // @ts-expect-error: what a function makes is checked, too
+  await state.update((now) => ({ ...now, theme: 'blue' }));
+  // @ts-expect-error: a snapshot has no other field
+  console.log(state.get().them);
+  // @ts-expect-error: no definition
+  sync.state({ name: 'look', initial: { theme: 'light' }, of: 3 });
+
+  const counter = sync.state(defineCategory({ name: 'counter', default: { n: 1 } }));
+  is<State<{ n: number }>>(counter);
+  // @ts-expect-error: not a number
+  await counter.update({ n: 'one' });
 }
