@@ -41,7 +41,7 @@ function attempt(make: () => Promise<EditReceipt>): Promise<EditReceipt> {
   try {
     return make();
   } catch (error) {
-    return Promise.reject(error as Error);
+    return Promise.reject(error);
   }
 }
 
