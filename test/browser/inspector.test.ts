@@ -196,3 +196,22 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (browser) => {
     expect(left).toEqual([0, true]);
   });
 });
+
+// Only Playwright asks the browser for its tree.
+test('a screen reader is given a list of tabs, a panel with its name, and what can be unfolded, word by word', async () => {
+  const open = await openPage('chromium', site.url);
+  try {
+    const page = open.page!;
+    await page.getByRole('button', { name: /replicated/ }).click();
+    await page.getByRole('button', { name: 'Show: current' }).waitFor();
+    const tree = await page.locator('nostr-sync-inspector').ariaSnapshot();
+    expect(tree).toMatch(
+      /^- tablist:\n {2}- tab "values" \[selected\]\n {2}- tab "relays"\n {2}- tab "conflicts"\n {2}- tab "log"\n- status/,
+    );
+    expect(tree).toMatch(/\n- tabpanel "values":\n/);
+    expect(tree).toMatch(/- button ".*<b>bold replicated .* by this device" \[expanded\]/);
+    expect(tree).toMatch(/- listitem: wss:\/\/relay\.example confirmed\n/);
+  } finally {
+    await open.close();
+  }
+});
