@@ -41,7 +41,8 @@ function attempt(make: () => Promise<EditReceipt>): Promise<EditReceipt> {
   try {
     return make();
   } catch (error) {
-    return Promise.reject(error);
+    const reason = error as Error;
+    return Promise.reject(reason);
   }
 }
 
