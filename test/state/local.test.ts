@@ -117,3 +117,15 @@ test('a large value of one part or several comes back whole', async () => {
   await at.clock.advance(100);
   expect(again.get().theme).toBe(theme);
 });
+
+test('an edit made before what the device has was read does not replace the rest', async () => {
+  const at = world({});
+  const store = lastingStore();
+  const quick = defineCategory<Settings>({ name: 'device', default: DEFAULT, local: true, debounceMs: 0 });
+  const first = startDevice(at, {}, store);
+  await at.settle(first.device.state(quick).update({ theme: 'dark' }));
+  await at.settle(first.device.close());
+  const again = first.restart().device.state(quick);
+  expect((await at.settle(again.update({ window: { x: 1, y: 1 } }))).stage).toBe('device');
+  expect(again.get()).toEqual({ theme: 'dark', window: { x: 1, y: 1 } });
+});

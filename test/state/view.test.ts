@@ -165,3 +165,15 @@ test('a schema that never has enough ends', () => {
     JSON.stringify(value) === '{"a":1}' ? { value } : { issues: [{ message: 'no', path: ['a'] }] };
   expect(viewOf({ a: 2, b: 3 }, { a: 1 }, never as never)).toMatchObject({ value: { a: 1 } });
 });
+
+test('an item with several faults is one that does not fit, and those after it stay', () => {
+  const schema = z.object({ list: z.array(z.object({ id: z.string(), n: z.number() })) });
+  const model = createModel({ name: 'list', schema, default: { list: [] } });
+  const document = { list: [{ id: 1, n: 'x' }, { id: 'b', n: 2 }, {}, { id: 'd', n: 4 }] };
+  expect(model.view(document).value).toEqual({
+    list: [
+      { id: 'b', n: 2 },
+      { id: 'd', n: 4 },
+    ],
+  });
+});
