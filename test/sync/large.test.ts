@@ -492,6 +492,30 @@ describe('content that is not what it says', () => {
 });
 
 describe('a person who signs', () => {
+  test('that takes its time asks relays for few pieces again, though newer values come in meanwhile', async () => {
+    const { clock, device, relays, settle } = world({});
+    const inner = secretKeySigner(KEY);
+    const decrypt = async (peer: string, text: string): Promise<string> => {
+      await new Promise<void>((resolve) => void clock.after(2_500, resolve));
+      return inner.nip44.decrypt(peer, text);
+    };
+    const reader = device({ signer: { ...inner, nip44: { ...inner.nip44, decrypt } }, ...LARGE });
+    reader.subscribe(['settings'], () => undefined);
+    const writer = device(LARGE);
+    const value = valueOf(200_000, 1, true);
+    for (let i = 0; i < 5; i++) {
+      await settle(writer.publish('settings', edited(value, 100, i), { waitFor: 'delivered' }));
+      await clock.advance(1_000);
+    }
+    await clock.advance(60_000);
+    expect(await settle(reader.fetch('settings'))).toMatchObject({ payload: edited(value, 100, 4) });
+    const asked = received(relays[0]!, 'REQ').flatMap(([, , filter]) =>
+      ((filter as { readonly '#d'?: readonly string[] })['#d'] ?? []).filter((dTag) => dTag.includes('/c/')),
+    );
+    expect(asked.length).toBeGreaterThan(5);
+    expect(asked.length).toBeLessThan(3 * new Set(asked).size);
+  });
+
   test('is asked once to encrypt and once to decrypt 400 KB, and to sign each event', async () => {
     const one = await relay();
     const asked = { encrypt: 0, sign: 0, decrypt: 0 };

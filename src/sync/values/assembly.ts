@@ -47,6 +47,8 @@ export function createAssembly(ports: {
   const { clock, replica } = ports;
   /** By d-tag. */
   const unfinished = new Map<Address, Unfinished>();
+  /** The pieces of the last head that another took the place of before they were saved: most are of that one as well. */
+  let left: { readonly dTag: Address; readonly made: ReadonlyMap<string, VerifiedEvent> } | undefined;
   let isClosed = false;
 
   async function attempt(value: Unfinished, dTag: Address): Promise<string> {
@@ -89,7 +91,10 @@ export function createAssembly(ports: {
       if (!made.has(name) && (await takePiece(piece, name, manifest, bytes, ports))) made.set(name, piece!);
     };
     // Unchanged pieces of the value before are here.
-    for (const name of names) await offer(name, await replica.piece(dTag, name));
+    for (const name of names) {
+      await offer(name, await replica.piece(dTag, name));
+      if (left?.dTag === dTag) await offer(name, left.made.get(name));
+    }
     const missing = (): string[] => names.filter((name) => !bytes.has(name));
     await searchRelays(ports, dTag, { missing, isOver: () => isClosed, offer, lacking });
     if (bytes.size < names.length) {
@@ -110,6 +115,9 @@ export function createAssembly(ports: {
     bytes.clear();
     ports.onAssembled(event, text);
     await replica.apply(dTag, { type: 'assembled', id: event.id, made, lacking });
+    if (isClosed) return text;
+    if (replica.get(dTag)?.head?.event.id !== event.id) left = { dTag, made };
+    else if (left?.dTag === dTag) left = undefined;
     return text;
   }
 
@@ -130,6 +138,7 @@ export function createAssembly(ports: {
     },
     close: () => {
       isClosed = true;
+      left = undefined;
       for (const { cancelRetry } of unfinished.values()) cancelRetry();
     },
   };
