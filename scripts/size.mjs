@@ -28,7 +28,7 @@ const EXTRAS = [
   // Beside the merging that it brings along, of which an app needs no rule.
   {
     name: 'defineCategory',
-    limit: 9_700,
+    limit: 9_900,
     own: /\bdist[\\/]state[\\/]/,
     code: "import { defineCategory } from 'nostr-sync'; globalThis.extra = defineCategory;",
     beside: "import { mergeBy } from 'nostr-sync/merge'; globalThis.extra = mergeBy;",
