@@ -5,8 +5,10 @@ import { misuse } from '../errors.ts';
 import type { NostrSync } from '../nostr-sync.ts';
 import { checkCategories, checkEventId, checkReading, checkWrite, type Settings } from '../options.ts';
 import { toDTag, type Address } from '../protocol/address.ts';
+import { MAX_LAPS } from '../protocol/limits.ts';
 import type { Receipt } from '../sync/events.ts';
 import type { Reader } from '../sync/reader.ts';
+import { OVERTAKEN } from '../sync/saving.ts';
 import type { Session } from '../sync/session.ts';
 import type { Subscription } from '../sync/telling.ts';
 import type { Edit, Write } from '../sync/write.ts';
@@ -53,14 +55,13 @@ export function createCalls(ports: {
     const had = ports.session();
     const signed = heard(wanted.signal, signedIn(what));
     const publishBy = async (session: Session): Promise<Receipt> =>
-      session.writer.publish(dTag, wanted, read?.(session));
+      session.writer.publish(dTag, wanted, undefined, read && (async () => read(session)));
     if (had === undefined) return publishBy(await signed);
     const ready = signed.then((to) => {
       if (to !== had) throw OTHER_IDENTITY;
-      return read?.(to);
     });
     try {
-      return await had.writer.publish(dTag, wanted, ready);
+      return await had.writer.publish(dTag, wanted, ready, read && (async () => read(had)));
     } catch (error) {
       if (error !== OTHER_IDENTITY) throw error;
       return publishBy(await signed);
@@ -110,10 +111,17 @@ export function createCalls(ports: {
       return heard(
         wanted.signal,
         signedIn('reset').then(async ({ reader, writer }) => {
-          const value = await reader.latest(dTag);
-          wanted.signal?.throwIfAborted();
-          if (!writer.isAhead(dTag)) return null;
-          return writer.publish(dTag, { ...wanted, ...value, isReset: true });
+          for (let left = MAX_LAPS; ; left--) {
+            const value = await reader.latest(dTag);
+            wanted.signal?.throwIfAborted();
+            if (!writer.isAhead(dTag)) return null;
+            try {
+              return await writer.publish(dTag, { ...wanted, ...value, isReset: true });
+            } catch (error) {
+              // What was written since then stays.
+              if (error !== OVERTAKEN || left === 0) throw error;
+            }
+          }
         }),
       );
     },

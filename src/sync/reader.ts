@@ -26,7 +26,7 @@ export interface Reader extends Pick<Telling, 'present' | 'wrote' | 'announce' |
   readonly history: History;
   fetch(dTag: Address): Promise<FetchResult | null>;
   /** What would write the newest value again, once every relay that can be reached was asked for it. */
-  latest(dTag: Address): Promise<Pick<Write, 'text' | 'isRemoval' | 'expiration' | 'schema'>>;
+  latest(dTag: Address): Promise<Pick<Write, 'text' | 'isRemoval' | 'expiration' | 'schema' | 'again'>>;
   /** What this device shows, to be carried over to another key. Leaves out what cannot be read at all, which `error` reports; rejects if it may be read later. */
   toCarry(dTags: readonly Address[]): Promise<CarriedValue[]>;
   syncAll(dTags: readonly Address[]): Promise<FetchResult[]>;
@@ -98,10 +98,12 @@ export function createReader(ports: {
     fetch: async (dTag) => valueOf(dTag, await refresh([dTag])),
     latest: async (dTag) => {
       await ports.network().ask([dTag], 'all');
-      const value = await shownOf(dTag, await refresh([dTag]));
-      if (value === undefined) return { text: 'null', isRemoval: true, expiration: undefined };
+      const source = await refresh([dTag]);
+      const again = ports.replica.get(dTag)?.head?.event.id;
+      const value = await shownOf(dTag, source);
+      if (value === undefined) return { text: 'null', isRemoval: true, expiration: undefined, again };
       const { text, expiration, schema } = value;
-      return { text, isRemoval: false, expiration, schema };
+      return { text, isRemoval: false, expiration, schema, again };
     },
     toCarry: async (dTags) => {
       const values = await Promise.all(

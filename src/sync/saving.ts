@@ -64,6 +64,12 @@ export interface SavingPorts {
 const tooFast = (): NostrSyncError =>
   new NostrSyncError('SIGNING_FAILED', 'Cannot publish: newer values come in faster than it is signed');
 
+/** A reset would say again what is not the newest any more. */
+export const OVERTAKEN: Error = new NostrSyncError(
+  'SIGNING_FAILED',
+  'Cannot reset: newer values come in faster than it is signed',
+);
+
 /** Returns what saves the write that is made now, and resolves with its event. */
 export function createSaving(ports: SavingPorts): (dTag: Address, making: Making) => Promise<VerifiedEvent> {
   const { clock, replica, hand, questions } = ports;
@@ -76,6 +82,14 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
     for (;;) {
       const wanted = [...making.wanted];
       const on = replica.get(dTag)?.head?.event.id;
+      const overtaken = wanted.find(
+        ({ write }) => write.isReset && (wanted.length > 1 || write.again !== on),
+      );
+      if (overtaken !== undefined) {
+        making.refuse(overtaken, OVERTAKEN);
+        if (wanted.length === 1) throw OVERTAKEN;
+        continue;
+      }
       const composed = await ports.compose(dTag, wanted).catch((error: unknown) => {
         // It was taken back or replaced while it was read, and its pieces are gone: the value is made of what there is now.
         if (replica.get(dTag)?.head?.event.id !== on) return 'moved' as const;
@@ -123,6 +137,8 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
       // Another has reset it meanwhile, or what was ahead was stamped again: what was written since stays.
       if (isReset && making.wanted.length === 1 && !isAhead(record, nowSeconds(clock), DAY_SECONDS))
         return record!.head!.event;
+      if (isReset && making.wanted.some(({ write }) => write.again !== record?.head?.event.id))
+        throw OVERTAKEN;
       const voids = isReset ? aheadOf(replica.get(dTag), nowSeconds(clock)) : undefined;
       const stamp = nextStampOf(dTag, voids);
       const deviceId = ports.deviceId();

@@ -308,14 +308,16 @@ export async function openSession(ports: {
     reader,
     writer: {
       ...writer,
-      publish: async (dTag, write, ready) => {
-        if (write.edit?.type !== 'update') return writer.publish(dTag, write, ready);
-        const decided = async (): Promise<undefined> => {
-          await ready;
+      publish: async (dTag, write, signedIn, read) => {
+        const decided = async (): Promise<void> => {
+          await signedIn;
           // It is made of what there is, and that is not known yet.
-          if (carrying.waiting(dTag) !== undefined) await carrying.decided(dTag);
+          if (write.edit?.type === 'update' && carrying.waiting(dTag) !== undefined)
+            await carrying.decided(dTag);
         };
-        return writer.publish(dTag, write, decided());
+        const ready = decided();
+        ready.catch(() => undefined);
+        return writer.publish(dTag, write, ready, read);
       },
     },
     network,

@@ -61,6 +61,8 @@ export interface Write {
   readonly schema?: Schema | undefined;
   /** Below what is from the future, which does not count any more. */
   readonly isReset?: boolean;
+  /** Of a reset: the head of which it says the value again. */
+  readonly again?: EventId | undefined;
   readonly waitFor: Stage;
   /** Stops the waiting, not a write that was saved. */
   readonly signal: AbortSignal | undefined;

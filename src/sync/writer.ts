@@ -17,8 +17,8 @@ import { isAhead, stampOf } from './stamps.ts';
 import type { Write } from './write.ts';
 
 export interface Writer extends Pick<Receipts, 'changed' | 'answered' | 'relaysChanged'> {
-  /** `ready`: it is made of what is here now, and waits for this before it goes on. It may say what is to be written. */
-  publish(dTag: Address, write: Write, ready?: Promise<Said | undefined>): Promise<Receipt>;
+  /** `ready`: it is made of what is here now, and waits for this before it goes on. `read`: gives what is to be written then. */
+  publish(dTag: Address, write: Write, ready?: Promise<void>, read?: () => Promise<Said>): Promise<Receipt>;
   /** Merges what has waited, or need not. Resolves with the head then: another one if there was anything to write. */
   merge(dTag: Address): Promise<VerifiedEvent>;
   /** Makes the newest value of itself, and tells the app. Resolves once that is saved; rejects with what `change` throws. */
@@ -76,14 +76,15 @@ export function createWriter(ports: WriterPorts): Writer {
   }
 
   return {
-    publish: async (dTag, write, ready) => {
-      ready?.catch(() => undefined);
+    publish: async (dTag, write, ready, read) => {
       write.signal?.throwIfAborted();
       const wanted = based(dTag, write);
-      const add = async (one: Wanted): Promise<VerifiedEvent> =>
-        places.take(dTag, { signal: write.signal, ready }, async (said) =>
+      const add = async (one: Wanted): Promise<VerifiedEvent> => {
+        await ready;
+        return places.take(dTag, { signal: write.signal, ready: read?.() }, async (said) =>
           drafts.add(dTag, { ...one, write: { ...one.write, ...said } }),
         );
+      };
       const event = await (ports.mergingOf(dTag)?.asked(dTag, wanted, add) ?? add(wanted));
       return receipts.wait(dTag, event, write);
     },

@@ -399,3 +399,29 @@ test('what another device has reset while the signer took its time keeps what wa
   await on.clock.advance(5_000);
   expect([await valueOn(on, laptop), await valueOn(on, phone)]).toEqual(['since then', 'since then']);
 });
+
+test.each<[string, number | undefined]>([
+  ['while relays are asked', undefined],
+  ['while the signer takes its time for it', 1_000],
+])('what the app writes after a reset, %s, stays', async (_, afterMs) => {
+  const on = world(LENIENT);
+  await poisoned(on, 182 * DAY);
+  const signer = secretKeySigner(KEY);
+  const slow: Signer = {
+    ...signer,
+    signEvent: async (event) => {
+      await new Promise<void>((resolve) => void on.clock.after(3_000, resolve));
+      return signer.signEvent(event);
+    },
+  };
+  const laptop = on.device({ signer: slow });
+  expect(await valueOn(on, laptop)).toBe('by a wrong clock');
+  const reset = laptop.reset('settings');
+  if (afterMs !== undefined) await on.clock.advance(afterMs);
+  const publish = laptop.publish('settings', 'after it');
+  await on.settle(Promise.all([reset, publish]));
+  await on.clock.advance(60_000);
+  expect(await valueOn(on, laptop)).toBe('after it');
+  expect(await valueOn(on)).toBe('after it');
+  expect(stored(on.relays[0]!)[0]!.created_at).toBeLessThan(on.clock.now() / 1000 + 120);
+});
