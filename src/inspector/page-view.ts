@@ -28,8 +28,12 @@ export function pageView(model: Model, acts: Acts): readonly View[] {
         return [
           'button',
           {
-            ...{ role: 'tab', id: tab, onclick: () => acts.choose(tab), 'aria-controls': `of-${tab}` },
-            ...{ 'aria-selected': `${isChosen}`, tabindex: isChosen ? '0' : '-1' },
+            role: 'tab',
+            id: tab,
+            onclick: () => acts.choose(tab),
+            'aria-controls': `of-${tab}`,
+            'aria-selected': `${isChosen}`,
+            tabindex: isChosen ? '0' : '-1',
           },
           tab + count,
         ];

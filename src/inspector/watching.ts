@@ -34,10 +34,8 @@ const EVENTS: readonly (keyof SyncEvents)[] = [
 ];
 /** What comes close together is asked for once. */
 const REFRESH_MS = 150;
-/** What no event tells, such as latencies. */
-const POLL_MS = 2_000;
-/** A screen reader is told one thing in this time, the last one. */
-const SAY_MS = 2_000;
+/** How often is asked for what no event tells, such as latencies; and a screen reader is told one thing in this time, the last one. */
+const TICK_MS = 2_000;
 
 /** `changed`: there is something else to show. */
 export function watch(sync: Inspected, clock: Clock, changed: () => void): Watching {
@@ -63,12 +61,12 @@ export function watch(sync: Inspected, clock: Clock, changed: () => void): Watch
   function sayNext(): void {
     set({ said: unsaid });
     unsaid = '';
-    if (model.said !== '') silence = clock.after(SAY_MS, sayNext);
+    if (model.said !== '') silence = clock.after(TICK_MS, sayNext);
   }
 
   function askIn(ms: number): void {
     if (isDue || isStopped) return;
-    isDue = ms < POLL_MS;
+    isDue = ms < TICK_MS;
     cancel();
     cancel = clock.after(ms, () => void ask());
   }
@@ -96,7 +94,7 @@ export function watch(sync: Inspected, clock: Clock, changed: () => void): Watch
     } catch (error) {
       set({ problem: messageOf(error) });
     }
-    askIn(POLL_MS);
+    askIn(TICK_MS);
   }
 
   const stops = EVENTS.map((type) =>
