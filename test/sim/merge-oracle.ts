@@ -519,12 +519,8 @@ export function createMergeOracle(ports: {
           versions.set(of, some);
           const id = key.slice(key.lastIndexOf('/') + 1);
           beaten.onVersion(device, id, value !== null);
-          if (value === null) continue;
           // What was imported was never the head.
-          hadOn.add(`${device} ${id}`);
-          // Nor was a write that is beaten in the same save.
-          const entry = oracle.signed.get(id);
-          if (entry?.device === device && ports.merged.has(entry.category)) heldFirstBy(entry);
+          if (value !== null) hadOn.add(`${device} ${id}`);
         } else if (key.startsWith(headPrefix) && value !== null) {
           const category = key.slice(headPrefix.length, -'/v1'.length);
           if (!ports.merged.has(category)) continue;
@@ -535,6 +531,9 @@ export function createMergeOracle(ports: {
           for (const id of rivalsIn(value)) {
             known.add(id);
             hadOn.add(`${device} ${id}`);
+            // A write that is beaten in the same save was never the head.
+            const entry = oracle.signed.get(id);
+            if (entry?.device === device) heldFirstBy(entry);
           }
         }
       }
