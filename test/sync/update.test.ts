@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { mergeBy } from '../../src/merge.ts';
+import { memoryStore, type Store } from '../../src/node.ts';
 import type { NostrSyncOptions } from '../../src/options.ts';
 import { asAddress } from '../../src/protocol/address.ts';
 import { createComposing, type Compose } from '../../src/sync/composing.ts';
@@ -40,6 +41,25 @@ test.each([
   ]);
   expect(outcomes[1]).toMatchObject({ reason: { message: 'of the app' } });
   expect(await at.settle(laptop.fetch('settings'))).toMatchObject({ payload: { n: 2, more: true } });
+});
+
+test('calls are made in their order, whether they come before there is a session, while it is signed in, or after', async () => {
+  const at = world({});
+  const inner = memoryStore();
+  const update: Store['update'] = async (...of) => {
+    await new Promise<void>((resolve) => void at.clock.after(400, resolve));
+    return inner.update(...of);
+  };
+  const laptop = at.device({ ...MERGE, store: { ...inner, update } });
+  const calls = Array.from({ length: 20 }, (_, i) => i);
+  const writes: Promise<unknown>[] = [];
+  for (const i of calls) {
+    const add = (now: unknown): unknown => ({ all: [...((now as { all?: number[] } | null)?.all ?? []), i] });
+    writes.push(laptop.update('settings', add, { waitFor: 'saved' }));
+    await at.clock.advance(70);
+  }
+  await at.settle(Promise.all(writes));
+  expect(await at.settle(laptop.fetch('settings'))).toMatchObject({ payload: { all: calls } });
 });
 
 test.each([
