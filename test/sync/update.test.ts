@@ -195,3 +195,20 @@ test('an update of what cannot be read fails by a typed error, whatever a signer
     ...{ code: 'UNDECODABLE', details: { category: 'settings' } },
   });
 });
+
+test('a write that was called before there was a session is not overtaken by one that was called while the signer is set', async () => {
+  const { clock, relays, device, settle } = world({});
+  const inner = memoryStore();
+  const update: Store['update'] = async (keys, decide) => {
+    if (keys.some((key) => key.startsWith('identity/')))
+      await new Promise<void>((resolve) => void clock.after(1_000, resolve));
+    return inner.update(keys, decide);
+  };
+  const sync = device({ store: { ...inner, update } });
+  const first = sync.update('settings', (now: unknown) => `${String(now)}, first`);
+  // Its session is there, and the store is about to keep which identity it is.
+  for (let i = 0; i < 50 && relays[0]!.connections() === 0; i++) await clock.advance(10);
+  const second = sync.update('settings', (now: unknown) => `${String(now)}, second`);
+  await settle(Promise.all([first, second]));
+  expect((await settle(sync.fetch('settings')))?.payload).toBe('undefined, first, second');
+});
