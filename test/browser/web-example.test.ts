@@ -47,7 +47,7 @@ async function start(device: keyof typeof SIZES, url: string): Promise<Page> {
 const list = (page: Page): Promise<string[]> => page.locator('li').allInnerTexts();
 const badge = (page: Page): Promise<string | null> => page.textContent('.badge');
 async function add(page: Page, text: string): Promise<void> {
-  await page.fill('[name=text]', text);
+  await page.getByLabel('What to buy').fill(text);
   await page.click('text="Add"');
 }
 
