@@ -51,7 +51,7 @@ const ROOMS = {
   state: {
     path: '^src/state/',
     imports: ['sync', 'merge', 'merge-entry', 'signer', ...FLOOR],
-    types: ['assembly', 'merging', 'heads', 'store'],
+    types: ['assembly', 'merging', 'heads', 'store', 'tabs'],
   },
   // Looks at an engine through its public calls.
   inspector: {
