@@ -130,8 +130,8 @@ pub enum Error {
         message: String,
         /// Whose value it is.
         category: String,
-        /// What does not fit, as the engine gave it: an array of `{ path, message }`.
-        issues: Value,
+        /// What does not fit, as the engine gave it: each is `{ path, message }`.
+        issues: Vec<Value>,
     },
     /// A newer version of the app wrote the category, and said that older ones than `writable_by` must not write it.
     #[error("{message}")]
@@ -369,7 +369,7 @@ impl From<Value> for Error {
                 (Some(category), Some(event_id)) => Self::VersionNotKept { message, category, event_id },
                 _ => Self::Other { code, message },
             },
-            "INVALID_VALUE" => match (text("category"), details.get("issues")) {
+            "INVALID_VALUE" => match (text("category"), details.get("issues").and_then(Value::as_array)) {
                 (Some(category), Some(issues)) => {
                     Self::InvalidValue { message, category, issues: issues.clone() }
                 }
