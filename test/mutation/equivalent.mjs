@@ -21,12 +21,6 @@ export const EQUIVALENT = [
   ['protocol/message', '{…', '{}', 'without the return a frame that is no JSON is no list either'],
   ['protocol/message', 'default:…', 'default:', 'a function that ends returns undefined'],
   ['protocol/message', '[]', '["Stryker was here"]', 'the first d-tag begins with new groups'],
-  [
-    'protocol/renewal',
-    'isTombstone(event) && isTombstone(former)',
-    'isTombstone(event) || isTombstone(former)',
-    'equal tags are compared next, and a tombstone is told by a tag',
-  ],
   ['sync/heads/conflict', 'record.own?.isBlind', 'record.own.isBlind', 'an own head has an own write'],
   ['sync/heads/own-stamps', '[]', '["Stryker was here"]', 'a text is neither below nor above any stamp'],
   ['sync/heads/own-stamps', 'own?.undone', 'own.undone', 'without an own write nothing is undone'],

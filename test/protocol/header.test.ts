@@ -16,6 +16,7 @@ import {
   pieceTombstoneTags,
   renewedTags,
   restampedTags,
+  schemaOf,
   tagsOf,
   type Header,
 } from '../../src/protocol/header.ts';
@@ -207,5 +208,46 @@ describe('said again', () => {
     expect(hasSameTags(eventOf(one), eventOf([['d', 'a']]))).toBe(false);
     expect(hasSameTags(eventOf(one), eventOf([['d', 'b'], ['vv']]))).toBe(false);
     expect(hasSameTags(eventOf(one), eventOf([['vv'], ['d', 'a']]))).toBe(false);
+  });
+});
+
+describe('the version of the data', () => {
+  const D = ['d', anAddress('default/settings/v1')] as const;
+  const saidBy = (...values: readonly string[]): unknown => schemaOf(eventOf([D, ['schema', ...values]]));
+
+  test.each([
+    ['3', '2'],
+    ['3', '3'],
+    ['123456', '1'],
+    ['999999', '999999'],
+  ])('%s, to be written by %s, is read as it is written', (version, writableBy) => {
+    const schema = { version: Number(version), writableBy: Number(writableBy) };
+    expect(saidBy(version, writableBy)).toEqual(schema);
+    const header = headerOf(eventOf([D, ['device_id', 'laptop']]))!;
+    expect(tagsOf({ ...header, schema } as Header)).toContainEqual(['schema', version, writableBy]);
+    expect(tagsOf(header).some(([name]) => name === 'schema')).toBe(false);
+  });
+
+  test.each([
+    [],
+    ['3'],
+    ['', '1'],
+    ['3', ''],
+    ['x', '1'],
+    ['3', 'x'],
+    ['0', '0'],
+    ['03', '1'],
+    ['3', '01'],
+    ['a3', '1'],
+    ['3a', '1'],
+    ['1234567', '1'],
+    ['2', '3'],
+    ['-1', '1'],
+  ])('%s %s says nothing', (...values) => {
+    expect(saidBy(...values)).toBe(undefined);
+  });
+
+  test('no tag says nothing', () => {
+    expect(schemaOf(eventOf([D]))).toBe(undefined);
   });
 });
