@@ -113,12 +113,11 @@ export function formatOf(event: EventTemplate): string | undefined {
 
 /** The version of the data; `undefined`: the first, also if the tag is malformed, or would let a newer version write than wrote it. */
 export function schemaOf(event: EventTemplate): Schema | undefined {
-  const [version, writableBy] = (tagValues(event, 'schema') ?? []).map((text) =>
+  const [version = Number.NaN, writableBy = Number.NaN] = (tagValues(event, 'schema') ?? []).map((text) =>
     /^[1-9]\d{0,5}$/.test(text) ? Number(text) : Number.NaN,
   );
-  return version !== undefined && writableBy !== undefined && writableBy <= version
-    ? { version, writableBy }
-    : undefined;
+  // Of what is no number nothing is true.
+  return writableBy <= version ? { version, writableBy } : undefined;
 }
 
 /**
