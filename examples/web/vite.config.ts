@@ -1,7 +1,7 @@
 import { defineConfig, type UserConfig } from 'vite';
 
 const config: UserConfig = defineConfig({
-  // One React, also where this package is linked from its repository.
+  // One React, also if this package is linked from its repository.
   resolve: { dedupe: ['react', 'react-dom'] },
   build: { target: 'es2023' },
 });

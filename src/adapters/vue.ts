@@ -27,7 +27,7 @@ function whileInScope(listen: () => () => void): void {
 
 /**
  * What `readable` has now. With `select`, only this part of it: nothing runs again unless that is another one. What is in the ref is the
- * value itself, which nobody may change in place. On a server, and until a page has taken over what a server has rendered: of `readable.initial`.
+ * value itself, which must not be changed in place. On a server, and until a page has taken over what a server has rendered: of `readable.initial`.
  */
 export function useReadable<T>(readable: Readable<T>): Readonly<ShallowRef<T>>;
 export function useReadable<T, S>(readable: Readable<T>, select: (value: T) => S): Readonly<ShallowRef<S>>;
@@ -64,7 +64,7 @@ export function useSync<T extends Input, Input>(state: State<T, Input>): Synced<
   const editable = <V>(get: () => V, edit: (next: V) => Promise<unknown>): WritableComputedRef<V> =>
     computed({
       get,
-      // Nobody can wait for an assignment: why an edit is not saved is in `meta`.
+      // No caller can wait for an assignment: why an edit is not saved is in `meta`.
       set: (next) => void edit(next).catch(() => undefined),
     });
   return {

@@ -42,7 +42,7 @@ export interface Keeping {
 
 const KEY_BYTES = 8;
 
-/** `undefined`: nobody was ever signed in on this device. */
+/** `undefined`: no signer was ever set on this device. */
 export async function keepingOf(name: string, host: StateHost): Promise<Keeping | undefined> {
   const opened = await host.inside.known();
   if (opened === undefined) return undefined;

@@ -38,7 +38,7 @@ function oldestWriter({ version = 1, migrate = {} }: CategoryDefinition<unknown>
 }
 
 /**
- * Where both sides have an object that the base lacks, both have made it of the default. `isFull`: and so for every field, as the first edit
+ * If both sides have an object that the base lacks, both have made it of the default. `isFull`: and so for every field, as the first edit
  * stores all defaults.
  */
 function basedOnDefaults(

@@ -9,7 +9,7 @@ import { pick } from './document.ts';
 export interface Sealed {
   /** Another identity, or none that is known. */
   enter(keeping: Keeping | undefined): void;
-  /** Saves it, in the place of what this handle has sealed before. `false`: there is nobody to seal it for. */
+  /** Saves it, in the place of what this handle has sealed before. `false`: no key is known to seal it for. */
   seal(draft: Layer, version: number): Promise<boolean>;
   /** What this handle seals next is another draft, and the last one waits for a signer. */
   next(): void;

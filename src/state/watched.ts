@@ -6,7 +6,7 @@ export interface Watched<T> extends Readable<T> {
   readonly initial: T;
   /** Takes it. What it returns tells it, if it is another object than before. */
   put(next: T): () => void;
-  /** Nobody is told any more. */
+  /** No listener is told any more. */
   end(): void;
 }
 

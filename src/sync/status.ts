@@ -27,7 +27,7 @@ export interface StatusTeller {
   greeting(listener: (status: SyncStatus) => void): () => void;
 }
 
-/** `current`: `undefined` if there is nothing to tell, or nobody to tell it to. */
+/** `current`: `undefined` if there is nothing to tell, or no listener. */
 export function createStatusTeller(
   current: () => SyncStatus | undefined,
   tell: (status: SyncStatus) => void,

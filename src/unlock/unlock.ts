@@ -86,7 +86,7 @@ export async function unlock(
     const unlocked = bringing(key!.signer, former, {
       open: async (of) => openInMemory(of, { namespace, relays, allowInsecureRelays }, platform),
     });
-    // A relay that had answered before the secret was known is asked again, and found to lack it. The value is known: nobody is asked.
+    // A relay that had answered before the secret was known is asked again, and found to lack it. The value is known: the person is not asked.
     void sync.fetch(category).catch(() => undefined);
     platform.clock.after(REPAIR_MS, () => void sync.close());
     return { ...unlocked, former: former.map(({ pubkey }) => pubkey) };

@@ -171,7 +171,7 @@ export function createSettling(ports: {
     for (const id of left) wait({ dTag, id }, waitMs);
   }
 
-  /** What no try will mend, only an edit of the app. The rest is told of where it is read, or passes. */
+  /** What no try will mend, only an edit of the app. The rest is told by what reads it, or passes. */
   function tellOf(dTag: Address, cause: unknown): void {
     const isHopeless =
       isNostrSyncError(cause, 'PAYLOAD_TOO_LARGE') || isNostrSyncError(cause, 'INVALID_PAYLOAD');
