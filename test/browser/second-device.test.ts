@@ -1,52 +1,31 @@
 /** "Add a device" in two browsers: a laptop, and a phone that opens the picture of the QR code. From nothing to the same settings. */
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildPage } from '../../examples/second-device/build.mjs';
 import type { Profile } from '../support/browser.ts';
+import { serveFolder, type StaticSite } from '../support/page.ts';
 import { scan } from './qr.ts';
 import { opened, relay, site, WAIT } from './tabs.ts';
 
 /** What a person waits for, without the typing. */
 const LIMIT_MS = 10_000;
-const TYPES: Readonly<Record<string, string>> = {
-  html: 'text/html; charset=utf-8',
-  css: 'text/css',
-  js: 'text/javascript',
-};
 
 let folder: string;
-let server: Server;
-let address: string;
-/** What was asked of the server. */
-const asked: string[] = [];
+let served: StaticSite;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'nostr-sync-second-device-'));
   await buildPage(folder);
-  server = createServer((request, response) => {
-    asked.push(`${request.url} ${JSON.stringify(request.headers)}`);
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
-    const file = pathname === '/' ? 'index.html' : pathname.slice(1);
-    const type = TYPES[file.split('.').at(-1)!];
-    if (type === undefined || file.includes('/')) return void response.writeHead(404).end();
-    response.writeHead(200, { 'content-type': type });
-    response.end(readFileSync(join(folder, file)));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  address = `http://localhost:${(server.address() as AddressInfo).port}/`;
+  served = await serveFolder(folder);
 });
 afterAll(async () => {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await served?.close();
   rmSync(folder, { recursive: true });
 });
-beforeEach(() => void asked.splice(0));
 
 interface Person {
   readonly profile: Profile;
@@ -71,7 +50,7 @@ async function start(
 
 const LAPTOP = { width: 1280, height: 900 };
 const PHONE = { width: 390, height: 844 };
-const home = (): string => `${address}?relay=${encodeURIComponent(relay.url)}`;
+const home = (): string => `${served.url}?relay=${encodeURIComponent(relay.url)}`;
 
 async function laptopWithSettings(): Promise<Person> {
   const laptop = await start(LAPTOP, home());
@@ -110,7 +89,7 @@ test('a phone that opens the picture has the settings of the laptop within ten s
   await laptop.page.click('#add');
   await laptop.page.waitForSelector('#qr svg');
   const link = await scan(laptop.page, '#qr');
-  expect(link).toMatch(/^http:\/\/localhost:\d+\/\?relay=.*#nostrpair:\/\/[0-9a-f]{64}\?secret=/);
+  expect(link).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/\?relay=.*#nostrpair:\/\/[0-9a-f]{64}\?secret=/);
   await phone.page.goto(link);
   await finish(laptop, phone);
   const tookMs = performance.now() - clickedAt;
@@ -133,7 +112,12 @@ test('a phone that opens the picture has the settings of the laptop within ten s
     return JSON.stringify([urls, location.href, document.referrer, storage, history.state]);
   });
   expect(kept).toContain('relay=');
-  for (const text of [kept, asked.join('\n'), ...laptop.logged, ...phone.logged]) {
+  for (const text of [
+    kept,
+    served.asked.map(({ sent }) => sent).join('\n'),
+    ...laptop.logged,
+    ...phone.logged,
+  ]) {
     expect(text).not.toContain(secret);
     expect(text).not.toContain('nostrpair');
   }

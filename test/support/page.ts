@@ -18,8 +18,8 @@ const TYPES: Readonly<Record<string, string>> = {
 
 export interface StaticSite {
   readonly url: string;
-  /** What was asked for, in order. */
-  readonly asked: readonly string[];
+  /** What was asked for, in order: the path, and all that the browser has sent with it. */
+  readonly asked: readonly { readonly path: string; readonly sent: string }[];
   close(): Promise<void>;
 }
 
@@ -28,10 +28,10 @@ export async function serveFolder(
   folder: string,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<StaticSite> {
-  const asked: string[] = [];
-  const server = createServer(({ url = '/' }, response) => {
+  const asked: { readonly path: string; readonly sent: string }[] = [];
+  const server = createServer(({ url = '/', headers: sent }, response) => {
     const { pathname } = new URL(url, 'http://localhost');
-    asked.push(pathname);
+    asked.push({ path: pathname, sent: `${url} ${JSON.stringify(sent)}` });
     const file = pathname === '/' ? 'index.html' : pathname.slice(1);
     const type = TYPES[file.split('.').at(-1)!];
     if (type === undefined || file.includes('/')) return void response.writeHead(404).end();
