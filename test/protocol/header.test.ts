@@ -225,7 +225,7 @@ describe('the version of the data', () => {
     expect(saidBy(version, writableBy)).toEqual(schema);
     const header = headerOf(eventOf([D, ['device_id', 'laptop']]))!;
     expect(tagsOf({ ...header, schema } as Header)).toContainEqual(['schema', version, writableBy]);
-    expect(tagsOf(header).some(([name]) => name === 'schema')).toBe(false);
+    expect(tagsOf(header as Header).some(([name]) => name === 'schema')).toBe(false);
   });
 
   test.each([
