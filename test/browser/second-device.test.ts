@@ -1,13 +1,16 @@
 /** "Add a device" in two browsers: a laptop, and a phone that opens the picture of the QR code. From nothing to the same settings. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { publicKeyOf, SECRET_KEY_SEED_BYTES, secretKeyFromSeed } from '../../src/crypto/schnorr.ts';
+import { toRecoveryPhrase } from '../../src/keys/recovery.ts';
 import { buildPage } from '../../examples/second-device/build.mjs';
 import type { Profile } from '../support/browser.ts';
 import { serveFolder, type StaticSite } from '../support/page.ts';
+import { tracesOf } from '../support/traces.ts';
 import { scan } from './qr.ts';
 import { opened, relay, site, WAIT } from './tabs.ts';
 
@@ -32,6 +35,40 @@ interface Person {
   readonly page: Page;
   /** What the page has logged. */
   readonly logged: string[];
+  /** What it has sent to relays, and they to it. */
+  readonly frames: string[];
+}
+
+/** In a page: all that its code draws is noted, for the test knows no other way which key it has made. */
+function keepRandomBytes(): void {
+  const drawn: number[][] = [];
+  const draw = crypto.getRandomValues.bind(crypto);
+  crypto.getRandomValues = (array) => {
+    draw(array);
+    const { buffer, byteOffset, byteLength } = array as unknown as Uint8Array;
+    drawn.push([...new Uint8Array(buffer, byteOffset, byteLength)]);
+    return array;
+  };
+  Object.assign(window, { drawn });
+}
+
+/** The sync key that the page has made, hex: it signs what it publishes. */
+async function keyOf({ page, frames }: Person): Promise<string> {
+  const drawn = await page.evaluate(() => (window as unknown as { drawn: number[][] }).drawn);
+  const keys = drawn
+    .filter(({ length }) => length === SECRET_KEY_SEED_BYTES)
+    .map((seed) => secretKeyFromSeed(Uint8Array.from(seed)));
+  const key = keys.find((one) => frames.some((frame) => frame.includes(`"authors":["${publicKeyOf(one)}"]`)));
+  return Buffer.from(key!).toString('hex');
+}
+
+/** Every file of a profile, by its name. */
+function filesOf(profile: Profile): ReadonlyMap<string, string> {
+  const entries = readdirSync(profile.folder, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name));
+  return new Map(paths.map((path) => [path, readFileSync(path, 'latin1')]));
 }
 
 async function start(
@@ -43,9 +80,15 @@ async function start(
   const logged: string[] = [];
   page.on('console', (message) => logged.push(message.text()));
   page.on('pageerror', (error) => logged.push(String(error)));
+  const frames: string[] = [];
+  page.on('websocket', (socket) => {
+    const note = ({ payload }: { payload: string | Buffer }): unknown => frames.push(String(payload));
+    socket.on('framesent', note).on('framereceived', note);
+  });
+  await page.addInitScript(keepRandomBytes);
   await page.setViewportSize(size);
   await page.goto(url);
-  return { profile, page, logged };
+  return { profile, page, logged, frames };
 }
 
 const LAPTOP = { width: 1280, height: 900 };
@@ -162,4 +205,44 @@ test('wrong digits end it on both devices, and nothing was shared', async () => 
   await expect.poll(() => laptop.page.textContent('#invitation-text'), WAIT).toMatch(/digits are not those/);
   await expect.poll(() => phone.page.textContent('#joining-text'), WAIT).toMatch(/digits/);
   expect(await phone.page.inputValue('[name=note]')).toBe('');
+});
+
+test('key, words, session secret and code are in no file of either browser, no request, no frame and no log line', async () => {
+  const laptop = await laptopWithSettings();
+  const phone = await start(PHONE, 'about:blank');
+  await laptop.page.click('#add');
+  await laptop.page.waitForSelector('#qr svg');
+  const link = await scan(laptop.page, '#qr');
+  const code = (await laptop.page.textContent('#code'))!;
+  await phone.page.goto(link);
+  await expect.poll(() => phone.page.textContent('#shown-digits'), WAIT).toMatch(/^\d{3} \d{3}$/);
+  const former = await keyOf(phone);
+  await finish(laptop, phone);
+  const key = await keyOf(laptop);
+  const secret = /secret=([0-9a-f]{64})/.exec(link)![1]!;
+  // Once more: the browser opens what it kept.
+  await phone.page.reload();
+  await expect.poll(() => phone.page.inputValue('[name=note]'), WAIT).toBe('of the laptop');
+  const seen: Record<string, string> = { requests: served.asked.map(({ sent }) => sent).join('\n') };
+  for (const [name, { profile, logged, frames }] of Object.entries({ laptop, phone })) {
+    expect(frames.length).toBeGreaterThan(10);
+    seen[`logged, ${name}`] = logged.join('\n');
+    seen[`frames, ${name}`] = frames.join('\n');
+    await profile.close();
+    for (const [path, text] of filesOf(profile)) seen[path] = text;
+  }
+  // What the invitation is made of is in the browser's list of visited pages, whatever a page does: in those files, that link alone.
+  const isListOfPages = (path: string): boolean => /[/](History|Sessions[/].*|ukm_db)$/.test(path);
+  const invitation = link.split('#')[1]!;
+  const words = [key, former].map((hex) => toRecoveryPhrase(Buffer.from(hex, 'hex')));
+  const traces = tracesOf({ keys: [key, former, secret], texts: [...words, code, code.replaceAll('-', '')] });
+  const bytes = [key, former, secret].map((hex) => Buffer.from(hex, 'hex').toString('latin1'));
+  for (const [where, text] of Object.entries(seen)) {
+    const looked = isListOfPages(where) ? text.replaceAll(invitation, '') : text;
+    expect(traces.exec(looked)?.[0], where).toBeUndefined();
+    for (const one of bytes) expect(looked.includes(one), where).toBe(false);
+  }
+  // It looks where things are: the address of the page is in the files of both.
+  for (const { profile } of [laptop, phone])
+    expect([...filesOf(profile).values()].some((text) => text.includes(new URL(served.url).host))).toBe(true);
 });

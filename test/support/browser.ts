@@ -44,6 +44,8 @@ export interface BrowserProfile<T extends Tab = Tab> {
 /** Of Chromium, with all that Playwright can do. */
 export interface Profile extends BrowserProfile<Page> {
   readonly context: BrowserContext;
+  /** All that the browser keeps of it. */
+  readonly folder: string;
 }
 
 export interface ProfileOptions {
@@ -121,6 +123,7 @@ function createProfile(url: string, folder: string): Profile {
   }
 
   return {
+    folder,
     open: async () => {
       context = await chromium.launchPersistentContext(folder, {
         executablePath: chromiumPath(),
