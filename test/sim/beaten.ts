@@ -65,12 +65,13 @@ export function createBeaten(ports: {
           (one.device === edit.device && one.at >= edit.at)),
     );
 
-  /** Devices that have written what had seen it and has it no more, before any other: one of these has given it up. */
+  /** What had seen it and has it no more, before any other: one of the devices that have written these has given it up. */
   function beatersOf({ category, field, asserts, event }: Edit): Signed[] {
+    const isWithout = ({ text }: Signed): boolean => valueIn(docIn(text), field) !== asserts.get(field);
+    // A write of several calls may have given it up itself.
+    if (isWithout(event!)) return [event!];
     const isIt = (one: Signed): boolean =>
-      one.category === category &&
-      hasSeen(one.event, event!.event) &&
-      valueIn(docIn(one.text), field) !== asserts.get(field);
+      one.category === category && hasSeen(one.event, event!.event) && isWithout(one);
     const all = [...oracle.signed.values()].filter(isIt);
     return all.filter((one) => !all.some((other) => other !== one && hasSeen(one.event, other.event)));
   }
