@@ -531,7 +531,8 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     if (had.length < 2) return;
     count('fault: relay wiped');
     count('sometimes: wiped, and asked for one');
-    const asked = oracle.headOn(device.name, had[0]!);
+    const asked = oracle.headOn(device.name, had[0]!)!;
+    const wipedAt = schedule.now();
     relay.wipe();
     const deadline = schedule.now() + PATIENCE_MS;
     // Again: the first answer may be none, because the relay asks for AUTH and the signer takes its time.
@@ -544,6 +545,9 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     }
     // A relay that is sent a newer one lacks nothing that it is asked for.
     if (oracle.headOn(device.name, had[0]!) !== asked) return;
+    // Nor one to which another device, which may have nothing else, has given that back before this one was answered.
+    const sentSince = [...asked.carriers].filter(([, at]) => at >= wipedAt).map(([name]) => name);
+    if (sentSince.length > 0 && !sentSince.includes(device.name)) return;
     const lost = had.find((category) => !isThere(category));
     if (lost !== undefined) oracle.violate('I14', `${url} was wiped, and nobody gives it back ${lost}`);
   }

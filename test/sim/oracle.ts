@@ -39,9 +39,10 @@ export interface Signed {
   readonly makers: Set<string>;
   /** Another account encrypted it: its own key cannot read it. */
   readonly isUnreadable: boolean;
-  /** A socket has carried it, of these devices: a copy of a disk sends what is on it. */
+  /** A socket has carried it. */
   isCarried: boolean;
-  readonly carriers: Set<string>;
+  /** By device, when a socket of it did last: a copy of a disk sends what is on it. */
+  readonly carriers: Map<string, number>;
   /** An honest relay said OK to it. */
   isAcknowledged: boolean;
   /** Some relay said OK to it, or has shown it. */
@@ -837,7 +838,7 @@ export function createOracle(ports: {
         makers: new Set([device]),
         isUnreadable: foreign.has(event.content) && !hasTag(event, 'deleted'),
         isCarried: false,
-        carriers: new Set(),
+        carriers: new Map(),
         isAcknowledged: false,
         isTaken: false,
         isVoid: false,
@@ -888,7 +889,7 @@ export function createOracle(ports: {
       const entry = genuine(event, `${device}, on the wire`);
       if (entry === undefined) return;
       entry.isCarried = true;
-      entry.carriers.add(device);
+      entry.carriers.set(device, ports.now());
       // The reference has no store.
       if (!isOfReference(event) && entry.makers.has(device) && !stateOf(device).flushed.has(event.id))
         violate('I1', `${device}: ${describe(entry)} went out before it was on the medium`);
