@@ -96,30 +96,49 @@ test('the list of relays is the leader’s, but for what the app has just change
     removeRelay: (url) => void urls.delete(url),
     onRelays: (relays, former) => void told.push(`${relays.length} after ${former.length}`),
   });
-  const say = (...names: string[]): void =>
-    list.receive(names.map((url) => ({ url: aRelay(url) }) as RelayState));
-  expect([list.told(), list.unconfirmed()]).toEqual([
-    undefined,
-    [
-      ['own', true],
-      ['gone', true],
-    ],
-  ]);
-  say('other', 'gone');
+  const say = (taken: number | undefined, ...names: string[]): void =>
+    list.receive(
+      names.map((url) => ({ url: aRelay(url) }) as RelayState),
+      taken,
+    );
+  const initial = [
+    ['own', true],
+    ['gone', true],
+  ];
+  expect([list.told(), list.said()]).toEqual([undefined, { relays: initial, changes: 0 }]);
+  say(undefined, 'other', 'gone');
   expect([...urls]).toEqual(['own', 'gone', 'other']);
-  expect(list.unconfirmed()).toEqual([['own', true]]);
-  say('other', 'own');
+  expect(list.said()).toEqual({ relays: initial, changes: 0 });
+  say(0, 'other', 'own');
   expect([...urls]).toEqual(['own', 'other']);
   list.changed(aRelay('other'), false);
   urls.delete(aRelay('other'));
-  say('other', 'own');
+  say(0, 'other', 'own');
   expect([...urls]).toEqual(['own']);
-  say('own');
-  expect(list.unconfirmed()).toEqual([]);
+  say(1, 'own');
+  expect(list.said()).toEqual({ relays: [], changes: 1 });
   expect(told).toEqual(['2 after 0', '2 after 2', '2 after 2', '1 after 2']);
   list.changed(aRelay('new'), true);
   list.takeOver();
-  expect([list.told(), list.unconfirmed()]).toEqual([undefined, []]);
+  expect([list.told(), list.said()]).toEqual([undefined, { relays: [], changes: 2 }]);
+});
+
+test('what the app removes and adds again stays, though the leader lists it, and then takes in the removal alone', () => {
+  const urls = new Set(['relay'].map(aRelay));
+  const list = createRelayList({
+    urls: () => [...urls],
+    addRelay: (url) => void urls.add(url),
+    removeRelay: (url) => void urls.delete(url),
+    onRelays: () => undefined,
+  });
+  const relay = aRelay('relay');
+  list.receive([{ url: relay } as RelayState], 0);
+  list.changed(relay, false);
+  list.changed(relay, true);
+  list.receive([{ url: relay } as RelayState], 0);
+  list.receive([], 1);
+  expect([...urls]).toEqual(['relay']);
+  expect(list.said().relays).toEqual([['relay', true]]);
 });
 
 describe('AUTH for a leader without a signer', () => {

@@ -66,8 +66,7 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
 
   function introduce(): void {
     if (!isPresent || leading !== undefined) return;
-    const [hasSigner, relays] = [ports.hasSigner(), list.unconfirmed()];
-    post({ type: 'here', from: self, watched, hasSigner, relays });
+    post({ type: 'here', from: self, watched, hasSigner: ports.hasSigner(), ...list.said() });
   }
 
   function settleWaiting(): void {
@@ -81,7 +80,7 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
         introduce();
         return asks.askAgain();
       case 'relays':
-        list.receive(message.relays);
+        list.receive(message.relays, message.taken?.[self]);
         return settleWaiting();
       case 'answer':
         return ports.onAnswer(message.dTag, message.relay, message.event, message.answer);

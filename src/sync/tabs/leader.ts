@@ -42,6 +42,8 @@ export interface TabLeader extends Network {
 interface Follower {
   watched: readonly Address[];
   hasSigner: boolean;
+  /** See `Here`. */
+  readonly changes: number;
   /** Ends the wait for its death. */
   readonly forget: () => void;
 }
@@ -78,14 +80,15 @@ export function createTabLeader(ports: TabLeaderPorts): TabLeader {
     isTelling = true;
     queueMicrotask(() => {
       isTelling = false;
-      post({ type: 'relays', relays: network.relays() });
+      const taken = Object.fromEntries([...followers].map(([from, { changes }]) => [from, changes]));
+      post({ type: 'relays', relays: network.relays(), taken });
     });
   }
 
-  function meet({ from, hasSigner, relays, ...here }: Here): void {
+  function meet({ from, hasSigner, relays, changes, ...here }: Here): void {
     const known = followers.get(from);
     const forget = known?.forget ?? ports.onDeath(from, () => bury(from));
-    followers.set(from, { watched: here.watched, hasSigner, forget });
+    followers.set(from, { watched: here.watched, hasSigner, changes, forget });
     const own = new Set(urls());
     for (const [url, isAdded] of relays) {
       if (isAdded === own.has(url)) continue;

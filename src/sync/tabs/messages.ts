@@ -16,6 +16,8 @@ export interface Here {
   readonly watched: readonly Address[];
   readonly hasSigner: boolean;
   readonly relays: Unconfirmed;
+  /** How often the app has changed the list of relays there. */
+  readonly changes: number;
 }
 
 export type TabMessage =
@@ -26,8 +28,12 @@ export type TabMessage =
   | { readonly type: 'lead' }
   /** To the leader, which says `relays` at once if it lives. */
   | { readonly type: 'ping' }
-  /** From the leader: the relays and their state. */
-  | { readonly type: 'relays'; readonly relays: readonly RelayState[] }
+  /** From the leader: the relays and their state. `taken`: by follower, which of its changes of the list are in that. */
+  | {
+      readonly type: 'relays';
+      readonly relays: readonly RelayState[];
+      readonly taken?: Readonly<Record<string, number>>;
+    }
   /** From the leader: a relay's answer to a write, for the tab that made it. */
   | {
       readonly type: 'answer';

@@ -18,11 +18,12 @@ export interface RelayListPorts {
 export interface RelayList {
   /** The relays by the leader's word; `undefined` before it said anything. */
   told(): readonly RelayState[] | undefined;
-  unconfirmed(): Unconfirmed;
+  /** For the leader, until it has taken it in. */
+  said(): { readonly relays: Unconfirmed; readonly changes: number };
   /** The app added or removed a relay here. */
   changed(url: RelayUrl, isAdded: boolean): void;
-  /** The leader's word. */
-  receive(relays: readonly RelayState[]): void;
+  /** The leader's word. `taken`: after which change here, if it knows of any. */
+  receive(relays: readonly RelayState[], taken: number | undefined): void;
   /** This engine leads from now on: its list is that of all tabs, and changes by what others say. */
   takeOver(): void;
 }
@@ -31,15 +32,20 @@ export function createRelayList(ports: RelayListPorts): RelayList {
   const { urls } = ports;
   let told: readonly RelayState[] | undefined;
   const unconfirmed = new Map(urls().map((url) => [url, true]));
+  let changes = 0;
   return {
     told: () => told,
-    unconfirmed: () => [...unconfirmed],
-    changed: (url, isAdded) => void unconfirmed.set(url, isAdded),
-    receive: (relays) => {
+    said: () => ({ relays: [...unconfirmed], changes }),
+    changed: (url, isAdded) => {
+      changes += 1;
+      unconfirmed.set(url, isAdded);
+    },
+    receive: (relays, taken) => {
       const former = told ?? [];
       told = relays;
       const listed = new Set(relays.map(({ url }) => url));
-      for (const [url, isAdded] of unconfirmed) if (listed.has(url) === isAdded) unconfirmed.delete(url);
+      // That it lists a relay proves nothing: what was removed here and added again, it may be about to remove.
+      if (taken === changes) unconfirmed.clear();
       const own = new Set(urls());
       for (const url of listed) if (!own.has(url) && !unconfirmed.has(url)) ports.addRelay(url);
       for (const url of own) if (!listed.has(url) && !unconfirmed.has(url)) ports.removeRelay(url);
