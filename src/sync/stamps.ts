@@ -10,8 +10,9 @@ import { stampsIn } from './heads/own-stamps.ts';
 import { EMPTY_RECORD, floorOf, versionsOf, type HeadRecord } from './heads/record.ts';
 
 /**
- * Above all that is known. `isReplaceable`: the head is a write that no socket has carried, whose stamp may be used again, unless a rival
- * has it too: what that is merged into must be above it, or the rival may win, and its writer sees a twin in what has seen it.
+ * Above all that is known: a rival is above the head if that has got a lower stamp. `isReplaceable`: the head is a write that no socket has
+ * carried, whose stamp may be used again, unless a rival has it too: what that is merged into must be above it, or the rival may win, and
+ * its writer sees a twin in what has seen it.
  */
 export function stampOf(
   record: HeadRecord | undefined,
@@ -20,8 +21,9 @@ export function stampOf(
 ): Seconds {
   const head = record?.head?.event.created_at ?? -1;
   const own = floorOf(record);
-  const isTied = record?.rivals.some(({ stamp }) => stamp === head) === true;
-  return isReplaceable && !isTied ? Math.max(nowSeconds, own) : nextStamp(nowSeconds, head, own);
+  const rivals = (record?.rivals ?? []).map(({ stamp }) => stamp);
+  if (isReplaceable && !rivals.includes(head)) return Math.max(nowSeconds, own);
+  return nextStamp(nowSeconds, head, own, ...rivals);
 }
 
 /** The stamp of a reset: above what is known and is not from the future. */
@@ -29,7 +31,7 @@ export function resetStampOf(record: HeadRecord | undefined, nowSeconds: Seconds
   const { own, deemed } = record ?? EMPTY_RECORD;
   const known = versionsOf(record).map(({ event }) => event);
   const seen = known.flatMap((one) => [one.created_at, ...seenBy(one, deemed).values()]);
-  const stamps = [...seen, ...stampsIn(own)];
+  const stamps = [...seen, ...stampsIn(own), floorOf(record)];
   return nextStamp(nowSeconds, ...stamps.map((one) => (one > nowSeconds + DAY_SECONDS ? -1 : one)));
 }
 

@@ -127,7 +127,7 @@ describe('the head', () => {
 
   test('is not what is greater while it is a write that is held', () => {
     const { record, effects } = show(mine({ heldUntil: 99 }), NEWER);
-    expect(record).toEqual(mine({ heldUntil: 99, floor: 21 }, { former: [versionOf(NEWER)] }));
+    expect(record).toEqual(mine({ heldUntil: 99, heldFloor: 21 }, { former: [versionOf(NEWER)] }));
     expect(effects).toEqual([]);
   });
 
@@ -321,6 +321,7 @@ describe('a reset of our own write', () => {
   test('lowers its floor to what counts: it is undone', () => {
     expect(ownAfter({})).toEqual(ownWrite(future, { stamp: 20, floor: 20, undone: [100 * DAY, 100 * DAY] }));
     expect(ownAfter({ floor: 101 * DAY })).toMatchObject({ floor: 20, undone: [100 * DAY, 101 * DAY] });
+    expect(ownAfter({ heldFloor: 101 * DAY })).not.toHaveProperty('heldFloor');
     expect(ownAfter({ undone: [50 * DAY, 60 * DAY] }).undone).toEqual([50 * DAY, 100 * DAY]);
   });
 

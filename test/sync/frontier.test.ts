@@ -7,7 +7,7 @@ import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import { vectorOf } from '../../src/protocol/header.ts';
 import { MAX_RIVALS } from '../../src/protocol/limits.ts';
 import { compareEvents } from '../../src/protocol/order.ts';
-import { isRival } from '../../src/sync/heads/frontier.ts';
+import { hasSeenOwn, isRival, withOwn } from '../../src/sync/heads/frontier.ts';
 import type { Input } from '../../src/sync/heads/input.ts';
 import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import { KEEP_ALL } from '../../src/sync/heads/past.ts';
@@ -45,6 +45,17 @@ test('a write is not too late because it has not seen an own one from the future
   const next = told({ stamp: 30, by: OURS, seen: { 'their-device': 20 } });
   const record = after(write(future), shown(future), shown(upon), shown(reset), write(next));
   expect(record.head?.event).toBe(next);
+});
+
+test('a call that waited covers all that the own write before it covers, though that has the stamp of one that the call had seen', () => {
+  const first = told({ stamp: 9, by: OURS });
+  const merge = told({ stamp: 9, by: OURS, seen: { 'their-device': 5 } });
+  const known = after(write(first));
+  const { record } = reconcile(known, write(merge), first.id);
+  const seen = withOwn(record, vectorOf(first)!);
+  expect(seen).toEqual(vectorOf(merge));
+  expect(hasSeenOwn(record, seen)).toBe(true);
+  expect(withOwn(undefined, seen)).toEqual(seen);
 });
 
 describe('a rival', () => {

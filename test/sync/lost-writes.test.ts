@@ -26,6 +26,7 @@ describe('a twin, which writes under our device id, is told', () => {
     ],
     ['not by a stamp up to our floor', seen(12), { floor: 12 }, false],
     ['by a stamp above our floor', seen(13), { floor: 12 }, true],
+    ['by a stamp up to what turned up while ours was held', seen(12), { heldFloor: 12 }, true],
     ['not by a stamp that this device has undone', seen(15), { undone: [12, 15] }, false],
     ['by a stamp above those that it has undone', seen(16), { undone: [12, 15] }, true],
     ['not by what says nothing of our device', told({ stamp: 20 }), {}, false],

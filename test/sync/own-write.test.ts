@@ -237,6 +237,7 @@ describe('a lower stamp', () => {
       withdrawn: [anId('a')],
       restamped: [anId('b')],
       heldUntil: 99,
+      heldFloor: 40,
       floor: 30,
       undone: [12, 15],
     };
@@ -322,28 +323,28 @@ describe('the end of the question what a first write must be above', () => {
   const over = { type: 'explored', id: MINE.id, isBlind: true } as const;
   const again = told({ stamp: 15, by: OURS });
 
-  test('lets it go, with its stamp and its floor', () => {
+  test('lets it go, with its stamp and what is to be above', () => {
     const { record, effects } = explored(held(), over);
     expect([record, effects]).toEqual([mine({}, { isBlind: true }), []]);
-    expect(record?.own).not.toHaveProperty('floor');
-    expect(explored(held({ floor: 13 }), { ...over, isBlind: false }).record?.own).toEqual(
-      ownWrite(MINE, { isBlind: false, floor: 13 }),
+    expect(record?.own).not.toHaveProperty('heldFloor');
+    expect(explored(held({ heldFloor: 13 }), { ...over, isBlind: false }).record?.own).toEqual(
+      ownWrite(MINE, { isBlind: false, heldFloor: 13 }),
     );
   });
 
   test('gives it the stamp that it was decided on', () => {
-    const next = explored(held({ floor: 14 }), { ...over, again });
+    const next = explored(held({ floor: 12, heldFloor: 14 }), { ...over, again });
     expect(next).toEqual({
       record: { ...mine({}, { isBlind: true, id: again.id, stamp: 15 }), head: versionOf(again) },
       effects: [{ type: 'advanced', event: again, renews: MINE.id }],
     });
-    expect(explored(held({ floor: 15 }), { ...over, again }).record?.head?.event).toBe(again);
+    expect(explored(held({ heldFloor: 15 }), { ...over, again }).record?.head?.event).toBe(again);
   });
 
   test('is not yet over if more has turned up since it was decided', () => {
-    for (const one of [held({ floor: 16 }), held({ floor: 90 })])
+    for (const one of [held({ heldFloor: 16 }), held({ heldFloor: 90 })])
       expect(explored(one, { ...over, again }).record).toBe(one);
-    const one = held({ floor: 16 });
+    const one = held({ heldFloor: 16 });
     expect(explored(one, { ...over, upTo: 15 }).record).toBe(one);
     expect(explored(one, { ...over, upTo: 16 }).record).not.toBe(one);
     expect(explored(one, { ...over, upTo: 90, again }).record).toBe(one);
@@ -381,21 +382,22 @@ describe('what turns up while a first write is held', () => {
   });
 
   test('is what it goes out above: one above what beats it, and nothing that it beats', () => {
-    expect(heldAgainst(held(), newer).own?.floor).toBe(21);
-    expect(heldAgainst(held(), beating).own?.floor).toBe(11);
-    for (const event of [older, beaten]) expect(heldAgainst(held(), event).own).not.toHaveProperty('floor');
-    expect(heldAgainst(held({ floor: 15 }), newer).own?.floor).toBe(21);
+    expect(heldAgainst(held(), newer).own?.heldFloor).toBe(21);
+    expect(heldAgainst(held(), beating).own?.heldFloor).toBe(11);
+    for (const event of [older, beaten])
+      expect(heldAgainst(held(), event).own).not.toHaveProperty('heldFloor');
+    expect(heldAgainst(held({ heldFloor: 15 }), newer).own?.heldFloor).toBe(21);
     // What a copy of the store wrote: else it would be taken for an own one.
     const ofTwin = told({ stamp: 20, by: OURS });
-    expect(heldAgainst(held(), ofTwin).own).not.toHaveProperty('floor');
+    expect(heldAgainst(held(), ofTwin).own).not.toHaveProperty('heldFloor');
   });
 
   test('that is below its floor changes nothing more', () => {
-    for (const floor of [21, 22, 90]) {
-      const one = held({ floor }, newer);
+    for (const heldFloor of [21, 22, 90]) {
+      const one = held({ heldFloor }, newer);
       expect(heldAgainst(one, newer)).toBe(one);
     }
-    expect(heldAgainst(held({ floor: 20 }, newer), newer).own?.floor).toBe(21);
+    expect(heldAgainst(held({ heldFloor: 20 }, newer), newer).own?.heldFloor).toBe(21);
   });
 });
 

@@ -145,6 +145,7 @@ describe('an own write', () => {
     expect(floorOf(mine())).toBe(10);
     expect(floorOf(mine({ floor: 12 }))).toBe(12);
     expect(floorOf(mine({ floor: 8 }))).toBe(10);
+    expect(floorOf(mine({ floor: 12, heldFloor: 14 }))).toBe(14);
     expect(floorOf(mine({ stamp: 0 }))).toBe(0);
     expect(floorOf(mine({ stamp: -5 }))).toBe(-1);
   });

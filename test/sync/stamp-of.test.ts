@@ -52,6 +52,12 @@ describe('the next write is stamped', () => {
       true,
       NOW + 4,
     ],
+    [
+      'one above a rival that is above the head, since that has got a lower stamp',
+      record({ head: versionOf(at(NOW - 9)), own: own(NOW - 9), rivals: [rival(NOW - 20), rival(NOW + 2)] }),
+      false,
+      NOW + 3,
+    ],
     ['now if that one is older', record({ head: versionOf(at(NOW - 4)), own: own(NOW - 4) }), true, NOW],
   ])('%s', (_, known, isReplaceable, stamp) => {
     expect(stampOf(known, NOW, isReplaceable)).toBe(stamp);
@@ -84,6 +90,7 @@ describe('a reset is stamped', () => {
       NOW + 7,
     ],
     ['above the floor of its own writes', record({ own: own(FUTURE, { floor: NOW + 8 }) }), NOW + 9],
+    ['above what turned up while it was held', record({ own: own(NOW, { heldFloor: NOW + 8 }) }), NOW + 9],
     ['above its former writes', record({ own: own(FUTURE, { past: [NOW + 2, NOW + 9] }) }), NOW + 10],
     [
       'above what a value from the future is deemed to have seen',

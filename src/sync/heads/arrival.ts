@@ -97,8 +97,9 @@ function reset(
   // The next write of this device goes by what counts.
   if (own === undefined || floorOf(record) <= stamp) return outcome;
   const floor = Math.max(stamp, ...(own.past ?? []).filter((one) => one <= event.created_at + DAY_SECONDS));
+  const { heldFloor: _, ...kept } = outcome.record!.own!;
   const lowered = { stamp: Math.min(own.stamp, stamp), floor, undone: undoneBy(own, stamp) };
-  return { ...outcome, record: { ...outcome.record!, own: { ...outcome.record!.own!, ...lowered } } };
+  return { ...outcome, record: { ...outcome.record!, own: { ...kept, ...lowered } } };
 }
 
 /**

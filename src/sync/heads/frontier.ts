@@ -31,10 +31,7 @@ export function containedIn(record: HeadRecord<NostrEvent>): VersionVector {
  * newest of these had: a call that waited for its turn may not have.
  */
 export function withOwn(record: HeadRecord | undefined, seen: VersionVector): VersionVector {
-  const own = record?.own;
-  if (own === undefined || covers(seen, own.device, own.stamp)) return seen;
-  const had = seenByOwn(record);
-  return had === undefined ? seen : joinVectors(seen, had);
+  return joinVectors(seen, seenByOwn(record) ?? new Map());
 }
 
 /** Whether a write with this vector has seen all that the own write before it had: another tab may have made that meanwhile. */

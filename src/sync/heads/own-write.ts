@@ -119,7 +119,7 @@ export function restamp(
   if (head?.event.id !== id || own?.id !== id || own.acknowledged) return { record, effects: [] };
   // A relay may have taken what it follows meanwhile.
   if ((own.above?.[0] ?? NOTHING) >= event.created_at) return { record, effects: [] };
-  const { heldUntil: _, floor: __, ...kept } = own;
+  const { heldUntil: _, heldFloor: __, floor: ___, ...kept } = own;
   // With those that it was made upon, if they were from the future as well: an export may have them.
   const undone = undoneBy(kept, event.created_at);
   const pieces = head.pieces?.map((piece) =>
@@ -153,11 +153,9 @@ export function explored(
 ): Outcome {
   const isOver = record?.head?.event.id !== id || !isHeld(record);
   if (isOver || (again?.created_at ?? upTo ?? Infinity) < floorOf(record)) return { record, effects: [] };
-  const { heldUntil: _, floor, ...own } = record.own!;
-  if (again === undefined) {
-    const kept = floor === undefined ? {} : { floor };
-    return { record: { ...record, own: { ...own, isBlind, ...kept } }, effects: [] };
-  }
+  const { heldUntil: _, ...kept } = record.own!;
+  if (again === undefined) return { record: { ...record, own: { ...kept, isBlind } }, effects: [] };
+  const { heldFloor: __, floor: ___, ...own } = kept;
   const head = { ...record.head, event: again };
   return {
     record: { ...record, head, own: { ...own, isBlind, ...stampsOf(again, own.device) } },
@@ -170,11 +168,11 @@ export function heldAgainst(record: HeadRecord, event: VerifiedEvent): HeadRecor
   const next = isFormer(record, event)
     ? { ...record, former: [versionOf(event), ...record.former.slice(1)] }
     : record;
-  const floor = event.created_at + 1;
-  if (compareEvents(event, record.head!.event) < 0 || floor <= floorOf(record)) return next;
+  const heldFloor = event.created_at + 1;
+  if (compareEvents(event, record.head!.event) < 0 || heldFloor <= floorOf(record)) return next;
   // Above what a copy of the store wrote it would count as its own.
   if (isOfTwin(event, record.own!)) return next;
-  return { ...next, own: { ...record.own!, floor } };
+  return { ...next, own: { ...record.own!, heldFloor } };
 }
 
 /** Its stamp stays the floor. It is not the head any more, so that what comes next is no conflict with it. */

@@ -85,7 +85,7 @@ function readOwn(value: unknown): OwnWrite | undefined {
   expect(typeof own.acknowledged === 'boolean' && typeof own.lost === 'boolean');
   expect(own.isBlind === undefined || typeof own.isBlind === 'boolean');
   expect(own.heldUntil === undefined || Number.isFinite(own.heldUntil));
-  expect([own.floor, own.acknowledgedBefore].every((one = 0) => Number.isSafeInteger(one)));
+  expect([own.floor, own.heldFloor, own.acknowledgedBefore].every((one = 0) => Number.isSafeInteger(one)));
   expect([own.withdrawn, own.restamped].every((ids = []) => ids.every(isHex32)));
   expect([own.undone, own.above, own.past].every((stamps = []) => stamps.every(Number.isSafeInteger)));
   readOwn(own.former);

@@ -40,9 +40,11 @@ export interface OwnWrite {
   readonly isBlind?: boolean;
   /**
    * It was saved while relays are still asked what they have of the category. Until then (ms) no socket carries it, and what
-   * is greater does not take its place but raises its floor: the write then gets a stamp above that.
+   * is greater does not take its place but raises `heldFloor`: the write then gets that stamp.
    */
   readonly heldUntil?: Ms | undefined;
+  /** One above what is greater and has turned up while it was held, in s. No own write had this stamp. */
+  readonly heldFloor?: Seconds;
   /** Stamps, in s, of what came before it here, oldest first: a reset of it is above those that are not from the future. */
   readonly past?: readonly Seconds[] | undefined;
   /** What it has taken in of the frontier, while it may be withdrawn. */
@@ -165,7 +167,8 @@ export function isHeld(record: HeadRecord<NostrEvent> | undefined): boolean {
 
 /** The next own write is stamped above this, in s: whatever became of those before it. */
 export function floorOf(record: HeadRecord<NostrEvent> | undefined): Seconds {
-  return Math.max(record?.own?.stamp ?? -1, record?.own?.floor ?? -1);
+  const { stamp = -1, floor = -1, heldFloor = -1 } = record?.own ?? {};
+  return Math.max(stamp, floor, heldFloor);
 }
 
 /** How far a write has come: docs/RELIABILITY.md. */
