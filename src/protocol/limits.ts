@@ -67,6 +67,8 @@ export const MAX_AHEAD_SECONDS = 31_536_000;
 export const CONNECT_TIMEOUT_MS = 10_000;
 export const OK_TIMEOUT_MS = 15_000;
 export const EOSE_TIMEOUT_MS = 10_000;
+/** A relay that says nothing to a message of NIP-77 for so long does not have it. */
+export const NEG_SILENCE_MS = 5_000;
 /** A live subscription without EOSE by then was never taken: some relays only say so in a NOTICE. */
 export const LIVE_EOSE_TIMEOUT_MS = 30_000;
 export const PING_INTERVAL_MS = 25_000;
@@ -271,6 +273,12 @@ export const MAX_FILTERS_PER_REQ = 10;
 /** Of one question to one relay, leaving room for the live ones: nostream allows 10 subscriptions. */
 export const MAX_REQS_AT_ONCE = 4;
 export const MAX_REQ_BYTES = 60_000;
+/** Of a message of NIP-77, which goes out in twice as many characters. */
+export const MAX_NEG_MESSAGE_BYTES = 30_000;
+/** Reconciliations with one relay at a time. */
+export const MAX_RECONCILIATIONS = 4;
+/** Answers until both sets are known: a million events take five. */
+export const MAX_NEG_ROUNDS = 16;
 /** Bytes queued to one relay. */
 export const MAX_QUEUED_BYTES = 1_048_576;
 /** Events sent to one relay and not yet answered. */

@@ -1,4 +1,4 @@
-/** Messages between client and relay (NIP-01, NIP-42): unknown text → a typed message, and back. */
+/** Messages between client and relay (NIP-01, NIP-42, NIP-77): unknown text → a typed message, and back. */
 
 import type { Address, Seconds } from './address.ts';
 import type { NostrEvent } from './event.ts';
@@ -26,7 +26,11 @@ export type ClientMessage =
   | readonly ['EVENT', NostrEvent]
   | readonly ['REQ', string, ...Filter[]]
   | readonly ['CLOSE', string]
-  | readonly ['AUTH', NostrEvent];
+  | readonly ['AUTH', NostrEvent]
+  /** The last text is a message of `negentropy.ts`. */
+  | readonly ['NEG-OPEN', string, Filter, string]
+  | readonly ['NEG-MSG', string, string]
+  | readonly ['NEG-CLOSE', string];
 
 export type RelayMessage =
   /** `event` is anything at all: it is checked by `checkEvent`. */
@@ -35,6 +39,8 @@ export type RelayMessage =
   | { readonly type: 'CLOSED'; readonly subscription: string; readonly reason: string }
   | { readonly type: 'OK'; readonly id: string; readonly accepted: boolean; readonly reason: string }
   | { readonly type: 'AUTH'; readonly challenge: string }
+  | { readonly type: 'NEG-MSG'; readonly subscription: string; readonly message: string }
+  | { readonly type: 'NEG-ERR'; readonly subscription: string; readonly reason: string }
   | { readonly type: 'NOTICE'; readonly reason: string };
 
 /** Text of a relay made fit to show: bounded, and without characters that act on a terminal, hide, or turn the line around. */
@@ -62,7 +68,10 @@ export function parseRelayMessage(text: string): RelayMessage | undefined {
     case 'EOSE':
       return { type, subscription: first };
     case 'CLOSED':
+    case 'NEG-ERR':
       return { type, subscription: first, reason: forPeople(second) };
+    case 'NEG-MSG':
+      return typeof second === 'string' ? { type, subscription: first, message: second } : undefined;
     case 'OK':
       return typeof second === 'boolean'
         ? { type, id: first, accepted: second, reason: forPeople(third) }

@@ -1,6 +1,6 @@
 /**
- * One relay: what is asked of it (`requests.ts`), what is sent to it (`publishing.ts`) and AUTH (`auth.ts`), over a socket
- * that is kept open (`link.ts`).
+ * One relay: what is asked of it (`requests.ts`, `reconciling.ts`), what is sent to it (`publishing.ts`) and AUTH (`auth.ts`), over a
+ * socket that is kept open (`link.ts`).
  *
  * Nothing that a relay sends can throw out of here, and nothing it sends changes anything but its own record,
  * unless a handler that verified it says so.
@@ -19,6 +19,7 @@ import { createHealth, type HealthReport } from './health.ts';
 import { createIncoming } from './incoming.ts';
 import { createLink, type LinkState } from './link.ts';
 import { createPublishing } from './publishing.ts';
+import { createReconciler, type KnownReconciling, type Reconciler } from './reconciling.ts';
 import { createRequests, type Ask, type RequestEnd, type RequestHandlers } from './requests.ts';
 import type { OpenSocket } from './socket.ts';
 
@@ -54,6 +55,8 @@ export interface RelayConnection {
     handlers: RequestHandlers,
     onComplete: () => void,
   ): () => void;
+  /** NIP-77; absent if the caller has no use for it. */
+  readonly reconciler: Reconciler | undefined;
   /** Sends an event on the open connection. Always settles; no answer is `retry`. */
   publish(event: SignedEvent): Promise<Answer>;
   /** Connects at once if waiting; if open, the relay must prove within 5 s that it is there. */
@@ -76,6 +79,8 @@ export interface ConnectionPorts {
   readonly signAuth: SignAuth;
   /** What the relay is known to take; learned here. */
   readonly limits: KnownLimits;
+  /** What is known of relays and NIP-77; learned here. Without it nothing is reconciled. */
+  readonly reconciling?: (url: RelayUrl) => KnownReconciling;
   /** `connected`, `auth` or the kind of trouble changed. */
   readonly onChange: (relay: RelayConnection) => void;
   /** It refuses AUTH for the time that this clock tells. */
@@ -111,6 +116,7 @@ export function createConnection(
       auth.reset();
       publishing.dropped(reason);
       requests.dropped();
+      reconciler?.dropped();
     },
     onChange,
   });
@@ -136,9 +142,19 @@ export function createConnection(
     isConnecting: () => link.state() === 'connecting',
     write: (message) => link.send(JSON.stringify(message)),
   });
+  const known = ports.reconciling?.(url);
+  const reconciler =
+    known &&
+    createReconciler({
+      ...{ clock, health, auth, known, isOpen },
+      write: (message) => link.send(JSON.stringify(message)),
+    });
   const limits = createLimitsLearner(url, ports.limits);
   const publishing = createPublishing({ clock, limits, health, auth, isOpen, write: link.send });
-  const receive = createIncoming({ health, auth, requests, publishing, onBurden, fail: link.fail });
+  const receive = createIncoming({
+    ...{ health, auth, requests, publishing, reconciler, onBurden },
+    fail: link.fail,
+  });
 
   /** Work that was not asked for. Too much of it in a minute, and the relay is left alone for long. */
   function onBurden(work: number): void {
@@ -156,6 +172,7 @@ export function createConnection(
     }),
     request: (filters, size, handlers, onEnd) => requests.add({ filters, size, handlers, onEnd }),
     subscribe: (filters, size, handlers, onComplete) => requests.add({ filters, size, handlers, onComplete }),
+    reconciler,
     publish: publishing.publish,
     wake: link.wake,
     lose: link.lose,

@@ -5,6 +5,7 @@ import { parseRelayMessage, type RelayMessage } from '../protocol/message.ts';
 import type { AuthExchange } from './auth.ts';
 import type { Health } from './health.ts';
 import type { Publishing } from './publishing.ts';
+import type { Reconciler } from './reconciling.ts';
 import type { Requests } from './requests.ts';
 
 interface IncomingPorts {
@@ -12,6 +13,8 @@ interface IncomingPorts {
   readonly auth: AuthExchange;
   readonly requests: Requests;
   readonly publishing: Publishing;
+  /** Without it nothing is reconciled. */
+  readonly reconciler: Reconciler | undefined;
   readonly onBurden: (work: number) => void;
   readonly fail: (reason: string) => void;
 }
@@ -22,6 +25,7 @@ export function createIncoming({
   auth,
   requests,
   publishing,
+  reconciler,
   onBurden,
   fail,
 }: IncomingPorts): (text: string) => void {
@@ -33,16 +37,33 @@ export function createIncoming({
       case 'EOSE':
         return requests.complete(message.subscription);
       case 'CLOSED':
-        return requests.closed(message.subscription, message.reason);
+        return reconciler?.isOurs(message.subscription) === true
+          ? reconciler.refused(message.subscription, message.reason)
+          : requests.closed(message.subscription, message.reason);
+      case 'NEG-MSG':
+      case 'NEG-ERR':
+        return reconciled(message);
       case 'OK':
         return answered(message.id, message.accepted, message.reason);
       case 'AUTH':
         auth.challenged(message.challenge);
         return false;
       case 'NOTICE':
+        reconciler?.noticed(message.reason);
         if (auth.isWanted(message.reason) && auth.state() !== 'accepted') noticed(message.reason);
         return false;
     }
+  }
+
+  function reconciled(message: Extract<RelayMessage, { type: 'NEG-MSG' | 'NEG-ERR' }>): boolean {
+    const id = message.subscription;
+    if (reconciler?.isOurs(id) !== true) {
+      health.violation('subscription');
+      return false;
+    }
+    return message.type === 'NEG-MSG'
+      ? reconciler.message(id, message.message)
+      : reconciler.refused(id, message.reason);
   }
 
   function answered(id: string, accepted: boolean, reason: string): boolean {

@@ -7,6 +7,7 @@ export {
   type FrameAction,
   type OutgoingFrame,
   type RelayAuth,
+  type RelayNegentropy,
   type RelayStrangers,
   type RelayConnection,
   type RelayFaults,

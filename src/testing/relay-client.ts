@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import { createQuota } from './relay-admission.ts';
+import type { createResponder } from '../protocol/negentropy.ts';
 import type { RelayFilter } from './relay-filter.ts';
 import type { RelayConnection, RelayLimits } from './relay-options.ts';
 import type { RelayPeer } from './relay-port.ts';
@@ -11,6 +12,8 @@ export interface Client {
   readonly view: RelayConnection;
   readonly peer: RelayPeer;
   readonly subscriptions: Map<string, readonly RelayFilter[]>;
+  /** Reconciliations (NIP-77) that are open, by their id. */
+  readonly reconciliations: Map<string, ReturnType<typeof createResponder>>;
   readonly pubkeys: Set<string>;
   /** What `delayMs` holds back, in order. */
   readonly held: (() => void)[];
@@ -36,6 +39,7 @@ export function createClient(
     view: { id, url, subscriptions: () => [...subscriptions.keys()], pubkeys: () => [...pubkeys] },
     peer,
     subscriptions,
+    reconciliations: new Map(),
     pubkeys,
     held: [],
     reqWaitMs: createQuota(limits.reqsPerMinute, clock),

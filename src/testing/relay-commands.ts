@@ -1,4 +1,4 @@
-/** What an embedded relay does for EVENT, REQ, CLOSE and AUTH. */
+/** What an embedded relay does for EVENT, REQ, CLOSE and AUTH; for NIP-77: `relay-negentropy.ts`. */
 
 import type { SignedEvent } from '../protocol/event.ts';
 import { parseEvent, refuseAuth } from './relay-admission.ts';
@@ -6,6 +6,7 @@ import type { Client } from './relay-client.ts';
 import { matchesFilter, parseFilter, selectEvents, type RelayFilter } from './relay-filter.ts';
 import type { RelayFaults } from './relay-options.ts';
 import type { Outgoing } from './relay-outgoing.ts';
+import { createNegentropy } from './relay-negentropy.ts';
 import { refusalOf, type RelayPolicy, type RelayRules } from './relay-policy.ts';
 import { isExpired, type EventStorage } from './relay-storage.ts';
 
@@ -20,7 +21,7 @@ export interface Commands {
 }
 
 export function createCommands(
-  { clock, verifier, flavour, limits }: RelayRules,
+  { clock, verifier, flavour, limits, negentropy }: RelayRules,
   policy: RelayPolicy,
   storage: EventStorage,
   clients: ReadonlySet<Client>,
@@ -84,17 +85,36 @@ export function createCommands(
     if (isSurplus && flavour.surplusReq === 'notice') return;
     if (!isSurplus) client.subscriptions.set(id, filters);
 
-    const served = faults().serve ?? storage.list(now()).filter((event) => policy.mayRead(client, event));
-    for (const event of selectEvents(served, filters, limits.maxLimit)) send(client, 'EVENT', id, event);
+    for (const event of selectEvents(served(client), filters, limits.maxLimit))
+      send(client, 'EVENT', id, event);
     send(client, 'EOSE', id);
   }
 
+  const served = (client: Client): readonly SignedEvent[] =>
+    faults().serve ?? storage.list(now()).filter((event) => policy.mayRead(client, event));
+  const reconcile = createNegentropy({
+    send,
+    served,
+    refuse: (client, filter) => {
+      const reason = policy.refuseReq(client, [filter]);
+      return reason === undefined ? undefined : refusal(reason);
+    },
+  });
+
+  /** A relay that has no NIP-77 says so, or nothing at all. */
+  function takeNeg(client: Client, frame: readonly unknown[]): void {
+    if (negentropy === 'answers') reconcile(client, frame);
+    else if (negentropy === 'notice') notice(client, 'error: bad msg: negentropy disabled');
+  }
+
   return {
-    handle: (client, [type, first, ...rest]) => {
+    handle: (client, frame) => {
+      const [type, first, ...rest] = frame;
       if (type === 'EVENT') takeEvent(client, first);
       else if (type === 'REQ') takeReq(client, first, rest);
       else if (type === 'CLOSE' && typeof first === 'string') client.subscriptions.delete(first);
       else if (type === 'AUTH') takeAuth(client, first);
+      else if (type === 'NEG-OPEN' || type === 'NEG-MSG' || type === 'NEG-CLOSE') takeNeg(client, frame);
       else notice(client, 'error: unknown command');
     },
     broadcast,

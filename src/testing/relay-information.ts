@@ -5,13 +5,13 @@ import type { RelayRules } from './relay-policy.ts';
 
 export function relayInformation(
   name: string | undefined,
-  { limits, auth }: RelayRules,
+  { limits, auth, negentropy }: RelayRules,
 ): Record<string, unknown> {
   return {
     name: name ?? 'nostr-sync test relay',
     description: 'An embedded relay for tests.',
     software: 'nostr-sync/testing',
-    supported_nips: [1, 9, 11, 40, 42, 78],
+    supported_nips: [1, 9, 11, 40, 42, ...(negentropy === 'answers' ? [77] : []), 78],
     limitation: {
       max_message_length: limits.maxFrameBytes,
       max_subscriptions: limits.maxSubscriptions,

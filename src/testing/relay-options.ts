@@ -18,6 +18,9 @@ export type RelayAuth = 'none' | 'write' | 'read' | 'both';
  */
 export type RelayStrangers = 'auth-required' | 'restricted' | 'silent';
 
+/** What becomes of NIP-77: it is served, refused by a NOTICE, or passed over in silence. */
+export type RelayNegentropy = 'answers' | 'notice' | 'silent';
+
 /** A token bucket per author: `burst` writes at once, refilled by `perMinute`. */
 export interface WriteRate {
   readonly burst: number;
@@ -73,6 +76,7 @@ export interface FlavourRules {
   readonly strangersReq: 'closed' | 'notice';
   /** What stands before the word that a reason begins with, in each OK, CLOSED and NOTICE that refuses. */
   readonly refusalPrefix: '' | 'ERROR: ' | 'error: ';
+  readonly negentropy: RelayNegentropy;
   readonly limits: Partial<RelayLimits>;
 }
 
@@ -84,6 +88,7 @@ export const relayFlavours: Readonly<Record<RelayFlavour, FlavourRules>> = {
     surplusReq: 'notice-and-eose',
     strangersReq: 'closed',
     refusalPrefix: 'ERROR: ',
+    negentropy: 'answers',
     limits: {},
   },
   'nostr-rs-relay': {
@@ -93,6 +98,7 @@ export const relayFlavours: Readonly<Record<RelayFlavour, FlavourRules>> = {
     surplusReq: 'closed',
     strangersReq: 'closed',
     refusalPrefix: '',
+    negentropy: 'notice',
     limits: {},
   },
   nostream: {
@@ -102,6 +108,7 @@ export const relayFlavours: Readonly<Record<RelayFlavour, FlavourRules>> = {
     surplusReq: 'notice',
     strangersReq: 'notice',
     refusalPrefix: 'error: ',
+    negentropy: 'answers',
     limits: { maxSubscriptions: 10, maxFilters: 10 },
   },
   khatru: {
@@ -111,6 +118,7 @@ export const relayFlavours: Readonly<Record<RelayFlavour, FlavourRules>> = {
     surplusReq: 'closed',
     strangersReq: 'closed',
     refusalPrefix: '',
+    negentropy: 'answers',
     limits: {},
   },
   chorus: {
@@ -120,6 +128,7 @@ export const relayFlavours: Readonly<Record<RelayFlavour, FlavourRules>> = {
     surplusReq: 'closed',
     strangersReq: 'closed',
     refusalPrefix: '',
+    negentropy: 'notice',
     limits: {},
   },
   citrine: {
@@ -129,6 +138,7 @@ export const relayFlavours: Readonly<Record<RelayFlavour, FlavourRules>> = {
     surplusReq: 'closed',
     strangersReq: 'closed',
     refusalPrefix: '',
+    negentropy: 'silent',
     limits: {},
   },
 };
@@ -195,6 +205,8 @@ export interface RelayOptions {
   readonly auth?: RelayAuth;
   /** Default `auth-required`. */
   readonly strangers?: RelayStrangers;
+  /** Whether it reconciles sets (NIP-77). Default: as its flavour does. */
+  readonly negentropy?: RelayNegentropy;
   /** Delay of each direction in ms, both transports; connecting costs one round trip. Default 0. */
   readonly latencyMs?: number;
   /** How many of the latest frames `relay.frames` keeps. Default 1,000. */

@@ -5,7 +5,14 @@ import type { EventVerifier, SignedEvent } from '../protocol/event.ts';
 import { createRateLimit, refuseEvent } from './relay-admission.ts';
 import type { Client } from './relay-client.ts';
 import type { RelayFilter } from './relay-filter.ts';
-import type { FlavourRules, RelayAuth, RelayFaults, RelayLimits, RelayStrangers } from './relay-options.ts';
+import type {
+  FlavourRules,
+  RelayAuth,
+  RelayFaults,
+  RelayLimits,
+  RelayNegentropy,
+  RelayStrangers,
+} from './relay-options.ts';
 import { isEphemeral, type EventStorage } from './relay-storage.ts';
 
 /** The kind that a relay with AUTH for reading serves to its author only (NIP-78). */
@@ -18,6 +25,7 @@ export interface RelayRules {
   readonly limits: RelayLimits;
   readonly auth: RelayAuth;
   readonly strangers: RelayStrangers;
+  readonly negentropy: RelayNegentropy;
 }
 
 export interface Verdict {

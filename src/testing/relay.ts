@@ -139,5 +139,6 @@ function rulesOf(options: RelayOptions): RelayRules {
     limits: { ...defaultRelayLimits, ...flavour.limits, ...options.limits },
     auth: options.auth ?? 'none',
     strangers: options.strangers ?? 'auth-required',
+    negentropy: options.negentropy ?? flavour.negentropy,
   };
 }

@@ -73,6 +73,7 @@ export function connection(ports: {
   readonly signAuth?: ConnectionPorts['signAuth'];
   readonly onChange?: ConnectionPorts['onChange'];
   readonly isOnline?: () => boolean;
+  readonly reconciling?: ConnectionPorts['reconciling'];
 }): RelayConnection {
   let limits = UNKNOWN_LIMITS;
   const made = createConnection(
@@ -86,6 +87,7 @@ export function connection(ports: {
       signAuth: ports.signAuth ?? (async () => undefined),
       onChange: ports.onChange ?? (() => undefined),
       onWrongTime: () => undefined,
+      ...(ports.reconciling && { reconciling: ports.reconciling }),
     },
     ports.spelling,
   );
@@ -97,7 +99,10 @@ export function connection(ports: {
 /** One relay and one connection to it in virtual time. */
 export function virtual(
   options: RelayOptions &
-    Pick<Parameters<typeof connection>[0], 'chance' | 'signAuth' | 'onChange' | 'spelling'> = {},
+    Pick<
+      Parameters<typeof connection>[0],
+      'chance' | 'signAuth' | 'onChange' | 'spelling' | 'reconciling'
+    > = {},
 ): { clock: TestClock; relay: Relay; relayConnection: RelayConnection } {
   const clock = createTestClock();
   const relay = createRelay({ clock, ...options });

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { createHealth } from '../../src/relay/health.ts';
 import { createIncoming } from '../../src/relay/incoming.ts';
 import type { Publishing } from '../../src/relay/publishing.ts';
+import type { Reconciler } from '../../src/relay/reconciling.ts';
 import type { Requests } from '../../src/relay/requests.ts';
 import { createTestClock } from '../../src/testing/clock.ts';
 import { fakeAuth, type FakeAuth } from './parts.ts';
@@ -36,10 +37,17 @@ function incoming(isAsked = true): World {
     awaitAuth: taken('requests wait'),
   };
   const publishing: Partial<Publishing> = { answered: taken('answered'), awaitAuth: taken('events wait') };
+  const reconciler: Partial<Reconciler> = {
+    message: taken('message'),
+    refused: taken('refused'),
+    isOurs: (id) => id.startsWith('n'),
+    noticed: () => undefined,
+  };
   const receive = createIncoming({
     ...{ health, auth },
     requests: requests as Requests,
     publishing: publishing as Publishing,
+    reconciler: reconciler as Reconciler,
     onBurden: (one) => work.push(one),
     fail: taken('fail'),
   });
@@ -58,6 +66,18 @@ const FOR_PARTS: [frame: unknown[], call: unknown[]][] = [
   [
     ['EOSE', '0'],
     ['complete', '0'],
+  ],
+  [
+    ['NEG-MSG', 'n0', '61'],
+    ['message', 'n0', '61'],
+  ],
+  [
+    ['NEG-ERR', 'n0', 'blocked: no'],
+    ['refused', 'n0', 'blocked: no'],
+  ],
+  [
+    ['CLOSED', 'n0', 'error: what'],
+    ['refused', 'n0', 'error: what'],
   ],
   [
     ['CLOSED', '0', 'error: x'],

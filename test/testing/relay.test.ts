@@ -2,6 +2,8 @@
 
 import { afterEach, describe, expect, test } from 'vitest';
 
+import { nip77 } from 'nostr-tools';
+import type { SignedEvent } from '../../src/protocol/event.ts';
 import { createTestClock } from '../../src/testing/clock.ts';
 import { defaultRelayLimits, type RelayFlavour, type RelayOptions } from '../../src/testing/relay-options.ts';
 import { startRelay } from '../../src/testing/relay-server.ts';
@@ -42,6 +44,106 @@ describe.each(Object.entries(transports))('a relay %s', (_name, start) => {
     const running = await start({ clock, flavour: 'khatru', ...options });
     return { ...running, client: await running.connect() };
   }
+
+  describe('reconciliation (NIP-77)', () => {
+    /** What the relay lacks, and what it has more, by a client that nobody here wrote. */
+    async function reconcile(client: Client, ours: readonly SignedEvent[]): Promise<[string[], string[]]> {
+      const storage = new nip77.NegentropyStorageVector();
+      for (const { created_at, id } of ours) storage.insert(created_at, id);
+      storage.seal();
+      const negentropy = new nip77.Negentropy(storage);
+      const [have, need]: [string[], string[]] = [[], []];
+      let [type, id, message] = await client.ask('NEG-OPEN', 'neg', { kinds: [1] }, negentropy.initiate());
+      for (;;) {
+        expect([type, id]).toEqual(['NEG-MSG', 'neg']);
+        const next = negentropy.reconcile(
+          message as string,
+          (one) => have.push(one),
+          (one) => need.push(one),
+        );
+        if (next === null) break;
+        [type, id, message] = await client.ask('NEG-MSG', 'neg', next);
+      }
+      client.send('NEG-CLOSE', 'neg');
+      return [have, need];
+    }
+
+    test('says which of the events that match it has, and which not', async () => {
+      const { client, relay } = await setup();
+      const events = Array.from({ length: 60 }, (_, i) => sign({ content: `${i}` }));
+      for (const event of [...events.slice(0, 50), sign({ kind: 7, content: '+' })]) relay.inject(event);
+      const [have, need] = await reconcile(client, events.slice(10));
+      expect(have.sort()).toEqual(
+        events
+          .slice(50)
+          .map(({ id }) => id)
+          .sort(),
+      );
+      expect(need.sort()).toEqual(
+        events
+          .slice(0, 10)
+          .map(({ id }) => id)
+          .sort(),
+      );
+      expect(relay.information().supported_nips).toContain(77);
+    });
+
+    test('refuses what it cannot read, and what it was not asked', async () => {
+      const { client } = await setup();
+      expect(await client.ask('NEG-OPEN', 'a', { ids: 'x' }, '61')).toEqual([
+        'NEG-ERR',
+        'a',
+        expect.stringContaining('invalid'),
+      ]);
+      expect(await client.ask('NEG-OPEN', 'a', {}, 'no hex')).toEqual([
+        'NEG-ERR',
+        'a',
+        expect.stringContaining('invalid'),
+      ]);
+      expect(await client.ask('NEG-OPEN', 'a', {})).toEqual([
+        'NEG-ERR',
+        'a',
+        expect.stringContaining('invalid'),
+      ]);
+      expect(await client.ask('NEG-MSG', 'b', '61')).toEqual([
+        'NEG-ERR',
+        'b',
+        expect.stringContaining('closed'),
+      ]);
+      client.send('NEG-OPEN', 7);
+      client.send('NEG-CLOSE', 'c');
+      expect(await client.drain()).toEqual([]);
+      for (let n = 0; n < 20; n++)
+        expect((await client.ask('NEG-OPEN', `${n}`, {}, '61'))[0]).toBe('NEG-MSG');
+      expect(await client.ask('NEG-OPEN', 'more', {}, '61')).toEqual([
+        'NEG-ERR',
+        'more',
+        expect.stringContaining('blocked'),
+      ]);
+    });
+
+    test("shows a stranger nothing that is another user's, and says so", async () => {
+      const { client } = await setup({ auth: 'read' });
+      await client.drain();
+      expect(await client.ask('NEG-OPEN', 'a', {}, '61')).toEqual([
+        'NEG-ERR',
+        'a',
+        expect.stringContaining('auth-required'),
+      ]);
+    });
+
+    test('can be switched off, with a word or without', async () => {
+      const { client, relay } = await setup({ negentropy: 'notice' });
+      expect(await client.ask('NEG-OPEN', 'a', {}, '61')).toEqual([
+        'NOTICE',
+        expect.stringContaining('negentropy'),
+      ]);
+      expect(relay.information().supported_nips).not.toContain(77);
+      const { client: other } = await setup({ flavour: 'citrine' });
+      other.send('NEG-OPEN', 'a', {}, '61');
+      expect(await other.drain()).toEqual([]);
+    });
+  });
 
   describe('events', () => {
     test('stores an event, says OK, and serves it until EOSE', async () => {
