@@ -121,6 +121,7 @@ export async function openSession(ports: {
   let isClosed = false;
   /** What the network was last told to watch, as text. */
   let watched: string | undefined;
+  let isToWatch = false;
 
   const replica = await openReplica({
     ...ports,
@@ -237,8 +238,9 @@ export async function openSession(ports: {
   });
 
   const startMerging = (): void => {
+    if (merging.compose !== undefined) return;
     const [merger] = [...ports.categories.values()].flatMap(({ merge }) => merge ?? []);
-    if (merging.compose === undefined) Object.assign(merging, merger?.createMerging(mergingPorts));
+    Object.assign(merging, merger?.createMerging(mergingPorts));
   };
   const mergingPorts: MergingPorts = {
     ...ports,
@@ -302,6 +304,16 @@ export async function openSession(ports: {
     }
   }
 
+  function watchWanted(): void {
+    isToWatch = false;
+    const dTags = wanted();
+    const text = JSON.stringify(dTags);
+    // Other tabs are not told again.
+    if (isClosed || text === watched) return;
+    watched = text;
+    network.watch(dTags);
+  }
+
   const session: Session = {
     pubkey,
     hand,
@@ -350,12 +362,10 @@ export async function openSession(ports: {
       tabNetwork?.wake();
     },
     rewatch: () => {
-      const dTags = wanted();
-      const text = JSON.stringify(dTags);
-      // Other tabs are not told again.
-      if (text === watched) return;
-      watched = text;
-      network.watch(dTags);
+      // A page may open many categories in one turn: all of them are one REQ.
+      if (isToWatch) return;
+      isToWatch = true;
+      queueMicrotask(watchWanted);
     },
     categoriesChanged: () => {
       startMerging();

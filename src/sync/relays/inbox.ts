@@ -19,16 +19,37 @@ export interface Inbox {
 
 export function createInbox(ports: ExchangePorts): Inbox {
   const exchanges = createExchanges(ports);
+  /** What is asked in one turn goes out together: a relay takes few REQs at once, and a page may open many categories. */
+  const coming = new Map<
+    RelayConnection,
+    { readonly dTags: Set<Address>; readonly end: Promise<RequestEnd> }
+  >();
+
+  async function askNow(relay: RelayConnection, dTags: readonly Address[]): Promise<RequestEnd> {
+    const requests = categoryRequests(ports.pubkey, dTags);
+    for (let next = 0; next < requests.length; next += MAX_REQS_AT_ONCE) {
+      const some = requests.slice(next, next + MAX_REQS_AT_ONCE);
+      const ends = await Promise.all(some.map((request) => exchanges.ask(relay, request)));
+      const bad = ends.find((end) => end !== 'complete');
+      if (bad !== undefined) return bad;
+    }
+    return 'complete';
+  }
+
   return {
-    ask: async (relay, dTags) => {
-      const requests = categoryRequests(ports.pubkey, dTags);
-      for (let next = 0; next < requests.length; next += MAX_REQS_AT_ONCE) {
-        const some = requests.slice(next, next + MAX_REQS_AT_ONCE);
-        const ends = await Promise.all(some.map((request) => exchanges.ask(relay, request)));
-        const bad = ends.find((end) => end !== 'complete');
-        if (bad !== undefined) return bad;
+    ask: (relay, dTags) => {
+      let next = coming.get(relay);
+      if (next === undefined) {
+        const all = new Set<Address>();
+        const end = Promise.resolve().then(() => {
+          coming.delete(relay);
+          return askNow(relay, [...all]);
+        });
+        next = { dTags: all, end };
+        coming.set(relay, next);
       }
-      return 'complete';
+      for (const dTag of dTags) next.dTags.add(dTag);
+      return next.end;
     },
     collect: (relay, dTags) => collect(relay, dTags, ports),
     watch: (relay, dTags) => {
