@@ -21,6 +21,8 @@ const BENCHMARKS = [
   'costs',
   'merge',
   'history',
+  'state',
+  'apps',
 ];
 
 /** In the child: runs one benchmark and hands the rows to the parent. */
