@@ -96,6 +96,8 @@ interface DeviceState {
   readonly twins: Set<string>;
   /** What was on its disk when that was restored or copied, by id. */
   readonly inherited: Set<string>;
+  /** Of that, what does not count here any more: it was from the future, and it, or what was written upon it here, was stamped anew. */
+  readonly lowered: Set<Signed>;
   /** By a head without a vector, the head before it. */
   readonly under: Map<Signed, Signed>;
   /** By category: what can be read, and was the head. */
@@ -379,6 +381,7 @@ export function createOracle(ports: {
         passedOn: new Map(),
         twins: new Set(),
         inherited: new Set(),
+        lowered: new Set(),
         under: new Map(),
         readable: new Map(),
         isGone: false,
@@ -542,8 +545,11 @@ export function createOracle(ports: {
       state.owed.get(category)?.add(after);
       // And those from the future that it was written upon.
       for (const one of signed.values())
-        if (one.category === category && one.device === device && !one.isAcknowledged)
-          if (order(one.event, after.event) > 0 && order(one.event, before.event) <= 0) one.isVoid = true;
+        if (one.category === category && deviceIn(one.event) === deviceIn(after.event) && !one.isAcknowledged)
+          if (order(one.event, after.event) > 0 && order(one.event, before.event) <= 0) {
+            if (one.device === device) one.isVoid = true;
+            else state.lowered.add(one);
+          }
       state.own.set(category, after);
     } else if (before !== undefined && before.isVoid && after !== undefined) {
       count('sometimes: a void head is left');
@@ -969,7 +975,8 @@ export function createOracle(ports: {
         );
       checkReport(call.device, receipt, receipt.supersededBy ?? receipt.eventId);
       const { base } = call;
-      const isBelow = base !== undefined && !base.isVoid && order(entry.event, base.event) <= 0;
+      const counts = base !== undefined && !base.isVoid && !state.lowered.has(base);
+      const isBelow = counts && order(entry.event, base.event) <= 0;
       const isReused =
         base?.device === call.device &&
         !base.carriers.has(call.device) &&
