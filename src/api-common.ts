@@ -9,13 +9,16 @@ export {
 } from './errors.ts';
 export type { NostrSync, SyncStatus } from './nostr-sync.ts';
 export type { CategoryOptions, NostrSyncOptions, ReadOptions, SignerOptions } from './options.ts';
-export type { Json } from './protocol/payload.ts';
+export type { Json, JsonValue } from './protocol/payload.ts';
+export type { Schema } from './protocol/schema.ts';
 export type { Readable } from './readable.ts';
+export type { AuthState } from './relay/auth.ts';
 export type { RelayInfo } from './relay/connection.ts';
-export { deriveSyncKey } from './signer/derive.ts';
+export type { LinkState } from './relay/link.ts';
+export { deriveSyncKey, type SyncKeyPath } from './signer/derive.ts';
 export type { Signer } from './signer/signer.ts';
 export type { Adoption, Category, CategoryDefinition, Migration } from './state/definition.ts';
-export type { StandardSchema } from './state/standard-schema.ts';
+export type { SchemaIssue, SchemaResult, StandardSchema } from './state/standard-schema.ts';
 export type {
   DehydratedState,
   Edit,
@@ -27,6 +30,7 @@ export type {
 } from './state/state.ts';
 export type { CarryOver } from './sync/carrying.ts';
 export type { VersionInfo } from './sync/history.ts';
+export type { Reading } from './sync/heads/version.ts';
 export type { CategoryRow } from './sync/inspecting.ts';
 export type {
   Conflict,
@@ -37,4 +41,4 @@ export type {
   Receipt,
   Removal,
 } from './sync/events.ts';
-export type { MergeClash, Merger } from './sync/merging/merger.ts';
+export type { MergeClash, Merger, MergeSides } from './sync/merging/merger.ts';

@@ -12,6 +12,7 @@ export type { ImportReport, LineFault } from './backup/import.ts';
 /** What `createNostrSync` returned, of whatever categories. */
 export type Engine = Pick<NostrSync, 'close'>;
 
+/** What of an engine is exported. */
 export interface ExportOptions {
   /** With the former values that this device keeps. Default false. */
   readonly versions?: boolean;

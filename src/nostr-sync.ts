@@ -173,10 +173,13 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
   on<K extends keyof SyncEvents>(type: K, listener: (event: SyncEvents<Categories>[K]) => void): () => void;
   /** Adds a relay; it gets every value that this device has. Idempotent. Rejects with `INVALID_RELAY_URL`. */
   addRelay(url: string): Promise<void>;
+  /** Leaves a relay. What it alone has stays there. */
   removeRelay(url: string): Promise<void>;
+  /** Each relay, and how it stands. */
   getRelays(): Promise<RelayInfo[]>;
   /** The sync public key in hex; `null` while no signer is set. */
   getPubkey(): Promise<string | null>;
+  /** How the engine stands; the event `status` tells each change of it. */
   getStatus(): Promise<SyncStatus>;
   /** Resolves when every relay has, or has refused, all that this device has. Rejects when `signal` aborts, or with `CLOSED`. */
   flush(options?: { readonly signal?: AbortSignal }): Promise<void>;

@@ -48,6 +48,7 @@ export interface Platform {
   readonly tabs?: Tabs | undefined;
 }
 
+/** What `createNostrSync` takes. All of it may be left out. */
 export interface NostrSyncOptions extends Partial<Platform> {
   /** Prefix of every d-tag, so that several apps can share a key. Default `'default'`. */
   readonly namespace?: string;
@@ -150,6 +151,7 @@ export interface SignerOptions {
   readonly carryOver?: 'none' | CarryOver;
 }
 
+/** What calls that read take beside what is to be read. */
 export interface ReadOptions {
   /** Ends the waiting, at once: the call rejects with its reason. */
   readonly signal?: AbortSignal;

@@ -229,10 +229,12 @@ export async function addRelay(url: string): Promise<void> {
   return calls().addRelay(url);
 }
 
+/** Leaves a relay. What it alone has stays there. */
 export async function removeRelay(url: string): Promise<void> {
   return calls().removeRelay(url);
 }
 
+/** Each relay, and how it stands. */
 export async function getRelays(): Promise<RelayInfo[]> {
   return calls().getRelays();
 }
@@ -242,6 +244,7 @@ export async function getPubkey(): Promise<string | null> {
   return calls().getPubkey();
 }
 
+/** How the engine stands; the event `status` tells each change of it. */
 export async function getStatus(): Promise<SyncStatus> {
   return calls().getStatus();
 }

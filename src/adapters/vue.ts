@@ -52,6 +52,7 @@ export function useReadable<T>(
 export interface Synced<T, Input = T> {
   /** The value. To set it is `state.set`: what of it is not saved, and why, is in `meta`. */
   readonly value: WritableComputedRef<T>;
+  /** As of the handle. */
   readonly update: State<T, Input>['update'];
   readonly meta: Readonly<ShallowRef<StateMeta>>;
   /** One field of it, to read and to write: for `v-model`. */

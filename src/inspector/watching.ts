@@ -10,10 +10,15 @@ import { EMPTY, heard, locked, textOf, type Acts, type Model } from './model.ts'
 
 /** The part of an engine that the inspector uses, whatever its categories are. */
 export interface Inspected extends Pick<NostrSync, 'getRelays' | 'getStatus'> {
+  /** As of the engine. */
   inspect(): Promise<readonly CategoryRow[]>;
+  /** As of the engine. */
   history(category: string): Promise<readonly VersionInfo[]>;
+  /** As of the engine. */
   readVersion(category: string, eventId: string): Promise<FetchResult>;
+  /** As of the engine. */
   restore(category: string, eventId: string, options: { readonly waitFor: 'saved' }): Promise<unknown>;
+  /** As of the engine. */
   on(type: keyof SyncEvents, listener: (event: object) => void): () => void;
 }
 

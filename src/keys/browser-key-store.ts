@@ -19,7 +19,7 @@ const MAX_LAPS = 8;
  * (`navigator.storage.persist`, which may ask the user). Browsers delete what they did not promise to keep, so as long as `mayBeEvicted`
  * says `true`, show the words, or pair a second device. Throws `INVALID_NAMESPACE`.
  */
-export function browserKeyStore(namespace: string): KeyStore & { mayBeEvicted(): Promise<boolean> } {
+export function browserKeyStore(namespace: string): Required<KeyStore> {
   checkNamespace(namespace);
   const database = createKeyDatabase(namespace, 'browser');
   const bound = utf8ToBytes(namespace);

@@ -5,12 +5,14 @@ import { checkNamespace } from '../protocol/address.ts';
 import type { Signer } from '../signer/signer.ts';
 import { isSameKey, type KeyStore } from './key-store.ts';
 
+/** What `identity` takes: whose key it is, and where it is kept. */
 export interface IdentityOptions {
   /** As the engine's. */
   readonly namespace: string;
   readonly keyStore: KeyStore;
 }
 
+/** The key of a person on this device: it signs, invites other devices, and gives way to that of another device. */
 export interface Identity {
   /** For `createNostrSync` or `setSigner`. */
   readonly signer: Signer;
@@ -51,7 +53,7 @@ export interface Identity {
     text: string,
     options: Omit<Options, 'namespace' | 'pubkey' | 'deviceId'>,
     into: JoinInto,
-  ): Promise<Omit<Joining, 'accept'> & { accept(): Promise<JoinedIdentity> }>;
+  ): Promise<Omit<Joining, 'accept'> & AcceptedJoining>;
   /**
    * Deletes the key from this device and wipes the signer. Only for a user who asks for it here: without a second device or words, all that
    * was written under the key can never be read again.
@@ -59,8 +61,15 @@ export interface Identity {
   forget(): Promise<void>;
 }
 
+/** How joining ends, once the user has said yes. */
+export interface AcceptedJoining {
+  /** Takes the key of the other device, and what this device has along. */
+  accept(): Promise<JoinedIdentity>;
+}
+
 /** As `joinByInvitation` of `nostr-sync/pair` gives it. */
 export interface JoiningDevice {
+  /** Takes the key of the other device: `keep` saves it before the other device is told. */
   accept(
     keep: (joined: {
       readonly key: Uint8Array | null;
@@ -74,8 +83,11 @@ export interface JoiningDevice {
 export interface JoinInto {
   /** The engine that works with the identity's signer; it gets the new one. */
   readonly sync: {
+    /** As of the engine. */
     getStatus(): Promise<{ readonly deviceId: string }>;
+    /** As of the engine. */
     addRelay(url: string): Promise<void>;
+    /** As of the engine. */
     setSigner(signer: Signer, options: { readonly carryOver: CarryingOver }): Promise<void>;
   };
   /** See `SignerOptions`. Default `'missing'`. */
@@ -84,6 +96,7 @@ export interface JoinInto {
 
 type CarryingOver = 'none' | 'missing' | ((category: string, mine: unknown, theirs: unknown) => unknown);
 
+/** The identity after this device has joined another one. */
 export interface JoinedIdentity extends Identity {
   /** Of the other device; added to the engine. Keep them for the next start. */
   readonly relays: readonly string[];

@@ -16,6 +16,7 @@ const SALT = 'nostr-sync/passkey/1/';
 const ALGORITHMS = [-7, -257];
 const RANDOM_BYTES = 32;
 
+/** Which passkey opens the key. */
 export interface PasskeyOptions {
   readonly namespace: string;
   /** What the browser shows as the name of the passkey, such as the app's. */
@@ -35,7 +36,7 @@ interface PasskeyBox extends Box, Sealed {
  * used: `KEY_STORE_FAILED`, and nothing is kept. The passkey itself stays with the user's password manager when the key is cleared.
  * Not every authenticator has PRF. Throws `INVALID_NAMESPACE`, `TypeError`.
  */
-export function passkeyKeyStore(options: PasskeyOptions): KeyStore & { mayBeEvicted(): Promise<boolean> } {
+export function passkeyKeyStore(options: PasskeyOptions): Required<KeyStore> {
   const { namespace, name } = options;
   checkNamespace(namespace);
   if (typeof name !== 'string' || name === '')

@@ -19,6 +19,7 @@ const VERSION = 2;
 const NOT_TRACKED = 2;
 const MAX_PASSPHRASE_LENGTH = 1_024;
 
+/** What a guess at the passphrase costs. */
 export interface PassphraseWork {
   /**
    * How much work a guess costs: scrypt with N = 2^logN, 16 to 20. Each step doubles time and memory: 16 takes 64 MiB and about a

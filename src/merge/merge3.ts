@@ -16,6 +16,7 @@ import {
 } from './rule.ts';
 import { isInDoubt } from './whole.ts';
 
+/** What `merge3` takes: the two sides, and what both were made of. */
 export interface MergeInput<T> {
   /** The newest value that both sides have seen. `undefined`: there was none, or, with `isExact: false`, it is not known. */
   readonly base?: T | undefined;
@@ -37,6 +38,7 @@ export interface MergeInput<T> {
   readonly isExact?: boolean;
 }
 
+/** What `merge3` gives. */
 export interface Merged<T> {
   /** Shares parts with what was given: do not write into it. */
   readonly value: T | undefined;

@@ -50,6 +50,7 @@ export const RULE: unique symbol = Symbol.for('nostr-sync.merge-rule') as typeof
 
 /** A rule of this library for values of type `T`. */
 export interface Rule<in T> {
+  /** What it makes of two sides. */
   readonly [RULE]: (sides: Sides, place: Place) => Value;
   /** Never there. It ties the rule to the type of its field. */
   readonly accepts?: (value: T) => void;

@@ -4,4 +4,4 @@ export { isNostrSyncError, NostrSyncError, type AnyNostrSyncError } from '../err
 export type { Invitation, JoinedDevice } from './invitation.ts';
 export type { Inviter, Joined, Joining } from './joining.ts';
 export type { InvitationOptions, JoiningOptions, PairingOptions } from './options.ts';
-export type { Metadata } from './payload.ts';
+export type { Metadata, SharedKey } from './payload.ts';

@@ -27,6 +27,7 @@ export interface JoinedDevice {
   readonly deviceId: string;
 }
 
+/** An invitation that is open: what to show, and what becomes of it. */
 export interface Invitation {
   /** `nostrpair://…`, to be shown as a QR code, alone or after the `#` of a link to the app. Whoever reads it may try to join. */
   readonly uri: string;

@@ -39,6 +39,7 @@ export interface Inviter {
 /** What the other device shares. */
 export type Joined = Omit<SharedKey, 'name'>;
 
+/** A device that is joining another one: what to show, and what to ask. */
 export interface Joining {
   /** Six digits, to be shown at once: the user types them on the other device. Rejects with a `PAIRING_…` error. */
   readonly digits: Promise<string>;

@@ -11,6 +11,7 @@ import { deviceName } from './message.ts';
 /** Whether relays can read the names of categories. Only `'clear'` is written today. */
 export type Metadata = 'clear' | 'sealed';
 
+/** What a device that invites shares with the one that joins. */
 export interface SharedKey {
   /** 32 bytes; `null` if the key is in a signer that does not give it away (NIP-07, NIP-46): the other device needs that signer too. */
   readonly key: Uint8Array | null;

@@ -1,6 +1,8 @@
 /** Raw deflate (RFC 1951) as a port, and its implementation on the platform's streams. */
 
+/** Makes bytes fewer, and again what they were: raw deflate. */
 export interface Compression {
+  /** Makes them fewer. */
   deflate(bytes: Uint8Array): Promise<Uint8Array>;
   /** Rejects on bytes that are no deflate stream, and as soon as more than `maxBytes` come out. */
   inflate(bytes: Uint8Array, maxBytes: number): Promise<Uint8Array>;

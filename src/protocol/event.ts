@@ -12,6 +12,7 @@ import {
 } from './limits.ts';
 import { compareEvents } from './order.ts';
 
+/** An event of Nostr (NIP-01) before it is signed. */
 export interface EventTemplate {
   readonly kind: number;
   /** Unix time. */

@@ -18,6 +18,7 @@ export type Json<T> = unknown extends T
         ? readonly Json<Item>[]
         : { readonly [K in keyof T]: Json<T[K]> | Extract<T[K], undefined> };
 
+/** What JSON can hold. */
 export type JsonValue =
   | string
   | number

@@ -1,5 +1,6 @@
 /** Versions of an app's data, as the tag `schema` has them: docs/PROTOCOL.md section 1. Pure. */
 
+/** Which version of an app's data a value is. */
 export interface Schema {
   /** Of the form of the data. From 1. */
   readonly version: number;

@@ -10,6 +10,7 @@ import { AUTH_INTERVAL_CAP_MS, AUTH_INTERVAL_MS, KIND_AUTH, OK_TIMEOUT_MS } from
 export type SignedAuth = SignedEvent | 'declined' | undefined;
 export type SignAuth = (template: EventTemplate) => Promise<SignedAuth>;
 
+/** Whether a relay has asked who this is (NIP-42), and has taken the answer. */
 export type AuthState = 'none' | 'required' | 'accepted';
 
 export interface AuthExchange {

@@ -3,6 +3,7 @@
 import type { Ms } from '../protocol/address.ts';
 import { BACKOFF_BASE_MS, BACKOFF_CAP_MS, RETRY_BASE_MS, RETRY_CAP_MS } from '../protocol/limits.ts';
 
+/** So many bytes that no one can guess. */
 export type RandomBytes = (length: number) => Uint8Array;
 
 /** A uniform number in [0, 1). */

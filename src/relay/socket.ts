@@ -11,6 +11,7 @@ export interface SocketHandlers {
   onClose(reason: string): void;
 }
 
+/** One WebSocket, as an engine uses it. */
 export interface Socket {
   /** Queues a text frame. Ignored when the socket is not open. */
   send(text: string): void;

@@ -12,6 +12,7 @@ const SALT = 'nostr-sync/derive/1';
 const MIN_SECRET_BYTES = 16;
 const MAX_ACCOUNT = 2 ** 31 - 1;
 
+/** Which of the keys of a secret it is. */
 export interface SyncKeyPath {
   /** As in the engine's option of that name; `INVALID_NAMESPACE` otherwise. */
   readonly namespace: string;

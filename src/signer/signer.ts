@@ -14,6 +14,7 @@ export interface Signer {
   readonly nip44: {
     /** NIP-44 v2 from this key to `peer` (hex). Returns base64. */
     encrypt(peer: string, plaintext: string): Promise<string>;
+    /** What `peer` has encrypted for this key, or this key for `peer`. */
     decrypt(peer: string, ciphertext: string): Promise<string>;
   };
   /**

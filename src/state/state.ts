@@ -96,6 +96,7 @@ export interface State<T, Input = T> extends Readable<T> {
   flush(): Promise<void>;
   /** Takes back the last edit of this handle: its fields alone, and no other device's. At most 50. With none left: `'none'`. */
   undo(): Promise<EditReceipt>;
+  /** Makes again what was undone last. */
   redo(): Promise<EditReceipt>;
   /** The app has shown the clashes to a person: `'conflict'` is over. */
   acknowledge(): void;

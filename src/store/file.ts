@@ -8,6 +8,9 @@ import type { Recovery } from './file-recovery.ts';
 import { quote, storeFailed } from './files.ts';
 import type { Changes, Store } from './store.ts';
 
+export type { Recovery } from './file-recovery.ts';
+
+/** What `fileStore` takes beside its folder. */
 export interface FileStoreOptions {
   /**
    * Called when opening had to set a damaged end of the log aside, before the call that opened the store resolves.

@@ -10,6 +10,7 @@ import type { MergeClash } from './merging/merger.ts';
 /** The seed's `FetchResult`, grown by `eventId`, `source` and `deleted`, by which a removal is told from a value. */
 export type FetchResult<T = unknown, C extends string = string> = FetchedValue<T, C> | Removal<C>;
 
+/** A value, and who wrote it when. */
 export interface FetchedValue<T = unknown, C extends string = string> extends Written<C> {
   readonly payload: T;
   readonly deleted?: never;
@@ -71,6 +72,7 @@ export interface Receipt extends DeliveryReport {
   readonly supersededBy?: string;
 }
 
+/** Two devices wrote without seeing each other: one value is shown, and the other gave way. What the event `conflict` tells. */
 export interface Conflict<T = unknown, C extends string = string> {
   readonly category: C;
   /** What this device had written. Of the two, the writer of the newer had not seen the older. */

@@ -2,6 +2,7 @@
 
 import { callListener } from './events.ts';
 
+/** How an engine stands: what the event `status` tells, and `getStatus` gives. */
 export interface SyncStatus {
   /** The public key of the signer that is set, in hex; `null`: none is, and values cannot be read. */
   readonly pubkey: string | null;

@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { Client } from './relay-client.ts';
 
+/** A frame that came to a relay, or that it has sent. */
 export interface LoggedFrame {
   readonly direction: 'in' | 'out';
   /** Id of the connection. */

@@ -27,6 +27,7 @@ export interface WriteRate {
   readonly perMinute: number;
 }
 
+/** What a relay takes at most, as its NIP-11 document says it. */
 export interface RelayLimits {
   /** Bytes of UTF-8 of one event's JSON. Beyond: `invalid:`. */
   readonly maxEventBytes: number;
@@ -187,6 +188,7 @@ export interface RelayFaults {
   /** Sends these frames to every connection, again and again. They do not pass `rewrite`. */
   readonly flood?: {
     readonly everyMs: number;
+    /** What a connection is sent. */
     frames(connection: RelayConnection): readonly OutgoingFrame[];
   };
   /** Sees every incoming frame that is a JSON array; `undefined` lets it be handled. */
@@ -195,6 +197,7 @@ export interface RelayFaults {
   readonly rewrite?: (frame: readonly unknown[], connection: RelayConnection) => readonly OutgoingFrame[];
 }
 
+/** What kind of relay `createRelay` makes. */
 export interface RelayOptions {
   /** Shown in the NIP-11 document. */
   readonly name?: string;

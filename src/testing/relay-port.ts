@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 
 /** What a transport does for the relay on one connection. */
 export interface RelayPeer {
+  /** Sends a frame. */
   send(text: string): void;
   /** Closes towards the client. */
   close(reason: string): void;

@@ -10,6 +10,7 @@ import { createTransit } from './memory-transport.ts';
 import type { RelayOptions } from './relay-options.ts';
 import { createRelay, type Relay } from './relay.ts';
 
+/** What `startRelay` takes. */
 export interface StartRelayOptions extends RelayOptions {
   /** A relay that is there already, to be reached again with all it holds; the other relay options are then unused. */
   readonly relay?: Relay;
@@ -19,6 +20,7 @@ export interface StartRelayOptions extends RelayOptions {
   readonly host?: string;
 }
 
+/** A relay that listens on a port. */
 export interface RunningRelay {
   /** `ws://host:port`. */
   readonly url: string;

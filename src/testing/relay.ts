@@ -32,6 +32,7 @@ export interface Relay extends RelayPort {
   subscriptions(): number;
   /** The latest frames, oldest first, as they came in and went out. */
   readonly frames: readonly LoggedFrame[];
+  /** Those that are set. */
   faults(): RelayFaults;
   /** Adds faults to those that are set. */
   misbehave(faults: RelayFaults): void;
@@ -49,11 +50,13 @@ export interface Relay extends RelayPort {
   sendAll(frame: OutgoingFrame): void;
   /** Sends every connection a new AUTH challenge; the former ones are void. */
   challengeAll(): void;
+  /** Closes every connection. */
   disconnectAll(reason?: string): void;
   /** The NIP-11 document. */
   information(): Record<string, unknown>;
 }
 
+/** A relay in memory, as strict as a real one. `openSocket` of it is one for `createNostrSync`. */
 export function createRelay(options: RelayOptions = {}): Relay {
   const rules = rulesOf(options);
   const { clock, flavour, limits, auth } = rules;

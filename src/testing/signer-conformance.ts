@@ -5,6 +5,7 @@ import { createEventVerifier } from '../protocol/event-verifier.ts';
 import type { EventTemplate } from '../protocol/event.ts';
 import type { Signer } from '../signer/signer.ts';
 
+/** One thing that a signer must do. */
 export interface SignerConformanceCase {
   /** A sentence, for the name of a test. */
   readonly name: string;

@@ -10,6 +10,7 @@ export interface StoreUnderTest {
   reopen?(): Promise<Store>;
 }
 
+/** One thing that a store must do. */
 export interface StoreCheck {
   /** A sentence about what a store does. */
   readonly name: string;

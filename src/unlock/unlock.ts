@@ -23,6 +23,7 @@ const SECRET_BYTES = 32;
 /** How long the connections stay after that: relays that lack the secret get it. Slower ones get it at the next start. */
 const REPAIR_MS = 5_000;
 
+/** What `unlockWithSigner` takes beside the signer. */
 export interface UnlockOptions {
   /** Of the app. Another one has another secret. */
   readonly namespace: string;

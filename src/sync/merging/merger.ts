@@ -15,6 +15,7 @@ export interface MergeClash {
   readonly error?: unknown;
 }
 
+/** What was written apart, and what it was made of. */
 export interface MergeSides {
   /** The newest value that both sides have seen; `undefined`: there was none, or with `isExact: false` it is not known. */
   readonly base: unknown;
@@ -27,9 +28,11 @@ export interface MergeSides {
   readonly isExact: boolean;
 }
 
+/** How values of a category are merged, as `mergeBy` of `nostr-sync/merge` and `defineCategory` make it. */
 export interface Merger {
   /** Throws for nothing but what is no JSON. */
   merge(sides: MergeSides): { readonly value: unknown; readonly clashes: readonly MergeClash[] };
+  /** Whether both say the same. */
   isEqual(a: unknown, b: unknown): boolean;
   /** Of what the app writes over a value of that version; `undefined`: over none, or the first. Throws `SCHEMA_NEWER` if it must not. */
   readonly schemaOver?: (under: Schema | undefined) => Schema;
