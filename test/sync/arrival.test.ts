@@ -9,7 +9,7 @@ import type { Input, Outcome } from '../../src/sync/heads/input.ts';
 import { EMPTY_RECORD, type Delivery, type HeadRecord, type OwnWrite } from '../../src/sync/heads/record.ts';
 import { versionOf, type Piece, type Version } from '../../src/sync/heads/version.ts';
 import { aRelay, anId } from '../names.ts';
-import { IN_PIECES, nameOf, OURS, ownWrite, REMOVAL, told, voiding } from './records.ts';
+import { IN_PIECES, nameOf, OUR_HASH, OURS, ownWrite, REMOVAL, told, voiding } from './records.ts';
 
 const HERE = aRelay('wss://here.example');
 const ELSEWHERE = aRelay('wss://elsewhere.example');
@@ -89,6 +89,27 @@ describe('a greater event', () => {
     expect(show(mine(), NEWER).effects).toEqual([{ type: 'advanced', event: NEWER }, conflict]);
   });
 
+  test('without a vector is not deemed to have seen a write of ours that no relay has shown, but the one before it', () => {
+    const plain = told({ stamp: 20, by: 'reference', seen: false });
+    const upon = told({ stamp: 10, by: OURS, seen: { 'their-device': 5 } });
+    const deemedOf = (own: Partial<OwnWrite>, more: Partial<HeadRecord> = {}): unknown =>
+      show(mine(own, more, upon), plain).record?.deemed;
+    const theirs = [deviceHash('their-device'), 5] as const;
+    expect(deemedOf({})).toEqual(new Map([theirs]));
+    expect(deemedOf({ acknowledgedBefore: 7 })).toEqual(new Map([theirs, [OUR_HASH, 7]]));
+    expect(deemedOf({}, { deliveries: SHOWN_HERE })).toEqual(new Map([theirs, [OUR_HASH, 10]]));
+    const byOthers = over(THEIRS, { own: ownWrite(BEFORE, { acknowledgedBefore: 7 }) });
+    expect(show(byOthers, plain).record?.deemed).toEqual(new Map([[deviceHash('their-device'), 10]]));
+  });
+
+  test('over a head that cannot be read leaves what was before that, if there was anything', () => {
+    const unreadable = { head: { ...versionOf(THEIRS), reading: 'unreadable' as const } };
+    expect(formerIn(show(over(THEIRS, unreadable), NEWER).record)).toEqual([THEIRS.id]);
+    const former = [versionOf(BEFORE)];
+    expect(formerIn(show(over(THEIRS, { ...unreadable, former }), NEWER).record)).toEqual([BEFORE.id]);
+    expect(formerIn(show(over(LARGE), NEWER).record)).toEqual([]);
+  });
+
   test('in the place of our write is no loss of it once it was overwritten', () => {
     expect(show(mine(), NEWER).record?.own?.lost).toBe(true);
     expect(show(mine({ lost: false }), told({ stamp: 20, seen: { [OURS]: 10 } })).record?.own?.lost).toBe(
@@ -123,6 +144,7 @@ describe('the head', () => {
     const one = mine({ heldUntil: 99 });
     expect(show(one, MINE).record?.deliveries.get(HERE)).toBe('confirmed');
     expect(show(one, MINE).effects).toEqual([]);
+    expect(shown(one, undefined, MINE, RELAYS).record).toBe(one);
   });
 
   test('is not what is greater while it is a write that is held', () => {

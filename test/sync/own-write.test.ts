@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { EventId, RelayUrl } from '../../src/protocol/address.ts';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import type { Input } from '../../src/sync/heads/input.ts';
+import { NOTHING } from '../../src/sync/heads/own-stamps.ts';
 import { explored, heldAgainst, restamp, taken, withdraw, write } from '../../src/sync/heads/own-write.ts';
 import { EMPTY_RECORD, type HeadRecord, type OwnWrite } from '../../src/sync/heads/record.ts';
 import { versionOf, type Piece, type Version } from '../../src/sync/heads/version.ts';
@@ -58,6 +59,20 @@ describe('a write', () => {
     expect(isStale(undefined, of(MINE.id), undefined)).toBe(true);
     expect(written(mine(), NEXT, { on: MINE.id }).head?.event).toBe(NEXT);
     expect(written(undefined, NEXT, { on: null }).head?.event).toBe(NEXT);
+  });
+
+  test('that has not seen all that the own write before it had is stale, unless it is a reset', () => {
+    const merge = mine({}, {}, told({ stamp: 10, by: OURS, seen: { 'their-device': 5 } }));
+    expect(isStale(merge, inputOf(NEXT), undefined)).toBe(true);
+    expect(isStale(merge, inputOf(NEXT, { voids: voidsOf(FUTURE) }), undefined)).toBe(false);
+    const upon = told({ stamp: 20, by: OURS, seen: { 'their-device': 5 } });
+    expect(written(merge, upon).head?.event).toBe(upon);
+  });
+
+  test('keeps the stamp of the newest own one before it that a relay has', () => {
+    expect(written(mine({}, { acknowledged: true }), NEXT).own?.acknowledgedBefore).toBe(10);
+    expect(written(mine({}, { acknowledgedBefore: 6 }), NEXT).own?.acknowledgedBefore).toBe(6);
+    expect(written(undefined, NEXT).own?.acknowledgedBefore).toBeUndefined();
   });
 
   test('keeps who made it, and that no relay has it', () => {
@@ -257,6 +272,8 @@ describe('a lower stamp', () => {
 
   test('makes it blind if it is above nothing that is known', () => {
     expect(restamp(mine({}, { above: [] }), input()).record?.own?.isBlind).toBe(true);
+    expect(restamp(mine({}, { above: [NOTHING, 6] }), input()).record?.own?.isBlind).toBe(true);
+    expect(restamp(mine({}, { above: [NOTHING, 5] }), input()).record?.own?.isBlind).toBe(false);
     expect(restamp(mine(), input()).record?.own).toMatchObject({ isBlind: false, undone: [10, 10] });
     expect(restamp(mine({}, { above: [3], isBlind: true }), input()).record?.own?.isBlind).toBe(true);
     expect(restamp(mine({}, { above: [3], isBlind: false }), input()).record?.own?.isBlind).toBe(false);
@@ -298,6 +315,11 @@ describe('an own write that a relay has, and that the head follows', () => {
       ...{ above: [8], acknowledgedBefore: 8 },
       former: { acknowledged: true },
     });
+    // That it is the least is known already, and not that a relay has it.
+    expect(taken(mine({}, { above: [6, 8] }), first).own).toMatchObject({
+      ...{ above: [6, 8], acknowledgedBefore: 6 },
+    });
+    expect(taken(mine({}, { above: [3, 6], acknowledgedBefore: 6 }), first).own?.above).toEqual([6]);
     // An answer to the one before may come last.
     const late = taken(after, second);
     expect(taken(late, first)).toBe(late);
@@ -308,6 +330,7 @@ describe('an own write that a relay has, and that the head follows', () => {
     ['if the head is not its own', { ...theirs(), own: ownWrite(MINE, { above: [3, 6] }) }],
     ['to one that does not follow it', mine({}, { above: [3, 7] })],
     ['to one that follows nothing', mine()],
+    ['if nothing was written here', theirs()],
   ])('is nothing %s', (_, record) => {
     expect(taken(record, first)).toBe(record);
   });
@@ -354,6 +377,7 @@ describe('the end of the question what a first write must be above', () => {
     const other = { ...over, id: again.id };
     expect(explored(undefined, over)).toEqual({ record: undefined, effects: [] });
     for (const [one, input] of [
+      [EMPTY_RECORD, over],
       [mine(), over],
       [held(), other],
     ] as const) {

@@ -80,6 +80,8 @@ describe('what a record keeps', () => {
     expect(readableOf(over({ ...versionOf(MINE), reading: 'unreadable' }, { former }))).toBe(BEFORE);
     expect(readableOf(over(LARGE, { former }))).toBe(BEFORE);
     expect(readableOf(over(LARGE))).toBeUndefined();
+    const unreadable = former.map((one) => ({ ...one, reading: 'unreadable' as const }));
+    expect(readableOf(over(LARGE, { former: unreadable }))).toBeUndefined();
     expect(readableOf({ ...EMPTY_RECORD, former })).toBeUndefined();
     expect(readableOf(undefined)).toBeUndefined();
   });
