@@ -11,7 +11,6 @@ import {
   MAX_REFUSED_LINES,
   SKEW_REPORT_SECONDS,
 } from '../protocol/limits.ts';
-import { compareEvents } from '../protocol/order.ts';
 import { isVoid } from '../protocol/voids.ts';
 import { createLineHash, EXPORT_FORMAT } from './export.ts';
 import { keptIn } from '../sync/heads/frontier.ts';
@@ -148,18 +147,15 @@ async function settle(
   const stock = isInPieces(event) ? await content.piecesOf(event, dTag, offered) : undefined;
   if (stock !== undefined && stock.pieces.size < stock.total) return 'incomplete';
   const made = stock?.pieces;
-  const isNewer = record?.head === undefined || compareEvents(event, record.head.event) > 0;
-  const shown = { type: 'shown', relay: undefined, event, relays: relays() } as const;
-  if (isNewer) {
-    // In one save: without its pieces it would be shown as incomplete.
-    const saved = [replica.apply(dTag, shown)];
-    if (made !== undefined)
-      saved.push(replica.apply(dTag, { type: 'assembled', id, made, lacking: new Map() }));
-    await Promise.all(saved);
-    return isHead() ? 'taken' : 'older';
-  }
-  // A rival would lose its pieces.
-  if (made === undefined) await replica.apply(dTag, shown);
+  // In one save: the newest value without its pieces would be shown as incomplete, and a rival would not be found.
+  const saved = [replica.apply(dTag, { type: 'shown', relay: undefined, event, relays: relays() })];
+  if (made !== undefined)
+    saved.push(
+      replica.apply(dTag, { type: 'assembled', id, made, lacking: new Map() }),
+      replica.apply(dTag, { type: 'gathered', id, made }),
+    );
+  await Promise.all(saved);
+  if (isHead()) return 'taken';
   if (!isKept()) await replica.apply(dTag, { type: 'remembered', event, made });
   return 'older';
 }

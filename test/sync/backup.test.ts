@@ -8,6 +8,7 @@ import type { Store } from '../../src/store/store.ts';
 import { remembered } from '../../src/sync/heads/frontier.ts';
 import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import { aRelay } from '../names.ts';
+import { MERGE, together } from './apart.ts';
 import { OTHER_KEY, world, written, type Device } from './devices.ts';
 import { told } from './records.ts';
 import { valueOf } from './values.ts';
@@ -71,6 +72,23 @@ test('an old backup beats nothing that is newer: it goes into the history', asyn
   expect(versions.map(({ isCurrent }) => isCurrent)).toEqual([true, false]);
   expect(await later(other.readVersion('settings', versions[1]!.eventId))).toMatchObject({ payload: 'old' });
   await clock.advance(1);
+});
+
+test('of a backup with a value in pieces that was overwritten unseen, that is merged, and not the one before it', async () => {
+  const { settle, sync } = await filled({ theme: 'light' }, { theme: 'dark', ...valueOf(200_000, 1) });
+  const lines = await settle(linesOf(sync, true));
+  const at = world({});
+  const [other] = await together(at, ['laptop'], { ...MERGE, maxPayloadSize: 409_600 });
+  await at.clock.advance(60_000);
+  await at.settle(other!.device.publish('settings', { font: 12 }, { waitFor: 'saved' }));
+  expect(await at.settle(importLines(other!.device, lines))).toMatchObject({
+    taken: 0,
+    older: 2,
+    refused: 0,
+  });
+  await at.clock.advance(400_000);
+  const value = { theme: 'dark', font: 12, ...valueOf(200_000, 1) };
+  expect(await at.settle(other!.device.fetch('settings'))).toMatchObject({ payload: value });
 });
 
 test('what is stamped ahead of this clock is refused until then: its writer may stamp it again', async () => {
