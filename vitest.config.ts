@@ -13,7 +13,7 @@ const LONG_LANES = [
   'test/runtimes/**',
   'test/soak/**',
   'test/cli/**',
-  'test/interop/nostr-relay/**',
+  'test/interop/{nostr-relay,khatru}/**',
   'test/tauri/app/**',
   'test/tauri/reference-peer/**',
 ];
@@ -98,7 +98,7 @@ const config: ViteUserConfig = defineConfig({
       },
       {
         extends: true,
-        test: { name: 'interop', include: ['test/interop/nostr-relay/*.test.ts'] },
+        test: { name: 'interop', include: ['test/interop/{nostr-relay,khatru}/*.test.ts'] },
       },
       {
         extends: true,

@@ -140,7 +140,8 @@ export function openLine(
       return { stop };
     },
     missing: async (event) => {
-      const found = await ask({ ids: [event.id] });
+      // By author, too: a relay may serve nothing else to whom it knows.
+      const found = await ask({ ids: [event.id], authors: [event.pubkey], kinds: [event.kind] });
       if (found === undefined)
         return connection.info().lastError ?? 'accepted, but no answer when asked for it';
       // By the id alone a copy that is cut or altered would not be noticed.

@@ -50,15 +50,18 @@ export type Layout =
 
 // Addresses
 
-/** The d-tag of a piece, from the d-tag of its category. */
+/**
+ * The d-tag of a piece, from the d-tag of its category. That one is no beginning of it: a khatru on badger takes what begins with the d-tag
+ * of a new event for older ones of the same address, and deletes it.
+ */
 export function pieceDTag(dTag: Address, name: string): Address {
-  return `${dTag}/c/${name}` as Address;
+  return dTag.replace(/v1$/, `c/${name}`) as Address;
 }
 
 /** The address and the name that `pieceDTag` made this of; `undefined` if it did not. */
 export function pieceOf(dTag: string): { readonly of: Address; readonly name: string } | undefined {
-  const [, of = '', name = ''] = /^(.*)\/c\/([0-9a-f]{32})$/s.exec(dTag) ?? [];
-  return name === '' ? undefined : { of: of as Address, name };
+  const [, of = '', name = ''] = /^(.*\/)c\/([0-9a-f]{32})$/s.exec(dTag) ?? [];
+  return name === '' ? undefined : { of: `${of}v1` as Address, name };
 }
 
 export function isPieceName(name: unknown): name is string {

@@ -107,7 +107,7 @@ export async function createLiar(
         ],
       });
     const piece = async (name: string, text: string, tags: string[][] = []): Promise<SignedEvent> =>
-      sign({ created_at, content: seal(text), tags: [['d', `${dTag}/c/${name}`], ...tags] });
+      sign({ created_at, content: seal(text), tags: [['d', dTag.replace(/v1$/, `c/${name}`)], ...tags] });
     const seal = (text: string): string =>
       encryptWith(nodePrimitives, text || ' ', pieceKeyOf(manifest.key), random.bytes(32));
     const whole = async (json: string, fits = manifestOf(json, manifest.key)): Promise<SignedEvent[]> => [

@@ -11,10 +11,13 @@ const nowSeconds = (): number => Math.floor(Date.now() / 1000);
 /** Far below what relays accept of the future, far above what a test lasts. */
 const FUTURE_SECONDS = 100;
 
-/** `saysReplaced`: whether the relay tells a write that came too late from one that it took. */
+/**
+ * `saysReplaced`: whether the relay tells a write that came too late from one that it took. `largest`: how many bytes of the reference's it takes
+ * in one event.
+ */
 export function sharesStateWithTheReference(
   startRelay: () => Promise<{ readonly url: string }>,
-  { saysReplaced }: { readonly saysReplaced: boolean },
+  { saysReplaced, largest = 65_408 }: { readonly saysReplaced: boolean; readonly largest?: number },
 ): void {
   const references: ReferenceDevice[] = [];
   afterEach(() => {
@@ -139,15 +142,15 @@ export function sharesStateWithTheReference(
       expect(await (await theirs(url)).fetch('settings')).toMatchObject({ payload });
     });
 
-    test('goes up to 40,960 bytes, and what it writes up to the 65,408 that one event can hold', async () => {
+    test(`goes up to 40,960 bytes, and what it writes up to the ${largest} that one event can hold`, async () => {
       const { url } = await startRelay();
       const [reference, ours] = [await theirs(url), device([url])];
       const ownLargest = payloadOf(40_960);
       expect((await ours.publish('ours', ownLargest)).stage).toBe('delivered');
       expect(await reference.fetch('ours')).toMatchObject({ payload: ownLargest });
-      const largest = payloadOf(65_408);
-      await reference.publish('theirs', largest);
-      expect(await ours.fetch('theirs')).toMatchObject({ payload: largest });
+      const theirLargest = payloadOf(largest);
+      await reference.publish('theirs', theirLargest);
+      expect(await ours.fetch('theirs')).toMatchObject({ payload: theirLargest });
     });
 
     test.each([

@@ -68,7 +68,7 @@ const FAULTS: Readonly<Record<RelayFault, RelayFaults>> = {
 };
 
 function isPiece({ tags }: SignedEvent): boolean {
-  return tags.some(([name, value = '']) => name === 'd' && value.includes('/v1/c/'));
+  return tags.some(([name, value = '']) => name === 'd' && value.includes('/c/'));
 }
 
 /** How much of each end of a long text is part of a trace: two different ones would hardly share that and the length. */

@@ -637,7 +637,7 @@ export function createOracle(ports: {
         const dTag = addressIn(event) ?? '';
         parts.set(
           event.id,
-          manifest.parts.map((name) => `${dTag}/c/${name}`),
+          manifest.parts.map((name) => dTag.replace(/v1$/, `c/${name}`)),
         );
         const text = large.get(manifest.sha256);
         if (text === undefined)
@@ -1111,7 +1111,7 @@ export function createOracle(ports: {
         );
         const kept = [...rivals, ...past, ...(own?.taken?.rivals ?? [])];
         for (const name of [...names, ...kept.flatMap(({ pieces = [] }) => pieces)])
-          needed.add(`${key.replace('head/', 'piece/')}/c/${name}`);
+          needed.add(key.replace('head/', 'piece/').replace(/v1$/, `c/${name}`));
         for (const { id } of kept) {
           const version = `${key.replace('head/', 'version/')}/${id}`;
           needed.add(version);

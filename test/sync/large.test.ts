@@ -18,7 +18,7 @@ function pieces(on: Relay, category = 'settings'): NostrEvent[] {
   return on
     .events()
     .filter(({ tags }) =>
-      tags.some(([name, value]) => name === 'd' && value?.startsWith(`default/${category}/v1/c/`)),
+      tags.some(([name, value]) => name === 'd' && value?.startsWith(`default/${category}/c/`)),
     )
     .filter(({ tags }) => !tags.some(([name]) => name === 'deleted'));
 }
@@ -32,7 +32,7 @@ function bytesSent(on: Relay): number {
 }
 
 function isPieceFrame(frame: readonly unknown[]): boolean {
-  return JSON.stringify((frame[1] as NostrEvent).tags).includes('/v1/c/');
+  return JSON.stringify((frame[1] as NostrEvent).tags).includes('/c/');
 }
 
 describe('a value larger than one event', () => {
@@ -364,7 +364,7 @@ describe('pieces that are missing', () => {
     let swapped = 0;
     all[0]!.relay.misbehave({
       rewrite: (frame) => {
-        if (frame[0] !== 'EVENT' || !(frame[2] as NostrEvent).tags[0]![1]!.includes('settings/v1/c/'))
+        if (frame[0] !== 'EVENT' || !(frame[2] as NostrEvent).tags[0]![1]!.includes('settings/c/'))
           return [frame];
         return [['EVENT', frame[1], others[swapped++ % others.length]]];
       },

@@ -12,7 +12,7 @@ const LARGE = { maxPayloadSize: 409_600 };
 const HOUR = 3_600_000;
 const START_MS = Date.UTC(2026, 0, 1);
 
-const isPiece = ({ tags }: NostrEvent): boolean => JSON.stringify(tags).includes('/v1/c/');
+const isPiece = ({ tags }: NostrEvent): boolean => JSON.stringify(tags).includes('/c/');
 
 /** An event of another device, `seconds` after this one, that has not seen it. */
 function later({ created_at }: NostrEvent, seconds: number): NostrEvent {
