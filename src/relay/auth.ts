@@ -100,6 +100,8 @@ export function createAuthExchange(ports: {
   return {
     state: () => state,
     challenged: (text) => {
+      // Some say it again with everything that they refuse, also of what was on its way before the answer to it.
+      if (text === challenge && (eventId !== undefined || state === 'accepted')) return;
       challenge = text;
       eventId = undefined;
       if (state === 'accepted') state = 'none';

@@ -32,6 +32,8 @@ interface PendingAnswer {
   /** In ms. */
   readonly sentAt: Ms;
   waitsForAuth: boolean;
+  /** Sent before AUTH was accepted, and not answered by then: a refusal for lack of AUTH may be about that. */
+  isOfStranger: boolean;
 }
 
 const encoder = new TextEncoder();
@@ -64,8 +66,21 @@ export function createPublishing(ports: {
         pending.delete(event.id);
         resolve(answer);
       };
-      pending.set(event.id, { event, bytes, settle, sentAt: clock.now(), waitsForAuth: false });
+      pending.set(event.id, {
+        event,
+        bytes,
+        settle,
+        sentAt: clock.now(),
+        waitsForAuth: false,
+        isOfStranger: false,
+      });
     });
+  }
+
+  function again(one: PendingAnswer): void {
+    one.waitsForAuth = false;
+    one.isOfStranger = false;
+    ports.write(JSON.stringify(['EVENT', one.event]));
   }
 
   function answered(id: string, accepted: boolean, reason: string): boolean {
@@ -80,6 +95,7 @@ export function createPublishing(ports: {
     health.seen(one.sentAt);
     if (!accepted) health.complained(reason);
     if (accepted || !auth.isWanted(reason)) one.settle(answer);
+    else if (one.isOfStranger) again(one);
     // Refused again although AUTH was accepted: the relay does not take it from this user.
     else if (auth.state() === 'accepted') one.settle({ type: 'retry', reason });
     else {
@@ -96,9 +112,9 @@ export function createPublishing(ports: {
       for (const one of pending.values()) one.waitsForAuth = true;
     },
     authAccepted: () => {
-      for (const one of waiting()) {
-        one.waitsForAuth = false;
-        ports.write(JSON.stringify(['EVENT', one.event]));
+      for (const one of pending.values()) {
+        if (one.waitsForAuth) again(one);
+        else one.isOfStranger = true;
       }
     },
     authRefused: () => {

@@ -57,6 +57,8 @@ export function createSubscription(ask: Ask, ports: SubscriptionPorts): Subscrip
   let count = newCount();
   let attempts = 0;
   let waitsForAuth = false;
+  /** Sent before AUTH was accepted, and not answered by then: the answer may be what the relay says to a stranger. */
+  let isOfStranger = false;
   let isOver = false;
   let cancelTimer = (): void => undefined;
 
@@ -66,6 +68,7 @@ export function createSubscription(ask: Ask, ports: SubscriptionPorts): Subscrip
     count = newCount();
     isComplete = false;
     waitsForAuth = false;
+    isOfStranger = false;
     sentAt = clock.now();
     ask.handlers.onSent?.();
     const written = ports.write(['REQ', id, ...ask.filters]);
@@ -133,6 +136,10 @@ export function createSubscription(ask: Ask, ports: SubscriptionPorts): Subscrip
     complete: () => {
       if (isComplete) return false;
       health.seen(sentAt);
+      if (isOfStranger) {
+        send();
+        return true;
+      }
       isComplete = true;
       if (auth.isOpen()) {
         // A relay may show nothing to a stranger. Its EOSE counts after AUTH was accepted and the question was asked again.
@@ -148,8 +155,9 @@ export function createSubscription(ask: Ask, ports: SubscriptionPorts): Subscrip
     },
     closed: (reason) => {
       release();
+      if (isOfStranger && auth.isWanted(reason)) send();
       // Closed for lack of AUTH although AUTH was accepted: asking again at once would be a loop.
-      if (!auth.isWanted(reason) || auth.state() === 'accepted') resend(reason);
+      else if (!auth.isWanted(reason) || auth.state() === 'accepted') resend(reason);
       else {
         health.complained(reason);
         waitForAuth();
@@ -161,6 +169,7 @@ export function createSubscription(ask: Ask, ports: SubscriptionPorts): Subscrip
     },
     authAccepted: () => {
       if (waitsForAuth) send();
+      else isOfStranger = id !== undefined && !isComplete;
     },
     authRefused: () => {
       // One that is still open may yet bring something.

@@ -126,6 +126,17 @@ describe('a challenge', () => {
     expect(sent).toEqual([]);
   });
 
+  test('that is said again while it is answered, or after that, asks for nothing', async () => {
+    const { clock, auth, sent, templates } = await answering();
+    auth.challenged('first');
+    await clock.advance(1);
+    auth.answered('auth 1', true, '');
+    auth.challenged('first');
+    expect([auth.state(), auth.isOpen()]).toEqual(['accepted', false]);
+    await clock.advance(60_000);
+    expect([sent, templates.length]).toEqual([['auth 1'], 1]);
+  });
+
   test('after AUTH was accepted opens it again', async () => {
     const { auth } = await answering();
     auth.answered('auth 1', true, '');

@@ -221,6 +221,19 @@ describe('an event that is refused for lack of AUTH', () => {
     expect([answers, auth.required]).toEqual([[{ type: 'retry', reason: REASON }], 0]);
   });
 
+  test('after AUTH was accepted, but sent before it, goes out again once', async () => {
+    const { clock, publishing: made, auth, publish, sent } = publishing();
+    const answers = publish('a');
+    auth.now = 'accepted';
+    made.authAccepted();
+    made.answered('a', false, REASON);
+    await clock.advance(0);
+    expect([answers, sent, auth.required]).toEqual([[], ['EVENT a', 'EVENT a'], 0]);
+    made.answered('a', false, REASON);
+    await clock.advance(0);
+    expect([answers, sent.length]).toEqual([[{ type: 'retry', reason: REASON }], 2]);
+  });
+
   test('may be any of those on their way, if a NOTICE says so', () => {
     const { publishing: made, publish, sent } = publishing();
     publish('a');

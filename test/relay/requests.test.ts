@@ -389,6 +389,22 @@ describe('while AUTH is open', () => {
     expect([ends, auth.required]).toEqual([['incomplete'], 0]);
   });
 
+  test.each([
+    ['EOSE', 'complete'],
+    ['CLOSED', 'closed'],
+  ] as const)(
+    'what was asked before it was accepted, and gets %s after that, is asked again once',
+    (_, how) => {
+      const { requests, auth, once, sent } = asking();
+      const { ends } = once();
+      auth.now = 'accepted';
+      requests.authAccepted();
+      for (const id of ['0', '1']) requests[how](id, 'auth-required: who are you?');
+      expect(sent.filter((frame) => frame.startsWith('REQ'))).toEqual(['REQ 0', 'REQ 1']);
+      expect(ends).toEqual([how === 'complete' ? 'complete' : 'incomplete']);
+    },
+  );
+
   test('only what waited for AUTH is asked again', () => {
     const { requests, once, sent } = asking();
     once();
