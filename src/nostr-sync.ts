@@ -201,6 +201,7 @@ export function createEngine<Categories extends object>(
   const store = withDeadline(options.store ?? defaults.store(namespace), clock);
   const categories = new Map(settings.categories);
   const closers = new Set<() => Promise<void>>();
+  const savers = new Set<() => Promise<void>>();
   const sharedTabs = store.sharedName === undefined ? undefined : tabs;
   const emitter = createEmitter();
   const subscriptions = new Set<Subscription>();
@@ -292,7 +293,7 @@ export function createEngine<Categories extends object>(
     steps,
     session,
     enterIdentity: identity.enter,
-    ...{ store, namespace },
+    ...{ store, namespace, boxes: { ...defaults, randomBytes } },
     onChange: statusChanged,
   });
 
@@ -306,7 +307,9 @@ export function createEngine<Categories extends object>(
     checkSigner(given);
     const carryOver = checkCarryOver(how);
     if (closing !== undefined) throw closedError();
-    return carryOver === 'none' ? signing.set(given) : signing.join(given, carryOver);
+    if (carryOver === 'none') return signing.set(given);
+    for (const save of savers) await save();
+    return signing.join(given, carryOver);
   }
 
   async function close(): Promise<void> {
@@ -376,7 +379,7 @@ export function createEngine<Categories extends object>(
     signedIn: async (what) => (await signing.signedIn(what)).opened,
   };
   const host: StateHost = {
-    ...{ sync, inside, clock, randomBytes, emitter, closers, tabs: sharedTabs },
+    ...{ sync, inside, clock, randomBytes, emitter, closers, savers, tabs: sharedTabs },
     ...{ primitives: defaults.primitives, states: new Map() },
     define: (name, given) => {
       for (const [dTag, said] of checkCategoryOptions(namespace, { [name]: given })) {

@@ -146,7 +146,8 @@ export interface SignerOptions {
    * default: they wait for the former signer to come back. `'missing'`: each is written under the new key if it is known, by every relay, that this
    * has no value of the category; otherwise it gives way, and is kept in the history as `'before-joining'`. In a category with `merge` the two are
    * merged. A function makes one value of both if there are two; if it returns `undefined`, that of the new key stays. After a restart, what
-   * still waits is decided by `'missing'`, unless a function is given again.
+   * still waits is decided by `'missing'`, unless a function is given again. What handles keep on this device beside the value (`local`, edits that
+   * wait for a signer) comes along too, and replaces nothing.
    */
   readonly carryOver?: 'none' | CarryOver;
 }

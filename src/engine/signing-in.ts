@@ -4,8 +4,10 @@ import type { Clock } from '../clock.ts';
 import { isNostrSyncError, NostrSyncError } from '../errors.ts';
 import { MAX_READS } from '../protocol/limits.ts';
 import { doublingMs } from '../relay/backoff.ts';
+import type { BoxPorts } from '../signer/box.ts';
 import type { Signer } from '../signer/signer.ts';
 import type { CarryOver } from '../sync/carrying.ts';
+import { hasKept, keptAlong } from '../sync/kept-along.ts';
 import type { Session } from '../sync/session.ts';
 import { publicKeyOf } from '../sync/values/account.ts';
 import type { Store } from '../store/store.ts';
@@ -41,6 +43,7 @@ function stillWanted(isWanted: boolean): void {
 
 export function createSigningIn(ports: {
   readonly clock: Clock;
+  readonly boxes: BoxPorts;
   readonly keepSigner: boolean;
   readonly steps: Steps;
   readonly session: () => Session | undefined;
@@ -155,7 +158,8 @@ export function createSigningIn(ports: {
     const pubkey = await publicKeyOf(given, { clock, drops }).finally(check);
     const left = ports.session();
     const isOfGiven = left !== undefined && formerKeysOf(given)?.pubkeys.includes(left.pubkey) === true;
-    if (left === undefined || left.pubkey === pubkey || isOfGiven || !left.hasValues()) {
+    const isNothing = async (): Promise<boolean> => !left!.hasValues() && !(await hasKept(left!.opened));
+    if (left === undefined || left.pubkey === pubkey || isOfGiven || (await isNothing())) {
       await set(given);
       return ports.session()?.carrying.decideBy(how);
     }
@@ -167,12 +171,13 @@ export function createSigningIn(ports: {
     await ports.steps.next(async () => {
       check();
       const values = await left.valuesToCarry();
+      const kept = await keptAlong(left.opened, values, pubkey, ports.boxes);
       check();
       const session = await ports.enterIdentity(pubkey);
       try {
         check();
         session.setSigner(given);
-        await session.carrying.carry(values, how);
+        await session.carrying.carry(values, how, kept);
         check();
       } catch (error) {
         await goBack(left.pubkey, former);

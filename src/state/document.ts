@@ -13,7 +13,7 @@ const named = (entries: Iterable<readonly [string, JsonValue | undefined]>): Jso
 const entriesOf = (value: Document): (readonly [string, JsonValue | undefined])[] =>
   isRecord(value) ? Object.entries(value) : [];
 
-const namesIn = (...values: readonly Document[]): ReadonlySet<string> =>
+export const namesIn = (...values: readonly Document[]): ReadonlySet<string> =>
   new Set(values.flatMap((value) => entriesOf(value).map(([name]) => name)));
 
 /** What of a list is stored and not shown stays where it is. */

@@ -4,12 +4,14 @@ import { isNostrSyncError, misuse, NostrSyncError } from '../errors.ts';
 import { isRecord } from '../merge/json.ts';
 import type { StateHost } from '../sync/state-host.ts';
 import { adopt } from './adopting.ts';
-import { createBoard, NOTHING } from './board.ts';
+import { createBoard, joined, NOTHING } from './board.ts';
 import type { CategoryDefinition } from './definition.ts';
 import { createEditing } from './editing.ts';
 import { follow, type Following } from './following.ts';
-import { keepingOf, type Keeping } from './keeping.ts';
-import { failed, type Layer } from './layers.ts';
+import { namesIn, pick, type Document } from './document.ts';
+import { keepingOf, type Keeping, type KeptDraft } from './keeping.ts';
+import { withClashes } from './facts.ts';
+import { failed, shownIn, type Layer } from './layers.ts';
 import { createLearning } from './learning.ts';
 import { onLeaving } from './leaving.ts';
 import type { Model } from './model.ts';
@@ -33,6 +35,8 @@ export function createState<T, Input>(
   /** What was read of this device's own, for the signer that is set. */
   let entering: Promise<void> = Promise.resolve();
   let following: Following | undefined;
+  /** The epoch in which edits of another identity were taken in. */
+  let alongOf = 0;
   let isClosed = false;
   let becomeReady = (): void => undefined;
   const ready = new Promise<void>((resolve) => {
@@ -85,7 +89,9 @@ export function createState<T, Input>(
     const { known: what, error } = board.now().facts;
     if (what === 'unknown' && error === undefined) return;
     becomeReady();
-    if (typeof board.now().facts.signer === 'string') void takeIn();
+    if (typeof board.now().facts.signer !== 'string') return;
+    void takeAlong().catch(() => undefined);
+    void takeIn();
   }
 
   let isTakingIn = false;
@@ -156,7 +162,8 @@ export function createState<T, Input>(
     const now = board.now();
     const isOther = keeping !== undefined && keeping.pubkey !== pubkey;
     if (isOther) {
-      // What waits was sealed for the other identity.
+      // What waits is the other identity's.
+      void sealWaiting();
       editing.forget();
       board.change({
         ...{ layers: { stored: undefined }, synced: undefined, local: undefined, fallback: undefined },
@@ -182,15 +189,55 @@ export function createState<T, Input>(
       stopLocal = own.onLocalChange(() => void readLocal().catch(() => undefined));
       await readLocal();
     }
-    const drafts = await sealed.take();
+    const drafts = await sealed.take(false);
     if (mine !== epoch) return;
-    for (const draft of drafts)
-      lay({
-        base: model.upgrade(draft.base, draft.version),
-        value: model.upgrade(draft.value, draft.version),
-      });
+    for (const draft of drafts) lay(upgraded(draft));
     if (board.now().layers.draft !== undefined) void save();
-    else if (board.now().facts.known !== 'unknown') void takeIn();
+    else if (board.now().facts.known !== 'unknown') known();
+  }
+
+  /** For the identity that is left, without its signer. */
+  async function sealWaiting(): Promise<void> {
+    const waiters = editing.take();
+    const isSealed = await saver.seal().catch(() => false);
+    for (const one of waiters)
+      if (isSealed) one.resolve({ stage: 'sealed' });
+      else one.reject(new NostrSyncError('SIGNER_CHANGED', 'Cannot save: another key has taken the place'));
+  }
+
+  const upgraded = ({ base, value, version }: KeptDraft): Layer => ({
+    base: model.upgrade(base, version),
+    value: model.upgrade(value, version),
+  });
+
+  /** The document that an edit of another identity was over. */
+  const formerOf = ({ former: { value, local } = {} }: KeptDraft): Document =>
+    joined(
+      {
+        synced: value && model.upgrade(value.value, value.version),
+        local: local && model.upgrade(local.value, local.version),
+      },
+      model,
+    );
+
+  /** Edits under a key that this one has taken the place of, over what is known to be here: what this identity says otherwise stays. */
+  async function takeAlong(): Promise<void> {
+    const { known: what, source, blocked, signer: pubkey } = board.now().facts;
+    const isKnown = what === 'absent' || (what === 'value' && source?.isPending !== true);
+    if (!isKnown || blocked !== undefined || keeping?.pubkey !== pubkey || alongOf === epoch) return;
+    alongOf = epoch;
+    const mine = epoch;
+    const drafts = await sealed.take(true);
+    if (mine !== epoch) return;
+    for (const draft of drafts) {
+      const { value } = upgraded(draft);
+      const base = pick(formerOf(draft), [...namesIn(draft.base, draft.value)], true);
+      const { layers, facts } = board.now();
+      const merged = model.merge({ base, mine: value, theirs: shownIn(layers) });
+      board.facts({ clashes: withClashes(facts.clashes, merged.clashes) });
+      void editing.put(merged.value);
+    }
+    if (drafts.length > 0) await save();
   }
 
   /** Edits that were sealed go over those that are here, or wait for what is stored. */
@@ -216,6 +263,7 @@ export function createState<T, Input>(
     isClosed = true;
     for (const one of editing.take())
       one.reject(new NostrSyncError('CLOSED', 'Cannot save: the handle was closed'));
+    host.savers.delete(saveAll);
     host.closers.delete(close);
     const { state: mine } = host.states.get(model.name) ?? {};
     if (mine === state) host.states.delete(model.name);
@@ -231,6 +279,8 @@ export function createState<T, Input>(
     if (isEdited && error !== undefined) throw error;
   }
 
+  const saveAll = (): Promise<void> => flush().catch(() => undefined);
+  host.savers.add(saveAll);
   host.closers.add(close);
   const state: State<T, Input> = {
     category: model.name,

@@ -3,9 +3,10 @@
 import { isRecord } from '../merge/json.ts';
 import { toDTag } from '../protocol/address.ts';
 import { decodePayload } from '../protocol/payload.ts';
+import { closeBox, openBox } from '../signer/box.ts';
+import { isAlong, type AlongDraft } from '../sync/kept-along.ts';
 import type { StateHost } from '../sync/state-host.ts';
 import type { Channel } from '../tabs/tabs.ts';
-import { closeBox, openBox } from './box.ts';
 import type { Document } from './document.ts';
 import type { Layer } from './layers.ts';
 
@@ -18,6 +19,8 @@ export interface KeptDraft extends Layer {
   readonly version: number;
   /** Its key of the store. */
   readonly key: string;
+  /** It was made under another key, which this one has taken the place of: over this. */
+  readonly former?: { readonly value?: KeptDocument; readonly local?: KeptDocument } | undefined;
 }
 
 export interface Keeping {
@@ -60,14 +63,10 @@ export async function keepingOf(name: string, host: StateHost): Promise<Keeping 
   };
 
   /** What a box says; nothing if it is none of ours. */
-  async function read(box: string | undefined): Promise<(KeptDocument & Layer) | undefined> {
-    const text = box && (await openBox(box, hand.decrypt));
-    if (!text) return undefined;
-    const said = decodePayload(text);
-    return isRecord(said) && Number.isSafeInteger(said['version'])
-      ? { version: said['version'] as number, base: said['base'], value: said['value'] }
-      : undefined;
-  }
+  const read = async (box: string | undefined): Promise<Said | undefined> => saidIn(await openedText(box));
+
+  const openedText = async (box: string | undefined): Promise<string | undefined> =>
+    box && openBox(box, hand.decrypt);
 
   return {
     pubkey,
@@ -85,7 +84,7 @@ export async function keepingOf(name: string, host: StateHost): Promise<Keeping 
     readDrafts: async () => {
       const drafts: KeptDraft[] = [];
       for (const [key, box] of await store.list(draftPrefix)) {
-        const draft = await read(box);
+        const draft = isAlong(key) ? alongIn(await openedText(box)) : await read(box);
         if (draft !== undefined) drafts.push({ ...draft, key });
       }
       return drafts;
@@ -98,4 +97,25 @@ export async function keepingOf(name: string, host: StateHost): Promise<Keeping 
     adoptedKey,
     markAdopted: () => store.update([], () => new Map([[adoptedKey, '1']])),
   };
+}
+
+type Said = KeptDocument & Layer;
+
+function saidIn(text: unknown): Said | undefined {
+  if (typeof text !== 'string' || text === '') return undefined;
+  const said = decodePayload(text);
+  return isRecord(said) && Number.isSafeInteger(said['version'])
+    ? { version: said['version'] as number, base: said['base'], value: said['value'] }
+    : undefined;
+}
+
+function alongIn(text: string | undefined): Omit<KeptDraft, 'key'> | undefined {
+  if (!text) return undefined;
+  const { draft, value, version = 1, local } = Object(decodePayload(text)) as AlongDraft;
+  const [said, here] = [saidIn(draft), saidIn(local)];
+  const former = {
+    ...(typeof value === 'string' && { value: { version, value: decodePayload(value) as Document } }),
+    ...(here && { local: here }),
+  };
+  return said && { ...said, former };
 }

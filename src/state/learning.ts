@@ -129,10 +129,13 @@ export function createLearning<T>(ports: {
     },
     delivery: ({ eventId, stage }) => {
       const { layers, facts } = board.now();
-      if (facts.source?.eventId === eventId)
+      if (facts.source?.eventId === eventId) {
         board.facts({ source: { ...facts.source, isPending: stage === 'saved' } });
-      // Written past this handle, or said again under another stamp. No subscription tells of it.
-      else if (layers.saving === undefined && facts.known !== 'unknown') void readAgain(eventId);
+        ports.onKnown();
+      } else if (layers.saving === undefined && facts.known !== 'unknown') {
+        // Written past this handle, or said again under another stamp. No subscription tells of it.
+        void readAgain(eventId);
+      }
     },
     clashes: (clashes) => board.facts({ clashes: withClashes(board.now().facts.clashes, clashes) }),
     local: (document) =>

@@ -13,8 +13,11 @@ export interface Sealed {
   seal(draft: Layer, version: number): Promise<boolean>;
   /** What this handle seals next is another draft, and the last one waits for a signer. */
   next(): void;
-  /** Drafts that wait, but for the one that this handle still has in memory. They are this handle's from now on. */
-  take(): Promise<readonly KeptDraft[]>;
+  /**
+   * Drafts that wait, but for the one that this handle still has in memory. They are this handle's from now on. `areAlong`: those of another
+   * identity, or those of this one.
+   */
+  take(areAlong: boolean): Promise<readonly KeptDraft[]>;
   /** What empties their entries, for the write that saves them. */
   notes(): readonly (readonly [key: string, text: string])[];
   /** They are saved. */
@@ -61,10 +64,12 @@ export function createSealed(): Sealed {
       if (key !== undefined) keys.delete(key);
       key = undefined;
     },
-    take: async () => {
+    take: async (areAlong) => {
       await last;
       const drafts = (await keeping?.readDrafts()) ?? [];
-      const others = drafts.filter((draft) => !keys.has(draft.key));
+      const others = drafts.filter(
+        (draft) => !keys.has(draft.key) && (draft.former !== undefined) === areAlong,
+      );
       for (const draft of others) keys.add(draft.key);
       return others;
     },

@@ -22,7 +22,7 @@ export interface Opened {
   readonly replica: Replica;
   readonly content: Pick<Content, 'piecesOf'>;
   readonly store: Store;
-  readonly hand: Pick<Hand, 'decrypt'>;
+  readonly hand: Pick<Hand, 'decrypt' | 'isLocal'>;
   readonly relays: () => readonly RelayUrl[];
   readonly pool: Pick<RelayPool, 'gather'>;
   /** See `Session`. */

@@ -23,6 +23,8 @@ export interface StateHost {
   /** Given if other engines may have this store open. */
   readonly tabs: Tabs | undefined;
   readonly emitter: Pick<Emitter, 'emit'>;
+  /** What is called before what is here is taken along to another key: edits that wait are saved. Never rejects. */
+  readonly savers: Set<() => Promise<void>>;
   /** What is called before the engine is closed. */
   readonly closers: Set<() => Promise<void>>;
   /** The handles of this engine, by the name of the category. */

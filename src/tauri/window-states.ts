@@ -94,7 +94,7 @@ export function createWindowStates({
     inside: { known: async () => undefined },
     clock,
     emitter: { emit: () => undefined },
-    closers: new Set(),
+    ...{ closers: new Set(), savers: new Set() },
     states: new Map(),
     define: () => undefined,
     keepsNothing: true,

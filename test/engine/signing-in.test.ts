@@ -2,8 +2,10 @@
 
 import { expect, test, vi } from 'vitest';
 import { NostrSyncError, type ErrorCode } from '../../src/errors.ts';
+import { randomBytes } from 'node:crypto';
 import { createSigningIn, type SigningIn } from '../../src/engine/signing-in.ts';
 import { createSteps, type Steps } from '../../src/engine/steps.ts';
+import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
 import { MAX_READS, RETRY_BASE_MS, RETRY_CAP_MS } from '../../src/protocol/limits.ts';
 import type { Signer } from '../../src/signer/signer.ts';
 import { memoryStore } from '../../src/store/memory.ts';
@@ -77,6 +79,7 @@ function setUp({ keepSigner = false, canOpen = true } = {}): Bench {
   });
   const signingIn = createSigningIn({
     ...{ clock, keepSigner, steps, store: memoryStore(), namespace: 'my-app' },
+    boxes: { primitives: nodePrimitives, randomBytes },
     session: () => session,
     enterIdentity: async (pubkey) => {
       if (state.storeFault !== undefined)

@@ -5,7 +5,7 @@
 
 import { secretKeyFromSeed, SECRET_KEY_SEED_BYTES } from '../crypto/schnorr.ts';
 import type { Primitives } from '../crypto/primitives.ts';
-import { createSecretKeySigner } from '../signer/secret-key.ts';
+import { createSecretKeySigner } from './secret-key.ts';
 
 /** Characters of one ciphertext's text: at most three bytes each, of the 65,535 that NIP-44 takes. */
 const PART_CHARS = 20_000;
@@ -18,14 +18,17 @@ function partsOf(text: string): string[] {
   return [text.slice(0, at), ...partsOf(text.slice(at))];
 }
 
+/** What it takes to close a box. */
+export interface BoxPorts {
+  readonly primitives: Primitives;
+  readonly randomBytes: (length: number) => Uint8Array;
+}
+
 /** The box as it is stored: JSON. `text` is not empty. */
 export async function closeBox(
   text: string,
   pubkey: string,
-  {
-    primitives,
-    randomBytes,
-  }: { readonly primitives: Primitives; readonly randomBytes: (length: number) => Uint8Array },
+  { primitives, randomBytes }: BoxPorts,
 ): Promise<string> {
   const once = createSecretKeySigner(
     primitives,
