@@ -12,6 +12,7 @@ import { isMet } from './support/harness.mjs';
 
 const BENCHMARKS = [
   'sync-all',
+  'traffic',
   'throughput',
   'push',
   'junk',

@@ -36,6 +36,7 @@ import {
   type SyncEvents,
   type ValueOf,
 } from './sync/events.ts';
+import { createKnownReconciling } from './sync/relays/known-reconciling.ts';
 import { createRelayLimits } from './sync/relays/relay-limits.ts';
 import type { VersionInfo } from './sync/history.ts';
 import type { CategoryRow } from './sync/inspecting.ts';
@@ -209,6 +210,7 @@ export function createEngine<Categories extends object>(
 
   const device = createDeviceId(options.deviceId, { store, randomBytes, emitter });
   const limits = createRelayLimits({ store, clock });
+  const reconciling = createKnownReconciling({ store, clock });
   const { changed: statusChanged, greeting } = createStatusTeller(
     () => {
       const deviceId = device.current();
@@ -221,6 +223,7 @@ export function createEngine<Categories extends object>(
   const pool = createPool({
     ...platform,
     limits,
+    reconciling: reconciling.of,
     isOnline,
     signAuth: async (template) => session()?.signAuth(template),
     onChange: (relay) => {
@@ -280,6 +283,7 @@ export function createEngine<Categories extends object>(
     open: async () => {
       if (device.current() === undefined) await device.load();
       await limits.load();
+      await reconciling.load();
       await identity.restore();
     },
     isOpen: () => device.current() !== undefined,

@@ -69,6 +69,8 @@ export const OK_TIMEOUT_MS = 15_000;
 export const EOSE_TIMEOUT_MS = 10_000;
 /** A relay that says nothing to a message of NIP-77 for so long does not have it. */
 export const NEG_SILENCE_MS = 5_000;
+/** How long it is remembered that a relay does not have NIP-77. */
+export const NEG_MEMORY_MS = 86_400_000;
 /** A live subscription without EOSE by then was never taken: some relays only say so in a NOTICE. */
 export const LIVE_EOSE_TIMEOUT_MS = 30_000;
 export const PING_INTERVAL_MS = 25_000;
@@ -277,6 +279,10 @@ export const MAX_REQ_BYTES = 60_000;
 export const MAX_NEG_MESSAGE_BYTES = 30_000;
 /** Reconciliations with one relay at a time. */
 export const MAX_RECONCILIATIONS = 4;
+/** What reconciling must save beside a REQ, in characters: a REQ needs fewer round trips. */
+export const MIN_NEG_SAVING_CHARS = 1_000;
+/** Events of one key on one relay that are of no use to an app, and that it remembers so as not to ask for them. */
+export const MAX_NEG_STRANGERS = 2_000;
 /** Answers until both sets are known: a million events take five. */
 export const MAX_NEG_ROUNDS = 16;
 /** Bytes queued to one relay. */

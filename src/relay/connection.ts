@@ -48,9 +48,9 @@ export interface RelayConnection {
     handlers: RequestHandlers,
     onEnd: (end: RequestEnd) => void,
   ): () => void;
-  /** A REQ that stays, over all reconnects. `onComplete` at every EOSE. Returns the function that ends it. */
+  /** A REQ that stays, over all reconnects. `filters`: see `Ask`. `onComplete` at every EOSE. Returns the function that ends it. */
   subscribe(
-    filters: readonly Filter[],
+    filters: Ask['filters'],
     size: number,
     handlers: RequestHandlers,
     onComplete: () => void,

@@ -21,14 +21,14 @@ export interface KnownReconciling {
 }
 
 export interface Reconciler {
-  /** Whether it is known to reconcile, and may be asked. */
-  isUsable(): boolean;
+  /** Whether it is known to reconcile, and did not fail on this connection. */
+  isKnown(): boolean;
   /** Finds out whether it does, unless that is known. */
   probe(): void;
   /** `undefined`: there is no answer that counts. Always settles. */
   reconcile(filter: Filter, events: Iterable<Place>): Promise<Difference | undefined>;
-  /** It says to have what it does not serve. */
-  distrust(): void;
+  /** It served what it said to have, or it did not. */
+  judge(isTrue: boolean): void;
   /** These return whether the relay was asked for that. */
   message(id: string, text: string): boolean;
   refused(id: string, reason: string): boolean;
@@ -76,9 +76,12 @@ export function createReconciler(ports: {
   /** It has failed on this connection. */
   let isOff = false;
   let isProbing = false;
+  /** Those that wait for their turn. */
+  const waiting: (() => void)[] = [];
+  const next = (): void => waiting.shift()?.();
 
   // A relay may show less to a stranger.
-  const mayAsk = (): boolean => ports.isOpen() && !auth.isOpen() && !isOff && runs.size < MAX_RECONCILIATIONS;
+  const mayAsk = (): boolean => ports.isOpen() && !auth.isOpen() && !isOff;
 
   function start(filter: Filter, events: Iterable<Place>): Promise<Outcome> {
     const reconciliation = createReconciliation(events);
@@ -95,6 +98,7 @@ export function createReconciler(ports: {
           runs.delete(id);
           if (!isOver) ports.write(['NEG-CLOSE', id]);
           resolve(outcome);
+          next();
         },
         cancelTimer: () => undefined,
       };
@@ -126,18 +130,21 @@ export function createReconciler(ports: {
 
   function refuse(run: Run, reason: string): void {
     health.complained(reason);
-    const isForAuth = auth.isWanted(reason);
-    if (isForAuth && auth.state() !== 'accepted') auth.require();
-    run.end(isForAuth ? 'not now' : 'no', true);
+    // AUTH is for the REQ that follows to ask for, if that needs it as well.
+    run.end(auth.isWanted(reason) ? 'not now' : 'no', true);
   }
 
   return {
-    isUsable: () => known.get() === true && mayAsk(),
+    isKnown: () => known.get() === true && !isOff,
     probe: () => {
       if (known.get() === undefined && !isProbing && mayAsk()) void probe();
     },
     reconcile: async (filter, events) => {
-      if (!mayAsk()) return undefined;
+      while (runs.size >= MAX_RECONCILIATIONS) await new Promise<void>((resolve) => waiting.push(resolve));
+      if (!mayAsk()) {
+        next();
+        return undefined;
+      }
       const outcome = await start(filter, events);
       if (outcome === 'not now') return undefined;
       if (outcome === 'no') {
@@ -146,10 +153,12 @@ export function createReconciler(ports: {
       }
       // What came while the relay wanted AUTH may be less than there is.
       if (auth.isOpen()) return undefined;
-      failures = 0;
       return outcome;
     },
-    distrust: failed,
+    judge: (isTrue) => {
+      if (isTrue) failures = 0;
+      else failed();
+    },
     isOurs: (id) => /^n\d{1,15}$/.test(id) && Number(id.slice(1)) < nextId,
     message: (id, text) => {
       const run = runs.get(id);

@@ -62,8 +62,9 @@ export function createSubscription(ask: Ask, ports: SubscriptionPorts): Subscrip
   let isOver = false;
   let cancelTimer = (): void => undefined;
 
-  function send(): void {
+  function send(isAgain = false): void {
     unsend();
+    const filters = typeof ask.filters === 'function' ? ask.filters(isAgain) : ask.filters;
     id = ports.number();
     count = newCount();
     isComplete = false;
@@ -71,7 +72,7 @@ export function createSubscription(ask: Ask, ports: SubscriptionPorts): Subscrip
     isOfStranger = false;
     sentAt = clock.now();
     ask.handlers.onSent?.();
-    const written = ports.write(['REQ', id, ...ask.filters]);
+    const written = ports.write(['REQ', id, ...filters]);
     cancelTimer();
     if (!written) return resend('congested');
     cancelTimer = clock.after(isLive ? LIVE_EOSE_TIMEOUT_MS : EOSE_TIMEOUT_MS, () =>
@@ -111,7 +112,7 @@ export function createSubscription(ask: Ask, ports: SubscriptionPorts): Subscrip
     // The pauses do not start again at EOSE: a relay may misuse the REQ after its EOSE as well.
     if (clock.now() - sentAt > STABLE_CONNECTION_MS) attempts = 0;
     cancelTimer = clock.after(1_000 + backoffMs(attempts++, ports.randomBytes), () => {
-      if (ports.isOpen() && !isOver) send();
+      if (ports.isOpen() && !isOver) send(true);
     });
   }
 
@@ -121,7 +122,7 @@ export function createSubscription(ask: Ask, ports: SubscriptionPorts): Subscrip
   }
 
   return {
-    send,
+    send: () => send(),
     end,
     event: (event) => {
       const verdict = ask.handlers.onEvent(event);

@@ -64,20 +64,19 @@ describe('a relay that reconciles', () => {
 
   test('is found out by a question about nothing, and asked by that once', async () => {
     const { probe, reconciler, relay, clock } = await setup();
-    expect(reconciler.isUsable()).toBe(false);
+    expect(reconciler.isKnown()).toBe(false);
     expect(await probe(0)).toBe(true);
-    expect(reconciler.isUsable()).toBe(true);
+    expect(reconciler.isKnown()).toBe(true);
     reconciler.probe();
     await clock.advance(0);
     expect(received(relay, 'NEG-OPEN')).toHaveLength(1);
   });
 
   test('is not asked while a challenge of it is open', async () => {
-    const { reconcile, relay, clock, reconciler, probe } = await setup();
+    const { reconcile, relay, clock, probe } = await setup();
     await probe(0);
     relay.challengeAll();
     await clock.advance(0);
-    expect(reconciler.isUsable()).toBe(false);
     expect(await reconcile(0)).toBeUndefined();
     expect(received(relay, 'NEG-OPEN')).toHaveLength(1);
   });
@@ -126,7 +125,7 @@ describe('a relay that does not reconcile', () => {
     const { probe, reconciler, reconcile } = await setup(options, faults);
     expect(await probe()).toBe(false);
     expect(await reconcile()).toBeUndefined();
-    expect(reconciler.isUsable()).toBe(false);
+    expect(reconciler.isKnown()).toBe(false);
   });
 
   test.each(REFUSALS)('and answers by %s is not waited for longer than 5 s', async (_, options, faults) => {
@@ -164,13 +163,13 @@ describe('a relay that does not reconcile', () => {
   test('because it serves less than it says to have is believed once more, and no more', async () => {
     const { probe, reconciler, known, relay, clock } = await setup();
     await probe(0);
-    reconciler.distrust();
-    expect(reconciler.isUsable()).toBe(false);
+    reconciler.judge(false);
+    expect(reconciler.isKnown()).toBe(false);
     expect(known()).toBe(true);
     relay.disconnectAll();
     await clock.advance(10_000);
-    expect(reconciler.isUsable()).toBe(true);
-    reconciler.distrust();
+    expect(reconciler.isKnown()).toBe(true);
+    reconciler.judge(false);
     expect(known()).toBe(false);
   });
 });
@@ -198,9 +197,21 @@ test('a line that drops ends what is under way, and no timer is left', async () 
   expect(clock.pending).toBe(0);
 });
 
-test('so many at a time, and no more', async () => {
+test('so many at a time; the others wait for their turn, and not for a line that is gone', async () => {
   const { reconciler, relay, clock } = await setup({ negentropy: 'silent' });
-  for (let n = 0; n < 6; n++) void reconciler.reconcile(FILTER, EVENTS);
+  let over = 0;
+  for (let n = 0; n < 6; n++) void reconciler.reconcile(FILTER, EVENTS).then(() => over++);
   await clock.advance(0);
   expect(received(relay, 'NEG-OPEN')).toHaveLength(4);
+  relay.disconnectAll();
+  await clock.advance(0);
+  expect(over).toBe(6);
+});
+
+test('what had to wait is asked in its turn', async () => {
+  const { reconciler, relay, clock } = await setup();
+  const all = Promise.all(Array.from({ length: 9 }, () => reconciler.reconcile(FILTER, EVENTS)));
+  await clock.advance(0);
+  expect((await all).every((one) => one?.need.size === 0)).toBe(true);
+  expect(received(relay, 'NEG-OPEN')).toHaveLength(9);
 });

@@ -379,7 +379,7 @@ export function createDevice(name: string, number: number, config: DeviceConfig,
     perform,
     onSend: (process) => reach('send', process),
     onReceive: (process, frame) => {
-      if (frame.startsWith('["EOSE"')) lastEoseAt = schedule.now();
+      if (frame.startsWith('["EOSE"') || frame.startsWith('["NEG-MSG"')) lastEoseAt = schedule.now();
       reach('receive', process);
     },
     crash,

@@ -6,7 +6,7 @@ import type { RelayFaults } from '../../src/testing/relay-options.ts';
 import { createChance, hashText } from './chance.ts';
 import { createCipher } from './cipher.ts';
 import { createDevice, type Device } from './device.ts';
-import { misbehave, type Misbehaviour } from './hostile.ts';
+import { LIES, misbehave, type Misbehaviour } from './hostile.ts';
 import type { Process } from './machine.ts';
 import { createNetwork } from './network.ts';
 import { createMergeOracle, type MergeOracle } from './merge-oracle.ts';
@@ -162,7 +162,12 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   function misbehaveAt(site: Site, what: readonly Misbehaviour[]): void {
     const chance = createChance(seed, site.url, schedule.now());
     site.relay.behave();
-    site.relay.misbehave(misbehave(what, { chance, cipher, strange, count, known: knownEvents }));
+    // Of a stream of its own, as `rareOps`.
+    const lying = createChance(seed, site.url, schedule.now(), 'claims');
+    const lies = lying.bool(0.4) ? [lying.pick(LIES)] : [];
+    site.relay.misbehave(
+      misbehave([...what, ...lies], { chance, cipher, strange, count, known: knownEvents }),
+    );
   }
 
   /** What relays hold or held: events that were only ever refused are known to nobody. */
@@ -217,6 +222,12 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       oracle.onSend(process, name, url, frame);
       if (frame.startsWith('["REQ"')) countReq(process, url);
       if (frame.startsWith('["EVENT"')) devicesByName.get(name)?.onSend(process);
+    },
+    onArrive: (process, url, frame) => {
+      if (!frame.startsWith('["NEG-OPEN"')) return;
+      const { relay } = sites.find((site) => site.url === url)!;
+      const ids = relay.events().map(({ id }) => id);
+      oracle.onReconcile(process, url, frame, isHonest.get(url)! ? ids : undefined);
     },
     onReceive: (process, url, frame) => {
       const { name } = process.machine;

@@ -42,7 +42,10 @@ export const MISBEHAVIOURS = [
   'disconnect',
 ] as const;
 
-export type Misbehaviour = (typeof MISBEHAVIOURS)[number];
+/** Of reconciliations: ids that nobody has; that all is the same; what is no message. */
+export const LIES = ['claim ids', 'claim all', 'claim junk'] as const;
+
+export type Misbehaviour = (typeof MISBEHAVIOURS)[number] | (typeof LIES)[number];
 
 export interface HostilePorts {
   readonly chance: Chance;
@@ -75,6 +78,12 @@ function beforeEvents(extra: (subscription: string, event: SignedEvent) => Outgo
 function beforeEose(extra: (subscription: string) => OutgoingFrame[]): Rewrite {
   return (frames) =>
     frames.flatMap((frame) => (isFrame(frame, 'EOSE') ? [...extra(frame[1]), frame] : [frame]));
+}
+
+/** Says something else in each message of a reconciliation. */
+function inMessages(message: () => string): Rewrite {
+  return (frames) =>
+    frames.map((frame) => (isFrame(frame, 'NEG-MSG') ? ['NEG-MSG', frame[1], message()] : frame));
 }
 
 /** The faults of all these misbehaviours together. */
@@ -296,6 +305,22 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
         break;
       case 'late-tie':
         faults = { ...faults, tie: 'last' };
+        break;
+      case 'claim ids':
+        rewrites.push(
+          inMessages(() => {
+            const count = chance.int(1, 20);
+            return `61000002${count.toString(16).padStart(2, '0')}${hex(chance, 64 * count)}`;
+          }),
+        );
+        break;
+      case 'claim all':
+        rewrites.push(inMessages(() => '61'));
+        break;
+      case 'claim junk':
+        rewrites.push(
+          inMessages(() => chance.pick(['', '60', '61ff', hex(chance, 40), `61${hex(chance, 40)}`])),
+        );
         break;
       case 'disconnect':
         receives.push(() =>

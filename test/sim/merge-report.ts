@@ -241,7 +241,13 @@ async function run(seed: number, plan: Plan, way: Way, sum: Sum): Promise<void> 
   const ignore = (): void => undefined;
   const network = createNetwork({
     ...{ schedule, sites, chance: createChance(seed, 'network'), hasPing: () => true },
-    ...{ onConnect: ignore, onSend: ignore, onReceive: ignore, hand: (_, __, ___, task) => task() },
+    ...{
+      onConnect: ignore,
+      onSend: ignore,
+      onArrive: ignore,
+      onReceive: ignore,
+      hand: (_, __, ___, task) => task(),
+    },
   });
   const edits: FieldEdit[] = [];
   const count = (what: 'merges'): void => void sum[what]++;

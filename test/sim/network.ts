@@ -41,6 +41,8 @@ export interface NetworkPorts {
   readonly onConnect: (process: Process, url: string) => void;
   /** A process hands a frame to its socket. May kill the process. */
   readonly onSend: (process: Process, url: string, frame: string) => void;
+  /** A frame arrives at a relay. */
+  readonly onArrive: (process: Process, url: string, frame: string) => void;
   /** A frame is about to be handed to a process. May kill the process. */
   readonly onReceive: (process: Process, url: string, frame: string) => void;
   /** Hands it over: what the process does with it happens within. */
@@ -65,6 +67,11 @@ interface Line {
   readonly cut: (reason: string) => void;
 }
 
+/** Whether a frame begins a reconciliation of all that the user has on a relay. */
+export function isForAll(frame: string): boolean {
+  return frame.startsWith('["NEG-OPEN"') && frame.includes('"authors"') && !frame.includes('"#d"');
+}
+
 interface Question {
   readonly frame: string;
   readonly sentAt: number;
@@ -80,14 +87,14 @@ export function createNetwork(ports: NetworkPorts): Network {
 
   function noteSent(line: Line, frame: string): void {
     line.auth = /^\["AUTH",.*"id":"([0-9a-f]{64})"/.exec(frame)?.[1] ?? line.auth;
-    const id = /^\["REQ","(\d+)"/.exec(frame)?.[1];
+    const id = /^\["(?:REQ|NEG-OPEN)","(n?\d+)"/.exec(frame)?.[1];
     if (id !== undefined) line.asked.set(id, { frame, sentAt: schedule.now() });
   }
 
   function noteReceived(line: Line, frame: string): void {
     if (frame.startsWith('["AUTH"')) line.isChallenged = true;
     if (line.auth !== undefined && frame.startsWith(`["OK","${line.auth}",true`)) line.isChallenged = false;
-    const id = /^\["EOSE","(\d+)"/.exec(frame)?.[1];
+    const id = /^\["(?:EOSE|NEG-MSG)","(n?\d+)"/.exec(frame)?.[1];
     const question = id === undefined ? undefined : line.asked.get(id);
     if (question === undefined) return;
     line.asked.delete(id!);
@@ -183,7 +190,15 @@ export function createNetwork(ports: NetworkPorts): Network {
           if (!process.isAlive() || link === undefined || isClosing || isOver) return;
           noteSent(line, text);
           ports.onSend(process, url, text);
-          if (process.isAlive()) carry('up', () => link?.receive(text), text.length);
+          if (process.isAlive())
+            carry(
+              'up',
+              () => {
+                if (link !== undefined) ports.onArrive(process, url, text);
+                link?.receive(text);
+              },
+              text.length,
+            );
         },
         ...(ports.hasPing(process.machine.name) && {
           ping: () => {
@@ -232,7 +247,10 @@ export function createNetwork(ports: NetworkPorts): Network {
         .filter((line) => line.isOpen && !line.isCut && line.since < since)
         .filter(
           ({ answered }) =>
-            !answered.some(({ frame, sentAt }) => sentAt >= since && frame.includes(JSON.stringify(dTag))),
+            !answered.some(
+              ({ frame, sentAt }) =>
+                sentAt >= since && (frame.includes(JSON.stringify(dTag)) || isForAll(frame)),
+            ),
         )
         .map(({ url }) => url),
     openSocketsOf: (process) => [...open].filter((line) => line.process === process && line.isOpen).length,

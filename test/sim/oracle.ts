@@ -8,6 +8,7 @@ import { inflateRawSync } from 'node:zlib';
 import type { SignedEvent } from '../../src/protocol/event.ts';
 import type { Changes } from '../../src/store/store.ts';
 import type { Conflict, DeliveryReport, FetchResult, Receipt } from '../../src/sync/events.ts';
+import { isForAll } from './network.ts';
 import { addressIn, deviceIn, expirationIn, formatIn, hasTag, vectorIn, voidsIn } from './tags.ts';
 
 /** Every payload begins with this, so that no place that must not see one can hold it unnoticed. */
@@ -144,9 +145,10 @@ const HEX_64 = /[0-9a-f]{64}/;
 
 /**
  * How often a process may send a relay one event, ask it the same, and connect to it, in a minute. In 1,500 histories of apps
- * that ask at random, relays that answer nothing and lines that break it was 11, 30 and 11 at most.
+ * that ask at random, relays that answer nothing and lines that break it was 11, 30 and 11 at most. One that refuses for what is newer, and
+ * shows nothing, is asked 15 times at once and then every 3 s (docs/PROTOCOL.md section 5), and each answer brings the event again.
  */
-const MAX_SAME_EVENTS = 25;
+const MAX_SAME_EVENTS = 35;
 const MAX_SAME_REQS = 60;
 const MAX_CONNECTS = 30;
 /** And may ask for signatures of one text in a minute: each lap of a write has a stamp of its own. */
@@ -229,6 +231,8 @@ export interface Oracle {
   /** A process opens a socket, hands a frame to one, or gets one. */
   onConnect(process: object, url: string): void;
   onSend(process: object, device: string, url: string, frame: string): void;
+  /** A reconciliation begins at a relay that has these events; `undefined`: it says what it likes. */
+  onReconcile(process: object, url: string, frame: string, ids: readonly string[] | undefined): void;
   onReceive(process: object, device: string, url: string, frame: string, isHonest: boolean): void;
   /** A process is handed a frame of a relay, and verifies a signature. */
   hand(process: object, device: string, url: string, frame: string, task: () => void): void;
@@ -280,6 +284,12 @@ export interface Oracle {
   imported(device: string, ids: readonly string[]): void;
 }
 
+interface Reconciled {
+  readonly frame: string;
+  /** `undefined`: of a hostile relay, which may claim anything. */
+  readonly ids: readonly string[] | undefined;
+}
+
 export function createOracle(ports: {
   readonly pubkey: string;
   readonly now: () => number;
@@ -329,6 +339,8 @@ export function createOracle(ports: {
   let handed: { readonly process: object; readonly url: string } | undefined;
   /** By device and d-tag: when a relay has last answered a question for it completely, in ms. */
   const heard = new Map<string, number>();
+  /** By process, relay and id of a reconciliation: what the relay had when it began. */
+  const reconciled = new Map<object, Map<string, Reconciled>>();
   /** By process, relay and subscription: what was asked for. */
   const asked = new WeakMap<object, Map<string, string>>();
   const headPrefix = `head/${pubkey}/default/`;
@@ -901,7 +913,30 @@ export function createOracle(ports: {
         violate('I1', `${device}: ${describe(entry)} went out before it was on the medium`);
       if (isRejected(entry)) violate('I6', `${device}: ${describe(entry)} was rejected, and goes out`);
     },
+    onReconcile: (process, url, frame, ids) => {
+      const all = reconciled.get(process) ?? new Map<string, Reconciled>();
+      reconciled.set(process, all);
+      all.set(`${url} ${(JSON.parse(frame) as string[])[1]}`, { frame, ids });
+    },
     onReceive: (process, device, url, frame, isHonest) => {
+      if (frame.startsWith('["NEG-MSG"')) {
+        const question = reconciled.get(process)?.get(`${url} ${(JSON.parse(frame) as string[])[1]}`);
+        if (question === undefined) return;
+        count('sometimes: reconciled');
+        for (const id of question.ids ?? signed.keys()) {
+          const entry = signed.get(id);
+          if (entry === undefined) continue;
+          // What the device alone can have sent there, and was not told to be there, no word of a relay proves.
+          const what = `${device} ${url} ${id}`;
+          if (question.ids === undefined && entry.makers.has(device) && !taken.has(what)) continue;
+          shown.add(what);
+          if (question.ids !== undefined) entry.isTaken = true;
+          const dTag = `default/${entry.category}/v1`;
+          if (isForAll(question.frame) || question.frame.includes(JSON.stringify(dTag)))
+            heard.set(`${device} ${dTag}`, ports.now());
+        }
+        return;
+      }
       if (frame.startsWith('["EOSE"')) {
         const question = asked.get(process)?.get(`${url} ${(JSON.parse(frame) as string[])[1]}`) ?? '';
         for (const [dTag] of question.matchAll(/default\/[^"/]+\/v1(?=")/g))

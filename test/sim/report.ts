@@ -1,6 +1,6 @@
 /** What a run of many histories adds up to, and what it must have met to be worth anything. */
 
-import { MISBEHAVIOURS } from './hostile.ts';
+import { LIES, MISBEHAVIOURS } from './hostile.ts';
 import type { Violation } from './oracle.ts';
 import { MOODS } from './scenario.ts';
 
@@ -62,6 +62,8 @@ const MUST_HAPPEN: readonly string[] = [
   'fault: backup restored',
   'fault: device destroyed',
   'fault: disk cloned',
+  'sometimes: reconciled',
+  ...LIES.map((one) => `misbehaviour: ${one}`),
   ...MISBEHAVIOURS.map((one) => `misbehaviour: ${one}`),
   'call: publish by the reference',
   ...[

@@ -245,7 +245,7 @@ describe('read-repair', () => {
   });
 
   test('asks a relay that drops one event again and again for all of them a few times an hour', async () => {
-    const { clock, relays, device: make, settle } = world({ frameLogSize: 100_000 });
+    const { clock, relays, device: make, settle } = world({ frameLogSize: 100_000, negentropy: 'notice' });
     const [one] = relays as [Relay];
     const laptop = make();
     for (const category of ['a', 'b', 'c'])

@@ -39,6 +39,7 @@ describe('what a relay has shown', () => {
     const tally = createTally(RELAY, new Set(asked), {
       replica: {
         get: (dTag) => records.get(dTag),
+        peek: (dTag) => records.get(dTag),
         apply: async (_, input) => {
           inputs.push(input);
           return Promise.resolve([]);

@@ -1,4 +1,4 @@
-/** One REQ for heads, to one relay: checks every event that comes, and saves what the relay has. */
+/** One question for heads, to one relay: checks every event that comes, and saves what the relay has. */
 
 import type { Address, EventId, RelayUrl, Seconds } from '../../protocol/address.ts';
 import {
@@ -9,22 +9,36 @@ import {
   type VerifiedEvent,
 } from '../../protocol/event.ts';
 import type { categoryRequests } from '../../protocol/message.ts';
+import type { Place } from '../../protocol/order.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
 import type { RequestEnd, RequestHandlers } from '../../relay/requests.ts';
 import { isOverlooked } from '../heads/conflict.ts';
 import { isRival } from '../heads/frontier.ts';
 import { taken } from '../heads/own-write.ts';
+import { deliveryOf } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
 import { createNewest } from './newest.ts';
 import { createTally } from './tally.ts';
 
 type CategoryRequest = ReturnType<typeof categoryRequests>[number];
 
+/** One question, however it is put. */
+export interface Exchange {
+  readonly handlers: Pick<RequestHandlers, 'onEvent'>;
+  /** The question goes out (again). */
+  begin(): void;
+  /** The relay has this head: that counts as if it had shown it. */
+  has(dTag: Address, head: Place & { readonly id: EventId }): void;
+  /** The answer is complete. Resolves when what the relay showed, or lacks, is in the replica. */
+  complete(): Promise<void>;
+  /** What comes from now on is live, and nothing is known of what the relay has. */
+  live(): void;
+}
+
 export interface Exchanges {
-  /** Until the EOSE; resolves when what the relay showed, or lacks, is in the replica. */
+  open(relay: RelayConnection, dTags: readonly Address[]): Exchange;
+  /** By a REQ, until the EOSE; resolves when what the relay showed, or lacks, is in the replica. */
   ask(relay: RelayConnection, request: CategoryRequest): Promise<RequestEnd>;
-  /** Until the returned function is called. */
-  watch(relay: RelayConnection, request: CategoryRequest): () => void;
 }
 
 export interface ExchangePorts {
@@ -56,11 +70,7 @@ export function createExchanges(ports: ExchangePorts): Exchanges {
     );
   }
 
-  /** The handlers of one REQ, and what is to be done at its EOSE. */
-  function exchange(
-    relay: RelayConnection,
-    dTags: readonly Address[],
-  ): { readonly handlers: RequestHandlers; readonly complete: () => Promise<void> } {
+  function open(relay: RelayConnection, dTags: readonly Address[]): Exchange {
     const asked = new Set(dTags);
     const isAsked = (dTag: string): dTag is Address => (asked as ReadonlySet<string>).has(dTag);
     const tally = createTally(relay.url, asked, ports);
@@ -113,22 +123,36 @@ export function createExchanges(ports: ExchangePorts): Exchanges {
       return isNews ? 'useful' : 'useless';
     }
 
-    return { handlers: { onEvent, onSent: tally.begin }, complete: tally.complete };
+    function has(dTag: Address, { id, created_at: stamp }: Place & { readonly id: EventId }): void {
+      tally.came(dTag, id);
+      const record = replica.peek(dTag);
+      const isConfirmed =
+        record?.head?.event.id === id &&
+        deliveryOf(record, relay.url) === 'confirmed' &&
+        !newest.isComing(dTag);
+      if (isConfirmed) return tally.cameNewest(dTag, id, Promise.resolve());
+      const head = newest.of(dTag);
+      // Another has taken its place since the question.
+      if (head?.id !== id) return tally.cameBelow(dTag, stamp);
+      tally.cameNewest(dTag, id, save(dTag, head));
+    }
+
+    return {
+      handlers: { onEvent },
+      ...{ has, begin: tally.begin, complete: tally.complete, live: tally.live },
+    };
   }
 
   return {
+    open,
     ask: (relay, request) => {
-      const { handlers, complete } = exchange(relay, request.dTags);
+      const { handlers, begin: onSent, complete } = open(relay, request.dTags);
       return new Promise((resolve) => {
-        relay.request(request.filters, request.dTags.length, handlers, (end) => {
+        relay.request(request.filters, request.dTags.length, { ...handlers, onSent }, (end) => {
           if (end !== 'complete') resolve(end);
           else void complete().then(() => resolve(end));
         });
       });
-    },
-    watch: (relay, request) => {
-      const { handlers, complete } = exchange(relay, request.dTags);
-      return relay.subscribe(request.filters, request.dTags.length, handlers, () => void complete());
     },
   };
 }

@@ -1,4 +1,4 @@
-/** Relays → replica: what is asked of relays, in as many REQs as that takes. */
+/** Relays → replica: what is asked of relays, in as many questions as that takes. */
 
 import type { Address } from '../../protocol/address.ts';
 import { MAX_REQS_AT_ONCE } from '../../protocol/limits.ts';
@@ -7,6 +7,8 @@ import type { RelayConnection } from '../../relay/connection.ts';
 import type { RequestEnd } from '../../relay/requests.ts';
 import { collect, type Collected } from './collect.ts';
 import { createExchanges, type ExchangePorts } from './exchange.ts';
+import { createReconciliations } from './reconciliation.ts';
+import { watch } from './watching.ts';
 
 export interface Inbox {
   /** Asks one relay for the heads of some categories; resolves when what it showed, or lacks, is in the replica. */
@@ -19,6 +21,7 @@ export interface Inbox {
 
 export function createInbox(ports: ExchangePorts): Inbox {
   const exchanges = createExchanges(ports);
+  const reconciliations = createReconciliations({ ...ports, exchanges });
   /** What is asked in one turn goes out together: a relay takes few REQs at once, and a page may open many categories. */
   const coming = new Map<
     RelayConnection,
@@ -26,34 +29,51 @@ export function createInbox(ports: ExchangePorts): Inbox {
   >();
 
   async function askNow(relay: RelayConnection, dTags: readonly Address[]): Promise<RequestEnd> {
+    const end = await reconciliations.ask(relay, dTags, false);
+    if (end !== undefined) return end;
+    const byParts = await askByParts(relay, dTags);
+    if (byParts === 'complete') reconciliations.learn(relay, dTags);
+    return byParts;
+  }
+
+  async function askByParts(relay: RelayConnection, dTags: readonly Address[]): Promise<RequestEnd> {
     const requests = categoryRequests(ports.pubkey, dTags);
     for (let next = 0; next < requests.length; next += MAX_REQS_AT_ONCE) {
       const some = requests.slice(next, next + MAX_REQS_AT_ONCE);
-      const ends = await Promise.all(some.map((request) => exchanges.ask(relay, request)));
-      const bad = ends.find((end) => end !== 'complete');
+      const ends = await Promise.all(
+        some.map(
+          async (request) =>
+            (await reconciliations.ask(relay, request.dTags, true)) ?? (await exchanges.ask(relay, request)),
+        ),
+      );
+      const bad = ends.find((one) => one !== 'complete');
       if (bad !== undefined) return bad;
     }
     return 'complete';
   }
 
+  function ask(relay: RelayConnection, dTags: readonly Address[]): Promise<RequestEnd> {
+    let next = coming.get(relay);
+    if (next === undefined) {
+      const all = new Set<Address>();
+      const end = Promise.resolve().then(() => {
+        coming.delete(relay);
+        return askNow(relay, [...all]);
+      });
+      next = { dTags: all, end };
+      coming.set(relay, next);
+    }
+    for (const dTag of dTags) next.dTags.add(dTag);
+    return next.end;
+  }
+
   return {
-    ask: (relay, dTags) => {
-      let next = coming.get(relay);
-      if (next === undefined) {
-        const all = new Set<Address>();
-        const end = Promise.resolve().then(() => {
-          coming.delete(relay);
-          return askNow(relay, [...all]);
-        });
-        next = { dTags: all, end };
-        coming.set(relay, next);
-      }
-      for (const dTag of dTags) next.dTags.add(dTag);
-      return next.end;
-    },
+    ask,
     collect: (relay, dTags) => collect(relay, dTags, ports),
     watch: (relay, dTags) => {
-      const stops = categoryRequests(ports.pubkey, dTags).map((request) => exchanges.watch(relay, request));
+      const stops = categoryRequests(ports.pubkey, dTags).map((request) =>
+        watch(relay, request, { exchanges, reconciliations, ask }),
+      );
       return () => stops.forEach((stop) => stop());
     },
   };

@@ -13,6 +13,8 @@ import type { Replica } from '../heads/replica.ts';
 
 export interface Newest {
   of(dTag: Address): VerifiedEvent | undefined;
+  /** Whether one is verified and not yet known to be decided about. */
+  isComing(dTag: Address): boolean;
   /** This one is verified, and is being saved. */
   coming(dTag: Address, event: VerifiedEvent): void;
   /** The replica has decided about this one. */
@@ -45,6 +47,7 @@ export function createNewest(replica: Pick<Replica, 'get'>): Newest {
 
   return {
     of: newestOf,
+    isComing: (dTag) => incoming.has(dTag),
     coming: (dTag, event) => void incoming.set(dTag, event),
     saved: (event) => void applied.add(event),
     isVoided,

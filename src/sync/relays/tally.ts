@@ -19,6 +19,8 @@ export interface Tally {
   isLive(): boolean;
   /** Whether the relay is known to have this head. */
   isConfirmed(dTag: Address, id: EventId): boolean;
+  /** The EOSE of a REQ that asked for nothing but what is to come. */
+  live(): void;
   /** The EOSE. Resolves once the replica holds all that the relay showed, and knows what it lacks. */
   complete(): Promise<void>;
 }
@@ -27,7 +29,7 @@ export function createTally(
   relay: RelayUrl,
   asked: ReadonlySet<Address>,
   ports: {
-    readonly replica: Pick<Replica, 'get' | 'apply'>;
+    readonly replica: Pick<Replica, 'get' | 'peek' | 'apply'>;
     /** What the relay has of a category, by its own word just now: the id, or nothing. */
     readonly onShown: (relay: RelayUrl, dTag: Address, id: EventId | undefined) => void;
     /** The relay lacks a head that it had confirmed. */
@@ -60,7 +62,7 @@ export function createTally(
       saving = [];
       expected = new Map();
       for (const dTag of asked) {
-        const record = replica.get(dTag);
+        const record = replica.peek(dTag);
         const head = record?.head?.event;
         if (head !== undefined && deliveryOf(record!, relay) !== 'pending') expected.set(dTag, head.id);
       }
@@ -77,6 +79,10 @@ export function createTally(
     isNewest: (dTag, id) => newest.get(dTag) === id,
     isLive: () => saving === undefined,
     isConfirmed,
+    live: () => {
+      saving = undefined;
+      expected = new Map();
+    },
     complete: async () => {
       const [all, due] = [saving ?? [], expected];
       if (saving !== undefined)

@@ -1,0 +1,235 @@
+/**
+ * What a relay has of some heads, by reconciliation (NIP-77) instead of a REQ: it costs what is different, not what there is. Ids are
+ * claims: what a relay has and this device lacks is asked for, and checked as any event. If it does not come, the question is asked by a REQ.
+ */
+
+import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
+import { parseEvent, type NostrEvent } from '../../protocol/event.ts';
+import { dTagOf } from '../../protocol/header.ts';
+import {
+  EVENT_OVERHEAD_CHARS,
+  KIND_APP_DATA,
+  MAX_D_TAGS_PER_FILTER,
+  MAX_NEG_STRANGERS,
+  MIN_NEG_SAVING_CHARS,
+} from '../../protocol/limits.ts';
+import { idRequests, type Filter } from '../../protocol/message.ts';
+import type { Place } from '../../protocol/order.ts';
+import type { RelayConnection } from '../../relay/connection.ts';
+import type { RequestEnd, RequestHandlers } from '../../relay/requests.ts';
+import { deliveryOf, isOwnHead, type HeadRecord } from '../heads/record.ts';
+import type { Replica } from '../heads/replica.ts';
+import { isInPieces } from '../heads/version.ts';
+import type { Exchange, Exchanges } from './exchange.ts';
+
+export interface Reconciliations {
+  /** Whether the relay will be asked like this, as far as is known. */
+  isFor(relay: RelayConnection, dTags: readonly Address[]): boolean;
+  /** The relay was asked by a REQ: finds out whether it need be, unless that is known. */
+  learn(relay: RelayConnection, dTags: readonly Address[]): void;
+  /**
+   * What the relay has of these categories, or of these alone: `isNarrow`. Resolves when that is in the replica; `undefined`: it must be
+   * asked by a REQ.
+   */
+  ask(
+    relay: RelayConnection,
+    dTags: readonly Address[],
+    isNarrow: boolean,
+  ): Promise<Exclude<RequestEnd, 'unreached'> | undefined>;
+}
+
+/** A head, as it stands in the set. */
+interface Head extends Place {
+  readonly id: EventId;
+  readonly dTag: Address;
+}
+
+/** What is asked, and what this device has of it. */
+interface Plan {
+  readonly filter: Filter;
+  readonly heads: readonly Head[];
+  /** Events that are of no use here, by id: those of other apps under the same key, for instance. */
+  readonly strangers: ReadonlyMap<string, Stranger>;
+}
+
+interface Stranger {
+  readonly created_at: number;
+  /** As it says itself. */
+  readonly dTag: string | undefined;
+}
+
+/** Of one relay. */
+interface Surroundings {
+  readonly strangers: Map<string, Stranger>;
+  /** The relay has too much else of this key to be asked for all of it. */
+  isNarrow: boolean;
+}
+
+/** What a question and the answer that nothing has changed take, in characters. */
+const FEW = { heads: 32, chars: 300 };
+const MANY_CHARS = 1_000;
+/** Any relay answers it, once it knows who asks. */
+const OPENER: readonly Filter[] = [{ ids: ['0'.repeat(64)], limit: 1 }];
+
+export function createReconciliations({
+  pubkey,
+  replica,
+  exchanges,
+}: {
+  readonly pubkey: string;
+  readonly replica: Pick<Replica, 'dTags' | 'peek'>;
+  readonly exchanges: Exchanges;
+}): Reconciliations {
+  const byRelay = new Map<RelayUrl, Surroundings>();
+
+  function surroundingsOf(relay: RelayUrl): Surroundings {
+    const known = byRelay.get(relay) ?? { strangers: new Map(), isNarrow: false };
+    byRelay.set(relay, known);
+    return known;
+  }
+
+  /** How many of the heads are here, and what an answer that shows them would take, in characters. */
+  function weigh(dTags: readonly Address[]): readonly [known: number, chars: number] {
+    let [known, chars] = [0, 0];
+    for (const dTag of dTags) {
+      const content = replica.peek(dTag)?.head?.event.content;
+      if (content === undefined) continue;
+      known++;
+      chars += content.length + EVENT_OVERHEAD_CHARS;
+    }
+    return [known, chars];
+  }
+
+  /** `undefined`: a REQ costs hardly more. */
+  function planFor(relay: RelayUrl, dTags: readonly Address[], mustBeNarrow: boolean): Plan | undefined {
+    const [known, chars] = weigh(dTags);
+    if (known * 2 < dTags.length || chars - FEW.chars < MIN_NEG_SAVING_CHARS) return undefined;
+    const { strangers, isNarrow } = surroundingsOf(relay);
+    const isWide = !mustBeNarrow && !isNarrow && !hasPieces(replica);
+    const heads: Head[] = [];
+    for (const dTag of isWide ? replica.dTags() : dTags) {
+      const record = replica.peek(dTag);
+      const head = record?.head?.event;
+      if (head === undefined) continue;
+      // Nobody but this device can have sent it there, and no relay's word for that counts without the event.
+      if (isOwnHead(record!) && deliveryOf(record!, relay) === 'pending') continue;
+      heads.push({ dTag, id: head.id, created_at: head.created_at });
+    }
+    const cost = heads.length < FEW.heads ? FEW.chars : MANY_CHARS;
+    const named = isWide ? 0 : JSON.stringify(dTags).length;
+    if (chars - cost - named < MIN_NEG_SAVING_CHARS) return undefined;
+    const asked: ReadonlySet<unknown> = new Set(dTags);
+    const filter: Filter = { authors: [pubkey], kinds: [KIND_APP_DATA], ...(!isWide && { '#d': dTags }) };
+    return {
+      filter,
+      heads,
+      strangers: isWide ? new Map([...strangers].filter(([, { dTag }]) => !asked.has(dTag))) : new Map(),
+    };
+  }
+
+  /** Of an event that was asked for by its id. */
+  function onEvent(
+    value: unknown,
+    { exchange, asked, need, served, strangers }: Fetching,
+  ): ReturnType<RequestHandlers['onEvent']> {
+    const event = parseEvent(value);
+    const isNeeded = event !== undefined && need.has(event.id);
+    const dTag = event && dTagOf(event);
+    const isStranger = isNeeded && isOfUser(event) && !(asked as ReadonlySet<unknown>).has(dTag);
+    if (isStranger && strangers !== undefined) {
+      strangers.set(event.id, { created_at: event.created_at, dTag });
+      served.add(event.id);
+      return 'useful';
+    }
+    const verdict = exchange.handlers.onEvent(value);
+    if (isNeeded && (verdict === 'useful' || verdict === 'useless')) served.add(event.id);
+    return verdict;
+  }
+
+  const isOfUser = (event: NostrEvent): boolean => event.pubkey === pubkey && event.kind === KIND_APP_DATA;
+
+  async function fetch(relay: RelayConnection, fetching: Fetching): Promise<boolean> {
+    for (const { ids, filters } of idRequests([...fetching.need])) {
+      const handlers = { onEvent: (value: unknown) => onEvent(value, fetching) };
+      const end = await new Promise<RequestEnd>((resolve) => {
+        relay.request(filters, ids.length, handlers, resolve);
+      });
+      if (end !== 'complete') return false;
+    }
+    const isServed = fetching.served.size === fetching.need.size;
+    relay.reconciler!.judge(isServed);
+    return isServed;
+  }
+
+  async function reconcile(relay: RelayConnection, dTags: readonly Address[], plan: Plan): Promise<boolean> {
+    const asked = new Set(dTags);
+    const exchange = exchanges.open(relay, dTags);
+    exchange.begin();
+    const set = [...plan.heads, ...[...plan.strangers].map(([id, { created_at }]) => ({ id, created_at }))];
+    const difference = await relay.reconciler!.reconcile(plan.filter, set as Place[]);
+    if (difference === undefined) return false;
+    const { have, need } = difference;
+    const around = surroundingsOf(relay.url);
+    for (const id of have) around.strangers.delete(id);
+    const isWide = plan.filter['#d'] === undefined;
+    if (need.size > 2 * asked.size + MAX_D_TAGS_PER_FILTER || around.strangers.size > MAX_NEG_STRANGERS) {
+      if (isWide) around.isNarrow = true;
+      else relay.reconciler!.judge(false);
+      return false;
+    }
+    const strangers = isWide ? around.strangers : undefined;
+    if (!(await fetch(relay, { exchange, asked, need, served: new Set(), strangers }))) return false;
+    for (const head of plan.heads)
+      if (asked.has(head.dTag) && !have.has(head.id)) exchange.has(head.dTag, head);
+    await exchange.complete();
+    return true;
+  }
+
+  /** A connection that is being made is waited for, and so is AUTH. */
+  async function isReady(relay: RelayConnection): Promise<boolean> {
+    if (relay.info().state !== 'connecting') return true;
+    const handlers: RequestHandlers = { onEvent: () => 'useless' };
+    const end = await new Promise<RequestEnd>((resolve) => {
+      relay.request(OPENER, 0, handlers, resolve);
+    });
+    return end === 'complete';
+  }
+
+  return {
+    isFor: (relay, dTags) =>
+      relay.reconciler?.isKnown() === true && planFor(relay.url, dTags, false) !== undefined,
+    learn: (relay, dTags) => {
+      if (planFor(relay.url, dTags, false) !== undefined) relay.reconciler?.probe();
+    },
+    ask: async (relay, dTags, isNarrow) => {
+      if (relay.reconciler?.isKnown() !== true || planFor(relay.url, dTags, isNarrow) === undefined)
+        return undefined;
+      if (!(await isReady(relay))) return undefined;
+      // What is here may have changed while the relay was not yet ready.
+      const plan = planFor(relay.url, dTags, isNarrow);
+      if (plan === undefined || (!isNarrow && plan.filter['#d'] !== undefined)) return undefined;
+      if (await reconcile(relay, dTags, plan)) return 'complete';
+      return relay.info().connected ? undefined : 'incomplete';
+    },
+  };
+}
+
+/** What is asked for by ids. */
+interface Fetching {
+  readonly exchange: Exchange;
+  readonly asked: ReadonlySet<Address>;
+  readonly need: ReadonlySet<string>;
+  /** Those that came. */
+  readonly served: Set<string>;
+  /** Where events go that were not asked for, if they may come. */
+  readonly strangers: Map<string, Stranger> | undefined;
+}
+
+/** Pieces are under the same key and of the same kind, and this device does not know the ids of them all. */
+function hasPieces(replica: Pick<Replica, 'dTags' | 'peek'>): boolean {
+  const isWithPieces = (record: HeadRecord<NostrEvent> | undefined): boolean =>
+    record !== undefined &&
+    (record.orphans.length > 0 || (record.head !== undefined && isInPieces(record.head.event)));
+  for (const dTag of replica.dTags()) if (isWithPieces(replica.peek(dTag))) return true;
+  return false;
+}
