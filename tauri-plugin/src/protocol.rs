@@ -35,7 +35,7 @@ const MAX_PLAINTEXT_BYTES: usize = 65_535;
 /// How far ahead of this clock the engine may stamp an event, in seconds: as its own bound.
 const MAX_AHEAD_SECONDS: u64 = 31_536_000;
 /// The tags of a value, and of a piece of one.
-const VALUE_TAGS: [&str; 7] = ["d", "device_id", "vv", "expiration", "deleted", "format", "void"];
+const VALUE_TAGS: [&str; 8] = ["d", "device_id", "vv", "expiration", "deleted", "format", "schema", "void"];
 
 /// What turns the direction of text, or takes no place in it: two names that look the same must be the same.
 fn is_unseen(c: char) -> bool {

@@ -61,6 +61,7 @@ function headerIn({ header }: TagVector): Header | undefined {
     expiration: header.expiration ?? undefined,
     isRemoval,
     format: header.format ?? undefined,
+    schema: header.schema === null ? undefined : { version: header.schema[0], writableBy: header.schema[1] },
     vector: asMap(header.vector),
     voids: voidsIn(header.voids),
   };
@@ -136,12 +137,16 @@ describe('written and read', () => {
   const mapOf = (digits: number, stamps: fc.Arbitrary<number>): fc.Arbitrary<ReadonlyMap<string, number>> =>
     fc.array(fc.tuple(hex(digits), stamps), { maxLength: 16 }).map((entries) => new Map(entries));
   const maybe = <T>(one: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(one, { nil: undefined });
+  const schema = fc
+    .tuple(fc.integer({ min: 1, max: 999_999 }), fc.integer({ min: 1, max: 999_999 }))
+    .map(([a, b]) => ({ version: Math.max(a, b), writableBy: Math.min(a, b) }));
   const header = fc.record({
     address: fc.string().map(anAddress),
     deviceId: maybe(fc.string({ minLength: 1, maxLength: 128 })),
     expiration: maybe(fc.integer({ min: 0, max: 999_999_999_999 })),
     isRemoval: fc.boolean(),
     format: maybe(fc.string()),
+    schema: maybe(schema),
     vector: maybe(mapOf(8, stamp)),
     voids: mapOf(64, fc.integer({ min: CREATED_AT, max: 999_999_999_999 })).map(
       (voids) => new Map([...voids].map(([id, stamp]) => [anId(id), stamp])),
@@ -169,7 +174,18 @@ describe('written and read', () => {
   });
 
   test('whatever the tags are, what is read of them can be written, and says the same', () => {
-    const name = fc.constantFrom('d', 'device_id', 'expiration', 'deleted', 'format', 'vv', 'void', 'e', '');
+    const name = fc.constantFrom(
+      'd',
+      'device_id',
+      'expiration',
+      'deleted',
+      'format',
+      'schema',
+      'vv',
+      'void',
+      'e',
+      '',
+    );
     const value = fc.oneof(
       fc.string(),
       fc.integer().map(String),

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { asMap, byName, CREATED_AT, READ } from '../support/tag-vectors.ts';
-import { addressIn, deviceIn, expirationIn, formatIn, hasTag, vectorIn, voidsIn } from './tags.ts';
+import { addressIn, deviceIn, expirationIn, formatIn, hasTag, schemaIn, vectorIn, voidsIn } from './tags.ts';
 
 test.each(byName(READ))('%s', (_, { tags, header }) => {
   const event = { created_at: CREATED_AT, tags };
@@ -12,6 +12,7 @@ test.each(byName(READ))('%s', (_, { tags, header }) => {
   expect(expirationIn(event)).toBe(header.expiration ?? undefined);
   expect(hasTag(event, 'deleted')).toBe(header.isRemoval);
   expect(formatIn(event)).toBe(header.format ?? undefined);
+  expect(schemaIn(event)).toEqual(header.schema ?? undefined);
   expect(vectorIn(event)).toEqual(asMap(header.vector));
   expect(voidsIn(event)).toEqual(asMap(header.voids));
 });

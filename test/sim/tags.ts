@@ -12,6 +12,15 @@ export const hasTag = (event: Tagged, name: string): boolean => itemsIn(event, n
 
 export const formatIn = (event: Tagged): string | undefined => itemsIn(event, 'format')?.[0];
 
+/** The version of the app's data, and the oldest version that may write over it. */
+export function schemaIn(event: Tagged): readonly [number, number] | undefined {
+  const [version = '', writableBy = ''] = itemsIn(event, 'schema') ?? [];
+  const isNumber = (text: string): boolean => /^[1-9][0-9]{0,5}$/.test(text);
+  return isNumber(version) && isNumber(writableBy) && Number(writableBy) <= Number(version)
+    ? [Number(version), Number(writableBy)]
+    : undefined;
+}
+
 export function addressIn({ tags }: Tagged): string | undefined {
   const [first, ...more] = tags.filter(([name]) => name === 'd');
   return more.length === 0 ? first?.[1] : undefined;

@@ -9,6 +9,8 @@ interface HeaderVector {
   readonly expiration: number | null;
   readonly isRemoval: boolean;
   readonly format: string | null;
+  /** The version of the data, and the oldest that may write over it. */
+  readonly schema: readonly [number, number] | null;
   readonly vector: readonly (readonly [string, number])[] | null;
   readonly voids: readonly (readonly [string, number])[];
 }

@@ -4,7 +4,7 @@
  */
 
 import { afterEach, describe, expect, test } from 'vitest';
-import type { FetchResult, NostrSyncOptions } from '../../../src/node.ts';
+import { defineCategory, type FetchResult, type NostrSyncOptions, type State } from '../../../src/node.ts';
 import type { RunningRelay } from '../../../src/testing/relay-server.ts';
 import { PAYLOADS, payloadOf } from '../../interop/payloads.ts';
 import { device as anyDevice, KEY, PUBKEY, relay as anyRelay, type Device } from '../../sync/devices.ts';
@@ -185,5 +185,64 @@ describe('what ours writes', () => {
     await device.remove('ui-settings', { waitFor: 'replicated' });
     expect(await peer.fetch('ui-settings')).toMatchObject({ payload: null });
     expect(await device.fetch('ui-settings')).toBeNull();
+  });
+});
+
+describe("a category with `write: 'full'`", () => {
+  interface Settings {
+    theme: string;
+    font: number;
+    note: string;
+    far?: unknown;
+  }
+  const settings = defineCategory<Settings>({
+    ...{ name: 'settings', default: { theme: 'light', font: 14, note: '' } },
+    ...{ write: 'full', debounceMs: 0 },
+  });
+  const handle = async (url: string, deviceId: string): Promise<State<Settings>> => {
+    const state = ours(url, { deviceId }).state(settings);
+    await state.ready;
+    return state;
+  };
+
+  test('is whole for the reference, whose edit comes to ours, and no default of ours takes it back', async () => {
+    const { url } = await relay();
+    const peer = theirs(url);
+    const laptop = await handle(url, 'our-laptop');
+    await laptop.update({ theme: 'dark' });
+    // What the reference knows of the defaults is what it is given.
+    const given = await peer.fetch('settings');
+    expect(given?.payload).toEqual({ theme: 'dark', font: 14, note: '' });
+    await nextSecondAfter(given!.updatedAt);
+    await peer.publish('settings', { ...(given!.payload as object), font: 20, far: [1] });
+    await expect.poll(() => laptop.get()).toEqual({ theme: 'dark', font: 20, note: '', far: [1] });
+    // A device that has never been here: its defaults are no edits.
+    const phone = await handle(url, 'our-phone');
+    await phone.update({ note: 'hi' });
+    const all = { theme: 'dark', font: 20, note: 'hi', far: [1] };
+    await expect.poll(() => laptop.get()).toEqual(all);
+    await expect.poll(async () => (await peer.fetch('settings'))?.payload).toEqual(all);
+    expect([laptop, phone].map(({ meta }) => meta.get().clashes)).toEqual([undefined, undefined]);
+  });
+
+  test('edited by two of ours with the reference in between keeps what all three have changed', async () => {
+    const running = await relay();
+    const { url } = running;
+    const peer = theirs(url);
+    const laptop = await handle(url, 'our-laptop');
+    const phone = await handle(url, 'our-phone');
+    await laptop.update({ theme: 'dark' });
+    await expect.poll(() => phone.get().theme).toBe('dark');
+    const given = await peer.fetch('settings');
+    await nextSecondAfter(given!.updatedAt);
+    await peer.publish('settings', { ...(given!.payload as object), font: 20 });
+    for (const state of [laptop, phone]) await expect.poll(() => state.get().font).toBe(20);
+    // At once, each over what the reference has written: one field each.
+    await Promise.all([laptop.update({ theme: 'blue' }), phone.update({ note: 'from the phone' })]);
+    const all = { theme: 'blue', font: 20, note: 'from the phone' };
+    for (const state of [laptop, phone])
+      await expect.poll(() => state.get(), { timeout: 30_000 }).toEqual(all);
+    await expect.poll(async () => (await peer.fetch('settings'))?.payload, { timeout: 30_000 }).toEqual(all);
+    expect([laptop, phone].map(({ meta }) => meta.get().clashes)).toEqual([undefined, undefined]);
   });
 });
