@@ -70,6 +70,8 @@ const ROOMS = {
     imports: ['signer', 'relay', ...FLOOR],
   },
   'pair-entries': { path: '^src/pair/(node|browser)\\.ts$', imports: ['pair', 'relay', ...FLOOR] },
+  // For a program without a platform: it brings its own adapters, and no entry imports it.
+  embedded: { path: '^src/embedded(\\.ts$|/)', imports: ['assembly', 'sync', ...ENGINE] },
   tauri: { path: '^src/tauri(\\.ts$|/)', imports: PRODUCT, types: ['state'] },
   // What binds a framework to a handle knows of both no more than the handle's types. Nothing imports it.
   adapters: { path: '^src/adapters/', imports: ['ground'], types: ['state', 'sync'] },

@@ -103,7 +103,14 @@ export default {
   plugins: ['typescript', 'unicorn', 'oxc', 'import', 'promise', 'vitest'],
   options: { typeAware: true, denyWarnings: true, reportUnusedDisableDirectives: 'error' },
   categories: { correctness: 'error', suspicious: 'error' },
-  ignorePatterns: ['dist', 'test/vectors', 'examples/*/dist', 'tauri-plugin/target', 'tauri-plugin/dist-js'],
+  ignorePatterns: [
+    'dist',
+    'test/vectors',
+    'crates/nostr-sync/engine',
+    'examples/*/dist',
+    'tauri-plugin/target',
+    'tauri-plugin/dist-js',
+  ],
   rules: {
     // Promises: nothing is started and forgotten, nothing is awaited that is no promise.
     'typescript/no-floating-promises': 'error',

@@ -1,4 +1,4 @@
-/** Ten lanes, one project each but for two of `adapters`: `unit` is `npm test`; the others are long, or need more than Node. */
+/** Eleven lanes, one project each but for two of `adapters`: `unit` is `npm test`; the others are long, or need more than Node. */
 
 import { join } from 'node:path';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
@@ -11,6 +11,7 @@ const LONG_LANES = [
   'test/fuzz/**',
   'test/process/**',
   'test/runtimes/**',
+  'test/rust/**',
   'test/soak/**',
   'test/cli/**',
   'test/interop/{nostr-relay,khatru}/**',
@@ -99,6 +100,16 @@ const config: ViteUserConfig = defineConfig({
       {
         extends: true,
         test: { name: 'interop', include: ['test/interop/{nostr-relay,khatru}/*.test.ts'] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'rust',
+          include: ['test/rust/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
       },
       {
         extends: true,

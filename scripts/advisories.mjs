@@ -50,7 +50,7 @@ ask(
   ROOT,
   fromNpm,
 );
-for (const folder of ['tauri-plugin', 'examples/tauri-app/src-tauri'])
+for (const folder of ['.', 'examples/tauri-app/src-tauri'])
   ask(`cargo, ${folder}`, 'cargo', ['audit', '--json'], join(ROOT, folder), fromCargo);
 
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);

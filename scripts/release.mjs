@@ -1,5 +1,5 @@
 /**
- * What goes with a release, into dist-release/ or the folder that is named: the npm packages, the crate's list of files, an SBOM
+ * What goes with a release, into dist-release/ or the folder that is named: the npm packages, the crates' lists of files, an SBOM
  * (CycloneDX) of npm and of cargo, and the licences of all third-party code that users get. Nothing is published, and nothing of it
  * is committed.
  */
@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '..');
+const CRATE = join(ROOT, 'crates/nostr-sync');
 const PLUGIN = join(ROOT, 'tauri-plugin');
 const OUT = resolve(process.argv[2] ?? join(ROOT, 'dist-release'));
 const { version: RELEASE } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
@@ -106,7 +107,10 @@ mkdirSync(OUT);
 const save = (name, text) => writeFileSync(join(OUT, name), text);
 
 for (const folder of [ROOT, PLUGIN]) run('npm', ['pack', '--silent', '--pack-destination', OUT], folder);
-save('crate-files.txt', run('cargo', ['package', '--list', '--allow-dirty'], PLUGIN));
+const crateFiles = [CRATE, PLUGIN].map((folder) =>
+  run('cargo', ['package', '--list', '--allow-dirty'], folder),
+);
+save('crate-files.txt', crateFiles.join('\n'));
 const [fromNpm, fromCargo] = [npmPackages(), crates()];
 save('sbom-npm.cdx.json', cycloneDx('npm', 'nostr-sync', fromNpm));
 save('sbom-cargo.cdx.json', cycloneDx('cargo', 'tauri-plugin-nostr-sync', fromCargo));

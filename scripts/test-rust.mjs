@@ -1,6 +1,11 @@
-/** The lane of the Rust half: layout, lints, tests and docs of the plugin. Ends with `N passed, N failed`. */
+/**
+ * The lane of the Rust half: layout, lints, tests and docs of both crates; the suites of TypeScript in QuickJS; a Rust process and Node on
+ * one key. Ends with `N passed, N failed`.
+ */
 
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { cargo } from './cargo.mjs';
 
@@ -17,27 +22,48 @@ function check(isRight) {
   else failed += 1;
 }
 
-check(cargo('layout of the plugin', ['fmt', '--check'], { cwd: PLUGIN }).status === 0);
-check(cargo('layout of the reference peer', ['fmt', '--check'], { cwd: PEER }).status === 0);
-const lints = ['clippy', '--locked', '--all-targets', '--', '-D', 'warnings'];
-check(cargo('lints', lints, { cwd: PLUGIN }).status === 0);
-
-const tests = cargo('tests', ['test', '--locked', '--no-fail-fast'], {
-  cwd: PLUGIN,
-  encoding: 'utf8',
-  maxBuffer: 64 * 1024 * 1024,
-  stdio: ['ignore', 'pipe', 'inherit'],
-});
-process.stdout.write(tests.stdout);
-const results = [...tests.stdout.matchAll(/^test result: \w+\. (\d+) passed; (\d+) failed;/gm)];
-for (const [, ok, bad] of results) {
-  passed += Number(ok);
-  failed += Number(bad);
+/** Runs what ends with its own counts, and adds these up. */
+function count({ status, stdout }, pattern) {
+  process.stdout.write(stdout);
+  const results = [...stdout.matchAll(pattern)];
+  for (const [, ok, bad] of results) {
+    passed += Number(ok);
+    failed += Number(bad);
+  }
+  // What does not compile, or dies, reports nothing.
+  if (status !== 0 && results.every(([, , bad]) => bad === '0')) failed += 1;
 }
-// What does not compile, or dies, reports nothing.
-if (tests.status !== 0 && results.every(([, , bad]) => bad === '0')) failed += 1;
 
-check(cargo('docs', ['doc', '--locked', '--no-deps'], { cwd: PLUGIN }).status === 0);
+const CAPTURED = { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024, stdio: ['ignore', 'pipe', 'inherit'] };
+const OF_CARGO = /^test result: \w+\. (\d+) passed; (\d+) failed;/gm;
+const OF_VITEST = /^(\d+) passed, (\d+) failed/gm;
+
+check(cargo('layout', ['fmt', '--all', '--check'], { cwd: ROOT }).status === 0);
+check(cargo('layout of the reference peer', ['fmt', '--check'], { cwd: PEER }).status === 0);
+const lints = ['clippy', '--locked', '--workspace', '--all-targets', '--', '-D', 'warnings'];
+check(cargo('lints', lints, { cwd: ROOT }).status === 0);
+
+const tests = ['test', '--locked', '--workspace', '--no-fail-fast'];
+count(cargo('tests', tests, { cwd: ROOT, ...CAPTURED }), OF_CARGO);
+
+const folder = mkdtempSync(join(tmpdir(), 'nostr-sync-rust-'));
+const bundle = join(folder, 'conformance.js');
+check(
+  spawnSync(process.execPath, [join(ROOT, 'test/rust/bundle.mjs'), bundle], { stdio: 'inherit' }).status ===
+    0,
+);
+process.env.NOSTR_SYNC_TEST_BUNDLE = bundle;
+const suites = ['test', '--locked', '--package', 'nostr-sync', '--lib', '--', '--ignored', 'suites'];
+count(cargo('suites of TypeScript in QuickJS', suites, { cwd: ROOT, ...CAPTURED }), OF_CARGO);
+rmSync(folder, { recursive: true });
+
+const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
+count(
+  spawnSync(process.execPath, [vitest, 'run', '--project', 'rust'], { cwd: ROOT, ...CAPTURED }),
+  OF_VITEST,
+);
+
+check(cargo('docs', ['doc', '--locked', '--no-deps', '--workspace'], { cwd: ROOT }).status === 0);
 // The build writes the permissions of the commands; what an app's capabilities refer to must be what is committed.
 const generated = ['diff', '--exit-code', '--', 'permissions'];
 check(spawnSync('git', generated, { cwd: PLUGIN, stdio: 'inherit' }).status === 0);

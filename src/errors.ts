@@ -109,6 +109,8 @@ export interface ErrorDetails {
   readonly MERGE_LOOP: { readonly category: string; readonly times: number };
   /** The engine, store or connection was closed. */
   readonly CLOSED: undefined;
+  /** Rust: the engine ended in the middle of the call, and is started again. Whether a write was saved is unknown: the history tells. */
+  readonly ENGINE_FAILED: undefined;
   /** Tauri: no window hosts the engine, and none came in time. */
   readonly ENGINE_NOT_RUNNING: undefined;
   /** Tauri: the window that hosted the engine went away in the middle of a call that cannot be repeated. */

@@ -22,7 +22,9 @@ const found = (text: string, pattern: RegExp): string[] => [
 const sources = filesOf('src', '.ts');
 const documents = [
   ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'],
-  ...['docs', 'tauri-plugin', 'examples', 'test/vectors'].flatMap((folder) => filesOf(folder, '.md')),
+  ...['docs', 'crates', 'tauri-plugin', 'examples', 'test/vectors'].flatMap((folder) =>
+    filesOf(folder, '.md'),
+  ),
 ];
 /** By file: what is said in documents, and in comments of the source. */
 const texts = new Map([

@@ -109,12 +109,15 @@ test('an app gets fixes of what verifies, encrypts and connects without waiting 
     expect(dependencies[name]).toMatch(/^\^/);
 });
 
-test('the crate has licence, README and repository', async () => {
-  const manifest = await readFile(join(ROOT, 'tauri-plugin/Cargo.toml'), 'utf8');
-  expect(manifest).toMatch(/^license = "Apache-2.0"$/m);
-  expect(manifest).toMatch(/^repository = "https:.*"$/m);
-  expect(manifest).toMatch(/^include = .*"\/README.md", "\/LICENSE"/m);
-  expect(await readFile(join(ROOT, 'tauri-plugin/LICENSE'), 'utf8')).toBe(
-    await readFile(join(ROOT, 'LICENSE'), 'utf8'),
-  );
-});
+test.each(['crates/nostr-sync', 'tauri-plugin'])(
+  'the crate %s has licence, README and repository',
+  async (crate) => {
+    const manifest = await readFile(join(ROOT, crate, 'Cargo.toml'), 'utf8');
+    expect(manifest).toMatch(/^license = "Apache-2.0"$/m);
+    expect(manifest).toMatch(/^repository = "https:.*"$/m);
+    expect(manifest).toMatch(/^include = .*"\/README.md", "\/LICENSE"/m);
+    expect(await readFile(join(ROOT, crate, 'LICENSE'), 'utf8')).toBe(
+      await readFile(join(ROOT, 'LICENSE'), 'utf8'),
+    );
+  },
+);

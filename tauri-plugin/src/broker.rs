@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-use crate::error::{Error, Result};
+use nostr_sync::{Error, Result};
 
 /// How long a call waits for a window that hosts the engine.
 pub(crate) const HOST_TIMEOUT: Duration = Duration::from_secs(10);

@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use tauri::ipc::{Channel, InvokeBody, InvokeResponseBody, Request};
 use tauri::{AppHandle, Runtime, Webview, command};
 
-use crate::error::{Error, Result};
-use crate::models::{EventTemplate, SignedEvent};
-use crate::store::Entries;
 use crate::{Attachment, TauriPluginNostrSyncExt};
+use nostr_sync::parts::Entries;
+use nostr_sync::{Error, Result};
+use nostr_sync::{EventTemplate, SignedEvent};
 
 // --- Any window -------------------------------------------------------------------------------------------------
 //
@@ -216,7 +216,7 @@ pub(crate) async fn store_read<R: Runtime>(
     generation: u64,
     keys: Vec<String>,
 ) -> Result<HashMap<String, String>> {
-    let read = move |store: &mut crate::store::Store| {
+    let read = move |store: &mut nostr_sync::parts::Store| {
         let mut values = HashMap::new();
         for key in keys {
             if let Some(value) = store.get(&key)? {

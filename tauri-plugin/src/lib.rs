@@ -32,6 +32,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use nostr_sync::parts::{Held, SignerSlot, Store};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -47,28 +48,20 @@ struct Documentation;
 
 mod broker;
 mod commands;
-mod error;
-mod models;
 mod once;
 mod protocol;
-mod signer;
-mod store;
 
-pub use error::{Error, Result};
-pub use models::{
-    BaseKnown, CategoryRow, Clash, Conflict, EventTemplate, FetchResult, MergedValues, Pieces,
-    PublishOptions, Reading, Receipt, RelayInfo, Schema, Shown, SignedEvent, Source, Stage, SyncStatus,
-    VersionInfo, Why,
-};
 pub use nostr::{self, PublicKey};
-pub use signer::{Signer, SignerError, SignerFuture};
+pub use nostr_sync::{
+    BaseKnown, CategoryRow, Clash, Conflict, Error, EventTemplate, FetchResult, MergedValues, Pieces,
+    PublishOptions, Reading, Receipt, RelayInfo, Result, Schema, Shown, SignedEvent, Signer, SignerError,
+    SignerFuture, Source, Stage, SyncStatus, VersionInfo, Why,
+};
 
 use broker::{Broker, Host};
 use commands::EngineEvent;
 use once::Once;
 use protocol::SigningPolicy;
-use signer::{Held, SignerSlot};
-use store::Store;
 
 /// `plugins.nostr-sync` in `tauri.conf.json`. What the Rust builder says wins over it.
 #[derive(Debug, Clone, Default, Deserialize)]

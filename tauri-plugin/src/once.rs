@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use crate::error::Result;
+use nostr_sync::Result;
 
 /// Calls that are remembered. As many can be under way; a copy comes at most as late as its page ends.
 const MAX_CALLS: usize = 1_024;

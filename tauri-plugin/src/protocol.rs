@@ -8,8 +8,8 @@ use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 use url::{Host, Url};
 
-use crate::error::{Error, Result};
-use crate::models::EventTemplate;
+use nostr_sync::EventTemplate;
+use nostr_sync::{Error, Result};
 
 /// The default limit of a payload, in bytes of JSON.
 pub(crate) const DEFAULT_PAYLOAD_BYTES: u64 = 65_536;

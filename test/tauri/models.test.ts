@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createNostrSync } from '../../src/node.ts';
 
-const MODELS = join(import.meta.dirname, '../../tauri-plugin/src/models.rs');
+const MODELS = join(import.meta.dirname, '../../crates/nostr-sync/src/models.rs');
 
 /** The names that a struct's fields have in JSON. */
 async function fieldsOf(struct: string): Promise<readonly string[]> {

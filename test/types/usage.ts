@@ -173,6 +173,7 @@ export function words(error: AnyNostrSyncError): string {
     case 'KEY_STORE_FAILED':
     case 'KEY_STORE_EXPOSED':
     case 'KEY_EXISTS':
+    case 'ENGINE_FAILED':
     case 'ENGINE_NOT_RUNNING':
     case 'ENGINE_GONE':
     case 'ENGINE_BUSY':

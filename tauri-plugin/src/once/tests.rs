@@ -4,7 +4,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::error::Error;
+use nostr_sync::Error;
 
 #[tokio::test]
 async fn a_copy_gets_the_answer_of_the_first_while_it_is_under_way_and_after() {

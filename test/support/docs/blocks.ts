@@ -12,7 +12,7 @@
  *   `npx nostr-sync` runs the built command; `export NAME=value` holds for the lines after it. A line whose comment
  *   mentions Ctrl-C runs until its first output, and must then end on SIGINT.
  * - `json` parses. What other tools compile (`rust`, `toml`, `svelte`, …) must stand, as it is, in a file of
- *   `examples/` or `tauri-plugin/`. `text` is prose. Any other language is an error, and no block can be exempted.
+ *   `examples/`, `crates/` or `tauri-plugin/`. `text` is prose. Any other language is an error, and no block can be exempted.
  */
 
 import { readdir, readFile } from 'node:fs/promises';
@@ -44,7 +44,7 @@ export function kindOf(block: CodeBlock): BlockKind {
 /** The files in which excerpts may stand. */
 export async function exampleTexts(): Promise<string[]> {
   const texts: string[] = [];
-  for (const folder of ['examples', 'tauri-plugin']) {
+  for (const folder of ['examples', 'crates', 'tauri-plugin']) {
     const options = { recursive: true, withFileTypes: true } as const;
     for (const entry of await readdir(join(ROOT, folder), options).catch(() => [])) {
       const path = join(entry.parentPath, entry.name);

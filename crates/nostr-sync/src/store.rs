@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 
 /// Values by key, or `None` for "absent": what is expected, and what is to be.
-pub(crate) type Entries = HashMap<String, Option<String>>;
+pub type Entries = HashMap<String, Option<String>>;
 
 const HEADER: &[u8] = b"nostr-sync/tauri store 1\n";
 /// What the header of every version begins with.
@@ -39,7 +39,7 @@ const CRC32C: [u32; 256] = crc32c_table();
 
 /// A store in a folder, which is created (0700) when it is missing. Nothing is touched before the first use; a folder
 /// that cannot be opened fails that use with `STORE_FAILED`, and the next one tries again.
-pub(crate) struct Store {
+pub struct Store {
     folder: PathBuf,
     log: Option<Log>,
 }
@@ -84,6 +84,11 @@ impl Store {
                 Err(failed("save to", &self.folder, &error))
             }
         }
+    }
+
+    /// Frees the folder for another process. The next use opens it again.
+    pub fn close(&mut self) {
+        self.log = None;
     }
 
     fn opened(&mut self) -> Result<&mut Log> {
@@ -368,7 +373,7 @@ fn decode(log: &mut impl Read, size: u64) -> io::Result<(Live, u64)> {
     log.take(HEADER.len() as u64).read_to_end(&mut header)?;
     if header != HEADER {
         if header.starts_with(HEADER_NAME) && header.len() == HEADER.len() {
-            return Err(io::Error::other("it was written by a newer version of this plugin"));
+            return Err(io::Error::other("it was written by a newer version of this library"));
         }
         return Ok((live, 0));
     }

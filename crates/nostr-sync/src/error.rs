@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
-/// The result of every call of this plugin.
+/// The result of every call.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What can fail. A window receives it as `{ code, message, details? }`. No message holds a key or a payload.
+/// What can fail. As JSON it is `{ code, message, details? }`. No message holds a key or a payload.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -191,6 +191,10 @@ pub enum Error {
     /// The engine was closed.
     #[error("{0}")]
     Closed(String),
+    /// The engine ended in the middle of the call, out of memory for instance, and is started again from its store. Whether a write was
+    /// saved is unknown: `history` tells.
+    #[error("{0}")]
+    EngineFailed(String),
     /// No window hosts the engine, and none came in time. The call was not made.
     #[error("{0}")]
     EngineNotRunning(String),
@@ -244,6 +248,7 @@ impl Error {
             Self::ClockSkew { .. } => "CLOCK_SKEW",
             Self::DeviceIdTaken { .. } => "DEVICE_ID_TAKEN",
             Self::Closed(_) => "CLOSED",
+            Self::EngineFailed(_) => "ENGINE_FAILED",
             Self::EngineNotRunning(_) => "ENGINE_NOT_RUNNING",
             Self::EngineGone(_) => "ENGINE_GONE",
             Self::EngineBusy(_) => "ENGINE_BUSY",
@@ -403,6 +408,7 @@ impl From<Value> for Error {
                 }
             }
             "CLOSED" => Self::Closed(message),
+            "ENGINE_FAILED" => Self::EngineFailed(message),
             "ENGINE_NOT_RUNNING" => Self::EngineNotRunning(message),
             "ENGINE_GONE" => Self::EngineGone(message),
             "ENGINE_BUSY" => Self::EngineBusy(message),

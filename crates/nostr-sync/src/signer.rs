@@ -17,7 +17,7 @@ const SIGNER_TIMEOUT: Duration = Duration::from_secs(300);
 /// What a signer's call returns: a future that may take as long as a person takes.
 pub type SignerFuture<'a, T> = Pin<Box<dyn Future<Output = std::result::Result<T, SignerError>> + Send + 'a>>;
 
-/// Why a signer failed. Its text reaches the app's windows: it must hold no key.
+/// Why a signer failed. Its text reaches the app, and what it shows or logs: it must hold no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SignerError(pub String);
@@ -93,7 +93,7 @@ fn from_nostr(error: impl std::fmt::Display) -> SignerError {
 }
 
 /// A signer that is set, and who it is.
-pub(crate) struct Held {
+pub struct Held {
     pub pubkey: PublicKey,
     /// 64 hex digits.
     pub pubkey_hex: String,
@@ -105,6 +105,20 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    /// What the engine is told of it; JSON.
+    pub fn info(&self) -> String {
+        serde_json::json!({ "pubkey": self.pubkey_hex, "isLocal": self.is_local }).to_string()
+    }
+
+    /// The engine encrypts to itself alone.
+    pub fn check_peer(&self, peer: &str, failed: fn(String) -> Error) -> Result<()> {
+        if peer == self.pubkey_hex {
+            Ok(())
+        } else {
+            Err(failed("The signer works with its own key alone".into()))
+        }
+    }
+
     pub async fn sign(&self, template: EventTemplate) -> Result<SignedEvent> {
         let work = async { Some(self.signer.read().await.as_deref()?.sign_event(template).await) };
         self.bounded(Error::SigningFailed, work).await
@@ -152,7 +166,7 @@ impl Held {
 
 /// The place of the signer: empty until the app unlocks, and after it locks.
 #[derive(Default)]
-pub(crate) struct SignerSlot(Mutex<Slot>);
+pub struct SignerSlot(Mutex<Slot>);
 
 #[derive(Default)]
 struct Slot {
@@ -182,7 +196,16 @@ impl SignerSlot {
 
     /// Sets the signer, then wipes the one before. `changed` is called in the order of the changes.
     pub async fn set(&self, signer: Box<dyn Signer>, changed: impl FnOnce(&Held)) -> Result<()> {
-        let turn = self.take_turn();
+        self.set_in_turn(self.take_turn(), signer, changed).await
+    }
+
+    /// The same for a call that took its turn before: of several, the last one counts.
+    pub async fn set_in_turn(
+        &self,
+        turn: u64,
+        signer: Box<dyn Signer>,
+        changed: impl FnOnce(&Held),
+    ) -> Result<()> {
         let pubkey = match tokio::time::timeout(SIGNER_TIMEOUT, signer.public_key()).await {
             Ok(Ok(pubkey)) => pubkey,
             Ok(Err(error)) => {
@@ -224,7 +247,7 @@ impl SignerSlot {
         }
     }
 
-    fn take_turn(&self) -> u64 {
+    pub fn take_turn(&self) -> u64 {
         let mut slot = self.lock();
         slot.turn += 1;
         slot.turn

@@ -68,7 +68,7 @@ fn every_code_of_the_typescript_engine_is_known() {
         "total": 1, "times": 1, "aheadSeconds": 1, "answered": [], "silent": [], "formerDeviceId": "", "deviceId": "",
         "issues": [], "version": 1, "writableBy": 1,
     });
-    let codes = include_str!("../../../src/errors.ts").lines().filter_map(|line| {
+    let codes = include_str!("../../../../src/errors.ts").lines().filter_map(|line| {
         let name = line.strip_prefix("  readonly ")?.split(':').next()?;
         name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_').then_some(name)
     });

@@ -200,7 +200,49 @@ fn there<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Value>, D:
     Value::deserialize(value).map(Some)
 }
 
-/// What `nostr-sync://conflict` carries: a write of this device was replaced by one that had not seen it.
+/// What the engine tells beside the answers to calls.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A new value from another device, once, however it was learned.
+    Updated(FetchResult),
+    /// A relay was connected, lost, added or removed, or asked for AUTH.
+    RelayStatus(RelayInfo),
+    /// Something failed that no call was waiting for.
+    Error(crate::Error),
+    /// A write of this device came a step further.
+    Delivery(Receipt),
+    /// A write of this device was overwritten by one that had not seen it.
+    Conflict(Box<Conflict>),
+    /// What devices wrote without seeing each other is one value now: only categories that merge.
+    Merged(Box<MergedValues>),
+    /// The status has changed.
+    Status(SyncStatus),
+    /// The reader was slow: so many events were left out here.
+    Missed(u64),
+}
+
+impl Event {
+    /// `name` as in TypeScript. `None`: it is of a kind that this version does not know.
+    pub(crate) fn from_json(name: &str, json: &str) -> Option<Self> {
+        fn read<T: serde::de::DeserializeOwned>(json: &str, of: fn(T) -> Event) -> Option<Event> {
+            serde_json::from_str(json).ok().map(of)
+        }
+        match name {
+            "updated" => read(json, Self::Updated),
+            "relay-status" => read(json, Self::RelayStatus),
+            "error" => read(json, |error: Value| Self::Error(error.into())),
+            "delivery" => read(json, Self::Delivery),
+            "conflict" => read(json, |conflict| Self::Conflict(Box::new(conflict))),
+            "merged" => read(json, |merged| Self::Merged(Box::new(merged))),
+            "status" => read(json, Self::Status),
+            "missed" => read(json, Self::Missed),
+            _ => None,
+        }
+    }
+}
+
+/// What a conflict tells: a write of this device was replaced by one that had not seen it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Conflict {
     /// Where.
@@ -229,7 +271,7 @@ pub enum Shown {
     Theirs,
 }
 
-/// What `nostr-sync://merged` carries: what devices wrote without seeing each other is one value now.
+/// What was merged: what devices wrote without seeing each other is one value now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MergedValues {
     /// Where.
@@ -331,7 +373,7 @@ pub struct RelayInfo {
 }
 
 /// The state of the engine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SyncStatus {
     /// The public key of the signer that is set, in hex; `None`: none is, and values cannot be read.

@@ -1,0 +1,364 @@
+//! The thread of the engine: starts the script, carries what comes from the program, the network, the store and the clock to it, one
+//! thing at a time, and starts it again if it dies.
+//!
+//! ```text
+//! starting ──▶ running ──close, or no handle left──▶ over
+//!    ▲            │
+//!    └─ waiting ◀─┘ out of memory, run away, threw
+//! ```
+
+mod clock;
+mod natives;
+mod script;
+mod sockets;
+mod storage;
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::{Arc, mpsc as sync_mpsc};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::LocalSet;
+
+use crate::error::{Error, Result};
+use crate::handle::{Answer, Command, NostrSync, Registry, closed};
+use crate::signer::SignerSlot;
+use clock::Gap;
+use natives::Natives;
+use script::{Death, Script};
+use sockets::Tls;
+use storage::Storage;
+
+/// What the thread of the engine has for a stack: more than QuickJS may take of it.
+const THREAD_STACK_BYTES: usize = 4 * 1_024 * 1_024;
+/// From the death of an engine to the next; doubled each time, up to the other.
+const FIRST_RESTART: Duration = Duration::from_secs(1);
+const LAST_RESTART: Duration = Duration::from_secs(60);
+/// An engine that has run for so long did not die of how it was started.
+const STEADY: Duration = Duration::from_secs(300);
+/// How long an engine without a handle may take to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What QuickJS may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Bytes.
+    pub memory: usize,
+    /// For one turn: what came in, and all that follows at once.
+    pub run_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { memory: 256 * 1_024 * 1_024, run_time: Duration::from_secs(20) }
+    }
+}
+
+/// The place of the signer, which the handles fill and the engine's thread uses.
+#[derive(Default)]
+pub(crate) struct SharedSigner {
+    pub slot: SignerSlot,
+}
+
+/// The engine: `src/embedded.ts` of the project. See `scripts/engine-bundle.mjs`.
+const ENGINE: &str = include_str!("../engine/engine.js");
+
+/// Starts the thread, and returns once the engine runs or has refused its settings.
+pub(crate) fn start(
+    settings: Map<String, Value>,
+    data_dir: Option<PathBuf>,
+    limits: Limits,
+) -> Result<NostrSync> {
+    start_script(ENGINE.into(), settings, data_dir, limits)
+}
+
+fn start_script(
+    source: Arc<str>,
+    settings: Map<String, Value>,
+    data_dir: Option<PathBuf>,
+    limits: Limits,
+) -> Result<NostrSync> {
+    let (commands, received) = mpsc::unbounded_channel();
+    let registry = Registry::new();
+    let signer = Arc::new(SharedSigner::default());
+    let (started, outcome) = sync_mpsc::sync_channel(1);
+    let parts = Parts { source, settings, limits, registry: registry.clone(), signer: signer.clone() };
+    let run = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        match runtime {
+            Ok(runtime) => LocalSet::new().block_on(&runtime, run(parts, data_dir, received, started)),
+            Err(error) => drop(started.send(Err(no_thread(&error)))),
+        }
+    };
+    std::thread::Builder::new()
+        .name("nostr-sync".into())
+        .stack_size(THREAD_STACK_BYTES)
+        .spawn(run)
+        .map_err(|error| no_thread(&error))?;
+    let outcome =
+        outcome.recv().unwrap_or_else(|_| Err(Error::EngineFailed("The engine did not start".into())));
+    outcome.map(|()| NostrSync::new(commands, registry, signer))
+}
+
+fn no_thread(error: &std::io::Error) -> Error {
+    Error::EngineFailed(format!("Cannot start the engine's thread: {error}"))
+}
+
+struct Parts {
+    source: Arc<str>,
+    settings: Map<String, Value>,
+    limits: Limits,
+    registry: Arc<Registry>,
+    signer: Arc<SharedSigner>,
+}
+
+/// What comes to the engine from the ports of Rust.
+pub(crate) enum Arrival {
+    /// Of the store or the signer.
+    Reply {
+        id: f64,
+        result: std::result::Result<Option<String>, String>,
+    },
+    Socket {
+        id: f64,
+        event: SocketEvent,
+    },
+}
+
+pub(crate) enum SocketEvent {
+    Opened,
+    Message(String),
+    Pong,
+    Closed(String),
+}
+
+/// How the run of an engine ended.
+enum End {
+    Closed,
+    Died(Death),
+}
+
+/// Messages of sockets that may wait for the engine; a socket that has more is read no further.
+const MAX_ARRIVALS: usize = 32;
+
+async fn run(
+    parts: Parts,
+    data_dir: Option<PathBuf>,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+    started: sync_mpsc::SyncSender<Result<()>>,
+) {
+    let mut started = Some(started);
+    let storage = Storage::start(data_dir);
+    let tls = Rc::new(Tls::default());
+    let mut wait = FIRST_RESTART;
+    loop {
+        let (replies, replied) = mpsc::unbounded_channel();
+        let (sockets, from_sockets) = mpsc::channel(MAX_ARRIVALS);
+        let natives = Natives::new(
+            replies,
+            sockets,
+            storage.clone(),
+            parts.registry.clone(),
+            parts.signer.clone(),
+            tls.clone(),
+        );
+        let began = Instant::now();
+        let death = match Script::start(&parts.source, parts.limits, &natives, &settings_of(&parts)) {
+            Ok(script) => {
+                if let Some(started) = started.take() {
+                    let _ = started.send(Ok(()));
+                }
+                let mut engine = Engine {
+                    script,
+                    natives: natives.clone(),
+                    commands: &mut commands,
+                    replied,
+                    from_sockets,
+                };
+                match engine.run(&parts.registry).await {
+                    End::Closed => break,
+                    End::Died(death) => death,
+                }
+            }
+            Err(death) => {
+                if let Some(started) = started.take() {
+                    let _ = started.send(Err(death.into_error()));
+                    return;
+                }
+                death
+            }
+        };
+        if began.elapsed() > STEADY {
+            wait = FIRST_RESTART;
+        }
+        let error = death.into_error();
+        natives.fail_all(&error);
+        // Its script is gone, and with it its sockets and timers.
+        drop(natives);
+        if let Ok(json) = serde_json::to_string(&error) {
+            parts.registry.event("error", &json);
+        }
+        if !wait_to_restart(wait, &mut commands).await {
+            break;
+        }
+        wait = (2 * wait).min(LAST_RESTART);
+    }
+    storage.close().await;
+    parts.registry.end();
+    // Whoever has called meanwhile learns that it is closed: what was sent is dropped with the receiver.
+}
+
+/// Calls wait as well, but for one that closes. Returns whether to start again.
+async fn wait_to_restart(wait: Duration, commands: &mut mpsc::UnboundedReceiver<Command>) -> bool {
+    let restart = tokio::time::Instant::now() + wait;
+    let mut waiting = Vec::new();
+    let goes_on = loop {
+        tokio::select! {
+            () = tokio::time::sleep_until(restart) => break true,
+            command = commands.recv() => match command {
+                None => break false,
+                Some(Command::Call { method: "close", answer, .. }) => {
+                    let _ = answer.send(Ok("null".into()));
+                    break false;
+                }
+                Some(command) => waiting.push(command),
+            },
+        }
+    };
+    for command in waiting {
+        if let Some((method, answer)) = answer_of(command) {
+            let error = if goes_on {
+                Error::EngineFailed(format!("Cannot {method}: the engine has failed, and is started again"))
+            } else {
+                closed(method)
+            };
+            let _ = answer.send(Err(error));
+        }
+    }
+    goes_on
+}
+
+fn answer_of(command: Command) -> Option<(&'static str, Answer)> {
+    match command {
+        Command::Call { method, answer, .. } => Some((method, answer)),
+        Command::SetSigner { answer, .. } | Command::Signer { answer, .. } => Some(("set_signer", answer)),
+        Command::Cancel { .. } | Command::Wake { .. } => None,
+    }
+}
+
+/// The settings of the program, with the signer that is set now.
+fn settings_of(parts: &Parts) -> String {
+    let mut settings = parts.settings.clone();
+    parts.signer.slot.with_held(|held| {
+        let info = held.and_then(|held| serde_json::from_str(&held.info()).ok());
+        settings.extend(info.map(|info| ("signer".to_owned(), info)));
+    });
+    Value::Object(settings).to_string()
+}
+
+/// One run of an engine.
+struct Engine<'a> {
+    script: Script,
+    natives: Rc<Natives>,
+    commands: &'a mut mpsc::UnboundedReceiver<Command>,
+    replied: mpsc::UnboundedReceiver<Arrival>,
+    from_sockets: mpsc::Receiver<Arrival>,
+}
+
+impl Engine<'_> {
+    async fn run(&mut self, registry: &Registry) -> End {
+        for (_, origin, args) in registry.subscriptions() {
+            let (answer, _) = oneshot::channel();
+            let subscribe = Command::Call { id: 0, origin, method: "subscribe", args, answer };
+            if let Err(death) = self.carry(subscribe) {
+                return End::Died(death);
+            }
+        }
+        let mut gap = Gap::default();
+        loop {
+            let outcome = tokio::select! {
+                command = self.commands.recv() => match command {
+                    Some(command) => self.carry(command),
+                    None => return self.close().await,
+                },
+                Some(arrival) = self.replied.recv() => self.arrived(arrival),
+                Some(arrival) = self.from_sockets.recv() => self.arrived(arrival),
+                id = self.natives.timers.due() => self.script.timer(id),
+                () = gap.found() => self.script.wake(true),
+            };
+            if let Err(death) = outcome {
+                return End::Died(death);
+            }
+            if self.natives.is_closed() {
+                return End::Closed;
+            }
+        }
+    }
+
+    fn carry(&mut self, command: Command) -> std::result::Result<(), Death> {
+        match command {
+            Command::Call { id, origin, method, args, answer } => {
+                let call = self.natives.expect_answer(id, method, answer);
+                self.script.call(call, &origin, method, &args)
+            }
+            Command::Cancel { id } => match self.natives.forget_answer(id) {
+                Some(call) => self.script.cancel(call),
+                None => Ok(()),
+            },
+            Command::SetSigner { turn, signer, answer } => {
+                self.natives.set_signer(turn, signer, answer);
+                Ok(())
+            }
+            Command::Signer { info, answer } => {
+                let call = self.natives.expect_answer(0, "set_signer", answer);
+                self.script.signer(call, info.as_deref())
+            }
+            Command::Wake { is_online } => self.script.wake(is_online),
+        }
+    }
+
+    fn arrived(&mut self, arrival: Arrival) -> std::result::Result<(), Death> {
+        match arrival {
+            Arrival::Reply { id, result } => self.script.reply(id, result),
+            Arrival::Socket { id, event } => {
+                // What a socket still had when the engine closed it is nothing to the engine.
+                let is_over = matches!(event, SocketEvent::Closed(_));
+                if !is_over && self.natives.sockets.is_closing(id) {
+                    return Ok(());
+                }
+                if is_over {
+                    self.natives.sockets.forget(id);
+                }
+                self.script.socket(id, event)
+            }
+        }
+    }
+
+    /// No handle is left.
+    async fn close(&mut self) -> End {
+        let (answer, mut answered) = oneshot::channel();
+        let close = Command::Call { id: 0, origin: "".into(), method: "close", args: "{}".into(), answer };
+        if self.carry(close).is_err() {
+            return End::Closed;
+        }
+        let limit = tokio::time::sleep(CLOSE_TIMEOUT);
+        tokio::pin!(limit);
+        loop {
+            let outcome = tokio::select! {
+                _ = &mut answered => return End::Closed,
+                () = &mut limit => return End::Closed,
+                Some(arrival) = self.replied.recv() => self.arrived(arrival),
+                Some(arrival) = self.from_sockets.recv() => self.arrived(arrival),
+                id = self.natives.timers.due() => self.script.timer(id),
+            };
+            if outcome.is_err() {
+                return End::Closed;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+//! The ports, by the suites of TypeScript: `test/rust` of the project bundles them.
+
+use serde_json::json;
+
+use super::*;
+use crate::SecretKey;
+
+/// Runs `work` to its end.
+fn wait<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+#[test]
+#[ignore = "scripts/test-rust.mjs bundles what it runs"]
+fn the_ports_pass_the_suites_of_typescript() {
+    let file = std::env::var("NOSTR_SYNC_TEST_BUNDLE").unwrap();
+    let source: Arc<str> = std::fs::read_to_string(file).unwrap().into();
+    wait(async {
+        let first = start_script(source.clone(), Map::new(), None, Limits::default()).unwrap();
+        let names = first.call_text("names", "{}".into()).await.unwrap();
+        let names: Vec<String> = serde_json::from_str(&names).unwrap();
+        assert!(names.len() > 35, "{names:?}");
+        let mut failures = Vec::new();
+        for name in &names {
+            for is_durable in [true, false] {
+                // A process of its own, as far as it can tell.
+                let folder = tempfile::tempdir().unwrap();
+                let data_dir = is_durable.then(|| folder.path().join("store"));
+                let mut settings = Map::new();
+                let key = SecretKey::generate().unwrap();
+                settings.insert("signer".into(), json!({ "pubkey": key.public_key().to_hex() }));
+                let sync = start_script(source.clone(), settings, data_dir, Limits::default()).unwrap();
+                sync.set_signer(key).await.unwrap();
+                let outcome = sync.call_text("run", json!({ "name": name }).to_string()).await;
+                if let Err(error) = outcome {
+                    failures.push(format!("{name} (durable: {is_durable}): {error}"));
+                }
+                sync.close().await.unwrap();
+            }
+        }
+        assert!(failures.is_empty(), "{failures:#?}");
+        println!("{} checks", names.len());
+    });
+}
