@@ -124,7 +124,8 @@ test('wss: with a certificate that the system trusts, and with no other', { time
   const folder = newFolder();
   const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
   const of = '-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost';
-  const command = `req -x509 ${of} -addext subjectAltName=DNS:localhost -keyout ${keyFile} -out ${certFile}`;
+  const extensions = '-addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:localhost';
+  const command = `req -x509 ${of} ${extensions} -keyout ${keyFile} -out ${certFile}`;
   execFileSync('openssl', command.split(' '), { stdio: 'pipe' });
   const target = Number(new URL(url).port);
   const server = createServer({ key: readFileSync(keyFile), cert: readFileSync(certFile) }, (outside) => {
