@@ -224,6 +224,24 @@ test('an edit that is made while another key takes the place is kept for the one
   expect(state.get()).toMatchObject({ theme: 'dark', font: 20 });
 });
 
+test.each(['clear', 'keep'] as const)(
+  'an edit that waits when another signer is set waits for the one before it (whileLocked: %s)',
+  async (whileLocked) => {
+    const at = world({});
+    const here = startDevice(at, asOwn());
+    const kept = defineCategory<Settings>({ name: 'settings', default: DEFAULT, whileLocked });
+    const state = here.device.state(kept);
+    await at.settle(state.update({ theme: 'dark' }));
+    const edit = state.update({ font: 20 });
+    await at.settle(here.device.setSigner(joined()));
+    expect(await at.settle(edit)).toEqual({ stage: 'sealed' });
+    expect(state.get()).toEqual(DEFAULT);
+    await at.settle(here.device.setSigner(own()));
+    await at.clock.advance(10_000);
+    expect(state.get()).toMatchObject({ theme: 'dark', font: 20 });
+  },
+);
+
 test('an edit that waits for the debounce while the device joins is not lost', async () => {
   const at = world({});
   const here = startDevice(at, asOwn());
