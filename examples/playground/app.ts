@@ -3,6 +3,7 @@
 import { generateKey } from 'nostr-sync';
 import 'nostr-sync/inspector';
 import { createDevice, type Device } from './device.ts';
+import { createPairing } from './pairing.ts';
 import { find } from './dom.ts';
 import { createPlayRelay } from './network.ts';
 import { createRelayCard } from './relay-card.ts';
@@ -13,6 +14,7 @@ const relays = ['north', 'south'].map(createPlayRelay);
 const devices = ['laptop', 'phone'].map((name) => createDevice(name, relays, key));
 
 find(document, '.devices').append(...devices.map(createSettingsApp));
+createPairing(devices[0]!, devices[1]!, relays);
 find(document, '.relays').append(...relays.map(createRelayCard));
 
 const inspector = document.querySelector('nostr-sync-inspector')!;

@@ -6,6 +6,7 @@ import {
   secretKeySigner,
   systemClock,
   type NostrSync,
+  type NostrSyncOptions,
   type Store,
 } from 'nostr-sync';
 import { connectTo } from 'nostr-sync/testing';
@@ -19,14 +20,19 @@ export interface Device {
   readonly name: string;
   /** `undefined` while it is killed. */
   sync(): NostrSync | undefined;
+  /** Signs with another key from now on. `'missing'`: with what it has under the one before. */
+  useKey(key: Uint8Array, carryOver: 'none' | 'missing'): Promise<void>;
+  key(): Uint8Array;
+  readonly openSocket: NonNullable<NostrSyncOptions['openSocket']>;
   has(fault: DeviceFault): boolean;
   fault(fault: DeviceFault, isOn: boolean): void;
   /** Calls `started` with each engine: one now, and another one after each kill. `stopped`: the device was killed. */
   onRun(started: (sync: NostrSync) => void, stopped: () => void): void;
 }
 
-/** All devices of a user have the same `key`. */
-export function createDevice(name: string, relays: readonly PlayRelay[], key: Uint8Array): Device {
+/** All devices of a user have the same key. */
+export function createDevice(name: string, relays: readonly PlayRelay[], first: Uint8Array): Device {
+  let key = first;
   const disk = memoryStore();
   const reach = connectTo(Object.fromEntries(relays.map(({ url, relay }) => [url, relay])));
   const faults = new Set<DeviceFault>();
@@ -63,17 +69,19 @@ export function createDevice(name: string, relays: readonly PlayRelay[], key: Ui
           return () => void listeners.delete(listener);
         },
       },
-      openSocket: (url, handlers) => {
-        if (faults.has('offline')) {
-          queueMicrotask(() => handlers.onClose('no network'));
-          return { bufferedAmount: () => 0, send: () => undefined, close: () => undefined };
-        }
-        const socket = reach(url, handlers);
-        sockets.add(socket);
-        return socket;
-      },
+      openSocket,
     });
   }
+
+  const openSocket: Device['openSocket'] = (url, handlers) => {
+    if (faults.has('offline')) {
+      queueMicrotask(() => handlers.onClose('no network'));
+      return { bufferedAmount: () => 0, send: () => undefined, close: () => undefined };
+    }
+    const socket = reach(url, handlers);
+    sockets.add(socket);
+    return socket;
+  };
 
   function cut(): void {
     for (const socket of sockets) socket.close();
@@ -103,6 +111,12 @@ export function createDevice(name: string, relays: readonly PlayRelay[], key: Ui
   return {
     name,
     sync: () => sync,
+    openSocket,
+    key: () => key,
+    useKey: async (next, carryOver) => {
+      await sync?.setSigner(secretKeySigner(next), { carryOver });
+      key = next;
+    },
     has: (fault) => faults.has(fault),
     fault: (fault, isOn) => {
       if (isOn) faults.add(fault);

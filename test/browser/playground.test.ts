@@ -254,6 +254,53 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (browser) => {
     await expect.poll(values, { ...WAIT, timeout: 100_000 }).toContain('replicated');
   });
 
+  test('a new phone joins the laptop by a link, which is in no address any more, and both have all', async () => {
+    const inPairing = (selector: string): Promise<string> =>
+      open.tab.evaluate((of) => {
+        const element = document.querySelector<HTMLElement>(`.pairing ${of}`)!;
+        return element.hidden ? '' : element.textContent.trim();
+      }, selector);
+    const press = (selector: string): Promise<void> =>
+      open.tab.evaluate((of) => document.querySelector<HTMLElement>(`.pairing ${of}`)!.click(), selector);
+    const news = (): Promise<string> => inPairing('.news');
+    await bothHave({ note: 'In spite of the liar' });
+    await press('.fresh');
+    await expect.poll(() => settings('phone'), WAIT).toMatchObject({ theme: 'light', note: '' });
+    await set('laptop', 'note', 'Of the laptop');
+    await expect.poll(() => badge('laptop'), WAIT).toBe('In sync');
+    expect(await settings('phone')).toMatchObject({ note: '' });
+    await set('phone', 'size', '17');
+    await expect.poll(() => badge('phone'), WAIT).toBe('In sync');
+
+    await press('.invite');
+    await expect.poll(() => inPairing('a'), WAIT).toBe('Open it on the phone');
+    const before = await open.tab.evaluate(() => [
+      location.href,
+      document.querySelector('.pairing a')!.getAttribute('href'),
+    ]);
+    expect(before[1]).toMatch(/^#nostrpair:/);
+    await press('a');
+    await expect.poll(news, WAIT).toMatch(/^The phone shows \d{6}\./);
+    expect(await open.tab.evaluate(() => [location.href, history.state as unknown])).toEqual([
+      before[0],
+      null,
+    ]);
+    await expect.poll(() => inPairing('form button'), WAIT).toBe('Confirm');
+    const [digits] = /\d{6}/.exec(await news())!;
+    await open.tab.evaluate((typed) => {
+      document.querySelector<HTMLInputElement>('.pairing input')!.value = typed!;
+      document.querySelector<HTMLElement>('.pairing form button')!.click();
+    }, digits);
+    await expect.poll(() => inPairing('.accept'), WAIT).toBe('Join laptop?');
+    expect(await settings('phone')).toMatchObject({ note: '' });
+    await press('.accept');
+    await expect.poll(news, WAIT).toBe('The phone has joined, with what it had itself.');
+    await bothHave({ note: 'Of the laptop', theme: 'dark' });
+    await set('phone', 'note', 'Of the phone');
+    await bothHave({ note: 'Of the phone' });
+    await inSync();
+  });
+
   test('nothing but three files was asked for; no policy was broken; no screen is too wide', async () => {
     expect(
       [...new Set(site.asked.map(({ path }) => path))].filter((path) => path !== '/favicon.ico').sort(),
