@@ -115,8 +115,9 @@ export function createReconciler(ports: {
     run.cancelTimer = clock.after(Math.max(0, Math.min(NEG_SILENCE_MS, leftMs)), () => run.end('no'));
   }
 
-  /** One failure may be by chance. The second in a row is an answer. */
+  /** One connection on which it fails may be by chance. The second in a row is an answer. */
   function failed(): void {
+    if (isOff) return;
     isOff = true;
     if (++failures > 1) known.set(false);
   }

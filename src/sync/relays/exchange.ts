@@ -29,8 +29,8 @@ export interface Exchange {
   begin(): void;
   /** The relay has this head: that counts as if it had shown it. */
   has(dTag: Address, head: Place & { readonly id: EventId }): void;
-  /** The answer is complete. Resolves when what the relay showed, or lacks, is in the replica. */
-  complete(): Promise<void>;
+  /** The answer is complete, but for what is `unknown`. Resolves when what the relay showed, or lacks, is in the replica. */
+  complete(unknown?: ReadonlySet<Address>): Promise<void>;
   /** What comes from now on is live, and nothing is known of what the relay has. */
   live(): void;
 }

@@ -13,11 +13,11 @@ import {
   MAX_NEG_STRANGERS,
   MIN_NEG_SAVING_CHARS,
 } from '../../protocol/limits.ts';
-import { idRequests, type Filter } from '../../protocol/message.ts';
+import { categoryRequests, idRequests, type Filter } from '../../protocol/message.ts';
 import type { Place } from '../../protocol/order.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
 import type { RequestEnd, RequestHandlers } from '../../relay/requests.ts';
-import { deliveryOf, isOwnHead, type HeadRecord } from '../heads/record.ts';
+import { deliveryOf, isOwnHead, isTaken, type HeadRecord } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
 import { isInPieces } from '../heads/version.ts';
 import type { Exchange, Exchanges } from './exchange.ts';
@@ -42,6 +42,8 @@ export interface Reconciliations {
 interface Head extends Place {
   readonly id: EventId;
   readonly dTag: Address;
+  /** The relay has said that it has it. */
+  readonly isTaken: boolean;
 }
 
 /** What is asked, and what this device has of it. */
@@ -113,7 +115,8 @@ export function createReconciliations({
       if (head === undefined) continue;
       // Nobody but this device can have sent it there, and no relay's word for that counts without the event.
       if (isOwnHead(record!) && deliveryOf(record!, relay) === 'pending') continue;
-      heads.push({ dTag, id: head.id, created_at: head.created_at });
+      const delivery = deliveryOf(record!, relay);
+      heads.push({ dTag, id: head.id, created_at: head.created_at, isTaken: isTaken(delivery) });
     }
     const cost = heads.length < FEW.heads ? FEW.chars : MANY_CHARS;
     const named = isWide ? 0 : JSON.stringify(dTags).length;
@@ -157,8 +160,23 @@ export function createReconciliations({
       if (end !== 'complete') return false;
     }
     const isServed = fetching.served.size === fetching.need.size;
-    relay.reconciler!.judge(isServed);
+    if (!isServed) relay.reconciler!.judge(false);
     return isServed;
+  }
+
+  /**
+   * What the relay is said to lack although it has said that it has it: by a REQ. It may be that it was wiped; or that it reconciles a part
+   * of what it has, and everything would be sent to it again and again.
+   */
+  async function askAgain(relay: RelayConnection, dTags: readonly Address[]): Promise<boolean> {
+    for (const request of categoryRequests(pubkey, dTags))
+      if ((await exchanges.ask(relay, request)) !== 'complete') return false;
+    const isThere = (dTag: Address): boolean => {
+      const record = replica.peek(dTag);
+      return record !== undefined && isTaken(deliveryOf(record, relay.url));
+    };
+    relay.reconciler!.judge(!dTags.some(isThere));
+    return true;
   }
 
   async function reconcile(relay: RelayConnection, dTags: readonly Address[], plan: Plan): Promise<boolean> {
@@ -179,10 +197,16 @@ export function createReconciliations({
     }
     const strangers = isWide ? around.strangers : undefined;
     if (!(await fetch(relay, { exchange, asked, need, served: new Set(), strangers }))) return false;
-    for (const head of plan.heads)
-      if (asked.has(head.dTag) && !have.has(head.id)) exchange.has(head.dTag, head);
-    await exchange.complete();
-    return true;
+    const lost = new Map<Address, EventId>();
+    for (const head of plan.heads) {
+      if (!asked.has(head.dTag)) continue;
+      if (!have.has(head.id)) exchange.has(head.dTag, head);
+      else if (head.isTaken) lost.set(head.dTag, head.id);
+    }
+    await exchange.complete(new Set(lost.keys()));
+    // What the relay has in its place may have come meanwhile.
+    const isStill = (dTag: Address): boolean => replica.peek(dTag)?.head?.event.id === lost.get(dTag);
+    return askAgain(relay, [...lost.keys()].filter(isStill));
   }
 
   /** A connection that is being made is waited for, and so is AUTH. */

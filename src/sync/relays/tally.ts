@@ -21,8 +21,8 @@ export interface Tally {
   isConfirmed(dTag: Address, id: EventId): boolean;
   /** The EOSE of a REQ that asked for nothing but what is to come. */
   live(): void;
-  /** The EOSE. Resolves once the replica holds all that the relay showed, and knows what it lacks. */
-  complete(): Promise<void>;
+  /** The EOSE. Resolves once the replica holds all that the relay showed, and knows what it lacks. `unknown`: nothing is known of these. */
+  complete(unknown?: ReadonlySet<Address>): Promise<void>;
 }
 
 export function createTally(
@@ -83,10 +83,12 @@ export function createTally(
       saving = undefined;
       expected = new Map();
     },
-    complete: async () => {
+    complete: async (unknown) => {
       const [all, due] = [saving ?? [], expected];
+      for (const dTag of unknown ?? []) due.delete(dTag);
       if (saving !== undefined)
-        for (const dTag of asked) if (!any.has(dTag)) ports.onShown(relay, dTag, undefined);
+        for (const dTag of asked)
+          if (!any.has(dTag) && unknown?.has(dTag) !== true) ports.onShown(relay, dTag, undefined);
       saving = undefined;
       expected = new Map();
       await Promise.all(all);
