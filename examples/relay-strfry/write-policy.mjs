@@ -31,7 +31,7 @@ function isTooFast(pubkey, now) {
 /** Why an event is refused; `undefined`: it is taken. */
 function refusal({ event, authed, sourceType }) {
   // From a relay that this one is replicated with: it was asked there.
-  if (!/^IP/.test(sourceType)) return undefined;
+  if (!sourceType.startsWith('IP')) return undefined;
   if (![KIND_APP_DATA, KIND_DELETION, KIND_PAIRING].includes(event.kind))
     return `blocked: kind ${event.kind} is not for this relay`;
   if (event.kind !== KIND_PAIRING && authed === undefined)

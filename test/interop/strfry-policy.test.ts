@@ -52,6 +52,6 @@ test('bounds how fast one author writes, and no other one', async () => {
   const own = { authed: PUBKEY };
   const got = await answers(...Array.from({ length: 250 }, () => own), { kind: 24_134, key: OTHER_KEY });
   expect(got.slice(0, 240).every((one) => one === 'accept')).toBe(true);
-  expect(got.slice(-4, -1).some((one) => /^rate-limited: /.test(one))).toBe(true);
+  expect(got.slice(-4, -1).some((one) => one.startsWith('rate-limited: '))).toBe(true);
   expect(got.at(-1)).toBe('accept');
 });

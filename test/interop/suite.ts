@@ -77,15 +77,18 @@ export function keepsStateOf(startRelay: () => Promise<RelayProcess>): void {
 
     test('that write in one second, unseen, agree on one head, and the loser is told', async () => {
       const { url } = await startRelay();
-      // It begins with the test, whatever the machine takes for what is before it.
-      const ahead = 1_000 - (Date.now() % 1_000);
-      const clock = { ...systemClock, now: () => Date.now() + ahead };
+      // It stands still until both are written, whatever the machine takes for that.
+      const start = Date.now();
+      let now = (): number => start;
+      const clock = { ...systemClock, now: () => now() };
       const [laptop, phone] = [device([], { clock }), device([], { clock })];
       const [one, other] = [
         await laptop.publish('ui-settings', 'laptop'),
         await phone.publish('ui-settings', 'phone'),
       ];
       expect(one.updatedAt).toBe(other.updatedAt);
+      const lateMs = Date.now() - start;
+      now = () => Date.now() - lateMs;
       await Promise.all([laptop.addRelay(url), phone.addRelay(url)]);
       const heads = async (): Promise<unknown[]> =>
         Promise.all([laptop, phone].map(async (one) => (await one.fetch('ui-settings'))?.eventId));

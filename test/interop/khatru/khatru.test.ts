@@ -140,7 +140,8 @@ describe('that serves values to their author alone', () => {
     const report = await probeRelay(aRelay(url), { signer: secretKeySigner(KEY), randomBytes });
     expect(report).toMatchObject({
       ...{ reachable: true, readable: true, auth: 'accepted', challenged: true, limitedForNow: null },
+      ...{ largest: { payloadBytes: 40_960 }, refused: { payloadBytes: 65_408 }, deletes: true },
+      habits: { live: 'as asked', servesExpired: true, deletesNewer: false },
     });
-    console.log(JSON.stringify(report));
   });
 });
