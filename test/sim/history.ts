@@ -329,7 +329,9 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     }
     for (const category of categories.filter(isTooMuch)) found.add(category);
     if (counts.has('fault: relay blocked')) for (const category of categories) found.add(category);
-    if (haveForgotten()) for (const category of categories.filter(isDeletedAlone)) found.add(category);
+    if (haveForgotten())
+      for (const category of categories)
+        if (isDeletedAlone(category) || isOrphaned(category)) found.add(category);
     for (const { category, event } of lasting())
       if (event.created_at * 1000 > schedule.now() + FAR_MS) found.add(category);
     return found;
@@ -358,6 +360,14 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
       const held = relay.events();
       const isThere = held.some(({ kind, tags }) => kind === 30_078 && tags.some((tag) => tag[1] === dTag));
       return !isThere && held.some(({ kind, tags }) => kind === 5 && tags.some(([, id]) => isOf(id)));
+    });
+  }
+
+  /** Whether it ends with a value in pieces that was on its author's device alone, which is destroyed, once the relays had forgotten it. */
+  function isOrphaned(category: string): boolean {
+    return existing().some(({ name }) => {
+      const head = oracle.headOn(name, category);
+      return head !== undefined && oracle.isDestroyed(head.device) && isTorn(head.event.id);
     });
   }
 
