@@ -262,6 +262,21 @@ export function createMergeOracle(ports: {
     );
   }
 
+  /**
+   * Whether a writer without vectors took its place, and a relay showed what was before it to a device that had never had it: nothing tells
+   * that device that this writer had seen it, and not the one before (`docs/PROTOCOL.md` section 3).
+   */
+  function isBroughtBack({ edit: { category, event }, field, now }: Miss): boolean {
+    const holds = ({ text }: Signed): boolean => valueIn(docIn(text), field) === now;
+    const all = ofCategory(category).filter((one) => order(one.event, event!.event) > 0);
+    const blind = all.filter((one) => vectorIn(one.event) === undefined && !holds(one));
+    const isIt = (one: Signed): boolean =>
+      holds(one) && blind.some((before) => hasSeen(one.event, before.event));
+    const back = all.filter(isIt);
+    const first = back.filter((one) => !back.some((other) => hasSeen(one.event, other.event)));
+    return first.length > 0 && first.every(({ device }) => !hadOn.has(`${device} ${event!.event.id}`));
+  }
+
   /** What makes two devices one, or lets none know what was there before. */
   const isConfused = (): boolean =>
     ['fault: disk cloned', 'fault: backup restored', 'call: reset'].some(has) || oracle.isUnreadable();
@@ -335,7 +350,7 @@ export function createMergeOracle(ports: {
         );
       count(isGone ? 'merge: an edit of a destroyed device judged' : 'merge: an edit judged');
       for (const miss of missesIn(edit, head)) {
-        if (isTold(miss, Infinity) || isGoneRound(miss, Infinity)) {
+        if (isTold(miss, Infinity) || isGoneRound(miss, Infinity) || isBroughtBack(miss)) {
           count('merge: an edit given up, and told');
           continue;
         }
@@ -410,6 +425,16 @@ export function createMergeOracle(ports: {
 
   const ofCategory = (category: string): Signed[] =>
     [...oracle.signed.values()].filter((one) => one.category === category);
+
+  /** Whether an app's value in it is made of what another tab wrote, and no socket had carried: nothing keeps that for this tab once it is replaced. */
+  const isMadeElsewhere = (entry: Signed | undefined): boolean =>
+    edits.some(
+      ({ event, base, series }) =>
+        event !== undefined &&
+        event === entry &&
+        base?.isCarried === false &&
+        !edits.some((one) => one.event === base && one.series === series),
+    );
 
   /** M1: that all which both sides had seen is known is said if it is so; and it is so as long as there were few of them. */
   function checkBase(device: string, category: string, parts: readonly Signed[], base: string): void {
@@ -495,8 +520,8 @@ export function createMergeOracle(ports: {
         clashes.push({ category, path, isExact: base === 'exact', sides, at: ports.now() });
       }
       const of = parts.map(({ eventId }) => oracle.signed.get(eventId)).filter((one) => one !== undefined);
-      if (of.length === parts.length) checkBase(device, category, of, base);
       const entry = oracle.signed.get(value.eventId);
+      if (of.length === parts.length && !isMadeElsewhere(entry)) checkBase(device, category, of, base);
       const write = writes.get(value.eventId);
       if (write !== undefined) write.isTold = true;
       // What adds nothing to the head is part of what that shows, and not of what it has seen.
