@@ -1,16 +1,19 @@
 /**
- * The lane of the Rust half: layout, lints, tests and docs of both crates; the suites of TypeScript in QuickJS; a Rust process and Node on
- * one key. Ends with `N passed, N failed`.
+ * The lane of the Rust half: layout, lints, tests and docs of both crates; the suites of TypeScript and the simulator in QuickJS; a Rust
+ * process and Node on one key. Ends with `N passed, N failed`. `--seeds N`: so many histories of the simulator (100), from `--from` (1).
  */
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { cargo } from './cargo.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const PLUGIN = join(ROOT, 'tauri-plugin');
+const OPTIONS = { seeds: { type: 'string', default: '100' }, from: { type: 'string', default: '1' } };
+const { seeds, from } = parseArgs({ options: OPTIONS }).values;
 const PEER = join(ROOT, 'test/tauri/reference-peer');
 
 let passed = 0;
@@ -47,14 +50,17 @@ const tests = ['test', '--locked', '--workspace', '--no-fail-fast'];
 count(cargo('tests', tests, { cwd: ROOT, ...CAPTURED }), OF_CARGO);
 
 const folder = mkdtempSync(join(tmpdir(), 'nostr-sync-rust-'));
-const bundle = join(folder, 'conformance.js');
-check(
-  spawnSync(process.execPath, [join(ROOT, 'test/rust/bundle.mjs'), bundle], { stdio: 'inherit' }).status ===
-    0,
-);
-process.env.NOSTR_SYNC_TEST_BUNDLE = bundle;
-const suites = ['test', '--locked', '--package', 'nostr-sync', '--lib', '--', '--ignored', 'suites'];
-count(cargo('suites of TypeScript in QuickJS', suites, { cwd: ROOT, ...CAPTURED }), OF_CARGO);
+const node = (script, ...args) =>
+  spawnSync(process.execPath, [join(ROOT, 'test/rust', script), ...args], { stdio: 'inherit' }).status === 0;
+process.env.NOSTR_SYNC_TEST_BUNDLE = join(folder, 'conformance.js');
+process.env.NOSTR_SYNC_SIM = folder;
+check(node('bundle.mjs', process.env.NOSTR_SYNC_TEST_BUNDLE));
+check(node('sim-bundle.mjs', folder, from, seeds));
+// By name: other tests that are ignored are parts of tests.
+for (const name of ['suites_of_typescript', 'traces_of_node']) {
+  const suites = ['test', '--locked', '--package', 'nostr-sync', '--lib', '--', '--ignored', name];
+  count(cargo(`${name} in QuickJS`, suites, { cwd: ROOT, ...CAPTURED }), OF_CARGO);
+}
 rmSync(folder, { recursive: true });
 
 const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');

@@ -183,6 +183,7 @@ export function start(settings: string): object {
     },
     signer: (id: number): void => native.answer(id, null, 'null'),
     cancel: (): void => undefined,
+    wake: (): void => undefined,
     reply: answers.reply,
   };
 }

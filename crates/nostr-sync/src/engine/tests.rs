@@ -42,3 +42,26 @@ fn the_ports_pass_the_suites_of_typescript() {
         println!("{} checks", names.len());
     });
 }
+
+/// Histories that QuickJS runs in one call.
+const HISTORIES_AT_ONCE: usize = 5;
+
+#[test]
+#[ignore = "scripts/test-rust.mjs bundles what it runs"]
+fn the_simulator_has_the_traces_of_node() {
+    let folder = PathBuf::from(std::env::var("NOSTR_SYNC_SIM").unwrap());
+    let source: Arc<str> = std::fs::read_to_string(folder.join("sim.js")).unwrap().into();
+    let expected = std::fs::read_to_string(folder.join("traces.json")).unwrap();
+    let expected: Vec<String> = serde_json::from_str(&expected).unwrap();
+    let first = expected[0].split(' ').next().unwrap().parse::<usize>().unwrap();
+    let limits = Limits { memory: 1 << 30, run_time: Duration::from_secs(600) };
+    wait(async {
+        for (n, traces) in expected.chunks(HISTORIES_AT_ONCE).enumerate() {
+            // A new engine now and then, so that one history owes nothing to those before it.
+            let sync = start_script(source.clone(), Map::new(), None, limits).unwrap();
+            let args = json!({ "from": first + n * HISTORIES_AT_ONCE, "count": traces.len() }).to_string();
+            let found = sync.call_text("traces", args).await.unwrap();
+            assert_eq!(serde_json::from_str::<Vec<String>>(&found).unwrap(), traces);
+        }
+    });
+}

@@ -1,0 +1,71 @@
+/** What the simulator takes of Node, as far as it takes it, for QuickJS. */
+
+import { sha256 } from '@noble/hashes/sha2.js';
+import { native, toBinary } from '../../src/embedded/native.ts';
+import { inflateStored } from './sim-compression.ts';
+
+const waiting = new Map<number, () => void>();
+let last = 0;
+
+/** The next tick is when no job of a promise is left: an answer of the program's store comes then. */
+export const nextTicks = {
+  add: (callback: () => void): void => {
+    last += 1;
+    waiting.set(last, callback);
+    native.storeGet(last, '');
+  },
+  reply: (id: number): void => {
+    const callback = waiting.get(id);
+    waiting.delete(id);
+    callback?.();
+  },
+};
+
+type Encoding = 'base64' | 'base64url' | 'hex' | 'utf8';
+
+class Bytes extends Uint8Array {
+  static override from(source: string | Iterable<number>, encoding: unknown = 'utf8'): Bytes {
+    if (typeof source !== 'string') return new Bytes(source);
+    if (encoding === 'base64')
+      return new Bytes(Array.from(atob(source), (character) => character.charCodeAt(0)));
+    return new Bytes(native.utf8Encode(source));
+  }
+
+  override toString(encoding: Encoding = 'utf8'): string {
+    if (encoding === 'hex') return Array.from(this, (byte) => byte.toString(16).padStart(2, '0')).join('');
+    if (encoding === 'utf8') return native.utf8Decode(toBinary(this)) ?? '';
+    const base64 = btoa(toBinary(this));
+    return encoding === 'base64'
+      ? base64
+      : base64.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
+  }
+}
+
+Object.assign(globalThis, { Buffer: Bytes, process: { nextTick: nextTicks.add } });
+
+interface Hash {
+  update(data: string | Uint8Array): Hash;
+  digest(): Bytes;
+  digest(encoding: 'hex'): string;
+}
+
+export function createHash(): Hash {
+  const state = sha256.create();
+  const hash = {
+    update: (data: string | Uint8Array) => {
+      state.update(typeof data === 'string' ? native.utf8Encode(data) : data);
+      return hash;
+    },
+    digest: (encoding?: Encoding) => {
+      const bytes = new Bytes(state.digest());
+      return encoding === undefined ? bytes : bytes.toString(encoding);
+    },
+  } as Hash;
+  return hash;
+}
+
+export function randomBytes(): never {
+  throw new Error('The simulator has no chance of its own');
+}
+
+export const inflateRawSync = (bytes: Uint8Array): Bytes => new Bytes(inflateStored(bytes));
