@@ -111,7 +111,7 @@ async function live(seed: number): Promise<number> {
   let said = 0;
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
   await once(server, 'listening');
-  onTestFinished(() => void server.close());
+  onTestFinished(() => server.close());
   const isDone = new Promise<void>((resolve) => {
     server.on('connection', (socket: WebSocket) => {
       socket.on('message', (data: Buffer) => {
