@@ -11,7 +11,7 @@ const reliability = read('docs/RELIABILITY.md');
 
 /** `file` or `file: part of a test's name`, between backticks. */
 function references(text: string): { readonly file: string; readonly title: string }[] {
-  return [...text.matchAll(/`((?:test|tauri-plugin)\/[\w./-]+\.(?:ts|rs|mjs))(?:: ([^`]+))?`/g)].map(
+  return [...text.matchAll(/`((?:test|crates|tauri-plugin)\/[\w./-]+\.(?:ts|rs|mjs))(?:: ([^`]+))?`/g)].map(
     ([, file = '', title = '']) => ({ file, title }),
   );
 }
