@@ -25,7 +25,7 @@ const KIND_APP_DATA: u16 = 30_078;
 /// Bytes of a category's d-tag; that of a piece is longer by its own name.
 const MAX_D_TAG_BYTES: usize = 180;
 const VERSION_SUFFIX: &str = "/v1";
-const PIECE_INFIX: &str = "/v1/c/";
+const PIECE_INFIX: &str = "/c/";
 const MAX_TAGS: usize = 64;
 const MAX_TAG_BYTES: usize = 4_096;
 /// Characters of ciphertext: a little over the longest that the engine writes.
@@ -238,7 +238,7 @@ impl SigningPolicy<'_> {
         Ok(())
     }
 
-    /// `{namespace}/{category}/v1`, or that with `/c/` and the name of a piece, 32 hex digits.
+    /// `{namespace}/{category}/v1`, or of a piece `{namespace}/{category}/c/{name}`, the name of 32 hex digits.
     fn is_own_d_tag(&self, d_tag: &str) -> bool {
         let Some(rest) = d_tag.strip_prefix(self.namespace).and_then(|rest| rest.strip_prefix('/')) else {
             return false;

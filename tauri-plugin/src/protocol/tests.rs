@@ -51,7 +51,7 @@ fn the_engines_own_events_are_signed() {
             &["deleted", ""],
             &["format", "chunked/1"],
         ]),
-        value(&[&["d", "sage/notes/v1/c/0123456789abcdef0123456789abcdef"]]),
+        value(&[&["d", "sage/notes/c/0123456789abcdef0123456789abcdef"]]),
         template(5, &[&["a", &address], &["e", ID], &["k", "30078"], &["expiration", "1800000000"]], ""),
         template(22_242, &[&["relay", "wss://relay.example.com"], &["challenge", "any text"]], ""),
         template(22_242, &[&["relay", "ws://127.0.0.1:7777/path"], &["challenge", ""]], ""),
@@ -62,7 +62,7 @@ fn the_engines_own_events_are_signed() {
     // What the engine says again: one second later the same value, that it has ended, or a piece above its tombstone.
     let said = [&["d", "sage/notes/v1"][..], &["device_id", "laptop"], &["vv", "01234567:1700000000"]];
     let ended = [&said[..], &[&["deleted", ""]]].concat();
-    let piece = [&["d", "sage/notes/v1/c/0123456789abcdef0123456789abcdef"][..]];
+    let piece = [&["d", "sage/notes/c/0123456789abcdef0123456789abcdef"][..]];
     let voided = format!("{ID}:1800000000");
     let void: &[&str] = &["void", &voided];
     let after_a_reset = [&said[..], &[void]].concat();
@@ -74,7 +74,7 @@ fn the_engines_own_events_are_signed() {
     check(&EventTemplate { created_at: LATEST, ..value(&said) }).unwrap();
     assert_refused(&EventTemplate { created_at: LATEST + 1, ..value(&said) }, "a year ahead");
     // Pieces that nobody needs any more: overwritten, and as many as the engine takes at once deleted.
-    let piece = "sage/notes/v1/c/0123456789abcdef0123456789abcdef";
+    let piece = "sage/notes/c/0123456789abcdef0123456789abcdef";
     check(&value(&[&["d", piece], &["deleted", ""], &["expiration", "1800000000"]])).unwrap();
     let address = format!("30078:{PUBKEY}:{piece}");
     let (addresses, ids) = (vec![["a", address.as_str()]; 30], vec![["e", ID]; 30]);
@@ -135,13 +135,13 @@ fn a_d_tag_outside_the_namespace_is_refused() {
         "sage/no\ntes/v1".into(),
         "sage/no\0tes/v1".into(),
         String::new(),
-        format!("other/notes/v1/c/{piece}"),
-        format!("sage/notes/v1/c/{}", &piece[1..]),
-        format!("sage/notes/v1/c/{piece}0"),
-        format!("sage/notes/v1/c/{}", piece.to_uppercase()),
-        format!("sage/notes/v1/c/{piece}/v1"),
+        format!("other/notes/c/{piece}"),
+        format!("sage/notes/c/{}", &piece[1..]),
+        format!("sage/notes/c/{piece}0"),
+        format!("sage/notes/c/{}", piece.to_uppercase()),
+        format!("sage/notes/c/{piece}/v1"),
         format!("sage/notes/v1/d/{piece}"),
-        format!("sage/v1/c/{piece}"),
+        format!("sage/c/{piece}"),
         format!("sage/{}/v1", "x".repeat(173)),
     ];
     for d_tag in &d_tags {
@@ -378,7 +378,7 @@ fn limits_of_settings_hold() {
 fn text() -> impl Strategy<Value = String> {
     let parts = prop_oneof![
         Just("sage/notes/v1".to_owned()),
-        Just("sage/notes/v1/c/0123456789abcdef0123456789abcdef".to_owned()),
+        Just("sage/notes/c/0123456789abcdef0123456789abcdef".to_owned()),
         Just("other/notes/v1".to_owned()),
         Just(format!("30078:{PUBKEY}:sage/notes/v1")),
         Just(format!("30078:{OTHER}:sage/notes/v1")),
