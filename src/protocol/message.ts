@@ -85,15 +85,20 @@ export function parseRelayMessage(text: string): RelayMessage | undefined {
   }
 }
 
-/** The filters for events by their ids, split as those for categories are. */
-export function idRequests(ids: readonly string[]): { ids: readonly string[]; filters: Filter[] }[] {
+/** The filters for events of one author by their ids, split as those for categories are. Some relays refuse a filter without an author. */
+export function idRequests(
+  pubkey: string,
+  ids: readonly string[],
+): { ids: readonly string[]; filters: Filter[] }[] {
   // An id with its quotes and the comma.
-  const most = Math.floor(MAX_REQ_BYTES / 67 / MAX_D_TAGS_PER_FILTER) * MAX_D_TAGS_PER_FILTER;
+  const most = Math.floor(MAX_REQ_BYTES / 70 / MAX_D_TAGS_PER_FILTER) * MAX_D_TAGS_PER_FILTER;
   const parts = <T>(all: readonly T[], size: number): T[][] =>
     Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size));
   return parts(ids, most).map((some) => ({
     ids: some,
-    filters: parts(some, MAX_D_TAGS_PER_FILTER).map((part) => ({ ids: part })),
+    filters: parts(some, MAX_D_TAGS_PER_FILTER).map((part) => ({
+      ...{ authors: [pubkey], kinds: [KIND_APP_DATA], ids: part },
+    })),
   }));
 }
 

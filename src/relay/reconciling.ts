@@ -23,8 +23,8 @@ export interface KnownReconciling {
 export interface Reconciler {
   /** Whether it is known to reconcile, and did not fail on this connection. */
   isKnown(): boolean;
-  /** Finds out whether it does, unless that is known. */
-  probe(): void;
+  /** Finds out whether it does, unless that is known: by a question about what no relay has. */
+  probe(nothing: Filter): void;
   /** `undefined`: there is no answer that counts. Always settles. */
   reconcile(filter: Filter, events: Iterable<Place>): Promise<Difference | undefined>;
   /** It served what it said to have, or it did not. */
@@ -56,8 +56,6 @@ interface Run {
 
 /** What relays say that do not know the message, or have it switched off. */
 const REFUSAL = /neg|unknown|unrecogni|unsupported|invalid|bad|parse|command|not (supported|implemented)/i;
-/** An id that no event has. */
-const NOTHING: Filter = { ids: ['0'.repeat(64)] };
 
 export function createReconciler(ports: {
   readonly clock: Clock;
@@ -122,9 +120,9 @@ export function createReconciler(ports: {
     if (++failures > 1) known.set(false);
   }
 
-  async function probe(): Promise<void> {
+  async function probe(nothing: Filter): Promise<void> {
     isProbing = true;
-    const outcome = await start(NOTHING, []);
+    const outcome = await start(nothing, []);
     isProbing = false;
     if (outcome !== 'not now') known.set(outcome !== 'no');
   }
@@ -137,8 +135,8 @@ export function createReconciler(ports: {
 
   return {
     isKnown: () => known.get() === true && !isOff,
-    probe: () => {
-      if (known.get() === undefined && !isProbing && mayAsk()) void probe();
+    probe: (nothing) => {
+      if (known.get() === undefined && !isProbing && mayAsk()) void probe(nothing);
     },
     reconcile: async (filter, events) => {
       while (runs.size >= MAX_RECONCILIATIONS) await new Promise<void>((resolve) => waiting.push(resolve));

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Address } from '../../src/protocol/address.ts';
-import { categoryRequests, parseRelayMessage } from '../../src/protocol/message.ts';
+import { categoryRequests, idRequests, parseRelayMessage } from '../../src/protocol/message.ts';
 import { anAddress } from '../names.ts';
 
 describe('a frame', () => {
@@ -134,5 +134,36 @@ describe('the requests for categories', () => {
     for (const { filters } of categoryRequests('f'.repeat(64), long)) {
       expect(new TextEncoder().encode(JSON.stringify(['REQ', '1', ...filters])).length).toBeLessThan(65_536);
     }
+  });
+});
+
+describe('filters for events by their ids', () => {
+  const ids = Array.from({ length: 1_750 }, (_, i) => i.toString(16).padStart(64, '0'));
+
+  test('name the author, and are split by the limits of relays', () => {
+    const requests = idRequests('ab', ids);
+    expect(requests.flatMap(({ ids: some }) => some)).toEqual(ids);
+    expect(requests.map(({ filters }) => filters.map((filter) => filter.ids?.length))).toEqual([
+      Array.from({ length: 8 }, () => 100),
+      Array.from({ length: 8 }, () => 100),
+      [100, 50],
+    ]);
+    for (const { ids: some, filters } of requests) {
+      expect(filters.flatMap((filter) => filter.ids)).toEqual(some);
+      for (const { authors, kinds } of filters) expect([authors, kinds]).toEqual([['ab'], [30_078]]);
+      expect(JSON.stringify(filters).length).toBeLessThanOrEqual(60_000);
+    }
+    expect(idRequests('ab', [])).toEqual([]);
+  });
+});
+
+test('the messages of NIP-77 are read, and what is no text is none', () => {
+  expect(parseRelayMessage('["NEG-MSG","n0","61"]')).toEqual({
+    ...{ type: 'NEG-MSG', subscription: 'n0', message: '61' },
+  });
+  expect(parseRelayMessage('["NEG-MSG","n0",61]')).toBeUndefined();
+  expect(parseRelayMessage('["NEG-MSG",0,"61"]')).toBeUndefined();
+  expect(parseRelayMessage('["NEG-ERR","n0","blocked:\\u0007 no"]')).toEqual({
+    ...{ type: 'NEG-ERR', subscription: 'n0', reason: 'blocked:  no' },
   });
 });

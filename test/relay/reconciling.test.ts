@@ -10,6 +10,7 @@ import { PUBKEY, received, written } from '../sync/devices.ts';
 import { authSigner, request, virtual } from './harness.ts';
 
 const FILTER = { authors: [PUBKEY], kinds: [30078] };
+const NOTHING = { ids: ['0'.repeat(64)] };
 const EVENTS = ['a', 'b', 'c'].map((category) => written({ category, created_at: 1_767_225_600 }));
 
 interface Setup {
@@ -45,7 +46,7 @@ async function setup(
       return difference;
     },
     probe: async (ms = 20_000) => {
-      reconciler.probe();
+      reconciler.probe(NOTHING);
       await clock.advance(ms);
       return known;
     },
@@ -67,7 +68,7 @@ describe('a relay that reconciles', () => {
     expect(reconciler.isKnown()).toBe(false);
     expect(await probe(0)).toBe(true);
     expect(reconciler.isKnown()).toBe(true);
-    reconciler.probe();
+    reconciler.probe(NOTHING);
     await clock.advance(0);
     expect(received(relay, 'NEG-OPEN')).toHaveLength(1);
   });

@@ -69,7 +69,7 @@ interface Line {
 
 /** Whether a frame begins a reconciliation of all that the user has on a relay. */
 export function isForAll(frame: string): boolean {
-  return frame.startsWith('["NEG-OPEN"') && frame.includes('"authors"') && !frame.includes('"#d"');
+  return frame.startsWith('["NEG-OPEN"') && !frame.includes('"ids"') && !frame.includes('"#d"');
 }
 
 interface Question {

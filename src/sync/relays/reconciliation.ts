@@ -70,8 +70,6 @@ interface Surroundings {
 /** What a question and the answer that nothing has changed take, in characters. */
 const FEW = { heads: 32, chars: 300 };
 const MANY_CHARS = 1_000;
-/** Any relay answers it, once it knows who asks. */
-const OPENER: readonly Filter[] = [{ ids: ['0'.repeat(64)], limit: 1 }];
 
 export function createReconciliations({
   pubkey,
@@ -83,6 +81,8 @@ export function createReconciliations({
   readonly exchanges: Exchanges;
 }): Reconciliations {
   const byRelay = new Map<RelayUrl, Surroundings>();
+  /** Of an id that no event has. Some relays answer an author's questions about the author's own values alone. */
+  const nothing: Filter = { authors: [pubkey], kinds: [KIND_APP_DATA], ids: ['0'.repeat(64)] };
 
   function surroundingsOf(relay: RelayUrl): Surroundings {
     const known = byRelay.get(relay) ?? { strangers: new Map(), isNarrow: false };
@@ -152,7 +152,7 @@ export function createReconciliations({
   const isOfUser = (event: NostrEvent): boolean => event.pubkey === pubkey && event.kind === KIND_APP_DATA;
 
   async function fetch(relay: RelayConnection, fetching: Fetching): Promise<boolean> {
-    for (const { ids, filters } of idRequests([...fetching.need])) {
+    for (const { ids, filters } of idRequests(pubkey, [...fetching.need])) {
       const handlers = { onEvent: (value: unknown) => onEvent(value, fetching) };
       const end = await new Promise<RequestEnd>((resolve) => {
         relay.request(filters, ids.length, handlers, resolve);
@@ -214,7 +214,7 @@ export function createReconciliations({
     if (relay.info().state !== 'connecting') return true;
     const handlers: RequestHandlers = { onEvent: () => 'useless' };
     const end = await new Promise<RequestEnd>((resolve) => {
-      relay.request(OPENER, 0, handlers, resolve);
+      relay.request([nothing], 0, handlers, resolve);
     });
     return end === 'complete';
   }
@@ -223,7 +223,7 @@ export function createReconciliations({
     isFor: (relay, dTags) =>
       relay.reconciler?.isKnown() === true && planFor(relay.url, dTags, false) !== undefined,
     learn: (relay, dTags) => {
-      if (planFor(relay.url, dTags, false) !== undefined) relay.reconciler?.probe();
+      if (planFor(relay.url, dTags, false) !== undefined) relay.reconciler?.probe(nothing);
     },
     ask: async (relay, dTags, isNarrow) => {
       if (relay.reconciler?.isKnown() !== true || planFor(relay.url, dTags, isNarrow) === undefined)

@@ -13,6 +13,7 @@ import { aRelay } from '../../names.ts';
 import { device, KEY, OTHER_KEY, PUBKEY, written } from '../../sync/devices.ts';
 import { sharesStateWithTheReference } from '../reference-suite.ts';
 import { keepsStateOf } from '../suite.ts';
+import { reconciles } from '../reconciling-suite.ts';
 import { startKhatru, startKhatruOnBadger } from './relay-process.ts';
 
 useWebSocketImplementation(WebSocket);
@@ -85,6 +86,14 @@ describe.each([
       .toSorted((a, b) => (a.id < b.id ? -1 : 1));
     expect(await device([url]).fetch('settings')).toMatchObject({ eventId: head!.id });
   });
+});
+
+describe.each([
+  ['on badger', startKhatruOnBadger],
+  ['on LMDB', () => startKhatru('-auth=false')],
+  ['that asks who is there', () => startKhatru('-writes-per-minute', '600', '-burst', '300')],
+] as const)('with NIP-77, %s', (_, start) => {
+  reconciles(start);
 });
 
 describe('that serves values to their author alone', () => {
