@@ -63,8 +63,7 @@ function withHidden(stored: Document, from: Document, to: Document): Document {
   const made = new Map(entriesOf(to));
   for (const name of namesIn(stored))
     if (member(from, name) === undefined && !made.has(name)) made.set(name, member(stored, name));
-    else if (made.has(name))
-      made.set(name, withHidden(member(stored, name), member(from, name), member(to, name)));
+    else made.set(name, withHidden(member(stored, name), member(from, name), member(to, name)));
   return named(made);
 }
 

@@ -1,6 +1,12 @@
 /** Mutations that no test can notice, and why: `[file under src, original, replacement, reason]`. */
 
 export const EQUIVALENT = [
+  [
+    'state/document',
+    'Object.is(before, next)',
+    'false',
+    'what is compared part by part is found to be the same, too',
+  ],
   ['protocol/causality', 'a < b', 'a <= b', 'the keys of a map are never equal'],
   ['protocol/order', 'a.id < b.id', 'a.id <= b.id', 'equal ids were dealt with before'],
   ['protocol/event', 'dTag === undefined', 'false', 'no caller asks for the d-tag `undefined`'],

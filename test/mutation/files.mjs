@@ -61,4 +61,5 @@ export const GROUPS = [
     ]),
     tests: under('merge', ['merge3', 'rules', 'text']),
   },
+  { files: under('state', ['document', 'layers', 'undo']), tests: under('state', ['document']) },
 ];

@@ -6,7 +6,17 @@ import { equalJson } from '../../src/merge/json.ts';
 import { merge3, type Merged, type MergeInput } from '../../src/merge/merge3.ts';
 import type { JsonValue } from '../../src/protocol/payload.ts';
 import { edit, fill, over, pick, share, type Document } from '../../src/state/document.ts';
-import { begun, edited, failed, refused, saved, shownIn, told, type Layers } from '../../src/state/layers.ts';
+import {
+  begun,
+  edited,
+  failed,
+  rebased,
+  refused,
+  saved,
+  shownIn,
+  told,
+  type Layers,
+} from '../../src/state/layers.ts';
 import { NO_STEPS, stepped, turned } from '../../src/state/undo.ts';
 
 const merge = (sides: MergeInput<JsonValue>): Merged<JsonValue> => merge3(sides);
@@ -53,6 +63,56 @@ describe('edit', () => {
     });
   });
 
+  test.each<readonly [string, Document, Document, Document, Document]>([
+    [
+      'one more item beside one that is not shown',
+      { l: [1, 'h', 2] },
+      { l: [1, 2] },
+      { l: [1, 2, 3] },
+      { l: [1, 'h', 2, 3] },
+    ],
+    ['one less', { l: ['h', 1, 2] }, { l: [1, 2] }, { l: [2] }, { l: ['h', 2] }],
+    ['all gone', { l: [1, 'h'] }, { l: [1] }, { l: [] }, { l: ['h'] }],
+    ['of which all are shown', { l: [1, 2] }, { l: [1, 2] }, { l: [2] }, { l: [2] }],
+    ['that becomes an object', { l: [1, 'h'] }, { l: [1] }, { l: { a: 1 } }, { l: { a: 1 } }],
+    ['that was shown as something else', { l: ['h'] }, { l: 'x' }, { l: 'y' }, { l: 'y' }],
+    ['that was an object', { l: ['h'] }, { l: { a: 1 } }, { l: [1] }, { l: [1] }],
+  ])('a list: %s', (_, stored, from, to, made) => {
+    const shown = (document: Document): Document => {
+      const { l } = document as { readonly l: JsonValue };
+      return { l: Array.isArray(l) ? (l as readonly JsonValue[]).filter((item) => item !== 'h') : l };
+    };
+    expect(edit(stored, from, to, shown)).toStrictEqual(made);
+  });
+
+  test.each<readonly [string, Document, Document, Document, Document]>([
+    ['an object that becomes a number', { w: { far: 1 } }, { w: { x: 0 } }, { w: 5 }, { w: 5 }],
+    ['a number that becomes an object', { w: 5 }, { w: 5 }, { w: { x: 1 } }, { w: { x: 1 } }],
+    ['a field that goes', { w: { x: 0, y: 0 } }, { w: { x: 0, y: 0 } }, { w: { x: 1 } }, { w: { x: 1 } }],
+    [
+      'what is hidden, at every depth',
+      { w: { far: 1, in: { far: 2, x: 0 } } },
+      { w: { in: { x: 0 } } },
+      { w: { in: { x: 1 } } },
+      { w: { far: 1, in: { far: 2, x: 1 } } },
+    ],
+    [
+      'what was hidden and is set',
+      { w: { far: 1 } },
+      { w: { x: 0 } },
+      { w: { far: 9, x: 0 } },
+      { w: { far: 9, x: 0 } },
+    ],
+  ])('%s is the same if it is stored as a whole', (_, stored, from, to, made) => {
+    // Whatever is stored is shown as nothing: each field that was changed is stored as a whole.
+    expect(edit(stored, from, to, () => undefined)).toStrictEqual(made);
+    expect(edit(stored, from, to, (document) => document)).toStrictEqual(made);
+  });
+
+  test('an object that becomes a text is that text, however it is shown', () => {
+    expect(edit({ a: 1 }, { a: 1 }, 'b', () => ({ a: 1 }))).toBe('b');
+  });
+
   test('what is made is shown as it was asked for, whatever the documents', () => {
     const json = fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<JsonValue>;
     const record = fc.dictionary(fc.constantFrom('a', 'b', '__proto__', 'constructor'), json, { maxKeys: 4 });
@@ -72,6 +132,14 @@ test('pick, over', () => {
   expect(pick('text', ['a'], false)).toBe('text');
   expect(over({ a: 1 }, { a: undefined, b: 2 })).toEqual({ b: 2 });
   expect(over({ a: 1 }, undefined)).toEqual({ a: 1 });
+  expect(over('text', 5)).toBe('text');
+  // What says nothing is not there.
+  expect(over({ a: 1 }, { a: undefined, b: 2 })).toStrictEqual({ b: 2 });
+});
+
+test('fill: what is there stays, of whichever kind', () => {
+  expect(fill({ a: 5, b: { x: 1 } }, { a: { x: 1 }, b: 5, c: 6 })).toStrictEqual({ a: 5, b: { x: 1 }, c: 6 });
+  expect(fill(undefined, 5)).toBe(5);
 });
 
 describe('share', () => {
@@ -85,6 +153,16 @@ describe('share', () => {
     expect(next.list[0]).toBe(before.list[0]);
     expect(share(before, { a: { x: 1 } })).toEqual({ a: { x: 1 } });
     expect(share([1, 2], [1])).toEqual([1]);
+  });
+
+  test('of another kind it is taken as it is', () => {
+    for (const before of [undefined, null, 5, 'text', [1], { b: 1 }])
+      for (const next of [undefined, null, 5, 'text', [1], { a: 1 }])
+        expect(share(before, next)).toEqual(next);
+    const next = { a: 1 };
+    expect(share(5, next)).toBe(next);
+    const bare = Object.assign(Object.create(null) as object, { a: 1 });
+    expect(share(bare, { a: 1 })).toBe(bare);
   });
 
   test('what is of a class is taken as it is', () => {
@@ -124,6 +202,21 @@ describe('layers', () => {
     });
   });
 
+  test('of edits that wait the first base counts, and over the same nothing is merged', () => {
+    expect(edited(edit2, { a: 7, b: 1 }).draft).toEqual({ base: { a: 1, b: 1 }, value: { a: 7, b: 1 } });
+    // Edits that were sealed are over what is not known here.
+    const sealed: Layers = { stored: undefined, draft: { base: { a: 1 }, value: { a: 2 } } };
+    expect(edited(sealed, { a: 3 }).draft).toEqual({ base: { a: 1 }, value: { a: 3 } });
+    const never = (): never => {
+      throw new Error('nothing to merge');
+    };
+    expect(rebased(edit2.draft!, { b: 1, a: 1 }, never)).toEqual({
+      ...{ layer: { base: { a: 1, b: 1 }, value: { a: 2, b: 1 } }, clashes: [] },
+    });
+    expect(told(stored, { a: 5 }, merge)).toEqual({ layers: { stored: { a: 5 } }, clashes: [] });
+    expect(failed(edit2)).toBe(edit2);
+  });
+
   test('one that can never be saved is taken back, and what was edited since stays', () => {
     const both = edited(begun(edit2), { a: 2, b: 5 });
     expect(shownIn(refused(both, merge))).toEqual({ a: 1, b: 5 });
@@ -156,6 +249,36 @@ describe('steps', () => {
     expect(turned(second.steps, 'undo', {}, merge)).toBeUndefined();
     expect(turned(first.steps, 'redo', first.document, merge)!.document).toEqual({ a: 2, b: 2, c: 7 });
     expect(stepped(first.steps, step(1, 2), false).undone).toEqual([]);
+  });
+
+  test('of one burst go back to what was before it', () => {
+    const all = done.reduce((before, { isSame, ...one }) => stepped(before, one, isSame), NO_STEPS);
+    expect(all.done).toEqual([
+      { from: { a: 1 }, to: { a: 2 } },
+      { from: { a: 2 }, to: { a: 2, b: 2 } },
+    ]);
+  });
+
+  test('that were made again can be taken back again', () => {
+    const undone = turned(steps, 'undo', { a: 2, b: 2 }, merge)!;
+    const again = turned(undone.steps, 'redo', undone.document, merge)!;
+    expect(again.steps).toEqual(steps);
+    const twice = turned(
+      turned(undone.steps, 'undo', undone.document, merge)!.steps,
+      'redo',
+      { a: 1 },
+      merge,
+    )!;
+    expect(twice.document).toEqual({ a: 2 });
+    expect(twice.steps.undone).toEqual(undone.steps.undone);
+  });
+
+  test('from nothing go back to nothing, without what others have set since', () => {
+    const first = stepped(NO_STEPS, { from: undefined, to: { a: 1 } }, false);
+    expect(turned(first, 'undo', { a: 1, b: 2 }, merge)!.document).toEqual({ b: 2 });
+    expect(
+      turned(stepped(NO_STEPS, { from: undefined, to: 'x' }, false), 'undo', 'x', merge)!.document,
+    ).toBeUndefined();
   });
 
   test('are 50, and none that changes nothing', () => {

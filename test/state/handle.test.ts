@@ -279,6 +279,45 @@ describe('the handle', () => {
     expect(() => device.state(settings)).toThrow(expect.objectContaining({ code: 'CLOSED' }));
   });
 
+  test('asks relays for the value once it is used, and not before', async () => {
+    const at = world({});
+    const device = at.device();
+    const state = device.state(settings);
+    const asked = (): number =>
+      received(at.relays[0]!, 'REQ').filter((frame) => JSON.stringify(frame).includes('default/settings/v1'))
+        .length;
+    await at.clock.advance(5_000);
+    // What is merged is watched: another device's edits are heard of before they are overwritten.
+    expect(asked()).toBe(1);
+    await at.settle(state.ready);
+    expect(asked()).toBe(2);
+  });
+
+  test('ready after 3 s, though a relay that is connected says nothing', async () => {
+    const at = world({});
+    at.relays[0]!.misbehave({ receive: ([type]) => (type === 'REQ' ? 'ignore' : undefined) });
+    const state = at.device().state(settings);
+    let isReady = false;
+    void state.ready.then(() => (isReady = true));
+    await at.clock.advance(2_500);
+    expect([isReady, state.meta.get().status]).toEqual([false, 'loading']);
+    await at.clock.advance(600);
+    expect([isReady, state.get()]).toEqual([true, { theme: 'light', font: 14 }]);
+  });
+
+  test('offline at first: that there is no value is found out once a relay is there', async () => {
+    const at = world({});
+    const way = wayTo(at);
+    way.cut();
+    const state = at.device({ openSocket: way.openSocket }).state(settings);
+    await at.settle(state.ready);
+    await at.clock.advance(30_000);
+    expect(state.meta.get().status).toBe('local');
+    way.join();
+    await at.clock.advance(60_000);
+    expect(state.meta.get().status).toBe('synced');
+  });
+
   test('ready: there is a value, or it is known that there is none, or 3 s have passed', async () => {
     const at = world({});
     const absent = at.device().state(settings);

@@ -49,6 +49,18 @@ test('a field that became local stays in the document as an older app wrote it, 
   });
 });
 
+test('nor does a reset of the rest take it away', async () => {
+  const at = world({});
+  const other = startDevice(at).device;
+  await at.settle(other.publish('settings', { theme: 'dark', window: { x: 9, y: 9 } }));
+  const state = startDevice(at).device.state(settings);
+  await at.settle(state.ready);
+  await at.settle(state.reset());
+  await at.clock.advance(1_000);
+  expect(state.get()).toEqual(DEFAULT);
+  expect((await at.settle(other.fetch('settings')))?.payload).toEqual({ window: { x: 9, y: 9 } });
+});
+
 test('a local category never leaves the device, and has the same handle', async () => {
   const at = world({});
   const store = lastingStore();
