@@ -282,8 +282,7 @@ export function createEngine<Categories extends object>(
   const steps = createSteps({
     open: async () => {
       if (device.current() === undefined) await device.load();
-      await limits.load();
-      await reconciling.load();
+      await Promise.all([limits.load(), reconciling.load()]);
       await identity.restore();
     },
     isOpen: () => device.current() !== undefined,

@@ -24,6 +24,7 @@ function asking(): (url: RelayUrl) => (event: VerifiedEvent) => unknown {
   let record: HeadRecord | undefined;
   const replica = {
     get: () => record,
+    peek: () => record,
     apply: async (_: unknown, input: Parameters<typeof reconcile>[1]) => {
       const outcome = reconcile(record, input, undefined);
       record = outcome.record;
