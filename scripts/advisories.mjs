@@ -50,8 +50,11 @@ ask(
   ROOT,
   fromNpm,
 );
-for (const folder of ['.', 'examples/tauri-app/src-tauri'])
-  ask(`cargo, ${folder}`, 'cargo', ['audit', '--json'], join(ROOT, folder), fromCargo);
+for (const [what, folder] of [
+  ['the crates', '.'],
+  ['the example app', 'examples/tauri-app/src-tauri'],
+])
+  ask(`cargo, ${what}`, 'cargo', ['audit', '--json'], join(ROOT, folder), fromCargo);
 
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exitCode = counts.failed === 0 ? 0 : 1;

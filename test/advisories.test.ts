@@ -97,8 +97,8 @@ test(
       code: 1,
       lines: [
         'npm, what the package depends on: ws',
-        expect.stringMatching(/^cargo, tauri-plugin: not asked/),
-        expect.stringMatching(/^cargo, examples.*: not asked/),
+        expect.stringMatching(/^cargo, the crates: not asked/),
+        expect.stringMatching(/^cargo, the example app: not asked/),
         '0 passed, 1 failed, 2 skipped',
       ],
     });
@@ -118,8 +118,8 @@ test(
       code: 1,
       lines: [
         'npm, what the package depends on: no known advisory',
-        'cargo, tauri-plugin: RUSTSEC-2026-0001 (tokio)',
-        'cargo, examples/tauri-app/src-tauri: RUSTSEC-2026-0001 (tokio)',
+        'cargo, the crates: RUSTSEC-2026-0001 (tokio)',
+        'cargo, the example app: RUSTSEC-2026-0001 (tokio)',
         '1 passed, 2 failed, 0 skipped',
       ],
     });

@@ -23,8 +23,9 @@ export const nextTicks = {
 
 type Encoding = 'base64' | 'base64url' | 'hex' | 'utf8';
 
-class Bytes extends Uint8Array {
-  static override from(source: string | Iterable<number>, encoding: unknown = 'utf8'): Bytes {
+// `from` of a Buffer takes what that of a Uint8Array does not.
+class Bytes extends (Uint8Array as unknown as new (bytes: Iterable<number>) => Uint8Array) {
+  static from(source: string | Iterable<number>, encoding: unknown = 'utf8'): Bytes {
     if (typeof source !== 'string') return new Bytes(source);
     if (encoding === 'base64')
       return new Bytes(Array.from(atob(source), (character) => character.charCodeAt(0)));

@@ -931,7 +931,10 @@ export function createOracle(ports: {
           if (question.ids === undefined && entry.makers.has(device) && !taken.has(what)) continue;
           shown.add(what);
           if (question.ids !== undefined) entry.isTaken = true;
-          const dTag = `default/${entry.category}/v1`;
+        }
+        // Whatever the relay has: as an EOSE.
+        for (const category of new Set([...signed.values()].map((entry) => entry.category))) {
+          const dTag = `default/${category}/v1`;
           if (isForAll(question.frame) || question.frame.includes(JSON.stringify(dTag)))
             heard.set(`${device} ${dTag}`, ports.now());
         }

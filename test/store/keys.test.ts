@@ -74,6 +74,22 @@ async function keysOfOneDevice(): Promise<string[]> {
   return [...keys];
 }
 
+/** What a device writes that has found out that a relay reconciles: it had something to ask for. */
+async function keysOfReconciling(): Promise<string[]> {
+  const keys = new Set<string>();
+  const url = 'wss://relay.example';
+  const laptop = device([url], {
+    store: noting(keys),
+    openSocket: connectTo({ [url]: createRelay({ negentropy: 'answers' }) }),
+  });
+  const categories = ['a', 'b', 'c'];
+  for (const category of categories)
+    await laptop.publish(category, 'x'.repeat(2_000), { waitFor: 'replicated' });
+  await laptop.syncAll(categories);
+  await expect.poll(() => [...keys].some((key) => key.startsWith('relay-nip77/'))).toBe(true);
+  return [...keys];
+}
+
 /** What a handle keeps: fields of this device alone, an edit while locked, and that former data were taken in. */
 async function keysOfState(): Promise<string[]> {
   const keys = new Set<string>();
@@ -117,7 +133,7 @@ test(
   { timeout: 60_000 },
   async () => {
     expect(documented.length).toBeGreaterThan(5);
-    const of = [keysOfHistories(), keysOfOneDevice(), keysOfState(), keysOfWindows()];
+    const of = [keysOfHistories(), keysOfOneDevice(), keysOfReconciling(), keysOfState(), keysOfWindows()];
     const keys = (await Promise.all(of)).flat();
     expect(new Set(keys.map(kindOf))).toEqual(new Set(documented));
   },
