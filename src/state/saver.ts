@@ -46,7 +46,8 @@ export function createSaver<T>(ports: {
   readonly refresh: () => void;
 }): Saver {
   const { model, board, host, sealed } = ports;
-  let running: Promise<void> | undefined;
+  let running = Promise.resolve();
+  let isRunning = false;
 
   async function writeOver(layer: Layer): Promise<Written & { readonly isLocal: boolean }> {
     const { synced } = board.now();
@@ -168,14 +169,17 @@ export function createSaver<T>(ports: {
     return draft === undefined || sealed.seal(draft, model.schema.version);
   }
 
+  /** It ends in the step in which it finds nothing to save: what is put after that is saved by the next one. */
+  async function run(): Promise<void> {
+    isRunning = true;
+    while (board.now().layers.draft !== undefined && (await saveOnce().catch(() => false)));
+    isRunning = false;
+  }
+
   return {
     seal,
     save: () => {
-      running ??= (async () => {
-        while (board.now().layers.draft !== undefined && (await saveOnce().catch(() => false)));
-      })().finally(() => {
-        running = undefined;
-      });
+      if (!isRunning) running = run();
       return running;
     },
   };
