@@ -45,12 +45,21 @@ function install() {
     return;
   const npm = process.env['npm_execpath'];
   if (npm === undefined) throw new Error('Run this by `npm run bench`.');
-  const args = [npm, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  // Not `npm ci`: that wants the optional binaries of other systems in the lock, which the registry does not have.
+  const args = [
+    npm,
+    'install',
+    '--no-save',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ];
   const { status } = spawnSync(process.execPath, args, {
     cwd: PEERS,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  if (status !== 0) throw new Error(`npm ci in ${PEERS} ended with ${status}`);
+  if (status !== 0) throw new Error(`npm install in ${PEERS} ended with ${status}`);
 }
 
 const OPTIONS = {
