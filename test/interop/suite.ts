@@ -133,7 +133,7 @@ export function keepsStateOf(startRelay: () => Promise<RelayProcess>): void {
       const categories = Array.from({ length: 12 }, (_, n) => `category-${n}`);
       for (const category of categories) await laptop.publish(category, category);
       await laptop.flush();
-      // What it has confirmed is found to be missing; of the others nobody asks.
+      // What it has confirmed is found to be missing; about the others no device asks.
       expect(await laptop.syncAll(categories)).toHaveLength(12);
       await running.wipe();
       const isBack = async (): Promise<number> => {

@@ -86,7 +86,7 @@ row(
   [before, connected, after].map(({ mb }) => `${mb.toFixed(0)} MB`).join(', '),
 );
 row('per device', `${(((connected.mb - before.mb) * 1_024) / devices).toFixed(0)} KB`);
-row('processor while nobody writes', `${(idleCpu * 100).toFixed(1)} % of a core`);
+row('processor while no device writes', `${(idleCpu * 100).toFixed(1)} % of a core`);
 row('edits a second, as fast as these devices can', (edits / seconds).toFixed(0));
 row('processor of the relay per edit', `${(((after.cpu - beforeEdits.cpu) / edits) * 1_000).toFixed(2)} ms`);
 row('so a core carries', `${(edits / (after.cpu - beforeEdits.cpu)).toFixed(0)} edits a second`);
