@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
 import type { NostrSync } from '../../src/node.ts';
 import type { EventTemplate, SignedEvent } from '../../src/protocol/event.ts';
+import { createResponder } from '../../src/protocol/negentropy.ts';
 import { createSecretKeySigner } from '../../src/signer/secret-key.ts';
 import type { Signer } from '../../src/signer/signer.ts';
 import { memoryStore } from '../../src/store/memory.ts';
@@ -32,18 +33,21 @@ const START = Date.UTC(2026, 0, 1) / 1000;
 
 type Kind = 'junk' | 'changed' | 'grammar';
 /** What was said, and how much of it met a client that listens. */
-const counts: Record<Kind | 'lives' | 'shown' | 'published' | 'forgeries' | 'auths' | 'reconnects', number> =
-  {
-    junk: 0,
-    changed: 0,
-    grammar: 0,
-    lives: 0,
-    shown: 0,
-    published: 0,
-    forgeries: 0,
-    auths: 0,
-    reconnects: 0,
-  };
+const counts: Record<
+  Kind | 'lives' | 'shown' | 'published' | 'forgeries' | 'auths' | 'reconnects' | 'reconciliations',
+  number
+> = {
+  junk: 0,
+  changed: 0,
+  grammar: 0,
+  lives: 0,
+  shown: 0,
+  published: 0,
+  forgeries: 0,
+  auths: 0,
+  reconnects: 0,
+  reconciliations: 0,
+};
 
 /** The user's other device, and a stranger. */
 interface Writers {
@@ -72,7 +76,8 @@ async function write(random: Random): Promise<Writers> {
   };
   for (const category of CATEGORIES.slice(0, 3)) {
     for (let n = 0; n < 6; n++) {
-      const payload = { from: 'the other device', category, n };
+      // Long enough that a reconciliation costs less than to be shown it again.
+      const payload = { from: 'the other device', category, n, text: 'x'.repeat(1_000) };
       const tags = [
         ['d', `default/${category}/v1`],
         ['device_id', 'other'],
@@ -130,9 +135,28 @@ function aSubscription({ random, hostile }: Life): string {
   return random.chance(0.5) ? String(random.below(50)) : strangeText(random);
 }
 
+/** What a relay says to a reconciliation: what is true of the events it was given, a lie about them, or nothing of that protocol. */
+function aReconciliation({ random, hostile, writers }: Life): unknown[] {
+  const open = [...hostile.reconciliations];
+  if (open.length === 0) return ['NEG-MSG', `n${random.below(5)}`, '61'];
+  const [id, message] = random.pick(open);
+  const reason = random.pick([
+    'blocked: too many',
+    'error: bad message',
+    'closed: you took too long',
+    'auth-required: who?',
+  ]);
+  if (random.chance(0.2)) return ['NEG-ERR', id, random.chance(0.8) ? reason : strangeValue(random)];
+  const has = writers.genuine.filter(() => random.chance(0.7));
+  const said = createResponder(random.chance(0.5) ? has : [...has, ...writers.foreign])(message);
+  const answer = said.type === 'answer' ? said.message : '61';
+  return ['NEG-MSG', id, random.chance(0.7) ? answer : mutateText(random, answer)];
+}
+
 /** A frame that fits the grammar. */
 function aFrame(life: Life): unknown[] {
   const { random, hostile } = life;
+  if (hostile.reconciliations.size > 0 && random.chance(0.4)) return aReconciliation(life);
   const reason = (): unknown =>
     random.chance(0.8)
       ? `${random.pick(['', 'blocked', 'invalid', 'rate-limited', 'auth-required', 'restricted', 'error', 'duplicate', 'replaced', 'pow', 'odd'])}: ${strangeText(random)}`
@@ -148,6 +172,7 @@ function aFrame(life: Life): unknown[] {
     () => ['OK', id(), random.pick([true, false, true, 'true', 1, null]), reason()],
     () => ['AUTH', random.chance(0.7) ? `challenge ${random.below(5)}` : strangeText(random)],
     () => ['NOTICE', reason()],
+    () => aReconciliation(life),
     () => ['COUNT', aSubscription(life), { count: 1 }],
   ])();
 }
@@ -165,7 +190,12 @@ function say(life: Life, kind: Kind): void {
   }
 }
 
-/** What the client says to anybody: our events and questions, and AUTH that names this relay. */
+function expectReconciling(id: unknown, message: unknown): void {
+  expect(id).toMatch(/^n\d+$/);
+  expect(message).toMatch(/^61(?:[0-9a-f]{2})*$/);
+}
+
+/** What the client says to anybody: our events, questions and reconciliations, and AUTH that names this relay. */
 function expectWellFormed(frame: unknown): void {
   const [type, first, ...rest] = frame as [string, any, ...any[]];
   switch (type) {
@@ -180,6 +210,14 @@ function expectWellFormed(frame: unknown): void {
       return;
     case 'CLOSE':
       return expect(first).toMatch(/^\d+$/);
+    case 'NEG-OPEN':
+      counts.reconciliations++;
+      expect(rest[0]).toMatchObject({ authors: [PUBKEY], kinds: [30_078] });
+      return expectReconciling(first, rest[1]);
+    case 'NEG-MSG':
+      return expectReconciling(first, rest[0]);
+    case 'NEG-CLOSE':
+      return expectReconciling(first, '61');
     case 'AUTH':
       counts.auths++;
       expect(first).toMatchObject({ kind: 22_242, pubkey: PUBKEY, content: '' });
@@ -250,7 +288,7 @@ async function live(seed: number, frames: number): Promise<number> {
   const acts: (() => unknown)[] = [
     () => {
       const category = random.pick(CATEGORIES);
-      const payload = { n: value++ };
+      const payload = { n: value++, text: 'x'.repeat(random.pick([0, 1_000])) };
       add(category, payload);
       counts.published++;
       ask(sync.publish(category, payload, { waitFor: random.pick(['saved', 'delivered', 'replicated']) }));

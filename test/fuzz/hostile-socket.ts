@@ -9,6 +9,8 @@ export interface HostileRelay {
   readonly isOpen: boolean;
   /** Open subscriptions by id, those that a CLOSE ended left out. */
   readonly subscriptions: ReadonlyMap<string, readonly Filter[]>;
+  /** Open reconciliations by id, with the latest message of each. */
+  readonly reconciliations: ReadonlyMap<string, string>;
   /** Everything that the client has said. */
   readonly heard: readonly unknown[];
   /** The latest events that it sent. */
@@ -21,6 +23,7 @@ export interface HostileRelay {
 export function createHostileRelay(): HostileRelay {
   let handlers: SocketHandlers | undefined;
   const subscriptions = new Map<string, readonly Filter[]>();
+  const reconciliations = new Map<string, string>();
   const heard: unknown[] = [];
   const events: SignedEvent[] = [];
 
@@ -29,6 +32,9 @@ export function createHostileRelay(): HostileRelay {
     heard.push(frame);
     if (frame[0] === 'REQ') subscriptions.set(frame[1] as string, frame.slice(2) as Filter[]);
     if (frame[0] === 'CLOSE') subscriptions.delete(frame[1] as string);
+    if (frame[0] === 'NEG-OPEN' || frame[0] === 'NEG-MSG')
+      reconciliations.set(frame[1] as string, frame.at(-1) as string);
+    if (frame[0] === 'NEG-CLOSE') reconciliations.delete(frame[1] as string);
     if (frame[0] === 'EVENT' || frame[0] === 'AUTH') events.push(frame[1] as SignedEvent);
     if (events.length > 16) events.shift();
   }
@@ -47,6 +53,7 @@ export function createHostileRelay(): HostileRelay {
         state = 'open';
         handlers = given;
         subscriptions.clear();
+        reconciliations.clear();
         given.onOpen();
       });
       return {
@@ -60,6 +67,7 @@ export function createHostileRelay(): HostileRelay {
       return handlers !== undefined;
     },
     subscriptions,
+    reconciliations,
     heard,
     events,
     say: (text) => handlers?.onMessage(text),
