@@ -281,6 +281,8 @@ export const MAX_NEG_MESSAGE_BYTES = 30_000;
 export const MAX_RECONCILIATIONS = 4;
 /** What reconciling must save beside a REQ, in characters: a REQ needs fewer round trips. */
 export const MIN_NEG_SAVING_CHARS = 1_000;
+/** What the names of categories may take in a live subscription, in characters, if it can do without. */
+export const MAX_NAMES_CHARS = 4_000;
 /** Events of one key on one relay that are of no use to an app, and that it remembers so as not to ask for them. */
 export const MAX_NEG_STRANGERS = 2_000;
 /** Answers until both sets are known: a million events take five. */

@@ -78,7 +78,11 @@ export function createReconciliation(
       const out = createMessage(maxBytes);
       // A small set costs least by one fingerprint of all: it is the same as a rule.
       if (set.ids.length < BUCKETS * 2) out.range(END, FINGERPRINT, set.fingerprint(0, set.ids.length));
-      else split(set, 0, set.ids.length, END, out);
+      else {
+        // What changed meanwhile is most often above all that is here: the answer says it at once.
+        split(set, 0, set.ids.length, set.top(), out);
+        out.range(END, ID_LIST, varint(0));
+      }
       return out.text();
     },
     take: (message) => {
@@ -119,6 +123,8 @@ interface EventSet {
   /** The least bound that tells the event at `at` from the one before it. */
   boundAt(at: number): Bound;
   placeOf(at: number): Bound;
+  /** The bound that is above all stamps. */
+  top(): Bound;
 }
 
 function createSet(events: Iterable<Place>): EventSet {
@@ -140,6 +146,7 @@ function createSet(events: Iterable<Place>): EventSet {
     },
     fingerprint: (lower, upper) => fingerprint(ids.slice(lower, upper)),
     placeOf: (at) => sorted[at]!,
+    top: () => ({ stamp: sorted.at(-1)!.stamp + 1, id: '' }),
     boundAt: (at) => {
       const [before, { stamp, id }] = [sorted[at - 1]!, sorted[at]!];
       if (before.stamp !== stamp) return { stamp, id: '' };

@@ -65,6 +65,8 @@ export function createSubscription(ask: Ask, ports: SubscriptionPorts): Subscrip
   function send(isAgain = false): void {
     unsend();
     const filters = typeof ask.filters === 'function' ? ask.filters(isAgain) : ask.filters;
+    cancelTimer();
+    if (filters.length === 0) return;
     id = ports.number();
     count = newCount();
     isComplete = false;
@@ -73,7 +75,6 @@ export function createSubscription(ask: Ask, ports: SubscriptionPorts): Subscrip
     sentAt = clock.now();
     ask.handlers.onSent?.();
     const written = ports.write(['REQ', id, ...filters]);
-    cancelTimer();
     if (!written) return resend('congested');
     cancelTimer = clock.after(isLive ? LIVE_EOSE_TIMEOUT_MS : EOSE_TIMEOUT_MS, () =>
       resend('no EOSE in time'),

@@ -1,6 +1,6 @@
 /** Relays → replica: what is asked of relays, in as many questions as that takes. */
 
-import type { Address } from '../../protocol/address.ts';
+import type { Address, RelayUrl } from '../../protocol/address.ts';
 import { MAX_REQS_AT_ONCE } from '../../protocol/limits.ts';
 import { categoryRequests } from '../../protocol/message.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
@@ -22,6 +22,7 @@ export interface Inbox {
 export function createInbox(ports: ExchangePorts): Inbox {
   const exchanges = createExchanges(ports);
   const reconciliations = createReconciliations({ ...ports, exchanges });
+  const named = new Set<RelayUrl>();
   /** What is asked in one turn goes out together: a relay takes few REQs at once, and a page may open many categories. */
   const coming = new Map<
     RelayConnection,
@@ -70,11 +71,7 @@ export function createInbox(ports: ExchangePorts): Inbox {
   return {
     ask,
     collect: (relay, dTags) => collect(relay, dTags, ports),
-    watch: (relay, dTags) => {
-      const stops = categoryRequests(ports.pubkey, dTags).map((request) =>
-        watch(relay, request, { exchanges, reconciliations, ask }),
-      );
-      return () => stops.forEach((stop) => stop());
-    },
+    watch: (relay, dTags) =>
+      watch(relay, dTags, { ...{ pubkey: ports.pubkey, exchanges, reconciliations }, ask, named }),
   };
 }

@@ -23,8 +23,8 @@ import { isInPieces } from '../heads/version.ts';
 import type { Exchange, Exchanges } from './exchange.ts';
 
 export interface Reconciliations {
-  /** Whether the relay will be asked like this, as far as is known. */
-  isFor(relay: RelayConnection, dTags: readonly Address[]): boolean;
+  /** Whether the relay will be asked like this, as far as is known: by the names of these categories, or, `wide`, for all of this key. */
+  wayFor(relay: RelayConnection, dTags: readonly Address[]): 'named' | 'wide' | undefined;
   /** The relay was asked by a REQ: finds out whether it need be, unless that is known. */
   learn(relay: RelayConnection, dTags: readonly Address[]): void;
   /**
@@ -220,8 +220,10 @@ export function createReconciliations({
   }
 
   return {
-    isFor: (relay, dTags) =>
-      relay.reconciler?.isKnown() === true && planFor(relay.url, dTags, false) !== undefined,
+    wayFor: (relay, dTags) => {
+      const plan = relay.reconciler?.isKnown() === true ? planFor(relay.url, dTags, false) : undefined;
+      return plan && (plan.filter['#d'] === undefined ? 'wide' : 'named');
+    },
     learn: (relay, dTags) => {
       if (planFor(relay.url, dTags, false) !== undefined) relay.reconciler?.probe(nothing);
     },
