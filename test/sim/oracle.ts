@@ -328,7 +328,8 @@ export function createOracle(ports: {
   const devices = new Map<string, DeviceState>();
   /** By device and category, and then by text: the calls that asked for it. */
   const calls = new Map<string, Map<string, Call[]>>();
-  /** Which device was shown which event by which relay, and which it was told that the relay has. */
+  /** Which device has sent which event to which relay, which it was shown there, and which it was told that the relay has. */
+  const sent = new Set<string>();
   const shown = new Set<string>();
   const taken = new Set<string>();
   /** By process and then by relay and what was done: when, in the last minute, in ms. */
@@ -907,6 +908,7 @@ export function createOracle(ports: {
       const entry = genuine(event, `${device}, on the wire`);
       if (entry === undefined) return;
       entry.isCarried = true;
+      sent.add(`${device} ${url} ${event.id}`);
       entry.carriers.set(device, ports.now());
       // The reference has no store.
       if (!isOfReference(event) && entry.makers.has(device) && !stateOf(device).flushed.has(event.id))
@@ -926,9 +928,9 @@ export function createOracle(ports: {
         for (const id of question.ids ?? signed.keys()) {
           const entry = signed.get(id);
           if (entry === undefined) continue;
-          // What the device alone can have sent there, and was not told to be there, no word of a relay proves.
+          // What the device alone can have sent there, and has not, no word of a relay proves.
           const what = `${device} ${url} ${id}`;
-          if (question.ids === undefined && entry.makers.has(device) && !taken.has(what)) continue;
+          if (question.ids === undefined && entry.makers.has(device) && !sent.has(what)) continue;
           shown.add(what);
           if (question.ids !== undefined) entry.isTaken = true;
         }
@@ -1128,7 +1130,7 @@ export function createOracle(ports: {
       ] as const)
         stateOf(one).twins.add(other);
       for (const id of stateOf(from).flushed) stateOf(onto).flushed.add(id);
-      for (const told of [shown, taken])
+      for (const told of [sent, shown, taken])
         for (const what of [...told]) if (what.startsWith(`${from} `)) told.add(what.replace(from, onto));
     },
     hasTwin,
