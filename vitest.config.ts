@@ -85,7 +85,7 @@ const config: ViteUserConfig = defineConfig({
       {
         extends: true,
         // Each test says how long it may take for the number of inputs it is given.
-        test: { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'], fileParallelism: false },
+        test: { name: 'fuzz', include: ['test/fuzz/**/*.test.ts'] },
       },
       {
         extends: true,
@@ -137,7 +137,6 @@ const config: ViteUserConfig = defineConfig({
           include: ['test/process/**/*.test.ts', 'test/cli/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
         },
       },
     ],
