@@ -54,3 +54,11 @@ export function covers(vector: VersionVector, device: string, stamp: Seconds): b
   if (seen !== undefined) return seen >= stamp;
   return vector.size === MAX_VECTOR_ENTRIES && stamp < Math.min(...vector.values());
 }
+
+/** Of these entries, those that a value with this vector had not seen. */
+export function unseenBy(
+  vector: VersionVector,
+  entries: Iterable<readonly [string, Seconds]>,
+): (readonly [string, Seconds])[] {
+  return [...entries].filter((entry) => !covers(vector, ...entry));
+}

@@ -110,16 +110,19 @@ export function createComposing(ports: {
   return async (dTag, wanted) => {
     const merging = ports.mergingOf(dTag);
     if (merging !== undefined) return merging.compose(dTag, wanted);
-    if (wanted.every(({ write }) => write.edit?.type !== 'update')) return undefined;
+    const said = wanted.filter(({ write }) => write.edit?.type !== 'update');
+    if (said.length === wanted.length) return undefined;
     const record = ports.replica.get(dTag);
     const head = record?.head?.event;
     const now = head && (await valueAt(dTag, head, ports));
     const folded = await fold(wanted, now, ({ payload }) => payload);
     if ('refused' in folded) return folded;
     const last = wanted.at(-1)!.write;
+    const contained = record === undefined ? new Map<string, number>() : containedIn(record);
     return {
       ...textOf(folded.value, last.limit),
-      ...{ on: head?.id, seen: record === undefined ? new Map() : containedIn(record) },
+      // What it is made of may be a value that is not saved yet, and has not seen the head.
+      ...{ on: head?.id, seen: said.at(-1)?.seen ?? contained },
       ...{ expiration: last.expiration, schema: head && schemaOf(head), isNews: isNews(last) },
     };
   };

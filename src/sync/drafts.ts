@@ -55,6 +55,8 @@ export function createDrafts(ports: {
   readonly clock: Clock;
   /** Resolves with what was saved. */
   readonly make: (dTag: Address, making: Making) => Promise<VerifiedEvent>;
+  /** How many of these calls, in their order, one write may be made of. */
+  readonly countOf: (dTag: Address, wanted: readonly Wanted[]) => number;
 }): Drafts {
   const drafts = new Map<Address, Draft>();
   const running = new Map<Address, Draft>();
@@ -125,6 +127,8 @@ export function createDrafts(ports: {
     for (let next = drafts.get(dTag); next !== undefined; next = drafts.get(dTag)) {
       drafts.delete(dTag);
       running.set(dTag, next);
+      const later = next.settlers.splice(ports.countOf(dTag, next.settlers));
+      if (later.length > 0) enqueue(dTag, later);
       try {
         const event = await ports.make(dTag, makingOf(dTag, next));
         abandoned.delete(dTag);

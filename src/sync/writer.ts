@@ -64,6 +64,7 @@ export function createWriter(ports: WriterPorts): Writer {
   const drafts = createDrafts({
     clock,
     make: createSaving({ ...ports, isClosed, questions }),
+    countOf: (dTag, wanted) => ports.mergingOf(dTag)?.countOf(wanted) ?? wanted.length,
   });
 
   /** A write, and what the app had seen when it made the value. */

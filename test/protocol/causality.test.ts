@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import {
   covers,
+  unseenBy,
   deviceHash,
   joinVectors,
   newestOf,
@@ -98,6 +99,12 @@ describe('the vv tag', () => {
     expect(covers(written, device(1), 5)).toBe(true);
     expect(covers(written, device(1), 6)).toBe(false);
     expect(covers(written, device(3), 1)).toBe(false);
+    const entries = [
+      [device(1), 5],
+      [device(1), 6],
+      [device(3), 1],
+    ] as const;
+    expect(unseenBy(written, entries)).toEqual(entries.slice(1));
   });
 
   test('drops the oldest of 17, and gives it the benefit of the doubt', () => {

@@ -22,7 +22,7 @@ import {
 } from './documents.ts';
 import type { Chance } from './chance.ts';
 import { hasSeen, order, type Call, type Oracle, type Signed } from './oracle.ts';
-import { rivalsIn } from './records.ts';
+import { rivalsIn, takenIn } from './records.ts';
 import { expirationIn, hasTag, vectorIn } from './tags.ts';
 
 /** One edit of an app: it sets one field, or takes it away. */
@@ -553,6 +553,8 @@ export function createMergeOracle(ports: {
           rivals.set(category, known);
           if (value.includes('"joint":')) joint.add(`${device} ${category}`);
           rivalsOn.set(`${device} ${category}`, rivalsIn(value));
+          // What became a rival in the save of the merge itself, because the store had failed until then.
+          for (const id of takenIn(value)) known.add(id);
           for (const id of rivalsIn(value)) {
             known.add(id);
             hadOn.add(`${device} ${id}`);

@@ -52,3 +52,11 @@ export function rivalsIn(raw: string | undefined): readonly string[] {
   const { rivals = [] } = JSON.parse(raw) as { rivals?: readonly { readonly id: string }[] };
   return rivals.map(({ id }) => id);
 }
+
+/** Ids of what its newest own write has taken in: the save that brought it may have been the first to name them. */
+export function takenIn(raw: string): readonly string[] {
+  if (!raw.includes('"taken":{"rivals":[{')) return [];
+  type Own = { readonly taken?: { readonly rivals: readonly { readonly id: string }[] } };
+  const { own } = JSON.parse(raw) as { own?: Own };
+  return (own?.taken?.rivals ?? []).map(({ id }) => id);
+}

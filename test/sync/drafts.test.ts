@@ -39,6 +39,8 @@ function setUp(): Bench {
 
   const drafts = createDrafts({
     clock,
+    // "|": what comes after it is another write.
+    countOf: (_, wanted) => wanted.findIndex(({ write }) => write.text.endsWith('|')) + 1 || wanted.length,
     make: (_, making) =>
       new Promise((resolve, reject) => {
         let isSaving = false;
@@ -102,6 +104,21 @@ test('one write of a category is made at a time, and all that came meanwhile are
   await makings[1]!.done();
   expect(answers).toEqual({ 1: makings[0]!.saved, 2: makings[1]!.saved, 3: makings[1]!.saved });
   expect(makings).toHaveLength(2);
+});
+
+test('what one write cannot be made of is the next one, also if the first is made again', async () => {
+  const { makings, answers, clock, write } = setUp();
+  for (const text of ['1', '2', '3|', '4']) write(text);
+  await makings[0]!.done();
+  expect(makings.map(({ texts }) => texts)).toEqual([['1'], ['2', '3|']]);
+  write('5');
+  await clock.advance(SIGNER_TURN_MS);
+  expect(makings.map(({ texts }) => texts)).toEqual([['1'], ['2', '3|'], ['2', '3|']]);
+  await makings[2]!.done();
+  expect(makings[3]!.texts).toEqual(['4', '5']);
+  await makings[3]!.done();
+  expect(answers).toMatchObject({ '3|': makings[2]!.saved, 4: makings[3]!.saved, 5: makings[3]!.saved });
+  expect(clock.pending).toBe(0);
 });
 
 test('a write does not wait for one of another category', () => {

@@ -212,3 +212,32 @@ test('whole values that wait together with a restore change what was restored, e
   await at.settle(Promise.all([first, restoring, ...all]));
   expect(await valuesOf(at, [laptop])).toEqual([{ theme: 'light', font: 12, size: 1, wrap: true }]);
 });
+
+test('a whole value that waits behind a restore, and was made of what came in since, takes away what it has taken away', async () => {
+  const at = world({});
+  let sign = (): void => undefined;
+  let turn = Promise.resolve();
+  const signer = secretKeySigner(KEY);
+  const slow: Signer = { ...signer, signEvent: async (event) => turn.then(() => signer.signEvent(event)) };
+  const [laptop, phone] = (await together(at, ['laptop', 'phone'], MERGE)) as [Apart, Apart];
+  await at.settle(laptop.device.setSigner(slow));
+  const { device } = laptop;
+  const { eventId: old } = (await at.settle(device.fetch('settings')))!;
+  await at.settle(phone.device.update('settings', change({ theme: 'dark' })));
+  await at.clock.advance(5_000);
+  turn = new Promise((resolve) => (sign = resolve));
+  const first = device.restore('settings', old);
+  await at.clock.advance(100);
+  const second = device.restore('settings', old);
+  await at.clock.advance(100);
+  await at.settle(phone.device.update('settings', change({ font: 14 })));
+  await at.clock.advance(100);
+  const { eventId: basedOn } = (await at.settle(device.fetch('settings')))!;
+  const last = device.publish('settings', { theme: 'dark' }, { basedOn });
+  await at.clock.advance(100);
+  sign();
+  await at.settle(Promise.all([first, second, last]));
+  await at.clock.advance(5_000);
+  const now = { theme: 'light' };
+  expect(await valuesOf(at, [laptop, phone])).toEqual([now, now]);
+});

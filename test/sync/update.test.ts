@@ -8,7 +8,7 @@ import { asAddress } from '../../src/protocol/address.ts';
 import { createComposing, type Compose } from '../../src/sync/composing.ts';
 import type { Wanted } from '../../src/sync/drafts.ts';
 import { EMPTY_RECORD } from '../../src/sync/heads/record.ts';
-import { createMergeComposing } from '../../src/sync/merging/composing.ts';
+import { countOf, createMergeComposing } from '../../src/sync/merging/composing.ts';
 import type { Joined, Joining } from '../../src/sync/merging/joining.ts';
 import { createTestClock } from '../../src/testing/clock.ts';
 import { told } from './records.ts';
@@ -151,6 +151,76 @@ test.each([
   });
 });
 
+const RESTORE = undefined;
+const REMOVE = { type: 'remove' } as const;
+const UPDATE = { type: 'update', change: () => 1 } as const;
+const WHOLE = { type: 'whole', payload: 1, basedOn: undefined } as const;
+
+test.each<[string, readonly (readonly [Wanted['write']['edit'], number])[], number]>([
+  [
+    'edits, whatever came in between',
+    [
+      [WHOLE, 1],
+      [UPDATE, 2],
+      [WHOLE, 3],
+    ],
+    3,
+  ],
+  [
+    'a restore, and an edit that has seen no more',
+    [
+      [RESTORE, 2],
+      [UPDATE, 2],
+    ],
+    2,
+  ],
+  [
+    'a restore alone, if an edit behind it has seen more',
+    [
+      [WHOLE, 1],
+      [RESTORE, 2],
+      [UPDATE, 2],
+      [WHOLE, 3],
+    ],
+    2,
+  ],
+  [
+    'a removal alone, if an edit behind it has seen more',
+    [
+      [REMOVE, 1],
+      [UPDATE, 2],
+    ],
+    1,
+  ],
+  [
+    'what a later restore replaces as well',
+    [
+      [RESTORE, 1],
+      [UPDATE, 2],
+      [RESTORE, 3],
+      [UPDATE, 3],
+    ],
+    4,
+  ],
+])('one write is made of %s', (_, calls, count) => {
+  const wanted = calls.map(([edit, stamp]): Wanted => {
+    return {
+      write: { ...write, expiration: undefined, ...(edit && { edit }) },
+      seen: new Map([['theirs', stamp]]),
+    };
+  });
+  expect(countOf(wanted)).toBe(count);
+});
+
+test('an update of a value that is not saved yet has seen what that had, and not the head that the value will beat', async () => {
+  const older = new Map([['theirs', 5]]);
+  const after = { write: { ...write, expiration: undefined, edit: UPDATE }, seen: new Map([['theirs', 9]]) };
+  const value = { write: { ...write, text: '7', expiration: undefined, edit: WHOLE }, seen: older };
+  const compose = composing(undefined);
+  expect(await compose(asAddress('default/settings/v1'), [value, after])).toMatchObject({ seen: older });
+  expect(await compose(asAddress('default/settings/v1'), [after])).not.toMatchObject({ seen: older });
+});
+
 test('what a restore has replaced is not said to be part of an update behind it', async () => {
   const dTag = asAddress('default/settings/v1');
   const taken: string[] = [];
@@ -180,7 +250,8 @@ test.each([
   const made = { write: { ...write, expiration: undefined, edit: update }, seen: newer };
   const replacing = { write: { ...write, expiration: undefined, ...what }, seen: new Map([['theirs', 5]]) };
   expect(await compose(dTag, [made])).toMatchObject({ seen: newer });
-  expect(await compose(dTag, [made, replacing, made])).toMatchObject({ seen: replacing.seen });
+  const after = { ...made, seen: replacing.seen };
+  expect(await compose(dTag, [made, replacing, after])).toMatchObject({ seen: replacing.seen });
 });
 
 test('an update of what cannot be read fails by a typed error, whatever a signer makes of it', async () => {

@@ -7,7 +7,14 @@
  */
 
 import type { EventId } from '../../protocol/address.ts';
-import { covers, deviceHash, joinVectors, seenBy, type VersionVector } from '../../protocol/causality.ts';
+import {
+  covers,
+  deviceHash,
+  joinVectors,
+  seenBy,
+  unseenBy,
+  type VersionVector,
+} from '../../protocol/causality.ts';
 import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
 import { deviceIdOf, isTombstone, vectorOf, voidsOf } from '../../protocol/header.ts';
 import { MAX_RIVALS } from '../../protocol/limits.ts';
@@ -39,7 +46,7 @@ export function hasSeenOwn(record: HeadRecord | undefined, vector: VersionVector
   // What is from the future was reset, or is not in it by its form: no entry is above a vector's own.
   const latest = vector.get(record?.own?.device ?? '') ?? Infinity;
   const had = [...(seenByOwn(record) ?? [])].filter(([, stamp]) => stamp <= latest);
-  return had.every(([device, stamp]) => covers(vector, device, stamp));
+  return had.every((entry) => covers(vector, ...entry));
 }
 
 function seenByOwn(record: HeadRecord | undefined): VersionVector | undefined {
@@ -158,8 +165,7 @@ function advanced(
 /** What is in the value beyond its vector: what it has seen, without a vector itself, is deemed to have seen more. */
 function jointOf(vector: VersionVector, joint: VersionVector, seen: readonly Kept[]): VersionVector {
   const all = seen.filter((one) => isKeptIn(vector, one)).flatMap((one) => [...one.seen]);
-  const unsaid = all.filter(([device, stamp]) => !covers(vector, device, stamp));
-  return unsaid.reduce((sum, entry) => joinVectors(sum, new Map([entry])), joint);
+  return unseenBy(vector, all).reduce((sum, entry) => joinVectors(sum, new Map([entry])), joint);
 }
 
 /** Whether what took the place of the head has seen it. */

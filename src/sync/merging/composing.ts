@@ -3,8 +3,8 @@
 import type { Address, EventId } from '../../protocol/address.ts';
 import { isNostrSyncError } from '../../errors.ts';
 import { schemaOf } from '../../protocol/header.ts';
-import { covers } from '../../protocol/causality.ts';
 import { decodePayload } from '../../protocol/payload.ts';
+import { covers, unseenBy } from '../../protocol/causality.ts';
 import { askedFor, fold, isNews, textOf, type Composed, type Refusal } from '../composing.ts';
 import type { Wanted } from '../drafts.ts';
 import { withOwn } from '../heads/frontier.ts';
@@ -26,8 +26,8 @@ interface Rebased extends ReturnType<Merger['merge']> {
 export type Merged = Composed & { readonly joined: Joined | undefined };
 
 /** V1: what holds an own write that the head does not is merged, exactly or not, for the own entry of the next write says so. */
-const holdsOwn = ({ own }: HeadRecord, rival: Kept): boolean =>
-  own !== undefined && covers(rival.seen, own.device, own.stamp);
+export const holdsOwn = ({ own }: HeadRecord, { seen }: Pick<Kept, 'seen'>): boolean =>
+  own !== undefined && covers(seen, own.device, own.stamp);
 
 /** Of the others what is due, or has an exact base. */
 export function takingBy(record: HeadRecord, isDue: (id: EventId) => boolean) {
@@ -35,6 +35,19 @@ export function takingBy(record: HeadRecord, isDue: (id: EventId) => boolean) {
     if (holdsOwn(record, rival)) return 'must';
     return base.isExact || isDue(rival.id) ? 'may' : 'not';
   };
+}
+
+/** What it takes the place of is what its app had seen at the call, and no more. */
+const isReplacing = ({ write: { edit } }: Wanted): boolean => edit === undefined || edit.type === 'remove';
+
+/**
+ * How many of these calls one write may be made of. A restore or a removal is the last of them if a later call was made of what that had
+ * not seen: a write of both would undo what that is, and could not say what the later call has removed of it.
+ */
+export function countOf(wanted: readonly Wanted[]): number {
+  const at = wanted.map(isReplacing).lastIndexOf(true);
+  const isNew = ({ seen }: Wanted): boolean => unseenBy(wanted[at]!.seen, seen).length > 0;
+  return at >= 0 && wanted.slice(at).some(isNew) ? at + 1 : wanted.length;
 }
 
 /** Whether it can be read as soon as the store or the signer works again. */
@@ -99,9 +112,7 @@ export function createMergeComposing(ports: {
     if (said === undefined || said.settles !== undefined || last?.write.isReset === true) return merged;
     const seen = withOwn(record, said.seen);
     const own = record?.own;
-    const isNew = [...seen].some(
-      ([device, stamp]) => device !== own?.device && !covers(said.seen, device, stamp),
-    );
+    const isNew = unseenBy(said.seen, seen).some(([device]) => device !== own?.device);
     // What cannot be read is in the history.
     const nothing = (): undefined => undefined;
     const event = isNew ? await ports.joining.eventOf(dTag, own!.id).catch(nothing) : undefined;
@@ -126,16 +137,15 @@ export function createMergeComposing(ports: {
     const isPlain = last !== undefined && asked.every(({ write }) => write.edit?.type !== 'update');
     // What is restored or reset is known as it is, and must not be said to contain what it does not.
     if (isPlain && last.edit === undefined) return undefined;
-    const replacing = asked
-      .filter(({ write: { edit } }) => edit === undefined || edit.type === 'remove')
-      .at(-1);
+    const replacing = asked.filter(isReplacing).at(-1);
     const isDue = (id: EventId): boolean => ports.isDue(dTag, id);
     const taking = record && replacing === undefined ? takingBy(record, isDue) : (): Taking => 'not';
     const joining = record?.head && ports.joining.join(dTag, record, taking);
     const joined = await joining?.catch((error: unknown) => {
-      const own = replacing === undefined ? record!.own : undefined;
       const holdsAll =
-        own === undefined || (asked.length === 1 && covers(asked[0]!.seen, own.device, own.stamp));
+        replacing !== undefined ||
+        record!.own === undefined ||
+        (asked.length === 1 && holdsOwn(record!, asked[0]!));
       // What cannot be read is not built upon: but for what this device has written itself, and the app did not have.
       if (isPlain && (holdsAll || !isOfPorts(error))) return undefined;
       throw error;

@@ -20,7 +20,7 @@ import type { Reading } from '../reading.ts';
 import type { Content } from '../values/content.ts';
 import { createRecent } from '../values/recent.ts';
 import type { BasedOn, Published, Write } from '../write.ts';
-import { createMergeComposing, type Merged } from './composing.ts';
+import { countOf, createMergeComposing, type Merged } from './composing.ts';
 import { createJoining } from './joining.ts';
 import type { Merger } from './merger.ts';
 import { createMergeNews } from './news.ts';
@@ -35,6 +35,8 @@ export interface Merging extends Pick<Consumer, 'changed' | 'signerChanged' | 'r
     add: (wanted: Wanted) => Promise<VerifiedEvent>,
   ): Promise<VerifiedEvent>;
   readonly compose: Compose;
+  /** How many of these calls, in their order, one write may be made of. */
+  countOf(wanted: readonly Wanted[]): number;
   /** See `Showing`. */
   readonly viewOf: Showing['viewOf'];
   /** What is here as plaintext. */
@@ -137,6 +139,7 @@ export const createMerging: CreateMerging = (ports) => {
         if (given.get(dTag) === call) given.delete(dTag);
       }
     },
+    countOf,
     compose: async (dTag, wanted) => {
       const merged = await compose(dTag, wanted);
       if (merged === undefined || 'refused' in merged) return merged;

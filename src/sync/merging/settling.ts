@@ -7,7 +7,6 @@
 import type { Clock } from '../../clock.ts';
 import { isNostrSyncError, NostrSyncError } from '../../errors.ts';
 import { categoryOf, type Address, type EventId, type Ms } from '../../protocol/address.ts';
-import { covers } from '../../protocol/causality.ts';
 import {
   MAX_MERGES_IN_A_ROW,
   MAX_MERGE_WAIT_MS,
@@ -22,6 +21,7 @@ import type { HeadRecord } from '../heads/record.ts';
 import type { Change, Replica } from '../heads/replica.ts';
 import { createAgenda } from '../relays/agenda.ts';
 import { baseOf } from './base.ts';
+import { holdsOwn } from './composing.ts';
 import type { Shown } from './showing.ts';
 
 export interface Settling {
@@ -47,8 +47,7 @@ export function waitOf(record: HeadRecord, rival: Kept): Ms {
   if (own !== undefined && rival.device === own.device) return MERGE_WAITS_MS.author;
   const contained = containedIn(record);
   if (!baseOf(record.past, rival.seen, contained).isExact) return MERGE_WAITS_MS.inexact;
-  const isParty =
-    own !== undefined && [rival.seen, contained].some((one) => covers(one, own.device, own.stamp));
+  const isParty = [rival, { seen: contained }].some((one) => holdsOwn(record, one));
   return isParty ? MERGE_WAITS_MS.party : MERGE_WAITS_MS.witness;
 }
 

@@ -6,16 +6,16 @@
 import type { Primitives } from '../../crypto/primitives.ts';
 import type { Address, EventId } from '../../protocol/address.ts';
 import type { Consumer } from '../consumers.ts';
+import { textOf } from '../composing.ts';
 import type { Replica } from '../heads/replica.ts';
 import { takingBy } from './composing.ts';
 import type { Joining } from './joining.ts';
 import type { Merger } from './merger.ts';
 
-/** A head as it is shown. */
+/** What is shown in the place of a head. */
 export interface View {
   /** Of no event: the app may base its next value on it. */
   readonly id: EventId;
-  readonly head: EventId;
   /** `undefined`: what is left of it is nothing. */
   readonly value: unknown;
 }
@@ -45,13 +45,15 @@ export function createShowing(ports: {
   readonly onShown: (dTag: Address, view: View, isNews: boolean) => void;
 }): Showing {
   const { replica } = ports;
-  const views = new Map<Address, View>();
-  /** By category, the id of what was shown last. */
-  const told = new Map<Address, EventId>();
+  /** By category, what was shown last. An app that is locked keeps it, and is not told of it again: `digest` says that it is the same. */
+  const last = new Map<
+    Address,
+    { readonly head: EventId; readonly digest: string; readonly view: View | undefined }
+  >();
 
   function viewOf(dTag: Address, head: EventId): View | undefined {
-    const view = views.get(dTag);
-    return view?.head === head ? view : undefined;
+    const known = last.get(dTag);
+    return known?.head === head ? known.view : undefined;
   }
 
   async function show(dTag: Address): Promise<Shown> {
@@ -61,16 +63,15 @@ export function createShowing(ports: {
     const { head, headValue, value, taken } = await ports.joining.join(dTag, record, taking);
     if (replica.get(dTag)?.head?.event.id !== head.id) return show(dTag);
     const { isEqual } = ports.mergerOf(dTag)!;
-    const before = viewOf(dTag, head.id);
     const ids = taken.map(({ id }) => id);
     // The same wherever and whenever the same is shown.
     const id = ports.primitives.sha256Hex([head.id, ...ids].join()) as EventId;
-    const view = { id, head: head.id, value };
-    if (isEqual(value, headValue)) views.delete(dTag);
-    else views.set(dTag, view);
-    // An app that was locked meanwhile has it already.
-    const isNews = told.get(dTag) !== id && !isEqual(value, before === undefined ? headValue : before.value);
-    told.set(dTag, id);
+    const view = { id, value };
+    const isMore = !isEqual(value, headValue);
+    const digest = ports.primitives.sha256Hex(textOf(value).text);
+    const before = last.get(dTag);
+    const isNews = before?.head === head.id ? before.digest !== digest : isMore;
+    last.set(dTag, { head: head.id, digest, view: isMore ? view : undefined });
     ports.onShown(dTag, view, isNews);
     return { head: head.id, ids: new Set(ids) };
   }
@@ -80,11 +81,14 @@ export function createShowing(ports: {
     show,
     changed: ({ dTag, effects }) => {
       for (const effect of effects) {
-        const view = effect.type === 'advanced' && effect.renews && viewOf(dTag, effect.renews);
+        const known = last.get(dTag);
         // The same write under another stamp.
-        if (view) views.set(dTag, { ...view, head: effect.event.id });
+        if (known !== undefined && effect.type === 'advanced' && effect.renews === known.head)
+          last.set(dTag, { ...known, head: effect.event.id });
       }
     },
-    forget: () => views.clear(),
+    forget: () => {
+      for (const [dTag, known] of last) last.set(dTag, { ...known, view: undefined });
+    },
   };
 }

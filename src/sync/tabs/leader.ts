@@ -40,7 +40,7 @@ export interface TabLeader extends Network {
 
 /** A follower, as the leader knows it. */
 interface Follower {
-  watched: readonly Address[];
+  readonly watched: readonly Address[];
   hasSigner: boolean;
   /** See `Here`. */
   readonly changes: number;
@@ -85,10 +85,11 @@ export function createTabLeader(ports: TabLeaderPorts): TabLeader {
     });
   }
 
-  function meet({ from, hasSigner, relays, changes, ...here }: Here): void {
+  function meet({ relays, ...here }: Here): void {
+    const { from, hasSigner } = here;
     const known = followers.get(from);
     const forget = known?.forget ?? ports.onDeath(from, () => bury(from));
-    followers.set(from, { watched: here.watched, hasSigner, changes, forget });
+    followers.set(from, { ...here, forget });
     const own = new Set(urls());
     for (const [url, isAdded] of relays) {
       if (isAdded === own.has(url)) continue;
