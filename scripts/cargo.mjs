@@ -7,6 +7,10 @@ import { join } from 'node:path';
 /** Outside of the clone: it grows to gigabytes, and tools would search it. */
 export const TARGET = process.env.CARGO_TARGET_DIR ?? join(homedir(), '.cache/nostr-sync/cargo-target');
 
+/** Of all crates in the workspace. */
+export const LINTS = ['clippy', '--locked', '--workspace', '--all-targets', '--', '-D', 'warnings'];
+export const TESTS = ['test', '--locked', '--workspace', '--no-fail-fast'];
+
 /** Runs cargo to its end; says what it took. `options` as of `spawnSync`. */
 export function cargo(what, args, options) {
   const start = Date.now();

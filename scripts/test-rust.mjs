@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cargo } from './cargo.mjs';
+import { cargo, LINTS, TESTS } from './cargo.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const PLUGIN = join(ROOT, 'tauri-plugin');
@@ -43,11 +43,8 @@ const OF_VITEST = /^(\d+) passed, (\d+) failed/gm;
 
 check(cargo('layout', ['fmt', '--all', '--check'], { cwd: ROOT }).status === 0);
 check(cargo('layout of the reference peer', ['fmt', '--check'], { cwd: PEER }).status === 0);
-const lints = ['clippy', '--locked', '--workspace', '--all-targets', '--', '-D', 'warnings'];
-check(cargo('lints', lints, { cwd: ROOT }).status === 0);
-
-const tests = ['test', '--locked', '--workspace', '--no-fail-fast'];
-count(cargo('tests', tests, { cwd: ROOT, ...CAPTURED }), OF_CARGO);
+check(cargo('lints', LINTS, { cwd: ROOT }).status === 0);
+count(cargo('tests', TESTS, { cwd: ROOT, ...CAPTURED }), OF_CARGO);
 
 const folder = mkdtempSync(join(tmpdir(), 'nostr-sync-rust-'));
 const node = (script, ...args) =>
