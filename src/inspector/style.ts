@@ -1,10 +1,10 @@
 /** How the inspector looks: in the colours of the system, so that it is light or dark as the page says; narrow first. */
 
-export const STYLE = `:host{color-scheme:light dark;display:block;overflow:hidden;background:Canvas;color:CanvasText;border:1px solid #8884;border-radius:12px;font:13px/1.5 system-ui}
+export const STYLE = `:host{color-scheme:light dark;display:block;overflow:hidden;background:Canvas;color:CanvasText;border:1px solid #8884;border-radius:9px;font:13px/1.5 system-ui}
 [role=tablist],dl div{display:flex}
 [role=tabpanel]{height:var(--inspector-height,26rem);overflow:auto;padding:0 12px}
 [role=status]{position:absolute;clip-path:inset(50%)}
-button{font:inherit;color:inherit;background:#8882;border:1px solid #8884;border-radius:6px;min-height:28px}
+button{font:inherit;color:inherit;background:#8882;border:1px solid #8884;border-radius:9px;min-height:28px}
 :focus-visible{outline-offset:-2px}
 [role=tab],[aria-expanded]{background:0;border:0;width:100%}
 [role=tab]{min-height:42px;text-transform:capitalize}
@@ -20,7 +20,7 @@ li>*,button>*{margin-inline-end:8px}
 dt{flex:0 0 9em}
 small,dt{font-size:12px;opacity:.75}
 i,small{display:inline-block}
-i{white-space:nowrap;font:12px system-ui;background:#8883;border-radius:9px;padding:1px 8px}
+i{white-space:nowrap;font:12px system-ui;background:#8882;border-radius:9px;padding:1px 8px}
 .replicated,.delivered,.confirmed,.acknowledged,.open,.current{background:#2c9a5e55}
 .saved,.pending,.unseen,.connecting{background:#c98a1b55}
 .refused,.waiting,.unreadable,.error,.lost{background:#d1483f55}

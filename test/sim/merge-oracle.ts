@@ -234,6 +234,16 @@ export function createMergeOracle(ports: {
     return isUntold || clashes.some((one) => counts(one) && isIn(one));
   }
 
+  /** Whether it was told by then that an edit of this field and that value had not seen each other. */
+  const isClash = (edit: Edit, field: string, value: string | undefined, until: number): boolean =>
+    clashes.some(
+      ({ category, path, sides, at }) =>
+        category === edit.category &&
+        path[0] === field &&
+        at <= until &&
+        [edit.asserts.get(field), value].every((side) => sides.includes(side)),
+    );
+
   /**
    * Whether it, or one that followed, gave way to an edit that had not seen it, and that to one of before: apps that prefer a side each
    * may see the same two values otherwise. Both were told by then.
@@ -247,14 +257,7 @@ export function createMergeOracle(ports: {
     );
     const follows = (one: Edit): boolean => one === edit || (one.seen.get(edit.series) ?? 0) >= edit.number;
     const gaveWay = (one: Edit, to: string | undefined): boolean =>
-      isExplained(one, field, to) &&
-      clashes.some(
-        ({ category, path, sides, at }) =>
-          category === edit.category &&
-          path[0] === field &&
-          at <= until &&
-          [one.asserts.get(field), to].every((side) => sides.includes(side)),
-      );
+      isExplained(one, field, to) && isClash(one, field, to, until);
     return ofField.some(
       (one) =>
         follows(one) &&
@@ -275,6 +278,26 @@ export function createMergeOracle(ports: {
     const back = all.filter(isIt);
     const first = back.filter((one) => !back.some((other) => hasSeen(one.event, other.event)));
     return first.length > 0 && first.every(({ device }) => !hadOn.has(`${device} ${event!.event.id}`));
+  }
+
+  /**
+   * Whether an app that prefers a side has given it up for a value that was brought back: a writer without vectors had taken the place of
+   * that, by the numbers in its document, and what was written upon this holds it again. It was told by then.
+   */
+  function isGivenUpForOld({ edit, field, now }: Miss, until: number): boolean {
+    const old = edits.find(({ id, category }) => id === now && category === edit.category);
+    if (!ports.hasOwnRules || old === undefined) return false;
+    const all = ofCategory(edit.category);
+    const isReplaced = ({ event, text }: Signed): boolean =>
+      vectorIn(event) === undefined &&
+      valueIn(docIn(text), field) !== now &&
+      (seenIn(docIn(text)).get(old.series) ?? 0) >= old.number;
+    const isBack = all
+      .filter(isReplaced)
+      .some((blind) =>
+        all.some((one) => hasSeen(one.event, blind.event) && valueIn(docIn(one.text), field) === now),
+      );
+    return isBack && isClash(edit, field, now, until);
   }
 
   /** What makes two devices one, or lets none know what was there before. */
@@ -350,7 +373,12 @@ export function createMergeOracle(ports: {
         );
       count(isGone ? 'merge: an edit of a destroyed device judged' : 'merge: an edit judged');
       for (const miss of missesIn(edit, head)) {
-        if (isTold(miss, Infinity) || isGoneRound(miss, Infinity) || isBroughtBack(miss)) {
+        if (
+          isTold(miss, Infinity) ||
+          isGoneRound(miss, Infinity) ||
+          isBroughtBack(miss) ||
+          isGivenUpForOld(miss, Infinity)
+        ) {
           count('merge: an edit given up, and told');
           continue;
         }
@@ -640,6 +668,7 @@ export function createMergeOracle(ports: {
         const isIt =
           isTold(miss, until) ||
           isGoneRound(miss, until) ||
+          isGivenUpForOld(miss, until) ||
           isExplained(miss.edit, miss.field, miss.now, until);
         if (!isConfusedIn(miss.edit.category) && !isIt && !hasFailed(miss.edit))
           oracle.violate('M11', describeMiss(miss));

@@ -29,6 +29,8 @@ export function createPieceAudit(
   },
 ): PieceAudit {
   const { replica, audit } = ports;
+  /** Names of pieces that are being read back: a store that is slow to save what came is no reason to ask again. */
+  const asking = new Set<string>();
 
   async function bury(dTag: Address, name: string, { id }: NostrEvent, stamp: Seconds): Promise<void> {
     await replica.apply(dTag, { type: 'buried', relay, id, name, stamp });
@@ -38,14 +40,16 @@ export function createPieceAudit(
     const head = replica.peek(dTag)?.head?.event;
     const addresses = names.map((name) => pieceDTag(dTag, name));
     const { isComplete, events } = await ports.collect(addresses);
-    for (const name of names) {
+    // All of them in one save.
+    const saving = names.map(async (name) => {
       const event = events.get(pieceDTag(dTag, name));
-      if (event === undefined && !isComplete) continue;
+      if (event === undefined && !isComplete) return;
       const delivery = event && 'confirmed';
       if (event !== undefined && isTombstone(event) && head !== undefined)
         await bury(dTag, name, head, event.created_at);
       else await replica.apply(dTag, { type: 'piece', relay, name, delivery });
-    }
+    });
+    await Promise.all(saving);
     if (!isComplete && ports.stepOf(dTag) === 'read-back') audit.put(dTag, audit.askAgainMs());
   }
 
@@ -54,8 +58,11 @@ export function createPieceAudit(
     readBack: async (dTag) => {
       const pieces = replica.peek(dTag)?.head?.pieces ?? [];
       const sent = pieces.filter(({ deliveries }) => deliveries.get(relay) === 'acknowledged');
-      const names = sent.map(({ name }) => name);
-      if (names.length > 0) await collect(dTag, names);
+      const names = sent.map(({ name }) => name).filter((name) => !asking.has(name));
+      if (names.length === 0) return;
+      for (const name of names) asking.add(name);
+      await collect(dTag, names);
+      for (const name of names) asking.delete(name);
     },
     bury,
   };
