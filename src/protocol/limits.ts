@@ -120,6 +120,8 @@ export const STORE_RETRY_MS = 10_000;
 export const STORE_DEADLINE_MS = 20_000;
 /** From an acknowledgement to the read-back that proves it. */
 export const CONFIRM_DELAY_MS = 1_000;
+/** From the first relay's word that it has a write to the save of what all have said: the read-backs are among that. */
+export const ANSWERS_MS = 3_000;
 /** How often one relay is asked what it has of one category, whatever it answers: it may take each write for one that it has beaten. */
 export const ASK_PACING = { burst: 15, intervalMs: 3_000 };
 /** From a value that one relay showed to the question whether the others have it. */

@@ -148,6 +148,8 @@ const HEX_64 = /[0-9a-f]{64}/;
  * that ask at random, relays that answer nothing and lines that break it was 11, 30 and 11 at most. One that refuses for what is newer, and
  * shows nothing, is asked 15 times at once and then every 3 s (docs/PROTOCOL.md section 5), and each answer brings the event again.
  */
+/** How long what a relay says of an event may be missing from the medium, in ms. */
+const MAX_UNSAVED_MS = 5_000;
 const MAX_SAME_EVENTS = 35;
 const MAX_SAME_REQS = 60;
 const MAX_CONNECTS = 30;
@@ -232,6 +234,8 @@ export interface Oracle {
   onConnect(process: object, url: string): void;
   onSend(process: object, device: string, url: string, frame: string): void;
   /** A reconciliation begins at a relay that has these events; `undefined`: it says what it likes. */
+  /** Whether a relay has said of an event to a device, of late, that it has it: that may not be on the medium yet. */
+  saidOfLate(device: string, url: string, id: string): boolean;
   onReconcile(process: object, url: string, frame: string, ids: readonly string[] | undefined): void;
   onReceive(process: object, device: string, url: string, frame: string, isHonest: boolean): void;
   /** A process is handed a frame of a relay, and verifies a signature. */
@@ -332,6 +336,8 @@ export function createOracle(ports: {
   const sent = new Set<string>();
   const shown = new Set<string>();
   const taken = new Set<string>();
+  /** When a relay last said anything of it to that device. */
+  const saidAt = new Map<string, number>();
   /** By process and then by relay and what was done: when, in the last minute, in ms. */
   const done = new WeakMap<object, Map<string, number[]>>();
   /** By process and then by relay and what is measured: how much in which minute. */
@@ -915,6 +921,10 @@ export function createOracle(ports: {
         violate('I1', `${device}: ${describe(entry)} went out before it was on the medium`);
       if (isRejected(entry)) violate('I6', `${device}: ${describe(entry)} was rejected, and goes out`);
     },
+    saidOfLate: (device, url, id) => {
+      const at = saidAt.get(`${device} ${url} ${id}`);
+      return at !== undefined && ports.now() - at < MAX_UNSAVED_MS;
+    },
     onReconcile: (process, url, frame, ids) => {
       const all = reconciled.get(process) ?? new Map<string, Reconciled>();
       reconciled.set(process, all);
@@ -932,6 +942,7 @@ export function createOracle(ports: {
           const what = `${device} ${url} ${id}`;
           if (question.ids === undefined && entry.makers.has(device) && !sent.has(what)) continue;
           shown.add(what);
+          saidAt.set(what, ports.now());
           if (question.ids !== undefined) entry.isTaken = true;
         }
         // Whatever the relay has: as an EOSE.
@@ -959,6 +970,7 @@ export function createOracle(ports: {
         stateOf(device).received.add(entry);
         stateOf(device).heard.set(entry, ports.now());
       } else if (TAKEN.test(frame)) taken.add(what);
+      saidAt.set(what, ports.now());
       if (isAnswer && isHonest && frame.includes(',true,')) entry.isAcknowledged = true;
     },
     hand: (process, device, url, frame, task) => {

@@ -4,14 +4,20 @@ import type { SignedEvent } from '../../src/protocol/event.ts';
 import { formatIn } from './tags.ts';
 
 /** To how many relays a stored record still owes its head; `undefined` for one in pieces, which is more than a look. */
-export function owedTo(raw: string, urls: readonly string[]): number | undefined {
+export function owedTo(
+  raw: string,
+  urls: readonly string[],
+): { readonly id: string; readonly urls: readonly string[] } | undefined {
   const { head, deliveries } = JSON.parse(raw) as {
     head?: { readonly event: SignedEvent };
     deliveries: Record<string, string>;
   };
-  if (head === undefined) return 0;
+  if (head === undefined) return { id: '', urls: [] };
   if (formatIn(head.event) === 'chunked/1') return undefined;
-  return urls.filter((url) => (deliveries[url] ?? 'pending') === 'pending').length;
+  return {
+    id: head.event.id,
+    urls: urls.filter((url) => (deliveries[url] ?? 'pending') === 'pending'),
+  };
 }
 
 /** What of a stored record none of these relays has confirmed, head or piece, nor refused for good; `undefined` where all is. */

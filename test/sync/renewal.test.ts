@@ -266,7 +266,7 @@ describe('of two devices that write in one second', () => {
   });
 
   test('a relay that goes on showing another event moves the stamp by three seconds at most', async () => {
-    const { relays, clock, device: make, settle } = world({});
+    const { relays, clock, device: make, settle } = world({ negentropy: 'notice' });
     const laptop = make();
     const instead = new Map<string, NostrEvent>();
     relays[0]!.misbehave({
@@ -286,7 +286,7 @@ describe('of two devices that write in one second', () => {
   });
 
   test('a first write in ignorance that is stamped anew is in conflict with none of its own stamps', async () => {
-    const { relays, clock, device: make, settle } = world({}, {});
+    const { relays, clock, device: make, settle } = world({ negentropy: 'notice' }, {});
     relays[1]!.misbehave({ silent: true });
     const laptop = make();
     // What the relay shows in its place is a tombstone: a blind write is told of no such thing.
@@ -310,7 +310,7 @@ describe('of two devices that write in one second', () => {
 
 describe('a removal that the relay has taken', () => {
   test('and that a deletion request ate, is made again above it', async () => {
-    const { relays, clock, device: make, settle } = world({});
+    const { relays, clock, device: make, settle } = world({ negentropy: 'notice' });
     const [laptop, phone] = [make({ deviceId: 'laptop' }), make({ deviceId: 'phone' })];
     await settle(laptop.publish('settings', 'removed', { waitFor: 'replicated' }));
     await settle(phone.fetch('settings'));

@@ -6,7 +6,7 @@
 import type { Clock } from '../../clock.ts';
 import { isNostrSyncError, NostrSyncError, type AnyNostrSyncError } from '../../errors.ts';
 import type { Address, EventId } from '../../protocol/address.ts';
-import { STORE_RETRY_MS } from '../../protocol/limits.ts';
+import { ANSWERS_MS, STORE_RETRY_MS } from '../../protocol/limits.ts';
 import type { Store } from '../../store/store.ts';
 import type { Cache } from './cache.ts';
 import type { Effect, Input } from './input.ts';
@@ -16,6 +16,7 @@ import { reconcile } from './reconcile.ts';
 import type { HeadRecord } from './record.ts';
 import type { Change } from './replica.ts';
 import type { Sender } from './sender.ts';
+import { isInPieces } from './version.ts';
 
 export interface Persistence {
   /** See `Replica.apply`. */
@@ -44,6 +45,15 @@ function isOwn(input: Input): boolean {
   return [...own, 'restamp', 'remembered', 'carried'].includes(input.type);
 }
 
+/** Whether a relay says to have the head: that a value in pieces is there is more than that. */
+function isWordOfHead(record: HeadRecord | undefined, input: Input): boolean {
+  const head = record?.head;
+  if (head === undefined || head.pieces !== undefined || isInPieces(head.event)) return false;
+  if (input.type === 'shown') return input.event.id === head.event.id;
+  if (input.type !== 'answered' || input.superseded === true) return false;
+  return input.id === head.event.id && input.delivery === 'acknowledged';
+}
+
 /** One closure: `save` and `saveFailed` are the two ends of a transaction, over what is unsaved and refused. */
 export function createPersistence(ports: {
   readonly store: Store;
@@ -67,6 +77,9 @@ export function createPersistence(ports: {
   let last: Promise<unknown> = Promise.resolve();
   let closed = false;
   let cancelRetry = (): void => undefined;
+  /** Of those that are unsaved, the ones that the store did not fail to take: they wait for more to be saved with. */
+  const late = new Set<Address>();
+  let cancelLate: (() => void) | undefined;
 
   const { keepingOf } = ports;
   const known = { read: cache.read, unsaved, refused, keepingOf };
@@ -94,17 +107,21 @@ export function createPersistence(ports: {
     sender.look(mark);
     for (const [dTag, { previous }] of planned.decided) ports.onFound(dTag, stored.get(dTag), previous);
     underway = [];
-    for (const [dTag, { record }] of planned.decided) {
+    /** What has waited for its save was told before. */
+    const told = new Set<Address>();
+    for (const [dTag, { previous, record }] of planned.decided) {
       cache.put(dTag, planned.texts.get(dTag), record);
       unsaved.delete(dTag);
+      if (late.delete(dTag) && record === previous) told.add(dTag);
       refused.delete(dTag);
     }
+    const decided = new Map([...planned.decided].filter(([dTag]) => !told.has(dTag)));
     for (const { dTag, input } of jobs) {
       const isHead = input.type === 'write' && cache.get(dTag)?.head?.event.id === input.event.id;
       if (isHead && isSender) sender.saved(dTag, input.event.id);
     }
     // Also what was known here for long, and could not be saved before.
-    carryOut(jobs, planned, true, (dTag) => planned.texts.get(dTag) !== stored.get(dTag));
+    carryOut(jobs, { ...planned, decided }, true, (dTag) => planned.texts.get(dTag) !== stored.get(dTag));
   }
 
   function saveFailed(jobs: readonly Waiting[], cause: unknown): void {
@@ -113,6 +130,7 @@ export function createPersistence(ports: {
       : new NostrSyncError('STORE_FAILED', 'Cannot save: the store failed', { cause });
     const own = jobs.filter(({ input }) => isOwn(input));
     const others = jobs.filter(({ input }) => !isOwn(input));
+    for (const { dTag } of jobs) late.delete(dTag);
     const decision = decide(others, cache.get, undefined, keepingOf);
     for (const [dTag, { previous, record }] of decision.decided) {
       if (record === previous) continue;
@@ -135,6 +153,21 @@ export function createPersistence(ports: {
       for (const dTag of new Set([...unsaved.keys(), ...refused.keys()]))
         void apply(dTag, { type: 'resave' });
     });
+  }
+
+  /** A relay has the head: after a crash it would be asked again, no more. So that is saved with what the other relays say. */
+  function later(dTag: Address, previous: HeadRecord | undefined, record: HeadRecord | undefined): void {
+    cache.put(dTag, cache.textOf(dTag), record);
+    unsaved.set(dTag, record);
+    late.add(dTag);
+    cancelLate ??= ports.clock.after(ANSWERS_MS, saveLate);
+    ports.onChange({ dTag, previous, record, effects: [], isNewInStore: false, isStored: false });
+  }
+
+  function saveLate(): void {
+    cancelLate?.();
+    cancelLate = undefined;
+    for (const dTag of late) void apply(dTag, { type: 'resave' });
   }
 
   function carryOut(
@@ -170,12 +203,16 @@ export function createPersistence(ports: {
       return isOwn(input)
         ? Promise.reject(new NostrSyncError('CLOSED', 'Cannot save: closed'))
         : Promise.resolve([]);
-    const isQuiet = !isOwn(input) && input.type !== 'resave' && saving === undefined && !unsaved.has(dTag);
-    if (isQuiet) {
+    const isQuiet = !isOwn(input) && input.type !== 'resave' && saving === undefined;
+    if (isQuiet && (late.has(dTag) || !unsaved.has(dTag))) {
       const record = cache.get(dTag);
       const outcome = reconcile(record, input, undefined, keepingOf?.(dTag));
       // Most of what relays say is known already: no transaction for that.
       if (outcome.record === record) return Promise.resolve(outcome.effects);
+      if (sender.isAlone && isWordOfHead(record, input)) {
+        later(dTag, record, outcome.record);
+        return Promise.resolve(outcome.effects);
+      }
     }
     return new Promise((resolve, reject) => {
       queue.push({ dTag, input, resolve, reject });
@@ -192,6 +229,7 @@ export function createPersistence(ports: {
     isWriting: (dTag) => [...underway, ...queue].some(isWriteOf(dTag)),
     isClosed: () => closed,
     close: async () => {
+      saveLate();
       closed = true;
       cancelRetry();
       await saving;

@@ -1,7 +1,7 @@
 /** Relays → replica: what is asked of relays, in as many questions as that takes. */
 
 import type { Address, RelayUrl } from '../../protocol/address.ts';
-import { MAX_REQS_AT_ONCE } from '../../protocol/limits.ts';
+import { MAX_D_TAGS_PER_FILTER, MAX_REQS_AT_ONCE } from '../../protocol/limits.ts';
 import { categoryRequests } from '../../protocol/message.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
 import type { RequestEnd } from '../../relay/requests.ts';
@@ -13,6 +13,8 @@ import { watch } from './watching.ts';
 export interface Inbox {
   /** Asks one relay for the heads of some categories; resolves when what it showed, or lacks, is in the replica. */
   ask(relay: RelayConnection, dTags: readonly Address[]): Promise<RequestEnd>;
+  /** Asks one relay whether it has what is here, as is expected; else as `ask`. */
+  readBack(relay: RelayConnection, dTags: readonly Address[]): Promise<RequestEnd>;
   /** Asks one relay for pieces, by their d-tags. */
   collect(relay: RelayConnection, dTags: readonly Address[]): Promise<Collected>;
   /** Keeps a live subscription for these categories on a relay until the returned function is called. */
@@ -30,7 +32,7 @@ export function createInbox(ports: ExchangePorts): Inbox {
   >();
 
   async function askNow(relay: RelayConnection, dTags: readonly Address[]): Promise<RequestEnd> {
-    const end = await reconciliations.ask(relay, dTags, false);
+    const end = await reconciliations.ask(relay, dTags, 'wide');
     if (end !== undefined) return end;
     const byParts = await askByParts(relay, dTags);
     if (byParts === 'complete') reconciliations.learn(relay, dTags);
@@ -44,7 +46,8 @@ export function createInbox(ports: ExchangePorts): Inbox {
       const ends = await Promise.all(
         some.map(
           async (request) =>
-            (await reconciliations.ask(relay, request.dTags, true)) ?? (await exchanges.ask(relay, request)),
+            (await reconciliations.ask(relay, request.dTags, 'named')) ??
+            (await exchanges.ask(relay, request)),
         ),
       );
       const bad = ends.find((one) => one !== 'complete');
@@ -68,8 +71,19 @@ export function createInbox(ports: ExchangePorts): Inbox {
     return next.end;
   }
 
+  async function readBack(relay: RelayConnection, dTags: readonly Address[]): Promise<RequestEnd> {
+    // The names of more than a few take as much as the events would, or nearly.
+    const isFew = dTags.length <= MAX_D_TAGS_PER_FILTER;
+    const end = isFew ? await reconciliations.ask(relay, dTags, 'read-back') : undefined;
+    if (end !== undefined) return end;
+    const asked = await ask(relay, dTags);
+    if (asked === 'complete' && isFew) reconciliations.learn(relay, dTags, 'read-back');
+    return asked;
+  }
+
   return {
     ask,
+    readBack,
     collect: (relay, dTags) => collect(relay, dTags, ports),
     watch: (relay, dTags) =>
       watch(relay, dTags, { ...{ pubkey: ports.pubkey, exchanges, reconciliations }, ask, named }),

@@ -34,6 +34,7 @@ export interface LanePorts {
   /** When the head of a category may go out. */
   readonly release: (dTag: Address) => Release;
   readonly ask: (relay: RelayConnection, dTags: readonly Address[]) => Promise<RequestEnd>;
+  readonly readBack: (relay: RelayConnection, dTags: readonly Address[]) => Promise<RequestEnd>;
   readonly collect: (relay: RelayConnection, dTags: readonly Address[]) => Promise<Collected>;
   /** A relay's answer to the head of a category, for the calls that wait for it. */
   readonly onAnswer: (dTag: Address, relay: RelayUrl, event: VerifiedEvent, answer: Answer) => void;
@@ -75,6 +76,7 @@ export function createLane(relay: RelayConnection, ports: LanePorts): Lane {
   const stepOf = (dTag: Address): Step => steps.of(dTag);
   const audit: Audit = createAudit({
     ...{ ...common, stepOf },
+    ask: (dTags) => ports.readBack(relay, dTags),
     onAsked: (dTag) => steps.wasAsked(dTag),
     readBackPieces: (dTag) => pieceAudit.readBack(dTag),
   });

@@ -64,7 +64,7 @@ export function createNetwork(ports: {
     onShown: (relay, dTag, id) => outbox.shown(relay, dTag, id),
     onLoss: (relay) => outbox.lost(relay),
   });
-  const outbox = createOutbox({ ...ports, ask: inbox.ask, collect: inbox.collect });
+  const outbox = createOutbox({ ...ports, ...inbox });
   let { watched } = ports;
   const watches = new Map<RelayUrl, () => void>();
 

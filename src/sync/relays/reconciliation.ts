@@ -26,17 +26,17 @@ export interface Reconciliations {
   /** Whether the relay will be asked like this, as far as is known: by the names of these categories, or, `wide`, for all of this key. */
   wayFor(relay: RelayConnection, dTags: readonly Address[]): 'named' | 'wide' | undefined;
   /** The relay was asked by a REQ: finds out whether it need be, unless that is known. */
-  learn(relay: RelayConnection, dTags: readonly Address[]): void;
-  /**
-   * What the relay has of these categories, or of these alone: `isNarrow`. Resolves when that is in the replica; `undefined`: it must be
-   * asked by a REQ.
-   */
+  learn(relay: RelayConnection, dTags: readonly Address[], how?: How): void;
+  /** What the relay has of these categories. Resolves when that is in the replica; `undefined`: it must be asked by a REQ. */
   ask(
     relay: RelayConnection,
     dTags: readonly Address[],
-    isNarrow: boolean,
+    how: How,
   ): Promise<Exclude<RequestEnd, 'unreached'> | undefined>;
 }
+
+/** For all of this key; for these categories alone; or for these, and the relay is expected to have what is here. */
+type How = 'wide' | 'named' | 'read-back';
 
 /** A head, as it stands in the set. */
 interface Head extends Place {
@@ -103,11 +103,13 @@ export function createReconciliations({
   }
 
   /** `undefined`: a REQ costs hardly more. */
-  function planFor(relay: RelayUrl, dTags: readonly Address[], mustBeNarrow: boolean): Plan | undefined {
+  function planFor(relay: RelayUrl, dTags: readonly Address[], how: How): Plan | undefined {
     const [known, chars] = weigh(dTags);
-    if (known * 2 < dTags.length || chars - FEW.chars < MIN_NEG_SAVING_CHARS) return undefined;
+    // Where the same is expected, no question follows.
+    const least = how === 'read-back' ? 0 : MIN_NEG_SAVING_CHARS;
+    if (known * 2 < dTags.length || chars - FEW.chars < least) return undefined;
     const { strangers, isNarrow } = surroundingsOf(relay);
-    const isWide = !mustBeNarrow && !isNarrow && !hasPieces(replica);
+    const isWide = how === 'wide' && !isNarrow && !hasPieces(replica);
     const heads: Head[] = [];
     for (const dTag of isWide ? replica.dTags() : dTags) {
       const record = replica.peek(dTag);
@@ -120,7 +122,7 @@ export function createReconciliations({
     }
     const cost = heads.length < FEW.heads ? FEW.chars : MANY_CHARS;
     const named = isWide ? 0 : JSON.stringify(dTags).length;
-    if (chars - cost - named < MIN_NEG_SAVING_CHARS) return undefined;
+    if (chars - cost - named < least) return undefined;
     const asked: ReadonlySet<unknown> = new Set(dTags);
     const filter: Filter = { authors: [pubkey], kinds: [KIND_APP_DATA], ...(!isWide && { '#d': dTags }) };
     return {
@@ -221,19 +223,19 @@ export function createReconciliations({
 
   return {
     wayFor: (relay, dTags) => {
-      const plan = relay.reconciler?.isKnown() === true ? planFor(relay.url, dTags, false) : undefined;
+      const plan = relay.reconciler?.isKnown() === true ? planFor(relay.url, dTags, 'wide') : undefined;
       return plan && (plan.filter['#d'] === undefined ? 'wide' : 'named');
     },
-    learn: (relay, dTags) => {
-      if (planFor(relay.url, dTags, false) !== undefined) relay.reconciler?.probe(nothing);
+    learn: (relay, dTags, how = 'wide') => {
+      if (planFor(relay.url, dTags, how) !== undefined) relay.reconciler?.probe(nothing);
     },
-    ask: async (relay, dTags, isNarrow) => {
-      if (relay.reconciler?.isKnown() !== true || planFor(relay.url, dTags, isNarrow) === undefined)
+    ask: async (relay, dTags, how) => {
+      if (relay.reconciler?.isKnown() !== true || planFor(relay.url, dTags, how) === undefined)
         return undefined;
       if (!(await isReady(relay))) return undefined;
       // What is here may have changed while the relay was not yet ready.
-      const plan = planFor(relay.url, dTags, isNarrow);
-      if (plan === undefined || (!isNarrow && plan.filter['#d'] !== undefined)) return undefined;
+      const plan = planFor(relay.url, dTags, how);
+      if (plan === undefined || (how === 'wide' && plan.filter['#d'] !== undefined)) return undefined;
       if (await reconcile(relay, dTags, plan)) return 'complete';
       return relay.info().connected ? undefined : 'incomplete';
     },
