@@ -244,6 +244,18 @@ export function createMergeOracle(ports: {
         [edit.asserts.get(field), value].every((side) => sides.includes(side)),
     );
 
+  /** Whether it was made upon a value that had won over this one in a merge, as was told, while another app's merge of both holds this one. */
+  function isSeenOtherwise(edit: Edit, field: string, value: string | undefined, until: number): boolean {
+    const upon = edits.find(
+      ({ id, category }) => id === edit.before.get(field) && category === edit.category,
+    );
+    if (upon?.event === undefined || !isClash(upon, field, value, until)) return false;
+    const { event } = upon.event;
+    return ofCategory(edit.category).some(
+      (one) => hasSeen(one.event, event) && valueIn(docIn(one.text), field) === value,
+    );
+  }
+
   /**
    * Whether it, or one that followed, gave way to an edit that had not seen it, and that to one of before: apps that prefer a side each
    * may see the same two values otherwise. Both were told by then.
@@ -257,7 +269,8 @@ export function createMergeOracle(ports: {
     );
     const follows = (one: Edit): boolean => one === edit || (one.seen.get(edit.series) ?? 0) >= edit.number;
     const gaveWay = (one: Edit, to: string | undefined): boolean =>
-      isExplained(one, field, to) && isClash(one, field, to, until);
+      (isExplained(one, field, to) || isSeenOtherwise(one, field, to, until)) &&
+      isClash(one, field, to, until);
     return ofField.some(
       (one) =>
         follows(one) &&
