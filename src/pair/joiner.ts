@@ -81,7 +81,6 @@ export const OFFERING: JoinerState = {
 };
 
 export function joinerStep(session: JoinerSession, state: JoinerState, input: JoinerInput): JoinerStep {
-  if (state.type === 'over') return [state, []];
   switch (input.type) {
     case 'started':
       return state.type === 'offering' ? [state, offer(session)] : [state, []];

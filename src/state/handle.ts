@@ -8,7 +8,7 @@ import { createBoard, joined, NOTHING } from './board.ts';
 import type { CategoryDefinition } from './definition.ts';
 import { createEditing } from './editing.ts';
 import { follow, type Following } from './following.ts';
-import { namesIn, pick, type Document } from './document.ts';
+import { namesIn, over, pick, type Document } from './document.ts';
 import { keepingOf, type Keeping, type KeptDraft } from './keeping.ts';
 import { withClashes } from './facts.ts';
 import { failed, shownIn, type Layer } from './layers.ts';
@@ -45,7 +45,7 @@ export function createState<T, Input>(
   const stops: (() => void)[] = [];
   let stopLocal = (): void => undefined;
   const hasLocal = model.local === true || model.local.length > 0;
-  const sealed = createSealed();
+  const sealed = createSealed(host.clock);
   const board = createBoard(model, open);
   let adoptedNotes: readonly (readonly [string, string])[] = [];
 
@@ -189,8 +189,9 @@ export function createState<T, Input>(
       stopLocal = own.onLocalChange(() => void readLocal().catch(() => undefined));
       await readLocal();
     }
-    const drafts = await sealed.take(false);
+    const drafts = await sealed.read(false);
     if (mine !== epoch) return;
+    sealed.take(drafts);
     for (const draft of drafts) lay(upgraded(draft));
     if (board.now().layers.draft !== undefined) void save();
     else if (board.now().facts.known !== 'unknown') known();
@@ -227,8 +228,9 @@ export function createState<T, Input>(
     if (!isKnown || blocked !== undefined || keeping?.pubkey !== pubkey || alongOf === epoch) return;
     alongOf = epoch;
     const mine = epoch;
-    const drafts = await sealed.take(true);
+    const drafts = await sealed.read(true);
     if (mine !== epoch) return;
+    sealed.take(drafts);
     for (const draft of drafts) {
       const { value } = upgraded(draft);
       const base = pick(formerOf(draft), [...namesIn(draft.base, draft.value)], true);
@@ -240,16 +242,16 @@ export function createState<T, Input>(
     if (drafts.length > 0) await save();
   }
 
-  /** Edits that were sealed go over those that are here, or wait for what is stored. */
+  /** Edits that were sealed go under those that are here, which are newer, or wait for what is stored. */
   function lay(draft: Layer): void {
     const { layers } = board.now();
     const { saving, draft: here } = layers;
     if (saving === undefined && here === undefined) return board.change({ layers: { ...layers, draft } });
     const under = here ?? saving!;
     const { value } = model.merge({ base: draft.base, mine: draft.value, theirs: under.value });
-    board.change({
-      layers: { ...layers, draft: { base: here === undefined ? under.value : here.base, value } },
-    });
+    // Each knows of the fields that it changes alone.
+    const base = over(draft.base, here === undefined ? under.value : here.base);
+    board.change({ layers: { ...layers, draft: { base, value } } });
   }
 
   let closing: Promise<void> | undefined;

@@ -17,6 +17,8 @@ export interface KeptDocument {
 
 export interface KeptDraft extends Layer {
   readonly version: number;
+  /** When it was made, in ms: of two that say the same field the later one counts. */
+  readonly at: number;
   /** Its key of the store. */
   readonly key: string;
   /** It was made under another key, which this one has taken the place of: over this. */
@@ -32,9 +34,10 @@ export interface Keeping {
   onLocalChange(listener: () => void): () => void;
   /** A key of a draft that no other handle has. */
   draftKey(): string;
-  /** All that are here, of whichever handle. Rejects as the signer and the store do. */
+  /** All that are here, of whichever handle, the newest first. Rejects as the signer and the store do. */
   readDrafts(): Promise<readonly KeptDraft[]>;
-  writeDraft(draft: KeptDraft): Promise<void>;
+  /** In the place of these. */
+  writeDraft(draft: KeptDraft, instead: readonly string[]): Promise<void>;
   dropDrafts(keys: readonly string[]): Promise<void>;
   /** Whether data of before syncing was taken in, and what says so. */
   wasAdopted(): Promise<boolean>;
@@ -57,9 +60,9 @@ export async function keepingOf(name: string, host: StateHost): Promise<Keeping 
 
   let channel: Channel | undefined;
 
-  const put = async (key: string, content: object): Promise<void> => {
+  const put = async (key: string, content: object, instead: readonly string[] = []): Promise<void> => {
     const box = await closeBox(JSON.stringify(content), pubkey, host);
-    await store.update([], () => new Map([[key, box]]));
+    await store.update([], () => new Map([...instead.map((one) => [one, null] as const), [key, box]]));
   };
 
   /** What a box says; nothing if it is none of ours. */
@@ -87,9 +90,10 @@ export async function keepingOf(name: string, host: StateHost): Promise<Keeping 
         const draft = isAlong(key) ? alongIn(await openedText(box)) : await read(box);
         if (draft !== undefined) drafts.push({ ...draft, key });
       }
-      return drafts;
+      return drafts.sort((a, b) => b.at - a.at);
     },
-    writeDraft: ({ key, version, base, value }) => put(key, { version, base, value }),
+    writeDraft: ({ key, version, at, base, value }, instead) =>
+      put(key, { version, at, base, value }, instead),
     dropDrafts: async (keys) => {
       if (keys.length > 0) await store.update([], () => new Map(keys.map((key) => [key, null])));
     },
@@ -99,14 +103,14 @@ export async function keepingOf(name: string, host: StateHost): Promise<Keeping 
   };
 }
 
-type Said = KeptDocument & Layer;
+type Said = KeptDocument & Layer & Pick<KeptDraft, 'at'>;
 
 function saidIn(text: unknown): Said | undefined {
   if (typeof text !== 'string' || text === '') return undefined;
   const said = decodePayload(text);
-  return isRecord(said) && Number.isSafeInteger(said['version'])
-    ? { version: said['version'] as number, base: said['base'], value: said['value'] }
-    : undefined;
+  if (!isRecord(said) || !Number.isSafeInteger(said['version'])) return undefined;
+  const { version, at = 0, base, value } = said as unknown as Omit<Said, 'at'> & { readonly at?: number };
+  return { version, at, base, value };
 }
 
 function alongIn(text: string | undefined): Omit<KeptDraft, 'key'> | undefined {

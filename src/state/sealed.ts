@@ -1,5 +1,6 @@
 /** Edits that cannot be saved now, kept as ciphertext until they can: while locked, while the signer fails, and when the page goes. */
 
+import type { Clock } from '../clock.ts';
 import type { Keeping, KeptDraft } from './keeping.ts';
 import type { Layer } from './layers.ts';
 import type { Document } from './document.ts';
@@ -13,11 +14,10 @@ export interface Sealed {
   seal(draft: Layer, version: number): Promise<boolean>;
   /** What this handle seals next is another draft, and the last one waits for a signer. */
   next(): void;
-  /**
-   * Drafts that wait, but for the one that this handle still has in memory. They are this handle's from now on. `areAlong`: those of another
-   * identity, or those of this one.
-   */
-  take(areAlong: boolean): Promise<readonly KeptDraft[]>;
+  /** Drafts that wait, the newest first, but for those that this handle has in memory. `areAlong`: those of another identity, or those of this one. */
+  read(areAlong: boolean): Promise<readonly KeptDraft[]>;
+  /** They are in what this handle has in memory from now on: what it seals or saves takes their place. */
+  take(drafts: readonly KeptDraft[]): void;
   /** What empties their entries, for the write that saves them. */
   notes(): readonly (readonly [key: string, text: string])[];
   /** They are saved. */
@@ -34,11 +34,12 @@ function reduced({ base, value }: Layer): Layer {
   return { base: before, value: after };
 }
 
-export function createSealed(): Sealed {
+export function createSealed(clock: Clock): Sealed {
   let keeping: Keeping | undefined;
   let key: string | undefined;
   /** Those of this handle that are in the store. */
   const keys = new Set<string>();
+  let lastAt = 0;
   /** Saves are in the order of the calls. */
   let last: Promise<unknown> = Promise.resolve();
 
@@ -54,8 +55,10 @@ export function createSealed(): Sealed {
       if (keeping === undefined) return false;
       key ??= keeping.draftKey();
       keys.add(key);
-      const [to, at] = [keeping, key];
-      const writing = last.then(() => to.writeDraft({ ...reduced(draft), version, key: at }));
+      lastAt = Math.max(clock.now(), lastAt + 1);
+      const [to, made] = [keeping, { ...reduced(draft), version, key, at: lastAt }];
+      const instead = [...keys].filter((one) => one !== key);
+      const writing = last.then(() => to.writeDraft(made, instead));
       last = writing.catch(() => undefined);
       await writing;
       return true;
@@ -64,14 +67,13 @@ export function createSealed(): Sealed {
       if (key !== undefined) keys.delete(key);
       key = undefined;
     },
-    take: async (areAlong) => {
+    read: async (areAlong) => {
       await last;
       const drafts = (await keeping?.readDrafts()) ?? [];
-      const others = drafts.filter(
-        (draft) => !keys.has(draft.key) && (draft.former !== undefined) === areAlong,
-      );
-      for (const draft of others) keys.add(draft.key);
-      return others;
+      return drafts.filter((draft) => !keys.has(draft.key) && (draft.former !== undefined) === areAlong);
+    },
+    take: (drafts) => {
+      for (const draft of drafts) keys.add(draft.key);
     },
     notes: () => [...keys].map((one) => [one, ''] as const),
     saved: async () => {

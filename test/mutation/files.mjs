@@ -62,4 +62,6 @@ export const GROUPS = [
     tests: under('merge', ['merge3', 'rules', 'text']),
   },
   { files: under('state', ['document', 'layers', 'undo']), tests: under('state', ['document']) },
+  { files: ['pair/holder'], tests: ['pair/holder'] },
+  { files: ['pair/joiner'], tests: ['pair/joiner'] },
 ];

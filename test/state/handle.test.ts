@@ -190,6 +190,41 @@ describe('edits', () => {
     expect(laptop.meta.get().clashes).toBeUndefined();
   });
 
+  test('what the app writes past it, and what becomes one event with its own, is shown', async () => {
+    const at = world({});
+    const inner = lastingStore();
+    let gate: Promise<void> = Promise.resolve();
+    const store: Store = {
+      ...inner,
+      update: async (...args) => {
+        await gate;
+        return inner.update(...args);
+      },
+    };
+    const device = at.device({ store });
+    const state = device.state(settings);
+    await at.settle(state.ready);
+    const add = (note: string) => device.update('settings', (now) => ({ ...Object(now), note }));
+    await at.settle(add('before'));
+    await at.clock.advance(1_000);
+    expect(state.get().note).toBe('before');
+    // While one write is being saved, what comes after it waits, and goes out together.
+    let open = (): void => undefined;
+    gate = new Promise((resolve) => (open = resolve));
+    const first = add('first');
+    await at.clock.advance(10);
+    const edit = state.update({ theme: 'dark' });
+    void state.flush();
+    await at.clock.advance(10);
+    const last = add('last');
+    await at.clock.advance(10);
+    open();
+    const [{ eventId }, written] = await at.settle(Promise.all([edit, last, first]));
+    expect(written.eventId).toBe(eventId);
+    await at.clock.advance(5_000);
+    expect(state.get()).toEqual({ theme: 'dark', font: 14, note: 'last' });
+  });
+
   test('reset takes a field out, so that its default is shown; and all', async () => {
     const at = world({});
     const device = at.device();

@@ -1,7 +1,13 @@
 /** A handle while no signer is set: what it shows, and what becomes of edits. */
 
 import { expect, test } from 'vitest';
-import { defineCategory, secretKeySigner, type EditReceipt } from '../../src/node.ts';
+import {
+  defineCategory,
+  NostrSyncError,
+  secretKeySigner,
+  type EditReceipt,
+  type Store,
+} from '../../src/node.ts';
 import { OTHER_KEY, world } from '../sync/devices.ts';
 import { eventsSent, LOCKED, lastingStore, shownBy, startDevice, unlocked } from './devices.ts';
 
@@ -78,6 +84,50 @@ test('an edit made while locked is sealed, survives a kill, and is made over wha
   expect([...(await store.list('draft/'))]).toEqual([]);
 });
 
+test('killed at any moment after the unlock, it is made once: what another device has changed since stays', async () => {
+  let madeBefore = 0;
+  for (let writes = 0; writes < 6; writes++) {
+    const at = world({});
+    const store = lastingStore();
+    const first = startDevice(at, {}, store);
+    await at.settle(first.device.state(settings).update({ font: 20 }));
+    await at.clock.advance(2_000);
+    await at.settle(first.device.close());
+    const locked = first.restart(LOCKED);
+    await at.settle(locked.device.state(settings).update({ font: 99 }));
+
+    let left = writes;
+    const dying: Store = {
+      ...store,
+      update: async (...args) => {
+        if (left-- <= 0) throw new NostrSyncError('STORE_FAILED', 'killed');
+        return store.update(...args);
+      },
+    };
+    const killed = startDevice(at, {}, dying);
+    killed.device.state(settings).subscribe(() => undefined);
+    await at.clock.advance(10_000);
+    killed.way.cut();
+    locked.way.cut();
+    const other = startDevice(at).device.state(settings);
+    await at.settle(other.ready);
+    const wasMade = other.get().font === 99;
+    madeBefore += wasMade ? 1 : 0;
+    if (wasMade) await at.settle(other.update({ font: 20 }));
+
+    const again = startDevice(at, {}, store).device.state(settings);
+    again.subscribe(() => undefined);
+    await at.clock.advance(10_000);
+    for (const { get } of [again, other])
+      expect(get().font, `after ${writes} writes`).toBe(wasMade ? 20 : 99);
+    expect(
+      [...(await store.list('draft/'))].filter(([, box]) => box !== ''),
+      `after ${writes} writes`,
+    ).toEqual([]);
+  }
+  expect(madeBefore).toBeGreaterThan(0);
+});
+
 test('an edit that waits when the signer goes is sealed, and its call is told so', async () => {
   const at = world({});
   const { device } = startDevice(at);
@@ -129,29 +179,4 @@ test('a device on which nobody was ever signed in keeps edits in memory, until s
   expect(state.get().font).toBe(77);
   await at.settle(device.setSigner(unlocked()));
   expect((await at.settle(edit)).eventId).toBeDefined();
-});
-
-test('a page that goes seals what waits, and saves it', async () => {
-  const listeners = new Map<string, () => void>();
-  const target = globalThis as unknown as Record<string, unknown>;
-  target['addEventListener'] = (type: string, listener: () => void) => void listeners.set(type, listener);
-  target['removeEventListener'] = () => undefined;
-  try {
-    const at = world({});
-    const store = lastingStore();
-    const first = startDevice(at, {}, store);
-    const state = first.device.state(settings);
-    await at.settle(state.ready);
-    void state.update({ font: 30 });
-    listeners.get('pagehide')!();
-    // No time passes: the page is gone before the debounce.
-    await at.clock.advance(0);
-    const again = first.restart().device.state(settings);
-    await at.settle(again.ready);
-    await at.clock.advance(1_000);
-    expect(again.get()).toEqual({ theme: 'light', font: 30 });
-  } finally {
-    delete target['addEventListener'];
-    delete target['removeEventListener'];
-  }
 });
