@@ -36,7 +36,7 @@ export interface Keeping {
   draftKey(): string;
   /** All that are here, of whichever handle, the newest first. Rejects as the signer and the store do. */
   readDrafts(): Promise<readonly KeptDraft[]>;
-  /** In the place of these. */
+  /** In the place of these, of which it may be one. */
   writeDraft(draft: KeptDraft, instead: readonly string[]): Promise<void>;
   dropDrafts(keys: readonly string[]): Promise<void>;
   /** Whether data of before syncing was taken in, and what says so. */

@@ -57,7 +57,7 @@ export function createSealed(clock: Clock): Sealed {
       keys.add(key);
       lastAt = Math.max(clock.now(), lastAt + 1);
       const [to, made] = [keeping, { ...reduced(draft), version, key, at: lastAt }];
-      const instead = [...keys].filter((one) => one !== key);
+      const instead = [...keys];
       const writing = last.then(() => to.writeDraft(made, instead));
       last = writing.catch(() => undefined);
       await writing;
