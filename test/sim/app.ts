@@ -521,7 +521,7 @@ export function createApp(ports: AppPorts): App {
       if (owed === undefined) return undefined;
       most += owed.urls.length;
       // What relays say is saved together, a little later.
-      least += owed.urls.filter((url) => !oracle.saidOfLate(name, url, owed.id)).length;
+      least += owed.urls.filter((url) => !oracle.saidOfLate(name, url, owed.id, machine.sleptSince)).length;
     }
     return { least, most };
   }

@@ -9,6 +9,8 @@ export interface Machine {
   /** How far its clock is off, in ms. */
   skewMs: number;
   isAsleep(): boolean;
+  /** How long it has slept of the time since then, in ms: no timer came in that. */
+  sleptSince(at: number): number;
   /** Does it now; after waking where it sleeps, in the order of the calls. */
   run(task: () => void): void;
   sleep(): void;
@@ -45,6 +47,8 @@ export const never = (): Promise<never> => new Promise(() => undefined);
 
 interface Rest {
   isAsleep(): boolean;
+  /** How long it has slept of the time since then, in ms: no timer came in that. */
+  sleptSince(at: number): number;
   run(task: () => void): void;
   sleep(): void;
   wakeUp(): void;
@@ -54,6 +58,7 @@ interface Rest {
 function createRest(schedule: Schedule): Rest {
   let isAsleep = false;
   const backlog: (() => void)[] = [];
+  const naps: { readonly from: number; to: number }[] = [];
 
   /** One after the other, as an event loop does: promises run in between. */
   function catchUp(): void {
@@ -62,21 +67,30 @@ function createRest(schedule: Schedule): Rest {
     if (backlog.length > 0) schedule.after(0, catchUp);
   }
 
+  function endNap(): void {
+    const last = naps.at(-1);
+    if (last?.to === Infinity) last.to = schedule.now();
+  }
+
   return {
     isAsleep: () => isAsleep,
+    sleptSince: (at) => naps.reduce((sum, { from, to }) => sum + Math.max(0, to - Math.max(from, at)), 0),
     run: (task) => {
       if (isAsleep || backlog.length > 0) backlog.push(task);
       else task();
     },
     sleep: () => {
       isAsleep = true;
+      naps.push({ from: schedule.now(), to: Infinity });
     },
     wakeUp: () => {
       isAsleep = false;
+      endNap();
       catchUp();
     },
     losePower: () => {
       isAsleep = false;
+      endNap();
       backlog.length = 0;
     },
   };

@@ -143,13 +143,13 @@ const MOST_PAST = 20;
 
 const HEX_64 = /[0-9a-f]{64}/;
 
+/** How long what a relay says of an event may be missing from the medium, in ms that its device is awake. */
+const MAX_UNSAVED_MS = 5_000;
 /**
  * How often a process may send a relay one event, ask it the same, and connect to it, in a minute. In 1,500 histories of apps
  * that ask at random, relays that answer nothing and lines that break it was 11, 30 and 11 at most. One that refuses for what is newer, and
  * shows nothing, is asked 15 times at once and then every 3 s (docs/PROTOCOL.md section 5), and each answer brings the event again.
  */
-/** How long what a relay says of an event may be missing from the medium, in ms. */
-const MAX_UNSAVED_MS = 5_000;
 const MAX_SAME_EVENTS = 35;
 const MAX_SAME_REQS = 60;
 const MAX_CONNECTS = 30;
@@ -233,9 +233,9 @@ export interface Oracle {
   /** A process opens a socket, hands a frame to one, or gets one. */
   onConnect(process: object, url: string): void;
   onSend(process: object, device: string, url: string, frame: string): void;
+  /** Whether a relay has said of an event to a device, of late, that it has it: that may not be on the medium yet. `sleptSince`: of its machine. */
+  saidOfLate(device: string, url: string, id: string, sleptSince: (at: number) => number): boolean;
   /** A reconciliation begins at a relay that has these events; `undefined`: it says what it likes. */
-  /** Whether a relay has said of an event to a device, of late, that it has it: that may not be on the medium yet. */
-  saidOfLate(device: string, url: string, id: string): boolean;
   onReconcile(process: object, url: string, frame: string, ids: readonly string[] | undefined): void;
   onReceive(process: object, device: string, url: string, frame: string, isHonest: boolean): void;
   /** A process is handed a frame of a relay, and verifies a signature. */
@@ -921,9 +921,9 @@ export function createOracle(ports: {
         violate('I1', `${device}: ${describe(entry)} went out before it was on the medium`);
       if (isRejected(entry)) violate('I6', `${device}: ${describe(entry)} was rejected, and goes out`);
     },
-    saidOfLate: (device, url, id) => {
+    saidOfLate: (device, url, id, sleptSince) => {
       const at = saidAt.get(`${device} ${url} ${id}`);
-      return at !== undefined && ports.now() - at < MAX_UNSAVED_MS;
+      return at !== undefined && ports.now() - at - sleptSince(at) < MAX_UNSAVED_MS;
     },
     onReconcile: (process, url, frame, ids) => {
       const all = reconciled.get(process) ?? new Map<string, Reconciled>();
