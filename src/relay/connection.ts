@@ -55,6 +55,8 @@ export interface RelayConnection {
     handlers: RequestHandlers,
     onComplete: () => void,
   ): () => void;
+  /** It is connected, and was heard of late. */
+  isProven(): boolean;
   /** NIP-77; absent if the caller has no use for it. */
   readonly reconciler: Reconciler | undefined;
   /** Sends an event on the open connection. Always settles; no answer is `retry`. */
@@ -172,6 +174,7 @@ export function createConnection(
     }),
     request: (filters, size, handlers, onEnd) => requests.add({ filters, size, handlers, onEnd }),
     subscribe: (filters, size, handlers, onComplete) => requests.add({ filters, size, handlers, onComplete }),
+    isProven: link.isProven,
     reconciler,
     publish: publishing.publish,
     wake: link.wake,

@@ -24,6 +24,8 @@ export type LinkState = 'waiting' | 'connecting' | 'open' | 'closed';
 
 export interface Link {
   state(): LinkState;
+  /** It is open, and the relay was heard of late. */
+  isProven(): boolean;
   /** Returns whether it could be sent. */
   send(text: string): boolean;
   /** Connects at once if waiting; if open, the relay must prove within 5 s that it is there. */
@@ -129,6 +131,7 @@ export function createLink(url: string, ports: LinkPorts): Link {
 
   return {
     state: () => state,
+    isProven: () => state === 'open' && liveness.isProven(),
     send: (text) => {
       if (state !== 'open' || socket === undefined || socket.bufferedAmount() > MAX_QUEUED_BYTES)
         return false;

@@ -11,6 +11,8 @@ export interface Liveness {
   heard(): void;
   /** The peer must prove within 5 s that it is there, unless it has been asked already. */
   suspect(): void;
+  /** Something came so lately that the peer need not be asked, and it is not being asked. */
+  isProven(): boolean;
   stop(): void;
 }
 
@@ -55,6 +57,7 @@ export function createLiveness(clock: Clock, ask: () => void, onDead: () => void
     suspect: () => {
       if (lastHeard !== -Infinity) prove(SUSPECT_TIMEOUT_MS);
     },
+    isProven: () => Math.abs(clock.now() - lastHeard) < PING_INTERVAL_MS,
     stop: () => cancel(),
   };
 }

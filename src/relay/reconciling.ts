@@ -23,6 +23,8 @@ export interface KnownReconciling {
 export interface Reconciler {
   /** Whether it is known to reconcile, and did not fail on this connection. */
   isKnown(): boolean;
+  /** Whether it is known not to. */
+  isMissing(): boolean;
   /** Finds out whether it does, unless that is known: by a question about what no relay has. */
   probe(nothing: Filter): void;
   /** `undefined`: there is no answer that counts. Always settles. */
@@ -135,6 +137,7 @@ export function createReconciler(ports: {
 
   return {
     isKnown: () => known.get() === true && !isOff,
+    isMissing: () => known.get() === false,
     probe: (nothing) => {
       if (known.get() === undefined && !isProbing && mayAsk()) void probe(nothing);
     },

@@ -15,6 +15,8 @@ export interface RequestHandlers {
   onEvent(event: unknown): EventFault | 'useful' | 'useless';
   /** The request goes out (again). */
   onSent?(): void;
+  /** What comes from now on does not come here, until the request goes out again: the relay or this side has ended it. */
+  onGone?(): void;
 }
 
 export interface Ask {

@@ -84,7 +84,10 @@ export function createSubscription(ask: Ask, ports: SubscriptionPorts): Subscrip
   /** Frames for the REQ mean nothing from now on. Returns the id that it had. */
   function release(): string | undefined {
     const was = id;
-    if (was !== undefined) ports.forget(was);
+    if (was !== undefined) {
+      ports.forget(was);
+      ask.handlers.onGone?.();
+    }
     id = undefined;
     return was;
   }

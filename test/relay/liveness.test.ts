@@ -49,6 +49,16 @@ describe('a peer', () => {
     expect(dead).toEqual([70_000]);
   });
 
+  test('is proven from what came until it is asked, and again once it answers', async () => {
+    const { clock, liveness } = started();
+    await clock.advance(24_999);
+    expect(liveness.isProven()).toBe(true);
+    await clock.advance(1);
+    expect(liveness.isProven()).toBe(false);
+    liveness.heard();
+    expect(liveness.isProven()).toBe(true);
+  });
+
   test('that keeps sending is not asked', async () => {
     const { clock, liveness, asked } = started();
     for (let n = 0; n < 20; n++) {

@@ -27,6 +27,8 @@ export interface Network {
    * d-tag which it sent since then.
    */
   silentOn(device: string, dTag: string, since: number): readonly string[];
+  /** Whether a relay that the device is connected to has answered a REQ for this d-tag in full, since when it would send what is new. */
+  hasShown(device: string, dTag: string): boolean;
   /** Those of them that it was told are open. */
   openSocketsOf(process: Process): number;
 }
@@ -253,6 +255,18 @@ export function createNetwork(ports: NetworkPorts): Network {
             ),
         )
         .map(({ url }) => url),
+    hasShown: (device, dTag) =>
+      [...open].some(
+        ({ process, isOpen, answered }) =>
+          isOpen &&
+          process.machine.name === device &&
+          answered.some(
+            ({ frame }) =>
+              frame.startsWith('["REQ"') &&
+              !frame.includes('"limit"') &&
+              frame.includes(JSON.stringify(dTag)),
+          ),
+      ),
     openSocketsOf: (process) => [...open].filter((line) => line.process === process && line.isOpen).length,
     socketsOf: (process) => [...open].filter((line) => line.process === process).length,
   };

@@ -1,10 +1,12 @@
 /** Relays → replica: what is asked of relays, in as many questions as that takes. */
 
-import type { Address, RelayUrl } from '../../protocol/address.ts';
-import { MAX_D_TAGS_PER_FILTER, MAX_REQS_AT_ONCE } from '../../protocol/limits.ts';
+import type { Clock } from '../../clock.ts';
+import type { Address, Ms, RelayUrl } from '../../protocol/address.ts';
+import { LOOK_AGAIN_MS, MAX_D_TAGS_PER_FILTER, MAX_REQS_AT_ONCE } from '../../protocol/limits.ts';
 import { categoryRequests } from '../../protocol/message.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
 import type { RequestEnd } from '../../relay/requests.ts';
+import { deliveryOf } from '../heads/record.ts';
 import { collect, type Collected } from './collect.ts';
 import { createExchanges, type ExchangePorts } from './exchange.ts';
 import { createReconciliations } from './reconciliation.ts';
@@ -13,6 +15,8 @@ import { watch } from './watching.ts';
 export interface Inbox {
   /** Asks one relay for the heads of some categories; resolves when what it showed, or lacks, is in the replica. */
   ask(relay: RelayConnection, dTags: readonly Address[]): Promise<RequestEnd>;
+  /** As `ask`, but for what the relay has shown to a subscription that lives: what is new would have come. */
+  askNews(relay: RelayConnection, dTags: readonly Address[]): Promise<RequestEnd>;
   /** Asks one relay whether it has what is here, as is expected; else as `ask`. */
   readBack(relay: RelayConnection, dTags: readonly Address[]): Promise<RequestEnd>;
   /** Asks one relay for pieces, by their d-tags. */
@@ -21,10 +25,11 @@ export interface Inbox {
   watch(relay: RelayConnection, dTags: readonly Address[]): () => void;
 }
 
-export function createInbox(ports: ExchangePorts): Inbox {
+export function createInbox(ports: ExchangePorts & { readonly clock: Clock }): Inbox {
   const exchanges = createExchanges(ports);
   const reconciliations = createReconciliations({ ...ports, exchanges });
   const named = new Set<RelayUrl>();
+  const shownAt = new Map<RelayConnection, Map<Address, Ms>>();
   /** What is asked in one turn goes out together: a relay takes few REQs at once, and a page may open many categories. */
   const coming = new Map<
     RelayConnection,
@@ -71,6 +76,23 @@ export function createInbox(ports: ExchangePorts): Inbox {
     return next.end;
   }
 
+  /**
+   * Whether a relay need not be asked. That it has nothing is always asked, and so is, now and then, all: it may have been wiped. One that
+   * reconciles says both for little.
+   */
+  function isCurrent(relay: RelayConnection, dTag: Address): boolean {
+    const record = ports.replica.peek(dTag);
+    if (record?.head === undefined || deliveryOf(record, relay.url) !== 'confirmed') return false;
+    const at = shownAt.get(relay)?.get(dTag);
+    return at !== undefined && Math.abs(ports.clock.now() - at) < LOOK_AGAIN_MS;
+  }
+
+  async function askNews(relay: RelayConnection, dTags: readonly Address[]): Promise<RequestEnd> {
+    const mayRest = relay.reconciler?.isMissing() === true && relay.isProven();
+    const open = mayRest ? dTags.filter((dTag) => !isCurrent(relay, dTag)) : dTags;
+    return open.length === 0 ? 'complete' : ask(relay, open);
+  }
+
   async function readBack(relay: RelayConnection, dTags: readonly Address[]): Promise<RequestEnd> {
     // The names of more than a few take as much as the events would, or nearly.
     const isFew = dTags.length <= MAX_D_TAGS_PER_FILTER;
@@ -83,9 +105,16 @@ export function createInbox(ports: ExchangePorts): Inbox {
 
   return {
     ask,
+    askNews,
     readBack,
     collect: (relay, dTags) => collect(relay, dTags, ports),
     watch: (relay, dTags) =>
-      watch(relay, dTags, { ...{ pubkey: ports.pubkey, exchanges, reconciliations }, ask, named }),
+      watch(relay, dTags, {
+        ...{ pubkey: ports.pubkey, exchanges, reconciliations },
+        ask,
+        named,
+        shownAt,
+        clock: ports.clock,
+      }),
   };
 }

@@ -22,7 +22,7 @@ export interface Network {
   /**
    * Brings the replica up to date with the relays. Resolves with who answered, at the latest when the
    * EOSE deadline is over: once all have ended, or with `'known'` soon after the first complete answer if every category has
-   * a head by then.
+   * a head by then. With that, a relay whose live subscription shows all that is new counts as one that answers.
    */
   ask(dTags: readonly Address[], waitFor: 'known' | 'all'): Promise<Answers>;
   /** Asks one relay, by URL, for pieces, by their d-tags. Of an unknown relay: nothing, incompletely. */
@@ -76,7 +76,7 @@ export function createNetwork(ports: {
   const network: Network = {
     ask: (dTags, waitFor) =>
       pool.gather(
-        (relay) => inbox.ask(relay, dTags),
+        (relay) => (waitFor === 'known' ? inbox.askNews : inbox.ask)(relay, dTags),
         () => waitFor === 'known' && dTags.every((dTag) => ports.replica.get(dTag)?.head !== undefined),
       ),
     collect: async (url, dTags) => {

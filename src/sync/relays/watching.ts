@@ -4,7 +4,8 @@
  * nothing falls between. Then a subscription that would name many categories names none: what is of none of them is ignored.
  */
 
-import type { Address, RelayUrl } from '../../protocol/address.ts';
+import type { Clock } from '../../clock.ts';
+import type { Address, Ms, RelayUrl } from '../../protocol/address.ts';
 import type { NostrEvent } from '../../protocol/event.ts';
 import { EVENT_OVERHEAD_CHARS, KIND_APP_DATA, MAX_NAMES_CHARS } from '../../protocol/limits.ts';
 import { categoryRequests, type Filter } from '../../protocol/message.ts';
@@ -20,6 +21,9 @@ export interface WatchPorts {
   readonly ask: (relay: RelayConnection, dTags: readonly Address[]) => Promise<RequestEnd>;
   /** Relays that are to be told names: they refuse a filter without, or have too much else of this key. */
   readonly named: Set<RelayUrl>;
+  /** By relay and category, when the relay has shown all that it has to the REQ that is live (ms). */
+  readonly shownAt: Map<RelayConnection, Map<Address, Ms>>;
+  readonly clock: Clock;
 }
 
 /** Returns the function that ends it. */
@@ -74,7 +78,7 @@ function follow(
     readonly turn: (mustAsk: boolean) => void;
   },
 ): () => void {
-  const { isWide, reconciliations } = ports;
+  const { clock, isWide, reconciliations } = ports;
   const exchange = ports.exchanges.open(relay, dTags);
   /** Grows with each REQ on the wire: what was asked behind an older one has no say. */
   let generation = 0;
@@ -102,6 +106,19 @@ function follow(
     return isLiveOnly ? filters.map((filter) => ({ ...filter, limit: 0 })) : filters;
   }
 
+  function note(at: Ms | undefined): void {
+    const shownAt = ports.shownAt.get(relay) ?? new Map<Address, Ms>();
+    ports.shownAt.set(relay, shownAt);
+    for (const dTag of dTags)
+      if (at === undefined) shownAt.delete(dTag);
+      else shownAt.set(dTag, at);
+  }
+
+  function gone(): void {
+    generation++;
+    note(undefined);
+  }
+
   function askForAll(): void {
     if (isWide) return ports.turn(true);
     stop();
@@ -111,7 +128,11 @@ function follow(
 
   function onComplete(): void {
     if (!isLiveOnly) {
-      void exchange.complete().then(() => reconciliations.learn(relay, dTags));
+      const mine = generation;
+      void exchange.complete().then(() => {
+        reconciliations.learn(relay, dTags);
+        if (mine === generation) note(clock.now());
+      });
       return;
     }
     exchange.live();
@@ -143,6 +164,7 @@ function follow(
           return 'useless';
         },
         onSent: exchange.begin,
+        onGone: gone,
       },
       onComplete,
     );
