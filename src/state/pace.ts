@@ -29,10 +29,11 @@ export function createPace(ports: {
 
   return {
     edited: () => {
-      sinceMs ??= clock.now();
-      cancel?.();
+      const nowMs = clock.now();
       // A clock that was set back must not make the wait longer.
-      const leftMs = Math.min(sinceMs + ports.maxWaitMs - clock.now(), ports.maxWaitMs);
+      sinceMs = Math.min(sinceMs ?? nowMs, nowMs);
+      cancel?.();
+      const leftMs = sinceMs + ports.maxWaitMs - nowMs;
       cancel = clock.after(Math.max(0, Math.min(ports.debounceMs, leftMs)), () => {
         stop();
         ports.save();

@@ -74,6 +74,19 @@ test('a device with data of its own joins: it has the other key, and lost nothin
   (await joined.pair(createInvitation, { relays: [relay.url], name: 'Phone' })).cancel();
 });
 
+test('what the other device has is asked of its relays, before anything is carried over', async () => {
+  const [here, there] = [await startRelay(), await startRelay()];
+  cleanups.push(here.close, there.close);
+  const laptop = await device([there.url], 'of laptop');
+  const phone = await device([here.url], 'of phone');
+  await laptop.sync.flush();
+  const { joining } = await invited(laptop, phone, there);
+  expect((await joining.accept()).relays).toEqual([there.url]);
+  expect((await phone.sync.fetch('settings'))?.payload).toBe('of laptop');
+  expect((await laptop.sync.fetch('settings'))?.payload).toBe('of laptop');
+  expect((await phone.sync.getRelays()).map(({ url }) => url).sort()).toEqual([here.url, there.url].sort());
+});
+
 test('a key that cannot be saved leaves the former one kept and at work', async () => {
   const { laptop, phone, relay } = await setUp();
   const before = Uint8Array.from(phone.keyStore.kept!);

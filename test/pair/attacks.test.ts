@@ -1,13 +1,19 @@
 /** Who may want the key: a relay, a person who has seen the QR code, one who sits in between, one who sends a link. */
 
 import { hexToBytes } from '@noble/hashes/utils.js';
+import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
 import { publicKeyOf } from '../../src/crypto/schnorr.ts';
 import { agreementOf } from '../../src/pair/derivations.ts';
 import { parseInvitation } from '../../src/pair/invitation-uri.ts';
+import { openMailbox } from '../../src/pair/mailbox.ts';
+import { encodeMessage, type PairingMessage } from '../../src/pair/message.ts';
+import type { RelayUrl } from '../../src/protocol/address.ts';
 import type { SignedEvent } from '../../src/protocol/event.ts';
+import { createSecretKeySigner } from '../../src/signer/secret-key.ts';
 import { createRandom } from '../support/random.ts';
-import { failure, KEY, paired, world } from './harness.ts';
+import { failure, KEY, paired, world, type World } from './harness.ts';
 
 const OTHER_KEY = '4b22aa260e4acb7021e32f38a6cdf4b673c6a277755bfce287e370c924dc936d';
 
@@ -99,6 +105,94 @@ test('a relay cannot join, answer in the place of another, or alter what is said
   const { joined } = await paired(here, invitation);
   expect(joined.key).toEqual(hexToBytes(KEY));
   await here.expectNothingLeft();
+});
+
+/** What a stranger, who may be the relay, says to a device in the mailbox of its code. */
+async function intrude(
+  here: World,
+  mailbox: string,
+  message: PairingMessage,
+): Promise<{ readonly stranger: string }> {
+  const key = randomBytes(32);
+  const stranger = publicKeyOf(key);
+  const signer = createSecretKeySigner(nodePrimitives, here.ports.randomBytes, key);
+  const event = await signer.signEvent({
+    kind: 24_134,
+    created_at: Math.floor(here.clock.now() / 1_000),
+    tags: [['p', mailbox]],
+    content: await signer.nip44.encrypt(mailbox, encodeMessage(message)),
+  });
+  const relay = here.relays[here.urls[0]!]!;
+  const asked = JSON.stringify({ kinds: [24_134], authors: [mailbox] });
+  const request = framesTo(here).find(
+    ([type, , filter]) => type === 'REQ' && JSON.stringify(filter) === asked,
+  );
+  relay.misbehave({ flood: { everyMs: 500, frames: () => [['EVENT', request![1], event]] } });
+  return { stranger };
+}
+
+const framesTo = (here: World): readonly (readonly unknown[])[] =>
+  here.relays[here.urls[0]!]!.frames.flatMap(({ direction, frame }) =>
+    direction === 'in' ? [(Array.isArray(frame) ? frame : JSON.parse(String(frame))) as unknown[]] : [],
+  );
+
+/** The key of the mailbox that the last REQ asks for. */
+const mailboxOf = (here: World): string => {
+  const authors = framesTo(here).flatMap(([type, , filter]) =>
+    type === 'REQ' ? ((filter as { readonly authors?: readonly string[] }).authors ?? []) : [],
+  );
+  return authors.at(-1)!;
+};
+
+test('a relay that answers to a typed code in the place of the holder is not heard', async () => {
+  const here = world();
+  const own = await here.during(here.invite({ key: hexToBytes(OTHER_KEY), name: "Anna's laptop" }));
+  const joining = here.join('7KQ4-M2XW-9RXR');
+  await here.clock.advance(1_000);
+  await intrude(here, mailboxOf(here), { type: 'invite', uri: own.uri });
+  expect(await failure(here.during(joining.digits, 31_000))).toMatchObject({ code: 'PAIRING_EXPIRED' });
+  here.relays[here.urls[0]!]!.behave();
+  own.cancel();
+  await here.expectNothingLeft();
+});
+
+test('a relay that asks for the invitation of a typed code gets nothing', async () => {
+  const here = world();
+  const invitation = await here.during(here.invite({ carrier: 'code' }));
+  await here.clock.advance(1_000);
+  const { stranger } = await intrude(here, mailboxOf(here), { type: 'hello' });
+  await here.clock.advance(5_000);
+  expect(JSON.stringify(framesTo(here))).not.toContain(stranger);
+  here.relays[here.urls[0]!]!.behave();
+  invitation.cancel();
+  await here.expectNothingLeft();
+});
+
+test('what is said again under another stamp has no signature, and is not heard', async () => {
+  const here = world();
+  const relays = new Map(here.urls.map((url) => [url as RelayUrl, url]));
+  const filter = (pubkey: string) => ({ kinds: [24_134], '#p': [pubkey] });
+  const heard: PairingMessage[] = [];
+  const open = (key: Uint8Array) =>
+    openMailbox({
+      ...{ key, relays, filter, ports: here.ports },
+      onMessage: (_, message) => heard.push(message),
+    });
+  const [from, to] = [open(randomBytes(32)), open(randomBytes(32))];
+  here.relays[here.urls[0]!]!.misbehave({
+    rewrite: (frame) => {
+      if (frame[0] !== 'EVENT') return [frame];
+      const [, id, event] = frame as [string, string, SignedEvent];
+      const later = { ...event, created_at: event.created_at + 1 };
+      return [['EVENT', id, { ...later, id: here.ports.verifier.hash(later) }], frame, frame];
+    },
+  });
+  await here.clock.advance(1_000);
+  from.send(to.pubkey, { type: 'hello' });
+  await here.clock.advance(1_000);
+  expect(heard).toEqual([{ type: 'hello' }]);
+  from.close();
+  to.close();
 });
 
 test('an invitation of a stranger asks first: nothing is joined without a yes', async () => {

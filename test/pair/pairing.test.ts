@@ -122,6 +122,18 @@ test('of relays that are slow or dead the quick one does not wait long', async (
   await here.expectNothingLeft();
 });
 
+test('of relays that all carry it three are used, and the others are left', async () => {
+  const here = world({}, {}, {}, {}, {});
+  const invitation = await here.during(here.invite());
+  const used = here.urls.filter((url) => invitation.uri.includes(encodeURIComponent(url)));
+  expect(used).toHaveLength(3);
+  await here.clock.advance(1_000);
+  expect(here.urls.filter((url) => here.relays[url]!.connections() > 0)).toEqual(used);
+  const { joined } = await paired(here, invitation);
+  expect(joined.relays).toEqual(here.urls);
+  await here.expectNothingLeft();
+});
+
 test.each([
   ['invalid: created_at too early', 60],
   ['invalid: ephemeral event expired', 60],

@@ -129,6 +129,19 @@ describe('edits', () => {
     expect(writes(at)).toBe(2);
   });
 
+  test('wait no longer if the clock is set back meanwhile', async () => {
+    const at = world({});
+    const state = at.device().state(settings);
+    await at.settle(state.ready);
+    void state.update({ font: 1 });
+    at.clock.set(at.clock.now() - 3_600_000);
+    for (let i = 2; i < 12; i++) {
+      void state.update({ font: i });
+      await at.clock.advance(250);
+    }
+    expect(writes(at)).toBe(1);
+  });
+
   test('that change nothing write nothing, and what is shown stays the same object', async () => {
     const at = world({});
     const state = at.device().state(settings);
