@@ -21,8 +21,8 @@ dt{flex:0 0 9em}
 small,dt{font-size:12px;opacity:.75}
 i,small{display:inline-block}
 i{white-space:nowrap;font:12px system-ui;background:#8882;border-radius:9px;padding:1px 8px}
-.replicated,.delivered,.confirmed,.acknowledged,.open,.current{background:#2c9a5e55}
-.saved,.pending,.unseen,.connecting{background:#c98a1b55}
-.refused,.waiting,.unreadable,.error,.lost{background:#d1483f55}
+.replicated,.delivered,.confirmed,.acknowledged,.open,.current{background:#2955}
+.saved,.pending,.unseen,.connecting{background:#c815}
+.refused,.waiting,.unreadable,.error,.lost{background:#d445}
 dl{columns:17em}
 pre{padding:8px;background:#8882;font:12px monospace;white-space:pre-wrap}`;
