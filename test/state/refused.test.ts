@@ -78,6 +78,27 @@ test('a category that is removed shows its defaults and by which device, and the
   expect(state.meta.get().deletedBy).toBeUndefined();
 });
 
+test('an edit that gives way to a removal is told, until the app has shown it', async () => {
+  const at = world({});
+  const [one, other] = [startDevice(at), startDevice(at)];
+  const state = one.device.state(settings);
+  await at.settle(state.update({ font: 20 }));
+  await at.settle(other.device.fetch('settings'));
+  for (const { way } of [one, other]) way.cut();
+  await at.clock.advance(1_000);
+  await at.settle(state.update({ font: 30 }));
+  await at.clock.advance(5_000);
+  await at.settle(other.device.remove('settings', { waitFor: 'saved' }));
+  other.way.join();
+  await at.clock.advance(60_000);
+  one.way.join();
+  await at.clock.advance(300_000);
+  expect(state.get()).toEqual(DEFAULT);
+  expect(state.meta.get()).toMatchObject({ status: 'conflict', clashes: [{ path: [], mine: { font: 30 } }] });
+  state.acknowledge();
+  expect(state.meta.get().status).toBe('synced');
+});
+
 test('a listener that throws stops nobody, and the error is the app’s', async () => {
   const at = world({});
   const state = startDevice(at).device.state(settings);

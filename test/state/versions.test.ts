@@ -96,7 +96,9 @@ test('an app that a newer one has locked out shows what it last could read, and 
   await at.clock.advance(60_000);
   expect(await payload(at)).toEqual({ px: 20, theme: 'dark' });
 
-  // After a restart, too: its former values are there.
+  // After a restart, too: its former values are there, and one that the newer app wrote is none of them.
+  await at.settle(newer.update({ theme: 'blue' }));
+  await at.clock.advance(2_000);
   const again = old.restart().device.state(one);
   await settled(at, again);
   expect(again.get()).toEqual({ size: 20 });
