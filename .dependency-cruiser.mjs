@@ -71,8 +71,14 @@ const ROOMS = {
   },
   'pair-entries': { path: '^src/pair/(node|browser)\\.ts$', imports: ['pair', 'relay', ...FLOOR] },
   // For a program without a platform: it brings its own adapters, and no entry imports it.
-  embedded: { path: '^src/embedded(\\.ts$|/)', imports: ['assembly', 'sync', ...ENGINE] },
-  tauri: { path: '^src/tauri(\\.ts$|/)', imports: PRODUCT, types: ['state'] },
+  embedded: {
+    path: '^src/embedded(\\.ts$|/)',
+    imports: ['assembly', 'sync', 'wire', ...ENGINE],
+    types: ['state'],
+  },
+  // What crosses between that and those that call it.
+  wire: { path: '^src/wire\\.ts$', imports: ['ground'], types: ['sync'] },
+  tauri: { path: '^src/tauri(\\.ts$|/)', imports: ['wire', ...PRODUCT], types: ['state'] },
   // What binds a framework to a handle knows of both no more than the handle's types. Nothing imports it.
   adapters: { path: '^src/adapters/', imports: ['ground'], types: ['state', 'sync'] },
   cli: { path: '^src/cli/', imports: ['backup', 'testing', 'pair', 'pair-entries', ...PRODUCT] },

@@ -15,15 +15,16 @@ import { createSigner } from './embedded/signer.ts';
 import { createSockets } from './embedded/sockets.ts';
 import { createStore } from './embedded/store.ts';
 import { createListening } from './embedded/listening.ts';
-import { toWire } from './embedded/wire-error.ts';
 import { createEngine } from './nostr-sync.ts';
 import type { NostrSyncOptions } from './options.ts';
+import type { Category } from './state/definition.ts';
 import { EVENT_TYPES } from './sync/events.ts';
+import { toWire } from './wire.ts';
 
 /** What the program says of the engine that it wants. JSON. */
 interface Settings extends Pick<
   NostrSyncOptions,
-  'namespace' | 'relays' | 'deviceId' | 'maxPayloadSize' | 'interop' | 'categories' | 'allowInsecureRelays'
+  'namespace' | 'relays' | 'deviceId' | 'maxPayloadSize' | 'interop' | 'allowInsecureRelays'
 > {
   readonly signer?: SignerInfo;
 }
@@ -32,6 +33,15 @@ interface SignerInfo {
   readonly pubkey: string;
   /** See `Signer.isLocal`. */
   readonly isLocal: boolean;
+}
+
+/** What a script of the program has left, which ran before: the exports of a module. */
+interface Given {
+  readonly nostrSyncCategories?: {
+    readonly options?: Exclude<NostrSyncOptions['categories'], undefined>;
+    /** What `defineCategory` returned. */
+    readonly [name: string]: unknown;
+  };
 }
 
 /** How the program reaches a running engine. Each is called when no other JavaScript runs. */
@@ -57,13 +67,14 @@ export interface Running {
 /** Starts an engine. Throws as `createNostrSync`: the error is `failure` of the next call. */
 export function start(settingsText: string): Running {
   const { signer, ...settings } = JSON.parse(settingsText) as Settings;
+  const { options: categories = {}, ...definitions } = (globalThis as Given).nostrSyncCategories ?? {};
   const { clock, due } = createClock();
   const sockets = createSockets();
   const answers = createAnswers();
   const connectivity = createConnectivity();
   const signerOf = ({ pubkey, isLocal }: SignerInfo) => createSigner(answers, pubkey, isLocal);
   const engine = createEngine<Record<string, unknown>>(
-    { ...settings, ...(signer && { signer: signerOf(signer) }) },
+    { ...settings, categories, ...(signer && { signer: signerOf(signer) }) },
     {
       ...{ clock, compression, primitives, randomBytes },
       openSocket: sockets.open,
@@ -72,10 +83,15 @@ export function start(settingsText: string): Running {
       connectivity: connectivity.port,
     },
   );
+  const defined = new Set<string>();
+  for (const definition of Object.values(definitions)) {
+    engine.state(definition as Category<unknown>);
+    defined.add((definition as Category<unknown>).name);
+  }
   for (const type of EVENT_TYPES)
     engine.on(type, (event) => native.event(type, JSON.stringify(type === 'error' ? toWire(event) : event)));
   const listening = createListening(engine);
-  const callee = createCallee(engine, listening);
+  const callee = createCallee(engine, listening, defined);
 
   return {
     ...callee,

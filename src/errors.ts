@@ -111,14 +111,8 @@ export interface ErrorDetails {
   readonly CLOSED: undefined;
   /** Rust: the engine ended in the middle of the call, and is started again. Whether a write was saved is unknown: the history tells. */
   readonly ENGINE_FAILED: undefined;
-  /** Tauri: no window hosts the engine, and none came in time. */
-  readonly ENGINE_NOT_RUNNING: undefined;
-  /** Tauri: the window that hosted the engine went away in the middle of a call that cannot be repeated. */
-  readonly ENGINE_GONE: undefined;
-  /** Tauri: too many calls wait for the engine. */
+  /** Rust and Tauri: too many calls wait for the engine. */
   readonly ENGINE_BUSY: undefined;
-  /** Tauri: the Rust half signs, encrypts and decrypts nothing but this plugin's own. */
-  readonly SIGNER_REFUSED: undefined;
   /** Tauri: no capability allows this window the command. */
   readonly NOT_PERMITTED: undefined;
 }

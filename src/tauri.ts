@@ -1,33 +1,23 @@
 /**
- * `nostr-sync/tauri`: the engine as functions, for windows of a Tauri app. With the plugin `tauri-plugin-nostr-sync` the key
- * and the store are in Rust, and one engine serves all windows and Rust code. A window that has the permission becomes a candidate
- * for hosting that engine with its first call. Without the plugin, `configure` starts an engine in this page.
+ * `nostr-sync/tauri`: the engine as functions, for windows of a Tauri app. With the plugin `tauri-plugin-nostr-sync` the engine is in Rust, with
+ * the key and the store, and serves all windows and Rust code. Without the plugin, `configure` starts an engine in this page.
  */
 
 import { createNostrSync } from './browser.ts';
 import { browserConnectivity } from './browser/connectivity.ts';
 import { systemClock } from './clock.ts';
 import type { JsonPayloads, NostrSync, SyncStatus } from './nostr-sync.ts';
-import {
-  checkCategoryOptions,
-  type CategoryOptions,
-  type NostrSyncOptions,
-  type ReadOptions,
-} from './options.ts';
+import type { NostrSyncOptions, ReadOptions } from './options.ts';
 import type { Json } from './protocol/payload.ts';
 import type { RelayInfo } from './relay/connection.ts';
-import type { Connectivity } from './relay/connectivity.ts';
-import type { FetchedValue, FetchResult, Receipt } from './sync/events.ts';
+import type { FetchedValue, FetchResult, Receipt, SyncEvents } from './sync/events.ts';
 import type { VersionInfo } from './sync/history.ts';
 import type { Category } from './state/definition.ts';
 import type { State } from './state/state.ts';
 import type { CategoryRow } from './sync/inspecting.ts';
-import { webTabs } from './tabs/web-tabs.ts';
 import { createCalls, type Calls, type WindowPublishOptions } from './tauri/calls.ts';
-import { startHost } from './tauri/host.ts';
-import type { Ipc } from './tauri/ipc.ts';
 import { tauriIpc } from './tauri/tauri-ipc.ts';
-import { createWindowStates } from './tauri/window-states.ts';
+import { createWindowState } from './tauri/window-states.ts';
 
 export * from './api-common.ts';
 export { secretKeySigner } from './browser.ts';
@@ -35,7 +25,6 @@ export type { WindowPublishOptions } from './tauri/calls.ts';
 
 /** One page has one engine, or one way to it: the functions below are those of the original plugin (0.1.0-alpha.3), which name none. */
 let current: (Calls & Pick<NostrSync, 'state'>) | undefined;
-let categoryOptions: Readonly<Record<string, CategoryOptions>> | undefined;
 
 function calls(): NonNullable<typeof current> {
   if (current !== undefined) return current;
@@ -43,67 +32,28 @@ function calls(): NonNullable<typeof current> {
   if (ipc === undefined)
     throw new Error('Cannot sync: this page does not run in Tauri. Call configure() first.');
   const made = createCalls(ipc);
-  const { state, hosted } = createWindowStates({ ipc, calls: made, clock: systemClock });
-  current = { ...made, state };
-  startHost({
-    ipc,
-    clock: systemClock,
-    tabs: webTabs(),
-    ...(categoryOptions && { categories: categoryOptions }),
-    createEngine: (options) => {
-      const engine = createNostrSync({ connectivity: connectivityOf(ipc), ...options });
-      hosted(engine);
-      return engine;
-    },
+  current = { ...made, state: createWindowState(made, systemClock) };
+  // Rust has nobody else who tells it of the network.
+  browserConnectivity.onChange(() => {
+    ipc.invoke('wake', { isOnline: browserConnectivity.isOnline() }).catch(() => undefined);
   });
   return current;
 }
 
 /**
- * Says what is special about single categories, by name: `{ 'ui-settings': { merge: mergeBy(rules) } }`. The engine runs in one of the windows,
- * and rules do not cross windows: call it in each window that may host the engine, with the same rules, before any other function of
- * this module. They hold for what every window and Rust code write. Throws `TypeError` for what they cannot be, and if an engine is in use.
- */
-export function setCategoryOptions(categories: Readonly<Record<string, CategoryOptions>>): void {
-  if (current !== undefined)
-    throw new TypeError('Cannot set the options of categories: an engine is in use already');
-  checkCategoryOptions('default', categories);
-  categoryOptions = categories;
-}
-
-/** The hosting window may be hidden while the user comes back to another one. */
-function connectivityOf(ipc: Ipc): Connectivity {
-  return {
-    ...browserConnectivity,
-    onChange: (listener) => {
-      const stop = browserConnectivity.onChange(listener);
-      const listening = ipc.listen('tauri://focus', listener);
-      // Without the permission to listen, the page's own events remain.
-      listening.catch(() => undefined);
-      return () => {
-        stop();
-        listening.then((unlisten) => unlisten()).catch(() => undefined);
-      };
-    },
-  };
-}
-
-/**
  * Starts an engine in this page, for apps without the plugin: the key is then in JavaScript, the store in IndexedDB, and
  * several windows find each other as tabs do. Call it once, before any other function of this module: these then work on
- * that engine. Returns the engine, whose events come by `on`, not as `nostr-sync://` events.
+ * that engine. Returns the engine. Its events come by `on`, not as `nostr-sync://` events.
  * Throws as `createNostrSync`, and `TypeError` if an engine was chosen before.
  */
 export function configure<Categories extends JsonPayloads<Categories> = Record<string, unknown>>(
   options: NostrSyncOptions,
 ): NostrSync<Categories> {
   if (current !== undefined) throw new TypeError('Cannot configure: an engine is in use already');
-  const engine: NostrSync = createNostrSync({
-    ...(categoryOptions && { categories: categoryOptions }),
-    ...options,
-  });
+  const engine: NostrSync = createNostrSync(options);
   current = {
     ...engine,
+    on: async (type, listener) => engine.on(type, listener),
     subscribe: async (categories, listener) => engine.subscribe(categories, listener),
     flush: async (options) => engine.flush(options),
   };
@@ -215,9 +165,19 @@ export async function subscribe<T = unknown>(
 }
 
 /**
- * The value of a category to show and to edit, as `defineCategory` defines it: one handle for each category and window, the same each time. The engine
- * runs in one of the windows, and a definition does not cross windows: call it at the start of each window that may host the engine, with the same definition.
- * With the plugin, a window has no store of its own: edits made while locked wait in memory, `adopt` takes nothing in, and a definition with `local`
+ * Calls `listener` with each event of the engine of this type from now on. With the plugin it comes
+ * by a channel of this window's own: no other window can hear it, or make it. Resolves with how to stop.
+ */
+export async function on<K extends keyof SyncEvents>(
+  type: K,
+  listener: (event: SyncEvents[K]) => void,
+): Promise<() => void> {
+  return calls().on(type, listener);
+}
+
+/**
+ * The value of a category to show and to edit, as `defineCategory` defines it: one handle for each category and window, the same each time. With the
+ * plugin, the engine is told of definitions by the plugin's builder (`categories`), and a window has no store of its own: edits made while locked wait in memory, `adopt` takes nothing in, and a definition with `local`
  * throws `TypeError`. Throws as `NostrSync.state`.
  */
 export function state<T, Input>(category: Category<T, Input>): State<T, Input> {

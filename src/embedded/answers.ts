@@ -1,6 +1,6 @@
 /** What the program is asked for and answers later: by the number of the question. */
 
-import { fromWire } from './wire-error.ts';
+import { fromWire, type WireError } from '../wire.ts';
 
 export interface Answers {
   /** Asks by `question`, which gets its number, and resolves with the text of the answer; `null`: there is none. */
@@ -26,7 +26,7 @@ export function createAnswers(): Answers {
       const asked = waiting.get(id);
       waiting.delete(id);
       if (error === null) asked?.resolve(value);
-      else asked?.reject(fromWire(error));
+      else asked?.reject(fromWire(JSON.parse(error) as WireError));
     },
   };
 }

@@ -4,16 +4,16 @@ import type { NostrSync } from '../nostr-sync.ts';
 import type { AdapterPublishOptions, PublishOptions } from '../options.ts';
 import type { Receipt } from '../sync/events.ts';
 import { NOTE, type Written } from '../sync/write.ts';
+import { toWire, type UpdateReply } from '../wire.ts';
 import type { Listening } from './listening.ts';
 import { native } from './native.ts';
-import { toWire } from './wire-error.ts';
 
 /** What the methods take. Each uses its own members. Unchecked: the engine checks them. */
 interface Args {
   readonly category: string;
   readonly categories: readonly string[];
   readonly payload: unknown;
-  readonly options?: number | PublishOptions | null;
+  readonly options?: number | (PublishOptions & { readonly isDefined?: boolean }) | null;
   readonly url: string;
   readonly eventId: string;
   readonly subscription: number;
@@ -28,15 +28,6 @@ interface Caller {
   readonly signal: AbortSignal;
 }
 
-/**
- * A function does not cross over. So `update` is a call that asks what the value is, and one that says what the function makes of it;
- * if the value is another one by then, the function is called with that, and so on.
- */
-type UpdateReply =
-  | { readonly receipt: Receipt }
-  /** Nothing was written. The value, as JSON text, which is compared as it is; `null`: there is none. */
-  | { readonly now: string | null };
-
 const MOVED = new Error('The value is another one than the function was given');
 
 export interface Callee {
@@ -46,7 +37,8 @@ export interface Callee {
   answer(id: number, work: Promise<unknown>): void;
 }
 
-export function createCallee(engine: NostrSync, listening: Listening): Callee {
+/** `defined`: the categories of which the program's script has given definitions. */
+export function createCallee(engine: NostrSync, listening: Listening, defined: ReadonlySet<string>): Callee {
   /** By id, how to tell a call that its caller has gone. */
   const cancels = new Map<number, AbortController>();
   /** By category, the last of the calls that the newest write was made for, and what that says. */
@@ -75,10 +67,17 @@ export function createCallee(engine: NostrSync, listening: Listening): Callee {
   }
 
   function writing(caller: Caller, args: Args): AdapterPublishOptions {
-    const { category, options } = args;
+    const { category } = args;
+    const { isDefined, ...options } =
+      typeof args.options === 'number' ? { expiration: args.options, isDefined: false } : { ...args.options };
+    // Values of which the engine does not know the form would be written as if they had the first.
+    if (isDefined === true && !defined.has(category))
+      throw new TypeError(
+        `Cannot write ${JSON.stringify(category)} by a handle: give its definition to the builder, by "categories"`,
+      );
     return {
       signal: caller.signal,
-      ...(typeof options === 'number' ? { expiration: options } : options),
+      ...options,
       onSaved: (receipt) => tell(caller, args, receipt),
       [NOTE]: (saved, written) => {
         if (written !== undefined)

@@ -1,4 +1,4 @@
-/** The calls of a window: all of them, also those of the hosting one, go to the engine through Rust. */
+/** The calls of a window: they go to the engine, which Rust runs. */
 
 import { misuse, NostrSyncError } from '../errors.ts';
 import { heard } from '../sync/heard.ts';
@@ -7,9 +7,16 @@ import { checkReading, type PublishOptions, type ReadOptions } from '../options.
 import { MAX_PAYLOAD_BYTES } from '../protocol/limits.ts';
 import { encodePayload } from '../protocol/payload.ts';
 import type { RelayInfo } from '../relay/connection.ts';
-import { callListener, type FetchResult, type Receipt } from '../sync/events.ts';
+import {
+  callListener,
+  EVENT_TYPES,
+  type FetchResult,
+  type Receipt,
+  type SyncEvents,
+} from '../sync/events.ts';
+import { fromWire, type UpdateReply, type WireError } from '../wire.ts';
 import type { Ipc } from './ipc.ts';
-import { VALUE_EVENT, type UpdateReply, type ValueEvent } from './wire.ts';
+import { createListen } from './listening.ts';
 
 /** How often in a row another value may come in while the function of an `update` is called. */
 const MAX_LAPS = 100;
@@ -41,6 +48,7 @@ export interface Calls {
   syncAll(categories: readonly string[], options?: ReadOptions): Promise<FetchResult[]>;
   poll(categories: readonly string[], options?: ReadOptions): Promise<FetchResult[]>;
   subscribe(categories: readonly string[], listener: (result: FetchResult) => void): Promise<() => void>;
+  on<K extends keyof SyncEvents>(type: K, listener: (event: SyncEvents[K]) => void): Promise<() => void>;
   addRelay(url: string): Promise<void>;
   removeRelay(url: string): Promise<void>;
   getRelays(): Promise<RelayInfo[]>;
@@ -50,6 +58,7 @@ export interface Calls {
 }
 
 export function createCalls(ipc: Ipc): Calls {
+  const listen = createListen(ipc);
   const call = <T>(method: string, args: Readonly<Record<string, unknown>> = {}): Promise<T> =>
     ipc.invoke(method, args) as Promise<T>;
 
@@ -121,29 +130,16 @@ export function createCalls(ipc: Ipc): Calls {
       if (!Array.isArray(categories))
         throw new TypeError(misuse('categories', 'an array of strings', categories));
       if (typeof listener !== 'function') throw new TypeError(misuse('listener', 'a function', listener));
-      const wanted = new Set<string>(categories);
-      /** By category, the id of the newest value that this window knows. */
-      const known = new Map<string, string>();
-      let isStopped = false;
-      const unlisten = await ipc.listen(VALUE_EVENT, (event) => {
-        const { from, result: text } = event as ValueEvent;
-        const result = JSON.parse(text) as FetchResult;
-        if (isStopped || !wanted.has(result.category) || known.get(result.category) === result.eventId)
-          return;
-        known.set(result.category, result.eventId);
-        if (from !== ipc.label) callListener(listener, result);
+      return listen('subscribe', { categories }, (result) => callListener(listener, result as FetchResult));
+    },
+    on: async <K extends keyof SyncEvents>(type: K, listener: (event: SyncEvents[K]) => void) => {
+      if (!EVENT_TYPES.includes(type))
+        throw new TypeError(misuse('event', `one of ${EVENT_TYPES.join(', ')}`, type));
+      if (typeof listener !== 'function') throw new TypeError(misuse('listener', 'a function', listener));
+      return listen('listen', { event: type }, (event) => {
+        const told = type === 'error' ? fromWire(event as WireError) : event;
+        callListener(listener, told as SyncEvents[K]);
       });
-      const stop = (): void => {
-        isStopped = true;
-        unlisten();
-      };
-      try {
-        await call('subscribe', { categories });
-      } catch (error) {
-        stop();
-        throw error;
-      }
-      return stop;
     },
     addRelay: async (url) => void (await call('add_relay', { url })),
     removeRelay: async (url) => void (await call('remove_relay', { url })),

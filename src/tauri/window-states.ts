@@ -1,24 +1,18 @@
 /** Handles on categories in a window: what an engine gives them elsewhere, over the calls and the events of the window. */
 
 import type { Clock } from '../clock.ts';
-import type { NostrSync } from '../nostr-sync.ts';
 import type { AdapterPublishOptions } from '../options.ts';
 import type { Category } from '../state/definition.ts';
 import type { State } from '../state/state.ts';
 import { callListener, type FetchResult, type Receipt, type SyncEvents } from '../sync/events.ts';
 import { openState, type StateHost } from '../sync/state-host.ts';
 import type { Calls } from './calls.ts';
-import type { Ipc } from './ipc.ts';
 
-export interface WindowStates {
-  /** The handle of this window, the same each time. Throws as `NostrSync.state`. */
-  state<T, Input>(category: Category<T, Input>): State<T, Input>;
-  /** This window hosts the engine from now on: it learns what is special about the categories that the window knows. */
-  hosted(engine: Pick<NostrSync, 'state'>): void;
-}
+/** The handle of this window, the same each time. Throws as `NostrSync.state`. */
+export type WindowState = <T, Input>(category: Category<T, Input>) => State<T, Input>;
 
 /** What is saved is waited for: the callback that tells of it does not cross windows. */
-const OPTIONS = { waitFor: 'saved' } as const;
+const OPTIONS = { waitFor: 'saved', isDefined: true } as const;
 
 async function saved(
   writing: Promise<Receipt>,
@@ -40,24 +34,13 @@ function started(start: (isStopped: () => boolean) => Promise<() => void>): () =
   };
 }
 
-export function createWindowStates({
-  ipc,
-  calls,
-  clock,
-}: {
-  readonly ipc: Ipc;
-  readonly calls: Calls;
-  readonly clock: Clock;
-}): WindowStates {
-  const known = new Set<Category<unknown>>();
-  let engine: Pick<NostrSync, 'state'> | undefined;
-
+export function createWindowState(calls: Calls, clock: Clock): WindowState {
   function on<K extends keyof SyncEvents>(type: K, listener: (event: SyncEvents[K]) => void): () => void {
     return started(async (isStopped) => {
       const tell = (event: unknown): void => {
         if (!isStopped()) callListener(listener, event as SyncEvents[K]);
       };
-      const stop = await ipc.listen(`nostr-sync://${type}`, tell);
+      const stop = await calls.on(type, tell);
       // The status is told at once, too.
       if (type === 'status') calls.getStatus().then(tell, () => undefined);
       return stop;
@@ -100,16 +83,5 @@ export function createWindowStates({
     keepsNothing: true,
   } as unknown as StateHost;
 
-  return {
-    state: <T, Input>(category: Category<T, Input>) => {
-      const state = openState(category, host) as unknown as State<T, Input>;
-      known.add(category);
-      engine?.state(category);
-      return state;
-    },
-    hosted: (next) => {
-      engine = next;
-      for (const category of known) next.state(category);
-    },
-  };
+  return <T, Input>(category: Category<T, Input>) => openState(category, host) as never;
 }

@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use nostr_sync::Result;
@@ -17,10 +16,13 @@ const MAX_CALLS: usize = 1_024;
 /// Bytes of an id.
 const MAX_ID_BYTES: usize = 64;
 
+/// JSON.
+pub(crate) type Answer = Result<Arc<str>>;
+
 struct Call {
     webview: String,
     id: String,
-    answer: Arc<OnceCell<Result<Value>>>,
+    answer: Arc<OnceCell<Answer>>,
 }
 
 #[derive(Default)]
@@ -32,19 +34,19 @@ pub(crate) struct Once {
 impl Once {
     /// What `carry_out` gives, or gave to the call of this webview that had the same id. A call without an id, or with one
     /// that is too long, is carried out.
-    pub async fn call<F: Future<Output = Result<Value>>>(
+    pub async fn call<F: Future<Output = Answer>>(
         &self,
         webview: &str,
         id: Option<&str>,
         carry_out: impl FnOnce() -> F,
-    ) -> Result<Value> {
+    ) -> Answer {
         match id.filter(|id| id.len() <= MAX_ID_BYTES) {
             Some(id) => self.answer_to(webview, id).get_or_init(carry_out).await.clone(),
             None => carry_out().await,
         }
     }
 
-    fn answer_to(&self, webview: &str, id: &str) -> Arc<OnceCell<Result<Value>>> {
+    fn answer_to(&self, webview: &str, id: &str) -> Arc<OnceCell<Answer>> {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = calls.iter().find(|call| call.id == id && call.webview == webview) {
             return Arc::clone(&known.answer);

@@ -10,7 +10,7 @@ import { native } from '../../src/embedded/native.ts';
 import { compression, primitives, randomBytes } from '../../src/embedded/primitives.ts';
 import { createSigner } from '../../src/embedded/signer.ts';
 import { createStore } from '../../src/embedded/store.ts';
-import { toWire } from '../../src/embedded/wire-error.ts';
+import { toWire } from '../../src/wire.ts';
 import { isNostrSyncError, isBytes } from '../../src/errors.ts';
 import { canonicalRelayUrl } from '../../src/relay/url.ts';
 import { assertEqual } from '../../src/testing/store-check.ts';

@@ -3,7 +3,7 @@
 import '../../src/embedded/globals.ts';
 import './sim-globals.ts';
 import { native } from '../../src/embedded/native.ts';
-import { toWire } from '../../src/embedded/wire-error.ts';
+import { toWire } from '../../src/wire.ts';
 import { nextTicks } from './sim-globals.ts';
 import { traces } from './sim.ts';
 

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { deviceHash } from '../../src/protocol/causality.ts';
 import { connectTo } from '../../src/testing/memory-transport.ts';
 import { createRelay } from '../../src/testing/relay.ts';
@@ -12,10 +12,7 @@ import type { Store } from '../../src/store/store.ts';
 import { runSeeds } from '../sim/batch.ts';
 import { defineCategory, generateKey, secretKeySigner } from '../../src/node.ts';
 import { bringing } from '../../src/unlock/moving.ts';
-import { device, KEY, OTHER_KEY, written } from '../sync/devices.ts';
-import { closeWindows, pluginStandIn } from '../tauri/plugin-stand-in.ts';
-
-afterEach(closeWindows);
+import { device, OTHER_KEY, written } from '../sync/devices.ts';
 
 /** Each as far as it is the same for all. */
 const documented = [
@@ -112,28 +109,12 @@ async function keysOfState(): Promise<string[]> {
   return [...keys];
 }
 
-/** What an app with the Tauri plugin writes. */
-async function keysOfWindows(): Promise<string[]> {
-  const relay = createRelay({});
-  const app = pluginStandIn({
-    relays: ['wss://relay.example'],
-    openSocket: connectTo({ 'wss://relay.example': relay }),
-  });
-  const keys = new Set<string>();
-  app.onInvoke = (_, command, args: { readonly changes: object }) => {
-    if (command === 'store_update') for (const key of Object.keys(args.changes)) keys.add(key);
-  };
-  app.setSigner(KEY);
-  await app.window('main').calls.publish('settings', 'mine');
-  return [...keys];
-}
-
 test(
   'all keys that are written are documented, and the documented ones are written',
   { timeout: 60_000 },
   async () => {
     expect(documented.length).toBeGreaterThan(5);
-    const of = [keysOfHistories(), keysOfOneDevice(), keysOfReconciling(), keysOfState(), keysOfWindows()];
+    const of = [keysOfHistories(), keysOfOneDevice(), keysOfReconciling(), keysOfState()];
     const keys = (await Promise.all(of)).flat();
     expect(new Set(keys.map(kindOf))).toEqual(new Set(documented));
   },

@@ -1,6 +1,5 @@
-/** The block of docs/TAURI.md that needs a Tauri window runs in one: its IPC goes to the stand-in, where another window hosts. */
+/** The block of docs/TAURI.md that needs a Tauri window runs in one: its IPC goes to the stand-in. */
 
-import { emit } from '@tauri-apps/api/event';
 import { clearMocks, mockIPC, mockWindows } from '@tauri-apps/api/mocks';
 import { build } from 'esbuild';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -10,10 +9,9 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { createNostrSync, secretKeySigner } from '../../src/node.ts';
 import { connectTo } from '../../src/testing/memory-transport.ts';
 import { createRelay } from '../../src/testing/relay.ts';
-import { VALUE_EVENT } from '../../src/tauri/wire.ts';
 import { extractBlocks } from '../support/docs/markdown.ts';
 import { ROOT } from '../support/docs/processes.ts';
-import { closeWindows, pluginStandIn } from './plugin-stand-in.ts';
+import { closeApps, pluginStandIn } from './plugin-stand-in.ts';
 
 const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
 const URL = 'wss://relay.test';
@@ -21,7 +19,7 @@ const URL = 'wss://relay.test';
 afterEach(async () => {
   clearMocks();
   vi.unstubAllGlobals();
-  await closeWindows();
+  await closeApps();
 });
 
 /** Runs the code as a module, with the bindings as an app gets them. */
@@ -34,7 +32,6 @@ async function runModule(code: string): Promise<void> {
       alias: {
         'tauri-plugin-nostr-sync-api': join(ROOT, 'tauri-plugin/guest-js/index.js'),
         'nostr-sync/tauri': join(ROOT, 'src/tauri.ts'),
-        'nostr-sync/merge': join(ROOT, 'src/merge.ts'),
       },
       bundle: true,
       format: 'esm',
@@ -49,12 +46,11 @@ async function runModule(code: string): Promise<void> {
   }
 }
 
-test('the TypeScript of docs/TAURI.md works in a window that may call and not host', async () => {
+test('the TypeScript of docs/TAURI.md works in a window', async () => {
   const relay = createRelay({});
   const openSocket = connectTo({ [URL]: relay });
   const app = pluginStandIn({ relays: [URL], openSocket });
   app.setSigner(KEY);
-  app.window('host');
   const phone = createNostrSync({ relays: [URL], signer: secretKeySigner(KEY), openSocket });
   await phone.publish('ui-settings', { theme: 'from the phone' });
 
@@ -65,16 +61,13 @@ test('the TypeScript of docs/TAURI.md works in a window that may call and not ho
   vi.stubGlobal('apply', (payload: unknown) => applied.push(payload));
   vi.stubGlobal('askToUnlock', askToUnlock);
   mockWindows('main');
-  const { ipc } = app.window('main', { mayHost: false });
-  mockIPC(
-    (command, args) => {
-      // eslint-disable-next-line typescript/only-throw-error -- as Tauri's refusals come
-      if (command.endsWith('|engine_attach')) throw 'nostr-sync.engine_attach not allowed by ACL';
-      return ipc.invoke(command.slice(command.indexOf('|') + 1), args as Record<string, unknown>);
-    },
-    { shouldMockEvents: true },
-  );
-  await ipc.listen(VALUE_EVENT, (payload) => void emit(VALUE_EVENT, payload));
+  const { ipc } = app.window('main');
+  mockIPC((command, given) => {
+    const args = given as Record<string, unknown>;
+    const send = (args.channel as { readonly onmessage: (message: unknown) => void } | undefined)?.onmessage;
+    const channel = send && ipc.channel(send);
+    return ipc.invoke(command.slice(command.indexOf('|') + 1), channel ? { ...args, channel } : args);
+  });
 
   const blocks = extractBlocks(await readFile(join(ROOT, 'docs/TAURI.md'), 'utf8'));
   const [block, ...others] = blocks.filter(({ language }) => language === 'typescript');

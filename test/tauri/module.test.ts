@@ -2,7 +2,6 @@
 
 import { mockIPC, mockWindows, clearMocks } from '@tauri-apps/api/mocks';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { mergeBy } from '../../src/merge.ts';
 import { defineCategory, memoryStore, secretKeySigner } from '../../src/node.ts';
 import { connectTo } from '../../src/testing/memory-transport.ts';
 import type * as Tauri from '../../src/tauri.ts';
@@ -46,6 +45,8 @@ test('configured, works on an engine of this page, key and all', async () => {
     await tauri.removeRelay('wss://other.test');
     expect(await tauri.getRelays()).toHaveLength(1);
     expect(await tauri.getStatus()).toMatchObject({ ready: true });
+    const stopListening = await tauri.on('delivery', () => undefined);
+    stopListening();
     await tauri.flush();
     await tauri.update<number>('settings', (now = 0) => now + 1);
     const versions = await tauri.history('settings');
@@ -61,7 +62,6 @@ test('configured, works on an engine of this page, key and all', async () => {
     await tauri.remove('settings');
     expect(await tauri.fetch('settings')).toBeNull();
     expect(got).toEqual([]);
-    expect(() => tauri.setCategoryOptions({})).toThrow(TypeError);
     stop();
     expect(() => tauri.configure({})).toThrow(TypeError);
   } finally {
@@ -69,36 +69,16 @@ test('configured, works on an engine of this page, key and all', async () => {
   }
 });
 
-test('the options of categories are checked at once, and are those of the engine', async () => {
-  for (const wrong of [7, [], { settings: { merge: {} } }, { 'a/b': {} }, { settings: { misspelt: 1 } }])
-    expect(() => tauri.setCategoryOptions(wrong as never)).toThrow();
-  tauri.setCategoryOptions({ settings: { merge: mergeBy() } });
-  const relay = createRelay({});
-  const options = { relays: [URL], signer: secretKeySigner(KEY), openSocket: connectTo({ [URL]: relay }) };
-  const sync = tauri.configure({ store: memoryStore(), ...options });
-  try {
-    await tauri.publish('settings', { theme: 'light', font: 12 });
-    const { eventId } = (await tauri.fetch('settings'))!;
-    await tauri.publish('settings', { theme: 'light', font: 14 });
-    await tauri.publish('settings', { theme: 'dark', font: 12 }, { basedOn: eventId });
-    expect(await tauri.fetch('settings')).toMatchObject({ payload: { theme: 'dark', font: 14 } });
-  } finally {
-    await sync.close();
-  }
-});
-
-test('in Tauri calls the commands of the plugin by their names, and attaches with a channel', async () => {
+test('in Tauri calls the commands of the plugin by their names, and listens by a channel', async () => {
   vi.stubGlobal('window', globalThis);
   vi.stubGlobal('isTauri', true);
-  // As where no locks are: the window attaches at once.
-  vi.stubGlobal('BroadcastChannel', undefined);
   mockWindows('main');
   const invoked: [string, any][] = [];
   mockIPC((command, args) => {
     invoked.push([command, args]);
-    // eslint-disable-next-line typescript/only-throw-error -- as Rust's errors and refusals come
-    if (command.endsWith('|engine_attach')) throw 'nostr-sync.engine_attach not allowed by ACL';
     if (command.endsWith('|fetch')) return null;
+    if (command.endsWith('|subscribe')) return 7;
+    if (command.endsWith('|unsubscribe')) return null;
     // eslint-disable-next-line typescript/only-throw-error -- as Rust's errors come
     throw { code: 'PAYLOAD_TOO_LARGE', message: 'too large', details: { size: 2, limit: 1 } };
   });
@@ -109,14 +89,15 @@ test('in Tauri calls the commands of the plugin by their names, and attaches wit
       size: 2,
       limit: 1,
     });
-    expect(invoked.map(([command]) => command)).toEqual([
-      'plugin:nostr-sync|engine_attach',
-      'plugin:nostr-sync|fetch',
-      'plugin:nostr-sync|publish',
-    ]);
-    expect(JSON.stringify(invoked[0]![1].channel)).toMatch(/__CHANNEL__/);
-    const callId = expect.stringMatching(/^\d+\.\d+\.\d+-3$/);
-    expect(invoked[2]![1]).toEqual({ category: 'settings', payload: 1, options: { expiration: 5 }, callId });
+    const stop = await tauri.subscribe(['settings'], () => undefined);
+    stop();
+    expect(invoked.map(([command]) => command)).toEqual(
+      ['fetch', 'publish', 'subscribe', 'unsubscribe'].map((name) => `plugin:nostr-sync|${name}`),
+    );
+    const callId = expect.stringMatching(/^\d+\.\d+\.\d+-2$/);
+    expect(invoked[1]![1]).toEqual({ category: 'settings', payload: 1, options: { expiration: 5 }, callId });
+    expect(JSON.stringify(invoked[2]![1].channel)).toMatch(/__CHANNEL__/);
+    expect(invoked[3]![1]).toMatchObject({ number: 7 });
   } finally {
     clearMocks();
   }

@@ -1,4 +1,4 @@
-/** Updating, merging and history from windows of one app: the functions run in the window that calls, the rules in the one that hosts. */
+/** Updating, merging and history from windows of one app: the functions run in the window that calls, the rules in the engine. */
 
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { mergeBy } from '../../src/merge.ts';
@@ -6,7 +6,7 @@ import { createNostrSync, secretKeySigner, systemClock, type NostrSync } from '.
 import { connectTo } from '../../src/testing/memory-transport.ts';
 import { createRelay, type Relay } from '../../src/testing/relay.ts';
 import type { AppWindow, PluginStandIn } from './plugin-stand-in.ts';
-import { closeWindows, pluginStandIn } from './plugin-stand-in.ts';
+import { closeApps, pluginStandIn } from './plugin-stand-in.ts';
 
 const KEY = '5c0c523f52a5b6fad39ed2403092df8cebc36318b39383bca6c00808626fab3a';
 const URL = 'wss://relay.test';
@@ -14,7 +14,7 @@ const CATEGORIES = { settings: { merge: mergeBy() } };
 
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
-  await closeWindows();
+  await closeApps();
   await Promise.all(cleanups.splice(0).map((cleanup) => cleanup()));
 });
 
@@ -29,7 +29,7 @@ interface World {
 function setUp(aheadMs = 0): World {
   const relay = createRelay({});
   const openSocket = connectTo({ [URL]: relay });
-  const app = pluginStandIn({ relays: [URL], openSocket });
+  const app = pluginStandIn({ relays: [URL], openSocket, categories: CATEGORIES });
   app.setSigner(KEY);
   const clock = { ...systemClock, now: () => systemClock.now() + aheadMs };
   const options = { relays: [URL], signer: secretKeySigner(KEY), openSocket, categories: CATEGORIES };
@@ -38,8 +38,6 @@ function setUp(aheadMs = 0): World {
   return { app, relay, phone };
 }
 
-const merging = (app: PluginStandIn, label: string): AppWindow =>
-  app.window(label, { categories: CATEGORIES });
 const heardBy = async (window: AppWindow): Promise<unknown[]> => {
   const heard: unknown[] = [];
   await window.calls.subscribe(['settings'], ({ payload }) => heard.push(payload));
@@ -113,29 +111,6 @@ describe('update', () => {
     expect(await main.calls.fetch('settings')).toMatchObject({ payload: { n: 1 } });
   });
 
-  test.each([
-    ['before it was saved', (command: string) => command === 'sign_event'],
-    [
-      'after it was saved',
-      (_: string, args: any) => Object.keys(args.changes ?? {}).some((key) => key.startsWith('head/')),
-    ],
-  ])('is made once if the hosting window dies: %s', async (_, matches) => {
-    const { app, phone } = setUp();
-    const [main, second] = [app.window('main'), app.window('second')];
-    await second.calls.publish('settings', 1, { waitFor: 'replicated' });
-    app.onInvoke = (label, command, args) => {
-      if (label !== 'main' || !matches(command, args)) return;
-      app.onInvoke = () => undefined;
-      setImmediate(() => main.kill());
-    };
-    await second.calls.update('settings', (now) => (now as number) + 1);
-    await second.calls.flush();
-    expect(await phone.fetch('settings')).toMatchObject({ payload: 2 });
-    await vi.waitFor(() =>
-      expect([...app.store.keys()].filter((key) => key.startsWith('tauri/'))).toEqual([]),
-    );
-  });
-
   test('is heard by the other windows, and of Rust code by all', async () => {
     const { app } = setUp();
     const [main, second] = [app.window('main'), app.window('second')];
@@ -166,7 +141,7 @@ describe('merging', () => {
   test('what devices changed apart reaches every window', async () => {
     const world = setUp();
     const { app, relay, phone } = world;
-    const [main, second] = [merging(app, 'main'), merging(app, 'second')];
+    const [main, second] = [app.window('main'), app.window('second')];
     const [inMain, inSecond] = [await heardBy(main), await heardBy(second)];
     await apart(world, main.calls);
     await phone.update('settings', change({ font: 14 }), { waitFor: 'saved' });
@@ -180,7 +155,7 @@ describe('merging', () => {
 
   test('gives a value that a window made of an older one back to that window with what it had not seen', async () => {
     const { app, phone } = setUp();
-    const [main, second] = [merging(app, 'main'), merging(app, 'second')];
+    const [main, second] = [app.window('main'), app.window('second')];
     const [inMain, inSecond] = [await heardBy(main), await heardBy(second)];
     await main.calls.publish('settings', { theme: 'light', font: 12 }, { waitFor: 'replicated' });
     const { eventId } = (await main.calls.fetch('settings'))!;
@@ -197,7 +172,7 @@ describe('merging', () => {
   test('by this device reaches every window, `poll` and `updated`, and `merged` and `conflict` tell of what it gives up', async () => {
     const world = setUp(5_000);
     const { app, relay, phone } = world;
-    const [main, second] = [merging(app, 'main'), merging(app, 'second')];
+    const [main, second] = [app.window('main'), app.window('second')];
     const [inMain, inSecond] = [await heardBy(main), await heardBy(second)];
     await apart(world, main.calls);
     await second.calls.update('settings', change({ theme: 'dark', font: 16 }), { waitFor: 'saved' });
@@ -217,17 +192,6 @@ describe('merging', () => {
     expect(await main.calls.poll(['settings'])).toMatchObject([{ payload: value }]);
     expect(await main.calls.poll(['settings'])).toEqual([]);
   }, 30_000);
-
-  test('is no news of what a page before this one has written', async () => {
-    const { app } = setUp();
-    const main = merging(app, 'main');
-    await main.calls.publish('settings', { n: 1 }, { waitFor: 'replicated' });
-    main.kill();
-    const { calls } = merging(app, 'main');
-    await calls.subscribe(['settings'], () => undefined);
-    expect(await calls.poll(['settings'])).toEqual([]);
-    expect(eventsOf(app, 'updated')).toEqual([]);
-  });
 });
 
 describe('history', () => {

@@ -152,7 +152,6 @@ export function words(error: AnyNostrSyncError): string {
       return is<string>(error.details.pubkey);
     case 'SIGNER_NOT_SET':
     case 'SIGNER_CHANGED':
-    case 'SIGNER_REFUSED':
     case 'INVALID_NAMESPACE':
     case 'INVALID_CATEGORY':
     case 'INVALID_PAYLOAD':
@@ -174,8 +173,6 @@ export function words(error: AnyNostrSyncError): string {
     case 'KEY_STORE_EXPOSED':
     case 'KEY_EXISTS':
     case 'ENGINE_FAILED':
-    case 'ENGINE_NOT_RUNNING':
-    case 'ENGINE_GONE':
     case 'ENGINE_BUSY':
     case 'NOT_PERMITTED':
       is<undefined>(error.details);

@@ -1,11 +1,12 @@
 //! What a program says of the engine that it wants.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::engine::{self, Limits};
+use crate::engine::{self, Limits, Plan};
 use crate::error::Result;
 use crate::handle::NostrSync;
 
@@ -16,6 +17,8 @@ pub struct Builder {
     settings: Map<String, Value>,
     data_dir: Option<PathBuf>,
     limits: Limits,
+    categories: Option<Arc<str>>,
+    waits_for_call: bool,
 }
 
 impl Builder {
@@ -60,6 +63,20 @@ impl Builder {
         self.set("allowInsecureRelays", true.into())
     }
 
+    /// What is special about single categories, such as how they are merged: a script whose global `nostrSyncCategories` has what
+    /// `defineCategory` returned, by any name, and by the name `options` what `createNostrSync` takes as `categories`. It runs beside the
+    /// engine, before anything else. esbuild makes one of a module: `--bundle --format=iife --global-name=nostrSyncCategories`.
+    pub fn categories(mut self, script: impl Into<Arc<str>>) -> Self {
+        self.categories = Some(script.into());
+        self
+    }
+
+    /// Starts the engine with the first call that needs it. [`Builder::start`] then fails for no setting: calls do.
+    pub fn start_on_first_call(mut self) -> Self {
+        self.waits_for_call = true;
+        self
+    }
+
     /// Where values and outbox are kept: a folder of this program's own, which is made (0700) if it is missing. One process at a
     /// time can use it. Default: in memory, so that a restart begins empty.
     pub fn data_dir(mut self, folder: impl Into<PathBuf>) -> Self {
@@ -82,9 +99,10 @@ impl Builder {
 
     /// Starts the engine on a thread of its own, and waits for the few milliseconds that this takes.
     ///
-    /// Fails with `InvalidNamespace`, `InvalidRelayUrl`, `InvalidPayloadLimit`, or `Other` (`INVALID_ARGUMENT`) if a setting cannot be. A
-    /// folder that cannot be used is no failure here: the first call says so, and it is tried again.
+    /// Fails with `InvalidNamespace`, `InvalidRelayUrl`, `InvalidPayloadLimit`, or `Other` (`INVALID_ARGUMENT`) if a setting cannot be, and with
+    /// `EngineFailed` if the script of [`Builder::categories`] throws. A folder that cannot be used is no failure here: the first call says so, and it is tried again.
     pub fn start(self) -> Result<NostrSync> {
-        engine::start(self.settings, self.data_dir, self.limits)
+        let Self { settings, data_dir, limits, categories, waits_for_call } = self;
+        engine::start(Plan { settings, data_dir, limits, categories, waits_for_call })
     }
 }

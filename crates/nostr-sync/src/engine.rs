@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::LocalSet;
+use tokio::task::{LocalSet, spawn_local};
 
 use crate::error::{Error, Result};
 use crate::handle::{Answer, Command, NostrSync, Registry, closed};
@@ -65,30 +65,34 @@ pub(crate) struct SharedSigner {
 /// The engine: `src/embedded.ts` of the project. See `scripts/engine-bundle.mjs`.
 const ENGINE: &str = include_str!("../engine/engine.js");
 
-/// Starts the thread, and returns once the engine runs or has refused its settings.
-pub(crate) fn start(
-    settings: Map<String, Value>,
-    data_dir: Option<PathBuf>,
-    limits: Limits,
-) -> Result<NostrSync> {
-    start_script(ENGINE.into(), settings, data_dir, limits)
+/// What the program wants.
+#[derive(Default)]
+pub(crate) struct Plan {
+    pub settings: Map<String, Value>,
+    pub data_dir: Option<PathBuf>,
+    pub limits: Limits,
+    /// A script of the program, which runs after the engine was loaded and before it starts.
+    pub categories: Option<Arc<str>>,
+    /// Whether the engine starts with the first call that needs it.
+    pub waits_for_call: bool,
 }
 
-fn start_script(
-    source: Arc<str>,
-    settings: Map<String, Value>,
-    data_dir: Option<PathBuf>,
-    limits: Limits,
-) -> Result<NostrSync> {
+/// Starts the thread, and returns once the engine runs or has refused its settings, unless it waits for a call.
+pub(crate) fn start(plan: Plan) -> Result<NostrSync> {
+    start_script(ENGINE.into(), plan)
+}
+
+fn start_script(source: Arc<str>, plan: Plan) -> Result<NostrSync> {
     let (commands, received) = mpsc::unbounded_channel();
     let registry = Registry::new();
     let signer = Arc::new(SharedSigner::default());
     let (started, outcome) = sync_mpsc::sync_channel(1);
-    let parts = Parts { source, settings, limits, registry: registry.clone(), signer: signer.clone() };
+    let waits = plan.waits_for_call;
+    let parts = Parts { source, plan, registry: registry.clone(), signer: signer.clone() };
     let run = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         match runtime {
-            Ok(runtime) => LocalSet::new().block_on(&runtime, run(parts, data_dir, received, started)),
+            Ok(runtime) => LocalSet::new().block_on(&runtime, run(parts, received, started)),
             Err(error) => drop(started.send(Err(no_thread(&error)))),
         }
     };
@@ -97,6 +101,9 @@ fn start_script(
         .stack_size(THREAD_STACK_BYTES)
         .spawn(run)
         .map_err(|error| no_thread(&error))?;
+    if waits {
+        return Ok(NostrSync::new(commands, registry, signer));
+    }
     let outcome =
         outcome.recv().unwrap_or_else(|_| Err(Error::EngineFailed("The engine did not start".into())));
     outcome.map(|()| NostrSync::new(commands, registry, signer))
@@ -108,8 +115,7 @@ fn no_thread(error: &std::io::Error) -> Error {
 
 struct Parts {
     source: Arc<str>,
-    settings: Map<String, Value>,
-    limits: Limits,
+    plan: Plan,
     registry: Arc<Registry>,
     signer: Arc<SharedSigner>,
 }
@@ -145,12 +151,18 @@ const MAX_ARRIVALS: usize = 32;
 
 async fn run(
     parts: Parts,
-    data_dir: Option<PathBuf>,
     mut commands: mpsc::UnboundedReceiver<Command>,
     started: sync_mpsc::SyncSender<Result<()>>,
 ) {
+    let mut first = None;
+    if parts.plan.waits_for_call {
+        first = first_call(&mut commands).await;
+        if first.is_none() {
+            return parts.registry.end();
+        }
+    }
     let mut started = Some(started);
-    let storage = Storage::start(data_dir);
+    let storage = Storage::start(parts.plan.data_dir.clone());
     let tls = Rc::new(Tls::default());
     let mut wait = FIRST_RESTART;
     loop {
@@ -165,11 +177,13 @@ async fn run(
             tls.clone(),
         );
         let began = Instant::now();
-        let death = match Script::start(&parts.source, parts.limits, &natives, &settings_of(&parts)) {
+        let death = match Script::start(&parts.source, &parts.plan, &natives, &settings_of(&parts)) {
             Ok(script) => {
-                if let Some(started) = started.take() {
+                let is_first = started.take().is_some_and(|started| {
+                    // Who does not wait for it has gone.
                     let _ = started.send(Ok(()));
-                }
+                    true
+                });
                 let mut engine = Engine {
                     script,
                     natives: natives.clone(),
@@ -177,14 +191,18 @@ async fn run(
                     replied,
                     from_sockets,
                 };
-                match engine.run(&parts.registry).await {
+                // An engine that is started again knows of no subscription.
+                let again = if is_first { Vec::new() } else { parts.registry.subscriptions() };
+                match engine.run(again, first.take()).await {
                     End::Closed => break,
                     End::Died(death) => death,
                 }
             }
             Err(death) => {
                 if let Some(started) = started.take() {
-                    let _ = started.send(Err(death.into_error()));
+                    let error = death.into_error();
+                    let _ = started.send(Err(error.clone()));
+                    refuse(&error, first, commands, &parts.registry).await;
                     return;
                 }
                 death
@@ -208,6 +226,41 @@ async fn run(
     storage.close().await;
     parts.registry.end();
     // Whoever has called meanwhile learns that it is closed: what was sent is dropped with the receiver.
+}
+
+/// The first command for which the engine is needed; `None`: it is closed, or no handle is left.
+async fn first_call(commands: &mut mpsc::UnboundedReceiver<Command>) -> Option<Command> {
+    loop {
+        match commands.recv().await? {
+            Command::Call { method: "close", answer, .. } => {
+                let _ = answer.send(Ok("null".into()));
+                return None;
+            }
+            // Nothing is there yet that it could change.
+            Command::Cancel { .. } | Command::Wake { .. } | Command::Signer { .. } => {}
+            command => return Some(command),
+        }
+    }
+}
+
+/// A setting cannot be, which is only known now: every call fails with that, until the last handle is gone.
+async fn refuse(
+    error: &Error,
+    first: Option<Command>,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+    registry: &Registry,
+) {
+    if let Ok(json) = serde_json::to_string(error) {
+        registry.event("error", &json);
+    }
+    let mut next = first;
+    while let Some(command) = next {
+        if let Some((method, answer)) = answer_of(command) {
+            let _ = answer.send(if method == "close" { Ok("null".into()) } else { Err(error.clone()) });
+        }
+        next = commands.recv().await;
+    }
+    registry.end();
 }
 
 /// Calls wait as well, but for one that closes. Returns whether to start again.
@@ -244,13 +297,14 @@ fn answer_of(command: Command) -> Option<(&'static str, Answer)> {
     match command {
         Command::Call { method, answer, .. } => Some((method, answer)),
         Command::SetSigner { answer, .. } | Command::Signer { answer, .. } => Some(("set_signer", answer)),
+        Command::Sleep { answer, .. } => Some(("wait_for_connection", answer)),
         Command::Cancel { .. } | Command::Wake { .. } => None,
     }
 }
 
 /// The settings of the program, with the signer that is set now.
 fn settings_of(parts: &Parts) -> String {
-    let mut settings = parts.settings.clone();
+    let mut settings = parts.plan.settings.clone();
     parts.signer.slot.with_held(|held| {
         let info = held.and_then(|held| serde_json::from_str(&held.info()).ok());
         settings.extend(info.map(|info| ("signer".to_owned(), info)));
@@ -268,11 +322,14 @@ struct Engine<'a> {
 }
 
 impl Engine<'_> {
-    async fn run(&mut self, registry: &Registry) -> End {
-        for (_, origin, args) in registry.subscriptions() {
+    /// `again`: origin and arguments of the subscriptions that the program has. `first`: what the engine was started for.
+    async fn run(&mut self, again: Vec<(Arc<str>, String)>, first: Option<Command>) -> End {
+        let subscribe = |(origin, args)| {
             let (answer, _) = oneshot::channel();
-            let subscribe = Command::Call { id: 0, origin, method: "subscribe", args, answer };
-            if let Err(death) = self.carry(subscribe) {
+            Command::Call { id: 0, origin, method: "subscribe", args, answer }
+        };
+        for command in again.into_iter().map(subscribe).chain(first) {
+            if let Err(death) = self.carry(command) {
                 return End::Died(death);
             }
         }
@@ -316,6 +373,13 @@ impl Engine<'_> {
                 self.script.signer(call, info.as_deref())
             }
             Command::Wake { is_online } => self.script.wake(is_online),
+            Command::Sleep { limit, answer } => {
+                spawn_local(async move {
+                    tokio::time::sleep(limit).await;
+                    let _ = answer.send(Ok("null".into()));
+                });
+                Ok(())
+            }
         }
     }
 

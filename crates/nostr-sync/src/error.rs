@@ -195,18 +195,9 @@ pub enum Error {
     /// saved is unknown: `history` tells.
     #[error("{0}")]
     EngineFailed(String),
-    /// No window hosts the engine, and none came in time. The call was not made.
-    #[error("{0}")]
-    EngineNotRunning(String),
-    /// The window that hosted the engine went away or did not answer. Whether a write was saved is unknown.
-    #[error("{0}")]
-    EngineGone(String),
     /// Too many calls are waiting for the engine. The call was not made.
     #[error("{0}")]
     EngineBusy(String),
-    /// A window asked the signer for something that is not this plugin's own.
-    #[error("{0}")]
-    SignerRefused(String),
     /// The engine reported an error that this version does not know.
     #[error("{message}")]
     Other {
@@ -249,10 +240,7 @@ impl Error {
             Self::DeviceIdTaken { .. } => "DEVICE_ID_TAKEN",
             Self::Closed(_) => "CLOSED",
             Self::EngineFailed(_) => "ENGINE_FAILED",
-            Self::EngineNotRunning(_) => "ENGINE_NOT_RUNNING",
-            Self::EngineGone(_) => "ENGINE_GONE",
             Self::EngineBusy(_) => "ENGINE_BUSY",
-            Self::SignerRefused(_) => "SIGNER_REFUSED",
             Self::Other { code, .. } => code,
         }
     }
@@ -409,10 +397,7 @@ impl From<Value> for Error {
             }
             "CLOSED" => Self::Closed(message),
             "ENGINE_FAILED" => Self::EngineFailed(message),
-            "ENGINE_NOT_RUNNING" => Self::EngineNotRunning(message),
-            "ENGINE_GONE" => Self::EngineGone(message),
             "ENGINE_BUSY" => Self::EngineBusy(message),
-            "SIGNER_REFUSED" => Self::SignerRefused(message),
             _ => Self::Other { code, message },
         }
     }

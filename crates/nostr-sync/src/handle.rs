@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use nostr::PublicKey;
 use serde::Deserialize;
@@ -13,9 +14,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::SharedSigner;
 use crate::error::{Error, Result};
-use crate::models::{CategoryRow, FetchResult, PublishOptions, Receipt, RelayInfo, SyncStatus, VersionInfo};
+use crate::models::{
+    CategoryRow, Event, FetchResult, PublishOptions, Receipt, RelayInfo, SyncStatus, VersionInfo,
+};
 use crate::signer::Signer;
 use crate::stream::{Events, Queue, Values, WaitingEvents, WaitingValues};
+use crate::traces::burn_stack;
 
 /// Calls that may wait for the engine at once.
 const MAX_CALLS: usize = 1_024;
@@ -50,6 +54,11 @@ pub(crate) enum Command {
     },
     Wake {
         is_online: bool,
+    },
+    /// Answered when that time is over.
+    Sleep {
+        limit: Duration,
+        answer: Answer,
     },
 }
 
@@ -113,10 +122,9 @@ impl Registry {
     }
 
     /// What an engine that was started again must subscribe to.
-    pub fn subscriptions(&self) -> Vec<(u64, Arc<str>, String)> {
-        let args = |(id, found): (&u64, &Subscribed)| {
-            (*id, found.origin.clone(), subscribe_args(*id, &found.categories))
-        };
+    pub fn subscriptions(&self) -> Vec<(Arc<str>, String)> {
+        let args =
+            |(id, found): (&u64, &Subscribed)| (found.origin.clone(), subscribe_args(*id, &found.categories));
         lock(&self.values).iter().map(args).collect()
     }
 
@@ -233,6 +241,7 @@ impl NostrSync {
         let (answer, answered) = oneshot::channel();
         // Not in the future: what is moved out of that leaves its bytes behind.
         let signer: Box<dyn Signer> = Box::new(signer);
+        burn_stack();
         let turn = self.shared.signer.slot.take_turn();
         let is_sent = self.shared.commands.send(Command::SetSigner { turn, signer, answer }).is_ok();
         async move {
@@ -262,9 +271,42 @@ impl NostrSync {
         if let Ok(status) = self.call("get_status", json!({})).await {
             return status;
         }
+        SyncStatus { ready: false, connected_relay_count: 0, ..self.last_status().unwrap_or_default() }
+    }
+
+    /// The status that was last told of; `None`: the engine was not needed yet.
+    #[doc(hidden)]
+    pub fn last_status(&self) -> Option<SyncStatus> {
         let last = lock(&self.shared.registry.status).clone();
-        let last = last.and_then(|json| serde_json::from_str(&json).ok());
-        SyncStatus { ready: false, connected_relay_count: 0, ..last.unwrap_or_default() }
+        last.and_then(|json| serde_json::from_str(&json).ok())
+    }
+
+    /// Returns once a relay is connected, or when that time is over.
+    pub async fn wait_for_connection(&self, limit: Duration) {
+        self.wait_for(limit, |status| status.connected_relay_count > 0).await;
+    }
+
+    /// Returns once the status is as `is_there` wants it, or when that time is over.
+    #[doc(hidden)]
+    pub async fn wait_for(&self, limit: Duration, is_there: impl Fn(&SyncStatus) -> bool) {
+        let mut events = self.events_from_now();
+        let there = async {
+            if is_there(&self.status().await) {
+                return;
+            }
+            while let Some(event) = events.next().await {
+                if matches!(event, Event::Status(status) if is_there(&status)) {
+                    return;
+                }
+            }
+        };
+        // The program's runtime may have no clock.
+        let (answer, over) = oneshot::channel();
+        let _ = self.shared.commands.send(Command::Sleep { limit, answer });
+        tokio::select! {
+            () = there => {}
+            _ = over => {}
+        }
     }
 
     /// Adds a relay, for as long as the program runs; it gets every value that this device has. Idempotent.
@@ -394,20 +436,24 @@ impl NostrSync {
         Ok(values)
     }
 
-    /// What happens from now on, and for the first call what has happened since the start: see [`Event`](crate::Event).
+    /// What happens from now on, and for the first call what has happened since the start: see [`Event`].
     pub fn events(&self) -> Events {
+        let first = lock(&self.shared.registry.first).take();
+        match first {
+            Some(queue) => Events { queue, registry: self.shared.registry.clone() },
+            None => self.events_from_now(),
+        }
+    }
+
+    fn events_from_now(&self) -> Events {
         let registry = &self.shared.registry;
-        let first = lock(&registry.first).take();
-        let queue = first.unwrap_or_else(|| {
-            let queue = Queue::<WaitingEvents>::new();
-            if *lock(&self.shared.closed) {
-                queue.end();
-            } else {
-                lock(&registry.events).push(queue.clone());
-            }
-            queue
-        });
-        Events { queue, registry: self.shared.registry.clone() }
+        let queue = Queue::<WaitingEvents>::new();
+        if *lock(&self.shared.closed) {
+            queue.end();
+        } else {
+            lock(&registry.events).push(queue.clone());
+        }
+        Events { queue, registry: registry.clone() }
     }
 
     /// Returns when every relay has, or has refused, all that this device has. Bound it with a timeout of your own.
@@ -427,10 +473,12 @@ impl NostrSync {
         let _ = self.shared.commands.send(Command::Wake { is_online });
     }
 
-    /// Stops everything and closes the store, for all handles. What is not delivered waits in the store. Idempotent.
+    /// Stops everything, drops the signer and closes the store, for all handles. What is not delivered waits in the store. Idempotent.
     pub async fn close(&self) -> Result<()> {
         *lock(&self.shared.closed) = true;
-        match self.call("close", json!({})).await {
+        let closed = self.call("close", json!({})).await;
+        self.shared.signer.slot.clear(|| ()).await;
+        match closed {
             Err(Error::Closed(_)) => Ok(()),
             other => other,
         }

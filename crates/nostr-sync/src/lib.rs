@@ -38,17 +38,18 @@ mod builder;
 mod engine;
 mod error;
 mod handle;
+mod limits;
 mod models;
 mod secret_key;
-#[allow(missing_docs, reason = "of what `parts` shows, the plugin is the only reader")]
 mod signer;
-#[allow(missing_docs, reason = "as above")]
 mod store;
 mod stream;
+mod traces;
 
 pub use builder::Builder;
 pub use error::{Error, Result};
 pub use handle::NostrSync;
+pub use limits::{DEFAULT_PAYLOAD_LIMIT, MAX_PAYLOAD_LIMIT};
 pub use models::{
     BaseKnown, CategoryRow, Clash, Conflict, Event, EventTemplate, FetchResult, MergedValues, Pieces,
     PublishOptions, Reading, Receipt, RelayInfo, Schema, Shown, SignedEvent, Source, Stage, SyncStatus,
@@ -58,10 +59,3 @@ pub use nostr::{self, PublicKey};
 pub use secret_key::SecretKey;
 pub use signer::{Signer, SignerError, SignerFuture};
 pub use stream::{Events, Values};
-
-/// What the Tauri plugin has of its own engine.
-#[doc(hidden)]
-pub mod parts {
-    pub use crate::signer::{Held, SignerSlot};
-    pub use crate::store::{Entries, Store};
-}

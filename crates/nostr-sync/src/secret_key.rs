@@ -7,20 +7,29 @@ use nostr::{Keys, PublicKey};
 use crate::error::{Error, Result};
 use crate::models::{EventTemplate, SignedEvent};
 use crate::signer::{Signer, SignerFuture};
+use crate::traces::burn_stack;
 
 /// A secret key in memory, which is wiped when this is dropped. Use a key for syncing alone: with it everything can be read and
 /// written, and without it nothing can be read.
-pub struct SecretKey(Keys);
+///
+/// Give it on as it is: what is passed on is where the key is, not the key.
+pub struct SecretKey(Box<Keys>);
 
 impl SecretKey {
     /// 32 bytes.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self> {
-        nostr::SecretKey::from_slice(bytes).map(|key| Self(Keys::new(key))).map_err(|_| invalid())
+        Self::of(|| nostr::SecretKey::from_slice(bytes).ok().map(Keys::new))
     }
 
     /// 64 hex digits, or an `nsec` (NIP-19).
     pub fn parse(text: &str) -> Result<Self> {
-        Keys::parse(text).map(Self).map_err(|_| invalid())
+        Self::of(|| Keys::parse(text).ok())
+    }
+
+    fn of(read: impl FnOnce() -> Option<Keys>) -> Result<Self> {
+        let boxed = boxed(read);
+        burn_stack();
+        boxed.map(Self).ok_or_else(invalid)
     }
 
     /// A new one, of the system's random numbers. Keep it in a place that only the user can read.
@@ -29,7 +38,10 @@ impl SecretKey {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)
             .map_err(|error| Error::SigningFailed(format!("The system gave no random bytes: {error}")))?;
-        Self::from_bytes(&bytes)
+        let key = Self::from_bytes(&bytes);
+        bytes = [0; 32];
+        std::hint::black_box(&mut bytes);
+        key
     }
 
     /// Its public key.
@@ -41,6 +53,12 @@ impl SecretKey {
     pub fn to_secret_hex(&self) -> String {
         self.0.secret_key().to_secret_hex()
     }
+}
+
+/// On a stretch of the stack of its own, which is overwritten then.
+#[inline(never)]
+fn boxed(read: impl FnOnce() -> Option<Keys>) -> Option<Box<Keys>> {
+    read().map(Box::new)
 }
 
 /// Says nothing of the text: it may be a key with a typing error.
@@ -58,19 +76,19 @@ impl fmt::Debug for SecretKey {
 
 impl Signer for SecretKey {
     fn public_key(&self) -> SignerFuture<'_, PublicKey> {
-        Signer::public_key(&self.0)
+        Signer::public_key(&*self.0)
     }
 
     fn sign_event(&self, template: EventTemplate) -> SignerFuture<'_, SignedEvent> {
-        Signer::sign_event(&self.0, template)
+        Signer::sign_event(&*self.0, template)
     }
 
     fn nip44_encrypt<'a>(&'a self, peer: &'a PublicKey, plaintext: &'a str) -> SignerFuture<'a, String> {
-        Signer::nip44_encrypt(&self.0, peer, plaintext)
+        Signer::nip44_encrypt(&*self.0, peer, plaintext)
     }
 
     fn nip44_decrypt<'a>(&'a self, peer: &'a PublicKey, ciphertext: &'a str) -> SignerFuture<'a, String> {
-        Signer::nip44_decrypt(&self.0, peer, ciphertext)
+        Signer::nip44_decrypt(&*self.0, peer, ciphertext)
     }
 
     fn is_local(&self) -> bool {

@@ -10,6 +10,7 @@ use tokio::sync::{RwLock, watch};
 
 use crate::error::{Error, Result};
 use crate::models::{EventTemplate, SignedEvent};
+use crate::traces::{burn_stack, without_traces};
 
 /// What a signer may take, as in the engine: it may have to ask a person.
 const SIGNER_TIMEOUT: Duration = Duration::from_secs(300);
@@ -149,7 +150,7 @@ impl Held {
         tokio::select! {
             biased;
             _ = cleared.wait_for(|cleared| *cleared) => Err(Error::SignerNotSet),
-            result = tokio::time::timeout(SIGNER_TIMEOUT, work) => match result {
+            result = tokio::time::timeout(SIGNER_TIMEOUT, without_traces(work)) => match result {
                 Ok(Some(Ok(value))) => Ok(value),
                 Ok(Some(Err(error))) => Err(failed(format!("The signer failed: {error}"))),
                 Ok(None) => Err(Error::SignerNotSet),
@@ -160,7 +161,8 @@ impl Held {
 
     async fn wipe(&self) {
         self.cleared.send_replace(true);
-        self.signer.write().await.take();
+        drop(self.signer.write().await.take());
+        burn_stack();
     }
 }
 
@@ -194,19 +196,11 @@ impl SignerSlot {
         work(self.lock().held.as_deref())
     }
 
-    /// Sets the signer, then wipes the one before. `changed` is called in the order of the changes.
-    pub async fn set(&self, signer: Box<dyn Signer>, changed: impl FnOnce(&Held)) -> Result<()> {
-        self.set_in_turn(self.take_turn(), signer, changed).await
-    }
-
-    /// The same for a call that took its turn before: of several, the last one counts.
-    pub async fn set_in_turn(
-        &self,
-        turn: u64,
-        signer: Box<dyn Signer>,
-        changed: impl FnOnce(&Held),
-    ) -> Result<()> {
-        let pubkey = match tokio::time::timeout(SIGNER_TIMEOUT, signer.public_key()).await {
+    /// Sets the signer for a call that took its turn before: of several, the last one counts. Then wipes the one before. `changed` is
+    /// called in the order of the changes.
+    pub async fn set(&self, turn: u64, signer: Box<dyn Signer>, changed: impl FnOnce(&Held)) -> Result<()> {
+        let asked = without_traces(signer.public_key());
+        let pubkey = match tokio::time::timeout(SIGNER_TIMEOUT, asked).await {
             Ok(Ok(pubkey)) => pubkey,
             Ok(Err(error)) => {
                 return Err(Error::SigningFailed(format!("The signer gave no public key: {error}")));

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// Values by key, or `None` for "absent": what is expected, and what is to be.
+/// What is to be: values by key, or `None` for "absent".
 pub type Entries = HashMap<String, Option<String>>;
 
 const HEADER: &[u8] = b"nostr-sync/tauri store 1\n";
@@ -59,22 +59,17 @@ impl Store {
         values.map_err(|error| failed("read", &self.folder, &error))
     }
 
-    /// Applies all of `changes` if everything is as `expected`, durably; returns whether it was.
-    pub fn update(&mut self, expected: &Entries, changes: &Entries) -> Result<bool> {
-        for (key, value) in expected {
-            if self.get(key)? != *value {
-                return Ok(false);
-            }
-        }
+    /// Applies all of `changes`, or none, durably.
+    pub fn update(&mut self, changes: &Entries) -> Result<()> {
         let log = self.opened()?;
         if changes.is_empty() {
-            return Ok(true);
+            return Ok(());
         }
         match log.append(changes) {
             Ok(()) => {
                 // A log that is longer than it need be is no failure of this update.
                 let _ = log.compact_if_due();
-                Ok(true)
+                Ok(())
             }
             Err(error) => {
                 // What may be half of a record is cut off; where even that fails, opening again sets it aside.

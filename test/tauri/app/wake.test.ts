@@ -69,7 +69,7 @@ test('the window gets the focus', async () => {
   await catchesUp();
 });
 
-test('another window of the app gets the focus, while that of the engine is hidden', async () => {
+test('another window of the app gets the focus, one without permissions, while the first is hidden', async () => {
   await phone.openWindow('about');
   const about = await findWindow(phone.at.pid, 'About Desk');
   await phone.goTo('main');

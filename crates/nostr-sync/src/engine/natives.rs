@@ -238,7 +238,7 @@ impl Natives {
                     registry.command(Command::Signer { info: Some(held.info()), answer });
                 }
             };
-            let outcome = slot.slot.set_in_turn(turn, signer, changed).await;
+            let outcome = slot.slot.set(turn, signer, changed).await;
             if let (Err(error), Some(answer)) = (outcome, answer) {
                 let _ = answer.send(Err(error));
             }

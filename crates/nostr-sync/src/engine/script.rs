@@ -8,7 +8,7 @@ use rquickjs::function::IntoArgs;
 use rquickjs::{CatchResultExt, CaughtError, Context, Ctx, Function, Object, Runtime};
 
 use super::natives::Natives;
-use super::{Limits, SocketEvent};
+use super::{Limits, Plan, SocketEvent};
 use crate::error::Error;
 
 /// Of the thread's stack: a deeply nested frame ends in an error of the parser, not of the process.
@@ -76,9 +76,12 @@ impl Script {
     }
 
     /// Loads the engine and starts it with these settings, JSON.
-    pub fn start(source: &str, limits: Limits, natives: &Rc<Natives>, settings: &str) -> Result<Self, Death> {
-        let script = Self::empty(limits, natives)?;
+    pub fn start(source: &str, plan: &Plan, natives: &Rc<Natives>, settings: &str) -> Result<Self, Death> {
+        let script = Self::empty(plan.limits, natives)?;
         script.turn(|ctx| ctx.eval::<(), _>(source))?;
+        if let Some(categories) = &plan.categories {
+            script.turn(|ctx| ctx.eval::<(), _>(&**categories))?;
+        }
         let mut refusal = None;
         script.turn(|ctx| {
             let module: Object<'_> = ctx.globals().get("nostrSync")?;

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Arrival;
 use crate::error::{Error, Result};
-use crate::store::{Entries, Store};
+use crate::store::Store;
 
 /// What is asked of the store. Keys and values are texts, lists are JSON.
 pub(crate) enum Question {
@@ -108,7 +108,7 @@ impl Medium {
                 let changes = parse::<Vec<(String, Option<String>)>>(&changes)?;
                 match self {
                     Self::Folder(store) => {
-                        store.update(&Entries::new(), &changes.into_iter().collect())?;
+                        store.update(&changes.into_iter().collect())?;
                     }
                     Self::Memory(entries) => {
                         for (key, value) in changes {

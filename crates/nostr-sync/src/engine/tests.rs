@@ -16,7 +16,7 @@ fn the_ports_pass_the_suites_of_typescript() {
     let file = std::env::var("NOSTR_SYNC_TEST_BUNDLE").unwrap();
     let source: Arc<str> = std::fs::read_to_string(file).unwrap().into();
     wait(async {
-        let first = start_script(source.clone(), Map::new(), None, Limits::default()).unwrap();
+        let first = start_script(source.clone(), Plan::default()).unwrap();
         let names = first.call_text("names", "{}".into()).await.unwrap();
         let names: Vec<String> = serde_json::from_str(&names).unwrap();
         assert!(names.len() > 35, "{names:?}");
@@ -29,7 +29,8 @@ fn the_ports_pass_the_suites_of_typescript() {
                 let mut settings = Map::new();
                 let key = SecretKey::generate().unwrap();
                 settings.insert("signer".into(), json!({ "pubkey": key.public_key().to_hex() }));
-                let sync = start_script(source.clone(), settings, data_dir, Limits::default()).unwrap();
+                let sync =
+                    start_script(source.clone(), Plan { settings, data_dir, ..Plan::default() }).unwrap();
                 sync.set_signer(key).await.unwrap();
                 let outcome = sync.call_text("run", json!({ "name": name }).to_string()).await;
                 if let Err(error) = outcome {
@@ -58,7 +59,7 @@ fn the_simulator_has_the_traces_of_node() {
     wait(async {
         for (n, traces) in expected.chunks(HISTORIES_AT_ONCE).enumerate() {
             // A new engine now and then, so that one history owes nothing to those before it.
-            let sync = start_script(source.clone(), Map::new(), None, limits).unwrap();
+            let sync = start_script(source.clone(), Plan { limits, ..Plan::default() }).unwrap();
             let args = json!({ "from": first + n * HISTORIES_AT_ONCE, "count": traces.len() }).to_string();
             let found = sync.call_text("traces", args).await.unwrap();
             assert_eq!(serde_json::from_str::<Vec<String>>(&found).unwrap(), traces);

@@ -48,10 +48,7 @@ fn every_code_of_the_engine_comes_through_with_its_details() {
         "STORE_FAILED",
         "INVALID_EXPORT",
         "CLOSED",
-        "ENGINE_NOT_RUNNING",
-        "ENGINE_GONE",
         "ENGINE_BUSY",
-        "SIGNER_REFUSED",
     ];
     for code in plain {
         let error = Error::from(json!({ "code": code, "message": "m" }));

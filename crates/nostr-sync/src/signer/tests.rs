@@ -22,7 +22,7 @@ fn template() -> EventTemplate {
 
 async fn slot_with(signer: impl Signer) -> SignerSlot {
     let slot = SignerSlot::default();
-    slot.set(Box::new(signer), |_| ()).await.unwrap();
+    slot.set(slot.take_turn(), Box::new(signer), |_| ()).await.unwrap();
     slot
 }
 
@@ -145,9 +145,11 @@ async fn a_new_signer_drops_the_former_one() {
     let slot = slot_with(counts.slow(None)).await;
     let keys = Keys::generate();
     let pubkey = keys.public_key();
-    slot.set(Box::new(keys), |told| assert_eq!((&told.pubkey_hex, told.is_local), (&pubkey.to_hex(), true)))
-        .await
-        .unwrap();
+    slot.set(slot.take_turn(), Box::new(keys), |told| {
+        assert_eq!((&told.pubkey_hex, told.is_local), (&pubkey.to_hex(), true))
+    })
+    .await
+    .unwrap();
     assert_eq!(counts.get(), (0, 1));
     assert_eq!(slot.pubkey(), Some(pubkey));
     assert_eq!(slot.with_held(|told| told.map(|held| held.pubkey_hex.clone())), Some(pubkey.to_hex()));
@@ -187,9 +189,9 @@ async fn what_was_asked_last_holds_however_long_a_signer_takes() {
         let (answer, late) = oneshot::channel();
         let setting = {
             let slot = Arc::clone(&slot);
-            tokio::spawn(
-                async move { slot.set(Box::new(Late(Mutex::new(Some(late)))), |_| unreachable!()).await },
-            )
+            tokio::spawn(async move {
+                slot.set(slot.take_turn(), Box::new(Late(Mutex::new(Some(late)))), |_| unreachable!()).await
+            })
         };
         while setting_not_begun(&slot, u64::from(last_is_set) * 2 + 1) {
             tokio::task::yield_now().await;
@@ -197,7 +199,7 @@ async fn what_was_asked_last_holds_however_long_a_signer_takes() {
         let keys = Keys::generate();
         let last = last_is_set.then(|| keys.public_key());
         if last_is_set {
-            slot.set(Box::new(keys), |_| ()).await.unwrap();
+            slot.set(slot.take_turn(), Box::new(keys), |_| ()).await.unwrap();
         } else {
             slot.clear(|| ()).await;
         }
@@ -217,7 +219,7 @@ async fn a_signer_without_a_public_key_is_not_set() {
     let before = slot.pubkey();
     let (answer, late) = oneshot::channel();
     drop(answer);
-    let result = slot.set(Box::new(Late(Mutex::new(Some(late)))), |_| unreachable!()).await;
+    let result = slot.set(slot.take_turn(), Box::new(Late(Mutex::new(Some(late)))), |_| unreachable!()).await;
     assert_eq!(result.unwrap_err().code(), "SIGNING_FAILED");
     assert_eq!(slot.pubkey(), before);
 }

@@ -23,7 +23,7 @@ fn entries(pairs: &[(&str, Option<&str>)]) -> Entries {
 }
 
 fn put(store: &mut Store, key: &str, value: &str) {
-    assert_eq!(store.update(&Entries::new(), &entries(&[(key, Some(value))])), Ok(true));
+    assert_eq!(store.update(&entries(&[(key, Some(value))])), Ok(()));
 }
 
 fn all(store: &mut Store) -> Vec<(String, String)> {
@@ -45,7 +45,7 @@ fn what_was_updated_is_there_after_a_restart() {
     put(&mut first, "a", "1");
     put(&mut first, "b", "\u{1f469} \"\\\n\0");
     put(&mut first, "__proto__", "");
-    assert_eq!(first.update(&Entries::new(), &entries(&[("a", None), ("c", Some("3"))])), Ok(true));
+    assert_eq!(first.update(&entries(&[("a", None), ("c", Some("3"))])), Ok(()));
     drop(first);
     let mut second = store(&folder);
     assert_eq!(second.get("a").unwrap(), None);
@@ -66,23 +66,6 @@ fn a_list_holds_what_begins_with_the_prefix() {
     assert_eq!(of(&mut store, "head"), ["head", "head/a", "head/b", "headx"]);
     assert_eq!(of(&mut store, "").len(), 7);
     assert!(of(&mut store, "none").is_empty());
-}
-
-#[test]
-fn an_update_is_applied_only_where_everything_is_as_expected() {
-    let folder = folder();
-    let mut store = store(&folder);
-    put(&mut store, "a", "1");
-    let change = entries(&[("a", Some("2")), ("b", Some("2"))]);
-    for expected in
-        [entries(&[("a", None)]), entries(&[("a", Some("0"))]), entries(&[("a", Some("1")), ("b", Some(""))])]
-    {
-        assert_eq!(store.update(&expected, &change), Ok(false));
-    }
-    assert_eq!(all(&mut store), [("a".into(), "1".into())]);
-    assert_eq!(store.update(&entries(&[("a", Some("1")), ("b", None)]), &change), Ok(true));
-    assert_eq!(all(&mut store), [("a".into(), "2".into()), ("b".into(), "2".into())]);
-    assert_eq!(store.update(&entries(&[("a", Some("2"))]), &Entries::new()), Ok(true));
 }
 
 #[test]
@@ -207,9 +190,8 @@ fn pieces_stay_in_the_log_and_are_values_like_any_other() {
     let in_memory: usize =
         texts.map(|entry| if let Value::Text(text) = &entry.value { text.len() } else { 0 }).sum();
     assert_eq!(in_memory, 2);
-    let expected = entries(&[("piece/1", Some(&piece(1, 29))), ("piece/9", None)]);
-    assert_eq!(first.update(&entries(&[("piece/1", Some("else"))]), &Entries::new()), Ok(false));
-    assert_eq!(first.update(&expected, &entries(&[("piece/1", None), ("piece/\"", Some(""))])), Ok(true));
+    assert_eq!(first.get("piece/1").unwrap(), Some(piece(1, 29)));
+    assert_eq!(first.update(&entries(&[("piece/1", None), ("piece/\"", Some(""))])), Ok(()));
     drop(first);
     let mut second = store(&folder);
     assert_eq!(second.get("piece/1").unwrap(), None);
@@ -257,7 +239,7 @@ fn child_that_has_a_large_store() {
     let mut first = Store::new(path.clone());
     for n in (0..count).step_by(5) {
         let changes: Entries = (n..n + 5).flat_map(value).collect();
-        assert_eq!(first.update(&Entries::new(), &changes), Ok(true));
+        assert_eq!(first.update(&changes), Ok(()));
     }
     let full = length();
     assert!(full > u64::from(count) * 400_000, "{full}");
@@ -267,7 +249,7 @@ fn child_that_has_a_large_store() {
     assert_eq!(second.get(&last).unwrap().unwrap().len(), 40_000);
     for n in (0..count).step_by(5) {
         let changes: Entries = (n..n + 3).flat_map(value).map(|(key, _)| (key, None)).collect();
-        assert_eq!(second.update(&Entries::new(), &changes), Ok(true));
+        assert_eq!(second.update(&changes), Ok(()));
     }
     assert!(length() < full / 2 + 10_000_000, "{}", length());
     assert_eq!(second.get(&format!("piece/{}/3", count - 4)).unwrap(), None);
@@ -400,14 +382,11 @@ fn a_failed_update_changes_nothing_and_the_next_one_works() {
     let mut first = store(&folder);
     put(&mut first, "a", "1");
     let too_much = entries(&[("b", Some(&"x".repeat(MAX_RECORD_BYTES)))]);
-    assert_eq!(first.update(&Entries::new(), &too_much).unwrap_err().code(), "STORE_FAILED");
+    assert_eq!(first.update(&too_much).unwrap_err().code(), "STORE_FAILED");
     // A medium that does not take the write: the file is open for reading only.
     let log = first.log.as_mut().unwrap();
     let file = std::mem::replace(&mut log.file, File::open(log_of(&folder)).unwrap());
-    assert_eq!(
-        first.update(&Entries::new(), &entries(&[("c", Some("2"))])).unwrap_err().code(),
-        "STORE_FAILED"
-    );
+    assert_eq!(first.update(&entries(&[("c", Some("2"))])).unwrap_err().code(), "STORE_FAILED");
     drop(file);
     assert_eq!(all(&mut first), [("a".into(), "1".into())]);
     put(&mut first, "d", "3");
@@ -455,7 +434,7 @@ fn child_that_writes_until_it_is_killed() {
             ("filler", Some(&filler)),
             (&format!("n/{}", n % 50), Some(&text)),
         ]);
-        assert_eq!(store.update(&Entries::new(), &changes), Ok(true));
+        assert_eq!(store.update(&changes), Ok(()));
         println!("saved {n}");
     }
 }
@@ -623,7 +602,7 @@ proptest! {
         let mut model = BTreeMap::new();
         for (updates, restart) in steps {
             for changes in &updates {
-                prop_assert_eq!(store.update(&Entries::new(), changes), Ok(true));
+                prop_assert_eq!(store.update(changes), Ok(()));
                 apply(&mut model, changes);
             }
             if restart {

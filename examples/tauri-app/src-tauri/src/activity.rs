@@ -1,11 +1,11 @@
-//! What happened, for the user to read: Rust listens to the plugin's events, whichever window is open.
+//! What happened, for the user to read: Rust hears of it, whether a window is open or not.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
-use tauri::{AppHandle, Emitter, Listener, Manager};
+use tauri::{AppHandle, Emitter, Manager};
+use tauri_plugin_nostr_sync::{Event, Stage, TauriPluginNostrSyncExt};
 
 const MAX_LINES: usize = 200;
 
@@ -38,32 +38,42 @@ pub(crate) fn activity(app: AppHandle) -> Vec<Line> {
     app.state::<Log>().0.lock().map(|lines| lines.iter().cloned().collect()).unwrap_or_default()
 }
 
+/// The categories of this app. While somebody subscribes to them they are received at once, so that a window that opens has the newest value.
+const CATEGORIES: [&str; 2] = ["settings", "note"];
+
 pub(crate) fn start(app: &AppHandle) {
     app.manage(Log::default());
-    listen(app, "updated", |result| {
-        let device = result["deviceId"].as_str().unwrap_or_default();
-        let verb = if result["deleted"] == true { "Removed" } else { "Received" };
-        Some(format!("{verb} {} from device {}", name(result), device.get(..8).unwrap_or(device)))
-    });
-    listen(app, "delivery", |report| match report["stage"].as_str()? {
-        "saved" => Some(format!("Saved {} on this device", name(report))),
-        "replicated" => Some(format!("Every relay has {}", name(report))),
-        _ => None,
-    });
-    listen(app, "conflict", |conflict| Some(format!("{} was overwritten by another device", name(conflict))));
-    listen(app, "error", |error| Some(format!("Problem: {}", error["message"].as_str()?)));
-}
-
-fn name(event: &Value) -> &str {
-    event["category"].as_str().unwrap_or("a value")
-}
-
-fn listen(app: &AppHandle, event: &str, to_text: impl Fn(&Value) -> Option<String> + Send + 'static) {
-    let handle = app.clone();
-    app.listen(format!("nostr-sync://{event}"), move |event| {
-        let text = serde_json::from_str(event.payload()).ok().and_then(|payload| to_text(&payload));
-        if let Some(text) = text {
-            log(&handle, text);
+    let mut events = app.nostr_sync().events();
+    let to = app.clone();
+    tauri::async_runtime::spawn(async move {
+        while let Some(event) = events.next().await {
+            if let Some(text) = text_of(&event) {
+                log(&to, text);
+            }
         }
     });
+    let sync = app.nostr_sync().clone();
+    tauri::async_runtime::spawn(async move {
+        if let Ok(mut values) = sync.subscribe(&CATEGORIES).await {
+            while values.next().await.is_some() {}
+        }
+    });
+}
+
+fn text_of(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Updated(result) => {
+            let device = &result.device_id;
+            let verb = if result.deleted { "Removed" } else { "Received" };
+            format!("{verb} {} from device {}", result.category, device.get(..8).unwrap_or(device))
+        }
+        Event::Delivery(receipt) => match receipt.stage {
+            Stage::Saved => format!("Saved {} on this device", receipt.category),
+            Stage::Replicated => format!("Every relay has {}", receipt.category),
+            Stage::Delivered => return None,
+        },
+        Event::Conflict(conflict) => format!("{} was overwritten by another device", conflict.category),
+        Event::Error(error) => format!("Problem: {error}"),
+        _ => return None,
+    })
 }

@@ -1,5 +1,5 @@
 //! Desk: the same settings on two devices. What Rust does here: it makes, keeps, locks and unlocks the key, writes the
-//! activity log from the plugin's events, and publishes a value itself (`reset_settings`).
+//! activity log from the engine's events, and publishes a value itself (`reset_settings`).
 
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
