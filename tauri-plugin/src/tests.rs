@@ -14,7 +14,7 @@ use crate::listeners::Source as ListenerSource;
 fn app(folder: &tempfile::TempDir) -> App<MockRuntime> {
     let plugin = Builder::new().data_dir(folder.path().join("store")).build();
     let app = mock_builder().plugin(plugin).build(mock_context(noop_assets())).unwrap();
-    let key = SecretKey::generate().unwrap();
+    let key = SecretKey::from_bytes(&[7; 32]).unwrap();
     async_runtime::block_on(app.nostr_sync().set_signer(key)).unwrap();
     app
 }

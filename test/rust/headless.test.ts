@@ -7,7 +7,9 @@ import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer } from 'node:tls';
+import { build } from 'esbuild';
 import { createNostrSync, memoryStore, secretKeySigner, type FetchResult, type NostrSync } from 'nostr-sync';
+import { startRelay } from 'nostr-sync/testing';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { startLineProcess, type LineProcess } from '../support/line-process.ts';
 import { startRustDevice, type RustDevice } from './rust-device.ts';
@@ -36,10 +38,10 @@ function rust(key: string, options: Partial<Parameters<typeof startRustDevice>[0
   return device;
 }
 
-async function node(key: string): Promise<NostrSync> {
+async function node(key: string, at = url): Promise<NostrSync> {
   const sync = createNostrSync({
     namespace: 'headless',
-    relays: [url],
+    relays: [at],
     store: memoryStore(),
     maxPayloadSize: 400_000,
   });
@@ -52,6 +54,34 @@ const isOf =
   (payload: unknown) =>
   (told: { readonly payload?: unknown }): boolean =>
     JSON.stringify(told.payload) === JSON.stringify(payload);
+
+test('it merges as a script says, with a device that has no rules', { timeout: 90_000 }, async () => {
+  const script = join(newFolder(), 'categories.js');
+  const contents = `
+    import { defineCategory } from 'nostr-sync';
+    export const notes = defineCategory({ name: 'notes', default: { theme: 'light', font: 12 } });`;
+  await build({
+    stdin: { contents, resolveDir: import.meta.dirname },
+    ...{ bundle: true, format: 'iife', globalName: 'nostrSyncCategories', outfile: script },
+    logLevel: 'error',
+  });
+  const own = await startRelay();
+  onTestFinished(() => own.close());
+  const key = newKey();
+  const device = rust(key, { relays: [own.url], env: { NOSTR_SYNC_CATEGORIES: script } });
+  const sync = await node(key, own.url);
+  await sync.publish('notes', { theme: 'light', font: 12 }, { waitFor: 'replicated' });
+  await device.next('value');
+  own.relay.misbehave({ refuseConnections: true });
+  own.relay.disconnectAll();
+  await device.next('relay', ({ connected }) => connected === false);
+  await device.publish({ theme: 'dark', font: 12 });
+  await sync.update('notes', (now) => ({ ...(now as object), font: 14 }), { waitFor: 'saved' });
+  own.relay.behave();
+  const both = { theme: 'dark', font: 14 };
+  await expect.poll(async () => (await sync.fetch('notes'))?.payload, { timeout: 30_000 }).toEqual(both);
+  await device.next('value', isOf(both));
+});
 
 const PAYLOADS = [
   { theme: 'dark', nested: [1, { b: null, a: 'ü🦩' }], ['__proto__']: 1 },

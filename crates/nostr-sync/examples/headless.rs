@@ -12,13 +12,16 @@ use std::io::{self, BufRead};
 use nostr_sync::{Builder, Event, NostrSync, SecretKey};
 use serde_json::{Value, json};
 
-/// The folder of the store, if `NOSTR_SYNC_DIR` names one.
-fn builder(relays: Vec<String>) -> Builder {
-    let builder = Builder::new().namespace("headless").relays(relays).max_payload_size(400_000);
-    match std::env::var_os("NOSTR_SYNC_DIR") {
-        Some(folder) => builder.data_dir(folder),
-        None => builder,
+/// With the folder of the store, if `NOSTR_SYNC_DIR` names one, and the script of categories, if `NOSTR_SYNC_CATEGORIES` does.
+fn builder(relays: Vec<String>) -> io::Result<Builder> {
+    let mut builder = Builder::new().namespace("headless").relays(relays).max_payload_size(400_000);
+    if let Some(folder) = std::env::var_os("NOSTR_SYNC_DIR") {
+        builder = builder.data_dir(folder);
     }
+    if let Some(file) = std::env::var_os("NOSTR_SYNC_CATEGORIES") {
+        builder = builder.categories(std::fs::read_to_string(file)?);
+    }
+    Ok(builder)
 }
 
 fn tell(event: &Value) {
@@ -49,7 +52,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let key = std::env::var("NOSTR_SYNC_KEY").map_err(|_| "set NOSTR_SYNC_KEY: 64 hex digits, or an nsec")?;
 
-    let sync = builder(arguments.collect()).start()?;
+    let sync = builder(arguments.collect())?.start()?;
     let mut events = sync.events();
     let mut values = sync.subscribe(&[&category]).await?;
     sync.set_signer(SecretKey::parse(&key)?).await?;
