@@ -554,22 +554,30 @@ export function createOracle(ports: {
           one.category === category &&
           one.event.created_at === before.event.created_at,
       );
+    // The same of a write that is stamped anew.
+    const isAnew = (one: Signed): boolean =>
+      before !== undefined &&
+      one.category === category &&
+      isRestamp(device, one, before) &&
+      (one === after || !state.flushed.has(one.event.id));
+    const isLower = before !== undefined && after !== undefined && order(after.event, before.event) < 0;
+    const anew = isLower ? [after, ...kept].find(isAnew) : undefined;
     if (isReplaced) {
       count('sometimes: stamp reused');
       before.isVoid = true;
-    } else if (before !== undefined && after !== undefined && isRestamp(device, after, before)) {
+    } else if (before !== undefined && anew !== undefined) {
       count('sometimes: write from the future stamped anew');
-      checkRestamp(device, after, before);
-      restamped.set(before, after);
-      state.owed.get(category)?.add(after);
+      checkRestamp(device, anew, before);
+      restamped.set(before, anew);
+      state.owed.get(category)?.add(anew);
       // And those from the future that it was written upon.
       for (const one of signed.values())
-        if (one.category === category && deviceIn(one.event) === deviceIn(after.event) && !one.isAcknowledged)
-          if (order(one.event, after.event) > 0 && order(one.event, before.event) <= 0) {
+        if (one.category === category && deviceIn(one.event) === deviceIn(anew.event) && !one.isAcknowledged)
+          if (order(one.event, anew.event) > 0 && order(one.event, before.event) <= 0) {
             if (one.device === device) one.isVoid = true;
             else state.lowered.add(one);
           }
-      state.own.set(category, after);
+      state.own.set(category, anew);
     } else if (before !== undefined && before.isVoid && after !== undefined) {
       count('sometimes: a void head is left');
       lefts.set(`${device} ${category}`, before);
