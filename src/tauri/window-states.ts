@@ -83,5 +83,5 @@ export function createWindowState(calls: Calls, clock: Clock): WindowState {
     keepsNothing: true,
   } as unknown as StateHost;
 
-  return <T, Input>(category: Category<T, Input>) => openState(category, host) as never;
+  return <T, Input>(category: Category<T, Input>) => openState(category, host);
 }
