@@ -13,6 +13,8 @@ test.each([
   ['derive.json', 'ade7d7c4aa85d0331cd01657782134b57ac4b914c612cd9db8cc7041b3f11293'],
   // `session`: NIP-AB (nips pull request 2328), but for the URI; `code`: computed by a program in another language.
   ['pairing.json', 'cf21c66a0e648770bdd4f75f2f57b2160b9825107895d45db8ccb4593d8f7476'],
+  // By the protocol's own implementation, see test/vectors/README.md.
+  ['negentropy.json', 'a2d3a7f3ff055cf6aca27bd1290a9857c549a12564bd757d0568679db89a52d3'],
 ])('%s is unchanged', (name, sha256) => {
   expect(createHash('sha256').update(readVectors(name)).digest('hex')).toBe(sha256);
 });
