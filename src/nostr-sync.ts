@@ -182,7 +182,7 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
   getPubkey(): Promise<string | null>;
   /** How the engine stands; the event `status` tells each change of it. */
   getStatus(): Promise<SyncStatus>;
-  /** Resolves when every relay has, or has refused, all that this device has. Rejects when `signal` aborts, or with `CLOSED`. */
+  /** Saves what handles on categories wait with, and resolves when every relay has, or has refused, all that this device has. Rejects when `signal` aborts, or with `CLOSED`. */
   flush(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Stops everything and closes the store. What is not delivered waits in the store. Idempotent. */
   close(): Promise<void>;
@@ -311,8 +311,13 @@ export function createEngine<Categories extends object>(
     const carryOver = checkCarryOver(how);
     if (closing !== undefined) throw closedError();
     if (carryOver === 'none') return signing.set(given);
-    for (const save of savers) await save();
+    await saveHandles();
     return signing.join(given, carryOver);
+  }
+
+  /** What cannot be saved is told by the handle. */
+  async function saveHandles(): Promise<void> {
+    await Promise.all([...savers].map((save) => save()));
   }
 
   async function close(): Promise<void> {
@@ -369,7 +374,7 @@ export function createEngine<Categories extends object>(
       return standing.status(device.current()!);
     },
     flush: async ({ signal } = {}) => {
-      await heard(signal, opened());
+      await heard(signal, opened().then(saveHandles));
       await flushes.wait(signal);
     },
     close: async () => {

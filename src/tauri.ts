@@ -17,7 +17,7 @@ import type { State } from './state/state.ts';
 import type { CategoryRow } from './sync/inspecting.ts';
 import { createCalls, type Calls, type WindowPublishOptions } from './tauri/calls.ts';
 import { tauriIpc } from './tauri/tauri-ipc.ts';
-import { createWindowState } from './tauri/window-states.ts';
+import { createWindowStates } from './tauri/window-states.ts';
 
 export * from './api-common.ts';
 export { secretKeySigner } from './browser.ts';
@@ -32,7 +32,7 @@ function calls(): NonNullable<typeof current> {
   if (ipc === undefined)
     throw new Error('Cannot sync: this page does not run in Tauri. Call configure() first.');
   const made = createCalls(ipc);
-  current = { ...made, state: createWindowState(made, systemClock) };
+  current = { ...made, ...createWindowStates(made, systemClock) };
   // Rust has nobody else who tells it of the network.
   browserConnectivity.onChange(() => {
     ipc.invoke('wake', { isOnline: browserConnectivity.isOnline() }).catch(() => undefined);
@@ -209,7 +209,7 @@ export async function getStatus(): Promise<SyncStatus> {
   return calls().getStatus();
 }
 
-/** Resolves when every relay has, or has refused, all that this device has. */
+/** Saves what the handles of this window wait with, and resolves when every relay has, or has refused, all that this device has. */
 export async function flush(options?: ReadOptions): Promise<void> {
   return calls().flush(options);
 }

@@ -63,6 +63,8 @@ interface CarryingPorts {
     what: ((now: unknown) => unknown) | Pick<CarriedValue, 'text' | 'expiration'>,
   ) => Promise<unknown>;
   readonly emitter: Emitter;
+  /** There is one value less that waits. */
+  readonly onDecided: () => void;
 }
 
 /** Thrown by a change: the value stays as it is. */
@@ -168,6 +170,7 @@ export function createCarrying(ports: CarryingPorts): Carrying {
     if (record?.head === undefined) return;
     const isKept = record.head.event.id === event.id || keptIn(record).some(({ id }) => id === event.id);
     await sealing.drop(dTag, isKept);
+    ports.onDecided();
   }
 
   /** Makes one value of two. `false`: it has to wait for the signer. */

@@ -274,6 +274,7 @@ export async function openSession(ports: {
       await (typeof what === 'function' ? writer.update(dTag, what) : writer.overwrite(dTag, what));
       await reader.announce(dTag);
     },
+    onDecided: ports.onProgress,
   });
   const notices = createNotices({ ...ports, relays });
   const relayTime = createRelayTime({ clock, relays: () => network.relays() });

@@ -1,15 +1,19 @@
 /** Handles on categories in a window: what an engine gives them elsewhere, over the calls and the events of the window. */
 
 import type { Clock } from '../clock.ts';
-import type { AdapterPublishOptions } from '../options.ts';
+import type { AdapterPublishOptions, ReadOptions } from '../options.ts';
 import type { Category } from '../state/definition.ts';
 import type { State } from '../state/state.ts';
 import { callListener, type FetchResult, type Receipt, type SyncEvents } from '../sync/events.ts';
 import { openState, type StateHost } from '../sync/state-host.ts';
 import type { Calls } from './calls.ts';
 
-/** The handle of this window, the same each time. Throws as `NostrSync.state`. */
-export type WindowState = <T, Input>(category: Category<T, Input>) => State<T, Input>;
+export interface WindowStates {
+  /** The handle of this window, the same each time. Throws as `NostrSync.state`. */
+  state<T, Input>(category: Category<T, Input>): State<T, Input>;
+  /** As the call, once what the handles wait with is saved. */
+  flush(options?: ReadOptions): Promise<void>;
+}
 
 /** What is saved is waited for: the callback that tells of it does not cross windows. */
 const OPTIONS = { waitFor: 'saved', isDefined: true } as const;
@@ -34,7 +38,7 @@ function started(start: (isStopped: () => boolean) => Promise<() => void>): () =
   };
 }
 
-export function createWindowState(calls: Calls, clock: Clock): WindowState {
+export function createWindowStates(calls: Calls, clock: Clock): WindowStates {
   function on<K extends keyof SyncEvents>(type: K, listener: (event: SyncEvents[K]) => void): () => void {
     return started(async (isStopped) => {
       const tell = (event: unknown): void => {
@@ -64,6 +68,7 @@ export function createWindowState(calls: Calls, clock: Clock): WindowState {
     );
   }
 
+  const savers = new Set<() => Promise<void>>();
   // What only an engine has is not asked for: `keepsNothing`.
   const host = {
     sync: {
@@ -77,11 +82,17 @@ export function createWindowState(calls: Calls, clock: Clock): WindowState {
     inside: { known: async () => undefined },
     clock,
     emitter: { emit: () => undefined },
-    ...{ closers: new Set(), savers: new Set() },
+    ...{ closers: new Set(), savers },
     states: new Map(),
     define: () => undefined,
     keepsNothing: true,
   } as unknown as StateHost;
 
-  return <T, Input>(category: Category<T, Input>) => openState(category, host);
+  return {
+    state: (category) => openState(category, host),
+    flush: async (options) => {
+      await Promise.all([...savers].map((save) => save()));
+      return calls.flush(options);
+    },
+  };
 }

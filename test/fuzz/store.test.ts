@@ -68,7 +68,7 @@ async function fill(): Promise<void> {
 await fill();
 const entries = new Map<string, string>();
 for (const changes of saves) for (const [key, value] of changes) if (value !== null) entries.set(key, value);
-test('the store that is changed holds values, their deliveries, former values, the identity and the device id', () => {
+test('the store that is changed holds values, their deliveries, former values, what is known of a relay, the identity and the device id', () => {
   expect(saves.length).toBeGreaterThan(20);
   expect([...entries.keys()].map((key) => key.split('/')[0]).sort()).toEqual([
     'device-id',
@@ -76,6 +76,7 @@ test('the store that is changed holds values, their deliveries, former values, t
     'head',
     'head',
     'identity',
+    'relay-nip77',
     ...Array.from({ length: 12 - CATEGORIES.length }, () => 'version'),
   ]);
 });

@@ -254,6 +254,17 @@ describe('edits', () => {
   });
 });
 
+test('flush of the engine saves what waits for the debounce, and ends when relays have it', async () => {
+  const at = world({});
+  const [laptop, phone] = [at.device(), at.device()];
+  const state = laptop.state(settings);
+  await at.settle(state.update({ font: 20 }));
+  const made = state.update({ theme: 'dark' });
+  await at.settle(laptop.flush());
+  expect((await at.settle(phone.fetch('settings')))?.payload).toEqual({ font: 20, theme: 'dark' });
+  await made;
+});
+
 describe('undo', () => {
   test('takes back what this handle has changed, and no other device’s field', async () => {
     const at = world({});

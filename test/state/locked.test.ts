@@ -150,6 +150,20 @@ test('an edit that waits when the signer goes is sealed, and its call is told so
   });
 });
 
+test('flush of the engine does not wait for somebody to unlock the app', async () => {
+  const at = world({});
+  const { device } = startDevice(at);
+  const state = device.state(settings);
+  await at.settle(state.update({ theme: 'dark' }));
+  await at.settle(device.flush());
+  await device.clearSigner();
+  await at.settle(state.update({ font: 20 }));
+  await at.settle(device.flush());
+  await at.settle(device.setSigner(unlocked()));
+  await at.settle(device.flush());
+  expect((await at.settle(device.fetch('settings')))?.payload).toEqual({ theme: 'dark', font: 20 });
+});
+
 test('another person who signs in is shown nothing of the one before, and is given no edit of theirs', async () => {
   const at = world({});
   const { device } = startDevice(at);

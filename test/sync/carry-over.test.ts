@@ -51,6 +51,26 @@ test('what the new key has not comes along, with the time at which it was writte
   expect([device.errors, device.conflicts]).toEqual([[], []]);
 });
 
+test('flush ends once it is decided about everything, without a further call', async () => {
+  const here = world({}, {});
+  await laptop(here);
+  const store = memoryStore();
+  const slow: Store = {
+    ...store,
+    update: async (keys, decide) => {
+      await new Promise<void>((resolve) => here.clock.after(300, resolve));
+      return store.update(keys, decide);
+    },
+  };
+  const { device, joined } = await phone(here, { store: slow });
+  await here.settle(device.setSigner(joined, { carryOver: 'missing' }));
+  let isDone = false;
+  const done = device.flush().then(() => (isDone = true));
+  await later(here);
+  expect(isDone).toBe(true);
+  await done;
+});
+
 test('what the new key has stays, though it is older, and what gave way is in the history', async () => {
   const here = world({}, {});
   const desk = await laptop(here);

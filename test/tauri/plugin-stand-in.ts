@@ -16,7 +16,7 @@ import type { Native } from '../../src/embedded/native.ts';
 import { EVENT_TYPES } from '../../src/sync/events.ts';
 import { toWire } from '../../src/wire.ts';
 import { createCalls, type Calls } from '../../src/tauri/calls.ts';
-import { createWindowState, type WindowState } from '../../src/tauri/window-states.ts';
+import { createWindowStates, type WindowStates } from '../../src/tauri/window-states.ts';
 import { fromRefusal, type Ipc } from '../../src/tauri/ipc.ts';
 
 /** By number, who waits for the answer to a call, and who listens. */
@@ -39,7 +39,8 @@ export interface AppWindow {
   readonly label: string;
   readonly ipc: Ipc;
   readonly calls: Calls;
-  readonly state: WindowState;
+  readonly state: WindowStates['state'];
+  readonly flush: WindowStates['flush'];
   /** The page is gone without a word, as in a reload or a crash; Rust sees that. */
   kill(): void;
   /** The page was about to be left, and stays, as before a download. */
@@ -160,7 +161,7 @@ export function pluginStandIn({
     };
     return {
       ...{ label, ipc, calls },
-      state: createWindowState(calls, systemClock),
+      ...createWindowStates(calls, systemClock),
       kill: () => {
         isAlive = false;
         endPage();

@@ -92,6 +92,23 @@ describe('windows', () => {
       await shows(state, { theme: 'dark', size: 20 });
   });
 
+  test('flush what their handles wait with, but do not wait for the app to be unlocked', async () => {
+    const { app, phone } = setUp();
+    const { state, flush } = app.window('main');
+    const main = used(state(settingsOf()));
+    await stands(main, 'synced');
+    const editing = main.update({ theme: 'dark' });
+    await flush();
+    expect(await phone.fetch('settings')).toMatchObject({ payload: { theme: 'dark' } });
+    await editing;
+    app.setSigner(null);
+    await stands(main, 'locked');
+    const waiting = main.update({ size: 20 });
+    await flush();
+    app.setSigner(KEY);
+    await waiting;
+  });
+
   test('save an edit that was made while the app was locked, once it is not', async () => {
     const { app, phone } = setUp();
     app.setSigner(null);

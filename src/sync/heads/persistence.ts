@@ -45,6 +45,8 @@ function isOwn(input: Input): boolean {
   return [...own, 'restamp', 'remembered', 'carried'].includes(input.type);
 }
 
+const isResave = ({ input }: Waiting): boolean => input.type === 'resave';
+
 /** Whether a relay says to have the head: that a value in pieces is there is more than that. */
 function isWordOfHead(record: HeadRecord | undefined, input: Input): boolean {
   const head = record?.head;
@@ -146,7 +148,12 @@ export function createPersistence(ports: {
       const record = cache.get(dTag);
       ports.onChange({ dTag, previous: record, record, effects: [], isNewInStore: false, isStored: false });
     }
-    if (closed) return;
+    if (closed) {
+      // What relays have said can be asked again: for that a store that fails is not waited for once more.
+      for (const { resolve } of queue.filter(isResave)) resolve([]);
+      queue = queue.filter((job) => !isResave(job));
+      return;
+    }
     if (unsaved.size > 0) ports.onError(error);
     cancelRetry();
     cancelRetry = ports.clock.after(STORE_RETRY_MS, () => {
