@@ -19,9 +19,9 @@ li li,dl{padding-inline-start:12px}
 li>*,button>*{margin-inline-end:8px}
 dt{flex:0 0 9em}
 small,dt{font-size:12px;opacity:.75}
-i{white-space:nowrap;font:12px system-ui;background:#8882;border-radius:9px;padding:1px 8px}
+i,small{display:inline-block}
+i{white-space:nowrap;font:12px system-ui;background:#8882;border-radius:9px;padding:0 12px}
 .replicated,.delivered,.confirmed,.acknowledged,.open,.current{background:#2955}
 .saved,.pending,.unseen,.connecting{background:#c815}
 .refused,.waiting,.unreadable,.error,.lost{background:#d445}
-dl{columns:17em}
 pre{padding:8px;background:#8882;font:12px monospace;white-space:pre-wrap}`;

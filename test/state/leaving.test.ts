@@ -1,4 +1,4 @@
-/** A page that may be about to go, while an edit waits for the debounce. `test/browser/leaving.test.ts` has real ones. */
+/** A page that may be about to go, while an edit waits for the debounce. What a browser lets a page do then is another matter: docs/STATE.md. */
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { defineCategory } from '../../src/node.ts';
