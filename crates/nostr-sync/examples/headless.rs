@@ -68,7 +68,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     });
     let publishing = tokio::spawn(publish_lines(sync.clone(), category, lines));
-    tokio::pin!(publishing);
+    // One for all turns of the loop: a new one in each would miss what comes between two.
+    let interrupted = tokio::signal::ctrl_c();
+    tokio::pin!(publishing, interrupted);
     loop {
         tokio::select! {
             Some(value) = values.next() => tell(&json!({ "event": "value", "payload": value.payload, "deleted": value.deleted, "deviceId": value.device_id })),
@@ -79,7 +81,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             },
             // The input is over.
             _ = &mut publishing => break,
-            _ = tokio::signal::ctrl_c() => break,
+            _ = &mut interrupted => break,
         }
     }
     sync.close().await?;
