@@ -210,9 +210,11 @@ describe("a category with `write: 'full'`", () => {
     const peer = theirs(url);
     const laptop = await handle(url, 'our-laptop');
     await laptop.update({ theme: 'dark' });
-    // What the reference knows of the defaults is what it is given.
+    // What the reference knows of the defaults is what it is given, once the relay has it.
+    await expect
+      .poll(async () => (await peer.fetch('settings'))?.payload)
+      .toEqual({ theme: 'dark', font: 14, note: '' });
     const given = await peer.fetch('settings');
-    expect(given?.payload).toEqual({ theme: 'dark', font: 14, note: '' });
     await nextSecondAfter(given!.updatedAt);
     await peer.publish('settings', { ...(given!.payload as object), font: 20, far: [1] });
     await expect.poll(() => laptop.get()).toEqual({ theme: 'dark', font: 20, note: '', far: [1] });
