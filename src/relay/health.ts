@@ -25,6 +25,8 @@ export interface Health {
   /** The relay, or the network, said what went wrong. */
   complained(reason: string): void;
   violation(kind: Violation): void;
+  /** Whether it has shown what nobody has signed like that. */
+  hasForged(): boolean;
   /** Counts work that was not asked for. Returns whether it is too much for a minute; then the count starts again. */
   burden(work: number): boolean;
   report(): HealthReport;
@@ -49,6 +51,7 @@ export function createHealth(clock: Clock): Health {
     violation: (kind) => {
       violations[kind] = (violations[kind] ?? 0) + 1;
     },
+    hasForged: () => (violations.id ?? 0) + (violations.signature ?? 0) > 0,
     burden: (work) => {
       const now = clock.now();
       if (Math.abs(now - strain.since) > 60_000) strain = { since: now, sum: 0 };

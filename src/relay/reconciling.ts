@@ -21,7 +21,7 @@ export interface KnownReconciling {
 }
 
 export interface Reconciler {
-  /** Whether it is known to reconcile, and did not fail on this connection. */
+  /** Whether it is known to reconcile, did not fail on this connection, and never forged an event: the word of such a relay proves nothing. */
   isKnown(): boolean;
   /** Whether it is known not to. */
   isMissing(): boolean;
@@ -136,7 +136,7 @@ export function createReconciler(ports: {
   }
 
   return {
-    isKnown: () => known.get() === true && !isOff,
+    isKnown: () => known.get() === true && !isOff && !health.hasForged(),
     isMissing: () => known.get() === false,
     probe: (nothing) => {
       if (known.get() === undefined && !isProbing && mayAsk()) void probe(nothing);

@@ -159,6 +159,25 @@ describe('a relay that reconciles', () => {
     expect(shown).toHaveLength(COUNT);
   });
 
+  test('that has forged an event is not taken at its word: it has to show what it has', async () => {
+    const { it, laptop, relay } = await setup();
+    relay.misbehave({
+      rewrite: (frame) => {
+        if (frame[0] !== 'EVENT') return [frame];
+        const event = frame[2] as { readonly content: string };
+        return [['EVENT', frame[1], { ...event, content: `${event.content}A` }]];
+      },
+    });
+    const opens = opened(relay);
+    const receipt = await it.settle(laptop.publish('category-3', valueOf(1), { waitFor: 'delivered' }));
+    await it.clock.advance(60_000);
+    const [row] = (await laptop.inspect()).filter(({ category }) => category === receipt.category);
+    expect(['acknowledged', 'pending']).toContain(row!.relays[it.urls[0]!]);
+    expect(opened(relay)).toBe(opens);
+    relay.behave();
+    await it.settle(laptop.flush());
+  });
+
   test('is not taken at its word for a write that it never was sent', async () => {
     const { it, laptop, relay } = await setup();
     relay.misbehave({
