@@ -138,7 +138,7 @@ test.each([
   await still('locked');
 });
 
-test('a page that is loaded anew shows the relays as they stood', async () => {
+test('nothing jumps when the engine starts after the page is shown', async () => {
   const desk = new Device([relay.url]);
   await desk.open();
   await desk.create();
@@ -151,4 +151,19 @@ test('a page that is loaded anew shows the relays as they stood', async () => {
   await desk.at.reload();
   await expect.poll(() => desk.status(), WAIT).toBe('Up to date');
   expect(await rows()).toEqual(before);
+  // The engine of a second process on the same data waits for the end of the first.
+  await desk.close();
+  await desk.open();
+  const late = new Device([relay.url], desk.home);
+  await late.open();
+  await expect.poll(() => late.status(), WAIT).toBe('Another Desk is using this data');
+  await watchLayout(late);
+  await desk.close();
+  await expect.poll(() => late.invoke('get_status'), WAIT).toMatchObject({ relayCount: 2 });
+  await late.unlock();
+  await expect.poll(() => late.status(), WAIT).toBe('Up to date');
+  const connected = late.at.run('return document.querySelectorAll("#relays [data-state=connected]").length');
+  expect(await connected).toBe(1);
+  expect(await relays(late)).toBe(2);
+  expect(await moves(late)).toEqual([]);
 });
