@@ -72,8 +72,8 @@ const GRANTS = [
   { files: ['src/browser.ts', 'src/browser/**/*.ts'], names: [...NETWORK, ...CHANCE, ...DOM] },
   { files: ['src/relay/browser-socket.ts'], names: [...NETWORK, ...DOM] },
   { files: ['src/store/indexeddb.ts'], names: INDEXED_DB },
-  // Whether the page goes: what is committed then cannot wait.
-  { files: ['src/store/indexeddb-database.ts'], names: DOM },
+  // Whether the page goes, and what is kept then.
+  { files: ['src/store/indexeddb-database.ts', 'src/store/journal.ts'], names: DOM },
   { files: ['src/tabs/web-tabs.ts'], names: ['navigator', 'BroadcastChannel'] },
   { files: ['src/signer/nip07.ts'], names: [...NIP07, 'window'] },
   {

@@ -43,6 +43,8 @@ const config: ViteUserConfig = defineConfig({
     dangerouslyIgnoreUnhandledErrors: false,
     testTimeout: 20_000,
     hookTimeout: 20_000,
+    // By itself vitest leaves one core idle: on two cores that is half of them.
+    maxWorkers: '100%',
     // What is built is loaded by Node itself, as a user's import would: `nostr-sync` is this package's own name.
     server: { deps: { external: [/\/dist\//] } },
     projects: [

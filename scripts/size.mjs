@@ -21,7 +21,7 @@ const ROOT = resolve(process.argv[2] ?? join(import.meta.dirname, '..'));
 // Asking for what changed by NIP-77: 4.4 KB.
 // What is asked for in one turn goes out together: 0.1 KB.
 // What handles keep beside the value, taken along to another key: 0.4 KB.
-const LIMITS = { total: 83_100, beyondCrypto: 66_800, tauri: 89_600 };
+const LIMITS = { total: 83_500, beyondCrypto: 67_200, tauri: 89_600 };
 /** What an entry may add to a bundle that has the engine, and the files that are in no bundle without it. */
 // The aim for pairing is 6 KB. What it is made of: the two machines and their messages 2.5 KB, sockets and mailboxes 2 KB, the calls around them 2 KB, checks
 // of what comes in 1 KB. None of it is in the engine as well. scrypt, which a typed code needs, is loaded when there is one: it is a row of its own.
@@ -31,7 +31,7 @@ const EXTRAS = [
   // Beside the merging that it brings along, of which an app needs no rule.
   {
     name: 'defineCategory',
-    limit: 10_200,
+    limit: 10_300,
     own: /\bdist[\\/]state[\\/]/,
     code: "import { defineCategory } from 'nostr-sync'; globalThis.extra = defineCategory;",
     beside: "import { mergeBy } from 'nostr-sync/merge'; globalThis.extra = mergeBy;",

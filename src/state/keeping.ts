@@ -36,8 +36,8 @@ export interface Keeping {
   draftKey(): string;
   /** All that are here, of whichever handle, the newest first. Rejects as the signer and the store do. */
   readDrafts(): Promise<readonly KeptDraft[]>;
-  /** In the place of these, of which it may be one. */
-  writeDraft(draft: KeptDraft, instead: readonly string[]): Promise<void>;
+  /** In the place of these, of which it may be one. Once `before` is over, unless the page is going. */
+  writeDraft(draft: KeptDraft, instead: readonly string[], before: Promise<unknown>): Promise<void>;
   dropDrafts(keys: readonly string[]): Promise<void>;
   /** Whether data of before syncing was taken in, and what says so. */
   wasAdopted(): Promise<boolean>;
@@ -60,10 +60,7 @@ export async function keepingOf(name: string, host: StateHost): Promise<Keeping 
 
   let channel: Channel | undefined;
 
-  const put = async (key: string, content: object, instead: readonly string[] = []): Promise<void> => {
-    const box = await closeBox(JSON.stringify(content), pubkey, host);
-    await store.update([], () => new Map([...instead.map((one) => [one, null] as const), [key, box]]));
-  };
+  const boxed = (content: object): Promise<string> => closeBox(JSON.stringify(content), pubkey, host);
 
   /** What a box says; nothing if it is none of ours. */
   const read = async (box: string | undefined): Promise<Said | undefined> => saidIn(await openedText(box));
@@ -75,7 +72,8 @@ export async function keepingOf(name: string, host: StateHost): Promise<Keeping 
     pubkey,
     readLocal: async () => read(await store.get(localKey)),
     writeLocal: async ({ version, value }) => {
-      await put(localKey, { version, value });
+      const box = await boxed({ version, value });
+      await store.update([], () => new Map([[localKey, box]]));
       channel?.post('written');
     },
     onLocalChange: (listener) => {
@@ -92,8 +90,14 @@ export async function keepingOf(name: string, host: StateHost): Promise<Keeping 
       }
       return drafts.sort((a, b) => b.at - a.at);
     },
-    writeDraft: ({ key, version, at, base, value }, instead) =>
-      put(key, { version, at, base, value }, instead),
+    writeDraft: async ({ key, version, at, base, value }, instead, before) => {
+      const box = await boxed({ version, at, base, value });
+      const others = instead.filter((one) => one !== key);
+      const changes = new Map([...others.map((one) => [one, null] as const), [key, box]]);
+      if (store.updateSync?.(changes)) return;
+      await before;
+      await store.update([], () => changes);
+    },
     dropDrafts: async (keys) => {
       if (keys.length > 0) await store.update([], () => new Map(keys.map((key) => [key, null])));
     },

@@ -51,12 +51,12 @@ export function createSaver<T>(ports: {
 
   async function writeOver(layer: Layer): Promise<Written & { readonly isLocal: boolean }> {
     const { synced } = board.now();
+    const notes = [...sealed.notes(), ...ports.notes()];
     const [base, next] = [split(layer.base, synced, model), split(layer.value, synced, model)];
     const isLocal = !equalJson(base.local, next.local);
     if (isLocal) await ports.keeping()!.writeLocal({ version: model.schema.version, value: next.local });
     if (model.local === true || equalJson(base.synced, next.synced))
       return { document: synced, receipt: undefined, clashes: [], isLocal };
-    const notes = [...sealed.notes(), ...ports.notes()];
     const written = await write({ base: base.synced, value: next.synced }, model, host, notes, (error) => {
       board.facts({ error: error as AnyNostrSyncError });
       ports.refresh();

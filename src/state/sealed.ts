@@ -18,9 +18,9 @@ export interface Sealed {
   read(areAlong: boolean): Promise<readonly KeptDraft[]>;
   /** They are in what this handle has in memory from now on: what it seals or saves takes their place. */
   take(drafts: readonly KeptDraft[]): void;
-  /** What empties their entries, for the write that saves them. */
+  /** What empties their entries, for the write that saves them. What is sealed from now on is not in it, and is another draft. */
   notes(): readonly (readonly [key: string, text: string])[];
-  /** They are saved. */
+  /** What `notes` had last is saved. */
   saved(): Promise<void>;
 }
 
@@ -39,6 +39,7 @@ export function createSealed(clock: Clock): Sealed {
   let key: string | undefined;
   /** Those of this handle that are in the store. */
   const keys = new Set<string>();
+  let noted: readonly string[] = [];
   let lastAt = 0;
   /** Saves are in the order of the calls. */
   let last: Promise<unknown> = Promise.resolve();
@@ -47,6 +48,7 @@ export function createSealed(clock: Clock): Sealed {
     enter: (next) => {
       if (next?.pubkey !== keeping?.pubkey) {
         keys.clear();
+        noted = [];
         key = undefined;
       }
       keeping = next;
@@ -58,7 +60,7 @@ export function createSealed(clock: Clock): Sealed {
       lastAt = Math.max(clock.now(), lastAt + 1);
       const [to, made] = [keeping, { ...reduced(draft), version, key, at: lastAt }];
       const instead = [...keys];
-      const writing = last.then(() => to.writeDraft(made, instead));
+      const writing = to.writeDraft(made, instead, last);
       last = writing.catch(() => undefined);
       await writing;
       return true;
@@ -75,12 +77,16 @@ export function createSealed(clock: Clock): Sealed {
     take: (drafts) => {
       for (const draft of drafts) keys.add(draft.key);
     },
-    notes: () => [...keys].map((one) => [one, ''] as const),
-    saved: async () => {
-      await last;
-      const all = [...keys];
-      keys.clear();
+    notes: () => {
+      noted = [...keys];
       key = undefined;
+      return noted.map((one) => [one, ''] as const);
+    },
+    saved: async () => {
+      const all = noted;
+      noted = [];
+      for (const one of all) keys.delete(one);
+      await last;
       await keeping?.dropDrafts(all);
     },
   };

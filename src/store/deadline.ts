@@ -53,6 +53,7 @@ export function withDeadline(store: Store, clock: Clock): Store {
         isOver = true;
       });
     },
+    ...(store.updateSync && { updateSync: store.updateSync }),
     close: async () => inTime(store.close()),
   };
 }

@@ -1,6 +1,8 @@
 /** The connection to an IndexedDB database, which may be lost at any moment and is then opened again. */
 
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from 'idb';
+import { changesIn, createJournal } from './journal.ts';
+import type { Changes } from './store.ts';
 
 interface Schema extends DBSchema {
   entries: { key: string; value: string };
@@ -22,12 +24,19 @@ export interface Database {
   drop(): void;
   /** Whether the page is going away. It may come back. */
   isLeft(): boolean;
+  /** What whatever begins next, in any page, finds done. `false`: the page is not going, or nothing is kept here beside databases. */
+  note(changes: Changes): boolean;
+  /** What begins next finds what other pages have noted by now. */
+  readNotes(): void;
   close(): Promise<void>;
 }
 
 export function createDatabase(name: string): Database {
   let connection: Promise<Connection> | undefined;
   const begun = new Set<Pick<IDBTransaction, 'abort'>>();
+  const journal = createJournal(name);
+  /** It may hold what the database has not got. */
+  let isNoted = true;
 
   let isLeft = false;
   const onLeft = ({ type }: Event): void => {
@@ -41,6 +50,7 @@ export function createDatabase(name: string): Database {
     const opened = open(name, () => forget(opened));
     opened.catch(() => forget(opened));
     connection = opened;
+    isNoted = true;
     return opened;
   }
 
@@ -52,18 +62,46 @@ export function createDatabase(name: string): Database {
   async function begin<M extends IDBTransactionMode>(mode: M): Promise<Transaction<M>> {
     const opened = connect();
     const database = await opened;
-    let transaction: Transaction<M>;
     try {
-      transaction = database.transaction(['entries'], mode, { durability: 'strict' });
+      return beginOn(database, mode);
     } catch {
       // Another tab's upgrade or deletion closed it while this call waited for it, or it died unnoticed.
       forget(opened);
-      transaction = (await connect()).transaction(['entries'], mode, { durability: 'strict' });
+      return beginOn(await connect(), mode);
     }
+  }
+
+  function beginOn<M extends IDBTransactionMode>(database: Connection, mode: M): Transaction<M> {
+    // What is begun first is done first.
+    if (isNoted) carryOut(database);
+    const transaction: Transaction<M> = database.transaction(['entries'], mode, { durability: 'strict' });
     begun.add(transaction);
     const over = (): boolean => begun.delete(transaction);
     transaction.done.then(over, over);
     return transaction;
+  }
+
+  function carryOut(database: Connection): void {
+    isNoted = false;
+    const written = journal.read();
+    if (written.size === 0) return;
+    const { store, done } = database.transaction('entries', 'readwrite', { durability: 'strict' });
+    for (const text of written.values())
+      for (const [key, value] of changesIn(text)) {
+        if (value === null) store.delete(key).catch(ignore);
+        // What is empty was used up after this was noted.
+        else
+          store
+            .get(key)
+            .then((here) => (here === '' ? undefined : store.put(value, key)))
+            .catch(ignore);
+      }
+    done.then(
+      () => journal.remove(written),
+      () => {
+        isNoted = true;
+      },
+    );
   }
 
   return {
@@ -80,6 +118,14 @@ export function createDatabase(name: string): Database {
       }
     },
     isLeft: () => isLeft,
+    readNotes: () => {
+      isNoted = true;
+    },
+    note: (changes) => {
+      const isKept = isLeft && journal.write(changes);
+      isNoted ||= isKept;
+      return isKept;
+    },
     close: async () => {
       for (const type of LEAVING) globalThis.removeEventListener?.(type, onLeft, true);
       const opened = await connection?.catch(ignore);

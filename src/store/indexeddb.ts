@@ -48,6 +48,7 @@ export function indexedDbStore(name: string): Store {
 
     list: (prefix) =>
       run(async () => {
+        database.readNotes();
         const transaction = await database.begin('readonly');
         const entries = transaction.objectStore('entries');
         const range = prefixRange(prefix);
@@ -91,6 +92,8 @@ export function indexedDbStore(name: string): Store {
         }
         await transaction.done;
       }),
+
+    updateSync: (changes) => closing === undefined && database.note(changes),
 
     drop: database.drop,
 

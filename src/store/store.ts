@@ -23,6 +23,11 @@ export interface Store {
    * with what it threw. It may change keys it did not ask to read.
    */
   update(keys: readonly string[], decide: (current: ReadonlyMap<string, string>) => Changes): Promise<void>;
+  /**
+   * For a page that is going, which is promised no answer: when it returns `true`, the next call of whoever has this store open
+   * finds the changes. `false`: they are not kept. Never throws.
+   */
+  updateSync?(changes: Changes): boolean;
   /** A call has waited for too long: gives up the handle or connection that hangs, so that the next call opens another. */
   drop?(): void;
   /** Finishes what was started, then releases files, handles and locks. Idempotent. */

@@ -81,6 +81,33 @@ test.each([
   expect(again.get()).toEqual({ theme: 'light', font: 30 });
 });
 
+test('an edit that was sealed while another was being saved outlives that save', async () => {
+  const at = world({});
+  const plain = unlocked();
+  const turns: (() => void)[] = [];
+  const signEvent: typeof plain.signEvent = async (template) => {
+    await new Promise<void>((resolve) => turns.push(resolve));
+    return plain.signEvent(template);
+  };
+  const first = startDevice(at, { signer: { ...plain, signEvent } }, lastingStore());
+  const state = first.device.state(settings);
+  await at.settle(state.ready);
+  void state.update({ font: 30 });
+  await at.clock.advance(1_000);
+  expect(turns).toHaveLength(1);
+  void state.update({ theme: 'dark' });
+  hide();
+  await at.clock.advance(0);
+  turns[0]!();
+  await at.clock.advance(100);
+  expect(turns).toHaveLength(2);
+  first.way.cut();
+  const again = first.restart({ signer: plain }).device.state(settings);
+  await at.settle(again.ready);
+  expect(again.get()).toEqual({ theme: 'dark', font: 30 });
+  turns[1]!();
+});
+
 test('a handle that is closed listens to the page no more', async () => {
   const at = world({});
   const { device } = startDevice(at);
