@@ -38,9 +38,21 @@ const documents = ['README.md', ...docs.map((name) => `docs/${name}`)].map((file
 const ofKind = (blocks: readonly CodeBlock[], kind: ReturnType<typeof kindOf>): CodeBlock[] =>
   blocks.filter((block) => kindOf(block) === kind);
 
+/** The objects that stand in a comment behind the `console.log` of them. */
+const saidToPrint = (code: string): string[] =>
+  [...code.matchAll(/console\.log\(.*\); \/\/ (\{ .* \})/g)].map(([, said]) => said!);
+
 it('README.md has code to run', () => {
   const readme = documents.find(({ file }) => file === 'README.md');
   expect(ofKind(readme?.blocks ?? [], 'script').length).toBeGreaterThan(0);
+});
+
+it('README.md shows how what two devices change apart comes together (remotestorage.js#826)', () => {
+  const scripts = toScripts('README.md', ofKind(documents[0]!.blocks, 'script'));
+  const example = scripts.find(({ code }) => /const \[laptop, phone\] = .*merged/s.test(code));
+  const both = "{ theme: 'dark', fontSize: 14 }";
+  // It is run below.
+  expect(saidToPrint(example?.code ?? '')).toEqual([both, both]);
 });
 
 describe.each(PLATFORMS)('scripts for %s', (platform) => {
@@ -59,11 +71,13 @@ describe.each(PLATFORMS)('scripts for %s', (platform) => {
   });
 
   for (const [index, script] of scripts.entries()) {
-    it(`${script.name} runs and ends`, async () => {
+    it(`${script.name} runs, ends, and prints what it says`, async () => {
       const javascript = compiled.javascript[index];
       if (javascript === undefined) expect.fail(compiled.errors);
       const { exit, output } = await execute(platform, javascript, surroundingsOf(script.file));
       expect(exit, output).toBe(0);
+      const lines = output.split('\n');
+      for (const said of saidToPrint(script.code)) expect(lines).toContain(said);
     });
   }
 });
