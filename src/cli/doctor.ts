@@ -106,6 +106,9 @@ function judge(report: RelayReport, hasKey: boolean): Judgement {
           `Its clock and this one differ by ${Math.abs(difference)} s: relays refuse events from the future. Set the wrong one right.`,
         ]
       : []),
+    ...(report.pairing?.carries === false
+      ? [`Devices cannot pair over it (kind 24134): ${report.pairing.reason ?? 'no answer'}.`]
+      : []),
     ...((report.latencyMs ?? 0) > SLOW_MS ? [`It is slow: ${report.latencyMs} ms for an answer.`] : []),
     ...(report.deletes === false
       ? ['It does not delete on request (NIP-09): old ciphertext may stay with it.']

@@ -15,6 +15,7 @@ import { encryptedLength } from '../protocol/payload.ts';
 import { largestValueBytes } from './largest-value.ts';
 import { openLine, type Line } from './line.ts';
 import { tryHabits, type Habits, type SmallProbes } from './probe-habits.ts';
+import { tryPairing, type Pairing } from './probe-pairing.ts';
 import { measureRate, type Rate } from './probe-rate.ts';
 import { readRelayInformation, type RelayInformation } from './relay-information.ts';
 
@@ -54,6 +55,8 @@ export interface RelayReport {
   readonly limitedForNow: string | null;
   readonly rate: Rate | null;
   readonly habits: Habits | null;
+  /** Whether it carries what devices say to each other when they pair; `null` if it could not be reached. */
+  readonly pairing: Pairing | null;
   /** It no longer hands out the probes after a request to delete them; `null` if that could not be tried. */
   readonly deletes: boolean | null;
   /** The relay's clock minus ours. */
@@ -86,6 +89,8 @@ export async function probeRelay(url: RelayUrl, ports: ProbePorts): Promise<Rela
       line.connect(),
       readRelayInformation(url, systemClock.now),
     ]);
+    // Before there have been so many writes that it may have had enough of them.
+    const pairing = connectMs === null ? null : await tryPairing(url);
     const seen = connectMs === null ? undefined : await tryOut(line, ports);
     const info = line.info();
     return {
@@ -105,6 +110,7 @@ export async function probeRelay(url: RelayUrl, ports: ProbePorts): Promise<Rela
         habits: null,
         deletes: null,
       },
+      pairing,
       ...seen,
       ...{ auth: line.auth(), challenged: line.isChallenged() },
       ...answer,

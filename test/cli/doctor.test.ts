@@ -43,6 +43,18 @@ test('a relay that takes everything is good, and nothing is left on it', async (
   expect(held.events().filter(({ kind }) => kind !== 5)).toEqual([]);
 });
 
+test('whether devices can pair over it is tried as an invitation does, and told in the words of the relay', async () => {
+  const [good, bad] = [await relay(), await relay()];
+  bad.relay.misbehave({ refuse: ({ kind }) => (kind === 24_134 ? 'blocked: kind not allowed' : undefined) });
+  const { exit, relays } = await examine([good.url, bad.url]);
+  expect(exit).toBe(0);
+  expect(relays).toMatchObject([
+    { verdict: 'good', pairing: { carries: true, reason: null } },
+    { verdict: 'good', pairing: { carries: false, reason: 'blocked: kind not allowed' } },
+  ]);
+  expect(relays[1].advice.join()).toContain('cannot pair over it (kind 24134): blocked: kind not allowed.');
+});
+
 test('a relay with the usual limit of 64 KB takes values of every size', async () => {
   const { exit, relays } = await examine([(await relay()).url]);
   expect(exit).toBe(0);
