@@ -31,10 +31,12 @@ export interface Calls {
   publish(category: string, payload: unknown, options?: number | WindowPublishOptions): Promise<Receipt>;
   remove(category: string, options?: Omit<WindowPublishOptions, 'expiration'>): Promise<Receipt>;
   reset(category: string, options?: Omit<WindowPublishOptions, 'expiration'>): Promise<Receipt | null>;
+  /** `seen`: the value as this window last saw it, as JSON (`null`: none). If it is still that, one message to the process is all it takes. */
   update(
     category: string,
     change: (now: unknown) => unknown,
     options?: Omit<WindowPublishOptions, 'basedOn'>,
+    seen?: string | null,
   ): Promise<Receipt>;
   history: NostrSync['history'];
   readVersion(category: string, eventId: string, options?: ReadOptions): Promise<FetchResult>;
@@ -97,16 +99,24 @@ export function createCalls(ipc: Ipc): Calls {
     category: string,
     change: (now: unknown) => unknown,
     options?: Omit<WindowPublishOptions, 'basedOn'>,
+    seen?: string | null,
   ): Promise<Receipt> {
     if (typeof change !== 'function') throw new TypeError(misuse('change', 'a function', change));
-    let made: { readonly now: string | null; readonly payload: unknown } | undefined;
+    const changed = (now: string | null): { readonly now: string | null; readonly payload: unknown } => {
+      const payload = change(now === null ? undefined : JSON.parse(now));
+      checkPayload(payload);
+      return { now, payload };
+    };
+    let made: ReturnType<typeof changed> | undefined;
+    try {
+      if (seen !== undefined) made = changed(seen);
+    } catch {
+      // Of the value that there is now it may be another matter.
+    }
     for (let lap = 0; lap <= MAX_LAPS; lap++) {
       const reply = await write<UpdateReply>('update', { category, ...made }, options);
       if ('receipt' in reply) return reply.receipt;
-      const { now } = reply;
-      const payload = change(now === null ? undefined : JSON.parse(now));
-      checkPayload(payload);
-      made = { now, payload };
+      made = changed(reply.now);
     }
     throw new NostrSyncError('ENGINE_BUSY', 'Cannot update: newer values come in faster than it is written');
   }

@@ -39,9 +39,18 @@ function started(start: (isStopped: () => boolean) => Promise<() => void>): () =
 }
 
 export function createWindowStates(calls: Calls, clock: Clock): WindowStates {
+  /** Values as this window was last told of them or has written them, as JSON: a page that goes has no time to ask first. */
+  const seen = new Map<string, string | null>();
+  const see = (category: string, result: FetchResult | null): void =>
+    void seen.set(
+      category,
+      result === null || result.deleted === true ? null : JSON.stringify(result.payload),
+    );
+
   function on<K extends keyof SyncEvents>(type: K, listener: (event: SyncEvents[K]) => void): () => void {
     return started(async (isStopped) => {
       const tell = (event: unknown): void => {
+        if (type === 'status' && (event as SyncEvents['status']).pubkey === null) seen.clear();
         if (!isStopped()) callListener(listener, event as SyncEvents[K]);
       };
       const stop = await calls.on(type, tell);
@@ -62,10 +71,29 @@ export function createWindowStates(calls: Calls, clock: Clock): WindowStates {
     let last: Promise<unknown> = Promise.resolve();
     return started((isStopped) =>
       calls.subscribe(categories, (result) => {
+        see(result.category, result);
         const next = Promise.all([whole(result), last]);
         last = next.then(([value]) => isStopped() || callListener(listener, value));
       }),
     );
+  }
+
+  async function fetch(category: string, options?: ReadOptions): Promise<FetchResult | null> {
+    const result = await calls.fetch(category, options);
+    see(category, result);
+    return result;
+  }
+
+  async function update(
+    category: string,
+    change: (now: unknown) => unknown,
+    given: AdapterPublishOptions,
+  ): Promise<Receipt> {
+    let payload: unknown;
+    const noted = (now: unknown): unknown => (payload = change(now));
+    const receipt = await saved(calls.update(category, noted, OPTIONS, seen.get(category)), given);
+    seen.set(category, JSON.stringify(payload));
+    return receipt;
   }
 
   const savers = new Set<() => Promise<void>>();
@@ -73,9 +101,7 @@ export function createWindowStates(calls: Calls, clock: Clock): WindowStates {
   const host = {
     sync: {
       ...calls,
-      ...{ on, subscribe },
-      update: (category: string, change: (now: unknown) => unknown, given: AdapterPublishOptions) =>
-        saved(calls.update(category, change, OPTIONS), given),
+      ...{ on, subscribe, fetch, update },
       remove: (category: string, given: AdapterPublishOptions) =>
         saved(calls.remove(category, OPTIONS), given),
     },

@@ -109,6 +109,40 @@ describe('windows', () => {
     await waiting;
   });
 
+  test.each([
+    ['nothing is stored yet', undefined],
+    ['it was told of a value', { theme: 'light', size: 9 }],
+    ['it has written one', 'itself'],
+  ] as const)('save an edit of the very turn in which the page goes: %s', async (_, before) => {
+    const listeners = new Map<string, () => void>();
+    vi.stubGlobal('addEventListener', (type: string, listener: () => void) => listeners.set(type, listener));
+    cleanups.push(() => vi.unstubAllGlobals());
+    const slow = settingsOf({ debounceMs: 60_000, maxWaitMs: 60_000 });
+    const { app, phone } = setUp(slow);
+    const { state, kill } = app.window('main');
+    // In a page that is gone nothing can be closed.
+    const main = state(slow);
+    main.subscribe(() => undefined);
+    await main.ready;
+    if (before === 'itself') {
+      void main.update({ size: 9 });
+      await main.flush();
+    } else if (before !== undefined) {
+      await phone.publish('settings', before);
+      await shows(main, before);
+    }
+    await stands(main, 'synced');
+    void main.update({ theme: 'dark' });
+    listeners.get('pagehide')!();
+    // What is asked for gets no answer any more.
+    await new Promise(setImmediate);
+    kill();
+    await vi.waitFor(async () => {
+      const value = { ...(before !== undefined && { size: 9 }), theme: 'dark' };
+      expect(await phone.fetch('settings')).toMatchObject({ payload: value });
+    });
+  });
+
   test('save an edit that was made while the app was locked, once it is not', async () => {
     const { app, phone } = setUp();
     app.setSigner(null);

@@ -208,6 +208,24 @@ test('reloads of a window in mid-publish lose no call and no write', async () =>
   await expect.poll(results, WAIT).toEqual(all);
 });
 
+test('what a window writes as its page is reloaded is written', async () => {
+  const { laptop } = await pair();
+  await laptop.openWindow('second');
+  for (const category of ['last-words', 'last-words-again', 'and-again']) {
+    await laptop.goTo('second');
+    await laptop.at.run(
+      `const args = { category: arguments[0], payload: 'said', options: { waitFor: 'saved' } };
+       addEventListener('pagehide', () => {
+         void window.__TAURI_INTERNALS__.invoke('plugin:nostr-sync|publish', args);
+       });
+       setTimeout(() => location.reload());`,
+      category,
+    );
+    await laptop.goTo('main');
+    await expect.poll(() => laptop.invoke('fetch', { category }), WAIT).toMatchObject({ payload: 'said' });
+  }
+});
+
 test('a window that reloads while its write is under way does not write it anew', async () => {
   const { laptop, phone } = await pair();
   await laptop.openWindow('second');
