@@ -24,6 +24,7 @@ import {
 } from './options.ts';
 import type { Json } from './protocol/payload.ts';
 import type { RelayInfo } from './relay/connection.ts';
+import { createBeat } from './relay/liveness.ts';
 import { createPool } from './relay/pool.ts';
 import type { Signer } from './signer/signer.ts';
 import { withDeadline } from './store/deadline.ts';
@@ -225,6 +226,7 @@ export function createEngine<Categories extends object>(
     limits,
     reconciling: reconciling.of,
     isOnline,
+    beat: createBeat(clock, () => connectivity?.isHidden?.()),
     signAuth: async (template) => session()?.signAuth(template),
     onChange: (relay) => {
       emitter.emit('relay-status', relay.info());

@@ -5,6 +5,7 @@ import type { Connectivity } from '../relay/connectivity.ts';
 export const browserConnectivity: Connectivity = {
   // Absent outside of pages and workers: nothing is known there.
   isOnline: () => globalThis.navigator?.onLine ?? true,
+  isHidden: () => globalThis.document?.hidden ?? false,
   onChange: (listener) => {
     const onVisible = (): void => {
       if (globalThis.document?.visibilityState === 'visible') listener();

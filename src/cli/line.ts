@@ -6,6 +6,7 @@ import type { Answer } from '../protocol/answer.ts';
 import type { Filter } from '../protocol/message.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
 import { createConnection, type RelayConnection } from '../relay/connection.ts';
+import { PING_INTERVAL_MS } from '../protocol/limits.ts';
 import { UNKNOWN_LIMITS } from '../relay/event-limits.ts';
 import { openNodeSocket } from '../relay/node-socket.ts';
 import type { OpenSocket } from '../relay/socket.ts';
@@ -61,6 +62,7 @@ export function openLine(
     randomBytes,
     openSocket,
     isOnline: () => true,
+    beat: () => PING_INTERVAL_MS,
     // Each run asks the relay for its limits again.
     limits: { get: () => UNKNOWN_LIMITS, set: () => undefined },
     signAuth: async (template) => signer.signEvent(template),

@@ -3,7 +3,7 @@
 import type { RelayUrl } from '../protocol/address.ts';
 import type { Answer } from '../protocol/answer.ts';
 import type { EventFault, SignedEvent } from '../protocol/event.ts';
-import { MAX_PAIRING_MESSAGES } from '../protocol/limits.ts';
+import { MAX_PAIRING_MESSAGES, PING_INTERVAL_MS } from '../protocol/limits.ts';
 import type { Filter } from '../protocol/message.ts';
 import type { SignAuth } from '../relay/auth.ts';
 import { createConnection } from '../relay/connection.ts';
@@ -43,6 +43,7 @@ export function openRelayLine(
     {
       ...{ clock, randomBytes, openSocket, signAuth: given.signAuth },
       isOnline: () => true,
+      beat: () => PING_INTERVAL_MS,
       limits: { get: () => UNKNOWN_LIMITS, set: () => undefined },
       onChange: (relay) => {
         if (!relay.info().connected) isListening = false;

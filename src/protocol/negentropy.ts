@@ -87,7 +87,7 @@ export function createReconciliation(
     },
     take: (message) => {
       // A set that differs in each answer would never end.
-      if (++rounds > MAX_NEG_ROUNDS) return malformed(`an end within ${MAX_NEG_ROUNDS} messages`);
+      if (++rounds > MAX_NEG_ROUNDS) return malformed('an end');
       const ranges = parse(message);
       if ('type' in ranges) return ranges;
       const out = answer(set, ranges, maxBytes, compare);
@@ -271,11 +271,10 @@ function answer(
       out.range(END, FINGERPRINT, set.fingerprint(from, set.ids.length));
       return out;
     };
-    const isSame = range.mode === FINGERPRINT && range.fingerprint === set.fingerprint(lower, upper);
     if (range.mode === ID_LIST && compare === undefined) {
       const end = list(upper, range.bound);
       if (end < upper || out.room() < 0) return cut(end);
-    } else if (range.mode === FINGERPRINT && !isSame) {
+    } else if (range.mode === FINGERPRINT && range.fingerprint !== set.fingerprint(lower, upper)) {
       say();
       const undo = out.mark();
       split(set, lower, upper, range.bound, out);
@@ -297,8 +296,7 @@ const malformed = (expected: string): Malformed => ({ type: 'malformed', expecte
 /** Of text that anybody may have sent. */
 function parse(message: string): readonly Range[] | Malformed {
   if (message.length > MAX_NEG_CHARS) return malformed(`at most ${MAX_NEG_CHARS} characters`);
-  if (!/^(?:[0-9a-f]{2})+$/.test(message)) return malformed('lower-case hex');
-  if (!message.startsWith(VERSION)) return malformed(`version 0x${VERSION}`);
+  if (!/^61(?:[0-9a-f]{2})*$/.test(message)) return malformed('version 0x61 in lower-case hex');
   let at = VERSION.length;
 
   /** So many characters, or none if the message ends before. */
@@ -328,9 +326,7 @@ function parse(message: string): readonly Range[] | Malformed {
     const count = mode === ID_LIST ? number() : undefined;
     const all = count === undefined ? undefined : take(count * ID_CHARS);
     if (all === undefined) return undefined;
-    const ids = new Set<string>();
-    for (let from = 0; from < all.length; from += ID_CHARS) ids.add(all.slice(from, from + ID_CHARS));
-    return { bound, mode: ID_LIST, ids };
+    return { bound, mode: ID_LIST, ids: new Set(all.match(/.{64}/g)) };
   }
 
   const ranges: Range[] = [];
@@ -339,11 +335,11 @@ function parse(message: string): readonly Range[] | Malformed {
     const ahead = number();
     const idBytes = number();
     const id = idBytes === undefined || idBytes > ID_CHARS / 2 ? undefined : take(idBytes * 2);
-    if (ahead === undefined || id === undefined) return malformed('a bound of a stamp and at most 32 bytes');
+    if (ahead === undefined || id === undefined) return malformed('a bound');
     const bound = { stamp: ahead === 0 ? Infinity : last.stamp + ahead - 1, id };
     if (last.stamp === Infinity || below(bound, last)) return malformed('bounds that rise');
     const range = content(bound);
-    if (range === undefined) return malformed('a skip, a fingerprint or a list of ids');
+    if (range === undefined) return malformed('a range');
     ranges.push(range);
     last = bound;
   }

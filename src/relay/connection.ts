@@ -18,6 +18,7 @@ import { createLimitsLearner, type EventLimits, type KnownLimits } from './event
 import { createHealth, type HealthReport } from './health.ts';
 import { createIncoming } from './incoming.ts';
 import { createLink, type LinkState } from './link.ts';
+import type { Beat } from './liveness.ts';
 import { createPublishing } from './publishing.ts';
 import { createReconciler, type KnownReconciling, type Reconciler } from './reconciling.ts';
 import { createRequests, type Ask, type RequestEnd, type RequestHandlers } from './requests.ts';
@@ -78,6 +79,7 @@ export interface ConnectionPorts {
   readonly randomBytes: RandomBytes;
   readonly openSocket: OpenSocket;
   readonly isOnline: () => boolean;
+  readonly beat: Beat;
   readonly signAuth: SignAuth;
   /** What the relay is known to take; learned here. */
   readonly limits: KnownLimits;

@@ -16,7 +16,7 @@ import {
 import { forPeople } from '../protocol/message.ts';
 import { backoffMs, type RandomBytes } from './backoff.ts';
 import type { Health } from './health.ts';
-import { createLiveness } from './liveness.ts';
+import { createLiveness, type Beat } from './liveness.ts';
 import type { OpenSocket, Socket } from './socket.ts';
 
 /** `'waiting'`: not connected, the next attempt is scheduled. */
@@ -45,6 +45,7 @@ interface LinkPorts {
   readonly randomBytes: RandomBytes;
   readonly openSocket: OpenSocket;
   readonly isOnline: () => boolean;
+  readonly beat: Beat;
   readonly health: Health;
   readonly onOpen: () => void;
   readonly onText: (text: string) => void;
@@ -67,7 +68,7 @@ export function createLink(url: string, ports: LinkPorts): Link {
   let failures = 0;
   let cancelTimer = (): void => undefined;
   let cancelStable = (): void => undefined;
-  const liveness = createLiveness(clock, ask, () => fail('no sign of life'));
+  const liveness = createLiveness(clock, ports.beat, ask, () => fail('no sign of life'));
 
   function connect(): void {
     cancelTimer();

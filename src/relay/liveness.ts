@@ -2,7 +2,15 @@
 
 import type { Clock } from '../clock.ts';
 import type { Ms } from '../protocol/address.ts';
-import { PING_INTERVAL_MS, PONG_TIMEOUT_MS, SUSPECT_TIMEOUT_MS } from '../protocol/limits.ts';
+import {
+  HIDDEN_PING_INTERVAL_MS,
+  PING_INTERVAL_MS,
+  PONG_TIMEOUT_MS,
+  SUSPECT_TIMEOUT_MS,
+} from '../protocol/limits.ts';
+
+/** How long from now to the next look at all peers. */
+export type Beat = () => Ms;
 
 export interface Liveness {
   /** The socket is open. */
@@ -16,21 +24,35 @@ export interface Liveness {
   stop(): void;
 }
 
+/** All peers are looked at in the same moments, so that the machine is woken once for all of them. */
+export function createBeat(clock: Clock, isHidden: () => boolean | undefined): Beat {
+  const startedAt = clock.now();
+  return () => {
+    const intervalMs = isHidden() ? HIDDEN_PING_INTERVAL_MS : PING_INTERVAL_MS;
+    return intervalMs - ((clock.now() - startedAt) % intervalMs);
+  };
+}
+
 /** `ask` makes a living peer send something. */
-export function createLiveness(clock: Clock, ask: () => void, onDead: () => void): Liveness {
+export function createLiveness(clock: Clock, beat: Beat, ask: () => void, onDead: () => void): Liveness {
   /** In ms; `-Infinity` while an answer is due. */
   let lastHeard = 0;
   let cancel = (): void => undefined;
 
+  const silentMs = (): Ms => Math.abs(clock.now() - lastHeard);
+
   function watch(): void {
-    const dueAt = clock.now() + PING_INTERVAL_MS;
-    cancel = clock.after(PING_INTERVAL_MS, () => {
-      const now = clock.now();
-      // A timer that fires much too late: the machine has slept, and the clock says nothing about the relay's silence.
-      const slept = now > dueAt + PING_INTERVAL_MS;
-      if (slept) prove(SUSPECT_TIMEOUT_MS);
-      else if (now - lastHeard >= PING_INTERVAL_MS || now < lastHeard) prove(PONG_TIMEOUT_MS);
-      else watch();
+    lastHeard = clock.now();
+    cancel();
+    look();
+  }
+
+  function look(): void {
+    cancel = clock.after(beat(), () => {
+      // An answer comes a little after the beat, and is older than half an interval at the next one.
+      if (silentMs() < PING_INTERVAL_MS / 2) look();
+      // Longer than it takes until a peer is asked: the machine has slept, or the clock was set.
+      else prove(silentMs() > 2 * PING_INTERVAL_MS ? SUSPECT_TIMEOUT_MS : PONG_TIMEOUT_MS);
     });
   }
 
@@ -38,26 +60,19 @@ export function createLiveness(clock: Clock, ask: () => void, onDead: () => void
     cancel();
     lastHeard = -Infinity;
     ask();
-    cancel = clock.after(withinMs, () => {
-      if (lastHeard === -Infinity) onDead();
-      else watch();
-    });
-  }
-
-  function heard(): void {
-    lastHeard = clock.now();
+    cancel = clock.after(withinMs, onDead);
   }
 
   return {
-    start: () => {
-      heard();
-      watch();
+    start: watch,
+    heard: () => {
+      if (lastHeard === -Infinity) watch();
+      else lastHeard = clock.now();
     },
-    heard,
     suspect: () => {
       if (lastHeard !== -Infinity) prove(SUSPECT_TIMEOUT_MS);
     },
-    isProven: () => Math.abs(clock.now() - lastHeard) < PING_INTERVAL_MS,
+    isProven: () => silentMs() < PING_INTERVAL_MS,
     stop: () => cancel(),
   };
 }

@@ -148,14 +148,9 @@ export function createReconciler(ports: {
         return undefined;
       }
       const outcome = await start(filter, events);
-      if (outcome === 'not now') return undefined;
-      if (outcome === 'no') {
-        failed();
-        return undefined;
-      }
+      if (outcome === 'no') failed();
       // What came while the relay wanted AUTH may be less than there is.
-      if (auth.isOpen()) return undefined;
-      return outcome;
+      return typeof outcome === 'string' || auth.isOpen() ? undefined : outcome;
     },
     judge: (isTrue) => {
       if (isTrue) failures = 0;

@@ -37,6 +37,14 @@ test('it is heard when the network goes and comes, and when the page is shown or
   ]);
 });
 
+test('it tells whether the page is hidden; what has no page is not', () => {
+  expect(browserConnectivity.isHidden!()).toBe(false);
+  const { document } = stubPage();
+  expect(browserConnectivity.isHidden!()).toBe(false);
+  Object.assign(document, { hidden: true });
+  expect(browserConnectivity.isHidden!()).toBe(true);
+});
+
 test.each([
   [{ onLine: false }, false],
   [{ onLine: true }, true],

@@ -85,12 +85,12 @@ describe('a connection', () => {
     expect([made.info().state, closed]).toEqual(['waiting', 1]);
   });
 
-  test('that is half-open is found out within 60 s', async () => {
+  test('that is half-open is found out within 40 s', async () => {
     const { clock, relay, relayConnection } = virtual();
     subscribe(relayConnection);
     await clock.advance(20_000);
     relay.misbehave({ silent: true });
-    await clock.advance(60_000);
+    await clock.advance(40_000);
     expect(relayConnection.info().lastError).toBe('no sign of life');
     relay.behave();
     await clock.advance(30_000);

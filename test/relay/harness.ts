@@ -5,6 +5,7 @@ import { finalizeEvent } from 'nostr-tools/pure';
 import { afterEach } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 import type { EventTemplate, NostrEvent } from '../../src/protocol/event.ts';
+import { PING_INTERVAL_MS } from '../../src/protocol/limits.ts';
 import type { Filter } from '../../src/protocol/message.ts';
 import { createConnection, type ConnectionPorts, type RelayConnection } from '../../src/relay/connection.ts';
 import { UNKNOWN_LIMITS } from '../../src/relay/event-limits.ts';
@@ -82,6 +83,7 @@ export function connection(ports: {
       clock: ports.clock,
       openSocket: ports.openSocket,
       isOnline: ports.isOnline ?? (() => true),
+      beat: () => PING_INTERVAL_MS,
       limits: { get: () => limits, set: (_url, learned) => void (limits = learned) },
       randomBytes: (length) => new Uint8Array(length).fill(Math.floor((ports.chance?.() ?? 0.5) * 256)),
       signAuth: ports.signAuth ?? (async () => undefined),

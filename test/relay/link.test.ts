@@ -24,6 +24,7 @@ function linked({ canPing = true, isOnline = true } = {}): World {
   const link = createLink('wss://relay.example', {
     ...{ clock, openSocket, health },
     isOnline: () => isOnline,
+    beat: () => 30_000,
     randomBytes: (length) => new Uint8Array(length).map((_, index) => (index === length - 1 ? 128 : 0)),
     onOpen: () => calls.push('open'),
     onText: (text) => calls.push(`text ${text}`),
@@ -157,9 +158,9 @@ describe('a link', () => {
     expect([calls, link.state()]).toEqual([[], 'waiting']);
   });
 
-  test('is pinged after 25 s of silence', async () => {
+  test('is pinged after 30 s of silence', async () => {
     const { clock, socket } = opened();
-    await clock.advance(25_000);
+    await clock.advance(30_000);
     expect(socket.pings).toBe(1);
   });
 

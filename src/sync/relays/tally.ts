@@ -54,6 +54,11 @@ export function createTally(
     return isHead(id, dTag) && deliveryOf(replica.get(dTag)!, relay) === 'confirmed';
   }
 
+  function live(): void {
+    saving = undefined;
+    expected = new Map();
+  }
+
   return {
     begin: () => {
       newest = new Map();
@@ -79,18 +84,14 @@ export function createTally(
     isNewest: (dTag, id) => newest.get(dTag) === id,
     isLive: () => saving === undefined,
     isConfirmed,
-    live: () => {
-      saving = undefined;
-      expected = new Map();
-    },
+    live,
     complete: async (unknown) => {
       const [all, due] = [saving ?? [], expected];
       for (const dTag of unknown ?? []) due.delete(dTag);
       if (saving !== undefined)
         for (const dTag of asked)
           if (!any.has(dTag) && unknown?.has(dTag) !== true) ports.onShown(relay, dTag, undefined);
-      saving = undefined;
-      expected = new Map();
+      live();
       await Promise.all(all);
       const missing = [...due].filter(([dTag, id]) => newest.get(dTag) !== id && isHead(id, dTag));
       if (missing.some(([dTag, id]) => isConfirmed(dTag, id))) ports.onLoss(relay);

@@ -48,7 +48,7 @@ test('back from sleep, in which the relay hung up', async () => {
   await catchesUp();
 });
 
-// A silence is suspicious after 25 s, and a connection given up 10 s later: that alone would be too late for WAIT.
+// A silence is suspicious after 30 s, and a connection given up 10 s later: that alone would be too late for WAIT.
 
 test('back from sleep, in which the connection died without a word', async () => {
   await (await findWindow(laptop.at.pid, 'Desk')).focus();
