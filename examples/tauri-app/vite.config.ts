@@ -7,7 +7,7 @@ const config: UserConfig = defineConfig({
   resolve: { dedupe: ['@tauri-apps/api'] },
   build: {
     target: 'es2023',
-    rolldownOptions: { input: ['index.html', 'about.html'] },
+    rolldownOptions: { input: ['index.html', 'about.html', 'developer.html'] },
   },
 });
 

@@ -188,19 +188,7 @@ impl Builder {
                     webview.state::<Plugin>().listeners.end_page(webview.label());
                 }
             })
-            .on_event(|app, event| {
-                // Without it the setup has failed.
-                let Some(plugin) = app.try_state::<Plugin>() else { return };
-                match event {
-                    RunEvent::Resumed => plugin.sync.wake(),
-                    RunEvent::WindowEvent { event: WindowEvent::Focused(true), .. } => plugin.sync.wake(),
-                    RunEvent::WindowEvent { label, event: WindowEvent::Destroyed, .. } => {
-                        plugin.listeners.end_window(label);
-                    }
-                    RunEvent::Exit => plugin.end(),
-                    _ => {}
-                }
-            })
+            .on_event(on_event)
             .build()
     }
 
@@ -228,6 +216,20 @@ impl Builder {
 /// The plugin with its defaults and what `tauri.conf.json` says.
 pub fn init<R: Runtime>() -> TauriPlugin<R, Option<Config>> {
     Builder::new().build()
+}
+
+fn on_event<R: Runtime>(app: &AppHandle<R>, event: &RunEvent) {
+    // Without it the setup has failed.
+    let Some(plugin) = app.try_state::<Plugin>() else { return };
+    match event {
+        RunEvent::Resumed => plugin.sync.wake(),
+        RunEvent::WindowEvent { event: WindowEvent::Focused(true), .. } => plugin.sync.wake(),
+        RunEvent::WindowEvent { label, event: WindowEvent::Destroyed, .. } => {
+            plugin.listeners.end_window(label);
+        }
+        RunEvent::Exit => plugin.end(),
+        _ => {}
+    }
 }
 
 fn tell_the_app<R: Runtime>(app: AppHandle<R>, mut events: Events) {

@@ -1,5 +1,6 @@
 //! What no command does: pages and windows that end, and the end of the app.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Instant;
 
@@ -12,7 +13,11 @@ use super::*;
 use crate::listeners::Source as ListenerSource;
 
 fn app(folder: &tempfile::TempDir) -> App<MockRuntime> {
-    let plugin = Builder::new().data_dir(folder.path().join("store")).build();
+    app_of(Builder::new(), folder)
+}
+
+fn app_of(builder: Builder, folder: &tempfile::TempDir) -> App<MockRuntime> {
+    let plugin = builder.data_dir(folder.path().join("store")).build();
     let app = mock_builder().plugin(plugin).build(mock_context(noop_assets())).unwrap();
     let key = SecretKey::from_bytes(&[7; 32]).unwrap();
     async_runtime::block_on(app.nostr_sync().set_signer(key)).unwrap();
@@ -100,4 +105,75 @@ fn the_end_of_the_app_frees_the_folder_and_waits_for_no_relay_that_is_away() {
     assert_eq!(async_runtime::block_on(second.nostr_sync().inspect()).unwrap().len(), 1);
     let closed = async_runtime::block_on(first.nostr_sync().inspect()).unwrap_err();
     assert_eq!(closed.code(), "CLOSED");
+}
+
+/// A relay that has nothing, and takes what it gets after that time, or never. Gives its URL, and how many events it has taken.
+fn relay(takes_after: Option<Duration>) -> (String, Arc<AtomicUsize>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let taken = Arc::<AtomicUsize>::default();
+    let count = taken.clone();
+    std::thread::spawn(move || {
+        let mut peer = tungstenite::accept(listener.accept().unwrap().0).unwrap();
+        while let Ok(message) = peer.read() {
+            let Ok(frame) = serde_json::from_str::<Value>(message.to_text().unwrap()) else { continue };
+            let answer = match (frame[0].as_str(), takes_after) {
+                (Some("REQ"), _) => json!(["EOSE", frame[1]]),
+                (Some("NEG-OPEN"), _) => json!(["NEG-ERR", frame[1], "blocked: not here"]),
+                (Some("EVENT"), Some(delay)) => {
+                    std::thread::sleep(delay);
+                    count.fetch_add(1, Ordering::SeqCst);
+                    json!(["OK", frame[1]["id"], true, ""])
+                }
+                _ => continue,
+            };
+            if peer.send(answer.to_string().into()).is_err() {
+                break;
+            }
+        }
+    });
+    (url, taken)
+}
+
+fn publish_and_end(builder: Builder, folder: &tempfile::TempDir, url: String) {
+    let app = app_of(builder.relays([url]), folder);
+    async_runtime::block_on(app.nostr_sync().wait_for_connection(Duration::from_secs(10)));
+    let saved = PublishOptions::default().wait_for(Stage::Saved);
+    async_runtime::block_on(app.nostr_sync().publish("notes", &json!(1), saved)).unwrap();
+    app.state::<Plugin>().end();
+}
+
+#[test]
+fn the_end_of_the_app_waits_for_a_relay_that_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (url, taken) = relay(Some(Duration::from_millis(300)));
+    publish_and_end(Builder::new(), &folder, url);
+    assert_eq!(taken.load(Ordering::SeqCst), 1);
+    assert_eq!(async_runtime::block_on(app(&folder).nostr_sync().status()).pending_changes, 0);
+}
+
+#[test]
+fn the_end_of_the_app_waits_no_longer_than_it_may() {
+    let limits =
+        [(Builder::new(), FLUSH_ON_EXIT), (Builder::new().flush_on_exit(Duration::ZERO), Duration::ZERO)];
+    for (builder, limit) in limits {
+        let folder = tempfile::tempdir().unwrap();
+        let (url, _) = relay(None);
+        let start = Instant::now();
+        publish_and_end(builder, &folder, url);
+        assert!(start.elapsed() >= limit);
+        // What nobody took is there at the next start, and the folder is free for it.
+        assert_eq!(async_runtime::block_on(app(&folder).nostr_sync().status()).pending_changes, 1);
+    }
+}
+
+#[test]
+fn an_app_that_is_resumed_checks_its_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = app(&folder);
+    let sync = app.nostr_sync();
+    sync.set_online(false);
+    assert!(!async_runtime::block_on(sync.status()).online);
+    on_event(app.handle(), &RunEvent::Resumed);
+    assert!(async_runtime::block_on(sync.status()).online);
 }

@@ -8,9 +8,16 @@ fn main() {
         "unlock",
         "lock",
         "device_code",
+        "forget_key",
         "reset_settings",
+        "retry",
         "open_window",
+        "may_close",
+        "is_quitting",
+        "stay",
+        "quit",
         "activity",
     ]);
-    tauri_build::try_build(tauri_build::Attributes::new().app_manifest(commands)).expect("failed to build the app");
+    tauri_build::try_build(tauri_build::Attributes::new().app_manifest(commands))
+        .expect("failed to build the app");
 }

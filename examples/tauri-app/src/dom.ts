@@ -10,7 +10,7 @@ export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
 /** Runs what a form or button asks for; shows the failure beside it, and lets nobody ask twice meanwhile. */
 export async function attempt(action: () => Promise<unknown>, at?: HTMLElement): Promise<void> {
   const problem = at?.querySelector('.error') ?? byId('problem');
-  const button = at instanceof HTMLButtonElement ? at : at?.querySelector('button');
+  const button = at instanceof HTMLButtonElement ? at : at?.querySelector('button:not([type])');
   // Not `disabled`: that would take the focus away from it.
   if (button?.ariaDisabled === 'true') return;
   problem.textContent = '';

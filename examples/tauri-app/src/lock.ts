@@ -1,17 +1,33 @@
-/** Making, linking, locking and unlocking: all of it in Rust; this asks. */
+/** Making, linking, locking, unlocking and changing the key: all of it in Rust; this asks. */
 
 import { invoke } from '@tauri-apps/api/core';
+import { hideCode, startCode } from './code.ts';
 import { attempt, byId } from './dom.ts';
+import { publishNote } from './values.ts';
 
 type KeyState = 'none' | 'locked' | 'unlocked';
 const SCREENS = { none: 'welcome', locked: 'locked', unlocked: 'app' } as const;
+
+/** What of the welcome is shown. */
+type Step = 'choice' | 'link' | 'create';
 
 export async function showScreen(): Promise<void> {
   const screen = SCREENS[await invoke<KeyState>('key_state')];
   if (document.body.dataset.screen === screen) return;
   document.body.dataset.screen = screen;
-  // The keyboard goes on where the eye does.
-  byId(screen).querySelector<HTMLElement>('input:not([type=radio]), textarea')?.focus();
+  if (screen === 'welcome') showStep('choice');
+  else focusFirst(screen, 'input:not([type=radio])');
+}
+
+/** The keyboard goes on where the eye does. */
+function focusFirst(id: string, selector = 'input, textarea, button'): void {
+  byId(id).querySelector<HTMLElement>(selector)?.focus();
+}
+
+function showStep(step: Step): void {
+  for (const one of ['choice', 'link', 'create'] as const) byId(one).hidden = one !== step;
+  for (const form of document.querySelectorAll<HTMLFormElement>('#welcome form')) form.reset();
+  focusFirst(step);
 }
 
 function onSubmit(id: string, command: string): void {
@@ -19,7 +35,9 @@ function onSubmit(id: string, command: string): void {
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     void attempt(async () => {
-      await invoke(command, Object.fromEntries(new FormData(form)));
+      const { again, ...fields } = Object.fromEntries(new FormData(form));
+      if (again !== undefined && again !== fields.passphrase) throw new Error('The two passphrases differ.');
+      await invoke(command, fields);
       form.reset();
       await showScreen();
     }, form);
@@ -30,31 +48,35 @@ export function startLock(): void {
   onSubmit('create', 'create_key');
   onSubmit('link', 'link_device');
   onSubmit('unlock', 'unlock');
+  startCode();
+  for (const step of ['link', 'create'] as const)
+    byId(`choose-${step}`).addEventListener('click', () => showStep(step));
+  for (const back of document.querySelectorAll('.back'))
+    back.addEventListener('click', () => showStep('choice'));
+
   const lock = byId('lock');
   lock.addEventListener('click', () => {
     void attempt(async () => {
       hideCode();
+      await publishNote();
       await invoke('lock');
       await showScreen();
     }, lock);
   });
-  // What has the focus can be copied, by keys as well.
-  byId('code').addEventListener('focus', () => getSelection()?.selectAllChildren(byId('code')));
-  const show = byId('show-code');
-  show.addEventListener('click', () => {
-    if (!byId('code').hidden) return hideCode();
-    void attempt(async () => {
-      byId('code').textContent = await invoke<string>('device_code');
-      byId('code').hidden = false;
-      show.setAttribute('aria-expanded', 'true');
-      show.textContent = 'Hide the code';
-    }, show);
-  });
-}
 
-function hideCode(): void {
-  byId('code').hidden = true;
-  byId('code').textContent = '';
-  byId('show-code').setAttribute('aria-expanded', 'false');
-  byId('show-code').textContent = 'Show the code';
+  const forgetting = byId<HTMLDialogElement>('forgetting');
+  for (const forget of document.querySelectorAll('.forget'))
+    forget.addEventListener('click', () => {
+      forgetting.returnValue = '';
+      forgetting.showModal();
+    });
+  forgetting.addEventListener('close', () => {
+    if (forgetting.returnValue !== 'forget') return;
+    void attempt(async () => {
+      hideCode();
+      await publishNote();
+      await invoke('forget_key');
+      await showScreen();
+    });
+  });
 }

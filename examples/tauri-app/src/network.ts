@@ -1,4 +1,4 @@
-/** Relays, what waits for them, and what happened. */
+/** Relays, and what waits for them. */
 
 import { invoke } from '@tauri-apps/api/core';
 import { listen } from '@tauri-apps/api/event';
@@ -13,19 +13,13 @@ import {
 } from 'nostr-sync/tauri';
 import { attempt, byId } from './dom.ts';
 
-interface Line {
-  /** Unix time in ms. */
-  readonly at: number;
-  readonly text: string;
-}
-
 /** The relays that the user added here. They are this device's own business. */
 const SAVED = 'relays';
 const savedRelays = (): string[] => JSON.parse(localStorage.getItem(SAVED) ?? '[]') as string[];
 
 function stateOf({ connectedRelayCount, relayCount, outboxDepth }: SyncStatus): readonly [string, string] {
   const changes = outboxDepth === 1 ? '1 change' : `${outboxDepth} changes`;
-  if (relayCount === 0) return ['offline', 'No relay yet. Changes stay here'];
+  if (relayCount === 0) return ['offline', 'No relay yet. Nothing is sent'];
   if (connectedRelayCount === 0)
     return outboxDepth === 0
       ? ['offline', 'Offline. All changes were sent']
@@ -87,19 +81,10 @@ async function refresh(): Promise<void> {
   const [state, text] = stateOf(status);
   byId('status').dataset.state = state;
   byId('status').textContent = text;
+  const remedy = byId('remedy');
+  remedy.dataset.for = status.relayCount === 0 ? 'no-relay' : state;
+  remedy.textContent = status.relayCount === 0 ? 'Add a relay' : 'Retry now';
   showRelays(relays);
-}
-
-function addLine({ at, text }: Line): void {
-  const item = document.createElement('li');
-  const time = document.createElement('time');
-  time.textContent = new Date(at).toLocaleTimeString([], {
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-  });
-  item.append(time, ` ${text}`);
-  byId('activity').prepend(item);
 }
 
 export async function startNetwork(): Promise<void> {
@@ -114,16 +99,20 @@ export async function startNetwork(): Promise<void> {
       await refresh();
     }, form);
   });
-  for (const label of ['second', 'about'])
-    byId(label).addEventListener('click', () => {
-      void attempt(() => invoke('open_window', { label }), byId(label));
+  for (const suggested of document.querySelectorAll<HTMLButtonElement>('#suggested button'))
+    suggested.addEventListener('click', () => {
+      form.querySelector('input')!.value = suggested.value;
+      form.querySelector('button')!.focus();
     });
+  const remedy = byId('remedy');
+  remedy.addEventListener('click', () => {
+    if (remedy.dataset.for === 'no-relay') form.querySelector('input')!.focus();
+    else void attempt(() => invoke('retry'), remedy);
+  });
 
   const refreshSoon = (): void => void refresh().catch(() => undefined);
   await listen('nostr-sync://relay-status', refreshSoon);
   await listen('nostr-sync://delivery', refreshSoon);
-  await listen<Line>('activity', ({ payload }) => addLine(payload));
-  for (const line of await invoke<Line[]>('activity')) addLine(line);
 }
 
 export async function connect(): Promise<void> {
@@ -133,7 +122,7 @@ export async function connect(): Promise<void> {
 
 /** Why nothing works for the moment. */
 export function showTrouble(error: unknown): void {
-  byId('status').dataset.state = 'offline';
+  byId('status').dataset.state = 'trouble';
   byId('status').textContent = isNostrSyncError(error, 'STORE_FAILED')
     ? 'Another Desk is using this data'
     : 'The sync engine does not answer';

@@ -17,6 +17,7 @@ const DEFAULTS: Settings = { theme: 'system', fontSize: 16 };
 const CATEGORIES = ['settings', 'note'];
 /** A note is published when its writer pauses. */
 const PAUSE_MS = 400;
+const NO_NOTE = 'Nothing was written yet';
 
 let settings = DEFAULTS;
 let areHidden = false;
@@ -61,11 +62,15 @@ async function applyNote({ payload, deviceId, updatedAt }: FetchResult): Promise
   byId('note-origin').textContent = `Written at ${time} on ${isHere ? 'this device' : 'another device'}`;
 }
 
-function publishNote(): void {
+/** What was written since the last pause, before anything hides or ends it. */
+export async function publishNote(): Promise<void> {
+  if (pause === undefined) return;
   clearTimeout(pause);
   pause = undefined;
   byId('note-origin').textContent = 'Written just now on this device';
-  void attempt(() => publish('note', { text: byId<HTMLTextAreaElement>('note').value } satisfies Note));
+  const text = byId<HTMLTextAreaElement>('note').value;
+  // Saved is enough: relays have time.
+  await attempt(() => publish('note', { text } satisfies Note, { waitFor: 'saved' }));
 }
 
 /** What was unlocked is nobody's business any more. */
@@ -74,7 +79,7 @@ export function hideValues(): void {
   clearTimeout(pause);
   pause = undefined;
   byId<HTMLTextAreaElement>('note').value = '';
-  byId('note-origin').textContent = '\u00a0';
+  byId('note-origin').textContent = NO_NOTE;
 }
 
 export function startValues(): void {
@@ -90,10 +95,10 @@ export function startValues(): void {
   });
   byId('note').addEventListener('input', () => {
     clearTimeout(pause);
-    pause = setTimeout(publishNote, PAUSE_MS);
+    pause = setTimeout(() => void publishNote(), PAUSE_MS);
   });
   document.addEventListener('visibilitychange', () => {
-    if (document.hidden && pause !== undefined) publishNote();
+    if (document.hidden) void publishNote();
   });
 }
 
@@ -102,11 +107,13 @@ function apply(result: FetchResult): void {
   else void applyNote(result);
 }
 
-/** Unlocked again: a subscription tells nothing twice. */
+/** Unlocked again, maybe by another key: a subscription tells nothing twice. */
 export async function showValues(): Promise<void> {
   if (!areHidden) return;
   areHidden = false;
-  for (const result of await syncAll(CATEGORIES)) apply(result);
+  const results = await syncAll(CATEGORIES);
+  if (!results.some(({ category }) => category === 'settings')) applySettings(DEFAULTS);
+  for (const result of results) apply(result);
 }
 
 export async function followValues(): Promise<void> {

@@ -134,7 +134,9 @@ test('with no relay it works, says so, and keeps what was changed', async () => 
   await expect.poll(() => laptop.status(), WAIT).toMatch(/^No relay yet/);
   await laptop.setTheme('dark');
   await expect.poll(() => laptop.activity(), WAIT).toContainEqual(expect.stringMatching(/Saved settings/));
-  await laptop.close();
+  await laptop.closeWindows();
+  await laptop.at.click('#quitting [value=quit]');
+  await laptop.ends();
   await laptop.open();
   await laptop.unlock();
   await expect.poll(() => laptop.theme(), WAIT).toBe('dark');
@@ -338,7 +340,7 @@ test('a second process on the same data says so, and the first goes on', async (
   await laptop.open();
   await laptop.create();
   await expect.poll(() => laptop.status(), WAIT).toBe('Up to date');
-  const double = new Device([relay.url], laptop.home);
+  const double = new Device([relay.url], { home: laptop.home });
   await double.open();
   expect(await double.invoke('get_status')).toEqual({ refused: 'STORE_FAILED' });
   await expect.poll(() => double.status(), WAIT).toBe('Another Desk is using this data');

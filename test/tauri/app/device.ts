@@ -15,22 +15,49 @@ const devices = new Set<Device>();
 afterEach(async () => {
   // All of them first: two may be on one folder.
   for (const device of devices) await device.page?.kill();
-  // A driver's child may still be writing its caches.
-  for (const { home } of devices)
-    rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  for (const { home } of devices) await remove(home);
   devices.clear();
 });
+
+/** What the app has started outlives it for a moment, and still writes caches. */
+async function remove(folder: string): Promise<void> {
+  for (let attempts = 0; ; attempts++) {
+    try {
+      return rmSync(folder, { recursive: true, force: true });
+    } catch (error) {
+      if (attempts === 50) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
 
 export class Device {
   readonly home: string;
   page: Browser | undefined;
   readonly #relays: readonly string[];
+  readonly #bus: string;
 
-  /** `home`: the folder of another device, for a second process on the same data. */
-  constructor(relays: readonly string[], home: string = mkdtempSync(join(tmpdir(), 'desk-'))) {
+  /** `home`: the folder of another device, for a second process on the same data. `bus`: the address of a session bus; without, there is none. */
+  constructor(
+    relays: readonly string[],
+    { home, bus }: { readonly home?: string; readonly bus?: string } = {},
+  ) {
     this.#relays = relays;
-    this.home = home;
+    this.#bus = bus ?? 'unix:path=/nonexistent';
+    this.home = home ?? mkdtempSync(join(tmpdir(), 'desk-'));
     devices.add(this);
+  }
+
+  get env(): Readonly<Record<string, string>> {
+    return {
+      HOME: this.home,
+      XDG_DATA_HOME: join(this.home, 'data'),
+      XDG_CACHE_HOME: join(this.home, 'cache'),
+      XDG_CONFIG_HOME: join(this.home, 'config'),
+      GDK_BACKEND: 'x11',
+      DBUS_SESSION_BUS_ADDRESS: this.#bus,
+      DESK_RELAYS: this.#relays.join(' '),
+    };
   }
 
   get at(): Browser {
@@ -39,24 +66,27 @@ export class Device {
   }
 
   async open(): Promise<void> {
-    this.page = await launch(BINARY, {
-      HOME: this.home,
-      XDG_DATA_HOME: join(this.home, 'data'),
-      XDG_CACHE_HOME: join(this.home, 'cache'),
-      XDG_CONFIG_HOME: join(this.home, 'config'),
-      GDK_BACKEND: 'x11',
-      DESK_RELAYS: this.#relays.join(' '),
-    });
+    this.page = await launch(BINARY, this.env);
     await expect.poll(() => this.screen(), WAIT).not.toBe('loading');
   }
 
   /** As its user does: by closing the window, or all of them. */
   async close(): Promise<void> {
-    await this.at.run(`
+    await this.closeWindows();
+    await this.ends();
+  }
+
+  /** If changes wait, the app asks before it ends; in a tray it goes on. */
+  closeWindows(): Promise<void> {
+    return this.at.run(`
       const { invoke } = window.__TAURI_INTERNALS__;
       const labels = await invoke('plugin:window|get_all_windows');
       // After the answer: with the last window the page goes.
       setTimeout(() => labels.forEach((label) => void invoke('plugin:window|close', { label: label.label ?? label })));`);
+  }
+
+  /** The app that has been closed ends. */
+  async ends(): Promise<void> {
     await this.at.end();
     this.page = undefined;
   }
@@ -79,7 +109,8 @@ export class Device {
 
   /** Makes the user's key. Resolves with the code for other devices. */
   async create(): Promise<string> {
-    await this.submit('create', { passphrase: PASSPHRASE });
+    await this.at.click('#choose-create');
+    await this.submit('create', { passphrase: PASSPHRASE, again: PASSPHRASE });
     await this.at.click('#show-code');
     await expect.poll(() => this.at.text('#code'), WAIT).toMatch(/^ncryptsec1/);
     const code = await this.at.text('#code');
@@ -87,8 +118,9 @@ export class Device {
     return code;
   }
 
-  link(code: string): Promise<void> {
-    return this.submit('link', { code, passphrase: PASSPHRASE });
+  async link(code: string): Promise<void> {
+    await this.at.click('#choose-link');
+    await this.submit('link', { code, passphrase: PASSPHRASE });
   }
 
   unlock(): Promise<void> {
@@ -115,9 +147,10 @@ export class Device {
     return this.at.run('return document.querySelector("#status").textContent');
   }
 
+  /** What Rust has logged. */
   activity(): Promise<string[]> {
     return this.at.run(
-      'return [...document.querySelectorAll("#activity li")].map((line) => line.textContent)',
+      `return (await window.__TAURI_INTERNALS__.invoke('activity')).map(({ text }) => text)`,
     );
   }
 
@@ -132,14 +165,21 @@ export class Device {
     );
   }
 
-  /** Opens the app's second window or its window about itself; the page of WebDriver is that one from then on. */
-  async openWindow(id: 'second' | 'about'): Promise<void> {
+  /** Opens one of the windows for developers; the page of WebDriver is that one from then on. */
+  openWindow(label: 'second' | 'about' | 'developer'): Promise<void> {
+    const open = (): Promise<unknown> =>
+      this.at.run(`await window.__TAURI_INTERNALS__.invoke('open_window', { label: arguments[0] })`, label);
+    return this.toNewWindow(open, label === 'second' ? 'app' : label);
+  }
+
+  /** Does what opens a window, and goes to it once this screen is there. */
+  async toNewWindow(open: () => Promise<unknown>, screen: string): Promise<void> {
     const before = await this.at.handles();
-    await this.at.click(`#${id}`);
+    await open();
     await expect.poll(() => this.at.handles(), WAIT).toHaveLength(before.length + 1);
     const handle = (await this.at.handles()).find((one) => !before.includes(one))!;
     await this.at.switchTo(handle);
-    await expect.poll(() => this.screen(), WAIT).toBe(id === 'about' ? 'about' : 'app');
+    await expect.poll(() => this.screen(), WAIT).toBe(screen);
   }
 
   /** Goes to the window of this label. */

@@ -39,8 +39,16 @@ async function tabTo(device: Device, selector: string, key = 'Tab'): Promise<voi
 
 /** Makes the user's key, or takes it over from another device, in the window that has the focus. */
 async function enter(device: Device, form: 'create' | 'link' | 'unlock'): Promise<void> {
+  if (form === 'create') {
+    await tabTo(device, '#choose-create');
+    await press('Return');
+  }
   await tabTo(device, `#${form} input`);
   await typeText(PASSPHRASE);
+  if (form === 'create') {
+    await press('Tab');
+    await typeText(PASSPHRASE);
+  }
   await press('Return');
   await expect.poll(() => device.screen(), WAIT).toBe('app');
 }
@@ -114,6 +122,8 @@ test('by keys alone: a relay is added and removed, and the code is copied here a
   await press('ctrl+c');
 
   await phoneWindow.focus();
+  await tabTo(phone, '#choose-link');
+  await press('space');
   await tabTo(phone, '#link textarea');
   await press('ctrl+v');
   const pasted = (): Promise<string> => phone.at.run('return document.querySelector("#link textarea").value');

@@ -5,9 +5,9 @@ use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
+use nostr::Keys;
 use nostr::nips::nip19::{FromBech32, ToBech32};
 use nostr::nips::nip49::{EncryptedSecretKey, KeySecurity};
-use nostr::Keys;
 use tauri::{AppHandle, Manager};
 use tauri_plugin_nostr_sync::TauriPluginNostrSyncExt;
 
@@ -47,7 +47,7 @@ fn write(app: &AppHandle, code: &str) -> Result<(), Failure> {
 
 async fn decrypt(code: String, passphrase: String) -> Result<Keys, Failure> {
     let work = move || {
-        let encrypted = EncryptedSecretKey::from_bech32(code.trim())
+        let encrypted = EncryptedSecretKey::from_bech32(&code)
             .map_err(|_| Failure::new("BAD_CODE", "This is not a device code."))?;
         let secret = encrypted
             .decrypt(&passphrase)
@@ -89,8 +89,10 @@ pub(crate) async fn create_key(app: AppHandle, passphrase: String) -> Result<(),
 /// `code` is what `device_code` shows on the other device.
 #[tauri::command]
 pub(crate) async fn link_device(app: AppHandle, code: String, passphrase: String) -> Result<(), Failure> {
+    // Of a picture, it comes in capitals.
+    let code = code.trim().to_lowercase();
     let keys = decrypt(code.clone(), passphrase).await?;
-    write(&app, code.trim())?;
+    write(&app, &code)?;
     hand_over(&app, keys, "Linked this device").await
 }
 
@@ -104,6 +106,19 @@ pub(crate) async fn unlock(app: AppHandle, passphrase: String) -> Result<(), Fai
 pub(crate) async fn lock(app: AppHandle) -> Result<(), Failure> {
     app.nostr_sync().clear_signer().await;
     activity::log(&app, "Locked");
+    Ok(())
+}
+
+/// A wrong key was made or linked, or its passphrase is forgotten. Its file is put aside: it may have been the right one after all.
+#[tauri::command]
+pub(crate) async fn forget_key(app: AppHandle) -> Result<(), Failure> {
+    app.nostr_sync().clear_signer().await;
+    let path = file(&app)?;
+    let mut asides = (1..).map(|number| path.with_file_name(format!("key-{number}.ncryptsec")));
+    let aside = asides.find(|aside| !aside.exists()).expect("numbers do not end");
+    fs::rename(&path, aside)
+        .map_err(|error| Failure::new("APP", format!("Cannot put the key aside: {error}")))?;
+    activity::log(&app, "Put the key aside");
     Ok(())
 }
 

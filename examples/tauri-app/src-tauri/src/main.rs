@@ -1,13 +1,18 @@
-//! Desk: the same settings on two devices. What Rust does here: it makes, keeps, locks and unlocks the key, writes the
-//! activity log from the engine's events, and publishes a value itself (`reset_settings`).
+//! Desk: the same settings on two devices. What Rust does here: it makes, keeps, locks and unlocks the key, goes on in the tray when all
+//! windows are closed, writes the activity log from the engine's events, and publishes a value itself (`reset_settings`).
 
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
 mod activity;
 mod key;
+mod tray;
+mod windows;
+
+use std::hash::{Hash, Hasher};
 
 use serde_json::json;
-use tauri::{AppHandle, Manager, WebviewUrl, WebviewWindowBuilder};
+use tauri::plugin::TauriPlugin;
+use tauri::{AppHandle, RunEvent, WindowEvent, Wry};
 use tauri_plugin_nostr_sync::{Builder, TauriPluginNostrSyncExt};
 
 /// What a command fails with: a sentence for the user. The plugin's errors keep their code.
@@ -43,23 +48,22 @@ async fn reset_settings(app: AppHandle) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Opens the second window of the app, or the one that may not sync.
+/// The user does not want to wait for the next attempt.
 #[tauri::command]
-async fn open_window(app: AppHandle, label: String) -> Result<(), Failure> {
-    let (page, title) = match label.as_str() {
-        "second" => ("index.html", "Desk, second window"),
-        "about" => ("about.html", "About Desk"),
-        _ => return Err(Failure::new("APP", format!("There is no window {label:?}"))),
-    };
-    if let Some(window) = app.get_webview_window(&label) {
-        window.set_focus()?;
-        return Ok(());
+async fn retry(app: AppHandle) {
+    app.nostr_sync().wake();
+}
+
+/// A second Desk on the same data shows the first one's window, and ends.
+fn single_instance() -> TauriPlugin<Wry> {
+    let mut plugin = tauri_plugin_single_instance::Builder::new().callback(|app, _, _| windows::show(app));
+    // Another data folder is another device.
+    if let Some(folder) = std::env::var_os("XDG_DATA_HOME") {
+        let mut hasher = std::hash::DefaultHasher::new();
+        folder.hash(&mut hasher);
+        plugin = plugin.dbus_id(format!("dev.nostr-sync.desk.at-{:x}", hasher.finish()));
     }
-    WebviewWindowBuilder::new(&app, &label, WebviewUrl::App(page.into()))
-        .title(title)
-        .inner_size(460.0, 760.0)
-        .build()?;
-    Ok(())
+    plugin.build()
 }
 
 fn main() {
@@ -71,10 +75,19 @@ fn main() {
         plugin = plugin.relays(relays);
     }
     tauri::Builder::default()
+        .plugin(single_instance())
         .plugin(plugin.build())
+        .manage(windows::Asked::default())
+        .manage(windows::Closing::default())
         .setup(|app| {
             activity::start(app.handle());
+            tray::start(app)?;
             Ok(())
+        })
+        .on_window_event(|window, event| match event {
+            WindowEvent::CloseRequested { api, .. } => windows::on_close(window, api),
+            WindowEvent::Destroyed => windows::on_closed(window),
+            _ => {}
         })
         .invoke_handler(tauri::generate_handler![
             key::key_state,
@@ -83,10 +96,21 @@ fn main() {
             key::unlock,
             key::lock,
             key::device_code,
+            key::forget_key,
             reset_settings,
-            open_window,
+            retry,
+            windows::open_window,
+            windows::may_close,
+            windows::is_quitting,
+            windows::stay,
+            windows::quit,
             activity::activity,
         ])
-        .run(tauri::generate_context!())
-        .expect("error while running the app");
+        .build(tauri::generate_context!())
+        .expect("error while building the app")
+        .run(|app, event| match event {
+            // All windows are closed: it goes on receiving.
+            RunEvent::ExitRequested { code: None, api, .. } if tray::is_there(app) => api.prevent_exit(),
+            _ => {}
+        });
 }
