@@ -265,11 +265,10 @@ export const MAX_CONTRADICTIONS = 2;
 /** Bytes of an event that a relay may find too large. */
 export const LARGE_EVENT_BYTES = 8_192;
 
-/**
- * Characters of events verified lately (so that copies from other relays cost no signature), and of values decrypted lately
- * (so that no person is asked twice): each.
- */
+/** Characters of values decrypted lately, so that no person is asked twice. */
 export const MAX_RECENT_CHARS = 2_097_152;
+/** And as many for each category: of thousands of small values, each would be decrypted again at each look at all of them. */
+export const RECENT_CHARS_EACH = 1_024;
 /** What an event takes besides its content. */
 export const EVENT_OVERHEAD_CHARS = 512;
 
@@ -299,7 +298,9 @@ export const MAX_IN_FLIGHT = 32;
 /** What a relay may make us do in a minute beyond what it was asked for, in frames. If it exceeds this, we hang up. */
 export const MAX_STRAIN_PER_MINUTE = 10_000;
 /** What such a frame costs: 1 more for so many characters; so much for a genuine event that is news; so much for a bad signature. */
-export const STRAIN = { chars: 8_192, verified: 5, forged: 100 } as const;
+export const STRAIN_CHARS = 8_192;
+export const STRAIN_OF_NEWS = 5;
+export const STRAIN_OF_FORGERY = 100;
 /** The wait for the next connection is then that after so many failures: half a minute on average. */
 export const LONG_BACKOFF = 6;
 

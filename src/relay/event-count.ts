@@ -1,7 +1,7 @@
 /** Counts what one REQ brings: how many events were asked for, and how many in a row were of no use. */
 
 import type { EventFault } from '../protocol/event.ts';
-import { maxUselessEvents, STRAIN } from '../protocol/limits.ts';
+import { maxUselessEvents, STRAIN_OF_FORGERY, STRAIN_OF_NEWS } from '../protocol/limits.ts';
 import type { Health } from './health.ts';
 
 export interface EventCount {
@@ -22,12 +22,12 @@ export function createEventCount(size: number, health: Health, onBurden: (work: 
       if (verdict === 'useful') {
         health.seen();
         useless = 0;
-        if (!isAsked) onBurden(STRAIN.verified);
+        if (!isAsked) onBurden(STRAIN_OF_NEWS);
         return true;
       }
       useless++;
       if (verdict !== 'useless') health.violation(verdict);
-      if (verdict === 'signature') onBurden(STRAIN.forged);
+      if (verdict === 'signature') onBurden(STRAIN_OF_FORGERY);
       return isAsked;
     },
     isFlood: () => useless > maxUselessEvents(size),

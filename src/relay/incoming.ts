@@ -1,6 +1,6 @@
 /** What a relay's frames mean: each goes to the part that waits for it. */
 
-import { MAX_FRAME_BYTES, STRAIN } from '../protocol/limits.ts';
+import { MAX_FRAME_BYTES, STRAIN_CHARS } from '../protocol/limits.ts';
 import { parseRelayMessage, type RelayMessage } from '../protocol/message.ts';
 import type { AuthExchange } from './auth.ts';
 import type { Health } from './health.ts';
@@ -87,6 +87,6 @@ export function createIncoming({
     }
     const message = parseRelayMessage(text);
     if (message === undefined) health.violation('frame');
-    if (message === undefined || !take(message)) onBurden(1 + text.length / STRAIN.chars);
+    if (message === undefined || !take(message)) onBurden(1 + text.length / STRAIN_CHARS);
   };
 }

@@ -4,7 +4,10 @@ import { expect, test } from 'vitest';
 import { createRecent } from '../../src/sync/values/recent.ts';
 
 test('the oldest go when it is full, the newest stays whatever its size', () => {
-  const recent = createRecent<string>(10, (text) => text.length);
+  const recent = createRecent<string>(
+    () => 10,
+    (text) => text.length,
+  );
   recent.set('a', '1234');
   recent.set('b', '1234');
   expect(recent.get('a')).toBe('1234');
@@ -17,7 +20,10 @@ test('the oldest go when it is full, the newest stays whatever its size', () => 
 });
 
 test('what is set again counts once, and nothing is left after clear', () => {
-  const recent = createRecent<string>(4, (text) => text.length);
+  const recent = createRecent<string>(
+    () => 4,
+    (text) => text.length,
+  );
   for (let i = 0; i < 10; i++) recent.set('a', '12');
   recent.set('b', '34');
   expect([recent.get('a'), recent.get('b')]).toEqual(['12', '34']);

@@ -307,6 +307,22 @@ describe('a relay that no longer reconciles and', () => {
   });
 });
 
+test('a relay that says it has what it does not serve is asked for everything: its word for the rest does not count either', async () => {
+  const { it, laptop, relay, write } = await setup();
+  const ids = relay.events().map(({ id }) => id);
+  // All that this device has, and one more.
+  const claim = `6100000229${ids.join('')}${'ab'.repeat(32)}`;
+  relay.misbehave({
+    rewrite: (frame) => {
+      if (frame[0] === 'NEG-MSG') return [['NEG-MSG', frame[1], claim]];
+      return frame[0] === 'EVENT' && frame[1] === '0' ? [] : [frame];
+    },
+  });
+  write('category-9', 3);
+  const found = await it.settle(laptop.syncAll(CATEGORIES));
+  expect(found.find(({ category }) => category === 'category-9')?.payload).toMatchObject({ n: 3 });
+});
+
 test.each(['notice', 'silent'] as const)(
   'a relay without NIP-77 (%s) is tried once a day',
   async (negentropy) => {

@@ -20,6 +20,7 @@ export interface Cache {
   /** The record by shape alone. */
   peek(dTag: Address): HeadRecord<NostrEvent> | undefined;
   dTags(): Iterable<Address>;
+  count(): number;
   /** The text that the store had of a category when it was last looked at. */
   textOf(dTag: Address): string | undefined;
   /** The record in a text: without verifying it again, if it is the one that is here. */
@@ -67,6 +68,7 @@ export function createCache(
       return entry.unverified;
     },
     dTags: () => entries.keys(),
+    count: () => entries.size,
     textOf: (dTag) => entries.get(dTag)?.text,
     read,
     put: (dTag, text, record) => void entries.set(dTag, { text, record, isVerified: true }),

@@ -37,6 +37,8 @@ export interface Replica {
   peek(dTag: Address): HeadRecord<NostrEvent> | undefined;
   /** Every category with a record. */
   dTags(): Iterable<Address>;
+  /** How many these are. */
+  count(): number;
   /** A piece from the store, verified; `undefined` if it is not there or not genuine. Rejects if the store fails. */
   piece(dTag: Address, name: string): Promise<VerifiedEvent | undefined>;
   /** The event of a version that its record keeps, from the store, verified; `undefined` if it is not there or not genuine. Rejects if the store fails. */
@@ -140,6 +142,7 @@ export async function openReplica(ports: {
     get: cache.get,
     peek: cache.peek,
     dTags: cache.dTags,
+    count: cache.count,
     piece: async (dTag, name) => genuine(await store.get(keys.piece(dTag, name)), pieceDTag(dTag, name)),
     version: async (dTag, id) => {
       // What the store failed to take is in memory.

@@ -83,7 +83,7 @@ export const createMerging: CreateMerging = (ports) => {
   const news = createMergeNews(ports);
   /** What was written or shown, by its id: the app may have made its next value of that. */
   const written = createRecent<Pick<Merged, 'text' | 'isRemoval'>>(
-    MAX_WRITTEN_CHARS,
+    () => MAX_WRITTEN_CHARS,
     ({ text }) => text.length,
   );
   const showing = createShowing({

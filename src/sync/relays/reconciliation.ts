@@ -68,7 +68,8 @@ interface Surroundings {
 }
 
 /** What a question and the answer that nothing has changed take, in characters. */
-const FEW = { heads: 32, chars: 300 };
+const FEW_HEADS = 32;
+const FEW_CHARS = 300;
 const MANY_CHARS = 1_000;
 
 export function createReconciliations({
@@ -107,7 +108,7 @@ export function createReconciliations({
     const [known, chars] = weigh(dTags);
     // Where the same is expected, no question follows.
     const least = how === 'read-back' ? 0 : MIN_NEG_SAVING_CHARS;
-    if (known * 2 < dTags.length || chars - FEW.chars < least) return undefined;
+    if (known * 2 < dTags.length || chars - FEW_CHARS < least) return undefined;
     const { strangers, isNarrow } = surroundingsOf(relay);
     const isWide = how === 'wide' && !isNarrow && !hasPieces(replica);
     const heads: Head[] = [];
@@ -120,7 +121,7 @@ export function createReconciliations({
       const delivery = deliveryOf(record!, relay);
       heads.push({ dTag, id: head.id, created_at: head.created_at, isTaken: isTaken(delivery) });
     }
-    const cost = heads.length < FEW.heads ? FEW.chars : MANY_CHARS;
+    const cost = heads.length < FEW_HEADS ? FEW_CHARS : MANY_CHARS;
     const named = isWide ? 0 : JSON.stringify(dTags).length;
     if (chars - cost - named < least) return undefined;
     const asked: ReadonlySet<unknown> = new Set(dTags);

@@ -17,7 +17,7 @@ import {
 import type { Compression } from '../../protocol/compression.ts';
 import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
 import { formatOf } from '../../protocol/header.ts';
-import { EVENT_OVERHEAD_CHARS, MAX_RECENT_CHARS } from '../../protocol/limits.ts';
+import { EVENT_OVERHEAD_CHARS, MAX_RECENT_CHARS, RECENT_CHARS_EACH } from '../../protocol/limits.ts';
 import { decodePayload } from '../../protocol/payload.ts';
 import type { RandomBytes } from '../../relay/backoff.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
@@ -76,9 +76,15 @@ export function createContent(ports: {
 }): Content {
   const { compression, replica, hand } = ports;
   /** By event id. */
-  const texts = createRecent<string>(MAX_RECENT_CHARS, (text) => text.length + EVENT_OVERHEAD_CHARS);
+  const texts = createRecent<string>(
+    () => MAX_RECENT_CHARS + replica.count() * RECENT_CHARS_EACH,
+    (text) => text.length + EVENT_OVERHEAD_CHARS,
+  );
   /** Plaintexts of manifests, by event id. */
-  const manifests = createRecent<string>(MAX_RECENT_CHARS / 8, (text) => text.length);
+  const manifests = createRecent<string>(
+    () => MAX_RECENT_CHARS / 8,
+    (text) => text.length,
+  );
   const assembly = createAssembly({
     ...ports,
     manifestOf,

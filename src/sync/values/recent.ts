@@ -7,7 +7,7 @@ export interface Recent<T> {
 }
 
 /** Keeps at most `maxSize` in all, as `sizeOf` measures; one entry may be larger than that. */
-export function createRecent<T>(maxSize: number, sizeOf: (value: T) => number): Recent<T> {
+export function createRecent<T>(maxSize: () => number, sizeOf: (value: T) => number): Recent<T> {
   const values = new Map<string, T>();
   let size = 0;
   return {
@@ -17,7 +17,7 @@ export function createRecent<T>(maxSize: number, sizeOf: (value: T) => number): 
       values.set(id, value);
       size += sizeOf(value);
       for (const [oldest, old] of values) {
-        if (size <= maxSize || oldest === id) return;
+        if (size <= maxSize() || oldest === id) return;
         values.delete(oldest);
         size -= sizeOf(old);
       }
