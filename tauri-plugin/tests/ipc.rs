@@ -412,9 +412,12 @@ fn a_second_process_on_the_folder_is_told_and_the_first_notices_nothing() {
     let other = setup(Builder::new().data_dir(test.data.path().join("store")), Value::Null).unwrap();
     let error = block_on(other.nostr_sync().inspect()).unwrap_err();
     assert_eq!(error.code(), "STORE_FAILED");
-    assert!(error.to_string().contains("store"), "{error}");
+    let reason = "another process is using it";
+    assert!(error.to_string().contains(reason), "{error}");
     let window = WebviewWindowBuilder::new(&other, "main", Default::default()).build().unwrap();
-    assert_eq!(invoke(&window, "get_status", json!({})).unwrap_err()["code"], "STORE_FAILED");
+    let refused = invoke(&window, "get_status", json!({})).unwrap_err();
+    assert_eq!(refused["code"], "STORE_FAILED");
+    assert!(refused["message"].as_str().unwrap().contains(reason), "{refused}");
     invoke(&test.main, "publish", json!({ "category": "notes", "payload": 2 })).unwrap();
 }
 
