@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { createNostrSync, memoryStore, secretKeySigner } from '../dist/node.js';
 import { nodePrimitives } from '../dist/crypto/node-primitives.js';
-import { cut, inflateText, join, openPiece, parseManifest } from '../dist/protocol/chunks.js';
+import { cut, inflateText, join, openPiece, parseManifest, pieceOf } from '../dist/protocol/chunks.js';
 import { streamCompression } from '../dist/protocol/compression.js';
 import { createEventVerifier } from '../dist/protocol/event-verifier.js';
 import { checkEvent } from '../dist/protocol/event.js';
@@ -22,7 +22,6 @@ import { assertEqual, median, ms, randomKey, until } from './support/harness.mjs
 import { openRaw, startRelays } from './support/relays.mjs';
 
 const CATEGORY = 'notes';
-const D_TAG = `${NAMESPACE}/${CATEGORY}/v1`;
 /** Of each kind: as many values, each under a key of its own, with so many edits each that are sent, or of which only the cuts are counted. */
 const SENT = { values: 10, edits: 10 };
 const COUNTED = { values: 50, edits: 20 };
@@ -36,7 +35,7 @@ function edited(notes) {
 
 const PORTS = { compression: streamCompression, primitives: nodePrimitives };
 
-const isPiece = (event) => event.tags[0][1].startsWith(`${D_TAG}/c/`);
+const isPiece = (event) => pieceOf(event.tags[0][1]) !== undefined;
 
 /** The same values, edits and keys in each run: a hundred random ones lie now above a limit and now below it. */
 const SEED = 7;
