@@ -24,6 +24,7 @@ const tests = (...names) => under('sync', names);
 export const GROUPS = [
   { files: WIRE, tests: WIRE },
   { files: ['protocol/chunks'], tests: ['protocol/chunks'] },
+  { files: ['protocol/negentropy'], tests: ['protocol/negentropy'] },
   // None of these tests reaches much of another's file.
   {
     files: [

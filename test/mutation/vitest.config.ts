@@ -3,7 +3,11 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const config: ViteUserConfig = defineConfig({
-  test: { include: ['test/{merge,pair,protocol,state,sync}/*.test.ts'], testTimeout: 60_000 },
+  test: {
+    include: ['test/{merge,pair,protocol,state,sync}/*.test.ts'],
+    testTimeout: 60_000,
+    env: { NEGENTROPY_PAIRS: '300' },
+  },
 });
 
 export default config;

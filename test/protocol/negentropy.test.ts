@@ -156,6 +156,42 @@ describe('messages', () => {
     }
   });
 
+  test('that have no room for a list go on with it in the next', () => {
+    const random = createRandom(82);
+    const ours = Array.from({ length: 100 }, () => anEvent(random));
+    const newer = Array.from({ length: 300 }, () => ({ ...anEvent(random), created_at: 1_900_000_000 }));
+    const { messages, have, need } = reconcile({ ours, theirs: [...ours, ...newer] }, 4_096);
+    expect(messages.length).toBeGreaterThan(2);
+    for (const message of messages) expect(message.length).toBeLessThanOrEqual(8_192);
+    // As much as there is room for is said.
+    expect(messages[1]!.length).toBeGreaterThan(7_000);
+    expect([have, need]).toEqual([new Set(), idsOf(newer)]);
+  });
+
+  test('are bounded if the other side asks for the ids of many ranges', () => {
+    const answer = createResponder([], 4_096)(`61${'02000200'.repeat(4_000)}`);
+    expect(answer).toMatchObject({ type: 'answer', message: expect.stringMatching(/^.{7000,8192}$/) });
+  });
+
+  test('say fewer than 32 ids by themselves, and more by parts', () => {
+    const random = createRandom(83);
+    const [few, many] = [31, 32].map((count) => Array.from({ length: count }, () => anEvent(random)));
+    const question = `61000001${'00'.repeat(16)}`;
+    const lengths = [few!, many!].map((events) => {
+      const answer = createResponder(events)(question) as { readonly message: string };
+      return [createReconciliation(events).open().length, answer.message.length];
+    });
+    // One fingerprint, or 16; all ids, or 16 fingerprints.
+    expect(lengths[0]![0]).toBe(40);
+    expect(lengths[0]![1]).toBe(10 + 31 * 64);
+    expect(lengths[1]![0]).toBeGreaterThan(16 * 32);
+    expect(lengths[1]![1]).toBeLessThan(32 * 64);
+  });
+
+  test('may say nothing of a range between two equal bounds', () => {
+    expect(createReconciliation([]).take('6183750000010000')).toEqual({ type: 'done' });
+  });
+
   test('of equal sets are one question and an empty answer, of a size that hardly grows', () => {
     const random = createRandom(79);
     const events = Array.from({ length: 10_000 }, () => anEvent(random));
@@ -195,19 +231,25 @@ describe('what is no message', () => {
     ['half a byte', '6', 'hex'],
     ['upper case', '61AA', 'hex'],
     ['other text', '61zz', 'hex'],
+    ['half a byte at the end', '610', 'hex'],
+    ['something before the version', 'zz61', 'hex'],
     ['another version', '62', 'version'],
+    ['another version further on', '0062', 'version'],
     ['no version', '00', 'version'],
     ['a bound that is cut off', '6105', 'bound'],
     ['a stamp without an end', '61ffffffffffffffff', 'bound'],
+    ['a stamp of eight digits', '61ffffffffffffff010000', 'bound'],
     ['a prefix of 33 bytes', `610021${id}ab`, 'bound'],
     ['a prefix that is cut off', `610020${id.slice(2)}`, 'bound'],
     ['an unknown mode', '61000003', 'range'],
+    ['an unknown mode with a list', '6100000300', 'range'],
     ['no mode', '610000', 'range'],
     ['half a fingerprint', '61000001abcd', 'range'],
     ['fewer ids than were said', `6100000202${id}`, 'range'],
     ['a number of ids beyond all memory', '61000002ffffffffffff7f', 'range'],
     ['something after the end', '610000000000', 'rise'],
     ['bounds that fall', '610301aa000101ab000101aa00', 'rise'],
+    ['as much as a frame may have', `61${'00'.repeat(131_071)}`, 'rise'],
     ['more than a frame has', `61${'00'.repeat(200_000)}`, 'characters'],
   ];
 
@@ -224,8 +266,12 @@ describe('what is no message', () => {
     const client = createReconciliation(Array.from({ length: 100 }, () => anEvent(random)));
     client.open();
     let asked = 0;
-    for (; asked < 1_000; asked++)
-      if (client.take(`610000 01${'00'.repeat(16)}`.replace(' ', '')).type === 'malformed') break;
+    for (; asked < 1_000; asked++) {
+      const step = client.take(`610000 01${'00'.repeat(16)}`.replace(' ', ''));
+      if (step.type !== 'malformed') continue;
+      expect(step.expected).toBe('an end');
+      break;
+    }
     expect(asked).toBe(16);
   });
 
