@@ -42,6 +42,12 @@ export const EQUIVALENT = [
   ],
   [
     'protocol/negentropy',
+    'end < upper',
+    'false',
+    'a list that was cut leaves no room: the id in its bound alone takes more than what was left',
+  ],
+  [
+    'protocol/negentropy',
     'text === undefined',
     'false',
     'nothing is no digit, and what follows is nothing, too',
