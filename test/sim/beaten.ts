@@ -55,6 +55,18 @@ export function createBeaten(ports: {
     return (winner?.seen.get(one.series) ?? 0) < one.number && isUndone(one, winner, others);
   }
 
+  /** Whether it took away what was gone by then in what it was written over, and the other had seen it go: then one side alone has changed the field. */
+  function wasGone({ field, event }: Edit, winner: Edit | undefined, others: readonly Edit[]): boolean {
+    const isRemoval = ({ asserts }: Edit): boolean => asserts.has(field) && asserts.get(field) === undefined;
+    return others.some(
+      (one) =>
+        isRemoval(one) &&
+        one.event !== undefined &&
+        hasSeen(event!.event, one.event.event) &&
+        (winner?.seen.get(one.series) ?? 0) >= one.number,
+    );
+  }
+
   /** Whether a later edit had seen it, or is of the same device: of two there the later is meant to stay, whatever it was made of. */
   const isFollowed = (edit: Edit, others: readonly Edit[]): boolean =>
     others.some(
@@ -129,7 +141,8 @@ export function createBeaten(ports: {
       const winner = others.find(({ id }) => id === is);
       // What both sides took away, and one of them then set again, one side alone has changed as well.
       const isOnNothing = winner?.before.get(field) === undefined;
-      if (text === undefined && (isOnNothing || isUndone(edit, winner, others))) return;
+      const isNoChange = isOnNothing || isUndone(edit, winner, others) || wasGone(edit, winner, others);
+      if (text === undefined && isNoChange) return;
       if (!isOwed(edit)) return count('merge: an edit beaten by a device that may not tell');
       count('merge: an edit beaten');
       const what = `${edit.id} set ${field} of ${category} to ${asserts.get(field) ?? 'nothing'} in ${edit.event!.event.id.slice(0, 8)}, ${head.event.id.slice(0, 8)} has ${is ?? 'nothing'}`;
