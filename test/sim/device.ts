@@ -117,6 +117,8 @@ export function createDevice(name: string, number: number, config: DeviceConfig,
     oracle.crashed(name);
     if (only !== undefined && tabs.length > 1) {
       count('crash: a tab');
+      // It may have taken the place of one that sleeps.
+      calmSince = schedule.now();
       only.kill();
       tabs = tabs.filter(({ process }) => process !== only);
       schedule.after(restartMs, () => {
