@@ -1132,7 +1132,8 @@ export function createOracle(ports: {
     restored: (device, entries) => {
       const state = stateOf(device);
       state.lineage++;
-      for (const one of [state.heads, state.own, state.owed, state.passedOn, state.readable]) one.clear();
+      for (const one of [state.heads, state.under, state.own, state.owed, state.passedOn, state.readable])
+        one.clear();
       for (const [key, value] of entries) {
         if (!key.startsWith(headPrefix)) continue;
         const event = headOf(value);
