@@ -66,7 +66,7 @@ export function Devices({ me, onJoined }: Props): ReactNode {
         <button onClick={() => attempt(invite)}>Add a device</button>
         <button onClick={() => show(<Ask label="Its code" onText={join} />)}>Join another device</button>
       </p>
-      {shown}
+      {shown && <div>{shown}</div>}
     </section>
   );
 }
