@@ -32,7 +32,10 @@ export function stampsBelow(
 export const stampsIn = (own: OwnWrite | undefined): readonly Seconds[] =>
   own === undefined ? [] : [...(own.past ?? []), own.stamp, own.floor ?? own.stamp];
 
-/** Of too many those go that are nearest to their neighbours: what stands on both sides of a leap of the clock stays. */
+/**
+ * Of too many those go that are nearest to their neighbours: the first and the last stay, and what stands on both sides of a leap of the
+ * clock.
+ */
 export function stampsBefore(record: HeadRecord | undefined): readonly Seconds[] {
   const known = versionsOf(record).map(({ event }) => event.created_at);
   const [stamp = -1] = known;
@@ -41,7 +44,7 @@ export function stampsBefore(record: HeadRecord | undefined): readonly Seconds[]
     .filter((one) => one <= stamp)
     .sort((a, b) => a - b);
   while (stamps.length > MAX_ABOVE) {
-    const gaps = stamps.map((one, i) => (stamps[i + 1] ?? Infinity) - (stamps[i - 1] ?? one));
+    const gaps = stamps.map((_, i) => (stamps[i + 1] ?? Infinity) - (stamps[i - 1] ?? -Infinity));
     stamps.splice(gaps.indexOf(Math.min(...gaps)), 1);
   }
   return stamps;

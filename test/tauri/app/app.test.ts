@@ -136,7 +136,7 @@ test('with no relay it works, says so, and keeps what was changed', async () => 
   await expect.poll(() => laptop.activity(), WAIT).toContainEqual(expect.stringMatching(/Saved settings/));
   await laptop.closeWindows();
   await expect.poll(() => laptop.at.text('#quitting-text'), WAIT).toContain('One change');
-  await laptop.at.click('#quitting [value=quit]');
+  await laptop.answer('quit');
   await laptop.ends();
   await laptop.open();
   await laptop.unlock();

@@ -85,6 +85,14 @@ export class Device {
       setTimeout(() => labels.forEach((label) => void invoke('plugin:window|close', { label: label.label ?? label })));`);
   }
 
+  /** To the question before its end. Not by WebDriver's click: that fails if the app ends before it has answered. */
+  answer(value: 'stay' | 'quit'): Promise<void> {
+    return this.at.run(
+      'setTimeout((one) => document.querySelector(`#quitting [value=${one}]`).click(), 0, arguments[0])',
+      value,
+    );
+  }
+
   /** The app that has been closed ends. */
   async ends(): Promise<void> {
     await this.at.end();

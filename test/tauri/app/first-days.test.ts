@@ -193,7 +193,7 @@ test('closed while changes wait it says so, and closed without one it ends witho
   const text = (): Promise<string> => desk.at.text('#quitting-text');
   await desk.closeWindows();
   await expect.poll(text, WAIT).toMatch(/^2 changes are on no relay yet. They are saved here/);
-  await desk.at.click('#quitting [value=stay]');
+  await desk.answer('stay');
   await expect.poll(text, WAIT).toBe('');
   // By keys: Escape is no yes.
   await (await findWindow(desk.at.pid, 'Desk')).focus();

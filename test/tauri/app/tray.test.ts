@@ -32,10 +32,6 @@ async function closeAllWindows(device: Device): Promise<void> {
   await expect.poll(() => device.at.handles(), WAIT).toHaveLength(0);
 }
 
-/** Not by WebDriver: it cannot click in a window that opened after its last one had closed. */
-const answer = (device: Device, value: string): Promise<void> =>
-  device.at.run('document.querySelector(`#quitting [value=${arguments[0]}]`).click()', value);
-
 /** Starts the app once more, on the same data. Resolves with its exit code. */
 async function startAgain(device: Device): Promise<number> {
   const again = spawn(BINARY, { env: { ...process.env, ...device.env }, stdio: 'ignore' });
@@ -81,11 +77,11 @@ test('quit while changes wait, it opens its window and asks; what waited goes ou
   await laptop.toNewWindow(() => tray.choose('Quit'), 'app');
   const text = (): Promise<string> => laptop.at.text('#quitting-text');
   await expect.poll(text, WAIT).toMatch(/^One change is on no relay yet/);
-  await answer(laptop, 'stay');
+  await laptop.answer('stay');
   await expect.poll(text, WAIT).toBe('');
   await tray.choose('Quit');
   await expect.poll(text, WAIT).toMatch(/^One change is on no relay yet/);
-  await answer(laptop, 'quit');
+  await laptop.answer('quit');
   await laptop.ends();
   relay = await startRelay({ port, relay: stored });
   await laptop.open();
