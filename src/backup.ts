@@ -19,8 +19,9 @@ export interface ExportOptions {
 }
 
 /**
- * All that this device has, as lines of JSON without line feeds: the newest value of each category, with `versions` the former ones too. Ciphertext;
- * only with its last line it is whole. Needs no signer. The iterable throws `SIGNER_NOT_SET` if none was ever set, `STORE_FAILED`, `CLOSED`.
+ * All that this device has, as lines of JSON without line feeds: the newest value of each category, with `versions` the former ones too.
+ * Ciphertext; only with its last line it is whole. Needs no signer. The iterable throws `SIGNER_NOT_SET` if none was ever set,
+ * `STORE_FAILED`, `CLOSED`.
  */
 export function exportLines(sync: Engine, options?: ExportOptions): AsyncIterable<string> {
   const inside = insideOf(sync);
@@ -35,8 +36,9 @@ export function exportLines(sync: Engine, options?: ExportOptions): AsyncIterabl
 
 /**
  * Takes what an export of the same key and namespace holds. Nothing of it beats what is newer, so an old backup changes no newer
- * value: what is older goes into the history. Each line is checked as if a relay had sent it; one that is wrong is left out, and the report says why.
- * May be done again. Rejects with `INVALID_EXPORT`, `SIGNER_NOT_SET`, `STORE_FAILED`, `CLOSED`, `DECRYPTION_FAILED`, and with what `lines` throws.
+ * value: what is older goes into the history. Each line is checked as if a relay had sent it; one that is wrong is left out, and the report
+ * says why. May be done again. Rejects with `INVALID_EXPORT`, `SIGNER_NOT_SET`, `STORE_FAILED`, `CLOSED`, `DECRYPTION_FAILED`, and with
+ * what `lines` throws.
  */
 export async function importLines(
   sync: Engine,

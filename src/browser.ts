@@ -24,7 +24,8 @@ const randomBytes = (length: number): Uint8Array => crypto.getRandomValues(new U
 
 /**
  * Starts an engine. Without a `store` it keeps its state in IndexedDB, in a database named after the namespace.
- * Throws `STORE_FAILED` if there is no IndexedDB; `INVALID_NAMESPACE`, `INVALID_RELAY_URL`, `INVALID_PAYLOAD_LIMIT`; `TypeError` or `RangeError` for other misuse.
+ * Throws `STORE_FAILED` if there is no IndexedDB; `INVALID_NAMESPACE`, `INVALID_RELAY_URL`, `INVALID_PAYLOAD_LIMIT`; `TypeError` or
+ * `RangeError` for other misuse.
  */
 export function createNostrSync<Categories extends JsonPayloads<Categories> = Record<string, unknown>>(
   options: NostrSyncOptions = {},
@@ -67,12 +68,13 @@ export function identity(options: IdentityOptions): Promise<Identity> {
 }
 
 /**
- * A signer for the app `namespace`, unlocked by the person's own: one that asks a person (NIP-07, NIP-46) is asked once, to decrypt a secret
- * that is kept under their key, and not for each write. At the very first start it is also asked to encrypt and to sign that secret.
+ * A signer for the app `namespace`, unlocked by the person's own: one that asks a person (NIP-07, NIP-46) is asked once, to decrypt a
+ * secret that is kept under their key, and not for each write. At the very first start it is also asked to encrypt and to sign that secret.
  *
  * The secret is made only if every relay was reached and has none: otherwise `NO_RELAYS_REACHABLE`, because a second secret would be a
- * second, empty place. If two devices make one all the same, both are kept and the older counts: what is under the other comes along when an engine gets
- * this signer, of two values the newer. `UNDECODABLE`: what is kept is no secret known here; it is not overwritten. It also rejects as `fetch` and `publish` do.
+ * second, empty place. If two devices make one all the same, both are kept and the older counts: what is under the other comes along when
+ * an engine gets this signer, of two values the newer. `UNDECODABLE`: what is kept is no secret known here; it is not overwritten. It also
+ * rejects as `fetch` and `publish` do.
  * `signer` stays the caller's, unwiped. Connections stay for five seconds more, so that relays which lack the secret get it.
  */
 export function unlockWithSigner(signer: Signer, options: UnlockOptions): Promise<UnlockedSigner> {

@@ -103,7 +103,10 @@ export interface ErrorDetails {
   readonly KEY_STORE_EXPOSED: undefined;
   /** What was read is no secret key: not 32 bytes, 0, or not below the order of secp256k1. */
   readonly INVALID_KEY: undefined;
-  /** What devices wrote apart cannot be one value: together it is too large, or the app's function gave no JSON. Told once; `cause` says which. */
+  /**
+   * What devices wrote apart cannot be one value: together it is too large, or the app's function gave no JSON. Told once; `cause` says
+   * which.
+   */
   readonly MERGE_FAILED: { readonly category: string };
   /** Devices merge a category again and again, as two versions of an app do that undo each other's work. Told once; the waits grow. */
   readonly MERGE_LOOP: { readonly category: string; readonly times: number };

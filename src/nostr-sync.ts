@@ -62,10 +62,10 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
    * again by itself, and with each call. Values and outbox are kept per public key: those of the former key wait in the store
    * until it comes back.
    *
-   * `carryOver`: what this device has under the former key comes along; see `SignerOptions`. The former signer must still be set: if there are
-   * values and it is not, rejects with `SIGNER_NOT_SET`. Resolves once they are saved under the new key; what becomes of each is decided when all
-   * relays have said what they have. If it rejects (also with `ENCRYPTION_FAILED`, `DECRYPTION_FAILED`, `SIGNER_CHANGED`, `STORE_FAILED`), nothing has
-   * changed: the former signer is at work, and the new one is yours.
+   * `carryOver`: what this device has under the former key comes along; see `SignerOptions`. The former signer must still be set: if there
+   * are values and it is not, rejects with `SIGNER_NOT_SET`. Resolves once they are saved under the new key; what becomes of each is
+   * decided when all relays have said what they have. If it rejects (also with `ENCRYPTION_FAILED`, `DECRYPTION_FAILED`, `SIGNER_CHANGED`,
+   * `STORE_FAILED`), nothing has changed: the former signer is at work, and the new one is yours.
    */
   setSigner(signer: Signer, options?: SignerOptions): Promise<void>;
   /** Drops the signer and wipes its buffers, at once. What was saved goes on to the relays: it is ciphertext. */
@@ -98,9 +98,9 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
   /** Removes the value of a category on all devices: a write like any other, that holds nothing. Options as of `publish`. */
   remove(category: NameOf<Categories>, options?: Omit<PublishOptions, 'expiration'>): Promise<Receipt>;
   /**
-   * The way back after a write by a wrong clock: what is stamped more than a day ahead does not count any more, on any device of this version, and the
-   * value that it has is written again at the present time. Call it on a device whose clock is right: by one that is behind, all that is right is from the
-   * future. Resolves with `null` if nothing is; then nothing is written. A relay that ignores
+   * The way back after a write by a wrong clock: what is stamped more than a day ahead does not count any more, on any device of this
+   * version, and the value that it has is written again at the present time. Call it on a device whose clock is right: by one that is
+   * behind, all that is right is from the future. Resolves with `null` if nothing is; then nothing is written. A relay that ignores
    * deletion requests (NIP-09) may keep what it has, and refuse what is newer: its delivery says so. Rejects as `publish` and `fetch` do.
    */
   reset(category: NameOf<Categories>, options?: Omit<PublishOptions, 'expiration'>): Promise<Receipt | null>;
@@ -135,8 +135,9 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
    */
   history(category: NameOf<Categories>): Promise<readonly VersionInfo[]>;
   /**
-   * What one of them says. `eventId` is as `history` gives it. Rejects with `VERSION_NOT_KEPT`, with `INCOMPLETE` if pieces of a large value are gone,
-   * and with `UNDECODABLE`, `STORE_FAILED`, `SIGNER_NOT_SET`, `INVALID_CATEGORY`, `CLOSED`, `DECRYPTION_FAILED`, `SIGNER_CHANGED`.
+   * What one of them says. `eventId` is as `history` gives it. Rejects with `VERSION_NOT_KEPT`, with `INCOMPLETE` if pieces of a large
+   * value are gone, and with `UNDECODABLE`, `STORE_FAILED`, `SIGNER_NOT_SET`, `INVALID_CATEGORY`, `CLOSED`, `DECRYPTION_FAILED`,
+   * `SIGNER_CHANGED`.
    */
   readVersion<C extends NameOf<Categories>>(
     category: C,
@@ -145,8 +146,8 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
   ): Promise<ResultOf<Categories, C>>;
   /**
    * Writes what one of them says again: a write like any other, on all devices, above what is the value now, which `history` then has.
-   * So it can be undone in the same way. Of a removal it is a removal. An expiration that is still to come stays; what has ended is restored
-   * without one. Options as of `publish`. Rejects as `readVersion` and `publish` do: then nothing was written.
+   * So it can be undone in the same way. Of a removal it is a removal. An expiration that is still to come stays; what has ended is
+   * restored without one. Options as of `publish`. Rejects as `readVersion` and `publish` do: then nothing was written.
    */
   restore(
     category: NameOf<Categories>,
@@ -167,8 +168,9 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
     listener: (result: ResultOf<Categories, C>) => void,
   ): () => void;
   /**
-   * The value of a category to show and to edit, as `defineCategory` defines it: one handle for each category, the same each time. Opens nothing yet.
-   * Throws `TypeError` if it is no definition, if another one has that name, or if `categories` of `createNostrSync` names it; `INVALID_CATEGORY`, `CLOSED`.
+   * The value of a category to show and to edit, as `defineCategory` defines it: one handle for each category, the same each time. Opens
+   * nothing yet. Throws `TypeError` if it is no definition, if another one has that name, or if `categories` of `createNostrSync` names it;
+   * `INVALID_CATEGORY`, `CLOSED`.
    */
   state<T, Input>(category: Category<T, Input>): State<T, Input>;
   /** Adds a listener; returns the function that removes it. */
@@ -183,7 +185,10 @@ export interface NostrSync<Categories extends object = Record<string, unknown>> 
   getPubkey(): Promise<string | null>;
   /** How the engine stands; the event `status` tells each change of it. */
   getStatus(): Promise<SyncStatus>;
-  /** Saves what handles on categories wait with, and resolves when every relay has, or has refused, all that this device has. Rejects when `signal` aborts, or with `CLOSED`. */
+  /**
+   * Saves what handles on categories wait with, and resolves when every relay has, or has refused, all that this device has. Rejects when
+   * `signal` aborts, or with `CLOSED`.
+   */
   flush(options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** Stops everything and closes the store. What is not delivered waits in the store. Idempotent. */
   close(): Promise<void>;

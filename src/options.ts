@@ -103,15 +103,17 @@ export interface CategoryOptions {
    */
   readonly removal?: 'greater' | 'edit-wins';
   /**
-   * With `merge`, of writers that do not say what they had seen, such as the original plugin (0.1.0-alpha.3): `'trust'`: all that relays had.
-   * `'merge'`: what their own last write had seen, if this device keeps that, so that a value written whole from an old one takes nothing back.
-   * Default `'trust'`.
+   * With `merge`, of writers that do not say what they had seen, such as the original plugin (0.1.0-alpha.3): `'trust'`: all that relays
+   * had.
+   * `'merge'`: what their own last write had seen, if this device keeps that, so that a value written whole from an old one takes nothing
+   * back. Default `'trust'`.
    */
   readonly legacy?: 'trust' | 'merge';
   /**
    * Which former values this device keeps: at most `versions` (default and limit 20), of `bytes` with their pieces (default and limit
    * 524,288; the newest stays, however large), and only those that were replaced less than `days` before the newest was written (default:
-   * any). `false`: none. With `merge` at least what merges need is kept: 16, of any size and age. A change of this counts with the next write.
+   * any). `false`: none. With `merge` at least what merges need is kept: 16, of any size and age. A change of this counts with the next
+   * write.
    */
   readonly history?: { readonly versions?: number; readonly days?: number; readonly bytes?: number } | false;
 }
@@ -143,11 +145,11 @@ export interface PublishOptions {
 export interface SignerOptions {
   /**
    * What becomes of the values that this device has under the key of the former signer, if the new one has another key. `'none'`, the
-   * default: they wait for the former signer to come back. `'missing'`: each is written under the new key if it is known, by every relay, that this
-   * has no value of the category; otherwise it gives way, and is kept in the history as `'before-joining'`. In a category with `merge` the two are
-   * merged. A function makes one value of both if there are two; if it returns `undefined`, that of the new key stays. After a restart, what
-   * still waits is decided by `'missing'`, unless a function is given again. What handles keep on this device beside the value (`local`, edits that
-   * wait for a signer) comes along too, and replaces nothing.
+   * default: they wait for the former signer to come back. `'missing'`: each is written under the new key if it is known, by every relay,
+   * that this has no value of the category; otherwise it gives way, and is kept in the history as `'before-joining'`. In a category with
+   * `merge` the two are merged. A function makes one value of both if there are two; if it returns `undefined`, that of the new key stays.
+   * After a restart, what still waits is decided by `'missing'`, unless a function is given again. What handles keep on this device beside
+   * the value (`local`, edits that wait for a signer) comes along too, and replaces nothing.
    */
   readonly carryOver?: 'none' | CarryOver;
 }

@@ -8,7 +8,10 @@ export interface Readable<T> {
    * twice. What it throws surfaces as an uncaught error and stops nothing here.
    */
   subscribe(listener: (value: T) => void): () => void;
-  /** What a server renders, and a page while it takes over what a server has rendered. The same object each time. Without it: what `get` gives. */
+  /**
+   * What a server renders, and a page while it takes over what a server has rendered. The same object each time. Without it: what `get`
+   * gives.
+   */
   readonly initial?: T;
 }
 

@@ -13,9 +13,9 @@ export interface StoreBinding<T> {
 type Fields = Record<string, unknown>;
 
 /**
- * `pinia.use(syncStores({ settings: { state, keys: ['theme'] } }))`, by the ids of stores. The store shows what the category has, and what is changed in the
- * store is an edit. It starts when the first component that uses the store is mounted, and ends with the store. Until then
- * the store has its own values, as on a server: these should be the defaults of the category.
+ * `pinia.use(syncStores({ settings: { state, keys: ['theme'] } }))`, by the ids of stores. The store shows what the category has, and what
+ * is changed in the store is an edit. It starts when the first component that uses the store is mounted, and ends with the store. Until
+ * then the store has its own values, as on a server: these should be the defaults of the category.
  */
 export function syncStores<Types extends Readonly<Fields>>(bindings: {
   readonly [Id in keyof Types]: StoreBinding<Types[Id]>;

@@ -45,8 +45,9 @@ export function useSync<T, Input>(
 const never = () => (): void => undefined;
 
 /**
- * Suspends until `state.ready`: until there is a value, or it is known that there is none, for 3 s at most. For a component inside of `Suspense`. It does not
- * suspend on a server, which has no key and would never be ready, nor hides what a server has rendered: there `initial` is shown until then.
+ * Suspends until `state.ready`: until there is a value, or it is known that there is none, for 3 s at most. For a component inside of
+ * `Suspense`. It does not suspend on a server, which has no key and would never be ready, nor hides what a server has rendered: there
+ * `initial` is shown until then.
  */
 export function useReady(state: Pick<State<unknown>, 'meta' | 'ready'>): void {
   const isRendered = useSyncExternalStore(

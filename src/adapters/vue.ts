@@ -1,4 +1,6 @@
-/** `nostr-sync/vue`: refs of what changes. In a component they listen once it is mounted, in any other effect scope at once; until it ends. */
+/**
+ * `nostr-sync/vue`: refs of what changes. In a component they listen once it is mounted, in any other effect scope at once; until it ends.
+ */
 
 import {
   computed,
@@ -27,7 +29,8 @@ function whileInScope(listen: () => () => void): void {
 
 /**
  * What `readable` has now. With `select`, only this part of it: nothing runs again unless that is another one. What is in the ref is the
- * value itself, which must not be changed in place. On a server, and until a page has taken over what a server has rendered: of `readable.initial`.
+ * value itself, which must not be changed in place. On a server, and until a page has taken over what a server has rendered: of
+ * `readable.initial`.
  */
 export function useReadable<T>(readable: Readable<T>): Readonly<ShallowRef<T>>;
 export function useReadable<T, S>(readable: Readable<T>, select: (value: T) => S): Readonly<ShallowRef<S>>;

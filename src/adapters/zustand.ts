@@ -50,8 +50,8 @@ function connect<S extends object, T>(
 }
 
 /**
- * Binds the fields `keys` of a store to those of a category: the store shows what the category has, at once and with each change, and what is
- * changed in the store is an edit. Returns the function that ends it. For stores that are not made by `synced`.
+ * Binds the fields `keys` of a store to those of a category: the store shows what the category has, at once and with each change, and what
+ * is changed in the store is an edit. Returns the function that ends it. For stores that are not made by `synced`.
  */
 export function bind<S extends object, T>(
   store: Store<S>,
@@ -64,8 +64,8 @@ export function bind<S extends object, T>(
 }
 
 /**
- * The same as a middleware, for a store that is made when a module is imported: it starts with the first subscriber to the store, or the first edit.
- * Until then the store has `state.initial`, as on a server.
+ * The same as a middleware, for a store that is made when a module is imported: it starts with the first subscriber to the store, or the
+ * first edit. Until then the store has `state.initial`, as on a server.
  */
 export function synced<
   S extends object,

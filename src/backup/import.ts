@@ -18,8 +18,9 @@ import { isInPieces } from '../sync/heads/version.ts';
 import type { Opened } from '../sync/inside.ts';
 
 /**
- * Why a line was not taken. `'size'`, `'json'`: it is too long, or no JSON. `'incomplete'`: pieces of it are missing. `'void'`: it does not count any
- * more, by a `reset`, or its write was withdrawn. `'ahead'`: it is stamped more than two minutes ahead of this clock. The others: the event is not well-formed, of another author, kind or namespace, or not genuine.
+ * Why a line was not taken. `'size'`, `'json'`: it is too long, or no JSON. `'incomplete'`: pieces of it are missing. `'void'`: it does not
+ * count any more, by a `reset`, or its write was withdrawn. `'ahead'`: it is stamped more than two minutes ahead of this clock. The others:
+ * the event is not well-formed, of another author, kind or namespace, or not genuine.
  */
 export type LineFault = EventFault | 'size' | 'json' | 'incomplete' | 'void' | 'ahead';
 

@@ -1,4 +1,7 @@
-/** What `--help` shows of each command, to copy; under '' what it shows without one. Every line of it is run by a test; `pair` and `join`, which take two computers, in test/cli/pairing.test.ts. */
+/**
+ * What `--help` shows of each command, to copy; under '' what it shows without one. Every line of it is run by a test; `pair` and `join`,
+ * which take two computers, in test/cli/pairing.test.ts.
+ */
 
 export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   '': [

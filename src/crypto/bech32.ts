@@ -1,4 +1,6 @@
-/** Reading and writing bech32 (BIP-173) of bytes, as NIP-19 and NIP-49 use it: all of bech32 that a browser has to carry for this library. */
+/**
+ * Reading and writing bech32 (BIP-173) of bytes, as NIP-19 and NIP-49 use it: all of bech32 that a browser has to carry for this library.
+ */
 
 const ALPHABET = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
 const GENERATOR = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3];

@@ -1,4 +1,7 @@
-/** The primitives under NIP-44, event ids and the names of pieces. `noblePrimitives` runs anywhere; `node-primitives.ts` is the faster one on Node. */
+/**
+ * The primitives under NIP-44, event ids and the names of pieces. `noblePrimitives` runs anywhere; `node-primitives.ts` is the faster one
+ * on Node.
+ */
 
 export interface Primitives {
   /** SHA-256 of the UTF-8 bytes of `text`, in lower-case hex. */

@@ -1,4 +1,7 @@
-/** Keys that a signer's own has taken the place of, and what is under them: the signer brings that along. The engine knows the interface alone. */
+/**
+ * Keys that a signer's own has taken the place of, and what is under them: the signer brings that along. The engine knows the interface
+ * alone.
+ */
 
 import type { Store } from '../store/store.ts';
 import type { Session } from '../sync/session.ts';
@@ -19,7 +22,8 @@ export interface FormerKeys {
   readonly pubkeys: readonly string[];
   /**
    * Reads what this device has under these keys, before the session of the key itself is opened. What it returns takes that along once this
-   * session is open and has the signer, and later what relays have. Rejects, as the former signer and the store do, rather than leave something behind.
+   * session is open and has the signer, and later what relays have. Rejects, as the former signer and the store do, rather than leave
+   * something behind.
    */
   leave(from: Premises): Promise<(to: Session) => Promise<void>>;
 }

@@ -18,8 +18,8 @@ export interface SigningIn {
   /** Signs in with this signer, in place of the one before. */
   set(given: Signer): Promise<void>;
   /**
-   * The same, and what the device has under the former key is carried over. If that fails, the former signer stays at work, and the new one is
-   * the caller's.
+   * The same, and what the device has under the former key is carried over. If that fails, the former signer stays at work, and the new one
+   * is the caller's.
    */
   join(given: Signer, how: CarryOver): Promise<void>;
   /** Waits for nothing: after this no call to the old signer is made. Returns that one. */

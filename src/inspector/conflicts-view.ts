@@ -1,4 +1,6 @@
-/** What devices wrote without seeing each other, and what became of it. A path names fields: clashes, too, are shown only when asked for. */
+/**
+ * What devices wrote without seeing each other, and what became of it. A path names fields: clashes, too, are shown only when asked for.
+ */
 
 import { textOf, type Acts, type Meeting, type Model } from './model.ts';
 import { written } from './values-view.ts';

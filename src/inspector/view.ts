@@ -1,6 +1,9 @@
 /** What the inspector shows, as data: pure functions make it, `paint.ts` puts it on the screen. Text is never HTML. */
 
-/** `undefined`: not there. A function listens, as a property: no attribute holds code. `data-key` tells an element from its siblings over all changes. */
+/**
+ * `undefined`: not there. A function listens, as a property: no attribute holds code. `data-key` tells an element from its siblings over
+ * all changes.
+ */
 export type Attributes = Readonly<Record<string, string | ((event: never) => void) | undefined>>;
 
 /** Text, or an element: its name, its attributes, and what is in it. */

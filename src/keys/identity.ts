@@ -32,21 +32,21 @@ export interface Identity {
    */
   words(toRecoveryPhrase: (key: Uint8Array) => string): Promise<string>;
   /**
-   * Invites a second device: `pair(createInvitation, { relays, name })`, with the function and the other options of `nostr-sync/pair`. Rejects as
-   * that does, and with `SIGNER_CHANGED` if another key, or none, is kept by now.
+   * Invites a second device: `pair(createInvitation, { relays, name })`, with the function and the other options of `nostr-sync/pair`.
+   * Rejects as that does, and with `SIGNER_CHANGED` if another key, or none, is kept by now.
    */
   pair<Options extends object, Invitation>(
     createInvitation: (options: Options) => Promise<Invitation>,
     options: Omit<Options, 'namespace' | 'key' | 'pubkey'>,
   ): Promise<Invitation>;
   /**
-   * Joins another device of the user, by its invitation or code: `join(joinByInvitation, text, { name }, { sync })`, with the function and the other
-   * options of `nostr-sync/pair`. Nothing changes before `accept`.
+   * Joins another device of the user, by its invitation or code: `join(joinByInvitation, text, { name }, { sync })`, with the function and
+   * the other options of `nostr-sync/pair`. Nothing changes before `accept`.
    *
    * `accept` resolves with the identity that this device has from then on. What `sync` has under the former key is carried over first (see
-   * `SignerOptions`); only then the new key takes the place of the former one in the store, and the other device is told. If it rejects, the former key is
-   * kept and at work: with what `setSigner` and the store reject with, and `PAIRING_…`. The relays of the other device are added to `sync`:
-   * whether it has a value is asked of them.
+   * `SignerOptions`); only then the new key takes the place of the former one in the store, and the other device is told. If it rejects,
+   * the former key is kept and at work: with what `setSigner` and the store reject with, and `PAIRING_…`. The relays of the other device
+   * are added to `sync`: whether it has a value is asked of them.
    */
   join<Options extends object, Joining extends JoiningDevice>(
     joinByInvitation: (text: string, options: Options) => Joining,

@@ -31,9 +31,9 @@ interface PasskeyBox extends Box, Sealed {
 /**
  * Like `browserKeyStore`, but `load` and `save` ask the user for a passkey of this site: after a restart, nobody without it has the key.
  *
- * The key is **wrapped** by what the passkey gives, never derived from it: if that ever changes (it did, between versions of iOS), the box does
- * not open, and words or another device bring the key back. So show the words first. A passkey that does not open its own box at once is not
- * used: `KEY_STORE_FAILED`, and nothing is kept. The passkey itself stays with the user's password manager when the key is cleared.
+ * The key is **wrapped** by what the passkey gives, never derived from it: if that ever changes (it did, between versions of iOS), the box
+ * does not open, and words or another device bring the key back. So show the words first. A passkey that does not open its own box at once
+ * is not used: `KEY_STORE_FAILED`, and nothing is kept. The passkey itself stays with the user's password manager when the key is cleared.
  * Not every authenticator has PRF. Throws `INVALID_NAMESPACE`, `TypeError`.
  */
 export function passkeyKeyStore(options: PasskeyOptions): Required<KeyStore> {

@@ -63,7 +63,9 @@ export function nearestWords(text: string, position = 1): readonly string[] {
   return wordlist.filter((word) => shortened(word).some((part) => own.includes(part)));
 }
 
-/** BIP-39: 11 bits a word, of the key and the first byte of its SHA-256. The library's own way would be a twentieth more for an app to load. */
+/**
+ * BIP-39: 11 bits a word, of the key and the first byte of its SHA-256. The library's own way would be a twentieth more for an app to load.
+ */
 function phraseOf(key: Uint8Array): string {
   const bytes = [...key, sha256(key)[0]!];
   const bits = bytes.map((byte) => byte.toString(2).padStart(8, '0')).join('');

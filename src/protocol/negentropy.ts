@@ -1,6 +1,7 @@
 /**
  * Which of two sets of events has what the other lacks (NIP-77, negentropy protocol version 1), without sending either. Pure: texts in
- * hex go in and out. A message is a list of ranges of (created_at, id), in this order; a range says its fingerprint, or all its ids, or nothing.
+ * hex go in and out. A message is a list of ranges of (created_at, id), in this order; a range says its fingerprint, or all its ids, or
+ * nothing.
  */
 
 import { sha256 } from '@noble/hashes/sha2.js';

@@ -21,7 +21,9 @@ export interface KnownReconciling {
 }
 
 export interface Reconciler {
-  /** Whether it is known to reconcile, did not fail on this connection, and never forged an event: the word of such a relay proves nothing. */
+  /**
+   * Whether it is known to reconcile, did not fail on this connection, and never forged an event: the word of such a relay proves nothing.
+   */
   isKnown(): boolean;
   /** Whether it is known not to. */
   isMissing(): boolean;

@@ -20,7 +20,9 @@ export interface RequestHandlers {
 }
 
 export interface Ask {
-  /** Decided at each sending: without any, none goes out. `isAgain`: the relay has ended or misused the one before, on the same connection. */
+  /**
+   * Decided at each sending: without any, none goes out. `isAgain`: the relay has ended or misused the one before, on the same connection.
+   */
   readonly filters: readonly Filter[] | ((isAgain: boolean) => readonly Filter[]);
   /** How many events an honest relay has for it. */
   readonly size: number;

@@ -1,6 +1,6 @@
 /**
- * Plaintext that stays on this device, as ciphertext: encrypted by a key that is thrown away to the key of the identity. So it takes no signer to
- * close a box, and one to open it.
+ * Plaintext that stays on this device, as ciphertext: encrypted by a key that is thrown away to the key of the identity. So it takes no
+ * signer to close a box, and one to open it.
  */
 
 import { secretKeyFromSeed, SECRET_KEY_SEED_BYTES } from '../crypto/schnorr.ts';

@@ -32,7 +32,8 @@ export interface Carrying {
   waiting(dTag: Address): VerifiedEvent | undefined;
   dTags(): readonly Address[];
   /**
-   * Saves these values, all or none, together with `also`, and begins to decide: `undefined`: as before. Rejects as the signer and the store do.
+   * Saves these values, all or none, together with `also`, and begins to decide: `undefined`: as before. Rejects as the signer and the
+   * store do.
    */
   carry(values: readonly CarriedValue[], how: CarryOver | undefined, also?: Changes): Promise<void>;
   /** How it is decided from now on. A restart has forgotten a function. */
@@ -55,8 +56,8 @@ interface CarryingPorts {
   readonly hasSigner: () => boolean;
   readonly mergerOf: (dTag: Address) => Merger | undefined;
   /**
-   * Writes what a function makes of the newest value, and tells the app of it; rejects with what that throws. Or a value that has seen nothing of what
-   * it takes the place of.
+   * Writes what a function makes of the newest value, and tells the app of it; rejects with what that throws. Or a value that has seen
+   * nothing of what it takes the place of.
    */
   readonly write: (
     dTag: Address,

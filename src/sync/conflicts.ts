@@ -31,7 +31,7 @@ interface Overwrite {
   readonly isBeforeJoining?: boolean;
 }
 
-/** What a blind write beats it beats, whatever comes together with that, or later. */
+/** Whether it is a blind write that beats the other one: it has, whatever comes with that one, or later. */
 const isBeaten = (theirs: VerifiedEvent, mine: VerifiedEvent): boolean => compareEvents(mine, theirs) > 0;
 
 export function createConflicts(ports: {

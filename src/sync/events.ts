@@ -79,8 +79,8 @@ export interface Conflict<T = unknown, C extends string = string> {
   readonly mine: FetchResult<T, C>;
   readonly theirs: FetchResult<T, C>;
   /**
-   * Which of them is the newer, and the value unless something has come since. `'mine'`: it was written before every relay had answered, and `theirs`, an older value
-   * that it had not seen, has turned up since.
+   * Which of them is the newer, and the value unless something has come since. `'mine'`: it was written before every relay had answered,
+   * and `theirs`, an older value that it had not seen, has turned up since.
    */
   readonly shown: 'mine' | 'theirs';
   /** Of a category that is merged: the newest value that both had seen, if it is known. */

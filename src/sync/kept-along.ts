@@ -1,6 +1,6 @@
 /**
- * What a device keeps of an identity beside its values, taken along to another key: what never leaves the device, edits that wait for a signer, and
- * that data from before syncing was taken in. The boxes are opened, and closed for the other key.
+ * What a device keeps of an identity beside its values, taken along to another key: what never leaves the device, edits that wait for a
+ * signer, and that data from before syncing was taken in. The boxes are opened, and closed for the other key.
  */
 
 import { isNostrSyncError } from '../errors.ts';
@@ -33,7 +33,9 @@ export async function hasKept(kept: Kept): Promise<boolean> {
   return found.flat().length > 0;
 }
 
-/** What an edit of another identity is kept as: its own text, and those of the document that it was over, of which the edit may not know. */
+/**
+ * What an edit of another identity is kept as: its own text, and those of the document that it was over, of which the edit may not know.
+ */
 export interface AlongDraft {
   readonly draft: string;
   readonly value?: string | undefined;
@@ -42,8 +44,8 @@ export interface AlongDraft {
 }
 
 /**
- * The entries under the key `to`. What is there already stays: nothing is replaced. Rejects as the store does, and as the signer does rather than leave
- * something behind; what can never be opened is left. `values`: what comes along beside it.
+ * The entries under the key `to`. What is there already stays: nothing is replaced. Rejects as the store does, and as the signer does
+ * rather than leave something behind; what can never be opened is left. `values`: what comes along beside it.
  */
 export async function keptAlong(
   kept: Kept & { readonly hand: Pick<Hand, 'decrypt' | 'isLocal'> },

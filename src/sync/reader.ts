@@ -27,7 +27,10 @@ export interface Reader extends Pick<Telling, 'present' | 'wrote' | 'announce' |
   fetch(dTag: Address): Promise<FetchResult | null>;
   /** What would write the newest value again, once every relay that can be reached was asked for it. */
   latest(dTag: Address): Promise<Pick<Write, 'text' | 'isRemoval' | 'expiration' | 'schema' | 'again'>>;
-  /** What this device shows, to be carried over to another key. Leaves out what cannot be read at all, which `error` reports; rejects if it may be read later. */
+  /**
+   * What this device shows, to be carried over to another key. Leaves out what cannot be read at all, which `error` reports; rejects if it
+   * may be read later.
+   */
   toCarry(dTags: readonly Address[]): Promise<CarriedValue[]>;
   syncAll(dTags: readonly Address[]): Promise<FetchResult[]>;
   /** Nothing counts as given to one who waits no longer. */

@@ -78,7 +78,10 @@ export function createReceipts(ports: {
   const { clock, replica } = ports;
   const waiters = new Set<Waiter>();
   const refusals = createRefusals(replica);
-  /** By d-tag: writes whose `publish` has resolved. They are never withdrawn, even if another caller still waits when every relay refuses one. */
+  /**
+   * By d-tag: writes whose `publish` has resolved. They are never withdrawn, even if another caller still waits when every relay refuses
+   * one.
+   */
   const told = new Map<Address, ReadonlySet<EventId>>();
   let closed = false;
 

@@ -174,7 +174,9 @@ export async function openSession(ports: {
     isMerged: (dTag, theirs) =>
       isMerged(dTag) && (!isTombstone(theirs) || ports.categories.get(dTag)!.keeping.doEditsSurvive),
   });
-  /** What the app has subscribed to, and what is merged: of that, what other devices have written must be known before it is overwritten. */
+  /**
+   * What the app has subscribed to, and what is merged: of that, what other devices have written must be known before it is overwritten.
+   */
   const wanted = (): readonly Address[] => {
     const subscribed = [...ports.subscriptions].flatMap((subscription) => [...subscription.dTags]);
     const merged = [...ports.categories.keys()].filter((dTag) => mergerOf(dTag) !== undefined);

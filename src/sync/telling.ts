@@ -81,7 +81,7 @@ export function createTelling(ports: {
     for (const subscription of listening) deliver(subscription, dTag, event.id, result);
   }
 
-  /** Whoever was told of the head. */
+  /** Of those that are told of values, the ones that were told of this: what each was given last. */
   function tellersOf(dTag: Address, id: EventId): Map<Address, string>[] {
     const delivered = [...ports.subscriptions].map((one) => one.delivered);
     return [polled, announced, written, ...delivered].filter((told) => told.get(dTag) === id);

@@ -13,7 +13,10 @@ import type { Stage } from './heads/record.ts';
  */
 export type Note = (saved: Receipt, written?: Written) => readonly (readonly [key: string, text: string])[];
 
-/** The key of an option that only adapters in this package use, and nothing that comes as JSON can name. Registered: an app may hold two copies of it. */
+/**
+ * The key of an option that only adapters in this package use, and nothing that comes as JSON can name. Registered: an app may hold two
+ * copies of it.
+ */
 export const NOTE: unique symbol = Symbol.for('nostr-sync.note') as typeof NOTE;
 
 /** A value as JSON text; of a removal `'null'`. */

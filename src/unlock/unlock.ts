@@ -30,8 +30,8 @@ export interface UnlockOptions {
   /** Where the secret is: the relays of the person's other devices. */
   readonly relays: readonly string[];
   /**
-   * Keeps the secret on this device, encrypted as on the relays: it starts offline then, and knows what another first device has overwritten. Not
-   * the store of the app's engine. Default as the engine's: IndexedDB in a browser; memory on Node.
+   * Keeps the secret on this device, encrypted as on the relays: it starts offline then, and knows what another first device has
+   * overwritten. Not the store of the app's engine. Default as the engine's: IndexedDB in a browser; memory on Node.
    */
   readonly store?: Store;
   /** As the engine's. */
@@ -43,8 +43,8 @@ export interface UnlockOptions {
 /** A signer of the app's key. */
 export interface UnlockedSigner extends Signer {
   /**
-   * Public keys of former secrets: devices that were the first one at the same time had made one each. What is under them comes along when an engine gets
-   * this signer; see `unlockWithSigner`. Empty as a rule.
+   * Public keys of former secrets: devices that were the first one at the same time had made one each. What is under them comes along when
+   * an engine gets this signer; see `unlockWithSigner`. Empty as a rule.
    */
   readonly former: readonly string[];
 }
@@ -87,7 +87,8 @@ export async function unlock(
     const unlocked = bringing(key!.signer, former, {
       open: async (of) => openInMemory(of, { namespace, relays, allowInsecureRelays }, platform),
     });
-    // A relay that had answered before the secret was known is asked again, and found to lack it. The value is known: the person is not asked.
+    // A relay that had answered before the secret was known is asked again, and found to lack it. The value is known: the person is not
+    // asked.
     void sync.fetch(category).catch(() => undefined);
     platform.clock.after(REPAIR_MS, () => void sync.close());
     return { ...unlocked, former: former.map(({ pubkey }) => pubkey) };
@@ -127,7 +128,10 @@ async function readVault(kept: Kept): Promise<Vault | undefined> {
 
 const FOUND = new Error('another device was faster');
 
-/** Makes the secret, unless that of another device comes in while the person is asked. A secret that no relay has would be lost with this page. */
+/**
+ * Makes the secret, unless that of another device comes in while the person is asked. A secret that no relay has would be lost with this
+ * page.
+ */
 async function makeSecret(kept: Kept, { randomBytes, clock }: UnlockPlatform): Promise<void> {
   const { sync, category } = kept;
   const secret = Array.from(randomBytes(SECRET_BYTES), (byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -12,7 +12,10 @@ export interface Secret {
   readonly made: Seconds;
 }
 
-/** At least one, each once. The first counts: the oldest, so that the device which came second moves, and not the one that has written for a year. */
+/**
+ * At least one, each once. The first counts: the oldest, so that the device which came second moves, and not the one that has written for a
+ * year.
+ */
 export type Vault = readonly [Secret, ...Secret[]];
 
 const SECRET = /^[0-9a-f]{64}$/;

@@ -147,7 +147,8 @@ function follow(
   const { event } = next;
   const head = record?.head?.event;
   const own = record?.own;
-  // If an event that had seen our write replaces it, the write lives on in that event. Who overwrites that one is in conflict with its writer.
+  // If an event that had seen our write replaces it, the write lives on in that event. Who overwrites that one is in conflict with its
+  // writer.
   const overwritten = isLostTo(head, own, event);
   const advanced: HeadRecord = {
     ...EMPTY_RECORD,

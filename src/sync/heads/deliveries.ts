@@ -39,7 +39,10 @@ export function withDelivery(
     : { ...held, proven };
 }
 
-/** A write of ours that a relay has taken cannot be withdrawn. If it cannot turn out unreadable either, what was before it is not needed any more. */
+/**
+ * A write of ours that a relay has taken cannot be withdrawn. If it cannot turn out unreadable either, what was before it is not needed any
+ * more.
+ */
 export function withoutBefore(record: HeadRecord): HeadRecord {
   return isOwnHead(record) && record.own!.acknowledged && isKnownReadable(record)
     ? { ...record, former: [] }
@@ -54,7 +57,7 @@ function withChangedPieces(record: HeadRecord, change: (piece: Piece) => Piece):
   return isSame ? record : { ...record, head: { ...record.head!, pieces } };
 }
 
-/** What a relay shows instead of a head that it had taken cannot have beaten it there by the order of events. */
+/** The relay lacks the head. If it had taken it, and shows an event of the same stamp instead, it does not keep to the order of events. */
 export function lacking(record: HeadRecord, relay: RelayUrl, instead: Seconds | undefined): HeadRecord {
   if (deliveryOf(record, relay) === 'refused') return record;
   const head = record.head!.event;

@@ -34,8 +34,8 @@ export function containedIn(record: HeadRecord<NostrEvent>): VersionVector {
 }
 
 /**
- * V1: what a write that was asked for with `seen` contains. Its own entry says that it has all own writes before it, so it has seen what the
- * newest of these had: a call that waited for its turn may not have.
+ * V1: what a write that was asked for with `seen` contains. Its own entry says that it has all own writes before it, so it has seen what
+ * the newest of these had: a call that waited for its turn may not have.
  */
 export function withOwn(record: HeadRecord | undefined, seen: VersionVector): VersionVector {
   return joinVectors(seen, seenByOwn(record) ?? new Map());

@@ -206,8 +206,8 @@ function namesLeftBehind(before: string | undefined, record: HeadRecord): readon
 }
 
 /**
- * Those that the record means: others may have been made for a write that came too late. A value may have been beaten in the same save: then
- * it is kept, and its pieces with it.
+ * Those that the record means: others may have been made for a write that came too late. A value may have been beaten in the same save:
+ * then it is kept, and its pieces with it.
  */
 function piecesMade(input: Input, record: HeadRecord): readonly (readonly [string, VerifiedEvent])[] {
   const made = 'made' in input ? [...(input.made ?? [])] : [];

@@ -7,7 +7,8 @@
  *      alone and for a write that no relay has taken: a withdrawn write, a write replaced before any socket
  *      carried it (which may then reuse its stamp), and one that every relay finds too late, which gets a lower stamp.
  *  I9  Every input again is a no-op: it returns the same record object and no effects.
- *  I11 `floorOf` a record decreases only if a write gets a lower stamp, or is reset. A write below it, or equal to one that was carried, is `stale`.
+ *  I11 `floorOf` a record decreases only if a write gets a lower stamp, or is reset. A write below it, or equal to one that was carried, is
+ * `stale`.
  *  I12 A relay's delivery leaves `pending` only by that relay's own word about this very head.
  *
  *  I21 is kept by heads/frontier.ts.

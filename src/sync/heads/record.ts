@@ -32,9 +32,15 @@ export interface OwnWrite {
   readonly withdrawn?: readonly EventId[] | undefined;
   /** Those of them whose `publish` did not fail: the same write was signed again under a lower stamp. */
   readonly restamped?: readonly EventId[] | undefined;
-  /** The least and the greatest stamp, in s, of own writes that got a lower stamp, or were reset. An event that knows of one of these was not made by a copy of the store. */
+  /**
+   * The least and the greatest stamp, in s, of own writes that got a lower stamp, or were reset. An event that knows of one of these was
+   * not made by a copy of the store.
+   */
   readonly undone?: readonly Seconds[] | undefined;
-  /** While no relay has it: stamps, in s, of what somebody may have and it is above, oldest first; `NOTHING` before own ones that are above nothing else. */
+  /**
+   * While no relay has it: stamps, in s, of what somebody may have and it is above, oldest first; `NOTHING` before own ones that are above
+   * nothing else.
+   */
   readonly above?: readonly Seconds[] | undefined;
   /** It was made before every relay had answered what it has of the category: it may beat what it had not seen. */
   readonly isBlind?: boolean;

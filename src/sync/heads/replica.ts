@@ -41,14 +41,20 @@ export interface Replica {
   count(): number;
   /** A piece from the store, verified; `undefined` if it is not there or not genuine. Rejects if the store fails. */
   piece(dTag: Address, name: string): Promise<VerifiedEvent | undefined>;
-  /** The event of a version that its record keeps, from the store, verified; `undefined` if it is not there or not genuine. Rejects if the store fails. */
+  /**
+   * The event of a version that its record keeps, from the store, verified; `undefined` if it is not there or not genuine. Rejects if the
+   * store fails.
+   */
   version(dTag: Address, id: EventId): Promise<VerifiedEvent | undefined>;
   /**
    * Decides and saves. Resolves with the effects after the save, and after `onChange` was told. A write that cannot be saved
    * rejects with `STORE_FAILED` and has changed nothing; anything else then takes effect in memory and is saved later.
    */
   apply(dTag: Address, input: Input): Promise<readonly Effect[]>;
-  /** The head to put on a socket or into an export, which from now on counts as carried; `undefined` while a write of the category is being saved. */
+  /**
+   * The head to put on a socket or into an export, which from now on counts as carried; `undefined` while a write of the category is being
+   * saved.
+   */
   claim(dTag: Address): VerifiedEvent | undefined;
   /** Whether the head is a write of this process that no socket has carried: a newer one may take its stamp. */
   isUncarried(dTag: Address): boolean;

@@ -5,7 +5,9 @@ import { MAX_VECTOR_ENTRIES } from '../../protocol/limits.ts';
 import { isKeptIn, type Kept } from '../heads/kept.ts';
 
 export interface Base {
-  /** The newest former values that both had seen and that have not seen each other, newest first. None: there was none, or it is unknown. */
+  /**
+   * The newest former values that both had seen and that have not seen each other, newest first. None: there was none, or it is unknown.
+   */
   readonly newest: readonly Kept[];
   /** Whether they are all that both have in common. Of `newest` without any: nothing was before both. */
   readonly isExact: boolean;

@@ -25,11 +25,11 @@ interface Rebased extends ReturnType<Merger['merge']> {
 /** A write, and what it was made of. */
 export type Merged = Composed & { readonly joined: Joined | undefined };
 
-/** V1: what holds an own write that the head does not is merged, exactly or not, for the own entry of the next write says so. */
+/** V1: a rival that holds an own write which the head lacks must be merged, exactly or not: the next write will say that it has that. */
 export const holdsOwn = ({ own }: HeadRecord, { seen }: Pick<Kept, 'seen'>): boolean =>
   own !== undefined && covers(seen, own.device, own.stamp);
 
-/** Of the others what is due, or has an exact base. */
+/** Of the other rivals those are merged that are due, or have an exact base. */
 export function takingBy(record: HeadRecord, isDue: (id: EventId) => boolean) {
   return (rival: Kept, base: Base): Taking => {
     if (holdsOwn(record, rival)) return 'must';
@@ -37,7 +37,7 @@ export function takingBy(record: HeadRecord, isDue: (id: EventId) => boolean) {
   };
 }
 
-/** What it takes the place of is what its app had seen at the call, and no more. */
+/** Whether the call replaces what its app had seen by then, and no more. */
 const isReplacing = ({ write: { edit } }: Wanted): boolean => edit === undefined || edit.type === 'remove';
 
 /**
@@ -94,7 +94,9 @@ export function createMergeComposing(ports: {
     return { base: event && (await ports.joining.valueAt(dTag, event)), isExact: event !== undefined };
   }
 
-  /** A call that waited for its turn replaces what an own write before it has taken in meanwhile: its app had not seen that, and is told. */
+  /**
+   * A call that waited for its turn replaces what an own write before it has taken in meanwhile: its app had not seen that, and is told.
+   */
   async function overOwn(
     dTag: Address,
     wanted: readonly Wanted[],

@@ -7,7 +7,10 @@ import type { CreateMerging } from './merging.ts';
 export interface MergeClash {
   /** Names of fields, and ids of items, from the outside in. Empty: the whole value. */
   readonly path: readonly string[];
-  /** `'both-changed'`; `'uncertain'`: what both sides had seen is not known exactly, or was several values; `'rule-failed'`: the app's function threw. */
+  /**
+   * `'both-changed'`; `'uncertain'`: what both sides had seen is not known exactly, or was several values; `'rule-failed'`: the app's
+   * function threw.
+   */
   readonly reason: string;
   readonly base?: unknown;
   readonly mine?: unknown;

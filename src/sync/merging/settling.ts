@@ -1,7 +1,8 @@
 /**
- * When the rivals of a merging category are merged, or shown merged until the app's next edit, and by which device. The author of what was overwritten merges at once; others
- * only if it does not, so that not all write the same. Each merge without an edit of the app in between doubles the waits: as soon as
- * one is longer than a delivery takes, every device merges once the newest is known, and that comes to an end.
+ * When the rivals of a merging category are merged, or shown merged until the app's next edit, and by which device. The author of what was
+ * overwritten merges at once; others only if it does not, so that not all write the same. Each merge without an edit of the app in between
+ * doubles the waits: as soon as one is longer than a delivery takes, every device merges once the newest is known, and that comes to an
+ * end.
  */
 
 import type { Clock } from '../../clock.ts';

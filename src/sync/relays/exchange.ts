@@ -61,7 +61,10 @@ export function createExchanges(ports: ExchangePorts): Exchanges {
   /** Older events that say something all the same, while they are saved. */
   const overlooked = new Set<EventId>();
 
-  /** Of an event below the head, whether the head has not seen it, or it tells a blind write of what that beats, or of a reset, or that a relay has it. */
+  /**
+   * Of an event below the head, whether the head has not seen it, or it tells a blind write of what that beats, or of a reset, or that a
+   * relay has it.
+   */
   function isOfUse(dTag: Address, event: NostrEvent): boolean {
     const record = replica.get(dTag);
     if (isOverlooked(record, event) || newest.isNewReset(dTag, event)) return true;

@@ -36,7 +36,9 @@ export interface Queue {
   forget(item: Item): void;
   /** From here on this version is in flight, and the next waits for its turn. */
   occupy(item: Item, version: string): void;
-  /** The send is over: either it did not go out, or its answer is saved. Before the answer is saved, it would seem owed, and go out again. */
+  /**
+   * The send is over: either it did not go out, or its answer is saved. Before the answer is saved, it would seem owed, and go out again.
+   */
   vacate(item: Item, version: string): void;
   /** Sends what has occupied its place. */
   transmit(item: Item, version: string, event: VerifiedEvent): Promise<Sent>;

@@ -1,6 +1,7 @@
 /**
  * What a relay has of some heads, by reconciliation (NIP-77) instead of a REQ: it costs what is different, not what there is. Ids are
- * claims: what a relay has and this device lacks is asked for, and checked as any event. If it does not come, the question is asked by a REQ.
+ * claims: what a relay has and this device lacks is asked for, and checked as any event. If it does not come, the question is asked by a
+ * REQ.
  */
 
 import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
@@ -106,7 +107,7 @@ export function createReconciliations({
   /** `undefined`: a REQ costs hardly more. */
   function planFor(relay: RelayUrl, dTags: readonly Address[], how: How): Plan | undefined {
     const [known, chars] = weigh(dTags);
-    // Where the same is expected, no question follows.
+    // If the relay is expected to have what is here, no question follows.
     const least = how === 'read-back' ? 0 : MIN_NEG_SAVING_CHARS;
     if (known * 2 < dTags.length || chars - FEW_CHARS < least) return undefined;
     const { strangers, isNarrow } = surroundingsOf(relay);

@@ -1,7 +1,7 @@
 /**
  * A live subscription to some categories on one relay, over all its connections. At each connection the relay is asked for what it has:
- * by the subscription itself, or, if less is to be expected, by a question behind it. That one goes out once the subscription is live, so that
- * nothing falls between. Then a subscription that would name many categories names none: what is of none of them is ignored.
+ * by the subscription itself, or, if less is to be expected, by a question behind it. That one goes out once the subscription is live, so
+ * that nothing falls between. Then a subscription that would name many categories names none: what is of none of them is ignored.
  */
 
 import type { Clock } from '../../clock.ts';

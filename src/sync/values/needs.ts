@@ -20,11 +20,14 @@ import { isOwnHead, type HeadRecord } from '../heads/record.ts';
 /**
  * Why a head is to be said again. `tie`: a relay keeps another event of the same stamp, against NIP-01. `end`: it has ended
  * (NIP-40), relays forget it, and what it had replaced must not come back. `late`: no relay has it, since its stamp is still
- * to come, as this clock says too. `void`: it was written by who had not heard of a reset, and does not tell others of it.
+ * to come, as this clock says too. `void`: its writer had not heard of a reset, so it does not tell others of that.
  */
 export type Need = 'tie' | 'end' | 'late' | 'void';
 
-/** What a record needs; `undefined`: nothing, as far as this device knows. `isLate`: every relay finds its stamp too late. `isMerged`: its rivals are merged. */
+/**
+ * What a record needs; `undefined`: nothing, as far as this device knows. `isLate`: every relay finds its stamp too late. `isMerged`: its
+ * rivals are merged.
+ */
 export function needOf(
   record: HeadRecord<NostrEvent> | undefined,
   nowSeconds: Seconds,
