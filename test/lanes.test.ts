@@ -15,7 +15,7 @@ const found = (text: string, pattern: RegExp): string[] =>
 
 const ci = read('.ci/run');
 const workflow = read('.github/workflows/lanes.yml');
-const lanes = found(ci, /^lane ([a-z]+) /gm);
+const lanes = found(ci, /^(?:lane|aside) ([a-z]+) /gm);
 /** What other lanes stand on: no jobs of their own. */
 const preparations = ['system', 'install'];
 
@@ -35,7 +35,7 @@ test('a job prepares by lanes that exist', () => {
 });
 
 test('every lane runs a script that exists', () => {
-  const named = found(ci, /^lane [a-z]+ \S+ npm run ([\w:]+)/gm);
+  const named = found(ci, /^(?:lane|aside) [a-z]+ \S+ npm run ([\w:]+)/gm);
   expect(named.length).toBeGreaterThan(10);
   expect(named.filter((name) => !(name in scripts))).toEqual([]);
 });
@@ -49,17 +49,35 @@ test('a lane that does not exist is refused before anything runs', () => {
 });
 
 test('lanes that are named run alone', () => {
-  const { status, stdout } = spawnSync('bash', ['-c', fakeRun(), '.ci/run', 'verify', 'install'], {
-    encoding: 'utf8',
-    cwd: ROOT,
-  });
+  const { status, stdout } = run(['verify', 'install'], '');
   expect(found(stdout, /^==== ([a-z]+): npm/gm)).toEqual(['install', 'verify']);
+  expect(stdout).toMatch(/^2 passed, 0 failed\n$/m);
   expect(status).toBe(0);
 });
 
-/** `.ci/run` with an `npm` that does nothing. */
-function fakeRun(): string {
-  return `npm() { echo '1 passed, 0 failed'; }; timeout() { shift 2; "$@"; };\n${ci.replace(/^cd .*$/m, '')}`;
+test('a lane that runs beside another one counts, and ends everything if it fails', () => {
+  const good = run(['soak', 'interop', 'runtimes'], '');
+  expect(good.stdout).toMatch(/^3 passed, 0 failed\n$/m);
+  expect(good.status).toBe(0);
+  const bad = run(
+    ['soak', 'interop', 'runtimes'],
+    '[[ $2 == soak ]] && { echo 1 passed, 2 failed; return 1; };',
+  );
+  expect(found(bad.stdout, /^==== ([a-z]+): \d/gm)).toEqual(['interop', 'soak']);
+  expect(bad.stdout).toMatch(/^2 passed, 2 failed\n$/m);
+  expect(bad.status).toBe(1);
+});
+
+/** Runs lanes with an `npm` that does this, or only says that all is well. */
+function run(
+  names: readonly string[],
+  npm: string,
+): { readonly status: number | null; readonly stdout: string } {
+  const fakes = `npm() { ${npm} echo '1 passed, 0 failed'; }; timeout() { shift 2; "$@"; };`;
+  return spawnSync('bash', ['-c', `${fakes}\n${ci.replace(/^cd .*$/m, '')}`, '.ci/run', ...names], {
+    encoding: 'utf8',
+    cwd: ROOT,
+  });
 }
 
 test('every script that CONTRIBUTING.md names exists', () => {

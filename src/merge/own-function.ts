@@ -21,7 +21,7 @@ function baseFor(sides: Sides): Value {
   return behind === undefined ? sides.bases[0] : sides[behind];
 }
 
-/** Where neither side has changed anything it is not asked: a function that is not idempotent would have something to write each time. */
+/** If neither side has changed anything it is not asked: a function that is not idempotent would have something to write each time. */
 export function callOwnFunction(
   merge: MergeFunction<unknown>,
   sides: Sides,

@@ -79,7 +79,7 @@ function commonLines(mine: Lines, theirs: Lines): Lines {
 }
 
 /**
- * A text, by its lines. Where both sides have changed the same lines, both versions are kept, theirs first, and a clash is told.
+ * A text, by its lines. If both sides have changed the same lines, both versions are kept, theirs first, and a clash is told.
  * Texts that differ in more than 1,000 lines are merged as a whole.
  */
 export const text: Rule<string> = {
