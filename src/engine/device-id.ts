@@ -1,5 +1,6 @@
 /** The id of this device: made once, kept in the store, and left to another device that has it as well. */
 
+import { uuid } from '../crypto/uuid.ts';
 import { NostrSyncError } from '../errors.ts';
 import { isDeviceId } from '../options.ts';
 import { categoryOf, type Address } from '../protocol/address.ts';
@@ -14,12 +15,6 @@ export interface DeviceId {
   load(): Promise<void>;
   /** Another device has this one's id. Under one id, vectors cannot tell whose writes were seen: so this device takes a new one. */
   leave(dTag: Address, event: NostrEvent): Promise<void>;
-}
-
-function uuid(randomBytes: RandomBytes): string {
-  const hex = [...randomBytes(16)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-  const variant = '89ab'[Number.parseInt(hex[16]!, 16) % 4]!;
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
 }
 
 /** `given`: by the app. */
@@ -49,17 +44,17 @@ export function createDeviceId(
     load: async () => {
       const stored = await store.get(deviceIdKey);
       if (isDeviceId(stored)) deviceId = stored;
-      else deviceId = given ?? (await keep(uuid(randomBytes)));
+      else deviceId = given ?? (await keep(uuid(randomBytes(16))));
     },
     leave: async (dTag, event) => {
       const former = deviceId!;
-      const made = uuid(randomBytes);
+      const made = uuid(randomBytes(16));
       const suffixed = `${given}-${made}`;
       const next = given !== undefined && isDeviceId(suffixed) ? suffixed : made;
       deviceId = await keep(next);
       if (deviceId !== next) return;
       const category = categoryOf(dTag);
-      const message = `Another device writes under the id of this one, which has a new one now: seen in ${JSON.stringify(category)}`;
+      const message = `Another device has the id of this one, which took a new one: seen in ${JSON.stringify(category)}`;
       const details = { category, eventId: event.id, formerDeviceId: former, deviceId };
       ports.emitter.emit('error', new NostrSyncError('DEVICE_ID_TAKEN', message, { details }));
     },

@@ -707,10 +707,14 @@ export function createOracle(ports: {
 
   /** What a reset names counts no more, nor what from the future came before that. What the same device had written before lives on in it. */
   function voidBy({ event, category }: Signed): void {
-    const latest = Math.max(-1, ...voidsIn(event).values());
+    const named = voidsIn(event);
+    const latest = Math.max(-1, ...named.values());
     const above = [...signed.values()].filter(
       (one) => one.category === category && one.event.created_at > event.created_at,
     );
+    // What is a second more than a day ahead may have the stamp that the reset gets.
+    for (const one of signed.values())
+      if (named.has(one.event.id) && one.event.created_at === event.created_at) one.isVoid = true;
     const isFuture = ({ created_at }: SignedEvent): boolean =>
       created_at > ports.now() / 1000 + 70_000 && created_at <= latest;
     const future = above.filter((one) => isFuture(one.event));

@@ -168,6 +168,26 @@ describe('a write from the future is stamped', () => {
       ),
     ],
     [
+      'above what it has taken in of a device whose signer is late, which has not seen that by its vector',
+      NOW,
+      recordOf(
+        eventOf(future.created_at, [
+          'vv',
+          `${deviceHash('phone')}:${future.created_at}`,
+          `${deviceHash('tablet')}:${NOW - 3}`,
+        ]),
+        {
+          own: own({
+            above: [NOW - 7],
+            taken: {
+              rivals: [keptOf({ event: eventOf(NOW - 1), pieces: undefined }, undefined, true)],
+              joint: new Map(),
+            },
+          }),
+        },
+      ),
+    ],
+    [
       'not again while relays may have what it is above, a little ahead',
       undefined,
       recordOf(future, { own: own({ above: [NOW - 7, NOW + RELAYS_TAKE_SECONDS] }) }),

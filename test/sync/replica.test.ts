@@ -1,6 +1,6 @@
 /** The replica by itself, over a store that fails, or that several have open. */
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { EventVerifier } from '../../src/protocol/event.ts';
 import { openReplica, type Replica } from '../../src/sync/heads/replica.ts';
 import { parseRecord } from '../../src/sync/heads/record-codec.ts';
@@ -45,6 +45,23 @@ test('a reset that the store fails to take lowers the floor once it is saved, th
   const [text] = (await inner.list('head/')).values();
   expect(floorOf(parseRecord(text!))).toBe(20);
   await Promise.all([replica.close(), other.close()]);
+});
+
+test('what it has saved itself is not read again from the text that is in the store', async () => {
+  const ports = { clock: createTestClock(), verifier, pubkey: 'a'.repeat(64), namespace: 'default' };
+  const ignored = { onDeposed: () => undefined, onChange: () => undefined, onError: () => undefined };
+  const replica = await openReplica({ ...ports, ...ignored, store: memoryStore(), isAlone: true });
+  const parse = vi.spyOn(JSON, 'parse');
+  for (const stamp of [10, 11, 12]) {
+    await replica.apply(D, {
+      ...{ type: 'write', event: told({ stamp, by: OURS }), device: OUR_HASH, isRead: true },
+    });
+    replica.claim(D);
+  }
+  expect(parse).not.toHaveBeenCalled();
+  parse.mockRestore();
+  expect(replica.get(D)?.past).toHaveLength(2);
+  await replica.close();
 });
 
 describe('of two engines on one store', () => {

@@ -62,16 +62,14 @@ export function stampsOf(
 /** Stamps of own writes that are above what is to come. */
 export function undoneBy(own: OwnWrite | undefined, stamp: Seconds): readonly Seconds[] | undefined {
   const more = stampsIn(own).filter((one) => one > stamp);
-  return more.length === 0 ? own?.undone : spanOf([...(own?.undone ?? []), ...more]);
+  if (more.length === 0) return own?.undone;
+  // From the least to the greatest of them it was this device that wrote.
+  const all = [...(own?.undone ?? []), ...more];
+  return [Math.min(...all), Math.max(...all)];
 }
 
 /** Whether this device has taken back a write at this stamp, or lost it to a reset. */
 export function hasUndone(own: OwnWrite | undefined, stamp: Seconds): boolean {
   const [least = Infinity, greatest = Infinity] = own?.undone ?? [];
   return stamp >= least && stamp <= greatest;
-}
-
-/** From the least to the greatest of them it was this device that wrote. */
-function spanOf(stamps: readonly Seconds[]): readonly Seconds[] {
-  return [Math.min(...stamps), Math.max(...stamps)];
 }

@@ -4,7 +4,7 @@
  */
 
 import type { Address, EventId } from '../../protocol/address.ts';
-import type { VerifiedEvent } from '../../protocol/event.ts';
+import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { isVoid } from '../../protocol/voids.ts';
 import type { Effect, Input } from './input.ts';
@@ -92,15 +92,18 @@ export function plan(
   const writes: Writes = new Map();
   const texts = new Map(stored);
   for (const [dTag, { previous, record, effects }] of decision.decided) {
-    if (record === undefined || (record === previous && bases.get(dTag)!.isStored)) continue;
+    const { isStored } = bases.get(dTag)!;
+    if (record === undefined || (record === previous && isStored)) continue;
     const before = stored.get(dTag);
+    // What cannot be used has left versions and pieces all the same.
+    const replaced = (isStored && previous) || (before === undefined ? undefined : parseRecord(before));
     for (const { along } of known.refused.get(dTag) ?? [])
       for (const [key] of along?.(record) ?? []) writes.set(key, null);
     const text = serializeRecord(record);
     writes.set(keys.record(dTag), text);
-    for (const [key, more] of versionsToSave(dTag, before, record, keys)) writes.set(key, more);
+    for (const [key, more] of versionsToSave(dTag, replaced, record, keys)) writes.set(key, more);
     texts.set(dTag, text);
-    for (const name of namesLeftBehind(before, record)) writes.set(keys.piece(dTag, name), null);
+    for (const name of namesLeftBehind(replaced, record)) writes.set(keys.piece(dTag, name), null);
     for (const { input } of jobs.filter((job) => job.dTag === dTag)) {
       for (const [name, event] of piecesMade(input, record))
         writes.set(keys.piece(dTag, name), JSON.stringify(event));
@@ -119,11 +122,11 @@ export function plan(
 /** The events of versions that are kept, as far as the store has them not yet; and of those that are not kept any more, nothing. */
 function* versionsToSave(
   dTag: Address,
-  before: string | undefined,
+  replaced: HeadRecord<NostrEvent> | undefined,
   record: HeadRecord,
   keys: Keys,
 ): Iterable<readonly [string, string | null]> {
-  const stored = new Set(keptIn(before === undefined ? undefined : parseRecord(before)).map(({ id }) => id));
+  const stored = new Set(keptIn(replaced).map(({ id }) => id));
   for (const { id, event } of keptIn(record))
     if (!stored.delete(id) && event !== undefined) yield [keys.version(dTag, id), JSON.stringify(event)];
   for (const id of stored) yield [keys.version(dTag, id), null];
@@ -191,19 +194,19 @@ function isUnderOneStamp(stored: HeadRecord | undefined, { own }: HeadRecord): b
   return stored.own!.id !== own?.id && stored.own!.stamp === own?.stamp;
 }
 
-/** The pieces of the text that is replaced, rather than of the record before: after a save that failed, that is another. */
-function namesLeftBehind(before: string | undefined, record: HeadRecord): readonly string[] {
-  const kept = new Set([
-    ...piecesOf(record).map(({ name }) => name),
-    ...keptIn(record).flatMap(({ pieces = [] }) => pieces),
-  ]);
-  const stored = before === undefined ? undefined : parseRecord(before);
-  const names = [
-    ...piecesOf(stored).map(({ name }) => name),
-    ...keptIn(stored).flatMap(({ pieces = [] }) => pieces),
-  ];
-  return names.filter((name) => !kept.has(name));
+/** The pieces of what is replaced in the store, rather than of the record before: after a save that failed, that is another. */
+function namesLeftBehind(
+  replaced: HeadRecord<NostrEvent> | undefined,
+  record: HeadRecord,
+): readonly string[] {
+  const kept = new Set(namesIn(record));
+  return namesIn(replaced).filter((name) => !kept.has(name));
 }
+
+const namesIn = (record: HeadRecord<NostrEvent> | undefined): readonly string[] => [
+  ...piecesOf(record).map(({ name }) => name),
+  ...keptIn(record).flatMap(({ pieces = [] }) => pieces),
+];
 
 /**
  * Those that the record means: others may have been made for a write that came too late. A value may have been beaten in the same save:

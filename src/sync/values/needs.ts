@@ -56,14 +56,13 @@ export function needOf(
 /** The stamp that a write from the future should have: just above what it is above. `undefined`: it is not, or follows such a one. */
 export function pastStampOf(record: HeadRecord<NostrEvent>, nowSeconds: Seconds): Seconds | undefined {
   const { head, own, former } = record;
-  const [before] = former;
   const latest = nowSeconds + SKEW_REPORT_SECONDS;
   if (!isOwnHead(record) || own!.acknowledged || head!.event.created_at <= latest) return undefined;
-  const { above = before === undefined ? [] : [before.event.created_at] } = own!;
+  const { above = former.slice(0, 1).map(({ event }) => event.created_at) } = own!;
   if ((above[0] ?? NOTHING) >= latest) return undefined;
-  // What it has taken in of others it stays above: its vector may name nothing later than itself.
+  // What it has taken in of others it stays above: its vector may name nothing later than itself, and their signers may be late.
   const seen = [...seenBy(head!.event)].flatMap(([device, stamp]) => (device === own!.device ? [] : [stamp]));
-  const known = [...above, ...seen];
+  const known = [...above, ...seen, ...(own!.taken?.rivals ?? []).map(({ stamp }) => stamp)];
   const counting = known.filter((one) => one < latest);
   // What is a little ahead relays may have, whatever is heard of that: it is not gone below.
   const isTaken = known.some((one) => one >= latest && one <= nowSeconds + RELAYS_TAKE_SECONDS);
