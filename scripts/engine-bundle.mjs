@@ -6,6 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
+import { nativeHash } from './native-hash.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const FOLDER = join(ROOT, 'crates/nostr-sync/engine');
@@ -15,6 +16,7 @@ const { outputFiles } = await build({
   outfile: join(FOLDER, 'engine.js'),
   absWorkingDir: ROOT,
   bundle: true,
+  plugins: [nativeHash],
   write: false,
   minify: true,
   // Names of functions and classes are in the messages of errors.

@@ -36,7 +36,8 @@ export interface Native {
   value(subscription: number, category: string, result: string): void;
 
   randomBytes(length: number): Uint8Array;
-  /** Lower-case hex. */
+  sha256(data: string): Uint8Array;
+  /** Of a text's UTF-8, in lower-case hex. */
   sha256Hex(text: string): string;
   hmacSha256(key: string, data: string): Uint8Array;
   chacha20(key: string, nonce: string, data: string): Uint8Array;

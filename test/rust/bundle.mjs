@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { nativeHash } from '../../scripts/native-hash.mjs';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const HERE = import.meta.dirname;
@@ -34,6 +35,7 @@ await build({
   entryPoints: [join(HERE, 'conformance.ts')],
   outfile: process.argv[2],
   bundle: true,
+  plugins: [nativeHash],
   format: 'iife',
   globalName: 'nostrSync',
   platform: 'neutral',

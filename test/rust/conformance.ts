@@ -8,6 +8,7 @@ import { createAnswers } from '../../src/embedded/answers.ts';
 import { createEventVerifier as createNativeVerifier } from '../../src/embedded/verifier.ts';
 import { native } from '../../src/embedded/native.ts';
 import { compression, primitives, randomBytes } from '../../src/embedded/primitives.ts';
+import { sha256 as nativeSha256 } from '../../src/embedded/sha256.ts';
 import { createSigner } from '../../src/embedded/signer.ts';
 import { createStore } from '../../src/embedded/store.ts';
 import { toWire } from '../../src/wire.ts';
@@ -47,7 +48,10 @@ type Check = () => void | Promise<void>;
 
 const PORTS: Readonly<Record<string, Check>> = {
   'hashes are those of Node': () => {
-    for (const { text, sha256 } of EXPECTED.texts) assertEqual(primitives.sha256Hex(text), sha256);
+    for (const { text, sha256, utf8 } of EXPECTED.texts) {
+      assertEqual(primitives.sha256Hex(text), sha256);
+      assertEqual(toHex(nativeSha256(fromHex(utf8))), sha256);
+    }
   },
   'HMAC and ChaCha20 are those of Node': () => {
     for (const { key, nonce, data, hmac, chacha20 } of EXPECTED.ciphers) {

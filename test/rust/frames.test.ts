@@ -1,5 +1,5 @@
 /**
- * Lives of a Rust process between an honest relay and one that says what SEED draws. FRAMES of them (20,000) go through its sockets and
+ * Lives of a Rust process between an honest relay and one that says what SEED draws. FRAMES of them (50,000) go through its sockets and
  * through QuickJS. Whatever is said, the process lives on, shows no value but a genuine one, and publishes by the honest relay.
  */
 
@@ -17,7 +17,7 @@ import { startLineProcess, type LineProcess } from '../support/line-process.ts';
 import { createRandom, numberFrom, type Random } from '../support/random.ts';
 import { startRustDevice } from './rust-device.ts';
 
-const FRAMES = numberFrom('FRAMES', 20_000);
+const FRAMES = numberFrom('FRAMES', 50_000);
 const SEED = numberFrom('SEED', Date.now() % 1_000_000);
 const FRAMES_PER_LIFE = 1_000;
 /** Said at once: the process answers some of them, and is heard between. */

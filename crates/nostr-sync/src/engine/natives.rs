@@ -287,6 +287,7 @@ impl Natives {
         native.set("randomBytes", Function::new(ctx.clone(), random_bytes)?)?;
         let sha256 = |text: String| hex(&Sha256::digest(text.as_bytes()));
         native.set("sha256Hex", Function::new(ctx.clone(), sha256)?)?;
+        native.set("sha256", Function::new(ctx.clone(), sha256_of_bytes)?)?;
         native.set("hmacSha256", Function::new(ctx.clone(), hmac_sha256)?)?;
         native.set("chacha20", Function::new(ctx.clone(), chacha20)?)?;
         let own = self.clone();
@@ -343,6 +344,10 @@ fn random_bytes(ctx: Ctx<'_>, length: f64) -> rquickjs::Result<Value<'_>> {
     let mut bytes = vec![0; length];
     getrandom::fill(&mut bytes).map_err(|error| Exception::throw_message(&ctx, &error.to_string()))?;
     typed(&ctx, bytes)
+}
+
+fn sha256_of_bytes(ctx: Ctx<'_>, data: String) -> rquickjs::Result<Value<'_>> {
+    typed(&ctx, Sha256::digest(from_binary(&ctx, &data)?).to_vec())
 }
 
 fn hmac_sha256(ctx: Ctx<'_>, key: String, data: String) -> rquickjs::Result<Value<'_>> {

@@ -1,5 +1,7 @@
 //! The ports, by the suites of TypeScript: `test/rust` of the project bundles them.
 
+use std::sync::Mutex;
+
 use serde_json::json;
 
 use super::*;
@@ -47,6 +49,15 @@ fn the_ports_pass_the_suites_of_typescript() {
 /// Histories that QuickJS runs in one call.
 const HISTORIES_AT_ONCE: usize = 5;
 
+/// `count` histories from the seed `first` on, by an engine of their own.
+async fn traces(source: &Arc<str>, first: usize, count: usize) -> Vec<String> {
+    let limits = Limits { memory: 1 << 30, run_time: Duration::from_secs(600) };
+    let sync = start_script(source.clone(), Plan { limits, ..Plan::default() }).unwrap();
+    let args = json!({ "from": first, "count": count }).to_string();
+    let found = sync.call_text("traces", args).await.unwrap();
+    serde_json::from_str(&found).unwrap()
+}
+
 #[test]
 #[ignore = "scripts/test-rust.mjs bundles what it runs"]
 fn the_simulator_has_the_traces_of_node() {
@@ -55,14 +66,18 @@ fn the_simulator_has_the_traces_of_node() {
     let expected = std::fs::read_to_string(folder.join("traces.json")).unwrap();
     let expected: Vec<String> = serde_json::from_str(&expected).unwrap();
     let first = expected[0].split(' ').next().unwrap().parse::<usize>().unwrap();
-    let limits = Limits { memory: 1 << 30, run_time: Duration::from_secs(600) };
-    wait(async {
-        for (n, traces) in expected.chunks(HISTORIES_AT_ONCE).enumerate() {
-            // A new engine now and then, so that one history owes nothing to those before it.
-            let sync = start_script(source.clone(), Plan { limits, ..Plan::default() }).unwrap();
-            let args = json!({ "from": first + n * HISTORIES_AT_ONCE, "count": traces.len() }).to_string();
-            let found = sync.call_text("traces", args).await.unwrap();
-            assert_eq!(serde_json::from_str::<Vec<String>>(&found).unwrap(), traces);
+    // A new engine now and then, so that one history owes nothing to those before it.
+    let parts = Mutex::new(expected.chunks(HISTORIES_AT_ONCE).enumerate());
+    let next = || parts.lock().unwrap().next();
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some((n, in_node)) = next() {
+                    let from = first + n * HISTORIES_AT_ONCE;
+                    let in_quickjs = wait(traces(&source, from, in_node.len()));
+                    assert_eq!(in_quickjs, in_node);
+                }
+            });
         }
     });
 }
