@@ -1,12 +1,12 @@
 /**
- * `npm run bench -- [--report] [NAME...]`: every benchmark, or those named, each in a process of its own. Prints one table, keeps the
+ * `npm run bench -- [--report] [NAME...]`: every benchmark but those of Rust, or those named, each in a process of its own. Prints one table, keeps the
  * whole run in `bench/results.json`, and fails when a target is missed. Only ratios mean anything: both sides of each are
  * measured in turn, in one run, on one machine.
  */
 
-import { fork } from 'node:child_process';
+import { execFileSync, fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { isMet } from './support/harness.mjs';
 
@@ -25,6 +25,18 @@ const BENCHMARKS = [
   'state',
   'apps',
 ];
+/** These compile Rust for minutes: only by name. */
+const BY_NAME = ['rust', 'rust-apps'];
+
+/** What a run is of, and on what. */
+function printMachine() {
+  const [{ model }] = cpus();
+  const git = (...args) => execFileSync('git', args, { encoding: 'utf8', cwd: import.meta.dirname }).trim();
+  const changed = git('status', '--porcelain', '--untracked-files=no') === '' ? '' : ', with changes';
+  console.log(
+    `commit ${git('rev-parse', '--short', 'HEAD')}${changed}; Node ${process.version}; ${availableParallelism()} x ${model}; load ${loadavg()[0].toFixed(1)}`,
+  );
+}
 
 /** In the child: runs one benchmark and hands the rows to the parent. */
 async function runHere(name) {
@@ -76,9 +88,10 @@ async function main(args) {
   // On a machine with other work, as in CI, a missed target is shown, but no fault of the code's.
   const isReport = args.includes('--report');
   const names = args.filter((arg) => arg !== '--report');
-  const unknown = names.filter((name) => !BENCHMARKS.includes(name));
+  const known = [...BENCHMARKS, ...BY_NAME];
+  const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
-    console.error(`Unknown benchmark ${unknown.join(', ')}: expected ${BENCHMARKS.join(', ')}`);
+    console.error(`Unknown benchmark ${unknown.join(', ')}: expected ${known.join(', ')}`);
     return 2;
   }
   const rows = [];
@@ -92,6 +105,7 @@ async function main(args) {
       console.error(error.message);
     }
   }
+  printMachine();
   print(rows);
   // A part of a run does not replace a whole one.
   if (names.length === 0 && broken === 0) {

@@ -1,0 +1,3 @@
+pub fn add(builder: tauri::Builder<tauri::Wry>) -> tauri::Builder<tauri::Wry> {
+    builder
+}
