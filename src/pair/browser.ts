@@ -4,7 +4,6 @@ import { systemClock } from '../clock.ts';
 import { noblePrimitives } from '../crypto/noble-primitives.ts';
 import { createEventVerifier } from '../protocol/event-verifier.ts';
 import { openBrowserSocket } from '../relay/browser-socket.ts';
-import { WORK } from './code.ts';
 import { openInvitation, type Invitation } from './invitation.ts';
 import { openJoining, type Joining } from './joining.ts';
 import type { PairingPorts } from './mailbox.ts';
@@ -20,9 +19,9 @@ function portsOf({ openSocket, clock, randomBytes }: PairingOptions): PairingPor
     primitives: noblePrimitives,
     verifier: createEventVerifier(noblePrimitives),
     // Loaded only if there is a code to type; and it lets the page live on meanwhile.
-    scrypt: async (password, salt) => {
+    scrypt: async (password, salt, work) => {
       const { scryptAsync } = await import('@noble/hashes/scrypt.js');
-      return scryptAsync(password, salt, WORK);
+      return scryptAsync(password, salt, work);
     },
   };
 }

@@ -1,5 +1,7 @@
 /** What both devices derive from a session (NIP-AB): its id, the digits, and the hash of all that they agree on. Pure. */
 
+import { equalBytes } from '@noble/ciphers/utils.js';
+import { extract } from '@noble/hashes/hkdf.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
@@ -7,7 +9,7 @@ import { sharedX } from '../crypto/nip44.ts';
 
 /** HKDF-SHA256 (RFC 5869) of 32 bytes, which are the first block. */
 function derive(ikm: Uint8Array, salt: Uint8Array, info: string): Uint8Array {
-  const key = hmac(sha256, salt, ikm);
+  const key = extract(sha256, ikm, salt);
   const derived = hmac(sha256, key, concatBytes(utf8ToBytes(info), Uint8Array.of(1)));
   key.fill(0);
   return derived;
@@ -52,9 +54,7 @@ export function agreementOf(session: {
   return agreement;
 }
 
-/** Whether two texts are equal, in a time that depends on the length of `text` alone. */
+/** Whether two texts are equal, in a time that depends on their lengths alone. */
 export function isSame(text: string, expected: string): boolean {
-  let difference = text.length ^ expected.length;
-  for (let i = 0; i < text.length; i++) difference |= text.charCodeAt(i) ^ expected.charCodeAt(i);
-  return difference === 0;
+  return equalBytes(utf8ToBytes(text), utf8ToBytes(expected));
 }

@@ -5,6 +5,8 @@
 
 import type { RelayUrl } from '../protocol/address.ts';
 import { ECHO_MS, MAX_PAIRING_RELAYS, SETTLE_MS } from '../protocol/limits.ts';
+import { onAbort } from './abort.ts';
+import { createDeferred } from './deferred.ts';
 import { openMailbox, type Mailbox, type MailboxOptions } from './mailbox.ts';
 
 export interface Echoes {
@@ -26,45 +28,40 @@ export async function openWithEcho(
 ): Promise<Echoes> {
   const { clock } = options.ports;
   const echoed = new Set<RelayUrl>();
-  const refusals = new Map<RelayUrl, string>();
-  let looked = (): void => undefined;
+  const refused = new Set<RelayUrl>();
+  const looked = createDeferred<void>();
+  let cancelSettling = (): void => undefined;
+  const look = (): void => {
+    if (new Set([...echoed, ...refused]).size === options.relays.size) looked.resolve();
+  };
   const mailbox = openMailbox({
     ...options,
     onMessage: (from, message, url) => {
       if (message.type !== 'echo') return options.onMessage(from, message, url);
-      if (from === mailbox.pubkey) echoed.add(url);
-      looked();
+      if (from !== mailbox.pubkey) return;
+      if (echoed.size === 0) cancelSettling = clock.after(SETTLE_MS, looked.resolve);
+      echoed.add(url);
+      look();
+    },
+    onAnswer: (url, { type }) => {
+      if (type !== 'acknowledged') refused.add(url);
+      look();
     },
   });
-  for (const url of options.relays.keys())
-    void mailbox.sendBy(url, mailbox.pubkey, { type: 'echo' }).then((answer) => {
-      if (answer.type !== 'acknowledged') refusals.set(url, 'reason' in answer ? answer.reason : answer.type);
-      looked();
-    });
-  const all = options.relays.size;
-  await new Promise<void>((resolve) => {
-    let settle = (): void => undefined;
-    const finish = (): void => {
-      give();
-      settle();
-      signal?.removeEventListener('abort', finish);
-      looked = () => undefined;
-      resolve();
-    };
-    const give = clock.after(2 * ECHO_MS, finish);
-    looked = () => {
-      if (echoed.size === 1) settle = clock.after(SETTLE_MS, finish);
-      if (new Set([...echoed, ...refusals.keys()]).size === all) finish();
-    };
-    signal?.addEventListener('abort', finish);
-    if (signal?.aborted === true || all === 0) finish();
-  });
+  // Each its own event: one that came from another relay before would not be heard.
+  for (const url of options.relays.keys()) mailbox.send(mailbox.pubkey, { type: 'echo' }, url);
+  const cancelWaiting = clock.after(2 * ECHO_MS, looked.resolve);
+  const ignoreSignal = onAbort(signal, looked.resolve);
+  look();
+  await looked.promise;
+  ignoreSignal();
+  cancelWaiting();
+  cancelSettling();
   const relays = [...echoed].slice(0, MAX_PAIRING_RELAYS);
-  const reasons: Record<string, string> = {};
   const troubles = mailbox.reasons();
+  const reasons: Record<string, string> = {};
   for (const url of options.relays.keys()) {
-    if (!echoed.has(url))
-      reasons[url] = refusals.get(url) ?? troubles[url] ?? 'it took the event and did not show it';
+    if (!echoed.has(url)) reasons[url] = troubles[url] ?? 'it took the event and did not show it';
     if (!relays.includes(url)) mailbox.drop(url);
   }
   return { mailbox, relays, reasons };

@@ -12,6 +12,7 @@
 import { MAX_PAIRING_REPEATS } from '../protocol/limits.ts';
 import { isSame, type Agreement } from './derivations.ts';
 import { endingOf, type Ending } from './ending.ts';
+import type { CommonEffect, CommonInput } from './machine.ts';
 import type { AbortReason, HolderMessage, PairingMessage } from './message.ts';
 
 export type HolderState =
@@ -30,26 +31,19 @@ export type HolderState =
 type Open = Exclude<HolderState, { readonly type: 'over' }>;
 
 export type HolderInput =
-  /** A message of the device with the public key `from`; its signature was checked. */
-  | { readonly type: 'message'; readonly from: string; readonly message: PairingMessage }
+  | CommonInput
   /** The user has typed six digits. */
-  | { readonly type: 'digits'; readonly digits: string }
-  /** The other device has not answered in time. */
-  | { readonly type: 'repeat' }
-  | { readonly type: 'expired' }
-  | { readonly type: 'cancelled' };
+  | { readonly type: 'digits'; readonly digits: string };
 
 export type HolderEffect =
-  | { readonly type: 'send'; readonly to: string; readonly message: HolderMessage }
+  | CommonEffect<HolderMessage>
   /** Sends the key. */
   | { readonly type: 'share'; readonly to: string }
-  | { readonly type: 'repeat-later' }
   /** A device has answered: the user is asked for its digits. */
   | { readonly type: 'joining' }
   /** The digits were right. */
   | { readonly type: 'confirmed' }
-  | { readonly type: 'done'; readonly name: string; readonly deviceId: string }
-  | { readonly type: 'failed'; readonly ending: Ending };
+  | { readonly type: 'done'; readonly name: string; readonly deviceId: string };
 
 /** What the machine knows of the session; both pure. */
 export interface HolderSession {
@@ -79,7 +73,7 @@ export function holderStep(session: HolderSession, state: HolderState, input: Ho
 
 function heard(session: HolderSession, state: Open, from: string, message: PairingMessage): HolderStep {
   if (state.type === 'waiting') {
-    if (message.type !== 'offer' || !isSame(message.sessionId, session.sessionId)) return [state, []];
+    if (message.type !== 'offer' || !isSame(message.session_id, session.sessionId)) return [state, []];
     const asking: Open = { type: 'asking', peer: from, agreement: session.agree(from) };
     const joining: HolderEffect = { type: 'joining' };
     if (state.digits === undefined) return [asking, [joining]];
@@ -90,7 +84,7 @@ function heard(session: HolderSession, state: Open, from: string, message: Pairi
   if (from !== state.peer) return [state, []];
   if (message.type === 'abort') return [OVER, [{ type: 'failed', ending: endingOf(message.reason) }]];
   if (message.type !== 'complete' || state.type !== 'sharing') return [state, []];
-  const { success, name, deviceId } = message;
+  const { success, name, device_id: deviceId } = message;
   return [OVER, [success ? { type: 'done', name, deviceId } : { type: 'failed', ending: 'not-kept' }]];
 }
 
@@ -112,9 +106,9 @@ function repeated(state: Open): HolderStep {
   return [{ ...state, repeats: state.repeats + 1 }, sharing(state.peer, state.agreement)];
 }
 
-function sharing(to: string, { transcriptHash }: Agreement): readonly HolderEffect[] {
+function sharing(to: string, { transcriptHash: transcript_hash }: Agreement): readonly HolderEffect[] {
   return [
-    { type: 'send', to, message: { type: 'sas-confirm', transcriptHash } },
+    { type: 'send', to, message: { type: 'sas-confirm', transcript_hash } },
     { type: 'share', to },
     { type: 'repeat-later' },
   ];

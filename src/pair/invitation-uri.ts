@@ -1,10 +1,11 @@
 /** An invitation as text (NIP-AB): `nostrpair://…`, alone or as the fragment of a link to the app, which no server sees. */
 
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
-import { NostrSyncError } from '../errors.ts';
 import type { RelayUrl } from '../protocol/address.ts';
+import { isHex32 } from '../protocol/event.ts';
 import { MAX_INVITATION_CHARS, MAX_PAIRING_RELAYS } from '../protocol/limits.ts';
-import { canonicalRelayUrl } from '../relay/url.ts';
+import { badCode } from './ending.ts';
+import { usableRelays } from './payload.ts';
 
 export interface InvitationParts {
   /** The key that the holder made for this session, hex. */
@@ -15,13 +16,9 @@ export interface InvitationParts {
 }
 
 const SCHEME = 'nostrpair://';
-const HEX_32 = /^[0-9a-f]{64}$/;
 const VERSION = '1';
 
-/** The message never shows the text: the secret is in it. */
-function bad(what: string): NostrSyncError<'PAIRING_BAD_CODE'> {
-  return new NostrSyncError('PAIRING_BAD_CODE', `Cannot use the invitation: ${what}`);
-}
+const bad = (what: string): Error => badCode(`invitation: ${what}`);
 
 export function invitationUri({ holder, secret, relays }: InvitationParts): string {
   const places = relays.map((relay) => `&relay=${encodeURIComponent(relay)}`).join('');
@@ -51,25 +48,17 @@ function decoded(text: string): string {
 /** Reads an invitation, or a link with one. Throws `PAIRING_BAD_CODE`. Parameters that NIP-AB does not know are ignored. */
 export function parseInvitation(text: string, allowInsecure: boolean): InvitationParts {
   if (text.length > MAX_INVITATION_CHARS) throw bad(`it has more than ${MAX_INVITATION_CHARS} characters`);
-  const [holder = '', query = ''] = fragmentOf(text).slice(SCHEME.length).split('?');
-  const values = new Map<string, string[]>();
-  for (const pair of query.split('&')) {
-    const [name = '', value = ''] = pair.split('=');
-    values.set(name, [...(values.get(name) ?? []), decoded(value)]);
-  }
-  const [secret = '', ...others] = values.get('secret') ?? [];
-  const [version = VERSION] = values.get('v') ?? [];
-  if (version !== VERSION) throw bad('it is of a newer version of this app');
-  if (!HEX_32.test(holder) || !HEX_32.test(secret) || others.length > 0) throw bad('it is cut or damaged');
-  const relays = new Set((values.get('relay') ?? []).map((relay) => relayOf(relay, allowInsecure)));
-  if (relays.size === 0) throw bad('it names no relay');
-  return { holder, secret: hexToBytes(secret), relays: [...relays].slice(0, MAX_PAIRING_RELAYS) };
-}
-
-function relayOf(url: string, allowInsecure: boolean): RelayUrl {
-  try {
-    return canonicalRelayUrl(url, allowInsecure);
-  } catch {
+  const [holder, query = ''] = fragmentOf(text).slice(SCHEME.length).split('?');
+  // Of a broken escape `URLSearchParams` would make another character, and of a plus sign a space.
+  decoded(query);
+  const fields = new URLSearchParams(query.replaceAll('+', '%2B'));
+  const [secret, ...others] = fields.getAll('secret');
+  if ((fields.get('v') ?? VERSION) !== VERSION) throw bad('it is of a newer version of this app');
+  if (!isHex32(holder) || !isHex32(secret) || others.length > 0) throw bad('it is cut or damaged');
+  const named = fields.getAll('relay');
+  const relays = usableRelays(named, allowInsecure);
+  if (relays.length < named.length)
     throw bad('a relay in it is no wss: URL (ws: is for loopback only; allowInsecureRelays changes that)');
-  }
+  if (named.length === 0) throw bad('it names no relay');
+  return { holder, secret: hexToBytes(secret), relays: [...new Set(relays)].slice(0, MAX_PAIRING_RELAYS) };
 }

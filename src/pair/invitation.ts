@@ -2,12 +2,13 @@
 
 import { misuse } from '../errors.ts';
 import type { RelayUrl } from '../protocol/address.ts';
-import { INVITATION_MS, KIND_PAIRING, PAIRING_CODE_MS, PAIRING_REPEAT_MS } from '../protocol/limits.ts';
+import { INVITATION_MS, PAIRING_CODE_MS } from '../protocol/limits.ts';
+import { onAbort } from './abort.ts';
 import { createCode, mailboxKey, parseCode } from './code.ts';
 import { createDeferred } from './deferred.ts';
 import { agreementOf, sessionIdOf, type Agreement } from './derivations.ts';
-import { openWithEcho, type Echoes } from './echo.ts';
-import { errorOf, noRelay } from './ending.ts';
+import { openWithEcho } from './echo.ts';
+import { errorOf } from './ending.ts';
 import {
   holderStep,
   type HolderEffect,
@@ -16,8 +17,8 @@ import {
   type HolderState,
 } from './holder.ts';
 import { invitationUri } from './invitation-uri.ts';
-import { hangUpOnceSaid, newKey, openMailbox, type Mailbox, type PairingPorts } from './mailbox.ts';
-import type { PairingMessage } from './message.ts';
+import { runMachine } from './machine.ts';
+import { newKey, openMailbox, type Mailbox, type MailboxOptions, type PairingPorts } from './mailbox.ts';
 import { checkInvitation, checkRelays, type InvitationOptions } from './options.ts';
 import { encodeShared, PAYLOAD_TYPE, type SharedKey } from './payload.ts';
 
@@ -50,16 +51,17 @@ export interface Invitation {
 }
 
 /** What an invitation is made of, all of it gone when it ends. */
-interface Material extends Pick<Echoes, 'mailbox'> {
+interface Material {
   /** Of this session, 32 bytes. */
   readonly key: Uint8Array;
   readonly secret: Uint8Array;
   readonly shared: SharedKey;
   readonly uri: string;
+  readonly mailbox: Mailbox;
   readonly carried: { readonly code: string; readonly mailbox: Mailbox } | undefined;
 }
 
-type Listener = (from: string, message: PairingMessage) => void;
+type Hear = MailboxOptions['onMessage'];
 
 /**
  * Makes an invitation on the relays of the app that carry one: at most three, of those that echo. Rejects with `PAIRING_NO_RELAY` and what
@@ -68,44 +70,40 @@ type Listener = (from: string, message: PairingMessage) => void;
 export async function openInvitation(options: InvitationOptions, ports: PairingPorts): Promise<Invitation> {
   const shared = checkInvitation(options);
   const wanted = checkRelays(options.relays, options.allowInsecureRelays);
+  const { namespace, signal } = options;
   const key = newKey(ports.randomBytes);
   const secret = ports.randomBytes(32);
-  let listener: Listener = () => undefined;
-  const echoes = await openWithEcho(
-    {
-      ...{ key, relays: wanted, ports },
-      filter: (pubkey) => ({ kinds: [KIND_PAIRING], '#p': [pubkey] }),
-      onMessage: (from, message) => listener(from, message),
-    },
-    options.signal,
+  let hear: Hear = () => undefined;
+  const { mailbox, relays, reasons } = await openWithEcho(
+    { key, relays: wanted, ports, onMessage: (...heard) => hear(...heard) },
+    signal,
   );
-  const { mailbox, relays, reasons } = echoes;
-  const fail = (error: Error): never => {
+  try {
+    if (signal?.aborted === true) throw errorOf('cancelled-here');
+    if (relays.length === 0) throw errorOf('unreachable', reasons);
+    const uri = invitationUri({ holder: mailbox.pubkey, secret, relays });
+    const spelled = new Map(relays.map((url) => [url, wanted.get(url) ?? url]));
+    const carried = options.carrier === 'code' ? await openCode(namespace, uri, spelled, ports) : undefined;
+    const invited = invite(options, ports, { key, secret, shared, uri, mailbox, carried });
+    hear = invited.hear;
+    return invited.invitation;
+  } catch (error) {
     mailbox.close();
     wipe({ secret, shared });
     throw error;
-  };
-  if (options.signal?.aborted === true) fail(errorOf('cancelled-here', {}));
-  if (relays.length === 0) fail(noRelay(reasons));
-  const uri = invitationUri({ holder: mailbox.pubkey, secret, relays });
-  const spellings = new Map(relays.map((url) => [url, wanted.get(url) ?? url]));
-  const carried = options.carrier === 'code' ? await openCode(options, uri, spellings, ports) : undefined;
-  const { invitation, take } = invite(options, ports, { key, secret, shared, uri, carried, mailbox });
-  listener = take;
-  return invitation;
+  }
 }
 
 /** A code, and the mailbox in which a device that knows it finds the invitation. */
 async function openCode(
-  { namespace }: InvitationOptions,
+  namespace: string,
   uri: string,
   relays: ReadonlyMap<RelayUrl, string>,
   ports: PairingPorts,
-): Promise<{ readonly code: string; readonly mailbox: Mailbox }> {
+): Promise<Material['carried']> {
   const code = createCode(ports.randomBytes);
   const mailbox = openMailbox({
-    ...{ key: await mailboxKey(ports.scrypt, parseCode(code), namespace), relays, ports },
-    filter: (pubkey) => ({ kinds: [KIND_PAIRING], authors: [pubkey] }),
+    ...{ key: await mailboxKey(ports.scrypt, parseCode(code), namespace), relays, ports, heardBy: 'authors' },
     onMessage: (from, message) => {
       if (from === mailbox.pubkey && message.type === 'hello') mailbox.send(from, { type: 'invite', uri });
     },
@@ -118,106 +116,77 @@ function invite(
   { namespace, signal }: InvitationOptions,
   ports: PairingPorts,
   material: Material,
-): { readonly invitation: Invitation; readonly take: Listener } {
-  const { mailbox, shared, carried } = material;
+): { readonly invitation: Invitation; readonly hear: Hear } {
+  const { mailbox, shared, carried, uri } = material;
   const { clock } = ports;
   const session = sessionOf(material);
   const lifeMs = carried === undefined ? INVITATION_MS : PAIRING_CODE_MS;
-  const { on, tell } = createListeners();
+  const listeners = { joining: new Set<() => void>(), expired: new Set<() => void>() };
   const done = createDeferred<JoinedDevice>();
   const confirmed = createDeferred<void>();
-  let state: HolderState = { type: 'waiting' };
-  let cancelRepeat = (): void => undefined;
+  let isOver = false;
 
-  function act(input: HolderInput): void {
-    const wasOver = state.type === 'over';
-    const [next, effects] = holderStep(session, state, input);
-    state = next;
-    for (const effect of effects) carryOut(effect);
-    if (!wasOver && next.type === 'over') close();
-  }
-
-  function carryOut(effect: HolderEffect): void {
-    switch (effect.type) {
-      case 'send':
-        return mailbox.send(effect.to, effect.message);
-      case 'share': {
-        const payload = encodeShared(namespace, shared);
-        return mailbox.send(effect.to, { type: 'payload', payloadType: PAYLOAD_TYPE, payload });
-      }
-      case 'repeat-later':
-        cancelRepeat();
-        cancelRepeat = clock.after(PAIRING_REPEAT_MS, () => act({ type: 'repeat' }));
-        return;
-      case 'joining':
-        // The invitation has its device: no other one needs it.
-        carried?.mailbox.close();
-        return tell('joining');
-      case 'confirmed':
-        return confirmed.resolve();
-      case 'done':
-        return done.resolve({ name: effect.name, deviceId: effect.deviceId });
-      case 'failed': {
-        const error = errorOf(effect.ending, mailbox.reasons());
-        confirmed.reject(error);
-        return done.reject(error);
-      }
-    }
-  }
-
-  /** Nothing is left: no timer, no socket, no secret. */
-  function close(): void {
-    cancelRepeat();
-    cancelExpiry();
-    signal?.removeEventListener('abort', cancel);
-    carried?.mailbox.close();
-    wipe(material);
-    hangUpOnceSaid(mailbox, clock);
-  }
+  // What a listener throws is the app's, and stops nothing here.
+  const tell = (event: keyof typeof listeners): void => {
+    for (const listener of listeners[event]) queueMicrotask(listener);
+  };
 
   const expiresAt = clock.now() + lifeMs;
-  const cancelExpiry = clock.after(lifeMs, () => {
-    act({ type: 'expired' });
-    tell('expired');
-  });
+  const act = runMachine<HolderState, HolderInput, HolderEffect>(
+    { type: 'waiting' },
+    (state, input) => holderStep(session, state, input),
+    {
+      ...{ mailbox, clock, lifeMs },
+      handlers: {
+        share: ({ to }) => {
+          const payload = encodeShared(namespace, shared);
+          mailbox.send(to, { type: 'payload', payload_type: PAYLOAD_TYPE, payload });
+        },
+        joining: () => {
+          // The invitation has its device: no other one needs it.
+          carried?.mailbox.close();
+          tell('joining');
+        },
+        confirmed: () => confirmed.resolve(),
+        done: ({ name, deviceId }) => done.resolve({ name, deviceId }),
+      },
+      fail: (error) => {
+        confirmed.reject(error);
+        done.reject(error);
+      },
+      expired: () => tell('expired'),
+      over: () => {
+        isOver = true;
+        carried?.mailbox.close();
+        wipe(material);
+      },
+    },
+  );
   const cancel = (): void => act({ type: 'cancelled' });
-  signal?.addEventListener('abort', cancel);
-  if (signal?.aborted === true) cancel();
+  const ignoreSignal = onAbort(signal, cancel);
+  done.promise.then(ignoreSignal, ignoreSignal);
 
   const invitation: Invitation = {
-    ...{ uri: material.uri, code: carried?.code, expiresAt, done: done.promise, cancel, on },
-    confirm: async (digits) => {
-      act({ type: 'digits', digits: sixDigits(digits) });
-      // If it is over, `done` says why.
-      await (state.type === 'over' ? done.promise : confirmed.promise);
-    },
-  };
-  return { invitation, take: (from, message) => act({ type: 'message', from, message }) };
-}
-
-function sessionOf({ mailbox, secret, key: ownKey }: Material): HolderSession {
-  const holder = mailbox.pubkey;
-  const agree = (peer: string): Agreement => agreementOf({ secret, ownKey, peer, holder, joiner: peer });
-  return { sessionId: sessionIdOf(secret), agree };
-}
-
-/** Who hears of what, besides the promises. */
-function createListeners(): Pick<Invitation, 'on'> & {
-  readonly tell: (event: 'joining' | 'expired') => void;
-} {
-  const listeners = { joining: new Set<() => void>(), expired: new Set<() => void>() };
-  return {
+    ...{ uri, code: carried?.code, expiresAt, done: done.promise, cancel },
     on: (event, listener) => {
       if (!Object.hasOwn(listeners, event))
         throw new TypeError(misuse('event', "'joining' or 'expired'", event));
       listeners[event].add(listener);
       return () => void listeners[event].delete(listener);
     },
-    // What a listener throws is the app's, and stops nothing here.
-    tell: (event) => {
-      for (const listener of listeners[event]) queueMicrotask(listener);
+    confirm: async (digits) => {
+      act({ type: 'digits', digits: sixDigits(digits) });
+      // If it is over, `done` says why.
+      await (isOver ? done.promise : confirmed.promise);
     },
   };
+  return { invitation, hear: (from, message) => act({ type: 'message', from, message }) };
+}
+
+function sessionOf({ mailbox, secret, key: ownKey }: Material): HolderSession {
+  const holder = mailbox.pubkey;
+  const agree = (peer: string): Agreement => agreementOf({ secret, ownKey, peer, holder, joiner: peer });
+  return { sessionId: sessionIdOf(secret), agree };
 }
 
 /** As people write them: `123 456`. The messages do not show them. */
@@ -228,6 +197,7 @@ function sixDigits(digits: unknown): string {
   return typed;
 }
 
+/** Nothing is left of what is secret. */
 function wipe({ secret, shared }: Pick<Material, 'secret' | 'shared'>): void {
   secret.fill(0);
   shared.key?.fill(0);

@@ -13,6 +13,7 @@ import { MAX_PAIRING_REPEATS } from '../protocol/limits.ts';
 import type { NostrSyncError } from '../errors.ts';
 import { isSame } from './derivations.ts';
 import { endingOf, type Ending } from './ending.ts';
+import type { CommonEffect, CommonInput } from './machine.ts';
 import type { AbortReason, JoinerMessage, PairingMessage } from './message.ts';
 import { PAYLOAD_TYPE, type SharedKey } from './payload.ts';
 
@@ -35,29 +36,19 @@ type Payload = Extract<PairingMessage, { readonly type: 'payload' }>;
 type Offering = Extract<JoinerState, { readonly type: 'offering' }>;
 
 export type JoinerInput =
+  | CommonInput
   | { readonly type: 'started' }
-  /** A message of the device with the public key `from`; its signature was checked. */
-  | { readonly type: 'message'; readonly from: string; readonly message: PairingMessage }
   | { readonly type: 'accepted' }
   | { readonly type: 'kept' }
   | { readonly type: 'not-kept' }
-  /** The other device has not answered in time. */
-  | { readonly type: 'repeat' }
-  | { readonly type: 'expired' }
-  | { readonly type: 'unreachable' }
-  | { readonly type: 'cancelled' };
+  | { readonly type: 'unreachable' };
 
 export type JoinerEffect =
-  | { readonly type: 'send'; readonly message: JoinerMessage }
-  | { readonly type: 'repeat-later' }
+  | CommonEffect<JoinerMessage>
   /** The other user has confirmed: this one is asked. */
   | { readonly type: 'invited'; readonly shared: SharedKey }
   /** The app is given what is shared, to keep it. */
-  | { readonly type: 'keep'; readonly shared: SharedKey }
-  | { readonly type: 'joined' }
-  | { readonly type: 'failed'; readonly ending: Ending | NostrSyncError }
-  /** There is nothing more to say. */
-  | { readonly type: 'finished' };
+  | { readonly type: 'keep'; readonly shared: SharedKey };
 
 /** What the machine knows of the session; all pure. */
 export interface JoinerSession {
@@ -73,6 +64,7 @@ export interface JoinerSession {
 export type JoinerStep = readonly [JoinerState, readonly JoinerEffect[]];
 
 const OVER: JoinerState = { type: 'over' };
+const LATER: JoinerEffect = { type: 'repeat-later' };
 export const OFFERING: JoinerState = {
   type: 'offering',
   repeats: 0,
@@ -93,32 +85,31 @@ export function joinerStep(session: JoinerSession, state: JoinerState, input: Jo
     case 'kept':
       // J3.
       if (state.type !== 'keeping') return [state, []];
-      return [{ type: 'completing' }, [{ type: 'joined' }, ...complete(session)]];
+      return [{ type: 'completing' }, [complete(session), LATER]];
     case 'not-kept':
       if (state.type !== 'keeping') return [state, []];
-      return [OVER, [complete(session, false)[0]!, { type: 'finished' }]];
+      return [OVER, [complete(session, false)]];
     case 'repeat':
       return repeated(session, state);
     case 'expired':
-      return ended(state, 'timeout', 'expired');
+      return ended(session, state, 'timeout', 'expired');
     case 'unreachable':
-      return ended(state, 'timeout', 'unreachable');
+      return ended(session, state, 'timeout', 'unreachable');
     case 'cancelled':
-      return ended(state, 'user_denied', 'cancelled-here');
+      return ended(session, state, 'user_denied', 'cancelled-here');
   }
 }
 
 function heard(session: JoinerSession, state: JoinerState, message: PairingMessage): JoinerStep {
   // The other device repeats itself: it has not heard that all is complete.
-  if (state.type === 'completing' && message.type === 'payload')
-    return [state, complete(session).slice(0, 1)];
+  if (state.type === 'completing' && message.type === 'payload') return [state, [complete(session)]];
   if (state.type !== 'offering' && state.type !== 'deciding') return [state, []];
   if (message.type === 'abort') return [OVER, [{ type: 'failed', ending: endingOf(message.reason) }]];
   if (state.type !== 'offering') return [state, []];
   if (message.type === 'payload') return invited(session, { ...state, payload: state.payload ?? message });
   if (message.type !== 'sas-confirm') return [state, []];
-  if (!isSame(message.transcriptHash, session.transcriptHash))
-    return ended(state, 'sas_mismatch', 'transcript');
+  if (!isSame(message.transcript_hash, session.transcriptHash))
+    return ended(session, state, 'sas_mismatch', 'transcript');
   return invited(session, { ...state, isConfirmed: true });
 }
 
@@ -127,8 +118,8 @@ function invited(session: JoinerSession, state: Offering): JoinerStep {
   const { payload, isConfirmed } = state;
   if (payload === undefined || !isConfirmed) return [state, []];
   // Another app's payload is read as ours would be: it then says that it is none.
-  const shared = session.read(payload.payloadType === PAYLOAD_TYPE ? payload.payload : '');
-  if ('code' in shared) return ended(state, 'protocol_error', shared);
+  const shared = session.read(payload.payload_type === PAYLOAD_TYPE ? payload.payload : '');
+  if ('code' in shared) return ended(session, state, 'protocol_error', shared);
   return [{ type: 'deciding', shared }, [{ type: 'invited', shared }]];
 }
 
@@ -136,24 +127,29 @@ function repeated(session: JoinerSession, state: JoinerState): JoinerStep {
   if (state.type === 'offering' && state.repeats < MAX_PAIRING_REPEATS && !state.isConfirmed)
     return [{ ...state, repeats: state.repeats + 1 }, offer(session)];
   if (state.type !== 'completing') return [state, []];
-  return [OVER, [...complete(session).slice(0, 1), { type: 'finished' }]];
+  return [OVER, [complete(session)]];
 }
 
-function offer({ sessionId }: JoinerSession): readonly JoinerEffect[] {
-  return [{ type: 'send', message: { type: 'offer', sessionId } }, { type: 'repeat-later' }];
+function offer({ holder: to, sessionId: session_id }: JoinerSession): readonly JoinerEffect[] {
+  return [{ type: 'send', to, message: { type: 'offer', version: 1, session_id } }, LATER];
 }
 
-function complete({ name, deviceId }: JoinerSession, success = true): readonly JoinerEffect[] {
-  return [{ type: 'send', message: { type: 'complete', success, name, deviceId } }, { type: 'repeat-later' }];
+function complete({ holder: to, name, deviceId: device_id }: JoinerSession, success = true): JoinerEffect {
+  return { type: 'send', to, message: { type: 'complete', success, name, device_id } };
 }
 
 /** What the user has accepted is not taken back. */
-function ended(state: JoinerState, reason: AbortReason, ending: Ending | NostrSyncError): JoinerStep {
+function ended(
+  { holder: to }: JoinerSession,
+  state: JoinerState,
+  reason: AbortReason,
+  ending: Ending | NostrSyncError,
+): JoinerStep {
   if (state.type !== 'offering' && state.type !== 'deciding') return [state, []];
   return [
     OVER,
     [
-      { type: 'send', message: { type: 'abort', reason } },
+      { type: 'send', to, message: { type: 'abort', reason } },
       { type: 'failed', ending },
     ],
   ];

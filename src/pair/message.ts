@@ -1,4 +1,4 @@
-/** What two devices that pair say to each other (NIP-AB): unknown text → a typed message, and back. Pure. */
+/** What two devices that pair say to each other (NIP-AB): unknown text → a typed message. Its fields are named as on the wire. Pure. */
 
 import { isHex32 } from '../protocol/event.ts';
 import { MAX_DEVICE_ID_CHARS, MAX_DEVICE_NAME_CHARS, MAX_INVITATION_CHARS } from '../protocol/limits.ts';
@@ -7,17 +7,24 @@ import { forPeople } from '../protocol/message.ts';
 /** Why a device ends the pairing. */
 export type AbortReason = 'sas_mismatch' | 'user_denied' | 'timeout' | 'protocol_error';
 
-/** From the device that joins. */
+type Abort = { readonly type: 'abort'; readonly reason: AbortReason };
+
+/** From the device that joins. The only version of NIP-AB is 1; it knows two fields of `complete`, the others are ours. */
 export type JoinerMessage =
-  | { readonly type: 'offer'; readonly sessionId: string }
-  | { readonly type: 'complete'; readonly success: boolean; readonly name: string; readonly deviceId: string }
-  | { readonly type: 'abort'; readonly reason: AbortReason };
+  | { readonly type: 'offer'; readonly version: 1; readonly session_id: string }
+  | {
+      readonly type: 'complete';
+      readonly success: boolean;
+      readonly name: string;
+      readonly device_id: string;
+    }
+  | Abort;
 
 /** From the device that has the key. */
 export type HolderMessage =
-  | { readonly type: 'sas-confirm'; readonly transcriptHash: string }
-  | { readonly type: 'payload'; readonly payloadType: string; readonly payload: string }
-  | { readonly type: 'abort'; readonly reason: AbortReason };
+  | { readonly type: 'sas-confirm'; readonly transcript_hash: string }
+  | { readonly type: 'payload'; readonly payload_type: string; readonly payload: string }
+  | Abort;
 
 /** Through the mailbox of a typed code; ours, not NIP-AB's. */
 export type MailboxMessage = { readonly type: 'hello' } | { readonly type: 'invite'; readonly uri: string };
@@ -27,84 +34,53 @@ export type EchoMessage = { readonly type: 'echo' };
 
 export type PairingMessage = JoinerMessage | HolderMessage | MailboxMessage | EchoMessage;
 
-/** The only version of NIP-AB. */
-const VERSION = 1;
-const ABORT_REASONS: readonly AbortReason[] = ['sas_mismatch', 'user_denied', 'timeout', 'protocol_error'];
+/** What a field may hold, from what came; `undefined`: it is no such message. */
+type Fields<M extends PairingMessage> = {
+  readonly [F in Exclude<keyof M, 'type'>]: (value: unknown) => M[F] | undefined;
+};
 
-export function encodeMessage(message: PairingMessage): string {
-  switch (message.type) {
-    case 'offer':
-      return JSON.stringify({ type: message.type, version: VERSION, session_id: message.sessionId });
-    case 'sas-confirm':
-      return JSON.stringify({ type: message.type, transcript_hash: message.transcriptHash });
-    case 'payload':
-      return JSON.stringify({
-        type: message.type,
-        payload_type: message.payloadType,
-        payload: message.payload,
-      });
-    case 'complete': {
-      const { type, success, name, deviceId } = message;
-      // NIP-AB knows the first two.
-      return JSON.stringify({ type, success, name, device_id: deviceId });
-    }
-    case 'abort':
-    case 'hello':
-    case 'invite':
-    case 'echo':
-      return JSON.stringify(message);
-  }
-}
+const hex32 = (value: unknown): string | undefined => (isHex32(value) ? value : undefined);
+const string = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+const MESSAGES: { readonly [M in PairingMessage as M['type']]: Fields<M> } = {
+  offer: { version: (value = 1) => (value === 1 ? value : undefined), session_id: hex32 },
+  'sas-confirm': { transcript_hash: hex32 },
+  payload: { payload_type: string, payload: string },
+  complete: {
+    success: (value) => (typeof value === 'boolean' ? value : undefined),
+    name: deviceName,
+    device_id: (value) => forPeople(value).slice(0, MAX_DEVICE_ID_CHARS),
+  },
+  abort: {
+    reason: (value) =>
+      value === 'sas_mismatch' || value === 'user_denied' || value === 'timeout' ? value : 'protocol_error',
+  },
+  hello: {},
+  invite: {
+    uri: (value) => (typeof value === 'string' && value.length <= MAX_INVITATION_CHARS ? value : undefined),
+  },
+  echo: {},
+};
+const FIELDS = new Map<unknown, Readonly<Record<string, (value: unknown) => unknown>>>(
+  Object.entries(MESSAGES),
+);
 
 /** A message, or `undefined` if the text is none. Never throws. */
 export function parseMessage(text: string): PairingMessage | undefined {
-  let value: unknown;
+  const given = fieldsOf(text);
+  const fields = FIELDS.get(given['type']);
+  if (fields === undefined) return undefined;
+  const read = Object.entries(fields).map(([name, read]) => [name, read(given[name])] as const);
+  if (read.some(([, value]) => value === undefined)) return undefined;
+  return { type: given['type'], ...Object.fromEntries(read) } as PairingMessage;
+}
+
+/** What stands in a text that should be a JSON object; nothing if it is none. Never throws. */
+export function fieldsOf(text: string): Readonly<Record<string, unknown>> {
   try {
-    value = JSON.parse(text);
+    return Object(JSON.parse(text)) as Readonly<Record<string, unknown>>;
   } catch {
-    return undefined;
-  }
-  const fields = Object(value) as Readonly<Record<string, unknown>>;
-  switch (fields['type']) {
-    case 'offer': {
-      const sessionId = fields['session_id'];
-      const isOurs = (fields['version'] ?? VERSION) === VERSION && isHex32(sessionId);
-      return isOurs ? { type: 'offer', sessionId } : undefined;
-    }
-    case 'sas-confirm': {
-      const transcriptHash = fields['transcript_hash'];
-      return isHex32(transcriptHash) ? { type: 'sas-confirm', transcriptHash } : undefined;
-    }
-    case 'payload': {
-      const { payload, payload_type: payloadType } = fields;
-      const isText = typeof payload === 'string' && typeof payloadType === 'string';
-      return isText ? { type: 'payload', payloadType, payload } : undefined;
-    }
-    case 'complete': {
-      const { success, device_id: deviceId } = fields;
-      if (typeof success !== 'boolean') return undefined;
-      return {
-        type: 'complete',
-        success,
-        name: deviceName(fields['name']),
-        deviceId: forPeople(deviceId).slice(0, MAX_DEVICE_ID_CHARS),
-      };
-    }
-    case 'abort': {
-      const reason = ABORT_REASONS.find((known) => known === fields['reason']) ?? 'protocol_error';
-      return { type: 'abort', reason };
-    }
-    case 'invite': {
-      const { uri } = fields;
-      const isUri = typeof uri === 'string' && uri.length <= MAX_INVITATION_CHARS;
-      return isUri ? { type: 'invite', uri } : undefined;
-    }
-    case 'hello':
-      return { type: 'hello' };
-    case 'echo':
-      return { type: 'echo' };
-    default:
-      return undefined;
+    return {};
   }
 }
 

@@ -5,7 +5,7 @@ import { systemClock } from '../clock.ts';
 import { nodePrimitives } from '../crypto/node-primitives.ts';
 import { createEventVerifier } from '../protocol/event-verifier.ts';
 import { openNodeSocket } from '../relay/node-socket.ts';
-import { WORK, type Scrypt } from './code.ts';
+import type { Scrypt } from './code.ts';
 import { openInvitation, type Invitation } from './invitation.ts';
 import { openJoining, type Joining } from './joining.ts';
 import type { PairingPorts } from './mailbox.ts';
@@ -14,9 +14,8 @@ import type { InvitationOptions, JoiningOptions, PairingOptions } from './option
 export * from './api.ts';
 
 /** Native, off the main thread. */
-const scrypt: Scrypt = (password, salt) =>
+const scrypt: Scrypt = (password, salt, { N, r, p, dkLen }) =>
   new Promise((resolve, reject) => {
-    const { N, r, p, dkLen } = WORK;
     nodeScrypt(password, salt, dkLen, { N, r, p, maxmem: 2 * 128 * N * r }, (error, derived) => {
       if (error === null) resolve(new Uint8Array(derived));
       else reject(error);

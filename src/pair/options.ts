@@ -1,14 +1,13 @@
 /** What an app passes in to pair, checked: every mistake names the argument, what was expected and what came, and never a key. */
 
-import { publicKeyOf } from '../crypto/schnorr.ts';
-import { describe, isBytes, misuse } from '../errors.ts';
+import { isBytes, misuse } from '../errors.ts';
 import { checkNamespace, type RelayUrl } from '../protocol/address.ts';
 import { isHex32 } from '../protocol/event.ts';
 import { MAX_DEVICE_ID_CHARS, MAX_DEVICE_NAME_CHARS, MAX_PAIRING_PAYLOAD_BYTES } from '../protocol/limits.ts';
 import { canonicalRelayUrl } from '../relay/url.ts';
 import type { PairingPorts } from './mailbox.ts';
 import { deviceName } from './message.ts';
-import { encodeShared, fitsPayload, type SharedKey } from './payload.ts';
+import { encodeShared, fitsPayload, pubkeyOf, type SharedKey } from './payload.ts';
 
 /** What both devices say. */
 export interface PairingOptions extends Partial<Pick<PairingPorts, 'openSocket' | 'clock' | 'randomBytes'>> {
@@ -42,42 +41,44 @@ export interface JoiningOptions extends PairingOptions {
   readonly pubkey?: string;
 }
 
+/** Throws `TypeError` if an argument is not what it should be. */
+function check(isRight: boolean, name: string, expected: string, got: unknown): void {
+  if (!isRight) throw new TypeError(misuse(name, expected, got));
+}
+
 /** By canonical URL, as the user spelled it. */
 export function checkRelays(
-  relays: unknown,
+  relays: readonly string[],
   allowInsecure: boolean | undefined,
 ): ReadonlyMap<RelayUrl, string> {
-  if (!Array.isArray(relays)) throw new TypeError(misuse('relays', 'an array of URLs', relays));
+  check(Array.isArray(relays), 'relays', 'an array of URLs', relays);
   return new Map(relays.map((url: unknown) => [canonicalRelayUrl(url, allowInsecure), String(url)]));
 }
 
-function checkPairing({ namespace, name, signal, allowInsecureRelays }: PairingOptions): void {
-  checkNamespace(namespace);
-  if (typeof name !== 'string' || name === '' || deviceName(name) !== name)
-    throw new TypeError(
-      misuse('name', `1 to ${MAX_DEVICE_NAME_CHARS} characters that can be seen, on one line`, name),
-    );
-  if (allowInsecureRelays !== undefined && typeof allowInsecureRelays !== 'boolean')
-    throw new TypeError(misuse('allowInsecureRelays', 'true or false', allowInsecureRelays));
+function checkPairing(options: InvitationOptions | JoiningOptions): void {
+  const { name, signal, allowInsecureRelays = false, pubkey } = options;
+  checkNamespace(options.namespace);
+  const isName = name !== '' && deviceName(name) === name;
+  check(isName, 'name', `1 to ${MAX_DEVICE_NAME_CHARS} characters that can be seen, on one line`, name);
+  const isSwitch = typeof allowInsecureRelays === 'boolean';
+  check(isSwitch, 'allowInsecureRelays', 'true or false', allowInsecureRelays);
   const { aborted, addEventListener } = Object(signal) as Partial<AbortSignal>;
-  if (signal !== undefined && (typeof aborted !== 'boolean' || typeof addEventListener !== 'function'))
-    throw new TypeError(misuse('signal', 'an AbortSignal', signal));
+  const isSignal = typeof aborted === 'boolean' && typeof addEventListener === 'function';
+  check(signal === undefined || isSignal, 'signal', 'an AbortSignal', signal);
+  check(pubkey === undefined || isHex32(pubkey), 'pubkey', '64 lower-case hex digits', pubkey);
 }
 
 /** What the holder will share; the key is copied. */
 export function checkInvitation(options: InvitationOptions): SharedKey {
   checkPairing(options);
   const { key, carrier = 'qr' } = options;
-  if (carrier !== 'qr' && carrier !== 'code')
-    throw new TypeError(misuse('carrier', "'qr' or 'code'", carrier));
-  if (options.pubkey !== undefined && !isHex32(options.pubkey))
-    throw new TypeError(misuse('pubkey', '64 lower-case hex digits', options.pubkey));
-  const pubkey = key === null ? options.pubkey : publicKeyOfKey(key);
+  check(carrier === 'qr' || carrier === 'code', 'carrier', "'qr' or 'code'", carrier);
+  const pubkey = key === null ? options.pubkey : pubkeyOfKey(key);
   if (pubkey === undefined) throw new TypeError('Invalid pubkey: expected one, as there is no key to share');
   if (options.pubkey !== undefined && options.pubkey !== pubkey)
-    throw new RangeError(`Invalid pubkey: expected that of the key, got ${describe(options.pubkey)}`);
+    throw new RangeError(misuse('pubkey', 'that of the key', options.pubkey));
   const shared: SharedKey = {
-    key: key === null ? null : Uint8Array.from(key),
+    key: key && Uint8Array.from(key),
     pubkey,
     relays: [...checkRelays(options.relays, options.allowInsecureRelays).values()],
     metadata: 'clear',
@@ -91,22 +92,19 @@ export function checkInvitation(options: InvitationOptions): SharedKey {
 }
 
 /** The messages tell types and lengths at most. */
-function publicKeyOfKey(key: unknown): string {
+function pubkeyOfKey(key: unknown): string {
   if (!isBytes(key))
     throw new TypeError(`Invalid key: expected a Uint8Array of 32 bytes or null, got type ${typeof key}`);
   if (key.length !== 32) throw new RangeError(`Invalid key: expected 32 bytes, got ${key.length}`);
-  try {
-    return publicKeyOf(Uint8Array.from(key));
-  } catch {
+  const pubkey = pubkeyOf(Uint8Array.from(key));
+  if (pubkey === undefined)
     throw new RangeError('Invalid key: expected one above 0 and below the order of secp256k1');
-  }
+  return pubkey;
 }
 
 export function checkJoining(options: JoiningOptions): void {
   checkPairing(options);
-  const { deviceId, pubkey } = options;
-  if (typeof deviceId !== 'string' || deviceId === '' || deviceId.length > MAX_DEVICE_ID_CHARS)
-    throw new TypeError(misuse('deviceId', `1 to ${MAX_DEVICE_ID_CHARS} characters`, deviceId));
-  if (pubkey !== undefined && !isHex32(pubkey))
-    throw new TypeError(misuse('pubkey', '64 lower-case hex digits', pubkey));
+  const { deviceId } = options;
+  const isId = typeof deviceId === 'string' && deviceId !== '' && deviceId.length <= MAX_DEVICE_ID_CHARS;
+  check(isId, 'deviceId', `1 to ${MAX_DEVICE_ID_CHARS} characters`, deviceId);
 }

@@ -1,12 +1,13 @@
 /** What the holder shares with the device that joins: the key and what goes with it. Pure. */
 
-import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
+import { bytesToHex, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { publicKeyOf } from '../crypto/schnorr.ts';
 import { NostrSyncError } from '../errors.ts';
+import type { RelayUrl } from '../protocol/address.ts';
 import { isHex32 } from '../protocol/event.ts';
 import { MAX_PAIRING_PAYLOAD_BYTES } from '../protocol/limits.ts';
 import { canonicalRelayUrl } from '../relay/url.ts';
-import { deviceName } from './message.ts';
+import { deviceName, fieldsOf } from './message.ts';
 
 /** Whether relays can read the names of categories. Only `'clear'` is written today. */
 export type Metadata = 'clear' | 'sealed';
@@ -25,7 +26,6 @@ export interface SharedKey {
 
 export const PAYLOAD_TYPE = 'custom';
 const TYPE = 'nostr-sync/pair/1';
-const encoder = new TextEncoder();
 
 export function encodeShared(namespace: string, { key, pubkey, relays, metadata, name }: SharedKey): string {
   const hex = key === null ? null : bytesToHex(key);
@@ -34,64 +34,62 @@ export function encodeShared(namespace: string, { key, pubkey, relays, metadata,
 
 /** Whether it is small enough for relays that are made for pairing. */
 export function fitsPayload(payload: string): boolean {
-  return encoder.encode(payload).length <= MAX_PAIRING_PAYLOAD_BYTES;
+  return utf8ToBytes(payload).length <= MAX_PAIRING_PAYLOAD_BYTES;
 }
 
 /**
  * What the holder shares, or the error that it stands for: `PAIRING_OTHER_APP` if it is not of this app, or is nothing that this version
- * can read; `PAIRING_OTHER_KEY` if key and public key do not belong together. Relays that `addRelay` would refuse are left out.
+ * can read; `PAIRING_OTHER_KEY` if key and public key do not belong together, or there is no key and this device's own signer is of
+ * another one. Relays that `addRelay` would refuse are left out.
  */
 export function parseShared(
   payload: string,
-  expected: { readonly namespace: string; readonly allowInsecure: boolean },
+  own: { readonly namespace: string; readonly allowInsecure: boolean; readonly pubkey?: string | undefined },
 ): SharedKey | NostrSyncError<'PAIRING_OTHER_APP' | 'PAIRING_OTHER_KEY'> {
-  const fields = fieldsOf(payload);
-  const { namespace, key, pubkey, relays, metadata } = fields;
-  const other = (what: string, namespace: string | null): NostrSyncError<'PAIRING_OTHER_APP'> =>
+  // Shorter than its bytes: what is longer than that is none of ours.
+  const fields = payload.length > MAX_PAIRING_PAYLOAD_BYTES ? {} : fieldsOf(payload);
+  const { t, namespace, key, pubkey, relays, metadata, name } = fields;
+  const otherApp = (what: string, namespace: string | null): NostrSyncError<'PAIRING_OTHER_APP'> =>
     new NostrSyncError('PAIRING_OTHER_APP', `Cannot pair: the other device ${what}`, {
       details: { namespace },
     });
-  if (fields['t'] !== TYPE) return other('shares what this version cannot read', null);
-  if (namespace !== expected.namespace) return other('is of another app', deviceName(namespace));
+  const unreadable = 'shares what this version cannot read';
+  if (t !== TYPE) return otherApp(unreadable, null);
+  if (namespace !== own.namespace) return otherApp('is of another app', deviceName(namespace));
   const isKey = key === null || isHex32(key);
   const isMetadata = metadata === 'clear' || metadata === 'sealed';
   if (!isKey || !isHex32(pubkey) || !Array.isArray(relays) || !isMetadata)
-    return other('shares what this version cannot read', expected.namespace);
-  if (key !== null && !belongs(key, pubkey))
-    return new NostrSyncError('PAIRING_OTHER_KEY', 'Cannot pair: the key is not that of the public key', {
-      details: { pubkey },
-    });
+    return otherApp(unreadable, namespace);
+  const otherKey = (what: string): NostrSyncError<'PAIRING_OTHER_KEY'> =>
+    new NostrSyncError('PAIRING_OTHER_KEY', `Cannot pair: ${what} public key`, { details: { pubkey } });
+  if (key === null && own.pubkey !== undefined && own.pubkey !== pubkey)
+    return otherKey('the signer of this device has another');
+  if (key !== null && pubkeyOf(hexToBytes(key)) !== pubkey) return otherKey('the key is not that of the');
   return {
     key: key === null ? null : hexToBytes(key),
     pubkey,
-    relays: relays.flatMap((relay) => relayOf(relay, expected.allowInsecure)),
+    relays: usableRelays(relays, own.allowInsecure),
     metadata,
-    name: deviceName(fields['name']),
+    name: deviceName(name),
   };
 }
 
-function fieldsOf(payload: string): Readonly<Record<string, unknown>> {
-  // Shorter than its bytes: what is longer than that is none of ours.
-  if (payload.length > MAX_PAIRING_PAYLOAD_BYTES) return {};
+/** `undefined` if the bytes are no secret key. */
+export function pubkeyOf(key: Uint8Array): string | undefined {
   try {
-    return Object(JSON.parse(payload)) as Readonly<Record<string, unknown>>;
+    return publicKeyOf(key);
   } catch {
-    return {};
+    return undefined;
   }
 }
 
-function belongs(key: string, pubkey: string): boolean {
-  try {
-    return publicKeyOf(hexToBytes(key)) === pubkey;
-  } catch {
-    return false;
-  }
-}
-
-function relayOf(url: unknown, allowInsecure: boolean): string[] {
-  try {
-    return [canonicalRelayUrl(url, allowInsecure)];
-  } catch {
-    return [];
-  }
+/** Those that `addRelay` would take, in canonical form. */
+export function usableRelays(urls: readonly unknown[], allowInsecure: boolean): RelayUrl[] {
+  return urls.flatMap((url) => {
+    try {
+      return [canonicalRelayUrl(url, allowInsecure)];
+    } catch {
+      return [];
+    }
+  });
 }

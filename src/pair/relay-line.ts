@@ -1,19 +1,28 @@
 /** One relay of a pairing: what it brings, and what is sent to it once it has said that it brings things. */
 
+import { nowSeconds } from '../clock.ts';
 import type { RelayUrl } from '../protocol/address.ts';
 import type { Answer } from '../protocol/answer.ts';
-import type { EventFault, SignedEvent } from '../protocol/event.ts';
-import { MAX_PAIRING_MESSAGES, PING_INTERVAL_MS } from '../protocol/limits.ts';
+import type { EventFault } from '../protocol/event.ts';
+import {
+  KIND_PAIRING,
+  LATE_STAMP_SECONDS,
+  MAX_PAIRING_MESSAGES,
+  PING_INTERVAL_MS,
+} from '../protocol/limits.ts';
 import type { Filter } from '../protocol/message.ts';
-import type { SignAuth } from '../relay/auth.ts';
 import { createConnection } from '../relay/connection.ts';
 import { UNKNOWN_LIMITS } from '../relay/event-limits.ts';
+import type { Signer } from '../signer/signer.ts';
+import { createDeferred } from './deferred.ts';
 import type { PairingPorts } from './mailbox.ts';
 
 export interface RelayLine {
-  readonly url: RelayUrl;
-  /** Signs and sends an event as soon as the relay has taken the subscription. Always settles, at `close` at the latest. */
-  publish(sign: () => Promise<SignedEvent>): Promise<Answer>;
+  /**
+   * Sends a message as soon as the relay has taken the subscription, and once more, stamped later, if its stamp is too old for the relay.
+   * Always settles, at `close` at the latest.
+   */
+  publish(to: string, content: string): Promise<Answer>;
   /** What the relay last said against it, or why there is no connection. */
   trouble(): string | undefined;
   close(): void;
@@ -21,32 +30,38 @@ export interface RelayLine {
 
 const GONE: Answer = { type: 'retry', reason: 'closed' };
 
+/** Of a relay that keeps ephemeral events for a minute only, or to which this clock is slow. */
+const TOO_OLD = /too (old|early)|expired|created_at|timestamp|older/i;
+
 export function openRelayLine(
   url: RelayUrl,
   given: {
     readonly spelling: string;
     readonly filter: Filter;
     readonly ports: PairingPorts;
-    readonly signAuth: SignAuth;
+    readonly signer: Signer;
     readonly onEvent: (event: unknown) => EventFault | 'useful' | 'useless';
   },
 ): RelayLine {
-  const { clock, randomBytes, openSocket } = given.ports;
-  /** What is sent before that, nobody is there to hear the answer to. */
+  const { ports, signer } = given;
   let isListening = false;
-  const waiting = new Set<(isOpen: boolean) => void>();
+  /** What is sent before, nobody is there to hear the answer to. */
+  let listening = createDeferred<void>();
   let refusal: string | undefined;
-  let isClosed = false;
+  let aheadSeconds = 0;
 
   const connection = createConnection(
     url,
     {
-      ...{ clock, randomBytes, openSocket, signAuth: given.signAuth },
+      ...ports,
+      signAuth: async (template) => signer.signEvent(template).catch(() => undefined),
       isOnline: () => true,
       beat: () => PING_INTERVAL_MS,
       limits: { get: () => UNKNOWN_LIMITS, set: () => undefined },
       onChange: (relay) => {
-        if (!relay.info().connected) isListening = false;
+        if (!isListening || relay.info().connected) return;
+        isListening = false;
+        listening = createDeferred();
       },
       onWrongTime: () => undefined,
     },
@@ -54,35 +69,36 @@ export function openRelayLine(
   );
   connection.subscribe([given.filter], MAX_PAIRING_MESSAGES, { onEvent: given.onEvent }, () => {
     isListening = true;
-    wake(true);
+    listening.resolve();
   });
   connection.wake();
 
-  function wake(isOpen: boolean): void {
-    for (const go of [...waiting]) go(isOpen);
-    waiting.clear();
+  async function publish(to: string, content: string): Promise<Answer> {
+    try {
+      await listening.promise;
+      const event = await signer.signEvent({
+        kind: KIND_PAIRING,
+        created_at: nowSeconds(ports.clock) + aheadSeconds,
+        tags: [['p', to]],
+        content,
+      });
+      const answer = await connection.publish(event);
+      refusal = 'reason' in answer ? answer.reason : undefined;
+      if (aheadSeconds > 0 || answer.type === 'clock' || !TOO_OLD.test(refusal ?? '')) return answer;
+      aheadSeconds = LATE_STAMP_SECONDS;
+      return await publish(to, content);
+    } catch {
+      // Closed meanwhile, its key wiped.
+      return GONE;
+    }
   }
 
   return {
-    url,
-    publish: async (sign) => {
-      if (isClosed) return GONE;
-      const isOpen = isListening || (await new Promise<boolean>((resolve) => waiting.add(resolve)));
-      if (!isOpen) return GONE;
-      const answer = await sign().then(connection.publish, () => GONE);
-      if ('reason' in answer && answer !== GONE) refusal = answer.reason;
-      if (answer.type === 'acknowledged') refusal = undefined;
-      return answer;
-    },
-    trouble: () => {
-      const { lastError, connected } = connection.info();
-      if (refusal !== undefined) return refusal;
-      return isListening && connected ? undefined : (lastError ?? 'not connected');
-    },
+    publish,
+    trouble: () => refusal ?? (isListening ? undefined : (connection.info().lastError ?? 'not connected')),
     close: () => {
-      isClosed = true;
       connection.close();
-      wake(false);
+      listening.reject(new Error(GONE.type));
     },
   };
 }

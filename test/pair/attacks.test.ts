@@ -8,7 +8,7 @@ import { publicKeyOf } from '../../src/crypto/schnorr.ts';
 import { agreementOf } from '../../src/pair/derivations.ts';
 import { parseInvitation } from '../../src/pair/invitation-uri.ts';
 import { openMailbox } from '../../src/pair/mailbox.ts';
-import { encodeMessage, type PairingMessage } from '../../src/pair/message.ts';
+import type { PairingMessage } from '../../src/pair/message.ts';
 import type { RelayUrl } from '../../src/protocol/address.ts';
 import type { SignedEvent } from '../../src/protocol/event.ts';
 import { createSecretKeySigner } from '../../src/signer/secret-key.ts';
@@ -120,7 +120,7 @@ async function intrude(
     kind: 24_134,
     created_at: Math.floor(here.clock.now() / 1_000),
     tags: [['p', mailbox]],
-    content: await signer.nip44.encrypt(mailbox, encodeMessage(message)),
+    content: await signer.nip44.encrypt(mailbox, JSON.stringify(message)),
   });
   const relay = here.relays[here.urls[0]!]!;
   const asked = JSON.stringify({ kinds: [24_134], authors: [mailbox] });

@@ -5,7 +5,7 @@ import { randomBytes, scryptSync } from 'node:crypto';
 import { expect } from 'vitest';
 import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
 import type { NostrSyncError } from '../../src/errors.ts';
-import { WORK, type Scrypt } from '../../src/pair/code.ts';
+import type { Scrypt } from '../../src/pair/code.ts';
 import { openInvitation, type Invitation } from '../../src/pair/invitation.ts';
 import { openJoining, type Joining } from '../../src/pair/joining.ts';
 import type { PairingPorts } from '../../src/pair/mailbox.ts';
@@ -32,8 +32,7 @@ export async function failure(promise: Promise<unknown>): Promise<NostrSyncError
 }
 
 /** At once: in virtual time nothing waits for a thread. */
-export const scryptAtOnce: Scrypt = async (password, salt) => {
-  const { N, r, p, dkLen } = WORK;
+export const scryptAtOnce: Scrypt = async (password, salt, { N, r, p, dkLen }) => {
   return new Uint8Array(scryptSync(password, salt, dkLen, { N, r, p, maxmem: 2 ** 26 + 1 }));
 };
 

@@ -28,12 +28,12 @@ const STATES = {
 type StateName = keyof typeof STATES;
 
 const by = (from: string, message: PairingMessage): HolderInput => ({ type: 'message', from, message });
-const offer = (sessionId = SESSION): PairingMessage => ({ type: 'offer', sessionId });
+const offer = (session_id = SESSION): PairingMessage => ({ type: 'offer', version: 1, session_id });
 const complete = (success: boolean): PairingMessage => ({
   type: 'complete',
   success,
   name: 'phone',
-  deviceId: 'p',
+  device_id: 'p',
 });
 const abort = (reason: Extract<PairingMessage, { type: 'abort' }>['reason']): PairingMessage => ({
   type: 'abort',
@@ -55,8 +55,8 @@ const INPUTS = {
   'abort of a stranger': by(STRANGER, abort('user_denied')),
   hello: by(PEER, { type: 'hello' }),
   echo: by(PEER, { type: 'echo' }),
-  'its own confirmation': by(PEER, { type: 'sas-confirm', transcriptHash: agreement.transcriptHash }),
-  'a payload': by(PEER, { type: 'payload', payloadType: 'custom', payload: 'x' }),
+  'its own confirmation': by(PEER, { type: 'sas-confirm', transcript_hash: agreement.transcriptHash }),
+  'a payload': by(PEER, { type: 'payload', payload_type: 'custom', payload: 'x' }),
   repeat: { type: 'repeat' },
   expired: { type: 'expired' },
   cancelled: { type: 'cancelled' },
@@ -67,7 +67,7 @@ type InputName = keyof typeof INPUTS;
 const joining: HolderEffect = { type: 'joining' };
 const confirmed: HolderEffect = { type: 'confirmed' };
 const share: HolderEffect[] = [
-  { type: 'send', to: PEER, message: { type: 'sas-confirm', transcriptHash: agreement.transcriptHash } },
+  { type: 'send', to: PEER, message: { type: 'sas-confirm', transcript_hash: agreement.transcriptHash } },
   { type: 'share', to: PEER },
   { type: 'repeat-later' },
 ];

@@ -24,9 +24,9 @@ const session: JoinerSession = {
 const step = (state: JoinerState, input: JoinerInput) => joinerStep(session, state, input);
 
 type Payload = Extract<PairingMessage, { type: 'payload' }>;
-const payload = (text: string, payloadType = 'custom'): Payload => ({
+const payload = (text: string, payload_type = 'custom'): Payload => ({
   type: 'payload',
-  payloadType,
+  payload_type,
   payload: text,
 });
 
@@ -50,9 +50,9 @@ type StateName = keyof typeof STATES;
 const by = (from: string, message: PairingMessage): JoinerInput => ({ type: 'message', from, message });
 const INPUTS = {
   started: { type: 'started' },
-  confirmation: by(HOLDER, { type: 'sas-confirm', transcriptHash: 'hash' }),
-  'confirmation of another': by(HOLDER, { type: 'sas-confirm', transcriptHash: 'hasH' }),
-  'confirmation by a stranger': by(STRANGER, { type: 'sas-confirm', transcriptHash: 'hash' }),
+  confirmation: by(HOLDER, { type: 'sas-confirm', transcript_hash: 'hash' }),
+  'confirmation of another': by(HOLDER, { type: 'sas-confirm', transcript_hash: 'hasH' }),
+  'confirmation by a stranger': by(STRANGER, { type: 'sas-confirm', transcript_hash: 'hash' }),
   payload: by(HOLDER, payload('ours')),
   'payload of another app': by(HOLDER, payload('theirs')),
   'payload of another type': by(HOLDER, payload('ours', 'nsec')),
@@ -60,7 +60,7 @@ const INPUTS = {
   abort: by(HOLDER, { type: 'abort', reason: 'user_denied' }),
   'abort for the digits': by(HOLDER, { type: 'abort', reason: 'sas_mismatch' }),
   'abort of a stranger': by(STRANGER, { type: 'abort', reason: 'user_denied' }),
-  'an offer': by(HOLDER, { type: 'offer', sessionId: SESSION }),
+  'an offer': by(HOLDER, { type: 'offer', version: 1, session_id: SESSION }),
   echo: by(HOLDER, { type: 'echo' }),
   accepted: { type: 'accepted' },
   kept: { type: 'kept' },
@@ -76,17 +76,19 @@ type Ending = Extract<JoinerEffect, { type: 'failed' }>['ending'];
 type Reason = Extract<PairingMessage, { type: 'abort' }>['reason'];
 
 const later: JoinerEffect = { type: 'repeat-later' };
-const finished: JoinerEffect = { type: 'finished' };
-const offer: JoinerEffect = { type: 'send', message: { type: 'offer', sessionId: SESSION } };
+const offer: JoinerEffect = {
+  ...{ type: 'send', to: HOLDER },
+  message: { type: 'offer', version: 1, session_id: SESSION },
+};
 const complete = (success = true): JoinerEffect => ({
-  type: 'send',
-  message: { type: 'complete', success, name: 'phone', deviceId: 'p' },
+  ...{ type: 'send', to: HOLDER },
+  message: { type: 'complete', success, name: 'phone', device_id: 'p' },
 });
 const failed = (ending: Ending): JoinerEffect => ({ type: 'failed', ending });
 type Step = readonly [JoinerState, readonly JoinerEffect[]];
 const over = (...effects: JoinerEffect[]): Step => [STATES.over, effects];
 const ended = (reason: Reason, ending: Ending): Step =>
-  over({ type: 'send', message: { type: 'abort', reason } }, failed(ending));
+  over({ type: 'send', to: HOLDER, message: { type: 'abort', reason } }, failed(ending));
 
 const invited: Step = [STATES.deciding, [{ type: 'invited', shared: SHARED }]];
 /** As long as the user has not said yes. */
@@ -151,14 +153,14 @@ const STEPS: Record<StateName, Partial<Record<InputName, Step>>> = {
   },
   // What the user has accepted is not taken back.
   keeping: {
-    kept: [STATES.completing, [{ type: 'joined' }, complete(), later]],
-    'not kept': over(complete(false), finished),
+    kept: [STATES.completing, [complete(), later]],
+    'not kept': over(complete(false)),
   },
   completing: {
     payload: [STATES.completing, [complete()]],
     'payload of another app': [STATES.completing, [complete()]],
     'payload of another type': [STATES.completing, [complete()]],
-    repeat: over(complete(), finished),
+    repeat: over(complete()),
   },
   over: {},
 };

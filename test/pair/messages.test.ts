@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { hexToBytes } from '@noble/hashes/utils.js';
 import { expect, test } from 'vitest';
 import { publicKeyOf } from '../../src/crypto/schnorr.ts';
-import { endingOf, errorOf, noRelay, type Ending } from '../../src/pair/ending.ts';
-import { deviceName, encodeMessage, parseMessage, type PairingMessage } from '../../src/pair/message.ts';
+import { endingOf, errorOf, type Ending } from '../../src/pair/ending.ts';
+import { deviceName, parseMessage, type PairingMessage } from '../../src/pair/message.ts';
 import { encodeShared, fitsPayload, parseShared, type SharedKey } from '../../src/pair/payload.ts';
 import {
   MAX_DEVICE_ID_CHARS,
@@ -17,53 +17,36 @@ import { KEY } from './harness.ts';
 
 const HEX = '5e'.repeat(32);
 
-const WIRE: readonly (readonly [PairingMessage, Record<string, unknown>])[] = [
-  [
-    { type: 'offer', sessionId: HEX },
-    { type: 'offer', version: 1, session_id: HEX },
-  ],
-  [
-    { type: 'sas-confirm', transcriptHash: HEX },
-    { type: 'sas-confirm', transcript_hash: HEX },
-  ],
-  [
-    { type: 'payload', payloadType: 'custom', payload: 'x' },
-    { type: 'payload', payload_type: 'custom', payload: 'x' },
-  ],
-  [
-    { type: 'complete', success: true, name: 'phone', deviceId: 'p' },
-    { type: 'complete', success: true, name: 'phone', device_id: 'p' },
-  ],
-  [
-    { type: 'complete', success: false, name: '', deviceId: '' },
-    { type: 'complete', success: false, name: '', device_id: '' },
-  ],
-  ...(['sas_mismatch', 'user_denied', 'timeout', 'protocol_error'] as const).map(
-    (reason) =>
-      [
-        { type: 'abort', reason },
-        { type: 'abort', reason },
-      ] as const,
-  ),
-  [{ type: 'hello' }, { type: 'hello' }],
-  [
-    { type: 'invite', uri: 'nostrpair://x' },
-    { type: 'invite', uri: 'nostrpair://x' },
-  ],
-  [{ type: 'echo' }, { type: 'echo' }],
+/** As NIP-AB has them. */
+const WIRE: readonly PairingMessage[] = [
+  { type: 'offer', version: 1, session_id: HEX },
+  { type: 'sas-confirm', transcript_hash: HEX },
+  { type: 'payload', payload_type: 'custom', payload: 'x' },
+  { type: 'complete', success: true, name: 'phone', device_id: 'p' },
+  { type: 'complete', success: false, name: '', device_id: '' },
+  { type: 'abort', reason: 'sas_mismatch' },
+  { type: 'abort', reason: 'user_denied' },
+  { type: 'abort', reason: 'timeout' },
+  { type: 'abort', reason: 'protocol_error' },
+  { type: 'hello' },
+  { type: 'invite', uri: 'nostrpair://x' },
+  { type: 'echo' },
 ];
 
-test.each(WIRE)('is written as NIP-AB has it, and read back: %j', (message, wire) => {
-  expect(JSON.parse(encodeMessage(message))).toEqual(wire);
-  expect(parseMessage(encodeMessage(message))).toEqual(message);
+test.each(WIRE)('is read as it was written: %j', (message) => {
+  const text = JSON.stringify(message);
+  expect(JSON.stringify(parseMessage(text))).toBe(text);
 });
 
 test('what another writer leaves out or adds is no harm', () => {
   const read = (wire: unknown) => parseMessage(JSON.stringify(wire));
-  expect(read({ type: 'offer', session_id: HEX, more: 1 })).toEqual({ type: 'offer', sessionId: HEX });
+  expect(read({ type: 'offer', session_id: HEX, more: 1 })).toEqual({
+    ...{ type: 'offer', version: 1 },
+    session_id: HEX,
+  });
   expect(read({ type: 'complete', success: true })).toEqual({
     ...{ type: 'complete', success: true },
-    ...{ name: '', deviceId: '' },
+    ...{ name: '', device_id: '' },
   });
   for (const reason of ['something new', undefined, 7])
     expect(read({ type: 'abort', reason })).toEqual({ type: 'abort', reason: 'protocol_error' });
@@ -75,7 +58,7 @@ test('a name or an id of another device is made fit to show', () => {
     parseMessage(JSON.stringify({ type: 'complete', success: true, name: long, device_id: long })),
   ).toEqual({
     ...{ type: 'complete', success: true },
-    ...{ name: 'x'.repeat(MAX_DEVICE_NAME_CHARS), deviceId: 'x'.repeat(MAX_DEVICE_ID_CHARS) },
+    ...{ name: 'x'.repeat(MAX_DEVICE_NAME_CHARS), device_id: 'x'.repeat(MAX_DEVICE_ID_CHARS) },
   });
   for (const hidden of ['\u202e', '\n', '\u0007']) expect(deviceName(`a${hidden}b`)).not.toContain(hidden);
   for (const name of [undefined, 7, null, {}]) expect(deviceName(name)).toBe('');
@@ -95,6 +78,8 @@ test.each([
   ['a list', '[]'],
   ['no type', '{}'],
   ['another type', '{"type":"nonsense"}'],
+  ['a type that is none', '{"type":["hello"]}'],
+  ['a name that every object has', '{"type":"constructor"}'],
   ['an offer of another version', JSON.stringify({ type: 'offer', version: 2, session_id: HEX })],
   ['an offer without its session', '{"type":"offer","version":1}'],
   ['an offer with a short session', JSON.stringify({ type: 'offer', version: 1, session_id: HEX.slice(2) })],
@@ -220,7 +205,7 @@ test.each<[Ending, string, object, RegExp]>([
 });
 
 test('what relays said is in the message', () => {
-  expect(noRelay(reasons).message).toContain(
+  expect(errorOf('unreachable', reasons).message).toContain(
     'wss://one.example: blocked: no; wss://two.example: not connected',
   );
 });
