@@ -11,11 +11,13 @@ import type { InvitationOptions, JoiningOptions, PairingOptions } from './option
 
 export * from './api.ts';
 
-function portsOf({ openSocket, clock, randomBytes }: PairingOptions): PairingPorts {
+function portsOf({
+  openSocket = openBrowserSocket,
+  clock = systemClock,
+  randomBytes = (length) => crypto.getRandomValues(new Uint8Array(length)),
+}: PairingOptions): PairingPorts {
   return {
-    openSocket: openSocket ?? openBrowserSocket,
-    clock: clock ?? systemClock,
-    randomBytes: randomBytes ?? ((length) => crypto.getRandomValues(new Uint8Array(length))),
+    ...{ openSocket, clock, randomBytes },
     primitives: noblePrimitives,
     verifier: createEventVerifier(noblePrimitives),
     // Loaded only if there is a code to type; and it lets the page live on meanwhile.

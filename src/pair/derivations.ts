@@ -45,9 +45,9 @@ export function agreementOf(session: {
     hexToBytes(joiner),
     sasInput,
   );
-  const number = new DataView(sasInput.buffer, sasInput.byteOffset).getUint32(0) % 1_000_000;
+  const number = Number.parseInt(bytesToHex(sasInput.subarray(0, 4)), 16);
   const agreement = {
-    digits: String(number).padStart(6, '0'),
+    digits: String(number % 1_000_000).padStart(6, '0'),
     transcriptHash: bytesToHex(derive(transcript, secret, 'nostr-pair-transcript-v1')),
   };
   for (const bytes of [shared, sasInput, transcript]) bytes.fill(0);

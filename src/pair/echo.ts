@@ -28,31 +28,31 @@ export async function openWithEcho(
 ): Promise<Echoes> {
   const { clock } = options.ports;
   const echoed = new Set<RelayUrl>();
-  const refused = new Set<RelayUrl>();
+  /** Those that have neither shown it nor refused it. */
+  const silent = new Set(options.relays.keys());
   const looked = createDeferred<void>();
   let cancelSettling = (): void => undefined;
-  const look = (): void => {
-    if (new Set([...echoed, ...refused]).size === options.relays.size) looked.resolve();
+  const spoke = (url: RelayUrl): void => {
+    if (silent.delete(url) && silent.size === 0) looked.resolve();
   };
   const mailbox = openMailbox({
     ...options,
-    onMessage: (from, message, url) => {
-      if (message.type !== 'echo') return options.onMessage(from, message, url);
-      if (from !== mailbox.pubkey) return;
+    onMessage: (heard, url) => {
+      if (heard.message.type !== 'echo') return options.onMessage(heard, url);
+      if (heard.from !== mailbox.pubkey) return;
       if (echoed.size === 0) cancelSettling = clock.after(SETTLE_MS, looked.resolve);
       echoed.add(url);
-      look();
+      spoke(url);
     },
     onAnswer: (url, { type }) => {
-      if (type !== 'acknowledged') refused.add(url);
-      look();
+      if (type !== 'acknowledged') spoke(url);
     },
   });
   // Each its own event: one that came from another relay before would not be heard.
   for (const url of options.relays.keys()) mailbox.send(mailbox.pubkey, { type: 'echo' }, url);
   const cancelWaiting = clock.after(2 * ECHO_MS, looked.resolve);
   const ignoreSignal = onAbort(signal, looked.resolve);
-  look();
+  if (silent.size === 0) looked.resolve();
   await looked.promise;
   ignoreSignal();
   cancelWaiting();

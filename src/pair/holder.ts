@@ -11,21 +11,22 @@
 
 import { MAX_PAIRING_REPEATS } from '../protocol/limits.ts';
 import { isSame, type Agreement } from './derivations.ts';
-import { endingOf, type Ending } from './ending.ts';
-import type { CommonEffect, CommonInput } from './machine.ts';
-import type { AbortReason, HolderMessage, PairingMessage } from './message.ts';
+import { endingOf } from './ending.ts';
+import { ended, LATER, OVER, type CommonInput, type Heard, type Step } from './machine.ts';
 
 export type HolderState =
   /** `digits`: typed already. The offer of the device that shows them may still be on its way. */
-  | { readonly type: 'waiting'; readonly digits?: string }
+  | { readonly type: 'waiting'; readonly digits?: string; readonly peer?: undefined }
   | { readonly type: 'asking'; readonly peer: string; readonly agreement: Agreement }
-  | {
-      readonly type: 'sharing';
-      readonly peer: string;
-      readonly agreement: Agreement;
-      readonly repeats: number;
-    }
+  | Sharing
   | { readonly type: 'over' };
+
+interface Sharing {
+  readonly type: 'sharing';
+  readonly peer: string;
+  readonly agreement: Agreement;
+  readonly repeats: number;
+}
 
 /** Not over. */
 type Open = Exclude<HolderState, { readonly type: 'over' }>;
@@ -36,14 +37,13 @@ export type HolderInput =
   | { readonly type: 'digits'; readonly digits: string };
 
 export type HolderEffect =
-  | CommonEffect<HolderMessage>
   /** Sends the key. */
   | { readonly type: 'share'; readonly to: string }
   /** A device has answered: the user is asked for its digits. */
   | { readonly type: 'joining' }
   /** The digits were right. */
   | { readonly type: 'confirmed' }
-  | { readonly type: 'done'; readonly name: string; readonly deviceId: string };
+  | { readonly type: 'done'; readonly device: { readonly name: string; readonly deviceId: string } };
 
 /** What the machine knows of the session; both pure. */
 export interface HolderSession {
@@ -51,72 +51,62 @@ export interface HolderSession {
   readonly agree: (peer: string) => Agreement;
 }
 
-export type HolderStep = readonly [HolderState, readonly HolderEffect[]];
-
-const OVER: HolderState = { type: 'over' };
+export type HolderStep = Step<HolderState, HolderEffect>;
 
 export function holderStep(session: HolderSession, state: HolderState, input: HolderInput): HolderStep {
-  if (state.type === 'over') return [state, []];
+  if (state.type === 'over') return undefined;
   switch (input.type) {
     case 'message':
-      return heard(session, state, input.from, input.message);
+      return heard(session, state, input);
     case 'digits':
       return typed(state, input.digits);
     case 'repeat':
-      return repeated(state);
+      if (state.type !== 'sharing' || state.repeats >= MAX_PAIRING_REPEATS) return undefined;
+      return sharing(state, state.repeats + 1);
     case 'expired':
-      return ended(state, 'timeout', state.type === 'sharing' ? 'unconfirmed' : 'expired');
+      return ended(state.peer, 'timeout', state.type === 'sharing' ? 'unconfirmed' : 'expired');
     case 'cancelled':
-      return ended(state, 'user_denied', 'cancelled-here');
+      return ended(state.peer, 'user_denied', 'cancelled-here');
   }
 }
 
-function heard(session: HolderSession, state: Open, from: string, message: PairingMessage): HolderStep {
+function heard(session: HolderSession, state: Open, { from, message }: Heard): HolderStep {
   if (state.type === 'waiting') {
-    if (message.type !== 'offer' || !isSame(message.session_id, session.sessionId)) return [state, []];
+    if (message.type !== 'offer' || !isSame(message.session_id, session.sessionId)) return undefined;
     const asking: Open = { type: 'asking', peer: from, agreement: session.agree(from) };
-    const joining: HolderEffect = { type: 'joining' };
-    if (state.digits === undefined) return [asking, [joining]];
-    const [next, effects] = typed(asking, state.digits);
-    return [next, [joining, ...effects]];
+    const [next, effects] = (state.digits !== undefined && typed(asking, state.digits)) || [asking, []];
+    return [next, [{ type: 'joining' }, ...effects]];
   }
   // H3.
-  if (from !== state.peer) return [state, []];
-  if (message.type === 'abort') return [OVER, [{ type: 'failed', ending: endingOf(message.reason) }]];
-  if (message.type !== 'complete' || state.type !== 'sharing') return [state, []];
+  if (from !== state.peer) return undefined;
+  if (message.type === 'abort') return ended(undefined, message.reason, endingOf(message.reason));
+  if (message.type !== 'complete' || state.type !== 'sharing') return undefined;
   const { success, name, device_id: deviceId } = message;
-  return [OVER, [success ? { type: 'done', name, deviceId } : { type: 'failed', ending: 'not-kept' }]];
+  return [
+    OVER,
+    [success ? { type: 'done', device: { name, deviceId } } : { type: 'failed', ending: 'not-kept' }],
+  ];
 }
 
 function typed(state: Open, digits: string): HolderStep {
   if (state.type === 'waiting') return [{ type: 'waiting', digits }, []];
   // H2.
-  if (!isSame(digits, state.agreement.digits)) return ended(state, 'sas_mismatch', 'digits');
-  if (state.type === 'sharing') return [state, [{ type: 'confirmed' }]];
-  const { peer, agreement } = state;
+  if (!isSame(digits, state.agreement.digits)) return ended(state.peer, 'sas_mismatch', 'digits');
   // H1: the only way into this state.
+  const [next, effects] = state.type === 'asking' ? sharing(state, 0) : [state, []];
+  return [next, [{ type: 'confirmed' }, ...effects]];
+}
+
+function sharing(
+  { peer, agreement }: Pick<Sharing, 'peer' | 'agreement'>,
+  repeats: number,
+): NonNullable<HolderStep> {
   return [
-    { type: 'sharing', peer, agreement, repeats: 0 },
-    [{ type: 'confirmed' }, ...sharing(peer, agreement)],
+    { type: 'sharing', peer, agreement, repeats },
+    [
+      { type: 'send', to: peer, message: { type: 'sas-confirm', transcript_hash: agreement.transcriptHash } },
+      { type: 'share', to: peer },
+      LATER,
+    ],
   ];
-}
-
-function repeated(state: Open): HolderStep {
-  if (state.type !== 'sharing' || state.repeats >= MAX_PAIRING_REPEATS) return [state, []];
-  return [{ ...state, repeats: state.repeats + 1 }, sharing(state.peer, state.agreement)];
-}
-
-function sharing(to: string, { transcriptHash: transcript_hash }: Agreement): readonly HolderEffect[] {
-  return [
-    { type: 'send', to, message: { type: 'sas-confirm', transcript_hash } },
-    { type: 'share', to },
-    { type: 'repeat-later' },
-  ];
-}
-
-/** Ends it, and tells the other device if there is one. */
-function ended(state: Open, reason: AbortReason, ending: Ending): HolderStep {
-  const failed: HolderEffect = { type: 'failed', ending };
-  if (state.type === 'waiting') return [OVER, [failed]];
-  return [OVER, [{ type: 'send', to: state.peer, message: { type: 'abort', reason } }, failed]];
 }

@@ -49,13 +49,14 @@ function decoded(text: string): string {
 export function parseInvitation(text: string, allowInsecure: boolean): InvitationParts {
   if (text.length > MAX_INVITATION_CHARS) throw bad(`it has more than ${MAX_INVITATION_CHARS} characters`);
   const [holder, query = ''] = fragmentOf(text).slice(SCHEME.length).split('?');
-  // Of a broken escape `URLSearchParams` would make another character, and of a plus sign a space.
-  decoded(query);
-  const fields = new URLSearchParams(query.replaceAll('+', '%2B'));
-  const [secret, ...others] = fields.getAll('secret');
-  if ((fields.get('v') ?? VERSION) !== VERSION) throw bad('it is of a newer version of this app');
+  const fields = query.split('&').map((field) => field.split('='));
+  const valuesOf = (name: string): string[] =>
+    fields.flatMap(([key, value = '']) => (key === name ? [decoded(value)] : []));
+  const [secret, ...others] = valuesOf('secret');
+  const [version = VERSION] = valuesOf('v');
+  if (version !== VERSION) throw bad('it is of a newer version of this app');
   if (!isHex32(holder) || !isHex32(secret) || others.length > 0) throw bad('it is cut or damaged');
-  const named = fields.getAll('relay');
+  const named = valuesOf('relay');
   const relays = usableRelays(named, allowInsecure);
   if (relays.length < named.length)
     throw bad('a relay in it is no wss: URL (ws: is for loopback only; allowInsecureRelays changes that)');

@@ -1,12 +1,11 @@
 /** `createInvitation`: the machine of `holder.ts` with relays, time and keys around it. */
 
-import { misuse } from '../errors.ts';
 import type { RelayUrl } from '../protocol/address.ts';
 import { INVITATION_MS, PAIRING_CODE_MS } from '../protocol/limits.ts';
 import { onAbort } from './abort.ts';
 import { createCode, mailboxKey, parseCode } from './code.ts';
 import { createDeferred } from './deferred.ts';
-import { agreementOf, sessionIdOf, type Agreement } from './derivations.ts';
+import { agreementOf, sessionIdOf } from './derivations.ts';
 import { openWithEcho } from './echo.ts';
 import { errorOf } from './ending.ts';
 import {
@@ -18,8 +17,8 @@ import {
 } from './holder.ts';
 import { invitationUri } from './invitation-uri.ts';
 import { runMachine } from './machine.ts';
-import { newKey, openMailbox, type Mailbox, type MailboxOptions, type PairingPorts } from './mailbox.ts';
-import { checkInvitation, checkRelays, type InvitationOptions } from './options.ts';
+import { newKey, openMailbox, type Mailbox, type PairingPorts } from './mailbox.ts';
+import { check, checkInvitation, type InvitationOptions } from './options.ts';
 import { encodeShared, PAYLOAD_TYPE, type SharedKey } from './payload.ts';
 
 /** The device that joined, as it calls itself. */
@@ -50,61 +49,63 @@ export interface Invitation {
   cancel(): void;
 }
 
-/** What an invitation is made of, all of it gone when it ends. */
-interface Material {
-  /** Of this session, 32 bytes. */
-  readonly key: Uint8Array;
-  readonly secret: Uint8Array;
-  readonly shared: SharedKey;
-  readonly uri: string;
-  readonly mailbox: Mailbox;
-  readonly carried: { readonly code: string; readonly mailbox: Mailbox } | undefined;
-}
-
-type Hear = MailboxOptions['onMessage'];
-
 /**
  * Makes an invitation on the relays of the app that carry one: at most three, of those that echo. Rejects with `PAIRING_NO_RELAY` and what
  * each relay said, `INVALID_NAMESPACE`, `INVALID_RELAY_URL`, `PAIRING_CANCELLED`; `TypeError` or `RangeError` for other misuse.
  */
 export async function openInvitation(options: InvitationOptions, ports: PairingPorts): Promise<Invitation> {
-  const shared = checkInvitation(options);
-  const wanted = checkRelays(options.relays, options.allowInsecureRelays);
-  const { namespace, signal } = options;
+  const { shared, wanted } = checkInvitation(options);
+  const { signal } = options;
   const key = newKey(ports.randomBytes);
   const secret = ports.randomBytes(32);
-  let hear: Hear = () => undefined;
+  let act: Act = () => undefined;
   const { mailbox, relays, reasons } = await openWithEcho(
-    { key, relays: wanted, ports, onMessage: (...heard) => hear(...heard) },
+    { key, relays: wanted, ports, onMessage: (heard) => act(heard) },
     signal,
   );
+  const holder = mailbox.pubkey;
+  const wipe = (): void => {
+    secret.fill(0);
+    shared.key?.fill(0);
+  };
   try {
     if (signal?.aborted === true) throw errorOf('cancelled-here');
     if (relays.length === 0) throw errorOf('unreachable', reasons);
-    const uri = invitationUri({ holder: mailbox.pubkey, secret, relays });
+    const session: HolderSession = {
+      sessionId: sessionIdOf(secret),
+      agree: (joiner) => agreementOf({ secret, ownKey: key, peer: joiner, holder, joiner }),
+    };
+    const uri = invitationUri({ holder, secret, relays });
     const spelled = new Map(relays.map((url) => [url, wanted.get(url) ?? url]));
-    const carried = options.carrier === 'code' ? await openCode(namespace, uri, spelled, ports) : undefined;
-    const invited = invite(options, ports, { key, secret, shared, uri, mailbox, carried });
-    hear = invited.hear;
-    return invited.invitation;
+    const carried = options.carrier === 'code' ? await openCode(options, uri, spelled, ports) : undefined;
+    const [invitation, heard] = invite(options, ports, { session, mailbox, shared, uri, carried, wipe });
+    act = heard;
+    return invitation;
   } catch (error) {
     mailbox.close();
-    wipe({ secret, shared });
+    wipe();
     throw error;
   }
 }
 
+type Act = (input: HolderInput) => void;
+
 /** A code, and the mailbox in which a device that knows it finds the invitation. */
+interface Carried {
+  readonly code: string;
+  readonly mailbox: Mailbox;
+}
+
 async function openCode(
-  namespace: string,
+  { namespace }: InvitationOptions,
   uri: string,
   relays: ReadonlyMap<RelayUrl, string>,
   ports: PairingPorts,
-): Promise<Material['carried']> {
+): Promise<Carried> {
   const code = createCode(ports.randomBytes);
   const mailbox = openMailbox({
     ...{ key: await mailboxKey(ports.scrypt, parseCode(code), namespace), relays, ports, heardBy: 'authors' },
-    onMessage: (from, message) => {
+    onMessage: ({ from, message }) => {
       if (from === mailbox.pubkey && message.type === 'hello') mailbox.send(from, { type: 'invite', uri });
     },
   });
@@ -114,12 +115,18 @@ async function openCode(
 /** Runs the machine until it is over. */
 function invite(
   { namespace, signal }: InvitationOptions,
-  ports: PairingPorts,
-  material: Material,
-): { readonly invitation: Invitation; readonly hear: Hear } {
-  const { mailbox, shared, carried, uri } = material;
-  const { clock } = ports;
-  const session = sessionOf(material);
+  { clock }: PairingPorts,
+  material: {
+    readonly session: HolderSession;
+    readonly mailbox: Mailbox;
+    readonly shared: SharedKey;
+    readonly uri: string;
+    readonly carried: Carried | undefined;
+    /** Nothing secret is left of it. */
+    readonly wipe: () => void;
+  },
+): readonly [Invitation, Act] {
+  const { session, mailbox, shared, uri, carried, wipe } = material;
   const lifeMs = carried === undefined ? INVITATION_MS : PAIRING_CODE_MS;
   const listeners = { joining: new Set<() => void>(), expired: new Set<() => void>() };
   const done = createDeferred<JoinedDevice>();
@@ -127,9 +134,7 @@ function invite(
   let isOver = false;
 
   // What a listener throws is the app's, and stops nothing here.
-  const tell = (event: keyof typeof listeners): void => {
-    for (const listener of listeners[event]) queueMicrotask(listener);
-  };
+  const tell = (event: keyof typeof listeners): void => listeners[event].forEach(queueMicrotask);
 
   const expiresAt = clock.now() + lifeMs;
   const act = runMachine<HolderState, HolderInput, HolderEffect>(
@@ -148,7 +153,7 @@ function invite(
           tell('joining');
         },
         confirmed: () => confirmed.resolve(),
-        done: ({ name, deviceId }) => done.resolve({ name, deviceId }),
+        done: ({ device }) => done.resolve(device),
       },
       fail: (error) => {
         confirmed.reject(error);
@@ -158,7 +163,7 @@ function invite(
       over: () => {
         isOver = true;
         carried?.mailbox.close();
-        wipe(material);
+        wipe();
       },
     },
   );
@@ -169,8 +174,7 @@ function invite(
   const invitation: Invitation = {
     ...{ uri, code: carried?.code, expiresAt, done: done.promise, cancel },
     on: (event, listener) => {
-      if (!Object.hasOwn(listeners, event))
-        throw new TypeError(misuse('event', "'joining' or 'expired'", event));
+      check(Object.hasOwn(listeners, event), 'event', "'joining' or 'expired'", event);
       listeners[event].add(listener);
       return () => void listeners[event].delete(listener);
     },
@@ -180,25 +184,12 @@ function invite(
       await (isOver ? done.promise : confirmed.promise);
     },
   };
-  return { invitation, hear: (from, message) => act({ type: 'message', from, message }) };
+  return [invitation, act];
 }
 
-function sessionOf({ mailbox, secret, key: ownKey }: Material): HolderSession {
-  const holder = mailbox.pubkey;
-  const agree = (peer: string): Agreement => agreementOf({ secret, ownKey, peer, holder, joiner: peer });
-  return { sessionId: sessionIdOf(secret), agree };
-}
-
-/** As people write them: `123 456`. The messages do not show them. */
+/** As people write them: `123 456`. The message does not show them. */
 function sixDigits(digits: unknown): string {
-  if (typeof digits !== 'string') throw new TypeError('Invalid digits: expected a string of six');
-  const typed = digits.replace(/[\s-]/g, '');
-  if (!/^\d{6}$/.test(typed)) throw new RangeError('Invalid digits: expected six of them');
+  const typed = typeof digits === 'string' ? digits.replace(/[\s-]/g, '') : '';
+  if (!/^\d{6}$/.test(typed)) throw new RangeError('Invalid digits: expected a string of six');
   return typed;
-}
-
-/** Nothing is left of what is secret. */
-function wipe({ secret, shared }: Pick<Material, 'secret' | 'shared'>): void {
-  secret.fill(0);
-  shared.key?.fill(0);
 }

@@ -1,6 +1,5 @@
 /** `joinByInvitation`: the machine of `joiner.ts` with relays, time and keys around it. */
 
-import { misuse } from '../errors.ts';
 import { INVITATION_MS, REACH_RELAY_MS } from '../protocol/limits.ts';
 import { onAbort } from './abort.ts';
 import { mailboxKey, parseCode } from './code.ts';
@@ -18,7 +17,7 @@ import {
 } from './joiner.ts';
 import { runMachine } from './machine.ts';
 import { newKey, openMailbox, type PairingPorts } from './mailbox.ts';
-import { checkJoining, checkRelays, type JoiningOptions } from './options.ts';
+import { check, checkJoining, checkRelays, type JoiningOptions } from './options.ts';
 import { parseShared, type SharedKey } from './payload.ts';
 import { seek } from './seeker.ts';
 
@@ -56,7 +55,7 @@ interface Promises {
   readonly joined: Deferred<Joined>;
 }
 
-/** Gives an input to what runs now: the search for the invitation, or the pairing by it. */
+/** Gives an input to the machine. */
 type Act = (input: Extract<JoinerInput, { readonly type: 'accepted' | 'cancelled' }>) => void;
 
 /**
@@ -65,7 +64,7 @@ type Act = (input: Extract<JoinerInput, { readonly type: 'accepted' | 'cancelled
  */
 export function openJoining(text: string, options: JoiningOptions, ports: PairingPorts): Joining {
   checkJoining(options);
-  if (typeof text !== 'string') throw new TypeError(misuse('invitation', 'a string', typeof text));
+  check(typeof text === 'string', 'invitation', 'a string', typeof text);
   const insecure = options.allowInsecureRelays ?? false;
   const promises: Promises = {
     digits: createDeferred(),
@@ -75,7 +74,7 @@ export function openJoining(text: string, options: JoiningOptions, ports: Pairin
   let isOver = false;
   const fail = (error: Error): void => {
     isOver = true;
-    for (const one of Object.values(promises)) one.reject(error);
+    for (const one of [promises.digits, promises.inviter, promises.joined]) one.reject(error);
   };
   let keep: Keep = () => undefined;
   let act: Act = () => fail(errorOf('cancelled-here'));
@@ -89,11 +88,22 @@ export function openJoining(text: string, options: JoiningOptions, ports: Pairin
   if (isInvitation(text)) begin(text);
   else {
     const relays = checkRelays(options.relays ?? [], insecure);
-    if (relays.size === 0) throw new TypeError('Invalid relays: a typed code needs at least one');
+    check(relays.size > 0, 'relays', 'at least one for a typed code', options.relays);
+    const found = (uri: string): void => {
+      try {
+        begin(uri);
+      } catch (error) {
+        fail(error as Error);
+      }
+    };
     mailboxKey(ports.scrypt, parseCode(text), options.namespace)
       .then((key) => {
-        if (isOver) key.fill(0);
-        else act = seek({ key, relays, ports }, begin, fail);
+        if (isOver) return void key.fill(0);
+        const stop = seek({ key, relays, ports }, found, fail);
+        act = () => {
+          stop();
+          fail(errorOf('cancelled-here'));
+        };
       })
       .catch(fail);
   }
@@ -132,7 +142,7 @@ function pair(
   const refused = new Set<string>();
   const mailbox = openMailbox({
     ...{ key, relays: new Map(relays.map((url) => [url, url])), ports },
-    onMessage: (from, message) => act({ type: 'message', from, message }),
+    onMessage: (heard) => act(heard),
     onAnswer: (url, { type }) => {
       if (type === 'acknowledged') {
         isReached = true;
@@ -167,8 +177,8 @@ function pair(
               joined.resolve(what);
               act({ type: 'kept' });
             },
-            (error: Error) => {
-              joined.reject(error);
+            (error: unknown) => {
+              joined.reject(error as Error);
               act({ type: 'not-kept' });
             },
           );
@@ -178,6 +188,6 @@ function pair(
       over: cancelReach,
     },
   );
-  act({ type: 'started' });
+  act({ type: 'repeat' });
   return act;
 }

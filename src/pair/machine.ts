@@ -5,29 +5,50 @@ import type { NostrSyncError } from '../errors.ts';
 import { PAIRING_REPEAT_MS } from '../protocol/limits.ts';
 import { errorOf, type Ending } from './ending.ts';
 import type { Mailbox } from './mailbox.ts';
-import type { PairingMessage } from './message.ts';
+import type { AbortReason, PairingMessage } from './message.ts';
+
+/** A message of the device with the public key `from`; its signature was checked. */
+export interface Heard {
+  readonly type: 'message';
+  readonly from: string;
+  readonly message: PairingMessage;
+}
 
 /** What happens to every machine. */
 export type CommonInput =
-  /** A message of the device with the public key `from`; its signature was checked. */
-  | { readonly type: 'message'; readonly from: string; readonly message: PairingMessage }
+  | Heard
   /** The other device has not answered in time. */
   | { readonly type: 'repeat' }
   | { readonly type: 'expired' }
   | { readonly type: 'cancelled' };
 
 /** What every machine may want. */
-export type CommonEffect<Message extends PairingMessage = PairingMessage> =
-  | { readonly type: 'send'; readonly to: string; readonly message: Message }
+export type CommonEffect =
+  | { readonly type: 'send'; readonly to: string; readonly message: PairingMessage }
   | { readonly type: 'repeat-later' }
   | { readonly type: 'failed'; readonly ending: Ending | NostrSyncError };
 
-type Step<State, Input, Effect> = (state: State, input: Input) => readonly [State, readonly Effect[]];
+/** `undefined`: nothing changes, and nothing is to be done. */
+export type Step<State, Effect> = readonly [State, readonly (Effect | CommonEffect)[]] | undefined;
 
-/** How the effects are carried out that this machine alone has. */
+/** How what this machine alone wants is carried out. */
 type Handlers<Effect extends { readonly type: string }> = {
-  readonly [E in Exclude<Effect, CommonEffect> as E['type']]: (effect: E) => void;
+  readonly [E in Effect as E['type']]: (effect: E) => void;
 };
+
+export const OVER = { type: 'over' } as const;
+export const LATER: CommonEffect = { type: 'repeat-later' };
+
+/** Ends it. The other device is told, if there is one. */
+export function ended(
+  peer: string | undefined,
+  reason: AbortReason,
+  ending: Ending | NostrSyncError,
+): readonly [typeof OVER, readonly CommonEffect[]] {
+  const failed: CommonEffect = { type: 'failed', ending };
+  if (peer === undefined) return [OVER, [failed]];
+  return [OVER, [{ type: 'send', to: peer, message: { type: 'abort', reason } }, failed]];
+}
 
 /** Returns what gives the machine an input. */
 export function runMachine<
@@ -36,7 +57,7 @@ export function runMachine<
   Effect extends { readonly type: string },
 >(
   start: State,
-  step: Step<State, Input | CommonInput, Effect | CommonEffect>,
+  step: (state: State, input: Input | CommonInput) => Step<State, Effect>,
   around: {
     readonly mailbox: Mailbox;
     readonly clock: Clock;
@@ -51,23 +72,24 @@ export function runMachine<
   const { mailbox, clock } = around;
   let state = start;
   let cancelRepeat = (): void => undefined;
-  const handlers: Readonly<Record<string, (effect: never) => void>> = {
-    send: ({ to, message }: Extract<CommonEffect, { readonly type: 'send' }>) => mailbox.send(to, message),
+  const common: Handlers<CommonEffect> = {
+    send: ({ to, message }) => mailbox.send(to, message),
     'repeat-later': () => {
       cancelRepeat();
       cancelRepeat = clock.after(PAIRING_REPEAT_MS, () => act({ type: 'repeat' }));
     },
-    failed: ({ ending }: Extract<CommonEffect, { readonly type: 'failed' }>) =>
+    failed: ({ ending }) =>
       around.fail(typeof ending === 'string' ? errorOf(ending, mailbox.reasons()) : ending),
-    ...around.handlers,
   };
+  const handlers: Readonly<Record<string, (effect: never) => void>> = { ...common, ...around.handlers };
 
   function act(input: Input | CommonInput): void {
-    if (state.type === 'over') return;
-    const [next, effects] = step(state, input);
-    state = next;
+    const next = step(state, input);
+    if (next === undefined) return;
+    const [to, effects] = next;
+    state = to;
     for (const effect of effects) handlers[effect.type]!(effect as never);
-    if (next.type !== 'over') return;
+    if (to.type !== 'over') return;
     cancelRepeat();
     cancelExpiry();
     around.over?.();

@@ -19,6 +19,7 @@ import type { RandomBytes } from '../relay/backoff.ts';
 import type { OpenSocket } from '../relay/socket.ts';
 import { createSecretKeySigner } from '../signer/secret-key.ts';
 import type { Scrypt } from './code.ts';
+import type { Heard } from './machine.ts';
 import { parseMessage, type PairingMessage } from './message.ts';
 import { openRelayLine } from './relay-line.ts';
 
@@ -56,8 +57,7 @@ export interface MailboxOptions {
   /** Whether relays are asked for what is sent to its public key, or for what is sent from it. Default `'#p'`. */
   readonly heardBy?: '#p' | 'authors';
   readonly ports: PairingPorts;
-  /** A message whose signature was checked; `from` is a public key in hex. */
-  readonly onMessage: (from: string, message: PairingMessage, url: RelayUrl) => void;
+  readonly onMessage: (heard: Heard, url: RelayUrl) => void;
   readonly onAnswer?: (url: RelayUrl, answer: Answer) => void;
 }
 
@@ -93,7 +93,8 @@ export function openMailbox(options: MailboxOptions): Mailbox {
       .decrypt(event.pubkey, event.content)
       .then(parseMessage, () => undefined)
       .then((message) => {
-        if (message !== undefined && !isClosed) options.onMessage(event.pubkey, message, url);
+        if (message !== undefined && !isClosed)
+          options.onMessage({ type: 'message', from: event.pubkey, message }, url);
       });
     return 'useful';
   }

@@ -7,32 +7,26 @@ import { forPeople } from '../protocol/message.ts';
 /** Why a device ends the pairing. */
 export type AbortReason = 'sas_mismatch' | 'user_denied' | 'timeout' | 'protocol_error';
 
-type Abort = { readonly type: 'abort'; readonly reason: AbortReason };
-
-/** From the device that joins. The only version of NIP-AB is 1; it knows two fields of `complete`, the others are ours. */
-export type JoinerMessage =
+export type PairingMessage =
+  /** Of the device that joins. 1 is the only version of NIP-AB. */
   | { readonly type: 'offer'; readonly version: 1; readonly session_id: string }
+  /** Of the same. NIP-AB knows the first two fields; the others are ours. */
   | {
       readonly type: 'complete';
       readonly success: boolean;
       readonly name: string;
       readonly device_id: string;
     }
-  | Abort;
-
-/** From the device that has the key. */
-export type HolderMessage =
+  /** Of the device that has the key. */
   | { readonly type: 'sas-confirm'; readonly transcript_hash: string }
   | { readonly type: 'payload'; readonly payload_type: string; readonly payload: string }
-  | Abort;
-
-/** Through the mailbox of a typed code; ours, not NIP-AB's. */
-export type MailboxMessage = { readonly type: 'hello' } | { readonly type: 'invite'; readonly uri: string };
-
-/** To oneself, to see whether a relay carries these events. */
-export type EchoMessage = { readonly type: 'echo' };
-
-export type PairingMessage = JoinerMessage | HolderMessage | MailboxMessage | EchoMessage;
+  /** Of either. */
+  | { readonly type: 'abort'; readonly reason: AbortReason }
+  /** Through the mailbox of a typed code; ours, not NIP-AB's. */
+  | { readonly type: 'hello' }
+  | { readonly type: 'invite'; readonly uri: string }
+  /** To oneself, to see whether a relay carries these events. */
+  | { readonly type: 'echo' };
 
 /** What a field may hold, from what came; `undefined`: it is no such message. */
 type Fields<M extends PairingMessage> = {

@@ -22,11 +22,13 @@ const scrypt: Scrypt = (password, salt, { N, r, p, dkLen }) =>
     });
   });
 
-function portsOf({ openSocket, clock, randomBytes }: PairingOptions): PairingPorts {
+function portsOf({
+  openSocket = openNodeSocket,
+  clock = systemClock,
+  randomBytes = (length) => new Uint8Array(nodeRandomBytes(length)),
+}: PairingOptions): PairingPorts {
   return {
-    openSocket: openSocket ?? openNodeSocket,
-    clock: clock ?? systemClock,
-    randomBytes: randomBytes ?? ((length) => new Uint8Array(nodeRandomBytes(length))),
+    ...{ openSocket, clock, randomBytes },
     primitives: nodePrimitives,
     verifier: createEventVerifier(nodePrimitives),
     scrypt,

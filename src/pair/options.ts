@@ -1,13 +1,15 @@
 /** What an app passes in to pair, checked: every mistake names the argument, what was expected and what came, and never a key. */
 
-import { isBytes, misuse } from '../errors.ts';
+import { checkedKey } from '../crypto/key-bytes.ts';
+import { publicKeyOf } from '../crypto/schnorr.ts';
+import { misuse } from '../errors.ts';
 import { checkNamespace, type RelayUrl } from '../protocol/address.ts';
 import { isHex32 } from '../protocol/event.ts';
 import { MAX_DEVICE_ID_CHARS, MAX_DEVICE_NAME_CHARS, MAX_PAIRING_PAYLOAD_BYTES } from '../protocol/limits.ts';
 import { canonicalRelayUrl } from '../relay/url.ts';
 import type { PairingPorts } from './mailbox.ts';
 import { deviceName } from './message.ts';
-import { encodeShared, fitsPayload, pubkeyOf, type SharedKey } from './payload.ts';
+import { encodeShared, fitsPayload, type SharedKey } from './payload.ts';
 
 /** What both devices say. */
 export interface PairingOptions extends Partial<Pick<PairingPorts, 'openSocket' | 'clock' | 'randomBytes'>> {
@@ -42,7 +44,7 @@ export interface JoiningOptions extends PairingOptions {
 }
 
 /** Throws `TypeError` if an argument is not what it should be. */
-function check(isRight: boolean, name: string, expected: string, got: unknown): void {
+export function check(isRight: boolean, name: string, expected: string, got: unknown): void {
   if (!isRight) throw new TypeError(misuse(name, expected, got));
 }
 
@@ -68,38 +70,29 @@ function checkPairing(options: InvitationOptions | JoiningOptions): void {
   check(pubkey === undefined || isHex32(pubkey), 'pubkey', '64 lower-case hex digits', pubkey);
 }
 
-/** What the holder will share; the key is copied. */
-export function checkInvitation(options: InvitationOptions): SharedKey {
+/** What the holder will share, its key copied, and the relays. */
+export function checkInvitation(options: InvitationOptions): {
+  readonly shared: SharedKey;
+  readonly wanted: ReadonlyMap<RelayUrl, string>;
+} {
   checkPairing(options);
   const { key, carrier = 'qr' } = options;
   check(carrier === 'qr' || carrier === 'code', 'carrier', "'qr' or 'code'", carrier);
-  const pubkey = key === null ? options.pubkey : pubkeyOfKey(key);
+  const copy = key === null ? null : checkedKey(key, 'pair');
+  const pubkey = copy === null ? options.pubkey : publicKeyOf(copy);
   if (pubkey === undefined) throw new TypeError('Invalid pubkey: expected one, as there is no key to share');
   if (options.pubkey !== undefined && options.pubkey !== pubkey)
     throw new RangeError(misuse('pubkey', 'that of the key', options.pubkey));
+  const wanted = checkRelays(options.relays, options.allowInsecureRelays);
   const shared: SharedKey = {
-    key: key && Uint8Array.from(key),
-    pubkey,
-    relays: [...checkRelays(options.relays, options.allowInsecureRelays).values()],
-    metadata: 'clear',
-    name: options.name,
+    ...{ key: copy, pubkey, relays: [...wanted.values()] },
+    ...{ metadata: 'clear', name: options.name },
   };
   if (!fitsPayload(encodeShared(options.namespace, shared)))
     throw new RangeError(
-      `Invalid relays: expected less text, so that all that is shared takes at most ${MAX_PAIRING_PAYLOAD_BYTES} bytes`,
+      `Invalid relays: expected less text, for all that is shared to take ${MAX_PAIRING_PAYLOAD_BYTES} bytes`,
     );
-  return shared;
-}
-
-/** The messages tell types and lengths at most. */
-function pubkeyOfKey(key: unknown): string {
-  if (!isBytes(key))
-    throw new TypeError(`Invalid key: expected a Uint8Array of 32 bytes or null, got type ${typeof key}`);
-  if (key.length !== 32) throw new RangeError(`Invalid key: expected 32 bytes, got ${key.length}`);
-  const pubkey = pubkeyOf(Uint8Array.from(key));
-  if (pubkey === undefined)
-    throw new RangeError('Invalid key: expected one above 0 and below the order of secp256k1');
-  return pubkey;
+  return { shared, wanted };
 }
 
 export function checkJoining(options: JoiningOptions): void {

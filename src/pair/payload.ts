@@ -1,6 +1,7 @@
 /** What the holder shares with the device that joins: the key and what goes with it. Pure. */
 
 import { bytesToHex, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { isSecretKey } from '../crypto/key-bytes.ts';
 import { publicKeyOf } from '../crypto/schnorr.ts';
 import { NostrSyncError } from '../errors.ts';
 import type { RelayUrl } from '../protocol/address.ts';
@@ -27,9 +28,8 @@ export interface SharedKey {
 export const PAYLOAD_TYPE = 'custom';
 const TYPE = 'nostr-sync/pair/1';
 
-export function encodeShared(namespace: string, { key, pubkey, relays, metadata, name }: SharedKey): string {
-  const hex = key === null ? null : bytesToHex(key);
-  return JSON.stringify({ t: TYPE, namespace, key: hex, pubkey, relays, metadata, name });
+export function encodeShared(namespace: string, shared: SharedKey): string {
+  return JSON.stringify({ t: TYPE, namespace, ...shared, key: shared.key && bytesToHex(shared.key) });
 }
 
 /** Whether it is small enough for relays that are made for pairing. */
@@ -64,23 +64,16 @@ export function parseShared(
     new NostrSyncError('PAIRING_OTHER_KEY', `Cannot pair: ${what} public key`, { details: { pubkey } });
   if (key === null && own.pubkey !== undefined && own.pubkey !== pubkey)
     return otherKey('the signer of this device has another');
-  if (key !== null && pubkeyOf(hexToBytes(key)) !== pubkey) return otherKey('the key is not that of the');
+  const bytes = key === null ? null : hexToBytes(key);
+  if (bytes !== null && !(isSecretKey(bytes) && publicKeyOf(bytes) === pubkey))
+    return otherKey('the key is not that of the');
   return {
-    key: key === null ? null : hexToBytes(key),
+    key: bytes,
     pubkey,
     relays: usableRelays(relays, own.allowInsecure),
     metadata,
     name: deviceName(name),
   };
-}
-
-/** `undefined` if the bytes are no secret key. */
-export function pubkeyOf(key: Uint8Array): string | undefined {
-  try {
-    return publicKeyOf(key);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Those that `addRelay` would take, in canonical form. */

@@ -176,7 +176,7 @@ test('what is said again under another stamp has no signature, and is not heard'
   const open = (key: Uint8Array) =>
     openMailbox({
       ...{ key, relays, filter, ports: here.ports },
-      onMessage: (_, message) => heard.push(message),
+      onMessage: ({ message }) => heard.push(message),
     });
   const [from, to] = [open(randomBytes(32)), open(randomBytes(32))];
   here.relays[here.urls[0]!]!.misbehave({

@@ -85,7 +85,9 @@ export function world(...options: readonly RelayOptions[]): World {
         ports,
       );
       const hex = /secret=([0-9a-f]{64})/.exec(invitation.uri)![1]!;
-      sessions.push(secrets.find((bytes) => Buffer.from(bytes).toString('hex') === hex)!);
+      const secret = secrets.find((bytes) => Buffer.from(bytes).toString('hex') === hex);
+      // None is found if it was wiped meanwhile.
+      if (secret !== undefined) sessions.push(secret);
       return invitation;
     },
     join: (text, more = {}) =>

@@ -1,7 +1,9 @@
 /** Two devices pair over relays as they are: that ask for AUTH, refuse the kind or the stamp, lose messages, are not there. */
 
 import { hexToBytes } from '@noble/hashes/utils.js';
+import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { createDeferred } from '../../src/pair/deferred.ts';
 import type { SignedEvent } from '../../src/protocol/event.ts';
 import type { RelayOptions } from '../../src/testing/relay-options.ts';
 import { createRandom } from '../support/random.ts';
@@ -239,6 +241,32 @@ test('a code that no device answers: PAIRING_EXPIRED after half a minute, and PA
     code: 'PAIRING_NO_RELAY',
     details: { reasons: { [here.urls[0]!]: 'blocked: no' } },
   });
+  await here.expectNothingLeft();
+});
+
+test('a code whose key cannot be made, as its code cannot be loaded, fails on either device, and nothing is left', async () => {
+  const here = world();
+  const error = new Error('offline');
+  Object.assign(here.ports, { scrypt: () => Promise.reject(error) });
+  expect(await failure(here.during(here.invite({ carrier: 'code' })))).toBe(error);
+  const joining = here.join('7KQ4-M2XW-9RXR');
+  expect(await failure(here.during(joining.digits))).toBe(error);
+  expect(await failure(here.during(joining.accept()))).toBe(error);
+  await here.expectNothingLeft();
+});
+
+test('a signal that is aborted while the key of a code is made ends it on either device', async () => {
+  const here = world();
+  const [stop, made] = [new AbortController(), createDeferred<Uint8Array>()];
+  Object.assign(here.ports, { scrypt: () => made.promise });
+  const making = here.invite({ carrier: 'code', signal: stop.signal });
+  const joining = here.join('7KQ4-M2XW-9RXR', { signal: stop.signal });
+  await here.clock.advance(1_000);
+  stop.abort();
+  expect(await failure(joining.digits)).toMatchObject({ code: 'PAIRING_CANCELLED' });
+  made.resolve(randomBytes(48));
+  const invitation = await making;
+  expect(await failure(invitation.done)).toMatchObject({ code: 'PAIRING_CANCELLED' });
   await here.expectNothingLeft();
 });
 
