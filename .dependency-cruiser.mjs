@@ -73,8 +73,7 @@ const ROOMS = {
   // For a program without a platform: it brings its own adapters, and no entry imports it.
   embedded: {
     path: '^src/embedded(\\.ts$|/)',
-    imports: ['assembly', 'sync', 'wire', ...ENGINE],
-    types: ['state'],
+    imports: ['assembly', 'sync', 'wire', 'state', ...ENGINE],
   },
   // What crosses between that and those that call it.
   wire: { path: '^src/wire\\.ts$', imports: ['ground'], types: ['sync'] },

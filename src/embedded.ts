@@ -66,7 +66,7 @@ export interface Running {
 
 /** Starts an engine. Throws as `createNostrSync`: the error is `failure` of the next call. */
 export function start(settingsText: string): Running {
-  const { signer, ...settings } = JSON.parse(settingsText) as Settings;
+  const { signer, namespace = 'default', ...settings } = JSON.parse(settingsText) as Settings;
   const { options: categories = {}, ...definitions } = (globalThis as Given).nostrSyncCategories ?? {};
   const { clock, due } = createClock();
   const sockets = createSockets();
@@ -74,7 +74,7 @@ export function start(settingsText: string): Running {
   const connectivity = createConnectivity();
   const signerOf = ({ pubkey, isLocal }: SignerInfo) => createSigner(answers, pubkey, isLocal);
   const engine = createEngine<Record<string, unknown>>(
-    { ...settings, categories, ...(signer && { signer: signerOf(signer) }) },
+    { ...settings, namespace, categories, ...(signer && { signer: signerOf(signer) }) },
     {
       ...{ clock, compression, primitives, randomBytes },
       openSocket: sockets.open,
@@ -83,15 +83,17 @@ export function start(settingsText: string): Running {
       connectivity: connectivity.port,
     },
   );
-  const defined = new Set<string>();
-  for (const definition of Object.values(definitions)) {
-    engine.state(definition as Category<unknown>);
-    defined.add((definition as Category<unknown>).name);
+  const byName = new Map<string, unknown>();
+  for (const definition of Object.values(definitions) as Category<never, unknown>[]) {
+    engine.state(definition);
+    byName.set(definition.name, definition);
   }
   for (const type of EVENT_TYPES)
     engine.on(type, (event) => native.event(type, JSON.stringify(type === 'error' ? toWire(event) : event)));
   const listening = createListening(engine);
-  const callee = createCallee(engine, listening, defined);
+  const callee = createCallee({
+    ...{ engine, namespace, listening, clock, definitions: byName, boxes: { primitives, randomBytes } },
+  });
 
   return {
     ...callee,

@@ -32,7 +32,7 @@ function calls(): NonNullable<typeof current> {
   if (ipc === undefined)
     throw new Error('Cannot sync: this page does not run in Tauri. Call configure() first.');
   const made = createCalls(ipc);
-  current = { ...made, ...createWindowStates(made, systemClock) };
+  current = { ...made, ...createWindowStates(made, ipc, systemClock) };
   // Rust has nobody else who tells it of the network.
   browserConnectivity.onChange(() => {
     ipc.invoke('wake', { isOnline: browserConnectivity.isOnline() }).catch(() => undefined);
@@ -177,8 +177,8 @@ export async function on<K extends keyof SyncEvents>(
 
 /**
  * The value of a category to show and to edit, as `defineCategory` defines it: one handle for each category and window, the same each time. With the
- * plugin, the engine is told of definitions by the plugin's builder (`categories`), and a window has no store of its own: edits made while locked wait in memory, `adopt` takes nothing in, and a definition with `local`
- * throws `TypeError`. Throws as `NostrSync.state`.
+ * plugin, the engine is told of definitions by the plugin's builder (`categories`), and keeps for this window what never leaves the device, and edits
+ * that wait. Throws as `NostrSync.state`.
  */
 export function state<T, Input>(category: Category<T, Input>): State<T, Input> {
   return calls().state(category);

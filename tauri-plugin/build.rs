@@ -9,6 +9,8 @@ const COMMANDS: &[&str] = &[
     "read_version",
     "restore",
     "inspect",
+    "kept",
+    "keep",
     "fetch",
     "sync_all",
     "poll",

@@ -1,10 +1,13 @@
 /** Carries out the calls of the program's parts on the engine. */
 
+import type { Clock } from '../clock.ts';
 import type { NostrSync } from '../nostr-sync.ts';
 import type { AdapterPublishOptions, PublishOptions } from '../options.ts';
 import type { Receipt } from '../sync/events.ts';
+import type { StateHost } from '../sync/state-host.ts';
 import { NOTE, type Written } from '../sync/write.ts';
 import { toWire, type UpdateReply } from '../wire.ts';
+import { createKept, type KeptArgs } from './kept.ts';
 import type { Listening } from './listening.ts';
 import { native } from './native.ts';
 
@@ -13,20 +16,27 @@ interface Args {
   readonly category: string;
   readonly categories: readonly string[];
   readonly payload: unknown;
-  readonly options?: number | (PublishOptions & { readonly isDefined?: boolean }) | null;
+  readonly options?:
+    | number
+    | (PublishOptions & { readonly isDefined?: boolean; readonly notes?: unknown })
+    | null;
   readonly url: string;
   readonly eventId: string;
   readonly subscription: number;
   /** Of `update`: what the function was given, as the answer before had it; absent in the first of its calls, which has no payload. */
   readonly now?: string | null;
+  /** Of `gone`: all pages are, and not only those of the part that asks. */
+  readonly isAll?: boolean;
 }
 
-/** Who asks, and how it says that it does not wait any more. */
+/** Who asks. */
 interface Caller {
   readonly id: number;
   readonly origin: string;
-  readonly signal: AbortSignal;
 }
+
+/** The origin of what the engine does of its own accord. No label of a window is empty characters. */
+const OWN_ORIGIN = '\0';
 
 const MOVED = new Error('The value is another one than the function was given');
 
@@ -37,8 +47,16 @@ export interface Callee {
   answer(id: number, work: Promise<unknown>): void;
 }
 
-/** `defined`: the categories of which the program's script has given definitions. */
-export function createCallee(engine: NostrSync, listening: Listening, defined: ReadonlySet<string>): Callee {
+/** `definitions`: by category, those that the program's script has given. */
+export function createCallee(ports: {
+  readonly engine: NostrSync;
+  readonly namespace: string;
+  readonly listening: Listening;
+  readonly definitions: ReadonlyMap<string, unknown>;
+  readonly clock: Clock;
+  readonly boxes: Pick<StateHost, 'primitives' | 'randomBytes'>;
+}): Callee {
+  const { engine, listening, definitions } = ports;
   /** By id, how to tell a call that its caller has gone. */
   const cancels = new Map<number, AbortController>();
   /** By category, the last of the calls that the newest write was made for, and what that says. */
@@ -49,15 +67,17 @@ export function createCallee(engine: NostrSync, listening: Listening, defined: R
   });
 
   /** The other parts of the program are told by the last call of those that became one event. */
-  function tell({ id, origin }: Caller, args: Args, { eventId, updatedAt }: Receipt): void {
-    const { category } = args;
+  function tell(
+    { id, origin }: Caller,
+    { category, payload }: Pick<Args, 'category' | 'payload'>,
+    { eventId, updatedAt }: Receipt,
+  ): void {
     const last = lastNoted.get(category);
     if (last?.eventId !== eventId || last.id !== id) return;
     lastNoted.delete(category);
     const about = { category, updatedAt, deviceId, eventId, source: 'local' } as const;
     // A value into which another one was merged is news to the part that has written it, as well.
-    const isKnown =
-      last.isRemoval || args.payload === undefined || JSON.stringify(args.payload) === last.text;
+    const isKnown = last.isRemoval || payload === undefined || JSON.stringify(payload) === last.text;
     listening.written(
       isKnown ? origin : null,
       last.isRemoval
@@ -66,28 +86,74 @@ export function createCallee(engine: NostrSync, listening: Listening, defined: R
     );
   }
 
-  function writing(caller: Caller, args: Args): AdapterPublishOptions {
-    const { category } = args;
-    const { isDefined, ...options } =
-      typeof args.options === 'number' ? { expiration: args.options, isDefined: false } : { ...args.options };
-    // Values of which the engine does not know the form would be written as if they had the first.
-    if (isDefined === true && !defined.has(category))
-      throw new TypeError(
-        `Cannot write ${JSON.stringify(category)} by a handle: give its definition to the builder, by "categories"`,
-      );
+  /** The options of a write of which the other parts are told. */
+  function told(
+    caller: Caller,
+    args: Pick<Args, 'category' | 'payload'>,
+    { onSaved, [NOTE]: note, ...options }: AdapterPublishOptions,
+  ): AdapterPublishOptions {
     return {
-      signal: caller.signal,
       ...options,
-      onSaved: (receipt) => tell(caller, args, receipt),
+      onSaved: (receipt) => {
+        onSaved?.(receipt);
+        tell(caller, args, receipt);
+      },
       [NOTE]: (saved, written) => {
         if (written !== undefined)
-          lastNoted.set(category, { ...written, eventId: saved.eventId, id: caller.id });
-        return [];
+          lastNoted.set(args.category, { ...written, eventId: saved.eventId, id: caller.id });
+        return note?.(saved, written) ?? [];
       },
     };
   }
 
-  async function update(caller: Caller, args: Args): Promise<UpdateReply> {
+  let ownCalls = 0;
+  /** Of a handle, whose options these are. */
+  const ownTold = (category: string, options: object = {}): AdapterPublishOptions =>
+    told(
+      { id: --ownCalls, origin: OWN_ORIGIN },
+      { category, payload: undefined },
+      options as AdapterPublishOptions,
+    );
+  const kept = createKept({
+    ...ports,
+    sync: {
+      ...engine,
+      update: async (category, change, options) =>
+        engine.update(category, change, ownTold(category, options)),
+      remove: async (category, options) => engine.remove(category, ownTold(category, options)),
+    },
+  });
+
+  /** Carries out a write that a part of the program asks for. */
+  function writing<T>(
+    caller: Caller & { readonly signal: AbortSignal },
+    args: Args,
+    write: (options: AdapterPublishOptions) => Promise<T>,
+  ): Promise<T> {
+    const { category } = args;
+    const { isDefined, notes, ...options } =
+      typeof args.options === 'number'
+        ? { expiration: args.options, isDefined: false, notes: undefined }
+        : { ...args.options };
+    // Values of which the engine does not know the form would be written as if they had the first.
+    if (isDefined === true && !definitions.has(category))
+      throw new TypeError(
+        `Cannot write ${JSON.stringify(category)} by a handle: give its definition to the builder, by "categories"`,
+      );
+    const noted = notes === undefined ? [] : kept.checkNotes(category, notes);
+    const work = write(
+      told(caller, args, {
+        signal: caller.signal,
+        ...options,
+        onSaved: () => kept.saved(noted),
+        [NOTE]: () => kept.needed(noted),
+      }),
+    );
+    kept.writing(noted, work);
+    return work;
+  }
+
+  async function update(args: Args, options: AdapterPublishOptions): Promise<UpdateReply> {
     let found: string | null = null;
     const change = (now: unknown): unknown => {
       found = now === undefined ? null : JSON.stringify(now);
@@ -95,24 +161,28 @@ export function createCallee(engine: NostrSync, listening: Listening, defined: R
       return args.payload;
     };
     try {
-      return { receipt: await engine.update(args.category, change, writing(caller, args)) };
+      return { receipt: await engine.update(args.category, change, options) };
     } catch (error) {
       if (error === MOVED) return { now: found };
       throw error;
     }
   }
 
-  async function carryOut(method: string, args: Args, caller: Caller): Promise<unknown> {
+  async function carryOut(
+    method: string,
+    args: Args & KeptArgs,
+    caller: Caller & { readonly signal: AbortSignal },
+  ): Promise<unknown> {
     const { signal } = caller;
     switch (method) {
       case 'publish':
-        return engine.publish(args.category, args.payload, writing(caller, args));
+        return writing(caller, args, (options) => engine.publish(args.category, args.payload, options));
       case 'remove':
-        return engine.remove(args.category, writing(caller, args));
+        return writing(caller, args, (options) => engine.remove(args.category, options));
       case 'update':
-        return update(caller, args);
+        return writing(caller, args, (options) => update(args, options));
       case 'restore':
-        return engine.restore(args.category, args.eventId, writing(caller, args));
+        return writing(caller, args, (options) => engine.restore(args.category, args.eventId, options));
       case 'reset':
         return engine.reset(args.category, { ...(args.options as PublishOptions | null), signal });
       case 'fetch':
@@ -143,8 +213,14 @@ export function createCallee(engine: NostrSync, listening: Listening, defined: R
         return engine.getStatus();
       case 'flush':
         return engine.flush({ signal });
+      case 'kept':
+        return kept.read(caller.origin, args);
+      case 'keep':
+        return kept.write(caller.origin, args);
+      case 'gone':
+        return kept.end(args.isAll === true ? undefined : caller.origin);
       case 'close':
-        return engine.close();
+        return kept.end().then(engine.close);
       default:
         throw new TypeError(`Unknown method: ${JSON.stringify(method)}`);
     }
@@ -164,7 +240,10 @@ export function createCallee(engine: NostrSync, listening: Listening, defined: R
     call: (id, origin, method, args) => {
       const cancel = new AbortController();
       cancels.set(id, cancel);
-      answer(id, carryOut(method, JSON.parse(args) as Args, { id, origin, signal: cancel.signal }));
+      answer(
+        id,
+        carryOut(method, JSON.parse(args) as Args & KeptArgs, { id, origin, signal: cancel.signal }),
+      );
     },
     cancel: (id) => cancels.get(id)?.abort(),
     answer,

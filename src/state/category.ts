@@ -150,10 +150,6 @@ export function defineCategory<T, Input>(given: unknown): Category<T, Input> {
         throw new TypeError(
           `Invalid category: ${JSON.stringify(name)} has another definition, of which a handle is open`,
         );
-      if (host.keepsNothing && definition.local !== undefined)
-        throw new TypeError(
-          `Cannot open ${JSON.stringify(name)}: a window has no store of its own for what never leaves the device`,
-        );
       if (model.local !== true) host.define(name, { ...options, merge: mergerOf(model) });
       const state = createState(model, definition as CategoryDefinition<T, Input>, host);
       host.states.set(name, { category, state });

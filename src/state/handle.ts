@@ -54,6 +54,7 @@ export function createState<T, Input>(
     ...{ model, board },
     onEdit: () => {
       open();
+      saver.hold();
       pace.edited();
     },
   });
@@ -180,6 +181,7 @@ export function createState<T, Input>(
     }
     keeping = own;
     sealed.enter(own);
+    saver.hold();
     if (hasLocal) {
       const readLocal = async (): Promise<void> => {
         const local = await own.readLocal();

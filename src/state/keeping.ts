@@ -39,6 +39,8 @@ export interface Keeping {
   /** In the place of these, of which it may be one. Once `before` is over, unless the page is going. */
   writeDraft(draft: KeptDraft, instead: readonly string[], before: Promise<unknown>): Promise<void>;
   dropDrafts(keys: readonly string[]): Promise<void>;
+  /** An edit that waits in a page which may go without a word: it is kept from then on. The arguments are those of `writeDraft`. */
+  holdDraft?(draft: KeptDraft, instead: readonly string[]): void;
   /** Whether data of before syncing was taken in, and what says so. */
   wasAdopted(): Promise<boolean>;
   readonly adoptedKey: string;
@@ -49,7 +51,11 @@ export interface Keeping {
 const KEY_BYTES = 8;
 
 /** `undefined`: no signer was ever set on this device. */
-export async function keepingOf(name: string, host: StateHost): Promise<Keeping | undefined> {
+export async function keepingOf(
+  name: string,
+  host: Pick<StateHost, 'inside' | 'randomBytes' | 'primitives' | 'tabs' | 'keeping'>,
+): Promise<Keeping | undefined> {
+  if (host.keeping !== undefined) return host.keeping(name);
   const opened = await host.inside.known();
   if (opened === undefined) return undefined;
   const { pubkey, namespace, store, hand } = opened;

@@ -18,6 +18,8 @@ export interface Saver {
   save(): Promise<void>;
   /** Keeps what waits, as far as it can be kept without a signer. `false`: in memory alone. */
   seal(): Promise<boolean>;
+  /** See `Sealed.hold`. */
+  hold(): void;
 }
 
 /** These never get better: the edit is taken back. */
@@ -178,6 +180,10 @@ export function createSaver<T>(ports: {
 
   return {
     seal,
+    hold: () => {
+      const { draft } = failed(board.now().layers);
+      if (draft !== undefined) sealed.hold(draft, model.schema.version);
+    },
     save: () => {
       if (!isRunning) running = run();
       return running;

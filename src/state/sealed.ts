@@ -12,6 +12,8 @@ export interface Sealed {
   enter(keeping: Keeping | undefined): void;
   /** Saves it, in the place of what this handle has sealed before. `false`: no key is known to seal it for. */
   seal(draft: Layer, version: number): Promise<boolean>;
+  /** The same for a page that may go without a word, if this is one. */
+  hold(draft: Layer, version: number): void;
   /** What this handle seals next is another draft, and the last one waits for a signer. */
   next(): void;
   /** Drafts that wait, the newest first, but for those that this handle has in memory. `areAlong`: those of another identity, or those of this one. */
@@ -44,6 +46,13 @@ export function createSealed(clock: Clock): Sealed {
   /** Saves are in the order of the calls. */
   let last: Promise<unknown> = Promise.resolve();
 
+  function made(draft: Layer, version: number, to: Keeping): [draft: KeptDraft, instead: readonly string[]] {
+    key ??= to.draftKey();
+    keys.add(key);
+    lastAt = Math.max(clock.now(), lastAt + 1);
+    return [{ ...reduced(draft), version, key, at: lastAt }, [...keys]];
+  }
+
   return {
     enter: (next) => {
       if (next?.pubkey !== keeping?.pubkey) {
@@ -55,15 +64,13 @@ export function createSealed(clock: Clock): Sealed {
     },
     seal: async (draft, version) => {
       if (keeping === undefined) return false;
-      key ??= keeping.draftKey();
-      keys.add(key);
-      lastAt = Math.max(clock.now(), lastAt + 1);
-      const [to, made] = [keeping, { ...reduced(draft), version, key, at: lastAt }];
-      const instead = [...keys];
-      const writing = to.writeDraft(made, instead, last);
+      const writing = keeping.writeDraft(...made(draft, version, keeping), last);
       last = writing.catch(() => undefined);
       await writing;
       return true;
+    },
+    hold: (draft, version) => {
+      if (keeping?.holdDraft !== undefined) keeping.holdDraft(...made(draft, version, keeping));
     },
     next: () => {
       if (key !== undefined) keys.delete(key);

@@ -6,6 +6,7 @@ import { misuse } from '../errors.ts';
 import type { NostrSync } from '../nostr-sync.ts';
 import type { CategoryOptions } from '../options.ts';
 import type { RandomBytes } from '../relay/backoff.ts';
+import type { Keeping } from '../state/keeping.ts';
 import type { State } from '../state/state.ts';
 import type { Tabs } from '../tabs/tabs.ts';
 import type { Emitter } from './events.ts';
@@ -29,8 +30,8 @@ export interface StateHost {
   readonly closers: Set<() => Promise<void>>;
   /** The handles of this engine, by the name of the category. */
   readonly states: Map<string, { readonly category: unknown; readonly state: unknown }>;
-  /** It has no store: what a handle would keep on this device beside its value is not kept, and nothing can be `local`. */
-  readonly keepsNothing?: true;
+  /** Given to a handle that has no store within reach: who keeps for it what `keepingOf` keeps elsewhere. */
+  readonly keeping?: (name: string) => Promise<Keeping | undefined>;
   /** Says what is special about a category. Throws `TypeError` if that is said already. */
   define(name: string, options: CategoryOptions): void;
 }

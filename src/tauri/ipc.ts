@@ -4,6 +4,8 @@ import { NostrSyncError } from '../errors.ts';
 import { fromWire, type WireError } from '../wire.ts';
 
 export interface Ipc {
+  /** Names this page: a reloaded one has another name. */
+  readonly page: string;
   /** Calls a command of the plugin. Rejects with what `fromRefusal` makes of the refusal. */
   invoke(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown>;
   /** What a command takes as a `Channel`: Rust's messages to this window, in order. */

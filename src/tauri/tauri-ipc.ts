@@ -8,13 +8,13 @@ const PLUGIN = 'plugin:nostr-sync|';
 /** `undefined` if the page does not run in Tauri. */
 export function tauriIpc(): Ipc | undefined {
   if (!isTauri()) return undefined;
-  // A reloaded page has another one.
-  const run = crypto.getRandomValues(new Uint32Array(3)).join('.');
+  const page = crypto.getRandomValues(new Uint32Array(3)).join('.');
   let calls = 0;
   return {
+    page,
     invoke: (command, args) =>
       // Tauri may deliver a call twice: by its id Rust knows the copy (`once.rs`).
-      invoke<unknown>(PLUGIN + command, { ...args, callId: `${run}-${++calls}` }).catch((error: unknown) => {
+      invoke<unknown>(PLUGIN + command, { ...args, callId: `${page}-${++calls}` }).catch((error: unknown) => {
         throw fromRefusal(error);
       }),
     channel: (onMessage) => new Channel(onMessage),

@@ -1,12 +1,17 @@
 /** Handles on categories in a window: what an engine gives them elsewhere, over the calls and the events of the window. */
 
 import type { Clock } from '../clock.ts';
+import { NostrSyncError } from '../errors.ts';
 import type { AdapterPublishOptions, ReadOptions } from '../options.ts';
 import type { Category } from '../state/definition.ts';
+import type { Keeping } from '../state/keeping.ts';
 import type { State } from '../state/state.ts';
 import { callListener, type FetchResult, type Receipt, type SyncEvents } from '../sync/events.ts';
 import { openState, type StateHost } from '../sync/state-host.ts';
+import { NOTE, type Note } from '../sync/write.ts';
 import type { Calls } from './calls.ts';
+import type { Ipc } from './ipc.ts';
+import { createKeepings } from './window-keeping.ts';
 
 export interface WindowStates {
   /** The handle of this window, the same each time. Throws as `NostrSync.state`. */
@@ -15,8 +20,11 @@ export interface WindowStates {
   flush(options?: ReadOptions): Promise<void>;
 }
 
-/** What is saved is waited for: the callback that tells of it does not cross windows. */
-const OPTIONS = { waitFor: 'saved', isDefined: true } as const;
+/** What is saved is waited for: the callback that tells of it does not cross windows. Nor does the one that says what is saved with it. */
+const optionsOf = ({ [NOTE]: note }: AdapterPublishOptions) => ({
+  ...({ waitFor: 'saved', isDefined: true } as const),
+  notes: (note as (() => ReturnType<Note>) | undefined)?.(),
+});
 
 async function saved(
   writing: Promise<Receipt>,
@@ -38,7 +46,10 @@ function started(start: (isStopped: () => boolean) => Promise<() => void>): () =
   };
 }
 
-export function createWindowStates(calls: Calls, clock: Clock): WindowStates {
+export function createWindowStates(calls: Calls, ipc: Ipc, clock: Clock): WindowStates {
+  const keepingOf = createKeepings(ipc);
+  /** Who is signed in, as this window was last told. */
+  let pubkey: string | null = null;
   /** Values as this window was last told of them or has written them, as JSON: a page that goes has no time to ask first. */
   const seen = new Map<string, string | null>();
   const see = (category: string, result: FetchResult | null): void =>
@@ -50,7 +61,10 @@ export function createWindowStates(calls: Calls, clock: Clock): WindowStates {
   function on<K extends keyof SyncEvents>(type: K, listener: (event: SyncEvents[K]) => void): () => void {
     return started(async (isStopped) => {
       const tell = (event: unknown): void => {
-        if (type === 'status' && (event as SyncEvents['status']).pubkey === null) seen.clear();
+        if (type === 'status') {
+          ({ pubkey } = event as SyncEvents['status']);
+          if (pubkey === null) seen.clear();
+        }
         if (!isStopped()) callListener(listener, event as SyncEvents[K]);
       };
       const stop = await calls.on(type, tell);
@@ -91,27 +105,35 @@ export function createWindowStates(calls: Calls, clock: Clock): WindowStates {
   ): Promise<Receipt> {
     let payload: unknown;
     const noted = (now: unknown): unknown => (payload = change(now));
-    const receipt = await saved(calls.update(category, noted, OPTIONS, seen.get(category)), given);
+    const receipt = await saved(calls.update(category, noted, optionsOf(given), seen.get(category)), given);
     seen.set(category, JSON.stringify(payload));
     return receipt;
   }
 
+  /** This window hears of another identity a moment later than the process. */
+  async function keeping(category: string): Promise<Keeping | undefined> {
+    const found = await keepingOf(category);
+    if (pubkey === null || found === undefined || found.pubkey === pubkey) return found;
+    throw new NostrSyncError(
+      'SIGNER_CHANGED',
+      'Cannot read what is kept here: another key has taken the place',
+    );
+  }
+
   const savers = new Set<() => Promise<void>>();
-  // What only an engine has is not asked for: `keepsNothing`.
+  // What only an engine has is not asked for, as there is `keeping`.
   const host = {
     sync: {
       ...calls,
       ...{ on, subscribe, fetch, update },
       remove: (category: string, given: AdapterPublishOptions) =>
-        saved(calls.remove(category, OPTIONS), given),
+        saved(calls.remove(category, optionsOf(given)), given),
     },
-    inside: { known: async () => undefined },
-    clock,
+    ...{ clock, keeping },
     emitter: { emit: () => undefined },
     ...{ closers: new Set(), savers },
     states: new Map(),
     define: () => undefined,
-    keepsNothing: true,
   } as unknown as StateHost;
 
   return {

@@ -22,7 +22,7 @@ fn arguments(request: &Request<'_>, names: &[&str]) -> String {
 fn call_id<'a>(request: &'a Request<'_>, method: &str) -> Option<&'a str> {
     let InvokeBody::Json(body) = request.body() else { return None };
     let changes_something = match method {
-        "publish" | "remove" | "reset" | "restore" | "add_relay" | "remove_relay" => true,
+        "publish" | "remove" | "reset" | "restore" | "keep" | "add_relay" | "remove_relay" => true,
         // Without one it asks what the value is.
         "update" => body.get("payload").is_some(),
         _ => false,
@@ -59,6 +59,8 @@ forward! {
     read_version("category", "eventId");
     restore("category", "eventId", "options");
     inspect();
+    kept("category", "pubkey", "page", "what");
+    keep("category", "pubkey", "page", "what", "draft", "instead", "document", "keys");
     fetch("category");
     sync_all("categories");
     poll("categories");
@@ -94,7 +96,7 @@ pub(crate) async fn listen<R: Runtime>(
     event: String,
     channel: Channel,
 ) -> Result<u64> {
-    if !crate::EVENTS.contains(&&*event) {
+    if !crate::EVENTS.contains(&&*event) && event != crate::KEPT {
         let message = format!("Invalid event: expected one of {}, got {event:?}", crate::EVENTS.join(", "));
         return Err(Error::Other { code: "INVALID_ARGUMENT".into(), message });
     }

@@ -58,14 +58,16 @@ use once::Once;
 
 /// The events of the engine. A page can listen to each by a channel of its own.
 const EVENTS: [&str; 7] = ["updated", "relay-status", "error", "delivery", "conflict", "merged", "status"];
+/// What tells the handles of windows that another page has written what is local of a category. It is for the bindings alone.
+const KEPT: &str = "kept";
 /// Those that are events of the app as well, which every window may hear. `updated` is one for the sake of the original plugin; of the others
 /// none has a value in it.
 const EVENTS_OF_THE_APP: [&str; 5] = ["updated", "relay-status", "error", "delivery", "status"];
 
 /// How long the end of an app waits for changes that a relay can still get.
 const FLUSH_ON_EXIT: Duration = Duration::from_secs(2);
-/// How long it waits for the store.
-const CLOSE_ON_EXIT: Duration = Duration::from_secs(2);
+/// How long it waits for the store, and for what pages had not saved.
+const CLOSE_ON_EXIT: Duration = Duration::from_secs(4);
 
 /// `plugins.nostr-sync` in `tauri.conf.json`. What the Rust builder says wins over it.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -159,6 +161,8 @@ impl Builder {
                 commands::read_version,
                 commands::restore,
                 commands::inspect,
+                commands::kept,
+                commands::keep,
                 commands::fetch,
                 commands::sync_all,
                 commands::poll,
@@ -225,7 +229,7 @@ fn on_event<R: Runtime>(app: &AppHandle<R>, event: &RunEvent) {
         RunEvent::Resumed => plugin.sync.wake(),
         RunEvent::WindowEvent { event: WindowEvent::Focused(true), .. } => plugin.sync.wake(),
         RunEvent::WindowEvent { label, event: WindowEvent::Destroyed, .. } => {
-            plugin.listeners.end_window(label);
+            plugin.end_window(label);
         }
         RunEvent::Exit => plugin.end(),
         _ => {}
@@ -264,6 +268,17 @@ struct Plugin {
 }
 
 impl Plugin {
+    /// A window is gone, without a word to its page: what that has not saved is saved now.
+    fn end_window(&self, window: &str) {
+        let mut webviews = self.listeners.end_window(window);
+        webviews.push(window.to_owned());
+        // An engine that was never needed has nothing of them.
+        for webview in webviews.into_iter().filter(|_| self.sync.last_status().is_some()) {
+            let sync = self.sync.part(&webview);
+            async_runtime::spawn(async move { sync.call_text("gone", "{}".into()).await });
+        }
+    }
+
     /// The app ends: what a relay can still get goes out, and the folder becomes free for the next process.
     fn end(&self) {
         let (sync, limit) = (self.sync.clone(), self.flush_on_exit);
@@ -271,6 +286,10 @@ impl Plugin {
         // On a thread of its own: this one may be in a runtime, which must not be blocked by another.
         std::thread::spawn(move || {
             async_runtime::block_on(async {
+                // What pages wait with becomes changes first.
+                if sync.last_status().is_some() {
+                    let _ = sync.call_text("gone", r#"{"isAll":true}"#.into()).await;
+                }
                 let is_waiting =
                     |status: &SyncStatus| status.pending_changes > 0 && status.connected_relay_count > 0;
                 if sync.last_status().is_some_and(|status| is_waiting(&status)) {

@@ -103,17 +103,22 @@ impl Listeners {
         }
     }
 
-    /// This window is gone.
-    pub fn end_window(&self, window: &str) {
-        self.lock().pages.retain(|_, page| {
+    /// This window is gone. Returns the labels of those of its webviews that listened and are not called as it is.
+    pub fn end_window(&self, window: &str) -> Vec<String> {
+        let mut others = Vec::new();
+        self.lock().pages.retain(|label, page| {
             let stays = page.window != window;
             if !stays {
                 for listener in page.listeners.values() {
                     listener.task.abort();
                 }
+                if label != window {
+                    others.push(label.clone());
+                }
             }
             stays
         });
+        others
     }
 }
 

@@ -107,6 +107,48 @@ fn the_end_of_the_app_frees_the_folder_and_waits_for_no_relay_that_is_away() {
     assert_eq!(closed.code(), "CLOSED");
 }
 
+fn kept(app: &App<MockRuntime>, window: &str, method: &'static str, more: Value) -> Value {
+    let mut args = json!({ "category": "notes", "page": window });
+    args.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let part = app.nostr_sync().part(window);
+    let answer = async_runtime::block_on(part.call_text(method, args.to_string())).unwrap();
+    serde_json::from_str(&answer).unwrap()
+}
+
+/// An edit waits in the page of that window.
+fn hold(app: &App<MockRuntime>, window: &str) {
+    let who = kept(app, window, "kept", json!({ "what": "who" }));
+    let draft = json!({ "key": who["draftKey"], "version": 1, "at": 1, "value": window });
+    let held = json!({ "pubkey": who["pubkey"], "what": "held", "draft": draft, "instead": [] });
+    kept(app, window, "keep", held);
+}
+
+/// What a page that opens finds of edits that nobody has made.
+fn drafts(app: &App<MockRuntime>) -> Vec<Value> {
+    let who = kept(app, "later", "kept", json!({ "what": "who" }));
+    let found = kept(app, "later", "kept", json!({ "what": "drafts", "pubkey": who["pubkey"] }));
+    found.as_array().unwrap().iter().map(|draft| draft["value"].clone()).collect()
+}
+
+#[test]
+fn what_a_page_waits_with_is_kept_when_its_window_goes_and_when_the_app_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = app(&folder);
+    hold(&first, "main");
+    hold(&first, "second");
+    assert_eq!(drafts(&first), Vec::<Value>::new());
+    first.state::<Plugin>().end_window("main");
+    let start = Instant::now();
+    while drafts(&first).is_empty() && start.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(drafts(&first), ["main"]);
+    first.state::<Plugin>().end();
+    let mut all = drafts(&app(&folder));
+    all.sort_by_key(Value::to_string);
+    assert_eq!(all, ["main", "second"]);
+}
+
 /// A relay that has nothing, and takes what it gets after that time, or never. Gives its URL, and how many events it has taken.
 fn relay(takes_after: Option<Duration>) -> (String, Arc<AtomicUsize>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -14,7 +14,7 @@ use tauri_plugin_nostr_sync::{Builder, Error, Event, SecretKey, TauriPluginNostr
 
 use support::{SECRET, authority, block_on, invoke, permission_files, test_app};
 
-const READ: [&str; 13] = [
+const READ: [&str; 14] = [
     "fetch",
     "sync_all",
     "poll",
@@ -25,11 +25,12 @@ const READ: [&str; 13] = [
     "history",
     "read_version",
     "inspect",
+    "kept",
     "get_relays",
     "get_pubkey",
     "get_status",
 ];
-const WRITE: [&str; 6] = ["publish", "update", "remove", "reset", "restore", "flush"];
+const WRITE: [&str; 7] = ["publish", "update", "remove", "reset", "restore", "keep", "flush"];
 const RELAYS: [&str; 2] = ["add_relay", "remove_relay"];
 /// Those of the original plugin (0.1.0-alpha.3).
 const DEFAULT: [&str; 9] = [
@@ -131,6 +132,20 @@ fn every_command_reaches_the_engine_with_its_arguments() {
     assert_eq!(call("restore", on(json!({ "eventId": id })))["stage"], "saved");
     assert_eq!(call("reset", on(json!({}))), Value::Null);
     assert_eq!(call("inspect", json!({}))[0]["category"], "notes");
+    let who = call("kept", on(json!({ "page": "p", "what": "who" })));
+    let kept = |more: Value| {
+        let mut body = on(json!({ "page": "p", "pubkey": who["pubkey"] }));
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let document = json!({ "version": 1, "value": { "window": [1, 2] } });
+    call("keep", kept(json!({ "what": "local", "document": document })));
+    assert_eq!(call("kept", kept(json!({ "what": "local" })))["value"], document["value"]);
+    let draft = json!({ "key": who["draftKey"], "version": 1, "at": 1, "value": { "size": 9 } });
+    call("keep", kept(json!({ "what": "draft", "draft": draft, "instead": [] })));
+    assert_eq!(call("kept", kept(json!({ "what": "drafts" })))[0]["value"], draft["value"]);
+    call("keep", kept(json!({ "what": "dropped", "keys": [draft["key"]] })));
+    assert_eq!(call("kept", kept(json!({ "what": "drafts" }))), json!([]));
     assert_eq!(call("poll", json!({ "categories": ["notes"] })), json!([]));
     assert_eq!(call("remove", on(json!({})))["stage"], "saved");
     assert_eq!(call("fetch", json!({ "category": "notes" })), Value::Null);
@@ -471,6 +486,10 @@ fn no_command_panics_whatever_its_arguments() {
         "number",
         "callId",
         "isOnline",
+        "what",
+        "pubkey",
+        "draft",
+        "keys",
     ];
     let test = test_app(|builder| builder);
     test.unlock();

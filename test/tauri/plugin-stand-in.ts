@@ -3,6 +3,7 @@
  * Node. The real one is tested in `tauri-plugin/`, and both together in real windows in `test/tauri/app`.
  */
 
+import { randomBytes } from 'node:crypto';
 import {
   createNostrSync,
   secretKeySigner,
@@ -11,8 +12,10 @@ import {
   type CategoryOptions,
   type NostrSync,
   type OpenSocket,
+  type Store,
 } from '../../src/node.ts';
 import type { Native } from '../../src/embedded/native.ts';
+import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
 import { EVENT_TYPES } from '../../src/sync/events.ts';
 import { toWire } from '../../src/wire.ts';
 import { createCalls, type Calls } from '../../src/tauri/calls.ts';
@@ -24,12 +27,16 @@ const answers = new Map<number, (error: string | null, value: string | null) => 
 const listeners = new Map<number, (json: string) => void>();
 let last = 0;
 
-const native: Pick<Native, 'answer' | 'value'> = {
+const keptListeners = new Set<(json: string) => void>();
+const native: Pick<Native, 'answer' | 'value' | 'event'> = {
   answer: (id, error, value) => {
     answers.get(id)?.(error, value);
     answers.delete(id);
   },
   value: (id, _, json) => listeners.get(id)?.(json),
+  event: (_, json) => {
+    for (const listener of keptListeners) listener(json);
+  },
 };
 Object.assign(globalThis, { native });
 const { createCallee } = await import('../../src/embedded/callee.ts');
@@ -43,6 +50,8 @@ export interface AppWindow {
   readonly flush: WindowStates['flush'];
   /** The page is gone without a word, as in a reload or a crash; Rust sees that. */
   kill(): void;
+  /** The window is gone, as when a person closes it. */
+  close(): Promise<void>;
   /** The page was about to be left, and stays, as before a download. */
   almostLeave(): void;
 }
@@ -69,14 +78,19 @@ export function pluginStandIn({
   readonly openSocket: OpenSocket;
   readonly categories?: Readonly<Record<string, CategoryOptions>>;
   readonly definitions?: readonly Category<any, any>[];
+  /** By default one that ends with the app. */
+  readonly store?: Store;
 }): PluginStandIn {
   const heard: { event: string; payload: unknown }[] = [];
   const invoked: { label: string; command: string }[] = [];
   const engine: NostrSync = createNostrSync(options);
-  closers.push(() => engine.close());
   for (const definition of definitions) engine.state(definition);
   const listening = createListening(engine);
-  const callee = createCallee(engine, listening, new Set(definitions.map(({ name }) => name)));
+  const callee = createCallee({
+    ...{ engine, listening, namespace: 'default', clock: systemClock },
+    boxes: { primitives: nodePrimitives, randomBytes: (length) => new Uint8Array(randomBytes(length)) },
+    definitions: new Map(definitions.map((definition) => [definition.name, definition])),
+  });
   for (const type of EVENT_TYPES)
     engine.on(type, (event) => {
       heard.push({ event: type, payload: copy(type === 'error' ? toWire(event) : event) });
@@ -95,12 +109,18 @@ export function pluginStandIn({
     });
   }
 
+  closers.push(async () => void (await call('', 'close', {})));
+
   async function listen(
     label: string,
     command: string,
     args: any,
     send: (json: string) => void,
   ): Promise<() => void> {
+    if (args.event === 'kept') {
+      keptListeners.add(send);
+      return () => keptListeners.delete(send);
+    }
     if (command === 'listen')
       return engine.on(args.event, (event) =>
         send(JSON.stringify(args.event === 'error' ? toWire(event) : event)),
@@ -135,6 +155,7 @@ export function pluginStandIn({
     }
 
     const ipc: Ipc = {
+      page: `${label}-${++last}`,
       invoke: async (command, args = {}) => {
         if (!isAlive) return never;
         const passed = 'channel' in args ? args : copy(args);
@@ -161,10 +182,15 @@ export function pluginStandIn({
     };
     return {
       ...{ label, ipc, calls },
-      ...createWindowStates(calls, systemClock),
+      ...createWindowStates(calls, ipc, systemClock),
       kill: () => {
         isAlive = false;
         endPage();
+      },
+      close: async () => {
+        isAlive = false;
+        endPage();
+        await call(label, 'gone', {});
       },
       almostLeave: endPage,
     };

@@ -174,11 +174,4 @@ describe('windows', () => {
     cleanups.push(() => other.close());
     await expect(other.update({ n: 1 })).rejects.toThrow(/"categories"/);
   });
-
-  test('refuse what never leaves the device: they have no store', () => {
-    const { app } = setUp();
-    const { state } = app.window('main');
-    expect(() => state(settingsOf({ local: ['size'] }))).toThrow(TypeError);
-    expect(() => state(settingsOf({ local: true }))).toThrow(TypeError);
-  });
 });

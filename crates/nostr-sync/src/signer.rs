@@ -112,11 +112,11 @@ impl Held {
     }
 
     /// The engine encrypts to itself alone.
-    pub fn check_peer(&self, peer: &str, failed: fn(String) -> Error) -> Result<()> {
+    pub fn check_peer(&self, peer: &str) -> Result<()> {
         if peer == self.pubkey_hex {
             Ok(())
         } else {
-            Err(failed("The signer works with its own key alone".into()))
+            Err(Error::EncryptionFailed("The signer encrypts to its own key alone".into()))
         }
     }
 
@@ -132,11 +132,12 @@ impl Held {
         self.bounded(Error::EncryptionFailed, work).await
     }
 
-    /// From itself.
-    pub async fn decrypt(&self, ciphertext: &str) -> Result<String> {
-        let work = async {
-            Some(self.signer.read().await.as_deref()?.nip44_decrypt(&self.pubkey, ciphertext).await)
-        };
+    /// What `peer` has encrypted to it: itself, or a key that was made to close one box while the app was locked.
+    pub async fn decrypt(&self, peer: &str, ciphertext: &str) -> Result<String> {
+        let peer = PublicKey::from_hex(peer)
+            .map_err(|error| Error::DecryptionFailed(format!("Cannot decrypt: {error}")))?;
+        let work =
+            async { Some(self.signer.read().await.as_deref()?.nip44_decrypt(&peer, ciphertext).await) };
         self.bounded(Error::DecryptionFailed, work).await
     }
 

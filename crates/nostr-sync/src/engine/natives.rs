@@ -212,17 +212,14 @@ impl Natives {
         let own = self.clone();
         let encrypt = move |id: f64, peer: String, plaintext: String| {
             own.with_signer(id, async move |held| {
-                held.check_peer(&peer, Error::EncryptionFailed)?;
+                held.check_peer(&peer)?;
                 held.encrypt(&plaintext).await
             });
         };
         native.set("encrypt", Function::new(ctx.clone(), encrypt)?)?;
         let own = self.clone();
         let decrypt = move |id: f64, peer: String, ciphertext: String| {
-            own.with_signer(id, async move |held| {
-                held.check_peer(&peer, Error::DecryptionFailed)?;
-                held.decrypt(&ciphertext).await
-            });
+            own.with_signer(id, async move |held| held.decrypt(&peer, &ciphertext).await);
         };
         native.set("decrypt", Function::new(ctx.clone(), decrypt)?)
     }

@@ -44,14 +44,29 @@ async fn keys_of_nostr_sign_exactly_the_template() {
 #[tokio::test]
 async fn keys_of_nostr_encrypt_to_themselves() {
     let held = slot_with(Keys::generate()).await.held().unwrap();
+    let own = held.pubkey_hex.clone();
     for text in ["{}", "\u{1f469}\u{200d}\u{1f467} \0", &"x".repeat(65_408)] {
         let ciphertext = held.encrypt(text).await.unwrap();
         assert!(ciphertext.starts_with('A') && !ciphertext.contains(text));
-        assert_eq!(held.decrypt(&ciphertext).await.unwrap(), text);
+        assert_eq!(held.decrypt(&own, &ciphertext).await.unwrap(), text);
     }
-    assert_eq!(held.decrypt("no ciphertext").await.unwrap_err().code(), "DECRYPTION_FAILED");
-    let other = slot_with(Keys::generate()).await.held().unwrap().encrypt("{}").await.unwrap();
-    assert_eq!(held.decrypt(&other).await.unwrap_err().code(), "DECRYPTION_FAILED");
+    assert_eq!(held.decrypt(&own, "no ciphertext").await.unwrap_err().code(), "DECRYPTION_FAILED");
+    let other = slot_with(Keys::generate()).await.held().unwrap();
+    let ciphertext = other.encrypt("{}").await.unwrap();
+    for peer in [&*own, &other.pubkey_hex, "no key"] {
+        assert_eq!(held.decrypt(peer, &ciphertext).await.unwrap_err().code(), "DECRYPTION_FAILED");
+    }
+}
+
+#[tokio::test]
+async fn what_was_encrypted_to_the_key_while_it_was_away_is_read_and_nothing_is_encrypted_to_another() {
+    let held = slot_with(crate::SecretKey::from_bytes(&[7; 32]).unwrap()).await.held().unwrap();
+    let once = Keys::generate();
+    let ciphertext = nostr::NostrSigner::nip44_encrypt(&once, &held.pubkey, "an edit").await.unwrap();
+    let peer = once.public_key().to_hex();
+    assert_eq!(held.decrypt(&peer, &ciphertext).await.unwrap(), "an edit");
+    assert_eq!(held.check_peer(&peer).unwrap_err().code(), "ENCRYPTION_FAILED");
+    held.check_peer(&held.pubkey_hex).unwrap();
 }
 
 /// A signer of an app's own: hangs where it is told to, and counts its calls and its end.
@@ -133,7 +148,7 @@ async fn clearing_ends_the_calls_under_way_and_drops_the_signer_before_it_return
     slot.clear(|| told += 1).await;
     assert_eq!((told, counts.get()), (1, (1, 1)));
     assert_eq!(waiting.await.unwrap().unwrap_err(), Error::SignerNotSet);
-    assert_eq!(kept.decrypt("text").await.unwrap_err(), Error::SignerNotSet);
+    assert_eq!(kept.decrypt(&kept.pubkey_hex, "text").await.unwrap_err(), Error::SignerNotSet);
     assert_eq!(kept.sign(template()).await.unwrap_err(), Error::SignerNotSet);
     assert_eq!(counts.get(), (1, 1));
     assert!(slot.held().is_err() && slot.pubkey().is_none());
@@ -159,7 +174,7 @@ async fn a_new_signer_drops_the_former_one() {
 async fn a_signer_that_hangs_is_given_up() {
     let held = slot_with(Counts::default().slow(None)).await.held().unwrap();
     assert_eq!(held.encrypt("text").await.unwrap_err().code(), "ENCRYPTION_FAILED");
-    assert_eq!(held.decrypt("text").await.unwrap_err().code(), "DECRYPTION_FAILED");
+    assert_eq!(held.decrypt(&held.pubkey_hex, "text").await.unwrap_err().code(), "DECRYPTION_FAILED");
     assert_eq!(held.sign(template()).await.unwrap_err().code(), "SIGNING_FAILED");
 }
 
