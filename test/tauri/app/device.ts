@@ -36,13 +36,22 @@ export class Device {
   page: Browser | undefined;
   readonly #relays: readonly string[];
   readonly #bus: string;
+  readonly #categories: string | undefined;
 
-  /** `home`: the folder of another device, for a second process on the same data. `bus`: the address of a session bus; without, there is none. */
+  /**
+   * `home`: the folder of another device, for a second process on the same data. `bus`: the address of a session bus; without, there is none.
+   * `categories`: the file of a script for the plugin.
+   */
   constructor(
     relays: readonly string[],
-    { home, bus }: { readonly home?: string; readonly bus?: string } = {},
+    {
+      home,
+      bus,
+      categories,
+    }: { readonly home?: string; readonly bus?: string; readonly categories?: string } = {},
   ) {
     this.#relays = relays;
+    this.#categories = categories;
     this.#bus = bus ?? 'unix:path=/nonexistent';
     this.home = home ?? mkdtempSync(join(tmpdir(), 'desk-'));
     devices.add(this);
@@ -57,6 +66,7 @@ export class Device {
       GDK_BACKEND: 'x11',
       DBUS_SESSION_BUS_ADDRESS: this.#bus,
       DESK_RELAYS: this.#relays.join(' '),
+      ...(this.#categories !== undefined && { DESK_CATEGORIES: this.#categories }),
     };
   }
 
