@@ -6,7 +6,7 @@
  * on the same bundle with those emptied. 1 KB = 1,000 bytes. Another repository root may be given as argument.
  */
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -180,6 +180,17 @@ for (const [name, raw, compressed, limit] of rows) {
 }
 
 let failed = rows.some(([, , compressed, limit]) => limit !== undefined && compressed > limit);
+// What people read.
+const said = /\*\*Small\.\*\* (\d+) KB .*; (\d+) KB more with merging/.exec(
+  readFileSync(join(ROOT, 'README.md'), 'utf8'),
+);
+const measured = [whole.compressed, extras[0].compressed - whole.compressed].map((bytes) =>
+  String(Math.ceil(bytes / 1_000)),
+);
+if (said?.slice(1).join() !== measured.join()) {
+  console.error(`README.md says ${said?.slice(1).join(' and ')} KB, and it is ${measured.join(' and ')}`);
+  failed = true;
+}
 for (const [i, { name, own }] of EXTRAS.entries()) {
   for (const file of [...whole.files, ...tauri.files].filter((file) => own.test(file))) {
     console.error(`In the bundle of an app that does not import '${name}': ${file}`);
