@@ -9,32 +9,29 @@ export interface Flushes {
 }
 
 export function createFlushes(isDone: () => boolean): Flushes {
-  const flushes = new Set<{ resolve: () => void; reject: (error: Error) => void }>();
+  const flushes = new Set<(isEmpty: boolean, reason?: unknown) => void>();
 
   function check(): void {
-    if (isDone()) for (const flush of [...flushes]) flush.resolve();
+    if (isDone()) for (const end of [...flushes]) end(true);
   }
 
   return {
     check,
     wait: (signal) =>
       new Promise<void>((resolve, reject) => {
-        const settle = (act: () => void): void => {
-          flushes.delete(flush);
+        const end = (isEmpty: boolean, reason?: unknown): void => {
+          flushes.delete(end);
           signal?.removeEventListener('abort', abort);
-          act();
+          if (isEmpty) resolve();
+          else reject(reason);
         };
-        const flush = {
-          resolve: () => settle(resolve),
-          reject: (error: Error) => settle(() => reject(error)),
-        };
-        const abort = (): void => flush.reject(signal!.reason as Error);
-        flushes.add(flush);
+        const abort = (): void => end(false, signal!.reason);
+        flushes.add(end);
         signal?.addEventListener('abort', abort);
         check();
       }),
     close: (error) => {
-      for (const flush of [...flushes]) flush.reject(error);
+      for (const end of [...flushes]) end(false, error);
     },
   };
 }

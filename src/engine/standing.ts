@@ -52,7 +52,7 @@ export function createStanding(ports: {
         relayCount: relays.length,
         connectedRelayCount,
         deviceId,
-        outboxDepth: session?.network.depth() ?? 0,
+        outboxDepth: session?.depth() ?? 0,
         pendingChanges,
         lastSyncedAt,
       };

@@ -1,13 +1,16 @@
 /** One question at a time to one provider: a person sees one popup, and an extension may forget questions that come together. */
 
 interface Turn {
-  readonly isUrgent: boolean;
-  readonly begin: () => void;
+  /** Of one that was left: ends it at once. */
+  begin: () => void;
 }
 
 interface Line {
-  holder: Turn | undefined;
-  readonly waiting: Turn[];
+  holder?: Turn | undefined;
+  /** In the order in which they came. */
+  waiting: Turn[];
+  /** Those that go before these, the first of them last: thousands may wait, and each begins at the same cost. */
+  next: Turn[];
 }
 
 /** The only state that engines share: two of them on a page ask the same extension, and the same person. */
@@ -18,23 +21,26 @@ const lines = new WeakMap<object, Line>();
  * Returns what ends the turn, or the waiting for it; ending twice is fine.
  */
 export function takeTurn(provider: object, isUrgent: boolean, begin: () => void): () => void {
-  const line = lines.get(provider) ?? { holder: undefined, waiting: [] };
+  const line = lines.get(provider) ?? { waiting: [], next: [] };
   lines.set(provider, line);
-  const turn: Turn = { isUrgent, begin };
-  const firstLater = isUrgent ? line.waiting.findIndex((other) => !other.isUrgent) : -1;
-  line.waiting.splice(firstLater < 0 ? line.waiting.length : firstLater, 0, turn);
+  const turn: Turn = { begin };
+  (isUrgent ? line.next : line.waiting).push(turn);
   goOn(line);
   return () => {
-    const at = line.waiting.indexOf(turn);
-    if (at >= 0) line.waiting.splice(at, 1);
+    turn.begin = () => {
+      line.holder = undefined;
+    };
     if (line.holder !== turn) return;
-    line.holder = undefined;
+    turn.begin();
     goOn(line);
   };
 }
 
 function goOn(line: Line): void {
-  if (line.holder !== undefined) return;
-  line.holder = line.waiting.shift();
-  line.holder?.begin();
+  while (line.holder === undefined) {
+    if (line.next.length === 0) [line.next, line.waiting] = [line.waiting.reverse(), []];
+    line.holder = line.next.pop();
+    if (line.holder === undefined) return;
+    line.holder.begin();
+  }
 }

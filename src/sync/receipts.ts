@@ -76,7 +76,19 @@ export function createReceipts(ports: {
   readonly isReachable: () => boolean;
 }): Receipts {
   const { clock, replica } = ports;
-  const waiters = new Set<Waiter>();
+  /** By category: of thousands of writes, a change concerns few. */
+  const waiters = new Map<Address, Set<Waiter>>();
+  const waitersOf = (dTag: Address): Set<Waiter> => waiters.get(dTag) ?? new Set();
+  const add = (waiter: Waiter): unknown => waiters.set(waiter.dTag, waitersOf(waiter.dTag).add(waiter));
+  function remove(waiter: Waiter): boolean {
+    const those = waitersOf(waiter.dTag);
+    const wasThere = those.delete(waiter);
+    if (those.size === 0) waiters.delete(waiter.dTag);
+    return wasThere;
+  }
+  const each = (act: (waiter: Waiter) => void): void => {
+    for (const those of waiters.values()) those.forEach(act);
+  };
   const refusals = createRefusals(replica);
   /**
    * By d-tag: writes whose `publish` has resolved. They are never withdrawn, even if another caller still waits when every relay refuses
@@ -91,7 +103,7 @@ export function createReceipts(ports: {
   function tell(dTag: Address, id: EventId): void {
     const head = replica.get(dTag)?.head?.event.id;
     const mayEnd = (one: EventId): boolean =>
-      one === head || [...waiters].some(({ event }) => event.id === one);
+      one === head || [...waitersOf(dTag)].some(({ event }) => event.id === one);
     told.set(dTag, new Set([...(told.get(dTag) ?? [])].filter(mayEnd)).add(id));
   }
 
@@ -119,18 +131,17 @@ export function createReceipts(ports: {
   ): void {
     if (renews === undefined) return;
     if (wasTold(dTag, renews)) tell(dTag, event.id);
-    for (const waiter of waiters)
-      if (waiter.dTag === dTag && waiter.event.id === renews) waiter.event = event;
+    for (const waiter of waitersOf(dTag)) if (waiter.event.id === renews) waiter.event = event;
   }
 
   function resolve(waiter: Waiter): void {
-    if (!waiters.delete(waiter)) return;
+    if (!remove(waiter)) return;
     tell(waiter.dTag, waiter.event.id);
     waiter.resolve(receiptFor(waiter));
   }
 
   function reject(waiter: Waiter, reasons: Record<string, string>): void {
-    if (!waiters.delete(waiter)) return;
+    if (!remove(waiter)) return;
     waiter.reject(
       new NostrSyncError('NO_RELAYS_ACCEPTED', 'Cannot publish: every relay refused it for good', {
         details: { reasons },
@@ -141,8 +152,8 @@ export function createReceipts(ports: {
   /** With the notes of all who wait for it, and for all of them. */
   async function withdraw(dTag: Address, { id }: VerifiedEvent): Promise<void> {
     const reasons = refusals.reasonsOf(dTag, ports.relays());
-    const those = [...waiters].filter(({ event }) => event.id === id);
-    for (const waiter of those) waiters.delete(waiter);
+    const those = [...waitersOf(dTag)].filter(({ event }) => event.id === id);
+    those.forEach(remove);
     const notes = those.flatMap((waiter) => waiter.write.note?.(receiptFor(waiter)) ?? []);
     const along = notes.map(([key]) => [key, null] as const);
     // What could not be taken back stays saved, and goes to whatever relay is added.
@@ -150,7 +161,7 @@ export function createReceipts(ports: {
       .apply(dTag, { type: 'withdraw', id, along: () => along })
       .catch(() => undefined);
     for (const waiter of those) {
-      waiters.add(waiter);
+      add(waiter);
       if (effects?.some(({ type }) => type === 'withdrawn') === true) reject(waiter, reasons);
       // A newer write was saved before that, and would bring this one back if it is withdrawn itself.
       else if (effects === undefined || waiter.isDue || closed) resolve(waiter);
@@ -161,24 +172,17 @@ export function createReceipts(ports: {
   return {
     wait: (dTag, event, write) =>
       new Promise((resolveReceipt, rejectReceipt) => {
-        const settled = (): void => {
-          cancel();
-          write.signal?.removeEventListener('abort', stop);
-        };
+        const settling =
+          <T>(settle: (outcome: T) => void) =>
+          (outcome: T): void => {
+            cancel();
+            write.signal?.removeEventListener('abort', stop);
+            settle(outcome);
+          };
         const waiter: Waiter = {
-          dTag,
-          event,
-          write,
-          asked: new Set(),
-          isDue: false,
-          resolve: (receipt) => {
-            settled();
-            resolveReceipt(receipt);
-          },
-          reject: (error) => {
-            settled();
-            rejectReceipt(error);
-          },
+          ...{ dTag, event, write, asked: new Set(), isDue: false },
+          resolve: settling(resolveReceipt),
+          reject: settling(rejectReceipt),
         };
         const stop = (): void => {
           waiter.isDue = true;
@@ -186,22 +190,20 @@ export function createReceipts(ports: {
         };
         const cancel = clock.after(PUBLISH_TIMEOUT_MS, stop);
         write.signal?.addEventListener('abort', stop);
-        waiters.add(waiter);
+        add(waiter);
         if (write.onSaved !== undefined) callListener(write.onSaved, receiptFor(waiter));
         check(waiter);
         if (write.signal?.aborted === true || closed) stop();
       }),
     changed: ({ dTag, effects }) => {
       for (const effect of effects) if (effect.type === 'advanced') stampedAnew(dTag, effect);
-      for (const waiter of waiters) if (waiter.dTag === dTag) check(waiter);
+      waitersOf(dTag).forEach(check);
     },
     answered: refusals.answered,
-    relaysChanged: () => {
-      for (const waiter of waiters) check(waiter);
-    },
+    relaysChanged: () => each(check),
     close: () => {
       closed = true;
-      for (const waiter of waiters) resolve(waiter);
+      each(resolve);
     },
   };
 }

@@ -28,8 +28,10 @@ import { createGarbage } from './values/garbage.ts';
 import type { Pacing } from './relays/token-bucket.ts';
 import { createReader, type Reader } from './reader.ts';
 import type { Subscription } from './telling.ts';
+import { createCount } from './heads/count.ts';
 import { createKeys } from './heads/keys.ts';
 import type { Keeping } from './heads/past.ts';
+import { isOwed } from './heads/owed.ts';
 import { isPending } from './heads/record.ts';
 import { createNotices } from './notices.ts';
 import { createRelayTime } from './relays/relay-time.ts';
@@ -66,6 +68,8 @@ export interface Session {
   hasValues(): boolean;
   /** What values of another key have to wait for. */
   readonly carrying: Pick<Carrying, 'carry' | 'decideBy' | 'dTags'>;
+  /** (category, relay) pairs that are not final. */
+  depth(): number;
   /** What is not final at some relay, and values of another key that wait. */
   owed(): number;
   /** Own writes that no relay has. */
@@ -129,7 +133,12 @@ export async function openSession(ports: {
     isAlone: ports.store.sharedName === undefined,
     keepingOf: (dTag) => ports.categories.get(dTag)?.keeping,
     onDeposed: () => tabNetwork?.deposed(),
-    onChange: (change) => consumers.changed(change),
+    onChange: (change) => {
+      // Known before a listener asks for the status.
+      depth.changed(change.dTag);
+      unsent.changed(change.dTag);
+      consumers.changed(change);
+    },
     onError: (error) => emitter.emit('error', error),
   });
   const keys = createKeys(pubkey, ports.namespace);
@@ -138,6 +147,12 @@ export async function openSession(ports: {
   const canRead = (): boolean => signer !== undefined && !isClosed;
   const content = createContent({ ...ports, replica, hand, canRead, network: () => network });
   const relays = (): RelayUrl[] => [...pool.connections.keys()];
+  const depth = createCount(
+    replica,
+    relays,
+    (record, urls) => urls.filter((url) => isOwed(record, url)).length,
+  );
+  const unsent = createCount(replica, relays, (record, urls) => Number(isPending(record, urls)));
   const mergerOf = (dTag: Address): Merger | undefined => ports.categories.get(dTag)?.merge;
   const isMerged = (dTag: Address): boolean => mergerOf(dTag) !== undefined;
   /** Empty until there is a category that merges, which may be later than the session. */
@@ -296,7 +311,8 @@ export async function openSession(ports: {
     onProgress: ports.onProgress,
   });
 
-  const heads = (): string => [...replica.dTags()].map((dTag) => replica.peek(dTag)?.head?.event.id).join();
+  const heads = (): string =>
+    [...replica.dTags()].flatMap((dTag) => replica.peek(dTag)?.head?.event.id ?? []).join();
 
   async function valuesToCarry(): Promise<readonly CarriedValue[]> {
     for (let lap = 0; ; lap++) {
@@ -340,14 +356,11 @@ export async function openSession(ports: {
     rows: () => rowsOf(replica, relays()),
     opened: { ...ports, replica, content, hand, relays, valuesToCarry },
     valuesToCarry,
-    hasValues: () =>
-      carrying.dTags().length > 0 ||
-      [...replica.dTags()].some((dTag) => replica.peek(dTag)?.head !== undefined),
+    hasValues: () => carrying.dTags().length > 0 || heads() !== '',
     carrying,
-    owed: () => network.depth() + carrying.dTags().length,
-    pendingChanges: () =>
-      carrying.dTags().length +
-      [...replica.dTags()].filter((dTag) => isPending(replica.peek(dTag), relays())).length,
+    depth: depth.total,
+    owed: () => depth.total() + carrying.dTags().length,
+    pendingChanges: () => carrying.dTags().length + unsent.total(),
     signer: () => signer,
     setSigner: (next) => {
       signer = next;

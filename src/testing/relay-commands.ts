@@ -85,13 +85,13 @@ export function createCommands(
     if (isSurplus && flavour.surplusReq === 'notice') return;
     if (!isSurplus) client.subscriptions.set(id, filters);
 
-    for (const event of selectEvents(served(client), filters, limits.maxLimit))
-      send(client, 'EVENT', id, event);
+    const candidates = (filter: RelayFilter): readonly SignedEvent[] => served(client, filter);
+    for (const event of selectEvents(candidates, filters, limits.maxLimit)) send(client, 'EVENT', id, event);
     send(client, 'EOSE', id);
   }
 
-  const served = (client: Client): readonly SignedEvent[] =>
-    faults().serve ?? storage.list(now()).filter((event) => policy.mayRead(client, event));
+  const served = (client: Client, filter: RelayFilter): readonly SignedEvent[] =>
+    faults().serve ?? storage.candidates(filter, now()).filter((event) => policy.mayRead(client, event));
   const reconcile = createNegentropy({
     send,
     served,

@@ -62,16 +62,18 @@ export function byNewest(a: SignedEvent, b: SignedEvent): number {
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }
 
-/** What a REQ with `filters` gets of `events`: each event once, newest first, at most `maxLimit` per filter. */
+/** What a REQ with `filters` gets: each event once, newest first, at most `maxLimit` per filter. `candidates`: what may match a filter. */
 export function selectEvents(
-  events: readonly SignedEvent[],
+  candidates: (filter: RelayFilter) => readonly SignedEvent[],
   filters: readonly RelayFilter[],
   maxLimit: number,
 ): SignedEvent[] {
   const selected = new Set<SignedEvent>();
   for (const filter of filters) {
-    const matching = events.filter((event) => matchesFilter(filter, event)).sort(byNewest);
-    for (const event of matching.slice(0, Math.min(filter.limit ?? maxLimit, maxLimit))) selected.add(event);
+    const limit = Math.min(filter.limit ?? maxLimit, maxLimit);
+    if (limit === 0) continue;
+    const matching = candidates(filter).filter((event) => matchesFilter(filter, event));
+    for (const event of matching.sort(byNewest).slice(0, limit)) selected.add(event);
   }
   return [...selected].sort(byNewest);
 }

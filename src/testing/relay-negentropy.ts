@@ -12,8 +12,8 @@ const MAX_RECONCILIATIONS = 20;
 /** Returns what takes such a frame, whether it is one or not. `refuse`: why a client may not read what matches, if it may not. */
 export function createNegentropy(ports: {
   readonly send: Outgoing['send'];
-  /** All that the client may read. */
-  readonly served: (client: Client) => readonly SignedEvent[];
+  /** All that may match and that the client may read. */
+  readonly served: (client: Client, filter: RelayFilter) => readonly SignedEvent[];
   readonly refuse: (client: Client, filter: RelayFilter) => string | undefined;
 }): (client: Client, frame: readonly unknown[]) => void {
   function open(client: Client, id: string, filter: RelayFilter | string): void {
@@ -22,7 +22,7 @@ export function createNegentropy(ports: {
     if (reason !== undefined) return fail(client, id, reason);
     if (!client.reconciliations.has(id) && client.reconciliations.size >= MAX_RECONCILIATIONS)
       return fail(client, id, 'blocked: too many reconciliations');
-    const events = ports.served(client).filter((event) => matchesFilter(filter, event));
+    const events = ports.served(client, filter).filter((event) => matchesFilter(filter, event));
     client.reconciliations.set(
       id,
       createResponder(events.map(({ id: eventId, created_at }) => ({ id: eventId, created_at }))),

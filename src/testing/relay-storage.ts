@@ -1,7 +1,7 @@
 /** What an embedded relay keeps: events, the newest of each address (NIP-01), and what was deleted (NIP-09). */
 
 import type { SignedEvent } from '../protocol/event.ts';
-import { byNewest } from './relay-filter.ts';
+import { byNewest, type RelayFilter } from './relay-filter.ts';
 import type { TieRule } from './relay-options.ts';
 
 /** `stale`: something newer has that address. `deleted`: its author asked for its deletion. */
@@ -12,6 +12,8 @@ export interface EventStorage {
   put(event: SignedEvent, tie: TieRule, now: number): PutOutcome;
   /** Everything that has not expired at `now` (s), newest first. */
   list(now: number): SignedEvent[];
+  /** What may match the filter and has not expired: those with its ids or d-tags, if it names any. In no order. */
+  candidates(filter: RelayFilter, now: number): SignedEvent[];
   /** Forgets everything and keeps exactly `events`, even two of one address. */
   restore(events: readonly SignedEvent[]): void;
 }
@@ -19,11 +21,17 @@ export interface EventStorage {
 export function createEventStorage(): EventStorage {
   const events = new Map<string, SignedEvent>();
   const heads = new Map<string, SignedEvent>();
+  /** By the value of a d-tag, those that have it. */
+  const byDTag = new Map<string, Set<SignedEvent>>();
   const deletedIds = new Set<string>();
   const deletedAddresses = new Map<string, number>();
 
   function remove(event: SignedEvent): void {
     events.delete(event.id);
+    for (const dTag of dTagsOf(event)) {
+      const same = byDTag.get(dTag);
+      if (same?.delete(event) === true && same.size === 0) byDTag.delete(dTag);
+    }
     const address = addressOf(event);
     if (address !== undefined && heads.get(address)?.id === event.id) heads.delete(address);
   }
@@ -35,19 +43,30 @@ export function createEventStorage(): EventStorage {
   }
 
   function applyDeletion(request: SignedEvent): void {
+    // NIP-09: a deletion request against a deletion request has no effect.
+    const removeIfDeleted = (event: SignedEvent | undefined): void => {
+      if (event !== undefined && event.kind !== 5 && isDeleted(event)) remove(event);
+    };
     for (const [name, value = ''] of request.tags) {
       if (name === 'e') {
         deletedIds.add(`${request.pubkey}:${value}`);
+        removeIfDeleted(events.get(value));
       } else if (name === 'a' && value.split(':')[1] === request.pubkey) {
         deletedAddresses.set(value, Math.max(request.created_at, deletedAddresses.get(value) ?? -1));
+        // Without a d-tag it is of a kind of which a user has one event, or of an event that has none.
+        const dTag = value.split(':').slice(2).join(':');
+        for (const event of [...(dTag === '' ? events.values() : (byDTag.get(dTag) ?? []))])
+          removeIfDeleted(event);
       }
     }
-    // NIP-09: a deletion request against a deletion request has no effect.
-    for (const event of [...events.values()]) if (event.kind !== 5 && isDeleted(event)) remove(event);
   }
 
   function add(event: SignedEvent): void {
     events.set(event.id, event);
+    for (const dTag of dTagsOf(event)) {
+      const same = byDTag.get(dTag) ?? new Set();
+      byDTag.set(dTag, same.add(event));
+    }
     const address = addressOf(event);
     if (address !== undefined) heads.set(address, event);
     if (event.kind === 5) applyDeletion(event);
@@ -69,8 +88,19 @@ export function createEventStorage(): EventStorage {
 
     list: (now) => [...events.values()].filter((event) => !isExpired(event, now)).sort(byNewest),
 
+    candidates: ({ ids, tags }, now) => {
+      const found = new Set<SignedEvent>();
+      const find = (event: SignedEvent | undefined): unknown => event && found.add(event);
+      const dTags = tags.get('d');
+      if (ids !== undefined) for (const id of ids) find(events.get(id));
+      else if (dTags !== undefined) for (const dTag of dTags) byDTag.get(dTag)?.forEach(find);
+      const all = (ids ?? dTags) ? found : events.values();
+      return [...all].filter((event) => !isExpired(event, now));
+    },
+
     restore(kept) {
       events.clear();
+      byDTag.clear();
       heads.clear();
       deletedIds.clear();
       deletedAddresses.clear();
@@ -85,6 +115,9 @@ export function isExpired(event: SignedEvent, now: number): boolean {
   const expiration = event.tags.find(([name]) => name === 'expiration')?.[1];
   return expiration !== undefined && /^\d+$/.test(expiration) && Number(expiration) <= now;
 }
+
+const dTagsOf = ({ tags }: SignedEvent): string[] =>
+  tags.flatMap(([name, value]) => (name === 'd' && value !== undefined ? [value] : []));
 
 /** Kinds that are sent to live subscribers and never stored (NIP-01). */
 export function isEphemeral(kind: number): boolean {

@@ -121,13 +121,3 @@ test('that it was asked changes nothing for a head that it was owed anyway', () 
   steps.wasAsked(D_TAG);
   expect(log).toEqual([]);
 });
-
-test('a head counts as owed until the relay has it', () => {
-  const { steps, state } = setUp(recordOf('pending'));
-  expect(steps.depth()).toBe(0);
-  steps.take(D_TAG);
-  expect(steps.depth()).toBe(1);
-  state.record = recordOf('acknowledged');
-  steps.take(D_TAG);
-  expect(steps.depth()).toBe(0);
-});

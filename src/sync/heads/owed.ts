@@ -1,6 +1,6 @@
 /**
  * What one relay is owed or asked next of one category: record x what is known of the relay → one step. Pure. The relay's
- * lane takes the step (`relays/next-steps.ts`); a tab that follows counts by it what the leading tab still owes.
+ * lane takes the step (`relays/next-steps.ts`); `count.ts` counts by it what is owed, here or by the tab that leads.
  */
 
 import type { EventId, Ms, RelayUrl } from '../../protocol/address.ts';

@@ -227,13 +227,12 @@ export function createPersistence(ports: {
     });
   }
 
-  const isWriteOf = (dTag: Address) => (job: Job) => job.dTag === dTag && job.input.type === 'write';
-
   return {
     apply,
     exclusive,
     baseOf: (dTag, text) => baseOf(dTag, text, known).record,
-    isWriting: (dTag) => [...underway, ...queue].some(isWriteOf(dTag)),
+    isWriting: (dTag) =>
+      [...underway, ...queue].some((job) => job.dTag === dTag && job.input.type === 'write'),
     isClosed: () => closed,
     close: async () => {
       saveLate();

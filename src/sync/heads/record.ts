@@ -188,6 +188,6 @@ export function stageOf(record: HeadRecord<NostrEvent>, relays: Iterable<RelayUr
 
 /** Whether the head is a write of this device that no relay has. */
 export function isPending(record: HeadRecord<NostrEvent> | undefined, relays: Iterable<RelayUrl>): boolean {
-  if (record === undefined || !isOwnHead(record) || record.own?.acknowledged === true) return false;
-  return stageOf(record, relays) === 'saved';
+  const isUnanswered = record !== undefined && isOwnHead(record) && !record.own!.acknowledged;
+  return isUnanswered && stageOf(record, relays) === 'saved';
 }

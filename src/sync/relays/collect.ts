@@ -3,9 +3,9 @@
 import type { Address } from '../../protocol/address.ts';
 import { checkEvent, type EventFault, type EventVerifier, type VerifiedEvent } from '../../protocol/event.ts';
 import { MAX_PIECES_PER_REQ } from '../../protocol/limits.ts';
-import { categoryRequests } from '../../protocol/message.ts';
+import { categoryRequests, type Filter } from '../../protocol/message.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
-import type { RequestEnd } from '../../relay/requests.ts';
+import type { RequestEnd, RequestHandlers } from '../../relay/requests.ts';
 
 /** What one relay has of some pieces. */
 export interface Collected {
@@ -50,8 +50,17 @@ function collectInto(
     events.set(check.dTag, check.event);
     return 'useful';
   };
-  const [request] = categoryRequests(pubkey, dTags);
+  return request(relay, categoryRequests(pubkey, dTags)[0]!.filters, dTags.length, onEvent);
+}
+
+/** One REQ, until its end. */
+export function request(
+  relay: Pick<RelayConnection, 'request'>,
+  filters: readonly Filter[],
+  size: number,
+  onEvent: RequestHandlers['onEvent'],
+): Promise<RequestEnd> {
   return new Promise((resolve) => {
-    relay.request(request!.filters, dTags.length, { onEvent }, resolve);
+    relay.request(filters, size, { onEvent }, resolve);
   });
 }

@@ -55,8 +55,6 @@ export interface Lane {
   lost(): void;
   /** All that is delayed is done now. */
   hurry(): void;
-  /** How many heads the relay is owed. */
-  depth(): number;
 }
 
 export function createLane(relay: RelayConnection, ports: LanePorts): Lane {
@@ -147,6 +145,5 @@ export function createLane(relay: RelayConnection, ports: LanePorts): Lane {
       queue.hurry();
       audit.hurry();
     },
-    depth: () => steps.depth(),
   };
 }

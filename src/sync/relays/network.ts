@@ -37,8 +37,6 @@ export interface Network {
   /** A signer was set: what waited for AUTH goes on. */
   retry(): void;
   relays(): readonly RelayState[];
-  /** (category, relay) pairs that are not final. */
-  depth(): number;
   /** See `Outbox.follow`. */
   follow(dTag: Address, tombstone: EventId, deletion: NostrEvent): void;
   close(): void;
@@ -104,7 +102,6 @@ export function createNetwork(ports: {
       outbox.retry();
     },
     relays: () => [...pool.connections.values()].map((relay) => relay.info()),
-    depth: outbox.depth,
     follow: outbox.follow,
     close: () => {
       outbox.close();

@@ -20,8 +20,6 @@ export interface NextSteps {
   take(dTag: Address): void;
   /** The relay was asked what it has of a category. */
   wasAsked(dTag: Address): void;
-  /** How many heads it is owed. */
-  depth(): number;
 }
 
 export function createNextSteps(
@@ -36,25 +34,17 @@ export function createNextSteps(
   },
 ): NextSteps {
   const { replica, queue, audit, proof, pieces } = ports;
-  /** Categories whose head the relay is owed. */
-  const pending = new Set<Address>();
-
-  function isUnderWay(dTag: Address, head: NostrEvent | undefined): boolean {
-    return head !== undefined && (pieces.has(dTag) || queue.isUnderWay(headItem(dTag), head.id));
-  }
-
   function stepOf(dTag: Address): Step {
     const record = replica.peek(dTag);
-    const isAsked = isUnderWay(dTag, record?.head?.event);
+    const id = record?.head?.event.id;
+    const isAsked = id !== undefined && (pieces.has(dTag) || queue.isUnderWay(headItem(dTag), id));
     return owed(record, { relay, isAsked, lately: proof.lately(dTag) });
   }
 
   function take(dTag: Address): void {
     const record = replica.peek(dTag);
     const step = stepOf(dTag);
-    if (isOwed(record, relay)) pending.add(dTag);
-    else {
-      pending.delete(dTag);
+    if (!isOwed(record, relay)) {
       queue.unschedule(headItem(dTag));
       pieces.unschedule(dTag);
     }
@@ -107,6 +97,5 @@ export function createNextSteps(
       const record = replica.peek(dTag)!;
       offer(dTag, record, owed(record, { relay, isAsked: true, lately: proof.lately(dTag) }));
     },
-    depth: () => pending.size,
   };
 }

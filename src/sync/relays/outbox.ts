@@ -30,8 +30,6 @@ export interface Outbox {
   lost(relay: RelayUrl): void;
   /** Something that made sending impossible has changed (a signer for AUTH): tries all delayed ones now. */
   retry(): void;
-  /** (category, relay) pairs that are not final. */
-  depth(): number;
   /** Sends a deletion request (NIP-09) to each relay once that relay has taken the tombstone. Best effort. */
   follow(dTag: Address, tombstone: EventId, deletion: NostrEvent): void;
   close(): void;
@@ -56,7 +54,6 @@ export function createOutbox(
       if (lane === undefined) {
         lane = createLane(relay, { ...ports, release, onTaken: deletions.taken });
         lanes.set(relay.url, lane);
-        for (const dTag of replica.dTags()) lane.update(dTag);
       }
       const isOpen = relay.info().connected;
       if (isOpen === lane.isOpen()) return;
@@ -73,7 +70,6 @@ export function createOutbox(
     retry: () => {
       for (const lane of lanes.values()) lane.hurry();
     },
-    depth: () => [...lanes.values()].reduce((sum, lane) => sum + lane.depth(), 0),
     follow: (dTag, tombstone, deletion) => {
       deletions.follow(dTag, tombstone, deletion);
       const record = replica.get(dTag);

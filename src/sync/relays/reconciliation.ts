@@ -5,7 +5,7 @@
  */
 
 import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
-import { parseEvent, type NostrEvent } from '../../protocol/event.ts';
+import { parseEvent } from '../../protocol/event.ts';
 import { dTagOf } from '../../protocol/header.ts';
 import {
   EVENT_OVERHEAD_CHARS,
@@ -18,9 +18,10 @@ import { categoryRequests, idRequests, type Filter } from '../../protocol/messag
 import type { Place } from '../../protocol/order.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
 import type { RequestEnd, RequestHandlers } from '../../relay/requests.ts';
-import { deliveryOf, isOwnHead, isTaken, type HeadRecord } from '../heads/record.ts';
+import { deliveryOf, isOwnHead, isTaken } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
 import { isInPieces } from '../heads/version.ts';
+import { request } from './collect.ts';
 import type { Exchange, Exchanges } from './exchange.ts';
 
 export interface Reconciliations {
@@ -55,8 +56,7 @@ interface Plan {
   readonly strangers: ReadonlyMap<string, Stranger>;
 }
 
-interface Stranger {
-  readonly created_at: number;
+interface Stranger extends Place {
   /** As it says itself. */
   readonly dTag: string | undefined;
 }
@@ -117,9 +117,9 @@ export function createReconciliations({
       const record = replica.peek(dTag);
       const head = record?.head?.event;
       if (head === undefined) continue;
-      // Nobody but this device can have sent it there, and no relay's word for that counts without the event.
-      if (isOwnHead(record!) && deliveryOf(record!, relay) === 'pending') continue;
       const delivery = deliveryOf(record!, relay);
+      // Nobody but this device can have sent it there, and no relay's word for that counts without the event.
+      if (isOwnHead(record!) && delivery === 'pending') continue;
       heads.push({ dTag, id: head.id, created_at: head.created_at, isTaken: isTaken(delivery) });
     }
     const cost = heads.length < FEW_HEADS ? FEW_CHARS : MANY_CHARS;
@@ -130,7 +130,7 @@ export function createReconciliations({
     return {
       filter,
       heads,
-      strangers: isWide ? new Map([...strangers].filter(([, { dTag }]) => !asked.has(dTag))) : new Map(),
+      strangers: new Map([...strangers].filter(([, { dTag }]) => isWide && !asked.has(dTag))),
     };
   }
 
@@ -142,9 +142,9 @@ export function createReconciliations({
     const event = parseEvent(value);
     const isNeeded = event !== undefined && need.has(event.id);
     const dTag = event && dTagOf(event);
-    const isStranger = isNeeded && isOfUser(event) && !(asked as ReadonlySet<unknown>).has(dTag);
-    if (isStranger && strangers !== undefined) {
-      strangers.set(event.id, { created_at: event.created_at, dTag });
+    const isOfUser = event?.pubkey === pubkey && event.kind === KIND_APP_DATA;
+    if (isNeeded && isOfUser && strangers !== undefined && !(asked as ReadonlySet<unknown>).has(dTag)) {
+      strangers.set(event.id, { id: event.id, created_at: event.created_at, dTag });
       served.add(event.id);
       return 'useful';
     }
@@ -153,14 +153,9 @@ export function createReconciliations({
     return verdict;
   }
 
-  const isOfUser = (event: NostrEvent): boolean => event.pubkey === pubkey && event.kind === KIND_APP_DATA;
-
   async function fetch(relay: RelayConnection, fetching: Fetching): Promise<boolean> {
     for (const { ids, filters } of idRequests(pubkey, [...fetching.need])) {
-      const handlers = { onEvent: (value: unknown) => onEvent(value, fetching) };
-      const end = await new Promise<RequestEnd>((resolve) => {
-        relay.request(filters, ids.length, handlers, resolve);
-      });
+      const end = await request(relay, filters, ids.length, (value) => onEvent(value, fetching));
       if (end !== 'complete') return false;
     }
     const isServed = fetching.served.size === fetching.need.size;
@@ -187,8 +182,8 @@ export function createReconciliations({
     const asked = new Set(dTags);
     const exchange = exchanges.open(relay, dTags);
     exchange.begin();
-    const set = [...plan.heads, ...[...plan.strangers].map(([id, { created_at }]) => ({ id, created_at }))];
-    const difference = await relay.reconciler!.reconcile(plan.filter, set as Place[]);
+    const set = [...plan.heads, ...plan.strangers.values()];
+    const difference = await relay.reconciler!.reconcile(plan.filter, set);
     if (difference === undefined) return false;
     const { have, need } = difference;
     const around = surroundingsOf(relay.url);
@@ -216,11 +211,7 @@ export function createReconciliations({
   /** A connection that is being made is waited for, and so is AUTH. */
   async function isReady(relay: RelayConnection): Promise<boolean> {
     if (relay.info().state !== 'connecting') return true;
-    const handlers: RequestHandlers = { onEvent: () => 'useless' };
-    const end = await new Promise<RequestEnd>((resolve) => {
-      relay.request([nothing], 0, handlers, resolve);
-    });
-    return end === 'complete';
+    return (await request(relay, [nothing], 0, () => 'useless')) === 'complete';
   }
 
   return {
@@ -257,9 +248,9 @@ interface Fetching {
 
 /** Pieces are under the same key and of the same kind, and this device does not know the ids of them all. */
 function hasPieces(replica: Pick<Replica, 'dTags' | 'peek'>): boolean {
-  const isWithPieces = (record: HeadRecord<NostrEvent> | undefined): boolean =>
-    record !== undefined &&
-    (record.orphans.length > 0 || (record.head !== undefined && isInPieces(record.head.event)));
-  for (const dTag of replica.dTags()) if (isWithPieces(replica.peek(dTag))) return true;
+  for (const dTag of replica.dTags()) {
+    const record = replica.peek(dTag);
+    if (record?.orphans.length || (record?.head && isInPieces(record.head.event))) return true;
+  }
   return false;
 }

@@ -11,8 +11,6 @@ import type { NostrEvent } from '../../protocol/event.ts';
 import type { Answers } from '../../relay/pool.ts';
 import type { Collected } from '../relays/collect.ts';
 import type { Network } from '../relays/network.ts';
-import { isOwed } from '../heads/owed.ts';
-import type { Replica } from '../heads/replica.ts';
 import type { TabMessage } from './messages.ts';
 import { createQuestions } from './questions.ts';
 import { createRelayList, type RelayListPorts } from './relay-list.ts';
@@ -22,7 +20,6 @@ export interface TabFollowerPorts extends RelayListPorts {
   /** Tells this engine from the others. */
   readonly self: string;
   readonly clock: Clock;
-  readonly replica: Replica;
   readonly onAnswer: (dTag: Address, relay: RelayUrl, event: NostrEvent, answer: Answer) => void;
   readonly hasSigner: () => boolean;
   /** The leader answers nothing: it may be suspended, and holds its lock all the same. */
@@ -51,7 +48,7 @@ export interface TabFollower extends Omit<Network, 'recordChanged' | 'relayChang
 const NOTHING: Collected = { isComplete: false, events: new Map() };
 
 export function createTabFollower(ports: TabFollowerPorts): TabFollower {
-  const { self, clock, replica, urls, post } = ports;
+  const { self, clock, urls, post } = ports;
   let leading: Network | undefined;
   let isClosed = false;
   let isPresent = false;
@@ -141,15 +138,6 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
     },
     relays: () => list.told() ?? [],
     retry: introduce,
-    /** What its outbox would count if it led. */
-    depth: () => {
-      let pairs = 0;
-      for (const dTag of replica.dTags()) {
-        const record = replica.peek(dTag);
-        pairs += urls().filter((url) => isOwed(record, url)).length;
-      }
-      return pairs;
-    },
     follow: (dTag, tombstone, deletion) => post({ type: 'follow', dTag, tombstone, deletion }),
     relayListChanged: (url, isAdded) => {
       list.changed(url, isAdded);

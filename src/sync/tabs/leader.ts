@@ -51,8 +51,6 @@ interface Follower {
 export function createTabLeader(ports: TabLeaderPorts): TabLeader {
   const { self, network, urls, post } = ports;
   let watched: readonly Address[] = [];
-  /** What the relays were last told to watch for all engines, as text. */
-  let watchedByAll: string | undefined;
   let isTelling = false;
   const followers = new Map<string, Follower>();
   const signing = createAuthSigning({
@@ -68,11 +66,7 @@ export function createTabLeader(ports: TabLeaderPorts): TabLeader {
   function watchAll(): void {
     const wanted = new Set(watched);
     for (const follower of followers.values()) for (const dTag of follower.watched) wanted.add(dTag);
-    const all = [...wanted].sort();
-    const text = JSON.stringify(all);
-    if (text === watchedByAll) return;
-    watchedByAll = text;
-    network.watch(all);
+    network.watch([...wanted].sort());
   }
 
   function tell(): void {

@@ -18,6 +18,7 @@ import type { EventTemplate, NostrEvent } from '../../protocol/event.ts';
 import { KIND_AUTH } from '../../protocol/limits.ts';
 import type { RelayState } from '../../relay/connection.ts';
 import type { Tabs } from '../../tabs/tabs.ts';
+import type { Replica } from '../heads/replica.ts';
 import type { Network } from '../relays/network.ts';
 import { createTabChannel } from './channel.ts';
 import { createTabFollower, type TabFollowerPorts } from './follower.ts';
@@ -49,6 +50,7 @@ export interface TabNetwork extends Network {
 export type TabNetworkPorts = Omit<TabFollowerPorts, 'post' | 'onSilence'> &
   Omit<TabLeaderPorts, 'post' | 'network' | 'onDeath'> & {
     readonly tabs: Tabs;
+    readonly replica: Replica;
     /** Of the store, the namespace and the identity. */
     readonly name: string;
     /** Begins to lead: connects, and makes the network over the connections. */
@@ -161,7 +163,6 @@ export function createTabNetwork(ports: TabNetworkPorts): TabNetwork {
     relayRemoved: (url) => leader?.relayRemoved(url),
     relays: () => (leader ?? follower).relays(),
     retry: () => (leader ?? follower).retry(),
-    depth: () => (leader ?? follower).depth(),
     follow: (...deletion) => (leader ?? follower).follow(...deletion),
     answered: (dTag, relay, event, answer) => {
       post({ type: 'answer', dTag, relay, event, answer });
