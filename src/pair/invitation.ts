@@ -187,9 +187,10 @@ function invite(
   return [invitation, act];
 }
 
-/** As people write them: `123 456`. The message does not show them. */
+/** As people write them: `123 456`. The messages do not show them. */
 function sixDigits(digits: unknown): string {
-  const typed = typeof digits === 'string' ? digits.replace(/[\s-]/g, '') : '';
-  if (!/^\d{6}$/.test(typed)) throw new RangeError('Invalid digits: expected a string of six');
+  if (typeof digits !== 'string') throw new TypeError('Invalid digits: expected a string of six');
+  const typed = digits.replace(/[\s-]/g, '');
+  if (!/^\d{6}$/.test(typed)) throw new RangeError('Invalid digits: expected six of them');
   return typed;
 }

@@ -1,8 +1,8 @@
 /** What an app passes in to pair, checked: every mistake names the argument, what was expected and what came, and never a key. */
 
-import { checkedKey } from '../crypto/key-bytes.ts';
+import { isSecretKey } from '../crypto/key-bytes.ts';
 import { publicKeyOf } from '../crypto/schnorr.ts';
-import { misuse } from '../errors.ts';
+import { isBytes, misuse } from '../errors.ts';
 import { checkNamespace, type RelayUrl } from '../protocol/address.ts';
 import { isHex32 } from '../protocol/event.ts';
 import { MAX_DEVICE_ID_CHARS, MAX_DEVICE_NAME_CHARS, MAX_PAIRING_PAYLOAD_BYTES } from '../protocol/limits.ts';
@@ -78,7 +78,7 @@ export function checkInvitation(options: InvitationOptions): {
   checkPairing(options);
   const { key, carrier = 'qr' } = options;
   check(carrier === 'qr' || carrier === 'code', 'carrier', "'qr' or 'code'", carrier);
-  const copy = key === null ? null : checkedKey(key, 'pair');
+  const copy = key === null ? null : copyOfKey(key);
   const pubkey = copy === null ? options.pubkey : publicKeyOf(copy);
   if (pubkey === undefined) throw new TypeError('Invalid pubkey: expected one, as there is no key to share');
   if (options.pubkey !== undefined && options.pubkey !== pubkey)
@@ -90,9 +90,20 @@ export function checkInvitation(options: InvitationOptions): {
   };
   if (!fitsPayload(encodeShared(options.namespace, shared)))
     throw new RangeError(
-      `Invalid relays: expected less text, for all that is shared to take ${MAX_PAIRING_PAYLOAD_BYTES} bytes`,
+      `Invalid relays: expected less text, so that all that is shared takes at most ${MAX_PAIRING_PAYLOAD_BYTES} bytes`,
     );
   return { shared, wanted };
+}
+
+/** The messages tell types and lengths at most. */
+function copyOfKey(key: unknown): Uint8Array {
+  if (!isBytes(key))
+    throw new TypeError(`Invalid key: expected a Uint8Array of 32 bytes or null, got type ${typeof key}`);
+  const copy = Uint8Array.from(key);
+  if (copy.length !== 32) throw new RangeError(`Invalid key: expected 32 bytes, got ${copy.length}`);
+  if (!isSecretKey(copy))
+    throw new RangeError('Invalid key: expected one above 0 and below the order of secp256k1');
+  return copy;
 }
 
 export function checkJoining(options: JoiningOptions): void {

@@ -76,15 +76,16 @@ export function openRelayLine(
   async function publish(to: string, content: string): Promise<Answer> {
     try {
       await listening.promise;
+      const ahead = aheadSeconds;
       const event = await signer.signEvent({
         kind: KIND_PAIRING,
-        created_at: nowSeconds(ports.clock) + aheadSeconds,
+        created_at: nowSeconds(ports.clock) + ahead,
         tags: [['p', to]],
         content,
       });
       const answer = await connection.publish(event);
       refusal = 'reason' in answer ? answer.reason : undefined;
-      if (aheadSeconds > 0 || answer.type === 'clock' || !TOO_OLD.test(refusal ?? '')) return answer;
+      if (ahead > 0 || answer.type === 'clock' || !TOO_OLD.test(refusal ?? '')) return answer;
       aheadSeconds = LATE_STAMP_SECONDS;
       return await publish(to, content);
     } catch {

@@ -127,10 +127,4 @@ export const EQUIVALENT = [
   ['merge/own-function', 'true', 'false', 'a failure is told as a failure, not as this clash'],
   ['merge/text', '[0, 0, 0]', '[]', 'a slice without a start begins at the first'],
   ['pair/joiner', "''", '"Stryker was here!"', 'neither is what a device of this app shares'],
-  [
-    'pair/joiner',
-    "state.type === 'offering'",
-    'true',
-    'no other state has `repeats`, and nothing is not below a number',
-  ],
 ];

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { createDeferred } from '../../src/pair/deferred.ts';
 import type { SignedEvent } from '../../src/protocol/event.ts';
+import { PAIRING_REPEAT_MS } from '../../src/protocol/limits.ts';
 import type { RelayOptions } from '../../src/testing/relay-options.ts';
 import { createRandom } from '../support/random.ts';
 import { failure, KEY, paired, PUBKEY, world, type World } from './harness.ts';
@@ -152,6 +153,26 @@ test.each([
   expect(ahead.some((s) => s > 200)).toBe(true);
   // Not above what strfry takes.
   expect(Math.max(...ahead)).toBeLessThan(900);
+  await here.expectNothingLeft();
+});
+
+test('of two messages that a relay finds too old at once both are sent again', async () => {
+  const here = world();
+  const invitation = await here.during(here.invite());
+  const joining = here.join(invitation.uri);
+  const digits = await here.during(joining.digits);
+  await here.clock.advance(100);
+  // Both clocks turn out to be slow now: the confirmation and the key are the first that the relay finds too old.
+  here.relays[here.urls[0]!]!.misbehave({
+    refuse: ({ created_at }) =>
+      created_at < here.clock.now() / 1_000 + 30 ? 'invalid: ephemeral event expired' : undefined,
+  });
+  const typedAt = here.clock.now();
+  await here.during(invitation.confirm(digits));
+  await here.during(joining.inviter);
+  expect(here.clock.now() - typedAt).toBeLessThan(PAIRING_REPEAT_MS);
+  await here.during(joining.accept());
+  await here.during(invitation.done);
   await here.expectNothingLeft();
 });
 
