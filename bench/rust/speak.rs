@@ -30,18 +30,21 @@ struct Pair<D> {
 }
 
 impl<D: Device> Pair<D> {
-    /// How long it takes from the call on one device until the other one has the value.
-    async fn push(&mut self, category: String, payload: Value) -> Result<Duration, Failure> {
-        let started = Instant::now();
+    /// How long it takes from the call on one device until the other one has the value, for which it has waited before: one that asks
+    /// again and again is somewhere in between then.
+    async fn push(&mut self, category: String, payload: Value, wait: Duration) -> Result<Duration, Failure> {
         let laptop = self.laptop.clone();
         let publishing = {
             let (category, payload) = (category.clone(), payload.clone());
-            tokio::spawn(async move { laptop.publish(&category, &payload).await })
+            tokio::spawn(async move {
+                tokio::time::sleep(wait).await;
+                let started = Instant::now();
+                laptop.publish(&category, &payload).await.map(|()| started)
+            })
         };
         self.phone.hear(&category, &payload).await?;
-        let took = started.elapsed();
-        publishing.await??;
-        Ok(took)
+        let heard = Instant::now();
+        Ok(heard - publishing.await??)
     }
 }
 
@@ -66,7 +69,9 @@ pub async fn serve<D: Device>() -> Result<(), Failure> {
             }
             "push" => {
                 let payload = request.get(2).cloned().unwrap_or_default();
-                let took = pair.as_mut().ok_or("no pair")?.push(text(1), payload).await?;
+                let wait =
+                    Duration::from_secs_f64(request.get(3).and_then(Value::as_f64).unwrap_or_default() / 1e3);
+                let took = pair.as_mut().ok_or("no pair")?.push(text(1), payload, wait).await?;
                 json!(took.as_secs_f64() * 1e3)
             }
             // By a device that has nothing yet.
