@@ -1,5 +1,5 @@
 /**
- * Compiles what the lanes `rust`, `reference` and `tauri` run. `.ci/run` does it beside lanes that wait more than they work. It judges
+ * Compiles what the lanes `interop`, `rust`, `reference` and `tauri` run. `.ci/run` does it beside lanes that wait more than they work. It judges
  * nothing: what fails here fails there as well.
  */
 
@@ -8,8 +8,11 @@ import { join, resolve } from 'node:path';
 import { cargo, LINTS, TESTS } from './cargo.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
+const run = (build) => spawnSync(process.execPath, [join(ROOT, build)], { stdio: 'inherit' });
 
+// What is wanted first.
+run('test/interop/rust-nostr/install.mjs');
 cargo('lints', LINTS, { cwd: ROOT });
 cargo('tests', [...TESTS, '--no-run'], { cwd: ROOT });
-for (const build of ['test/tauri/reference-peer/build.mjs', 'test/tauri/app/build.mjs'])
-  spawnSync(process.execPath, [join(ROOT, build)], { stdio: 'inherit' });
+run('test/tauri/reference-peer/build.mjs');
+run('test/tauri/app/build.mjs');

@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cargo, LINTS, TESTS } from './cargo.mjs';
 
@@ -15,6 +15,7 @@ const PLUGIN = join(ROOT, 'tauri-plugin');
 const OPTIONS = { seeds: { type: 'string', default: '500' }, from: { type: 'string', default: '1' } };
 const { seeds, from } = parseArgs({ options: OPTIONS }).values;
 const PEER = join(ROOT, 'test/tauri/reference-peer');
+const RELAY = join(ROOT, 'test/interop/rust-nostr');
 
 let passed = 0;
 let failed = 0;
@@ -42,7 +43,8 @@ const OF_CARGO = /^test result: \w+\. (\d+) passed; (\d+) failed;/gm;
 const OF_VITEST = /^(\d+) passed, (\d+) failed/gm;
 
 check(cargo('layout', ['fmt', '--all', '--check'], { cwd: ROOT }).status === 0);
-check(cargo('layout of the reference peer', ['fmt', '--check'], { cwd: PEER }).status === 0);
+for (const cwd of [PEER, RELAY])
+  check(cargo(`layout of ${basename(cwd)}`, ['fmt', '--check'], { cwd }).status === 0);
 check(cargo('lints', LINTS, { cwd: ROOT }).status === 0);
 count(cargo('tests', TESTS, { cwd: ROOT, ...CAPTURED }), OF_CARGO);
 
