@@ -25,7 +25,7 @@ const BENCHMARKS = [
   'state',
   'apps',
 ];
-/** These compile Rust for minutes: only by name. */
+/** These take minutes: only by name. */
 const BY_NAME = ['scale', 'rust', 'rust-apps'];
 
 /** What a run is of, and on what. */
