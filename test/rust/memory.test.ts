@@ -1,6 +1,6 @@
 /**
- * What a Rust process takes in memory does not grow with what it has heard, nor with what it has written: VALUES (4,000) of another device,
- * WRITES (1,000) without a relay, then MINUTES (0.1) in which one a second goes from one process to another. It reads /proc: on Linux alone.
+ * What a Rust process takes in memory does not grow with what it has heard, nor with what it has written: VALUES (2,500) of another device,
+ * WRITES (800) without a relay, then MINUTES (0.1) in which one a second goes from one process to another. It reads /proc: on Linux alone.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -16,13 +16,13 @@ import { createSecretKeySigner } from '../../src/signer/secret-key.ts';
 import { createRandom, numberFrom } from '../support/random.ts';
 import { startRustDevice, type RustDevice } from './rust-device.ts';
 
-const VALUES = numberFrom('VALUES', 4_000);
-const WRITES = numberFrom('WRITES', 1_000);
+const VALUES = numberFrom('VALUES', 2_500);
+const WRITES = numberFrom('WRITES', 800);
 const MINUTES = numberFrom('MINUTES', 0.1);
 /** Then the process is heard, so that it has told of the newest, too. */
 const AT_ONCE = 25;
 /** What the engine remembers is bounded, and some 3 MB of it; a kilobyte a value would be more. */
-const GROWTH_LIMIT_BYTES = 5_000_000;
+const GROWTH_LIMIT_BYTES = 4_000_000;
 
 /** Bytes of a process's own, without what is mapped of files. */
 function memoryOf({ process: { pid } }: RustDevice): number {
