@@ -16,13 +16,15 @@ import { createLineHash, EXPORT_FORMAT } from './export.ts';
 import { keptIn } from '../sync/heads/frontier.ts';
 import { isInPieces } from '../sync/heads/version.ts';
 import type { Opened } from '../sync/inside.ts';
+import { isPassing } from '../sync/reading.ts';
 
 /**
- * Why a line was not taken. `'size'`, `'json'`: it is too long, or no JSON. `'incomplete'`: pieces of it are missing. `'void'`: it does not
- * count any more, by a `reset`, or its write was withdrawn. `'ahead'`: it is stamped more than two minutes ahead of this clock. The others:
- * the event is not well-formed, of another author, kind or namespace, or not genuine.
+ * Why a line was not taken. `'size'`, `'json'`: it is too long, or no JSON. `'incomplete'`: pieces of it are missing. `'unreadable'`: which
+ * pieces those are cannot be read. `'void'`: it does not count any more, by a `reset`, or its write was withdrawn. `'ahead'`: it is stamped
+ * more than two minutes ahead of this clock. The others: the event is not well-formed, of another author, kind or namespace, or not
+ * genuine.
  */
-export type LineFault = EventFault | 'size' | 'json' | 'incomplete' | 'void' | 'ahead';
+export type LineFault = EventFault | 'size' | 'json' | 'incomplete' | 'unreadable' | 'void' | 'ahead';
 
 /** What became of the events of an export; pieces are not counted. */
 export interface ImportReport {
@@ -130,6 +132,12 @@ function createTaking(ports: Opened): (value: unknown) => Promise<Fate> {
   };
 }
 
+/** One value that can never be read keeps no other out. What only fails for a time is the caller's. */
+function unreadable(error: unknown): 'unreadable' {
+  if (isPassing(error)) throw error;
+  return 'unreadable';
+}
+
 async function settle(
   { clock, replica, content, relays }: Opened,
   dTag: Address,
@@ -145,7 +153,10 @@ async function settle(
     return 'void';
   // Its writer gives it another stamp as soon as it hears that no relay takes it: what has seen this one would hide what follows.
   if (event.created_at > nowSeconds(clock) + SKEW_REPORT_SECONDS) return 'ahead';
-  const stock = isInPieces(event) ? await content.piecesOf(event, dTag, offered) : undefined;
+  const stock = isInPieces(event)
+    ? await content.piecesOf(event, dTag, offered).catch(unreadable)
+    : undefined;
+  if (stock === 'unreadable') return stock;
   if (stock !== undefined && stock.pieces.size < stock.total) return 'incomplete';
   const made = stock?.pieces;
   // In one save: the newest value without its pieces would be shown as incomplete, and a rival would not be found.

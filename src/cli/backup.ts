@@ -162,6 +162,7 @@ const FAULTS: Readonly<Record<LineFault, string>> = {
   id: 'it was changed: its id is not that of what it says',
   signature: 'its signature is wrong',
   incomplete: 'pieces of the value are missing',
+  unreadable: 'it cannot be read which pieces the value has',
   ahead: 'it is stamped ahead of this clock: import it again then, or set the clock',
   void: 'it does not count any more, by a reset, or its write was withdrawn',
 };

@@ -519,8 +519,14 @@ export function createOracle(ports: {
     for (const [id, { entry }] of state.losses)
       if (entry.category === category && !isLoss(entry)) state.losses.delete(id);
     // Of several that came together one may have seen it.
-    const isPassedOn = ({ event }: Signed): boolean =>
-      [...state.received].some((one) => one.category === category && hasSeen(one.event, event));
+    const isPassedOn = ({ event, isAcknowledged }: Signed): boolean =>
+      [...state.received].some(
+        (one) =>
+          one.category === category &&
+          // A writer without vectors is taken to have seen what a relay had.
+          (hasSeen(one.event, event) ||
+            (isAcknowledged && vectorIn(one.event) === undefined && order(one.event, event) > 0)),
+      );
     const isSame = after !== undefined && writtenOf(after) === written;
     if (isOwn && after !== undefined && !isSame && hasSeen(after.event, writtenOf(before).event))
       state.passedOn.set(before.event.id, after);

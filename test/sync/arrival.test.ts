@@ -378,3 +378,11 @@ describe('a reset of our own write', () => {
     expect(show(mine({}, {}, future), removal).record?.own?.lost).toBe(false);
   });
 });
+
+test('an own write that a relay has is one also while the head, which follows it, is held: it is not looked at again', () => {
+  const first = told({ stamp: 6, by: OURS });
+  const held = mine({ heldUntil: 1_000, above: [3, 6] });
+  const { record } = show(held, first);
+  expect(record?.own).toMatchObject({ heldUntil: 1_000, above: [6], acknowledgedBefore: 6 });
+  expect(show(record, first).record).toBe(record);
+});

@@ -9,7 +9,7 @@ import { remembered } from '../../src/sync/heads/frontier.ts';
 import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import { aRelay } from '../names.ts';
 import { MERGE, together } from './apart.ts';
-import { OTHER_KEY, world, written, type Device } from './devices.ts';
+import { KEY, OTHER_KEY, world, written, type Device } from './devices.ts';
 import { told } from './records.ts';
 import { valueOf } from './values.ts';
 
@@ -178,6 +178,19 @@ test('a value in pieces without one of them is refused, and nothing is shown of 
   const report = await settle(importLines(other, [lines[0]!, ...lines.slice(2)]));
   expect(report).toMatchObject({ taken: 0, faults: [{ fault: 'incomplete' }] });
   expect(await settle(other.inspect())).toEqual([]);
+});
+
+test('a value in pieces of which the signer says something else keeps nothing else out', async () => {
+  const { settle: first, sync } = await filled(valueOf(200_000, 1));
+  const [header, ...large] = await first(linesOf(sync));
+  await first(sync.publish('notes', 'b', { waitFor: 'replicated' }));
+  const small = (await first(linesOf(sync))).find((line) => !large.includes(line) && line.includes('notes'));
+  const { device, settle } = world({});
+  const { nip44, ...signer } = secretKeySigner(KEY);
+  const other = device({ signer: { ...signer, nip44: { ...nip44, decrypt: async () => '"no manifest"' } } });
+  const report = await settle(importLines(other, [header!, ...large.slice(0, -1), small!]));
+  expect(report).toMatchObject({ taken: 1, faults: [{ fault: 'unreadable' }] });
+  expect(await settle(other.inspect())).toMatchObject([{ category: 'notes' }]);
 });
 
 test('another key, another namespace and what is no export are told apart from it, and nothing is taken', async () => {

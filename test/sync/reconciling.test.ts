@@ -193,6 +193,21 @@ describe('a relay that reconciles', () => {
     expect(stored(relay, 'category-1')[0]!.id).toBe(eventId);
   });
 
+  test('nor for one that it has refused', async () => {
+    const { it, laptop, relay } = await setup();
+    relay.misbehave({
+      refuse: 'pow: 30 bits needed',
+      rewrite: (frame) => [frame[0] === 'NEG-MSG' ? ['NEG-MSG', frame[1], '61'] : frame],
+    });
+    await it.settle(laptop.publish('category-1', valueOf(1), { waitFor: 'saved' }));
+    await it.clock.advance(10_000);
+    const opens = opened(relay);
+    await it.settle(laptop.syncAll(CATEGORIES));
+    expect(opened(relay)).toBeGreaterThan(opens);
+    const [row] = (await laptop.inspect()).filter(({ category }) => category === 'category-1');
+    expect(row!.relays[it.urls[0]!]).toBe('refused');
+  });
+
   test('is asked in this way at once after a restart', async () => {
     const store = { ...memoryStore(), close: async () => undefined };
     const it = world({ frameLogSize: 100_000, latencyMs: 20 });

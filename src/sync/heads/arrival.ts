@@ -60,7 +60,8 @@ export function shown(
       ? reset({ ...record, voids }, event, relay, relays)
       : shown({ ...record, voids }, relay, event, relays);
   const order = head === undefined ? 1 : compareEvents(event, head);
-  if (order !== 0 && isHeld(record)) return { record: heldAgainst(record!, event), effects: [] };
+  if (order !== 0 && isHeld(record))
+    return { record: heldAgainst(taken(record!, event), event), effects: [] };
   if (order < 0) return overlooked(record!, event);
   if (order === 0)
     return {
