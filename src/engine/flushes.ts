@@ -9,29 +9,30 @@ export interface Flushes {
 }
 
 export function createFlushes(isDone: () => boolean): Flushes {
-  const flushes = new Set<(isEmpty: boolean, reason?: unknown) => void>();
+  /** Without a reason nothing is owed. */
+  const flushes = new Set<(reason?: Error) => void>();
 
   function check(): void {
-    if (isDone()) for (const end of [...flushes]) end(true);
+    if (isDone()) for (const end of [...flushes]) end();
   }
 
   return {
     check,
     wait: (signal) =>
       new Promise<void>((resolve, reject) => {
-        const end = (isEmpty: boolean, reason?: unknown): void => {
+        const end = (reason?: Error): void => {
           flushes.delete(end);
           signal?.removeEventListener('abort', abort);
-          if (isEmpty) resolve();
+          if (reason === undefined) resolve();
           else reject(reason);
         };
-        const abort = (): void => end(false, signal!.reason);
+        const abort = (): void => end(signal!.reason as Error);
         flushes.add(end);
         signal?.addEventListener('abort', abort);
         check();
       }),
     close: (error) => {
-      for (const end of [...flushes]) end(false, error);
+      for (const end of [...flushes]) end(error);
     },
   };
 }
