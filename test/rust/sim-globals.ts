@@ -42,7 +42,18 @@ class Bytes extends (Uint8Array as unknown as new (bytes: Iterable<number>) => U
   }
 }
 
-Object.assign(globalThis, { Buffer: Bytes, process: { nextTick: nextTicks.add } });
+/** Tabs tell each other maps and bytes, too: the engine's own clone, for plain values, is not enough. */
+function structuredClone(value: unknown): unknown {
+  if (value instanceof Map)
+    return new Map([...value].map((entry) => structuredClone(entry) as [unknown, unknown]));
+  if (value instanceof Set) return new Set([...value].map(structuredClone));
+  if (value instanceof Uint8Array) return value.slice();
+  if (Array.isArray(value)) return value.map(structuredClone);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, structuredClone(member)]));
+}
+
+Object.assign(globalThis, { Buffer: Bytes, process: { nextTick: nextTicks.add }, structuredClone });
 
 interface Hash {
   update(data: string | Uint8Array): Hash;
