@@ -1,10 +1,10 @@
 /** What both devices derive from a session (NIP-AB): its id, the digits, and the hash of all that they agree on. Pure. */
 
-import { equalBytes } from '@noble/ciphers/utils.js';
 import { extract } from '@noble/hashes/hkdf.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { equalBytes } from '../crypto/equal-bytes.ts';
 import { sharedX } from '../crypto/nip44.ts';
 
 /** HKDF-SHA256 (RFC 5869) of 32 bytes, which are the first block. */

@@ -115,7 +115,10 @@ function settling({
     },
   });
   one.changed({ dTag: D });
-  return { clock, merged, gathered, shows: () => shows, loops, state, one };
+  const editElsewhere = (): void => {
+    record = recordOf({ own: { ...OWN, id: told({ stamp: 1_000 }).id }, rivals: record.rivals });
+  };
+  return { clock, merged, gathered, shows: () => shows, loops, state, one, editElsewhere };
 }
 const gapsOf = (times: readonly number[]): number[] => times.map((at, i) => at - (times[i - 1] ?? 0));
 
@@ -135,6 +138,17 @@ test('each merge without an edit of the app doubles the waits, up to five minute
   await clock.advance(MAX_MERGE_WAIT_MS + 2 * witness);
   expect(gapsOf(merged)[count + 1]).toBe(2 * witness);
   one.close();
+});
+
+test('an edit of the app in another tab, which has written it, ends the row', async () => {
+  const { clock, merged, loops, editElsewhere } = settling();
+  const { witness } = MERGE_WAITS_MS;
+  await clock.advance(31 * witness);
+  expect(merged).toHaveLength(5);
+  editElsewhere();
+  await clock.advance(MAX_MERGE_WAIT_MS + 2 * witness);
+  expect(gapsOf(merged)[6]).toBe(2 * witness);
+  expect(loops).toEqual([]);
 });
 
 test('what cannot be merged is tried less and less often, and is no merge', async () => {

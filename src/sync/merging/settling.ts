@@ -73,8 +73,8 @@ export function createSettling(ports: {
   const { clock, replica } = ports;
   /** By category, its rivals, and whether the time of each has come: the others are on the agenda. */
   const planned = new Map<Address, Map<EventId, boolean>>();
-  /** By category: merges that were written in a row, without an edit of the app. */
-  const streaks = new Map<Address, number>();
+  /** By category: the last merge that was written, and how many in a row were, without an edit of the app. */
+  const streaks = new Map<Address, { readonly id: EventId; readonly times: number }>();
   const underWay = new Set<Address>();
   /** By category of which the next edit merges: the head, and the rivals that are shown with it. */
   const shown = new Map<Address, Shown>();
@@ -88,7 +88,7 @@ export function createSettling(ports: {
   let cancelQuiet: (() => void) | undefined;
   let isClosed = false;
 
-  const factorOf = (dTag: Address): number => 2 ** (streaks.get(dTag) ?? 0);
+  const factorOf = (dTag: Address): number => 2 ** (streaks.get(dTag)?.times ?? 0);
   const spread = (leastMs: Ms, dTag: Address): Ms =>
     Math.min(leastMs * (1 + randomFraction(ports.randomBytes)) * factorOf(dTag), MAX_MERGE_WAIT_MS);
 
@@ -155,7 +155,7 @@ export function createSettling(ports: {
     const before = replica.get(dTag)?.own?.id;
     const { id } = await ports.merge(dTag);
     // If there was nothing to write, the head is that of another device, or as it was.
-    if (id !== before && id === replica.get(dTag)?.own?.id) count(dTag);
+    if (id !== before && id === replica.get(dTag)?.own?.id) count(dTag, before, id);
   }
 
   async function show(dTag: Address): Promise<void> {
@@ -185,12 +185,14 @@ export function createSettling(ports: {
     );
   }
 
-  function count(dTag: Address): void {
-    const times = (streaks.get(dTag) ?? 0) + 1;
-    streaks.set(dTag, times);
+  function count(dTag: Address, before: EventId | undefined, id: EventId): void {
+    const last = streaks.get(dTag);
+    // What came in between the app may have written in another tab.
+    const times = last?.id === before ? (last?.times ?? 0) + 1 : 1;
+    streaks.set(dTag, { id, times });
     if (times !== MAX_MERGES_IN_A_ROW) return;
     const category = categoryOf(dTag);
-    const message = `Devices merge ${JSON.stringify(category)} again and again: do all run the same version of the app?`;
+    const message = `Devices merge ${JSON.stringify(category)} again and again: do all run one version of the app?`;
     ports.emitter.emit('error', new NostrSyncError('MERGE_LOOP', message, { details: { category, times } }));
   }
 
