@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { isNostrSyncError } from '../../src/errors.ts';
 import type { NostrSync } from '../../src/node.ts';
+import { MAX_MERGES_IN_A_ROW } from '../../src/protocol/limits.ts';
 import type { Signer } from '../../src/signer/signer.ts';
 import type { FetchResult } from '../../src/sync/events.ts';
 import type { Stage } from '../../src/sync/heads/record.ts';
@@ -250,9 +251,12 @@ export function createApp(ports: AppPorts): App {
       case 'DEVICE_ID_TAKEN':
       case 'WITHDRAWN_WRITE_SHOWN':
         return oracle.hasTwin(name);
-      // Apps that undo what each other does.
+      // Apps that undo what each other does; or the others edit again and again, and this one merges each time.
       case 'MERGE_LOOP':
-        return world.merging?.apps.some(({ rules }) => rules === 'selfish') === true;
+        return (
+          world.merging?.apps.some(({ rules }) => rules === 'selfish') === true ||
+          [...oracle.signed.values()].filter(({ device }) => device !== name).length >= MAX_MERGES_IN_A_ROW
+        );
       case 'INCOMPLETE':
         return oracle.pieces.size > 0;
       case 'CLOSED':
