@@ -8,7 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer } from 'node:tls';
 import { build } from 'esbuild';
-import { createNostrSync, memoryStore, secretKeySigner, type FetchResult, type NostrSync } from 'nostr-sync';
+import {
+  createNostrSync,
+  memoryStore,
+  secretKeySigner,
+  systemClock,
+  type Clock,
+  type FetchResult,
+  type NostrSync,
+} from 'nostr-sync';
 import { startRelay } from 'nostr-sync/testing';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { startLineProcess, type LineProcess } from '../support/line-process.ts';
@@ -38,12 +46,13 @@ function rust(key: string, options: Partial<Parameters<typeof startRustDevice>[0
   return device;
 }
 
-async function node(key: string, at = url): Promise<NostrSync> {
+async function node(key: string, at = url, clock: Clock = systemClock): Promise<NostrSync> {
   const sync = createNostrSync({
     namespace: 'headless',
     relays: [at],
     store: memoryStore(),
     maxPayloadSize: 400_000,
+    clock,
   });
   onTestFinished(() => sync.close());
   await sync.setSigner(secretKeySigner(key));
@@ -69,13 +78,16 @@ test('it merges as a script says, with a device that has no rules', { timeout: 9
   onTestFinished(() => own.close());
   const key = newKey();
   const device = rust(key, { relays: [own.url], env: { NOSTR_SYNC_CATEGORIES: script } });
-  const sync = await node(key, own.url);
+  let aheadMs = 0;
+  const sync = await node(key, own.url, { ...systemClock, now: () => systemClock.now() + aheadMs });
   await sync.publish('notes', { theme: 'light', font: 12 }, { waitFor: 'replicated' });
   await device.next('value');
   own.relay.misbehave({ refuseConnections: true });
   own.relay.disconnectAll();
   await device.next('relay', ({ connected }) => connected === false);
   await device.publish({ theme: 'dark', font: 12 });
+  // Newer than the other one, beyond doubt: a relay refuses the older one of two, and a device without rules then gives it up.
+  aheadMs = 5_000;
   await sync.update('notes', (now) => ({ ...(now as object), font: 14 }), { waitFor: 'saved' });
   own.relay.behave();
   const both = { theme: 'dark', font: 14 };
