@@ -1,6 +1,6 @@
 /**
  * The lane of the Rust half: layout, lints, tests and docs of both crates; the suites of TypeScript and the simulator in QuickJS; a Rust
- * process and Node on one key. Ends with `N passed, N failed`. `--seeds N`: so many histories of the simulator (300), from `--from` (1).
+ * process and Node on one key. Ends with `N passed, N failed`. `--seeds N`: so many histories of the simulator (500), from `--from` (1).
  */
 
 import { spawnSync } from 'node:child_process';
@@ -12,7 +12,7 @@ import { cargo, LINTS, TESTS } from './cargo.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const PLUGIN = join(ROOT, 'tauri-plugin');
-const OPTIONS = { seeds: { type: 'string', default: '300' }, from: { type: 'string', default: '1' } };
+const OPTIONS = { seeds: { type: 'string', default: '500' }, from: { type: 'string', default: '1' } };
 const { seeds, from } = parseArgs({ options: OPTIONS }).values;
 const PEER = join(ROOT, 'test/tauri/reference-peer');
 const RELAY = join(ROOT, 'test/interop/rust-nostr');

@@ -4,20 +4,23 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { native, toBinary } from '../../src/embedded/native.ts';
 import { inflateStored } from './sim-compression.ts';
 
-const waiting = new Map<number, () => void>();
+const waiting: { readonly id: number; readonly callback: () => void }[] = [];
 let last = 0;
 
-/** The next tick is when no job of a promise is left: an answer of the program's store comes then. */
+/**
+ * The next tick is when no job of a promise is left: an answer of the program's store comes then. As in Node, all that wait have their turn
+ * before the next job.
+ */
 export const nextTicks = {
   add: (callback: () => void): void => {
     last += 1;
-    waiting.set(last, callback);
+    waiting.push({ id: last, callback });
     native.storeGet(last, '');
   },
   reply: (id: number): void => {
-    const callback = waiting.get(id);
-    waiting.delete(id);
-    callback?.();
+    // One that had its turn with those before it: jobs may be left by now.
+    if (id < (waiting[0]?.id ?? Infinity)) return;
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) next.callback();
   },
 };
 
