@@ -54,8 +54,7 @@ test('a black hole that takes connections and never answers is given up each tim
   const honest = await relay({ limits: { createdAtUpperLimit: 100_000 } });
   proxy.change({ type: 'silent' });
   const laptop = device([url, honest.url], { clock: fastClock(SPEED) });
-  await laptop.publish('settings', 1);
-  await expect.poll(() => stageOf(laptop), WAIT).toBe('delivered');
+  expect((await laptop.publish('settings', 1)).stage).toBe('delivered');
   await expect.poll(() => proxy.accepted, WAIT).toBeGreaterThan(1);
   expect((await health(laptop, url)).lastError).toMatch(/timed out/i);
   expect((await laptop.getStatus()).outboxDepth).toBe(1);
