@@ -186,7 +186,9 @@ export function createApp(ports: AppPorts): App {
     sync.on('error', (error) => {
       count(`told: error ${error.code}`);
       world.trace(name, 'error', error.code, error.message);
-      if (!hasCause(tab, error.code)) oracle.violate('I7', `${name}: told of ${String(error)}`);
+      const isPossible =
+        error.code === 'MERGE_LOOP' ? mayLoop(error.details.category) : hasCause(tab, error.code);
+      if (!isPossible) oracle.violate('I7', `${name}: told of ${String(error)}`);
       if (`${error.message}${JSON.stringify(error.details)}`.includes(MARKER))
         oracle.violate('I13', `${name}: an error quotes a payload`);
     });
@@ -251,12 +253,6 @@ export function createApp(ports: AppPorts): App {
       case 'DEVICE_ID_TAKEN':
       case 'WITHDRAWN_WRITE_SHOWN':
         return oracle.hasTwin(name);
-      // Apps that undo what each other does; or the others edit again and again, and this one merges each time.
-      case 'MERGE_LOOP':
-        return (
-          world.merging?.apps.some(({ rules }) => rules === 'selfish') === true ||
-          [...oracle.signed.values()].filter(({ device }) => device !== name).length >= MAX_MERGES_IN_A_ROW
-        );
       case 'INCOMPLETE':
         return oracle.pieces.size > 0;
       case 'CLOSED':
@@ -265,6 +261,11 @@ export function createApp(ports: AppPorts): App {
         return POSSIBLE.has(code);
     }
   }
+
+  /** Apps undo what each other does; or those of the others edit again and again, and this device merges each time. */
+  const mayLoop = (category: string): boolean =>
+    world.merging?.apps.some(({ rules }) => rules === 'selfish') === true ||
+    merges.unseenWrites(name, category) >= MAX_MERGES_IN_A_ROW;
 
   /** Follows a call to its end, in a process that lives that long. */
   function follow<T>(

@@ -85,6 +85,8 @@ export interface MergeOracle {
   made(edit: Edit, now: Doc | undefined): Doc;
   /** A whole value that stands for all of its fields: written by the original plugin, or restored; `undefined`: a removal. */
   whole(device: string, category: string, doc: Doc | undefined): void;
+  /** How often apps of other devices have written there what the last edit of this one had not seen. */
+  unseenWrites(device: string, category: string): number;
   /** Whether there are rivals on its medium. */
   isRivalled(device: string, category: string): boolean;
   /** What an app was told that was merged. */
@@ -544,6 +546,13 @@ export function createMergeOracle(ports: {
       return withFields(now, changes);
     },
     whole: (device, category, doc) => void wholes.push({ device, category, doc, at: ports.now() }),
+    unseenWrites: (device, category) => {
+      const isOfOthers = (one: Edit | Whole): boolean => one.category === category && one.device !== device;
+      const last = edits.findLast((one) => one.category === category && one.device === device)?.event?.event;
+      const isSeen = ({ event }: Edit): boolean =>
+        last !== undefined && event !== undefined && hasSeen(last, event.event);
+      return edits.filter((one) => isOfOthers(one) && !isSeen(one)).length + wholes.filter(isOfOthers).length;
+    },
     isRivalled: (device, category) => (rivalsOn.get(`${device} ${category}`) ?? []).length > 0,
     restless: beaten.restless,
     conflict: ({ category, mine, theirs }) =>
