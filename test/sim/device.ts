@@ -86,6 +86,7 @@ export function createDevice(name: string, number: number, config: DeviceConfig,
 
   const signerPorts: SignerPorts = {
     ...{ name, world, chance, signerMs: config.signerMs },
+    hasWaited: () => hadFaults.hanging,
     fault: () => signerFault,
     onFaultOver: () => {
       signerFault = 'none';

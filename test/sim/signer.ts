@@ -16,6 +16,8 @@ export interface SignerPorts {
   /** Most that it takes for a call, in ms. */
   readonly signerMs: number;
   readonly fault: () => SignerFault | 'none';
+  /** Whether the store has hung: a write that waited for it may have asked the signer when the next one's patience was at its end. */
+  readonly hasWaited: () => boolean;
   /** A fault that happens once has happened. */
   readonly onFaultOver: () => void;
   /** It is called. May kill the process. */
@@ -64,8 +66,8 @@ export function createSigner(
     if (!process.isAlive()) return never();
     const fault = ports.fault();
     const isBusy = [...underWay.values()].some((since) => since > schedule.now() - TURN_MS);
-    if (['hang', 'slow', 'hang getPublicKey'].includes(fault) || ports.signerMs > PATIENT_MS)
-      state.isLeft = true;
+    const isSlow = ['hang', 'slow', 'hang getPublicKey'].includes(fault) || ports.signerMs > PATIENT_MS;
+    if (isSlow || ports.hasWaited()) state.isLeft = true;
     if (isBusy && !state.isLeft) oracle.violate('I10', `${name}: ${what} while the signer is at work`);
     const all: Faults<T> = {
       hang: never,
