@@ -17,6 +17,12 @@ describe('a twin, which writes under our device id, is told', () => {
     ['not by the stamp of our last', seen(10), {}, false],
     ['not by an older stamp', seen(9), {}, false],
     ['by our stamp on another event', told({ stamp: 10, by: OURS }), {}, true],
+    [
+      'not by a reset that voids ours, and comes to stand at its stamp',
+      told({ stamp: 10, seen: { [OURS]: 10 }, tags: voiding(MINE) }),
+      {},
+      false,
+    ],
     ['not by our own write', MINE, {}, false],
     [
       'not by our own write that a signer has stamped later',

@@ -139,6 +139,31 @@ test('whole values that wait together are all written, though the newest value h
   expect(await valuesOf(at, [laptop])).toEqual([{ theme: 'dark', font: 12, size: 1 }]);
 });
 
+test('a whole value of before an own write keeps that, though the newest value, made upon it, has pieces that are nowhere', async () => {
+  const at = world({});
+  const [phone, laptop] = (await together(at, ['phone', 'laptop'], LARGE)) as [Apart, Apart];
+  const { eventId: basedOn } = (await at.settle(laptop.device.fetch('settings')))!;
+  await at.settle(laptop.device.update('settings', change({ own: 1 }), { waitFor: 'replicated' }));
+  laptop.way.cut();
+  await at.settle(phone.device.update('settings', change(NOTES), { waitFor: 'replicated' }));
+  await phone.device.close();
+  const pieces = at.relays[0]!.events();
+  at.relays[0]!.wipe();
+  at.relays[0]!.inject(await manifestOf(phone.store));
+  laptop.way.join();
+  await at.clock.advance(10_000);
+  await expect(at.settle(laptop.device.update('settings', change({ size: 1 })))).rejects.toMatchObject({
+    code: 'INCOMPLETE',
+  });
+  await at.settle(
+    laptop.device.publish('settings', { theme: 'dark', font: 12 }, { basedOn, waitFor: 'saved' }),
+  );
+  expect(await valuesOf(at, [laptop])).toEqual([{ theme: 'dark', font: 12, own: 1 }]);
+  for (const one of pieces) at.relays[0]!.inject(one);
+  await at.clock.advance(300_000);
+  expect(await valuesOf(at, [laptop])).toEqual([{ theme: 'dark', font: 12, own: 1, ...NOTES }]);
+});
+
 /** The newest value that a device has, as relays have it. */
 async function manifestOf(store: Store): Promise<NostrEvent> {
   const [text] = [...(await store.list('head/')).values()];

@@ -16,7 +16,7 @@ import { isInPieces } from './version.ts';
 export function isOfTwin(event: VerifiedEvent, own: OwnWrite): boolean {
   const seen = seenBy(event).get(own.device) ?? -1;
   if (event.id === own.id || hasUndone(own, seen)) return false;
-  const isTied = seen === own.stamp && event.created_at === own.stamp;
+  const isTied = seen === own.stamp && event.created_at === own.stamp && !voidsOf(event).has(own.id);
   return isTied || seen > Math.max(own.stamp, own.floor ?? -1);
 }
 

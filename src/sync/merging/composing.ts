@@ -4,7 +4,7 @@ import type { Address, EventId } from '../../protocol/address.ts';
 import { isNostrSyncError } from '../../errors.ts';
 import { schemaOf } from '../../protocol/header.ts';
 import { decodePayload } from '../../protocol/payload.ts';
-import { covers, unseenBy } from '../../protocol/causality.ts';
+import { covers, unseenBy, type VersionVector } from '../../protocol/causality.ts';
 import { askedFor, fold, isNews, textOf, type Composed, type Refusal } from '../composing.ts';
 import type { Wanted } from '../drafts.ts';
 import { withOwn } from '../heads/frontier.ts';
@@ -53,6 +53,10 @@ export function countOf(wanted: readonly Wanted[]): number {
 /** Whether it can be read as soon as the store or the signer works again. */
 const isOfPorts = (error: unknown): boolean => isPassing(error) && !isNostrSyncError(error, 'INCOMPLETE');
 
+function unlessOfPorts(error: unknown): undefined {
+  if (isOfPorts(error)) throw error;
+}
+
 export function createMergeComposing(ports: {
   readonly replica: Pick<Replica, 'get'>;
   readonly joining: Joining;
@@ -94,6 +98,18 @@ export function createMergeComposing(ports: {
     return { base: event && (await ports.joining.valueAt(dTag, event)), isExact: event !== undefined };
   }
 
+  /** The newest own write, as what a call is to be made on: it may be known though the head above it cannot be read. */
+  async function ownOf(dTag: Address, record: HeadRecord, seen: VersionVector): Promise<Joined | undefined> {
+    const head = await ports.joining.eventOf(dTag, record.own!.id);
+    const value = head && (await ports.joining.valueAt(dTag, head));
+    return (
+      head && {
+        ...{ head, headValue: value, value, seen: withOwn(record, seen), taken: [], parts: [], clashes: [] },
+        ...{ base: 'exact', baseEvent: undefined, schema: schemaOf(head), expiration: undefined },
+      }
+    );
+  }
+
   /**
    * A call that waited for its turn replaces what an own write before it has taken in meanwhile: its app had not seen that, and is told.
    */
@@ -117,17 +133,14 @@ export function createMergeComposing(ports: {
     const isNew = unseenBy(said.seen, seen).some(([device]) => device !== own?.device);
     // What cannot be read is in the history.
     const nothing = (): undefined => undefined;
-    const event = isNew ? await ports.joining.eventOf(dTag, own!.id).catch(nothing) : undefined;
-    const mine = event && (await ports.joining.valueAt(dTag, event).catch(nothing));
+    const before = isNew ? await ownOf(dTag, record!, seen).catch(nothing) : undefined;
+    const mine = before?.headValue;
     const theirs = said.isRemoval ? undefined : decodePayload(said.text);
     if (mine === undefined || ports.mergerOf(dTag)!.isEqual(mine, theirs)) return merged;
     const clash: MergeClash = { path: [], reason: 'both-changed', mine, theirs };
-    const joined: Joined = {
-      ...{ head: event!, headValue: mine, value: theirs, seen, taken: [], parts: [] },
-      clashes: [...(said.joined?.clashes ?? []), clash],
-      ...{ base: 'older', baseEvent: undefined, schema: said.schema, expiration: said.expiration },
-    };
-    return { ...said, joined };
+    const clashes = [...(said.joined?.clashes ?? []), clash];
+    const { schema, expiration } = said;
+    return { ...said, joined: { ...before!, value: theirs, clashes, base: 'older', schema, expiration } };
   }
 
   async function composed(dTag: Address, wanted: readonly Wanted[]): Promise<Merged | Refusal | undefined> {
@@ -143,18 +156,17 @@ export function createMergeComposing(ports: {
     const isDue = (id: EventId): boolean => ports.isDue(dTag, id);
     const taking = record && replacing === undefined ? takingBy(record, isDue) : (): Taking => 'not';
     const joining = record?.head && ports.joining.join(dTag, record, taking);
+    const [first] = asked;
     const joined = await joining?.catch((error: unknown) => {
-      const holdsAll =
-        replacing !== undefined ||
-        record!.own === undefined ||
-        (asked.length === 1 && holdsOwn(record!, asked[0]!));
-      // What cannot be read is not built upon: but for what this device has written itself, and the app did not have.
-      if (isPlain && (holdsAll || !isOfPorts(error))) return undefined;
-      throw error;
+      const hasOwn = record!.own === undefined || (first !== undefined && holdsOwn(record!, first));
+      const isAlone = asked.length === 1 || record!.own === undefined;
+      const holdsAll = replacing !== undefined || (isAlone && hasOwn);
+      if (!isPlain || (!holdsAll && isOfPorts(error))) throw error;
+      // What cannot be read is not built upon: but what this device has written itself may be, if the app did not have it.
+      return holdsAll || hasOwn ? undefined : ownOf(dTag, record!, first!.seen).catch(unlessOfPorts);
     });
     const isUnread = joined === undefined && record?.head !== undefined;
     if (joined === undefined && (last === undefined || (isUnread && asked.length === 1))) return undefined;
-    const [first] = asked;
     const changes: Rebased[] = [];
     const folded = await fold(asked, joined?.value, async (edit, now) => {
       if (isUnread && edit === first?.write.edit) return edit.payload;
