@@ -705,8 +705,10 @@ export function createOracle(ports: {
     if (event.created_at - again!.event.created_at > MOST_AGAIN_SECONDS + lateSeconds)
       violate('I19', `${what} claims a time of its own: it says again ${describe(again!)}`);
     const isShown = [...shown].some((one) => one.startsWith(`${device} `) && one.endsWith(event.id));
-    if (!isShown && before !== undefined && (before.again ?? before) !== again)
-      violate('I19', `${what} takes the place of ${describe(before)}`);
+    // What comes back where a write is withdrawn, which is another rule, beats nothing.
+    const beaten = before !== undefined && order(event, before.event) > 0 ? before : undefined;
+    if (!isShown && beaten !== undefined && (beaten.again ?? beaten) !== again)
+      violate('I19', `${what} takes the place of ${describe(beaten)}`);
     if (!isShown && (heard.get(`${device} default/${category}/v1`) ?? -Infinity) < ports.now() - HEARD_MS)
       violate('I19', `${what} was made without asking a relay`);
   }
