@@ -385,6 +385,10 @@ export function createApp(ports: AppPorts): App {
 
   const clockS = (): number => Math.floor((schedule.now() + machine.skewMs) / 1000);
 
+  /** Whether it is in pieces that this disk had no part in making: some may not be here. */
+  const hasPiecesOfOthers = (entry: Signed | undefined): boolean =>
+    entry?.isInPieces === true && (entry.device !== name || oracle.isOrphan(entry));
+
   /** Whether it was removed, or has ended by this device's clock. */
   function isGone(entry: Signed | undefined): boolean {
     if (entry === undefined) return false;
@@ -415,7 +419,7 @@ export function createApp(ports: AppPorts): App {
         // The one before it is shown, if the device had that.
         [before, now].some((one) => one?.isUnreadable === true) ||
         // While its pieces are on their way the last whole value is shown, or none.
-        [before, now].some((one) => one?.device !== name && one?.isInPieces === true);
+        [before, now].some(hasPiecesOfOthers);
       if (result !== null) {
         const entry = oracle.told(tab.told, how, result, false);
         if (entry === undefined) return;
@@ -777,20 +781,19 @@ export function createApp(ports: AppPorts): App {
         (result) => {
           const entry = result === null ? undefined : oracle.told(tab.told, 'fetch offline', result, false);
           // Relays that refused its pieces have taken none: only its writer has them, and others show what was before it.
-          const isLacking = !isWatched && head?.isInPieces === true && head.device !== name;
+          const isLacking = !isWatched && hasPiecesOfOthers(head);
           // A hostile relay that goes on may have shown something newer meanwhile.
           const heads = [head, oracle.headOn(name, category)];
           const isRight =
             result === null
               ? heads.some((one) => one === undefined || isGone(one))
               : entry === undefined ||
-                (isLacking && order(entry.event, head.event) < 0) ||
+                (isLacking && head !== undefined && order(entry.event, head.event) < 0) ||
                 heads.some((one) => (one === entry && !(wasGone && one === head)) || isBefore(entry, one));
           if (!isRight) oracle.violate('I1', `${name}: after the restart ${category} is not what it was`);
         },
         (code) => {
-          if (code === 'INCOMPLETE' && !isWatched && head?.isInPieces === true && head.device !== name)
-            return;
+          if (code === 'INCOMPLETE' && !isWatched && hasPiecesOfOthers(head)) return;
           if ((code !== 'NO_RELAYS_REACHABLE' || head !== undefined) && !mayBeUnreadable(code, head))
             oracle.violate('I1', `${name}: after the restart ${category} is ${code}`);
         },

@@ -363,11 +363,11 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
     });
   }
 
-  /** Whether it ends with a value in pieces that was on its author's device alone, which is destroyed, once the relays had forgotten it. */
+  /** Whether it ends with a value in pieces that was on its author's disk alone, which is gone, once the relays had forgotten it. */
   function isOrphaned(category: string): boolean {
     return existing().some(({ name }) => {
       const head = oracle.headOn(name, category);
-      return head !== undefined && oracle.isDestroyed(head.device) && isTorn(head.event.id);
+      return head !== undefined && oracle.isOrphan(head) && isTorn(head.event.id);
     });
   }
 

@@ -369,8 +369,8 @@ export function createMergeOracle(ports: {
     if (hasTag(head.event, 'deleted') || expirationIn(head.event) !== undefined) return;
     for (const edit of edits) {
       if (edit.category !== category || edit.event === undefined) continue;
-      const isGone = oracle.isDestroyed(edit.device);
-      // A device that is destroyed owes nothing but what another has seen.
+      const isGone = oracle.isOrphan(edit.event);
+      // A disk that is gone owes nothing but what another has seen.
       const { state } = edit.call ?? {};
       if (isGone ? state === 'rejected' || !isKnown(edit.event) : state !== 'resolved') continue;
       if (isGone && ports.isTorn(edit.event.event.id)) continue;

@@ -282,6 +282,8 @@ export interface Oracle {
   /** What devices that still exist owe of a category. */
   owedOf(category: string): Signed[];
   isDestroyed(device: string): boolean;
+  /** Whether the disk that it was written on is gone: with its device, or by a copy of another that took its place. */
+  isOrphan(entry: Signed): boolean;
   /** Whether a device that still exists was shown it by a relay. */
   isKnown(entry: Signed): boolean;
   /** A device takes in an export that has these in it: they go on, whatever became of them since. */
@@ -1215,6 +1217,7 @@ export function createOracle(ports: {
         .flatMap(({ owed }) => [...(owed.get(category) ?? [])])
         .filter(({ isVoid }) => !isVoid),
     isDestroyed: (device) => stateOf(device).isGone,
+    isOrphan: ({ device, lineage }) => stateOf(device).isGone || lineage < stateOf(device).lineage,
     isKnown: (entry) =>
       [...devices.values()].some(
         ({ isGone, heard, flushed, versions }) =>
