@@ -158,12 +158,11 @@ export function createMergeComposing(ports: {
     const joining = record?.head && ports.joining.join(dTag, record, taking);
     const [first] = asked;
     const joined = await joining?.catch((error: unknown) => {
-      const hasOwn = record!.own === undefined || (first !== undefined && holdsOwn(record!, first));
-      const isAlone = asked.length === 1 || record!.own === undefined;
-      const holdsAll = replacing !== undefined || (isAlone && hasOwn);
-      if (!isPlain || (!holdsAll && isOfPorts(error))) throw error;
+      const hasOwn = replacing !== undefined || record!.own === undefined;
+      if (isPlain && (hasOwn || holdsOwn(record!, first!))) return undefined;
+      if (!isPlain || isOfPorts(error)) throw error;
       // What cannot be read is not built upon: but what this device has written itself may be, if the app did not have it.
-      return holdsAll || hasOwn ? undefined : ownOf(dTag, record!, first!.seen).catch(unlessOfPorts);
+      return ownOf(dTag, record!, first!.seen).catch(unlessOfPorts);
     });
     const isUnread = joined === undefined && record?.head !== undefined;
     if (joined === undefined && (last === undefined || (isUnread && asked.length === 1))) return undefined;
