@@ -5,6 +5,7 @@
 
 import type { Changes } from '../../src/store/store.ts';
 import type { Conflict, MergedValues } from '../../src/sync/events.ts';
+import { MAX_MERGE_WAIT_MS } from '../../src/protocol/limits.ts';
 import { createBeaten, TELLING_MS, type Beaten } from './beaten.ts';
 import {
   BIG,
@@ -155,8 +156,8 @@ export function createMergeOracle(ports: {
   const writes = new Map<string, { readonly entry: Signed; isTold: boolean }>();
   /** By category, what was ever a rival. */
   const rivals = new Map<string, Set<string>>();
-  /** By device and category: what is a rival on its medium. */
-  const rivalsOn = new Map<string, readonly string[]>();
+  /** By device and category: what is a rival on its medium, and since when no other was, in ms. */
+  const rivalsOn = new Map<string, { readonly ids: readonly string[]; readonly since: number }>();
   /** By device and category, the entries of former values. */
   const versions = new Map<string, number>();
   /** By device and id, since when it had been the head on its medium, in ms. */
@@ -553,7 +554,7 @@ export function createMergeOracle(ports: {
         last !== undefined && event !== undefined && hasSeen(last, event.event);
       return edits.filter((one) => isOfOthers(one) && !isSeen(one)).length + wholes.filter(isOfOthers).length;
     },
-    isRivalled: (device, category) => (rivalsOn.get(`${device} ${category}`) ?? []).length > 0,
+    isRivalled: (device, category) => (rivalsOn.get(`${device} ${category}`)?.ids.length ?? 0) > 0,
     restless: beaten.restless,
     conflict: ({ category, mine, theirs }) =>
       beaten.told(category, [{ path: [], mine: mine.payload, theirs: theirs.payload }]),
@@ -602,10 +603,13 @@ export function createMergeOracle(ports: {
           const known = rivals.get(category) ?? new Set();
           rivals.set(category, known);
           if (value.includes('"joint":')) joint.add(`${device} ${category}`);
-          rivalsOn.set(`${device} ${category}`, rivalsIn(value));
+          const before = rivalsOn.get(`${device} ${category}`);
+          const ids = rivalsIn(value);
+          const isNew = ids.some((id) => before?.ids.includes(id) !== true);
+          rivalsOn.set(`${device} ${category}`, { ids, since: isNew ? ports.now() : (before?.since ?? 0) });
           // What became a rival in the save of the merge itself, because the store had failed until then.
           for (const id of takenIn(value)) known.add(id);
-          for (const id of rivalsIn(value)) {
+          for (const id of ids) {
             known.add(id);
             hadOn.add(`${device} ${id}`);
             // A write that is beaten in the same save was never the head.
@@ -652,8 +656,10 @@ export function createMergeOracle(ports: {
     },
     shows: (device, category, view) => {
       if (isConfusedIn(category)) return;
-      const now = rivalsOn.get(`${device} ${category}`) ?? [];
-      const parts = now.map((id) => oracle.signed.get(id));
+      const { ids, since } = rivalsOn.get(`${device} ${category}`) ?? { ids: [], since: 0 };
+      // A hostile relay may show one late: it has the time that one has.
+      if (ports.now() - since < MAX_MERGE_WAIT_MS) return;
+      const parts = ids.map((id) => oracle.signed.get(id));
       const isHard = (one: Signed | undefined): boolean =>
         one === undefined || one.isInPieces || one.isUnreadable || expirationIn(one.event) !== undefined;
       if (parts.some(isHard)) return;
