@@ -114,6 +114,8 @@ export interface View {
   readonly id: string;
   /** How many writes the device had taken back by then. */
   readonly withdrawn: number;
+  /** The void head that it had left last by then. */
+  readonly left: Signed | undefined;
 }
 
 export interface Told {
@@ -1331,10 +1333,14 @@ export function createOracle(ports: {
     // What says again what another has said is no news.
     const isSame = last !== undefined && (last.of.again ?? last.of) === (of.again ?? of);
     const withdrawn = withdrawalsOn(told.device, of.category);
-    if (isInOrder && isSame && last.text === text && withdrawn === last.withdrawn)
+    // A reset has shown another in between, and what that had not heard of comes back.
+    const left = lefts.get(`${told.device} ${of.category}`);
+    const isThere = last?.text === text && withdrawn === last.withdrawn && left === last.left;
+    if (isInOrder && isSame && isThere)
       violate('I3', `${told.device}: ${via} shows ${describe(of)} merged, again`);
-    told.views.set(key, { of, text, id, withdrawn });
-    told.views.set(of.category, { of, text, id, withdrawn });
+    const view = { of, text, id, withdrawn, left };
+    told.views.set(key, view);
+    told.views.set(of.category, view);
   }
 
   function known(told: Told, category: string): Signed | undefined {
