@@ -28,7 +28,7 @@ import type { Replica } from './heads/replica.ts';
 import type { Merger } from './merging/merger.ts';
 import type { Question, FirstWrites } from './first-writes.ts';
 import type { Network } from './relays/network.ts';
-import { aheadOf, isAhead, refuseWrongClock, resetStampOf, stampOf } from './stamps.ts';
+import { isAhead, refuseWrongClock, resetStampOf, stampOf, voidsOfReset } from './stamps.ts';
 import type { Content } from './values/content.ts';
 import { makePieces } from './values/pieces.ts';
 import type { Hand } from './values/signing.ts';
@@ -139,7 +139,7 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
         return record!.head!.event;
       if (isReset && making.wanted.some(({ write }) => write.again !== record?.head?.event.id))
         throw OVERTAKEN;
-      const voids = isReset ? aheadOf(replica.get(dTag), nowSeconds(clock)) : undefined;
+      const voids = isReset ? voidsOfReset(replica.get(dTag), nowSeconds(clock)) : undefined;
       const stamp = nextStampOf(dTag, voids);
       const deviceId = ports.deviceId();
       const device = deviceHash(deviceId);

@@ -36,16 +36,18 @@ export function resetStampOf(record: HeadRecord | undefined, nowSeconds: Seconds
 }
 
 /** What is known of the category and is stamped more than this ahead, in s. */
-export function aheadOf(
-  record: HeadRecord | undefined,
-  nowSeconds: Seconds,
-  seconds: Seconds = DAY_SECONDS,
-): Voids {
+export function aheadOf(record: HeadRecord | undefined, nowSeconds: Seconds, seconds: Seconds = DAY_SECONDS): Voids {
   const known = versionsOf(record).map(({ event }) => [event.id, event.created_at] as const);
   const own = record?.own;
   // Its stamp is that of the write: the head may be stamped a little later.
   const all = own === undefined ? known : [[own.id, own.stamp] as const, ...known];
   return new Map(all.filter(([, stamp]) => stamp > nowSeconds + seconds));
+}
+
+/** What a reset voids: also what the head had seen, which a relay that was away may show again. Rivals, which it had not seen, are left. */
+export function voidsOfReset(record: HeadRecord | undefined, nowSeconds: Seconds): Voids {
+  const past = (record?.past ?? []).filter(({ stamp }) => stamp > nowSeconds + DAY_SECONDS);
+  return new Map([...past.map(({ id, stamp }) => [id, stamp] as const), ...aheadOf(record, nowSeconds)]);
 }
 
 /** Whether the next write would be stamped more than this ahead, in s. */

@@ -54,6 +54,7 @@ pub use nostr_sync::{
 };
 
 use listeners::Listeners;
+use nostr_sync::Preload;
 use once::Once;
 
 /// The events of the engine. A page can listen to each by a channel of its own.
@@ -151,6 +152,8 @@ impl Builder {
 
     /// The plugin. A setting that cannot be fails the app's setup, with [`Error`] as its cause.
     pub fn build<R: Runtime>(self) -> TauriPlugin<R, Option<Config>> {
+        // Read while the app comes up, which only then has the folder of the store.
+        let preload = if self.waits_for_call { None } else { Preload::begin().ok() };
         tauri::plugin::Builder::<R, Option<Config>>::new("nostr-sync")
             .invoke_handler(tauri::generate_handler![
                 commands::publish,
@@ -181,7 +184,11 @@ impl Builder {
                 let flush_on_exit = self.flush_on_exit.unwrap_or(FLUSH_ON_EXIT);
                 let default_dir = || Ok::<_, tauri::Error>(app.path().app_data_dir()?.join("nostr-sync"));
                 let data_dir = self.data_dir.clone().map_or_else(default_dir, Ok)?;
-                let sync = self.engine(api.config().clone().unwrap_or_default(), data_dir).start()?;
+                let engine = self.engine(api.config().clone().unwrap_or_default(), data_dir);
+                let sync = match preload {
+                    Some(preload) => engine.start_on(preload),
+                    None => engine.start(),
+                }?;
                 tell_the_app(app.clone(), sync.events());
                 let (once, listeners) = Default::default();
                 app.manage(Plugin { sync, once, listeners, flush_on_exit });

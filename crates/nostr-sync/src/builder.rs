@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::engine::{self, Limits, Plan};
+use crate::engine::{self, Limits, Plan, Preload};
 use crate::error::Result;
 use crate::handle::NostrSync;
 
@@ -97,12 +97,21 @@ impl Builder {
         self
     }
 
-    /// Starts the engine on a thread of its own, and waits for the few milliseconds that this takes.
+    /// Starts the engine on a thread of its own, and waits for the tens of milliseconds that this takes: a [`Preload`] takes most of that off.
     ///
     /// Fails with `InvalidNamespace`, `InvalidRelayUrl`, `InvalidPayloadLimit`, or `Other` (`INVALID_ARGUMENT`) if a setting cannot be, and with
     /// `EngineFailed` if the script of [`Builder::categories`] throws. A folder that cannot be used is no failure here: the first call says so, and it is tried again.
     pub fn start(self) -> Result<NostrSync> {
+        engine::start(self.plan())
+    }
+
+    /// As [`Builder::start`], with an engine that has been read meanwhile.
+    pub fn start_on(self, preload: Preload) -> Result<NostrSync> {
+        preload.start(self.plan())
+    }
+
+    fn plan(self) -> Plan {
         let Self { settings, data_dir, limits, categories, waits_for_call } = self;
-        engine::start(Plan { settings, data_dir, limits, categories, waits_for_call })
+        Plan { settings, data_dir, limits, categories, waits_for_call }
     }
 }

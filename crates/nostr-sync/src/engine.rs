@@ -77,36 +77,72 @@ pub(crate) struct Plan {
     pub waits_for_call: bool,
 }
 
-/// Starts the thread, and returns once the engine runs or has refused its settings, unless it waits for a call.
+/// An engine that is being read on a thread of its own, for a program that has its settings, or the folder of its store, later: reading
+/// the script takes some tens of milliseconds, and is most of what [`Builder::start`](crate::Builder::start) waits for. Ends if it is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Preload(sync_mpsc::Sender<Order>);
+
+/// What the thread of an engine is told once.
+struct Order {
+    parts: Parts,
+    commands: mpsc::UnboundedReceiver<Command>,
+    started: sync_mpsc::SyncSender<Result<()>>,
+}
+
+impl Preload {
+    /// Begins to read. Fails with `EngineFailed` if there is no thread.
+    pub fn begin() -> Result<Self> {
+        Self::of(ENGINE.into(), true)
+    }
+
+    fn of(source: Arc<str>, reads_now: bool) -> Result<Self> {
+        let (orders, ordered) = sync_mpsc::channel::<Order>();
+        let run = move || {
+            let ahead = reads_now.then(|| Script::read(&source, Limits::default()));
+            let Ok(Order { parts, commands, started }) = ordered.recv() else { return };
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            match runtime {
+                Ok(runtime) => {
+                    LocalSet::new().block_on(&runtime, run(source, ahead, parts, commands, started));
+                }
+                Err(error) => drop(started.send(Err(no_thread(&error)))),
+            }
+        };
+        std::thread::Builder::new()
+            .name("nostr-sync".into())
+            .stack_size(THREAD_STACK_BYTES)
+            .spawn(run)
+            .map_err(|error| no_thread(&error))?;
+        Ok(Self(orders))
+    }
+
+    /// Returns once the engine runs or has refused its settings, unless it waits for a call.
+    pub(crate) fn start(self, plan: Plan) -> Result<NostrSync> {
+        let (commands, received) = mpsc::unbounded_channel();
+        let registry = Registry::new();
+        let signer = Arc::new(SharedSigner::default());
+        let (started, outcome) = sync_mpsc::sync_channel(1);
+        let waits = plan.waits_for_call;
+        let parts = Parts { plan, registry: registry.clone(), signer: signer.clone() };
+        // A thread that has gone drops `started` with the rest.
+        let _ = self.0.send(Order { parts, commands: received, started });
+        if waits {
+            return Ok(NostrSync::new(commands, registry, signer));
+        }
+        let outcome =
+            outcome.recv().unwrap_or_else(|_| Err(Error::EngineFailed("The engine did not start".into())));
+        outcome.map(|()| NostrSync::new(commands, registry, signer))
+    }
+}
+
+/// Starts the thread and the engine on it.
 pub(crate) fn start(plan: Plan) -> Result<NostrSync> {
     start_script(ENGINE.into(), plan)
 }
 
 fn start_script(source: Arc<str>, plan: Plan) -> Result<NostrSync> {
-    let (commands, received) = mpsc::unbounded_channel();
-    let registry = Registry::new();
-    let signer = Arc::new(SharedSigner::default());
-    let (started, outcome) = sync_mpsc::sync_channel(1);
-    let waits = plan.waits_for_call;
-    let parts = Parts { source, plan, registry: registry.clone(), signer: signer.clone() };
-    let run = move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        match runtime {
-            Ok(runtime) => LocalSet::new().block_on(&runtime, run(parts, received, started)),
-            Err(error) => drop(started.send(Err(no_thread(&error)))),
-        }
-    };
-    std::thread::Builder::new()
-        .name("nostr-sync".into())
-        .stack_size(THREAD_STACK_BYTES)
-        .spawn(run)
-        .map_err(|error| no_thread(&error))?;
-    if waits {
-        return Ok(NostrSync::new(commands, registry, signer));
-    }
-    let outcome =
-        outcome.recv().unwrap_or_else(|_| Err(Error::EngineFailed("The engine did not start".into())));
-    outcome.map(|()| NostrSync::new(commands, registry, signer))
+    Preload::of(source, !plan.waits_for_call)?.start(plan)
 }
 
 fn no_thread(error: &std::io::Error) -> Error {
@@ -114,7 +150,6 @@ fn no_thread(error: &std::io::Error) -> Error {
 }
 
 struct Parts {
-    source: Arc<str>,
     plan: Plan,
     registry: Arc<Registry>,
     signer: Arc<SharedSigner>,
@@ -149,7 +184,10 @@ enum End {
 /// Messages of sockets that may wait for the engine; a socket that has more is read no further.
 const MAX_ARRIVALS: usize = 32;
 
+/// `ahead`: the script as it was read before there were any parts.
 async fn run(
+    source: Arc<str>,
+    mut ahead: Option<std::result::Result<Script, Death>>,
     parts: Parts,
     mut commands: mpsc::UnboundedReceiver<Command>,
     started: sync_mpsc::SyncSender<Result<()>>,
@@ -177,7 +215,9 @@ async fn run(
             tls.clone(),
         );
         let began = Instant::now();
-        let death = match Script::start(&parts.source, &parts.plan, &natives, &settings_of(&parts)) {
+        let read = ahead.take().unwrap_or_else(|| Script::read(&source, parts.plan.limits));
+        let start = |script: Script| script.start(&parts.plan, &natives, &settings_of(&parts));
+        let death = match read.and_then(start) {
             Ok(script) => {
                 let is_first = started.take().is_some_and(|started| {
                     // Who does not wait for it has gone.

@@ -47,6 +47,7 @@ mod stream;
 mod traces;
 
 pub use builder::Builder;
+pub use engine::Preload;
 pub use error::{Error, Result};
 pub use handle::NostrSync;
 pub use limits::{DEFAULT_PAYLOAD_LIMIT, MAX_PAYLOAD_LIMIT};

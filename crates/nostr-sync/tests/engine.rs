@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nostr_sync::{Builder, Error, Event, NostrSync, SecretKey, Source, Stage};
+use nostr_sync::{Builder, Error, Event, NostrSync, Preload, SecretKey, Source, Stage};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -38,6 +38,20 @@ async fn a_value_is_saved_and_read_without_a_relay() {
     let status = sync.status().await;
     assert_eq!((status.ready, status.pending_changes, status.device_id.as_str()), (false, 1, "here"));
     assert_eq!(status.pubkey, sync.pubkey().await.map(|key| key.to_hex()));
+}
+
+#[tokio::test]
+async fn an_engine_that_was_read_ahead_is_as_any_other() {
+    let sync = builder().start_on(Preload::begin().unwrap()).unwrap();
+    sync.set_signer(SecretKey::parse(KEY).unwrap()).await.unwrap();
+    sync.publish("notes", &json!(1), None).await.unwrap();
+    assert_eq!(sync.fetch("notes").await.unwrap().unwrap().payload, json!(1));
+    let refused = Builder::new().namespace("").start_on(Preload::begin().unwrap()).err();
+    assert!(matches!(refused, Some(Error::InvalidNamespace(_))), "{refused:?}");
+    // What the builder says of its limits counts, though it comes later.
+    let small = builder().memory_limit(1_000_000).start_on(Preload::begin().unwrap()).err();
+    assert!(matches!(small, Some(Error::EngineFailed(_))), "{small:?}");
+    drop(Preload::begin().unwrap());
 }
 
 #[tokio::test]

@@ -50,8 +50,8 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// A runtime with its limits and `native`, and nothing in it yet.
-    fn empty(limits: Limits, natives: &Rc<Natives>) -> Result<Self, Death> {
+    /// A runtime with its limits, and nothing in it yet.
+    fn empty(limits: Limits) -> Result<Self, Death> {
         let failed = |error: rquickjs::Error| Death::Threw(error.to_string());
         let runtime = Runtime::new().map_err(failed)?;
         runtime.set_memory_limit(limits.memory);
@@ -67,18 +67,36 @@ impl Script {
             is_late
         })));
         let context = Context::full(&runtime).map_err(failed)?;
-        let script = Self { runtime, context, limits, deadline, ran_away, unlooked: Cell::new(0) };
-        script.turn(|ctx| {
+        Ok(Self { runtime, context, limits, deadline, ran_away, unlooked: Cell::new(0) })
+    }
+
+    fn give(&self, natives: &Rc<Natives>) -> Result<(), Death> {
+        self.turn(|ctx| {
             let native = natives.object(ctx)?;
             ctx.globals().set("native", native)
-        })?;
+        })
+    }
+
+    /// Reads the engine, which takes longest at a start, and runs nothing of it.
+    pub fn read(source: &str, limits: Limits) -> Result<Self, Death> {
+        let script = Self::empty(limits)?;
+        let function =
+            format!("globalThis.load = function () {{ {source}\nglobalThis.nostrSync = nostrSync; }}");
+        script.turn(|ctx| ctx.eval::<(), _>(function))?;
         Ok(script)
     }
 
-    /// Loads the engine and starts it with these settings, JSON.
-    pub fn start(source: &str, plan: &Plan, natives: &Rc<Natives>, settings: &str) -> Result<Self, Death> {
-        let script = Self::empty(plan.limits, natives)?;
-        script.turn(|ctx| ctx.eval::<(), _>(source))?;
+    /// Starts the engine that was read with these settings, JSON.
+    pub fn start(mut self, plan: &Plan, natives: &Rc<Natives>, settings: &str) -> Result<Self, Death> {
+        self.limits = plan.limits;
+        self.runtime.set_memory_limit(plan.limits.memory);
+        let script = self;
+        script.give(natives)?;
+        script.turn(|ctx| {
+            let load: Function<'_> = ctx.globals().get("load")?;
+            ctx.globals().remove("load")?;
+            load.call(())
+        })?;
         if let Some(categories) = &plan.categories {
             script.turn(|ctx| ctx.eval::<(), _>(&**categories))?;
         }

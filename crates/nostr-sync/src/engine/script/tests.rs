@@ -23,7 +23,9 @@ fn with_script(limits: Limits, work: impl FnOnce(&Script)) {
             std::sync::Arc::new(SharedSigner::default()),
             Rc::new(Tls::default()),
         );
-        work(&Script::empty(limits, &natives).unwrap());
+        let script = Script::empty(limits).unwrap();
+        script.give(&natives).unwrap();
+        work(&script);
     });
 }
 
