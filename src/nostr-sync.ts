@@ -253,7 +253,7 @@ export function createEngine<Categories extends object>(
         namespace,
         deviceId: () => device.current()!,
         // If the store fails, it is tried again with the next change of the category.
-        onTwin: (dTag, event) => void device.leave(dTag, event).catch(() => undefined),
+        onTwin: async (dTag, event) => device.leave(dTag, event).catch(() => undefined),
         store,
         pool,
         emitter,

@@ -9,7 +9,7 @@ import type { NostrEvent } from '../protocol/event.ts';
 import { SKEW_REPORT_SECONDS } from '../protocol/limits.ts';
 import { reportOf } from './delivery-report.ts';
 import type { Emitter } from './events.ts';
-import { isOfTwin } from './heads/conflict.ts';
+import { isTaken } from './heads/conflict.ts';
 import { isOwnHead, type OwnWrite } from './heads/record.ts';
 import type { Change } from './heads/replica.ts';
 
@@ -28,8 +28,8 @@ export function createNotices(ports: {
   readonly deviceId: () => string;
   /** Configured relays. */
   readonly relays: () => readonly RelayUrl[];
-  /** The id is another's as well, by an event of this category. */
-  readonly onTwin: (dTag: Address, event: NostrEvent) => void;
+  /** See `SavingPorts`. */
+  readonly onTwin: (dTag: Address, event: NostrEvent) => Promise<void>;
 }): Notices {
   const { emitter } = ports;
   const aheadSecondsOf = (stamp: number): number => stamp - nowSeconds(ports.clock);
@@ -55,14 +55,13 @@ export function createNotices(ports: {
 
   return {
     warn: ({ dTag, record, effects, isStored }) => {
-      const { head, own } = record ?? {};
       for (const effect of effects) {
         if (effect.type !== 'advanced') continue;
         warnOfStamp(dTag, effect.event.created_at);
-        warnOfReturn(dTag, own, effect.event.id);
+        warnOfReturn(dTag, record?.own, effect.event.id);
       }
-      const isTaken = isStored && head !== undefined && own !== undefined && isOfTwin(head.event, own);
-      if (isTaken && own.device === deviceHash(ports.deviceId())) ports.onTwin(dTag, head.event);
+      if (isStored && record !== undefined && isTaken(record, deviceHash(ports.deviceId())))
+        void ports.onTwin(dTag, record.head!.event);
     },
     step: ({ dTag, previous, record }) => {
       const isStep =

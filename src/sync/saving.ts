@@ -6,7 +6,7 @@ import { NostrSyncError } from '../errors.ts';
 import type { Address, EventId, RelayUrl, Seconds } from '../protocol/address.ts';
 import { deviceHash, seenBy, vectorAt, type VersionVector } from '../protocol/causality.ts';
 import type { Compression } from '../protocol/compression.ts';
-import type { VerifiedEvent } from '../protocol/event.ts';
+import type { NostrEvent, VerifiedEvent } from '../protocol/event.ts';
 import { schemaOf, tagsOf } from '../protocol/header.ts';
 import {
   HOLD_MS,
@@ -23,6 +23,7 @@ import { receiptOf } from './delivery-report.ts';
 import { askedFor, type Compose, type Composed } from './composing.ts';
 import type { Making, Wanted } from './drafts.ts';
 import { containedIn, withOwn } from './heads/frontier.ts';
+import { isTaken } from './heads/conflict.ts';
 import { isOwnHead, readableOf, type HeadRecord } from './heads/record.ts';
 import type { Replica } from './heads/replica.ts';
 import type { Merger } from './merging/merger.ts';
@@ -51,6 +52,8 @@ export interface SavingPorts {
   readonly primitives: Primitives;
   readonly randomBytes: RandomBytes;
   readonly deviceId: () => string;
+  /** Another device has this one's id, by an event of this category: from then on this one has another. */
+  readonly onTwin: (dTag: Address, event: NostrEvent) => Promise<void>;
   readonly relays: () => readonly RelayUrl[];
   /** See `RelayTime`. */
   readonly aheadSeconds: () => number;
@@ -139,6 +142,9 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
         return record!.head!.event;
       if (isReset && making.wanted.some(({ write }) => write.again !== record?.head?.event.id))
         throw OVERTAKEN;
+      // Also if it ended before it had another id: under one id it would say to have seen all that the other writes.
+      if (record !== undefined && isTaken(record, deviceHash(ports.deviceId())))
+        await ports.onTwin(dTag, record.head!.event);
       const voids = isReset ? voidsOfReset(replica.get(dTag), nowSeconds(clock)) : undefined;
       const stamp = nextStampOf(dTag, voids);
       const deviceId = ports.deviceId();

@@ -101,8 +101,8 @@ export async function openSession(ports: {
   readonly pubkey: string;
   readonly namespace: string;
   readonly deviceId: () => string;
-  /** The id is another's as well, by an event of this category. */
-  readonly onTwin: (dTag: Address, event: NostrEvent) => void;
+  /** See `SavingPorts`. */
+  readonly onTwin: (dTag: Address, event: NostrEvent) => Promise<void>;
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly verifier: EventVerifier;

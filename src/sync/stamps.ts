@@ -36,7 +36,11 @@ export function resetStampOf(record: HeadRecord | undefined, nowSeconds: Seconds
 }
 
 /** What is known of the category and is stamped more than this ahead, in s. */
-export function aheadOf(record: HeadRecord | undefined, nowSeconds: Seconds, seconds: Seconds = DAY_SECONDS): Voids {
+export function aheadOf(
+  record: HeadRecord | undefined,
+  nowSeconds: Seconds,
+  seconds: Seconds = DAY_SECONDS,
+): Voids {
   const known = versionsOf(record).map(({ event }) => [event.id, event.created_at] as const);
   const own = record?.own;
   // Its stamp is that of the write: the head may be stamped a little later.

@@ -129,6 +129,37 @@ describe('two devices with one id', () => {
     expect(codes(kiosk)).not.toContain('DEVICE_ID_TAKEN');
   });
 
+  test('are found out by its next write, if one ended before it had its new id', async () => {
+    const { clock, urls, device: make, settle } = world({});
+    const store = memoryStore();
+    let isFailing = false;
+    const undying: Store = {
+      ...store,
+      update: async (keys, change) => {
+        if (isFailing && keys.some((key) => key.startsWith('device-id'))) throw new Error('the power fails');
+        return store.update(keys, change);
+      },
+      close: async () => undefined,
+    };
+    const own = { relays: urls, deviceId: 'kiosk' };
+    let kiosk = make({ ...own, store: undying });
+    await settle(kiosk.publish('settings', 'base', { waitFor: 'replicated' }));
+    await clock.advance(1_000);
+    const other = make({ ...own, store: await copyOf(store) });
+    await settle(other.publish('settings', 'of the other', { waitFor: 'replicated' }));
+    isFailing = true;
+    await settle(kiosk.fetch('settings'));
+    await clock.advance(10_000);
+    await kiosk.close();
+    isFailing = false;
+    kiosk = make({ ...own, store: undying });
+    await settle(kiosk.fetch('settings'));
+    await settle(kiosk.publish('settings', 'of the first'));
+    expect(codes(kiosk)).toEqual(['DEVICE_ID_TAKEN']);
+    expect((await kiosk.getStatus()).deviceId).toMatch(/^kiosk-./);
+    expect((await settle(kiosk.fetch('settings')))?.deviceId).toMatch(/^kiosk-./);
+  });
+
   test('are two devices from the start where each made its own id', async () => {
     const { relays, device: make, settle } = world({});
     const [laptop, phone] = [make(), make()];

@@ -9,6 +9,11 @@ import { hasUndone } from './own-stamps.ts';
 import { isHeld, isOwnHead, type HeadRecord, type OwnWrite } from './record.ts';
 import { isInPieces } from './version.ts';
 
+/** Whether the head says that another device has this one's id. */
+export function isTaken({ head, own }: HeadRecord, device: string): boolean {
+  return head !== undefined && own?.device === device && isOfTwin(head.event, own);
+}
+
 /**
  * Whether `event` knows of a write under the id of our own that this store has not made: then a copy of the store, or another device that
  * has that id, writes as well. An entry for that id says nothing about our write any more.

@@ -164,11 +164,12 @@ export function createPersistence(ports: {
 
   /** A relay has the head: after a crash it would be asked again, no more. So that is saved with what the other relays say. */
   function later(dTag: Address, previous: HeadRecord | undefined, record: HeadRecord | undefined): void {
+    const isStored = !unsaved.has(dTag);
     cache.put(dTag, cache.textOf(dTag), record);
     unsaved.set(dTag, record);
     late.add(dTag);
     cancelLate ??= ports.clock.after(ANSWERS_MS, saveLate);
-    ports.onChange({ dTag, previous, record, effects: [], isNewInStore: false, isStored: false });
+    ports.onChange({ dTag, previous, record, effects: [], isNewInStore: false, isStored });
   }
 
   function saveLate(): void {

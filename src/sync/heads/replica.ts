@@ -26,7 +26,7 @@ export interface Change {
   readonly effects: readonly Effect[];
   /** Whether this engine has just put it into the store: other tabs do not know of it yet. */
   readonly isNewInStore: boolean;
-  /** Whether the record is the store's, so that whatever any tab has written is in it. */
+  /** Whether head and own write are the store's, so that whatever any tab has written is in them. */
   readonly isStored: boolean;
 }
 
