@@ -209,7 +209,7 @@ export default {
     onlyFrom('ciphers-and-curves-only-in-crypto', ['^src/crypto/'], ['@noble/ciphers', '@noble/curves']),
     onlyFrom(
       'hashes-and-codecs-not-in-the-engine',
-      ['backup', 'crypto', 'protocol', 'signer', 'pair', 'keys', 'cli', 'testing'].map(
+      ['backup', 'crypto', 'protocol', 'signer', 'pair', 'keys', 'unlock', 'cli', 'testing'].map(
         (room) => `^src/${room}/`,
       ),
       ['@noble/hashes', '@scure/base'],

@@ -1,10 +1,10 @@
 /** NIP-44 version 2: encryption between two keys. Pure: the nonce and the primitives are passed in. */
 
-import { equalBytes } from '@noble/ciphers/utils.js';
 import { schnorr } from '@noble/curves/secp256k1.js';
 import { extract } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concatBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { equalBytes } from './equal-bytes.ts';
 import type { Primitives } from './primitives.ts';
 
 /**

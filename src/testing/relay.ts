@@ -1,5 +1,6 @@
 /** A Nostr relay without I/O, as strict as a real one, which misbehaves when it is told to. */
 
+import { bytesToHex } from '@noble/hashes/utils.js';
 import { systemClock } from '../clock.ts';
 import { noblePrimitives } from '../crypto/noble-primitives.ts';
 import { createEventVerifier } from '../protocol/event-verifier.ts';
@@ -77,7 +78,7 @@ export function createRelay(options: RelayOptions = {}): Relay {
   const now = (): number => Math.floor(clock.now() / 1_000);
 
   function challenge(client: Client): void {
-    client.challenge = Array.from(randomBytes(16), (byte) => byte.toString(16).padStart(2, '0')).join('');
+    client.challenge = bytesToHex(randomBytes(16));
     outgoing.send(client, 'AUTH', client.challenge);
   }
 

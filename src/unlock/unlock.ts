@@ -1,5 +1,6 @@
 /** A person with a Nostr key is asked once at the start: their key opens a secret of this app, and a key made of that does the rest. */
 
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import { nowSeconds, type Clock } from '../clock.ts';
 import { NostrSyncError } from '../errors.ts';
 import type { JsonPayloads, NostrSync } from '../nostr-sync.ts';
@@ -134,7 +135,7 @@ const FOUND = new Error('another device was faster');
  */
 async function makeSecret(kept: Kept, { randomBytes, clock }: UnlockPlatform): Promise<void> {
   const { sync, category } = kept;
-  const secret = Array.from(randomBytes(SECRET_BYTES), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const secret = bytesToHex(randomBytes(SECRET_BYTES));
   const made = payloadOf([{ secret, made: nowSeconds(clock) }]);
   const change = (now: unknown): unknown => {
     if (now !== undefined) throw FOUND;
@@ -192,9 +193,7 @@ async function keyOf(
   namespace: string,
   { signerOf }: UnlockPlatform,
 ): Promise<FormerKey> {
-  const bytes = Uint8Array.from({ length: SECRET_BYTES }, (_, i) =>
-    Number.parseInt(secret.slice(2 * i, 2 * i + 2), 16),
-  );
+  const bytes = hexToBytes(secret);
   const key = deriveSyncKey(bytes, { namespace, account: 0 });
   const signer = signerOf(key);
   bytes.fill(0);
