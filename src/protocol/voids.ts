@@ -16,9 +16,9 @@ export function isVoid(voids: Voids, { id, created_at }: Pick<NostrEvent, 'id' |
 
 /** Both, as many as there is room for; the first if the second adds nothing. Those that are longest to come stay. */
 export function joinVoids(voids: Voids, more: Voids): Voids {
-  if ([...more.keys()].every((id) => voids.has(id))) return voids;
   const all = [...new Map([...more, ...voids])].sort(([a, s], [b, t]) => t - s || (a < b ? -1 : 1));
-  return new Map(all.slice(0, MAX_VOIDS));
+  const kept = all.slice(0, MAX_VOIDS);
+  return kept.every(([id]) => voids.has(id)) ? voids : new Map(kept);
 }
 
 /** What an event at `stamp` has to name: what it beats needs no mention. */

@@ -32,6 +32,8 @@ test('only the event with that stamp is void', () => {
 test('joined, there is room for the longest to come, and what adds nothing changes nothing', () => {
   const all = new Map(Array.from({ length: MAX_VOIDS }, (_, i) => [id(i), 1_000 + i]));
   expect(joinVoids(all, new Map([[id(3), 1_003]]))).toBe(all);
+  // Nor does what there is no room for: whoever joins until nothing changes comes to an end.
+  expect(joinVoids(all, new Map([[id(98), 900]]))).toBe(all);
   const joined = joinVoids(all, new Map([[id(99), 5_000]]));
   expect(joined.size).toBe(MAX_VOIDS);
   expect([joined.has(id(99)), joined.has(id(0))]).toEqual([true, false]);
