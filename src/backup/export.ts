@@ -54,12 +54,16 @@ export async function* exported(
 async function linesOf(replica: Replica, dTag: Address, hasVersions: boolean): Promise<readonly string[]> {
   for (let tries = 1; ; tries++) {
     // It goes out, as if a socket carried it: what is written next must not take its stamp.
-    const isBeingWritten = replica.claim(dTag) === undefined && replica.get(dTag)?.head !== undefined;
-    if (isBeingWritten && tries < MAX_TRIES) {
+    const id = replica.get(dTag)?.head?.event.id;
+    const isOurs = replica.isUncarried(dTag);
+    const isBeingWritten = replica.claim(dTag) === undefined && id !== undefined;
+    // Another tab may be the one that writes.
+    if (id !== undefined && !isOurs) await replica.apply(dTag, { type: 'exported', id });
+    const record = replica.get(dTag);
+    if ((isBeingWritten || record?.head?.event.id !== id) && tries < MAX_TRIES) {
       await replica.reload([]);
       continue;
     }
-    const record = replica.get(dTag);
     const written = new Set<string>();
     const lines: string[] = [];
     const add = async (line: unknown, names: readonly string[]): Promise<void> => {

@@ -8,7 +8,8 @@ import type { Store } from '../../src/store/store.ts';
 import { remembered } from '../../src/sync/heads/frontier.ts';
 import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import { aRelay } from '../names.ts';
-import { MERGE, together } from './apart.ts';
+import { createMemoryTabs } from '../support/memory-tabs.ts';
+import { MERGE, together, wayTo } from './apart.ts';
 import { KEY, OTHER_KEY, world, written, type Device } from './devices.ts';
 import { told } from './records.ts';
 import { valueOf } from './values.ts';
@@ -220,4 +221,28 @@ test('a version of before goes into the ring once, and never above the head', ()
   expect(next.head).toBe(record!.head);
   for (const event of [old!, head!, later!])
     expect(remembered(next, { type: 'remembered', event })).toBe(next);
+});
+
+test('what one tab exports before a relay has it is older than what another tab writes next, at whatever speed', async () => {
+  const at = world({});
+  at.relays[0]!.misbehave({ refuseConnections: true });
+  const browser = createMemoryTabs(wayTo(at).openSocket);
+  const open = (): Device => {
+    const { kill: _, freeze: __, ...platform } = browser.open();
+    return at.device({ ...platform, clock: at.clock, deviceId: 'laptop' });
+  };
+  const [leader, follower] = [open(), open()];
+  await at.settle(leader.publish('settings', 'first', { waitFor: 'saved' }));
+  await at.clock.advance(5_000);
+  // Ids are as good as random: by one of these the exported event is the greater one of two with one stamp.
+  for (let i = 0; i < 8; i++) {
+    await at.settle(leader.publish('settings', `exported ${i}`, { waitFor: 'saved' }));
+    const lines = await at.settle(linesOf(follower));
+    await at.settle(leader.publish('settings', `last ${i}`, { waitFor: 'saved' }));
+    expect(await at.settle(importLines(follower, lines))).toMatchObject({ taken: 0 });
+    expect(await at.settle(leader.fetch('settings'))).toMatchObject({ payload: `last ${i}` });
+  }
+  expect([leader, follower].flatMap(({ errors }) => errors.map(({ code }) => code))).not.toContain(
+    'DEVICE_ID_TAKEN',
+  );
 });

@@ -189,6 +189,7 @@ const INPUTS = {
     instead: 10,
   }),
   'a doubt': (id) => ({ type: 'doubted', relay: RELAY, id: id }),
+  'an export': (id) => ({ type: 'exported', id }),
   'a withdrawal': (id) => ({ type: 'withdraw', id: id }),
   'a renewal': (id, record) => ({
     type: 'renew',
@@ -705,6 +706,18 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'a removal by another': 'advanced, saying the same; head: renewed; relays: -/-',
     'a head with a rival': 'advanced, saying the same; head: renewed; relays: -/-',
     'an own write over a rival that was merged': 'advanced, saying the same; head: renewed',
+  },
+  // What follows is above it, in whichever tab. Of what a relay has every tab knows.
+  'an export': {
+    'an own write that no relay has': 'floor: 11',
+    'a first own write': 'floor: 11',
+    'an own write that all refuse': 'floor: 11',
+    'an own write that is held': 'floor: 11',
+    'a blind own write': 'floor: 11',
+    'an own write from the future': 'floor: 8640001',
+    'an own write in pieces': 'floor: 11',
+    'an own write over one in pieces': 'floor: 13',
+    'an own write over a rival that was merged': 'floor: 16',
   },
   'a lower stamp': {
     'an own write that no relay has': 'advanced, saying the same; head: EARLIER; floor: 6; withdrawn: MINE',

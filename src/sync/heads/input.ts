@@ -84,6 +84,8 @@ export type Input =
       readonly again?: VerifiedEvent | undefined;
       readonly upTo?: Seconds;
     }
+  /** The head `id` is in an export. */
+  | { readonly type: 'exported'; readonly id: EventId }
   /** The write is given up: every relay refused it while its writer still waited. */
   | { readonly type: 'withdraw'; readonly id: EventId; readonly along?: Along }
   /** These rivals of the head `id` add nothing to it: `seen` is what it contains with them. */

@@ -175,6 +175,13 @@ export function heldAgainst(record: HeadRecord, event: VerifiedEvent): HeadRecor
   return { ...next, own: { ...record.own!, heldFloor } };
 }
 
+/** Whoever has the export has it, and not only a relay: whichever tab writes next does so above its stamp. */
+export function exported(record: HeadRecord): HeadRecord {
+  const heldFloor = record.head!.event.created_at + 1;
+  if (!isOwnHead(record) || record.own!.acknowledged || heldFloor <= floorOf(record)) return record;
+  return { ...record, own: { ...record.own!, heldFloor } };
+}
+
 /** Its stamp stays the floor. It is not the head any more, so that what comes next is no conflict with it. */
 export function withdraw(record: HeadRecord | undefined, id: EventId): Outcome {
   if (record?.head?.event.id !== id || !isOwnHead(record)) return { record, effects: [] };

@@ -34,7 +34,7 @@ import {
 import { isKnownReadable } from './former.ts';
 import { gathered, remembered, settled, withFrontier } from './frontier.ts';
 import type { Input, Outcome } from './input.ts';
-import { explored, restamp, taken, withdraw, write } from './own-write.ts';
+import { explored, exported, restamp, taken, withdraw, write } from './own-write.ts';
 import { KEEP_ALL, type Keeping } from './past.ts';
 import { deliveryOf, type HeadRecord } from './record.ts';
 import { isInPieces, isWhole, type Version } from './version.ts';
@@ -59,6 +59,8 @@ function decided(record: HeadRecord | undefined, input: Input, uncarried: EventI
       return assembled(record, input);
     case 'explored':
       return explored(record, input);
+    case 'exported':
+      return change(record, input.id, exported);
     case 'withdraw':
       return withdraw(record, input.id);
     case 'lacking':

@@ -49,7 +49,7 @@ export interface OwnWrite {
    * is greater does not take its place but raises `heldFloor`: the write then gets that stamp.
    */
   readonly heldUntil?: Ms | undefined;
-  /** One above what is greater and has turned up while it was held, in s. No own write had this stamp. */
+  /** One above what is greater and has turned up while it was held, or above itself if it was exported, in s. No own write had this stamp. */
   readonly heldFloor?: Seconds;
   /** Stamps, in s, of what came before it here, oldest first: a reset of it is above those that are not from the future. */
   readonly past?: readonly Seconds[] | undefined;
