@@ -123,7 +123,12 @@ export interface Told {
   /** By what told it and the category: the last one, and how many writes the device had taken back by then. */
   readonly updated: Map<
     string,
-    { readonly entry: Signed; readonly withdrawn: number; readonly left: Signed | undefined }
+    {
+      readonly entry: Signed;
+      readonly isView: boolean;
+      readonly withdrawn: number;
+      readonly left: Signed | undefined;
+    }
   >;
   readonly shown: Map<string, Signed>;
   /** By category: the head, and what was shown of it together with its rivals, as JSON. */
@@ -1290,15 +1295,18 @@ export function createOracle(ports: {
       const left = lefts.get(`${told.device} ${entry.category}`);
       const isLeft =
         left !== undefined && left !== last?.left && order(left.event, last?.entry.event ?? entry.event) > 0;
+      // What was shown with it, another account has written again: nobody can read that.
+      const isAlone = last?.isView === true && !isView && foreign.size > 0;
       if (
         last !== undefined &&
         !last.entry.isVoid &&
         !isLeft &&
+        !isAlone &&
         order(entry.event, last.entry.event) <= (isView ? -1 : 0) &&
         !isRestored
       )
         violate('I3', `${told.device}: ${via} gave ${describe(entry)} after ${describe(last.entry)}`);
-      told.updated.set(key, { entry, withdrawn, left });
+      told.updated.set(key, { entry, isView, withdrawn, left });
     }
     return entry;
   }
