@@ -13,6 +13,8 @@ export interface Beaten {
   told(category: string, clashes: readonly Pick<MergeClash, 'path' | 'mine' | 'theirs'>[]): void;
   /** For so long, in ms, a device may not tell what it has saved: it crashes, sleeps, or its store or signer fails. */
   restless(device: string, forMs: number): void;
+  /** Whether nothing kept it from telling what it knows, in all of that time, in ms. */
+  isCalm(device: string, from: number, to: number): boolean;
   /** A former value of a category came onto a medium, or left it. */
   onVersion(device: string, id: string, isThere: boolean): void;
   /** At the end, of an edit that is not in the head. `category`: all edits of that. */
@@ -127,6 +129,7 @@ export function createBeaten(ports: {
         tolds.push({ category, path, sides: [docOf(mine), docOf(theirs)] });
       }
     },
+    isCalm,
     restless: (device, forMs) => void restless.push({ device, from: now(), to: now() + forMs }),
     onVersion: (device, id, isThere) => {
       const ids = kept.get(device) ?? new Set();

@@ -223,7 +223,9 @@ export function createMergeOracle(ports: {
   }
 
   /** Whether a merge of which not all was known has told by then that it may have given this field up, or died before it could. */
-  function isTold({ edit, field }: Miss, until: number): boolean {
+  function isTold(miss: Miss, until: number): boolean {
+    if (isCutOff(miss)) return true;
+    const { edit, field } = miss;
     const { category, asserts } = edit;
     const isIn = ({ path }: Told): boolean => path.length === 0 || path[0] === field;
     const isUntold = [...writes.values()].some(
@@ -235,6 +237,13 @@ export function createMergeOracle(ports: {
     );
     const counts = (one: Told): boolean => one.category === category && !one.isExact && one.at <= until;
     return isUntold || clashes.some((one) => counts(one) && isIn(one));
+  }
+
+  /** Whether an app made it of a value that is kept nowhere, as no socket had carried that, and its process died as it was written. */
+  function isCutOff({ in: { device, event } }: Miss): boolean {
+    const at = heads.get(`${device} ${event.id}`);
+    const isOfNothing = edits.some((one) => one.event?.event === event && one.base?.isCarried === false);
+    return isOfNothing && at !== undefined && !beaten.isCalm(device, at, at);
   }
 
   /** Whether it was told by then that an edit of this field and that value had not seen each other. */
