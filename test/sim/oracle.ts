@@ -967,9 +967,11 @@ export function createOracle(ports: {
         for (const id of question.ids ?? signed.keys()) {
           const entry = signed.get(id);
           if (entry === undefined) continue;
-          // What the device alone can have sent there, and has not, no word of a relay proves.
+          // What the device alone can have sent there, and has not, no word of a relay proves. What says again the write of another device
+          // others make as well, and to the letter.
           const what = `${device} ${url} ${id}`;
-          if (question.ids === undefined && entry.makers.has(device) && !sent.has(what)) continue;
+          const isOwn = entry.makers.has(device) && (entry.again ?? entry).device === device;
+          if (question.ids === undefined && isOwn && !sent.has(what)) continue;
           shown.add(what);
           saidAt.set(what, ports.now());
           if (question.ids !== undefined) entry.isTaken = true;
