@@ -446,6 +446,10 @@ export function createOracle(ports: {
       : undefined;
   }
 
+  /** Whether a frame shows this event as it was signed. */
+  const isShownIn = (frame: string, { tags, content, sig }: SignedEvent): boolean =>
+    [JSON.stringify(tags), content, sig].every((part) => frame.includes(part));
+
   /** The head in a stored record, whatever else is in it. */
   function headOf(raw: string): SignedEvent | undefined {
     type Stored = { readonly head?: { readonly event: SignedEvent } };
@@ -994,6 +998,8 @@ export function createOracle(ports: {
       const id = idIn(frame);
       const entry = id === undefined ? undefined : signed.get(id);
       if (entry === undefined) return;
+      // Under a genuine id a hostile relay may show anything.
+      if (!isAnswer && !isShownIn(frame, entry.event)) return;
       const what = `${device} ${url} ${entry.event.id}`;
       entry.isTaken ||= !isAnswer || TAKEN.test(frame);
       if (!isAnswer) {
