@@ -603,6 +603,8 @@ export function createApp(ports: AppPorts): App {
       }
       // What says again what this process wrote is no news to it either.
       if (head.again !== undefined && written.has(head.again.event.id)) continue;
+      // Nor to whoever has a copy of the disk that it was written on: there it is an own write.
+      if (head.again !== undefined && oracle.hasTwin(name)) continue;
       // Nor what another tab has stamped anew of that.
       if ([...written].some((id) => isSameWrite(oracle.signed.get(id), head))) continue;
       const vias = listening.map(({ via }) => via);
