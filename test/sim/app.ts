@@ -6,6 +6,7 @@ import type { NostrSync } from '../../src/node.ts';
 import { MAX_MERGES_IN_A_ROW } from '../../src/protocol/limits.ts';
 import type { Signer } from '../../src/signer/signer.ts';
 import type { FetchResult } from '../../src/sync/events.ts';
+import { OVERTAKEN } from '../../src/sync/saving.ts';
 import type { Stage } from '../../src/sync/heads/record.ts';
 import type { Chance } from './chance.ts';
 import type { Disk } from './disk.ts';
@@ -347,11 +348,20 @@ export function createApp(ports: AppPorts): App {
     if (Math.abs(machine.skewMs) > 7_200_000) return;
     count('call: reset');
     oracle.reset(tab.told, category);
+    const before = oracle.headOn(name, category);
+    const call = tab.sync.reset(category, { waitFor: 'saved' });
+    // Where writes go on and on it gives up.
+    const outcome = call.catch((error: unknown) => {
+      const isOvertaken = error instanceof Error && error.message === OVERTAKEN.message;
+      if (isOvertaken && oracle.headOn(name, category) !== before) return 'overtaken' as const;
+      throw error;
+    });
     follow(
       tab,
       'reset',
-      tab.sync.reset(category, { waitFor: 'saved' }),
-      (receipt) => count(`reset: ${receipt === null ? 'nothing' : 'done'}`),
+      outcome,
+      (receipt) =>
+        count(`reset: ${receipt === 'overtaken' ? receipt : receipt === null ? 'nothing' : 'done'}`),
       (code) => count(`reset: ${code}`),
     );
   }
