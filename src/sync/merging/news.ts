@@ -4,7 +4,9 @@ import { categoryOf, type Address } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { deviceIdOf } from '../../protocol/header.ts';
 import type { Emitter } from '../events.ts';
-import { isPassing, type Reading } from '../reading.ts';
+import { decodePayload } from '../../protocol/payload.ts';
+import { isInPieces } from '../heads/version.ts';
+import { isPassing, writtenBy, type Reading } from '../reading.ts';
 import type { Merged } from './composing.ts';
 import type { Joined } from './joining.ts';
 
@@ -24,14 +26,20 @@ export function createMergeNews(ports: {
   /** Each reads once more what it tells of, and tells it. */
   const untold = new Set<() => Promise<void>>();
 
-  function newsOf(dTag: Address, joined: Joined, saved: VerifiedEvent): () => Promise<void> {
+  function newsOf(dTag: Address, text: string, joined: Joined, saved: VerifiedEvent): () => Promise<void> {
     const { base, clashes, head, parts } = joined;
     const read = async (event: VerifiedEvent): ReturnType<Reading['decode']> => decode(event, dTag, 'local');
+    /** Replaced since, it may have lost its pieces: what it says is known. */
+    const known = async (event: VerifiedEvent, payload: unknown): ReturnType<Reading['decode']> =>
+      read(event).catch((error: unknown) => {
+        if (isPassing(error) || !isInPieces(event)) throw error;
+        return { ...writtenBy(event, dTag, 'local', undefined), payload };
+      });
     const tell = async (): Promise<void> => {
       try {
         const category = categoryOf(dTag);
-        const value = await read(saved);
-        const all = await Promise.all([head, ...parts].map(read));
+        const value = await known(saved, decodePayload(text));
+        const all = await Promise.all([known(head, joined.headValue), ...parts.map(read)]);
         // A base that cannot be read any more was none for the merge either.
         const common = joined.baseEvent && (await read(joined.baseEvent).catch(() => undefined));
         const isOurs = (event: VerifiedEvent): boolean => deviceIdOf(event) === ports.deviceId();
@@ -42,7 +50,7 @@ export function createMergeNews(ports: {
         if (clashes.length > 0 && own >= 0)
           emitter.emit('conflict', {
             ...{ category, clashes, ...(common && { base: common }) },
-            ...{ mine: all[own + 1]!, theirs: all[0]!, shown: 'theirs' },
+            ...{ mine: all[own + 1]!, theirs: all[0], shown: 'theirs' },
           });
         emitter.emit('merged', { category, value, parts: all, base, clashes });
       } catch (error) {
@@ -54,10 +62,10 @@ export function createMergeNews(ports: {
   }
 
   return {
-    merged: async (dTag, { joined, settles }, saved) => {
+    merged: async (dTag, { text, joined, settles }, saved) => {
       if (joined === undefined) return;
       if ((settles !== undefined || joined.parts.length === 0) && joined.clashes.length === 0) return;
-      const tell = newsOf(dTag, joined, saved);
+      const tell = newsOf(dTag, text, joined, saved);
       untold.add(tell);
       await tell();
     },
