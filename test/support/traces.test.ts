@@ -34,3 +34,11 @@ test.each([
 test('nothing in what is not there', () => {
   expect(traces.test(`${'0'.repeat(64)} canary in the mine`)).toBe(false);
 });
+
+test('nor, of a short text, what any base64 has in it; the text itself is found', () => {
+  const short = tracesOf({ texts: ['act bid'] });
+  const middle = Buffer.from('act bid').toString('base64').slice(4, 8);
+  expect(short.test(`AAAA${middle}AAAA`)).toBe(false);
+  expect(short.test('an act bid')).toBe(true);
+  expect(short.test(Buffer.from('act bid').toString('hex'))).toBe(true);
+});

@@ -5,13 +5,17 @@ import { bech32 } from '@scure/base';
 /** The text as a pattern. */
 const literally = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\/]/g, String.raw`\$&`);
 
-/** The middle of its base64, which depends on the position in a group of three. */
+/** Less of a base64 stands in any other one sooner or later. */
+const LEAST_CHARS = 8;
+
+/** The middle of its base64, which depends on the position in a group of three; of what is too short for that none. */
 function base64(bytes: Buffer): string[] {
-  return [0, 1, 2].map((shift) =>
+  const all = [0, 1, 2].map((shift) =>
     Buffer.concat([Buffer.alloc(shift), bytes])
       .toString('base64')
       .slice(4, -4),
   );
+  return all.filter(({ length }) => length >= LEAST_CHARS);
 }
 
 /** Patterns of these bytes. */
