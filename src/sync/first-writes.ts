@@ -17,6 +17,8 @@ export interface Question {
   readonly isOpen: boolean;
   /** Every configured relay has said what it has, completely. */
   readonly isAnswered: boolean;
+  /** Those of which there was something by then. */
+  readonly found: ReadonlySet<Address>;
 }
 
 export interface FirstWrites {
@@ -29,7 +31,7 @@ export interface FirstWrites {
 }
 
 /** There is no relay to ask. */
-const UNASKED: Question = { dTags: new Set(), isOpen: false, isAnswered: false };
+const UNASKED: Question = { dTags: new Set(), isOpen: false, isAnswered: false, found: new Set() };
 
 export function createFirstWrites(ports: {
   readonly clock: Clock;
@@ -51,14 +53,16 @@ export function createFirstWrites(ports: {
   let question: (Question & { readonly dTags: Set<Address> }) | undefined;
 
   function openQuestion(): Question & { readonly dTags: Set<Address> } {
-    const asked = { dTags: new Set<Address>(), isOpen: true, isAnswered: false };
+    const [dTags, found] = [new Set<Address>(), new Set<Address>()];
+    const asked = { dTags, isOpen: true, isAnswered: false, found };
     const end = (isAnswered: boolean): void => {
       if (!asked.isOpen) return;
       asked.isOpen = false;
       asked.isAnswered = isAnswered;
-      for (const dTag of asked.dTags) {
+      for (const dTag of dTags) {
         open.delete(dTag);
         if (isAnswered) explored.add(dTag);
+        if (replica.get(dTag) !== undefined) found.add(dTag);
         void release(dTag, asked);
       }
     };
@@ -67,7 +71,7 @@ export function createFirstWrites(ports: {
       const cancel = clock.after(FIRST_WRITE_MS, () => end(false));
       void ports
         .network()
-        .ask([...asked.dTags], 'all')
+        .ask([...dTags], 'all')
         .then((answers) => {
           cancel();
           end(ports.relays().every((url) => answers.complete.includes(url)));

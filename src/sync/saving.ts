@@ -172,11 +172,14 @@ export function createSaving(ports: SavingPorts): (dTag: Address, making: Making
       };
       const heldUntil = asked?.isOpen === true ? clock.now() + HOLD_MS : undefined;
       const isBlind = heldUntil === undefined && asked?.isAnswered === false;
+      // What has come since every relay had answered is told by whoever wrote it.
+      const isFirst = asked !== undefined && (!asked.isAnswered || asked.found.has(dTag));
       const effects = await replica.apply(dTag, {
         type: 'write',
         event,
         device,
         isRead: hand.isProven(content),
+        isFirst,
         isBlind,
         heldUntil,
         voids,

@@ -636,6 +636,9 @@ export function createApp(ports: AppPorts): App {
 
   function checkLosses(): void {
     const losses = oracle.losses(name);
+    const beaten = oracle.beaten(name);
+    // The tab that was shown it tells it, if that is the one that lets the write go.
+    if (config.tabs > 1 || hadFaults.signer || hadFaults.store || tabs().length === 0) beaten.clear();
     if (hadFaults.signer || hadFaults.store || tabs().length === 0) losses.clear();
     const canRead = tabs().every(({ signer, readyAt }) => signer !== undefined && readyAt <= schedule.now());
     for (const [id, loss] of losses) {
@@ -646,6 +649,13 @@ export function createApp(ports: AppPorts): App {
       if (schedule.now() - loss.since < TELLING_MS) continue;
       losses.delete(id);
       oracle.violate('I2', `${name}: ${id.slice(0, 8)} was overwritten unseen, and no conflict tells of it`);
+    }
+    for (const [category, one] of beaten) {
+      if (machine.isAsleep() || !canRead) one.since = schedule.now();
+      if (schedule.now() - one.since < TELLING_MS) continue;
+      beaten.delete(category);
+      const id = one.theirs.event.id.slice(0, 8);
+      oracle.violate('I2', `${name}: a first write of ${category} beats ${id}, and no conflict tells of it`);
     }
   }
 

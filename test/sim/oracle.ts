@@ -65,6 +65,13 @@ export interface Call {
   isUnsure: boolean;
 }
 
+/** What a first write beats, since it turned up while that was held, and of which no conflict has told yet. */
+export interface Beaten {
+  readonly theirs: Signed;
+  /** Since when that could be told, in ms. */
+  since: number;
+}
+
 /** An own write that was overwritten by what had not seen it, and of which no conflict has told yet. */
 export interface Loss {
   readonly entry: Signed;
@@ -87,6 +94,10 @@ interface DeviceState {
   /** By category: what its app was promised. */
   readonly owed: Map<string, Set<Signed>>;
   readonly losses: Map<string, Loss>;
+  /** By category of which the first write is held, what has turned up by then. */
+  readonly held: Map<string, Signed[]>;
+  /** By category. */
+  readonly beaten: Map<string, Beaten>;
   /** What it has been shown by relays. */
   readonly received: Set<Signed>;
   /** When it was shown that last, in ms, but for what it may have died over before that was saved. */
@@ -261,6 +272,7 @@ export interface Oracle {
   conflict(told: Told, conflict: Conflict, isInTime: boolean): void;
   /** By id. */
   losses(device: string): Map<string, Loss>;
+  beaten(device: string): Map<string, Beaten>;
   /** A process of it died, without a word. */
   crashed(device: string): void;
   /** `via` `updated` or a subscription: in order. Others: whatever is shown. */
@@ -404,6 +416,8 @@ export function createOracle(ports: {
         own: new Map(),
         owed: new Map(),
         losses: new Map(),
+        held: new Map(),
+        beaten: new Map(),
         received: new Set(),
         heard: new Map(),
         passedOn: new Map(),
@@ -496,6 +510,29 @@ export function createOracle(ports: {
   }
 
   /** `kept`: versions that come onto the medium together with it. */
+  /** What turns up while a first write is held, and is beaten unseen once that is let go, is told. */
+  function lookAtHeld(device: string, category: string, value: string | null): void {
+    const { held, beaten } = stateOf(device);
+    const mine = value === null ? undefined : signed.get(headOf(value)?.id ?? '');
+    if (value?.includes('"heldUntil"') === true) {
+      count('sometimes: first write held');
+      const met = [...value.matchAll(/"id":"([0-9a-f]{64})"/g)].flatMap(([, id]) => signed.get(id!) ?? []);
+      return void held.set(category, met);
+    }
+    const met = held.get(category);
+    held.delete(category);
+    if (met === undefined || mine?.device !== device || ports.isMerged(category)) return;
+    const unseen = met.filter(
+      ({ event, device: writer }) =>
+        writer !== device && !hasSeen(mine.event, event) && !hasSeen(event, mine.event),
+    );
+    const theirs = unseen.toSorted((a, b) => order(b.event, a.event))[0];
+    if (theirs === undefined || order(theirs.event, mine.event) > 0) return;
+    if (theirs.isInPieces || theirs.isUnreadable || theirs.isVoid || hasTag(theirs.event, 'deleted')) return;
+    count('sometimes: a first write beats what turned up meanwhile');
+    beaten.set(category, { theirs, since: ports.now() });
+  }
+
   function headChanged(
     device: string,
     category: string,
@@ -921,8 +958,8 @@ export function createOracle(ports: {
           if (id !== undefined) stateOf(device).flushed.add(id);
         }
         if (!key.startsWith(headPrefix)) continue;
-        if (value?.includes('"heldUntil"') === true) count('sometimes: first write held');
         const category = key.slice(headPrefix.length, -'/v1'.length);
+        lookAtHeld(device, category, value);
         headChanged(device, category, value === null ? undefined : headOf(value), kept);
       }
     },
@@ -1128,6 +1165,10 @@ export function createOracle(ports: {
       if (ours === undefined || others === undefined || ports.isMerged(ours.category)) return;
       const { losses, passedOn } = stateOf(told.device);
       losses.delete(ours.event.id);
+      const { beaten } = stateOf(told.device);
+      const due = beaten.get(ours.category)?.theirs;
+      if (due !== undefined && isShown === 'mine' && order(others.event, due.event) >= 0)
+        beaten.delete(ours.category);
       // What was saved together with what beats it was never the head: it stands for the write it was made upon.
       for (const [id, { entry }] of losses)
         if (entry.category === ours.category && hasSeen(ours.event, writtenOf(entry).event))
@@ -1151,9 +1192,12 @@ export function createOracle(ports: {
     crashed: (device) => {
       const { losses, heard } = stateOf(device);
       losses.clear();
+      stateOf(device).held.clear();
+      stateOf(device).beaten.clear();
       for (const [entry, at] of heard) if (at > ports.now() - SAVING_MS) heard.delete(entry);
     },
     losses: (device) => stateOf(device).losses,
+    beaten: (device) => stateOf(device).beaten,
     told: tell,
     latest,
     original,

@@ -36,6 +36,7 @@ const MUST_HAPPEN: readonly string[] = [
   'crash: a tab',
   'sometimes: unflushed batch lost, drop',
   'sometimes: unflushed batch lost, tear',
+  'sometimes: a first write beats what turned up meanwhile',
   ...['cut', 'hole'].map((state) => `fault: line ${state}`),
   ...['silent', 'slow', 'drop-ok', 'error', 'rate-limited', 'blocked'].map(
     (fault) => `fault: relay ${fault}`,

@@ -39,6 +39,61 @@ test('a first write in ignorance is told of what it beats once that turns up, on
   expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'defaults' });
 });
 
+test.each([
+  ['older', -60],
+  ['newer', 50],
+])('a first write tells of the %s value that turns up while relays are asked', async (_name, seconds) => {
+  const { clock, relays, device: make, settle } = world({});
+  relays[0]!.inject(later('years of settings', seconds));
+  const laptop = make();
+  await settle(laptop.publish('settings', 'defaults'));
+  await clock.advance(1_000);
+  expect(laptop.conflicts).toMatchObject([
+    { mine: { payload: 'defaults' }, theirs: { payload: 'years of settings' }, shown: 'mine' },
+  ]);
+  // Once, whatever shows it again.
+  relays[0]!.misbehave({ serve: [later('years of settings', seconds)] });
+  await settle(laptop.fetch('settings'));
+  expect(laptop.conflicts).toHaveLength(1);
+});
+
+test('a first write tells of a large value that turns up while relays are asked', async () => {
+  const { device: make, clock, settle } = world({});
+  const large = 'years of settings '.repeat(8_000);
+  const phone = make({ maxPayloadSize: 409_600 });
+  await settle(phone.publish('settings', large));
+  await settle(phone.close());
+  await clock.advance(60_000);
+  const laptop = make({ maxPayloadSize: 409_600 });
+  await settle(laptop.publish('settings', 'defaults'));
+  await clock.advance(5_000);
+  expect(laptop.conflicts).toMatchObject([{ theirs: { payload: large }, shown: 'mine' }]);
+});
+
+test('a first write tells of the newest that it beats, and of nothing that it does not', async () => {
+  const { relays, device: make, clock, settle } = world({ latencyMs: 200 }, {});
+  relays[0]!.inject(later('old', -60));
+  relays[1]!.inject(later('less old', -30));
+  const laptop = make();
+  await settle(laptop.publish('settings', 'defaults'));
+  await clock.advance(1_000);
+  expect(laptop.conflicts.map(({ theirs }) => theirs)).toMatchObject([{ payload: 'less old' }]);
+});
+
+test('a first write that meets a removal beats nothing', async () => {
+  const { relays, device: make, clock, settle } = world({});
+  const gone = make();
+  await settle(gone.publish('settings', 1));
+  await settle(gone.remove('settings'));
+  await settle(gone.close());
+  await clock.advance(60_000);
+  const laptop = make();
+  await settle(laptop.publish('settings', 2));
+  await clock.advance(60_000);
+  expect(stored(relays[0]!)).toHaveLength(1);
+  expect(laptop.conflicts).toEqual([]);
+});
+
 test('what a blind write beats and what beats the next one are two conflicts, also if both are saved at once', async () => {
   const { clock, relays, device: make, settle } = world({}, {});
   relays[1]!.misbehave({ silent: true });

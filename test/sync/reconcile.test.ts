@@ -364,7 +364,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write that a relay has': 'rivals: OLDER',
     'an own write that was read back': 'rivals: OLDER',
     'an own write that all refuse': 'rivals: OLDER',
-    'an own write that is held': 'former: OLDER; rivals: OLDER',
+    'an own write that is held': 'conflict of MINE with OLDER; former: OLDER; rivals: OLDER',
     'a blind own write': 'conflict of MINE with OLDER; own: write; rivals: OLDER',
     'an own write from the future': 'rivals: OLDER',
     'an own write in pieces': 'rivals: OLDER',
@@ -385,7 +385,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write that a relay has': 'rivals: TIED',
     'an own write that was read back': 'rivals: TIED',
     'an own write that all refuse': 'rivals: TIED',
-    'an own write that is held': 'former: TIED; rivals: TIED',
+    'an own write that is held': 'conflict of MINE with TIED; former: TIED; rivals: TIED',
     'a blind own write': 'conflict of MINE with TIED; own: write; rivals: TIED',
     'an own write from the future': 'rivals: TIED',
     'an own write in pieces': 'rivals: TIED',
@@ -406,7 +406,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
       'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE BEFORE; relays: unseen/confirmed; own: write taken lost; rivals: MINE',
     'an own write that all refuse':
       'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MINE',
-    'an own write that is held': 'former: NEWER; floor: 21; rivals: NEWER',
+    'an own write that is held': 'conflict of MINE with NEWER; former: NEWER; floor: 21; rivals: NEWER',
     'a blind own write':
       'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE; relays: unseen/confirmed; own: write lost blind; rivals: MINE',
     'an own write from the future': 'rivals: NEWER',
@@ -482,7 +482,8 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
       'advanced; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed; past: MINE BEFORE',
     'an own write that all refuse':
       'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MINE',
-    'an own write that is held': 'former: NEWER_PLAIN; floor: 21; rivals: NEWER_PLAIN',
+    'an own write that is held':
+      'conflict of MINE with NEWER_PLAIN; former: NEWER_PLAIN; floor: 21; rivals: NEWER_PLAIN',
     'a blind own write':
       'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE; relays: unseen/confirmed; own: write lost blind; rivals: MINE',
     'an own write from the future': 'rivals: NEWER_PLAIN',
@@ -521,7 +522,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
       'advanced; conflict of MINE with RESET; head: RESET; former: MINE BEFORE; relays: unseen/confirmed; own: write taken lost; rivals: MINE',
     'an own write that all refuse':
       'advanced; conflict of MINE with RESET; head: RESET; former: MINE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MINE',
-    'an own write that is held': 'former: RESET; floor: 21; rivals: RESET',
+    'an own write that is held': 'conflict of MINE with RESET; former: RESET; floor: 21; rivals: RESET',
     'a blind own write':
       'advanced; conflict of MINE with RESET; head: RESET; former: MINE; relays: unseen/confirmed; own: write lost blind; rivals: MINE',
     'an own write from the future': 'advanced; head: RESET; relays: unseen/confirmed; floor: 20',
@@ -871,6 +872,23 @@ describe('beyond the table', () => {
     const doubted = reconcile(record, { type: 'doubted', relay: RELAY, id }, undefined).record!;
     expect(doubted.deliveries.get(RELAY)).toBe('acknowledged');
     expect(doubted.proven.has(RELAY)).toBe(false);
+  });
+
+  test('a first write is in conflict with what it has not seen, and with nothing else', () => {
+    const blind = told({ stamp: 20, by: OURS });
+    const effectsOf = (
+      event: VerifiedEvent,
+      isFirst: boolean,
+      ...before: readonly Input[]
+    ): readonly Effect[] => reconcile(after(...before), write(event, { isFirst }), undefined).effects;
+    expect(effectsOf(blind, true, shown(THEIRS))).toEqual([
+      { type: 'conflict', mine: blind, theirs: THEIRS },
+    ]);
+    expect(effectsOf(blind, false, shown(THEIRS))).toEqual([]);
+    expect(effectsOf(blind, true)).toEqual([]);
+    expect(effectsOf(blind, true, shown(REMOVED))).toEqual([]);
+    expect(effectsOf(blind, true, write(LATE))).toEqual([]);
+    expect(effectsOf(NEXT, true, shown(THEIRS))).toEqual([]);
   });
 
   test('what could not be read is read, though nothing was before it', () => {

@@ -99,7 +99,7 @@ describe('a first write while a connected relay is silent', () => {
     expect((await again.getStatus()).outboxDepth).toBe(0);
   });
 
-  test('is stamped anew above what turns up while it is asked, and no conflict with it is told here', async () => {
+  test('is stamped anew above what turns up while it is asked, and tells that it beats that', async () => {
     const { clock, relays, device: make, settle } = world({ latencyMs: 200 }, {});
     relays[0]!.inject(written({ created_at: START + 50 }));
     relays[1]!.misbehave({ noEose: true });
@@ -111,7 +111,10 @@ describe('a first write while a connected relay is silent', () => {
     expect(now).toMatchObject({ created_at: START + 51 });
     expect(now!.id).not.toBe(eventId);
     expect(stored(relays[1]!)).toMatchObject([{ id: now!.id }]);
-    expect([laptop.conflicts, laptop.updated]).toEqual([[], []]);
+    expect(laptop.conflicts).toMatchObject([
+      { mine: { payload: 'mine' }, theirs: { payload: 'theirs' }, shown: 'mine' },
+    ]);
+    expect(laptop.updated).toEqual([]);
     expect(await settle(make().fetch('settings'))).toMatchObject({ payload: 'mine' });
   });
 

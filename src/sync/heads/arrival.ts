@@ -8,7 +8,7 @@ import { DAY_SECONDS } from '../../protocol/limits.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { isRenewalOf } from '../../protocol/renewal.ts';
 import { isVoid, joinVoids } from '../../protocol/voids.ts';
-import { isLostTo, isOverlooked, isPartOf } from './conflict.ts';
+import { isLostTo, isMetUnseen, isOverlooked, isPartOf } from './conflict.ts';
 import { orphansOf, withDelivery } from './deliveries.ts';
 import type { Effect, Input, Outcome } from './input.ts';
 import { undoneBy } from './own-stamps.ts';
@@ -61,7 +61,7 @@ export function shown(
       : shown({ ...record, voids }, relay, event, relays);
   const order = head === undefined ? 1 : compareEvents(event, head);
   if (order !== 0 && isHeld(record))
-    return { record: heldAgainst(taken(record!, event), event), effects: [] };
+    return { record: heldAgainst(taken(record!, event), event), effects: met(record!, event) };
   if (order < 0) return overlooked(record!, event);
   if (order === 0)
     return {
@@ -190,6 +190,11 @@ function isHeadKept(record: HeadRecord | undefined): boolean {
 function isOverPieces(record: HeadRecord | undefined): boolean {
   const before = record?.former[0];
   return before !== undefined && isInPieces(before.event) && !isKnownReadable(record!);
+}
+
+/** A held write will be above all that turns up: what it had not seen is told once it is let go. */
+function met(record: HeadRecord, event: VerifiedEvent): readonly Effect[] {
+  return isMetUnseen(record, event) ? [{ type: 'conflict', mine: record.head!.event, theirs: event }] : [];
 }
 
 /** A blind write beats what it had not seen: that is told, once. */

@@ -52,6 +52,15 @@ export function isOverlooked(record: HeadRecord | undefined, event: NostrEvent):
   return !isPartOf(vectorOf(record.head!.event) ?? new Map(), event);
 }
 
+/** Whether a write that is held, and what turns up for the first time meanwhile, have not seen each other. */
+export function isMetUnseen(record: HeadRecord, event: NostrEvent): boolean {
+  const own = record.own!;
+  if (record.former[0]?.event.id === event.id || record.rivals.some(({ id }) => id === event.id))
+    return false;
+  if (isTombstone(event) || covers(seenBy(event), own.device, own.stamp)) return false;
+  return !isPartOf(vectorOf(record.head!.event) ?? new Map(), event);
+}
+
 export function isFormer({ former: [before] }: HeadRecord, event: NostrEvent): boolean {
   return !isInPieces(event) && (before === undefined || compareEvents(event, before.event) > 0);
 }

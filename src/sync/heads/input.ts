@@ -22,6 +22,8 @@ export type Input =
       readonly on?: EventId | null;
       /** It is certain that this device can read it. */
       readonly isRead: boolean;
+      /** Nothing was known of the category when it was asked for: what has come in since, and it has not seen, is told. */
+      readonly isFirst?: boolean;
       /** See `OwnWrite.isBlind`. */
       readonly isBlind?: boolean;
       /** See `OwnWrite.heldUntil`. */
@@ -153,7 +155,7 @@ export type Effect =
   | { readonly type: 'withdrawn' }
   /** The head changed without a write of this device, or has become whole. `renews`: the id of the one before that says the same. */
   | { readonly type: 'advanced'; readonly event: VerifiedEvent; readonly renews?: EventId }
-  /** A write of this device was replaced by one that had not seen it, or a blind one beats one that it had not seen. */
+  /** A write of this device was replaced by one that had not seen it, or beats one that it had not seen: it is blind, or held. */
   | { readonly type: 'conflict'; readonly mine: VerifiedEvent; readonly theirs: VerifiedEvent }
   /** A value of another key gave way to this one's, whichever is the newer. */
   | { readonly type: 'gave-way'; readonly mine: VerifiedEvent; readonly theirs: VerifiedEvent };

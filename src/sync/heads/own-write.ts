@@ -4,12 +4,12 @@ import type { EventId, Seconds } from '../../protocol/address.ts';
 import { seenBy } from '../../protocol/causality.ts';
 import { deviceHash } from '../../protocol/causality.ts';
 import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
-import { deviceIdOf } from '../../protocol/header.ts';
+import { deviceIdOf, isTombstone } from '../../protocol/header.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { isVoid, joinVoids } from '../../protocol/voids.ts';
-import { isFormer, isOfTwin } from './conflict.ts';
+import { isFormer, isOfTwin, isPartOf } from './conflict.ts';
 import { orphansOf } from './deliveries.ts';
-import type { Input, Outcome } from './input.ts';
+import type { Effect, Input, Outcome } from './input.ts';
 import { NOTHING, stampsBefore, stampsBelow, undoneBy, withIdOf, stampsOf } from './own-stamps.ts';
 import {
   EMPTY_RECORD,
@@ -32,6 +32,7 @@ export function write(
     made,
     names,
     isRead,
+    isFirst,
     isBlind,
     heldUntil,
     on,
@@ -86,8 +87,15 @@ export function write(
       orphans: orphansOf(record, pieces),
       voids,
     },
-    effects: [],
+    effects: isFirst === true ? unseen(record, event) : [],
   };
+}
+
+/** Of a first write: it beats what has come in since it was asked for. */
+function unseen(record: HeadRecord | undefined, mine: VerifiedEvent): readonly Effect[] {
+  const theirs = record?.head?.event;
+  if (theirs === undefined || isTombstone(theirs) || isPartOf(seenBy(mine), theirs)) return [];
+  return [{ type: 'conflict', mine, theirs }];
 }
 
 /** The stamp of the newest own write that a relay has acknowledged, in s. */
