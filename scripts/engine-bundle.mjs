@@ -5,53 +5,40 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { build } from 'esbuild';
-import { nativeHash } from './native-hash.mjs';
+import { bundleForQuickjs } from './quickjs-bundle.mjs';
 
-const ROOT = resolve(import.meta.dirname, '..');
-const FOLDER = join(ROOT, 'crates/nostr-sync/engine');
+const FILE = 'crates/nostr-sync/engine/engine.js';
+const PATH = join(resolve(import.meta.dirname, '..'), FILE);
+/** So that no module is much larger than the others. */
+const CUTS = [
+  'src/nostr-sync.ts',
+  'src/crypto/nip44.ts',
+  'src/relay/connection.ts',
+  'src/sync/session.ts',
+  'src/sync/writer.ts',
+  'src/sync/heads/replica.ts',
+  'src/sync/relays/exchange.ts',
+  'src/sync/values/content.ts',
+];
 
-const { outputFiles } = await build({
-  entryPoints: [join(ROOT, 'src/embedded.ts')],
-  outfile: join(FOLDER, 'engine.js'),
-  absWorkingDir: ROOT,
-  bundle: true,
-  plugins: [nativeHash],
-  write: false,
+const text = await bundleForQuickjs('src/embedded.ts', {
+  first: ['src/embedded/globals.ts'],
+  cuts: CUTS,
   minify: true,
-  // Names of functions and classes are in the messages of errors.
-  keepNames: false,
-  format: 'iife',
-  globalName: 'nostrSync',
-  platform: 'neutral',
-  mainFields: ['module', 'main'],
-  preserveSymlinks: true,
-  conditions: ['browser', 'import'],
-  target: 'es2023',
-  // ASCII: the crate reads it as one byte a character.
-  charset: 'ascii',
   legalComments: 'inline',
-  sourcemap: 'external',
-  sourcesContent: false,
-  logLevel: 'error',
 });
 
-const stale = [];
-for (const { path, text } of outputFiles) {
-  let committed;
-  try {
-    committed = readFileSync(path, 'utf8');
-  } catch {
-    committed = undefined;
-  }
-  if (committed === text) continue;
-  stale.push(path.slice(ROOT.length + 1));
-  if (!process.argv.includes('--check')) writeFileSync(path, text);
+let committed;
+try {
+  committed = readFileSync(PATH, 'utf8');
+} catch {
+  committed = undefined;
 }
-if (process.argv.includes('--check') && stale.length > 0) {
-  console.error(
-    `Not what the sources give: ${stale.join(', ')}. Run \`npm run build:engine\` and commit it.`,
-  );
+if (committed === text) console.log('The engine of the crate is up to date');
+else if (process.argv.includes('--check')) {
+  console.error(`Not what the sources give: ${FILE}. Run \`npm run build:engine\` and commit it.`);
   process.exitCode = 1;
-} else
-  console.log(stale.length === 0 ? 'The engine of the crate is up to date' : `Written: ${stale.join(', ')}`);
+} else {
+  writeFileSync(PATH, text);
+  console.log(`Written: ${FILE}`);
+}

@@ -1,10 +1,10 @@
 /** Bundles what the crate's tests run in QuickJS: `node test/rust/bundle.mjs FILE`. */
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
-import { nativeHash } from '../../scripts/native-hash.mjs';
+import { bundleForQuickjs } from '../../scripts/quickjs-bundle.mjs';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const HERE = import.meta.dirname;
@@ -31,18 +31,7 @@ async function expected() {
   }
 }
 
-await build({
-  entryPoints: [join(HERE, 'conformance.ts')],
-  outfile: process.argv[2],
-  bundle: true,
-  plugins: [nativeHash],
-  format: 'iife',
-  globalName: 'nostrSync',
-  platform: 'neutral',
-  mainFields: ['module', 'main'],
-  conditions: ['browser', 'import'],
-  target: 'es2023',
-  charset: 'ascii',
+const script = await bundleForQuickjs('test/rust/conformance.ts', {
   define: { EXPECTED: JSON.stringify(await expected()) },
-  logLevel: 'error',
 });
+writeFileSync(process.argv[2], script);

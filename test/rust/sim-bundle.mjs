@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { build } from 'esbuild';
-import { nativeHash } from '../../scripts/native-hash.mjs';
+import { bundleForQuickjs } from '../../scripts/quickjs-bundle.mjs';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const HERE = import.meta.dirname;
@@ -32,20 +32,8 @@ function instead(places) {
 
 const COMPRESSION = [/\/zlib-compression\.ts$/, 'sim-compression.ts'];
 
-await build({
-  entryPoints: [join(HERE, 'sim-quickjs.ts')],
-  outfile: join(folder, 'sim.js'),
-  bundle: true,
-  format: 'iife',
-  globalName: 'nostrSync',
-  platform: 'neutral',
-  mainFields: ['module', 'main'],
-  conditions: ['browser', 'import'],
-  target: 'es2023',
-  charset: 'ascii',
-  logLevel: 'error',
+const script = await bundleForQuickjs('test/rust/sim-quickjs.ts', {
   plugins: [
-    nativeHash,
     instead([
       COMPRESSION,
       [/(\/src\/node|\/node-primitives)\.ts$/, 'sim-node.ts'],
@@ -53,6 +41,7 @@ await build({
     ]),
   ],
 });
+writeFileSync(join(folder, 'sim.js'), script);
 
 /** On all cores: each takes the next histories when it is done with some. */
 async function tracesOf(script, first, total) {

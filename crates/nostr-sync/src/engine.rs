@@ -9,8 +9,10 @@
 
 mod clock;
 mod natives;
+mod preload;
 mod script;
 mod sockets;
+mod source;
 mod storage;
 
 use std::path::PathBuf;
@@ -20,19 +22,20 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::spawn_local;
 
 use crate::error::{Error, Result};
-use crate::handle::{Answer, Command, NostrSync, Registry, closed};
+use crate::handle::{Answer, Command, Registry, closed};
 use crate::signer::SignerSlot;
 use clock::Gap;
 use natives::Natives;
+pub use preload::Preload;
+pub(crate) use preload::start;
 use script::{Death, Script};
 use sockets::Tls;
+use source::Source;
 use storage::Storage;
 
-/// What the thread of the engine has for a stack: more than QuickJS may take of it.
-const THREAD_STACK_BYTES: usize = 4 * 1_024 * 1_024;
 /// From the death of an engine to the next; doubled each time, up to the other.
 const FIRST_RESTART: Duration = Duration::from_secs(1);
 const LAST_RESTART: Duration = Duration::from_secs(60);
@@ -62,9 +65,6 @@ pub(crate) struct SharedSigner {
     pub slot: SignerSlot,
 }
 
-/// The engine: `src/embedded.ts` of the project. See `scripts/engine-bundle.mjs`.
-const ENGINE: &str = include_str!("../engine/engine.js");
-
 /// What the program wants.
 #[derive(Default)]
 pub(crate) struct Plan {
@@ -77,78 +77,7 @@ pub(crate) struct Plan {
     pub waits_for_call: bool,
 }
 
-/// An engine that is being read on a thread of its own, for a program that has its settings, or the folder of its store, later: reading
-/// the script takes some tens of milliseconds, and is most of what [`Builder::start`](crate::Builder::start) waits for. Ends if it is dropped.
-#[derive(Debug)]
-#[must_use]
-pub struct Preload(sync_mpsc::Sender<Order>);
-
-/// What the thread of an engine is told once.
-struct Order {
-    parts: Parts,
-    commands: mpsc::UnboundedReceiver<Command>,
-    started: sync_mpsc::SyncSender<Result<()>>,
-}
-
-impl Preload {
-    /// Begins to read. Fails with `EngineFailed` if there is no thread.
-    pub fn begin() -> Result<Self> {
-        Self::of(ENGINE.into(), true)
-    }
-
-    fn of(source: Arc<str>, reads_now: bool) -> Result<Self> {
-        let (orders, ordered) = sync_mpsc::channel::<Order>();
-        let run = move || {
-            let ahead = reads_now.then(|| Script::read(&source, Limits::default()));
-            let Ok(Order { parts, commands, started }) = ordered.recv() else { return };
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            match runtime {
-                Ok(runtime) => {
-                    LocalSet::new().block_on(&runtime, run(source, ahead, parts, commands, started));
-                }
-                Err(error) => drop(started.send(Err(no_thread(&error)))),
-            }
-        };
-        std::thread::Builder::new()
-            .name("nostr-sync".into())
-            .stack_size(THREAD_STACK_BYTES)
-            .spawn(run)
-            .map_err(|error| no_thread(&error))?;
-        Ok(Self(orders))
-    }
-
-    /// Returns once the engine runs or has refused its settings, unless it waits for a call.
-    pub(crate) fn start(self, plan: Plan) -> Result<NostrSync> {
-        let (commands, received) = mpsc::unbounded_channel();
-        let registry = Registry::new();
-        let signer = Arc::new(SharedSigner::default());
-        let (started, outcome) = sync_mpsc::sync_channel(1);
-        let waits = plan.waits_for_call;
-        let parts = Parts { plan, registry: registry.clone(), signer: signer.clone() };
-        // A thread that has gone drops `started` with the rest.
-        let _ = self.0.send(Order { parts, commands: received, started });
-        if waits {
-            return Ok(NostrSync::new(commands, registry, signer));
-        }
-        let outcome =
-            outcome.recv().unwrap_or_else(|_| Err(Error::EngineFailed("The engine did not start".into())));
-        outcome.map(|()| NostrSync::new(commands, registry, signer))
-    }
-}
-
-/// Starts the thread and the engine on it.
-pub(crate) fn start(plan: Plan) -> Result<NostrSync> {
-    start_script(ENGINE.into(), plan)
-}
-
-fn start_script(source: Arc<str>, plan: Plan) -> Result<NostrSync> {
-    Preload::of(source, !plan.waits_for_call)?.start(plan)
-}
-
-fn no_thread(error: &std::io::Error) -> Error {
-    Error::EngineFailed(format!("Cannot start the engine's thread: {error}"))
-}
-
+/// What an engine is made of, each time it is started.
 struct Parts {
     plan: Plan,
     registry: Arc<Registry>,
@@ -186,7 +115,7 @@ const MAX_ARRIVALS: usize = 32;
 
 /// `ahead`: the script as it was read before there were any parts.
 async fn run(
-    source: Arc<str>,
+    source: Source,
     mut ahead: Option<std::result::Result<Script, Death>>,
     parts: Parts,
     mut commands: mpsc::UnboundedReceiver<Command>,

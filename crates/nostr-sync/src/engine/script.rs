@@ -5,9 +5,10 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use rquickjs::function::IntoArgs;
-use rquickjs::{CatchResultExt, CaughtError, Context, Ctx, Function, Object, Runtime};
+use rquickjs::{CatchResultExt, CaughtError, Context, Ctx, Function, Module, Object, Runtime};
 
 use super::natives::Natives;
+use super::source::Source;
 use super::{Limits, Plan, SocketEvent};
 use crate::error::Error;
 
@@ -38,9 +39,14 @@ impl Death {
     }
 }
 
+/// Stands before the name of each module; `scripts/quickjs-bundle.mjs` has it too.
+const MARK: &str = "//# module ";
+
 pub(crate) struct Script {
     runtime: Runtime,
     context: Context,
+    /// Names of its modules, in the order in which they run. The last one is what is called.
+    modules: Vec<String>,
     limits: Limits,
     /// When the turn must be over; `None` between turns.
     deadline: Rc<Cell<Option<Instant>>>,
@@ -67,7 +73,8 @@ impl Script {
             is_late
         })));
         let context = Context::full(&runtime).map_err(failed)?;
-        Ok(Self { runtime, context, limits, deadline, ran_away, unlooked: Cell::new(0) })
+        let (modules, unlooked) = Default::default();
+        Ok(Self { runtime, context, modules, limits, deadline, ran_away, unlooked })
     }
 
     fn give(&self, natives: &Rc<Natives>) -> Result<(), Death> {
@@ -78,11 +85,13 @@ impl Script {
     }
 
     /// Reads the engine, which takes longest at a start, and runs nothing of it.
-    pub fn read(source: &str, limits: Limits) -> Result<Self, Death> {
-        let script = Self::empty(limits)?;
-        let function =
-            format!("globalThis.load = function () {{ {source}\nglobalThis.nostrSync = nostrSync; }}");
-        script.turn(|ctx| ctx.eval::<(), _>(function))?;
+    pub fn read(source: &Source, limits: Limits) -> Result<Self, Death> {
+        let mut script = Self::empty(limits)?;
+        let text = source.text().map_err(|error| Death::Threw(error.to_string()))?;
+        for (name, text) in text.split(MARK).filter_map(|module| module.split_once('\n')) {
+            script.turn(|ctx| Module::declare(ctx.clone(), name, text).map(drop))?;
+            script.modules.push(name.to_owned());
+        }
         Ok(script)
     }
 
@@ -93,9 +102,11 @@ impl Script {
         let script = self;
         script.give(natives)?;
         script.turn(|ctx| {
-            let load: Function<'_> = ctx.globals().get("load")?;
-            ctx.globals().remove("load")?;
-            load.call(())
+            for name in &script.modules {
+                let module: Object<'_> = Module::import(ctx, &**name)?.finish()?;
+                ctx.globals().set("nostrSync", module)?;
+            }
+            Ok(())
         })?;
         if let Some(categories) = &plan.categories {
             script.turn(|ctx| ctx.eval::<(), _>(&**categories))?;

@@ -5,7 +5,11 @@ use std::sync::Mutex;
 use serde_json::json;
 
 use super::*;
-use crate::SecretKey;
+use crate::{NostrSync, SecretKey};
+
+fn start_script(text: Arc<str>, plan: Plan) -> Result<NostrSync> {
+    Preload::of(Source::Text(text), true)?.start(plan)
+}
 
 /// Runs `work` to its end.
 fn wait<T>(work: impl Future<Output = T>) -> T {
