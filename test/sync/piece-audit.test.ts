@@ -27,8 +27,14 @@ interface Bench {
   /** What was to be saved until now is. */
   save(): Promise<void>;
   readonly again: number[];
+  /** The relay says that it has these, without sending them. */
+  had: readonly string[];
+  /** Names of pieces that the store was asked for. */
+  readonly read: string[];
   step: Step;
 }
+
+const tick = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function setUp(): Bench {
   let pieces: readonly Piece[] = [];
@@ -42,6 +48,8 @@ function setUp(): Bench {
     asked: [],
     inputs: [],
     again: [],
+    had: [],
+    read: [],
     step: 'nothing',
     audit: createPieceAudit(RELAY, {
       replica: {
@@ -51,6 +59,15 @@ function setUp(): Bench {
           await new Promise<void>((resolve) => saves.push(resolve));
           return [];
         },
+        piece: async (_, name) => {
+          bench.read.push(name);
+          return written() as VerifiedEvent;
+        },
+      },
+      piecesHad: async (stored) => {
+        const had = [...stored].filter(([dTag]) => bench.had.some((name) => dTag.endsWith(`/${name}`)));
+        for (const [, read] of had) await read();
+        return new Set(had.map(([dTag]) => dTag));
       },
       collect: async (dTags) => {
         bench.asked.push(dTags.map((dTag) => dTag.slice(dTag.lastIndexOf('/') + 1)));
@@ -63,14 +80,15 @@ function setUp(): Bench {
       pieces = names.map((name) => ({ name, stamp: 1, deliveries: new Map([[RELAY, 'acknowledged']]) }));
     },
     answer: async (number, shown, isComplete = true) => {
+      await tick();
       const address = (name: string): Address => anAddress(`default/settings/c/${name}`);
       const events = new Map(shown.map((name) => [address(name), written() as VerifiedEvent]));
       answers[number]!({ isComplete, events });
-      await new Promise((resolve) => setImmediate(resolve));
+      await tick();
     },
     save: async () => {
       for (const done of saves.splice(0)) done();
-      await new Promise((resolve) => setImmediate(resolve));
+      await tick();
     },
   };
   return bench;
@@ -97,9 +115,11 @@ test('a piece is not asked for again before what came of it is saved, others are
   await answer(0, ['a', 'b']);
   acknowledge('a', 'b', 'c');
   void audit.readBack(D_TAG);
+  await tick();
   expect(asked).toEqual([['a', 'b'], ['c']]);
   await save();
   void audit.readBack(D_TAG);
+  await tick();
   expect(asked).toEqual([['a', 'b'], ['c'], ['a', 'b']]);
 });
 
@@ -114,5 +134,21 @@ test('what an incomplete answer does not show may be there, and is asked for lat
   await first;
   expect(bench.again).toEqual([7]);
   void bench.audit.readBack(D_TAG);
+  await tick();
   expect(bench.asked).toHaveLength(2);
+});
+
+test('what the relay says to have is not asked for, the others are', async () => {
+  const bench = setUp();
+  bench.acknowledge('a', 'b', 'c');
+  bench.had = ['a', 'c'];
+  void bench.audit.readBack(D_TAG);
+  await tick();
+  expect(bench.asked).toEqual([['b']]);
+  const of = { type: 'piece', relay: RELAY, delivery: 'confirmed' };
+  expect(bench.inputs).toEqual([
+    { ...of, name: 'a' },
+    { ...of, name: 'c' },
+  ]);
+  expect(bench.read).toEqual(['a', 'c']);
 });

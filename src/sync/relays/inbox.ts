@@ -9,6 +9,7 @@ import type { RequestEnd } from '../../relay/requests.ts';
 import { deliveryOf } from '../heads/record.ts';
 import { collect, type Collected } from './collect.ts';
 import { createExchanges, type ExchangePorts } from './exchange.ts';
+import { piecesHad, type StoredPieces } from './piece-reconciling.ts';
 import { createReconciliations } from './reconciliation.ts';
 import { watch } from './watching.ts';
 
@@ -21,6 +22,8 @@ export interface Inbox {
   readBack(relay: RelayConnection, dTags: readonly Address[]): Promise<RequestEnd>;
   /** Asks one relay for pieces, by their d-tags. */
   collect(relay: RelayConnection, dTags: readonly Address[]): Promise<Collected>;
+  /** Which of these pieces the relay has, by their d-tags, as far as it says that without sending them. */
+  piecesHad(relay: RelayConnection, pieces: StoredPieces): Promise<ReadonlySet<Address>>;
   /** Keeps a live subscription for these categories on a relay until the returned function is called. */
   watch(relay: RelayConnection, dTags: readonly Address[]): () => void;
 }
@@ -108,6 +111,7 @@ export function createInbox(ports: ExchangePorts & { readonly clock: Clock }): I
     askNews,
     readBack,
     collect: (relay, dTags) => collect(relay, dTags, ports),
+    piecesHad: (relay, pieces) => piecesHad(relay, pieces, ports.pubkey),
     watch: (relay, dTags) =>
       watch(relay, dTags, {
         ...{ pubkey: ports.pubkey, exchanges, reconciliations },

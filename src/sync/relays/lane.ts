@@ -18,10 +18,12 @@ import type { Replica } from '../heads/replica.ts';
 import { createAudit, type Audit } from './audit.ts';
 import { createHeadSending } from './head-sending.ts';
 import type { Collected } from './collect.ts';
+import type { Inbox } from './inbox.ts';
 import type { Item } from './item.ts';
 import { createPieceAudit } from './piece-audit.ts';
 import { createPieceOffers } from './piece-offers.ts';
 import { createPieceSending } from './piece-sending.ts';
+import type { StoredPieces } from './piece-reconciling.ts';
 import { createProof } from './proof.ts';
 import { createQueue } from './queue.ts';
 import type { Release } from './release.ts';
@@ -36,6 +38,7 @@ export interface LanePorts {
   readonly ask: (relay: RelayConnection, dTags: readonly Address[]) => Promise<RequestEnd>;
   readonly readBack: (relay: RelayConnection, dTags: readonly Address[]) => Promise<RequestEnd>;
   readonly collect: (relay: RelayConnection, dTags: readonly Address[]) => Promise<Collected>;
+  readonly piecesHad: Inbox['piecesHad'];
   /** A relay's answer to the head of a category, for the calls that wait for it. */
   readonly onAnswer: (dTag: Address, relay: RelayUrl, event: VerifiedEvent, answer: Answer) => void;
   /** The relay has taken this head, and that is saved. */
@@ -70,6 +73,7 @@ export function createLane(relay: RelayConnection, ports: LanePorts): Lane {
     ...{ ...ports, queue, update, isPending, released, settled, refused },
     ask: (dTags: readonly Address[]) => ports.ask(relay, dTags),
     collect: (dTags: readonly Address[]) => ports.collect(relay, dTags),
+    piecesHad: (pieces: StoredPieces) => ports.piecesHad(relay, pieces),
   };
   const stepOf = (dTag: Address): Step => steps.of(dTag);
   const audit: Audit = createAudit({

@@ -1,4 +1,7 @@
-/** Reading back pieces: asks one relay for those that it has said OK to, and saves what it showed. */
+/**
+ * Reading back pieces: finds out which of those the relay has that it has said OK to, and saves that. A relay that reconciles says so for
+ * little; what it lacks, and what another relay has, is asked for.
+ */
 
 import type { Address, RelayUrl, Seconds } from '../../protocol/address.ts';
 import { pieceDTag } from '../../protocol/chunks.ts';
@@ -8,6 +11,7 @@ import type { Step } from '../heads/owed.ts';
 import type { Replica } from '../heads/replica.ts';
 import type { Audit } from './audit.ts';
 import type { Collected } from './collect.ts';
+import type { StoredPieces } from './piece-reconciling.ts';
 
 export interface PieceAudit {
   /** Asks the relay for these pieces of a category, by their names. */
@@ -21,9 +25,11 @@ export interface PieceAudit {
 export function createPieceAudit(
   relay: RelayUrl,
   ports: {
-    readonly replica: Pick<Replica, 'peek' | 'apply'>;
+    readonly replica: Pick<Replica, 'peek' | 'apply' | 'piece'>;
     /** Asks the relay for pieces, by their d-tags. */
     readonly collect: (dTags: readonly Address[]) => Promise<Collected>;
+    /** Which of these pieces the relay has as they are here, as far as it says that without sending them. */
+    readonly piecesHad: (pieces: StoredPieces) => Promise<ReadonlySet<Address>>;
     readonly stepOf: (dTag: Address) => Step;
     readonly audit: Pick<Audit, 'put' | 'askAgainMs'>;
   },
@@ -53,6 +59,20 @@ export function createPieceAudit(
     if (!isComplete && ports.stepOf(dTag) === 'read-back') audit.put(dTag, audit.askAgainMs());
   }
 
+  async function confirm(dTag: Address, names: readonly string[]): Promise<void> {
+    const stored = names.map(
+      (name) => [pieceDTag(dTag, name), async () => replica.piece(dTag, name)] as const,
+    );
+    const had = await ports.piecesHad(new Map(stored));
+    const isHad = (name: string): boolean => had.has(pieceDTag(dTag, name));
+    const saving = names
+      .filter(isHad)
+      .map(async (name) => replica.apply(dTag, { type: 'piece', relay, name, delivery: 'confirmed' }));
+    const others = names.filter((name) => !isHad(name));
+    if (others.length > 0) await collect(dTag, others);
+    await Promise.all(saving);
+  }
+
   return {
     collect,
     readBack: async (dTag) => {
@@ -61,7 +81,7 @@ export function createPieceAudit(
       const names = sent.map(({ name }) => name).filter((name) => !asking.has(name));
       if (names.length === 0) return;
       for (const name of names) asking.add(name);
-      await collect(dTag, names);
+      await confirm(dTag, names);
       for (const name of names) asking.delete(name);
     },
     bury,
