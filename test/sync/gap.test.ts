@@ -26,18 +26,16 @@ const WAYS: readonly Way[] = [
 
 /** Some relays show what is new from the EOSE on, and not from the REQ on. This one keeps to what is certain. */
 function isLiveFromEose(relay: Relay): void {
-  const isOut = (type: string, id: unknown): boolean =>
-    relay.frames.some(
-      ({ direction, frame: [first, second] }) => direction === 'out' && first === type && second === id,
-    );
+  const sent = (): readonly unknown[][] =>
+    relay.frames.filter(({ direction }) => direction === 'out').map(({ frame }) => frame as unknown[]);
+  const hasEnded = (id: unknown): boolean => sent().some(([type, one]) => type === 'EOSE' && one === id);
   const isLiveOnly = (id: unknown): boolean =>
     received(relay, 'REQ').some(
       ([, one, filter]) => one === id && (filter as { limit?: number }).limit === 0,
     );
   relay.misbehave({
     delayMs: LATENCY_MS,
-    rewrite: (frame) =>
-      frame[0] === 'EVENT' && isLiveOnly(frame[1]) && !isOut('EOSE', frame[1]) ? [] : [frame],
+    rewrite: (frame) => (frame[0] === 'EVENT' && isLiveOnly(frame[1]) && !hasEnded(frame[1]) ? [] : [frame]),
   });
 }
 

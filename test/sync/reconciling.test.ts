@@ -49,6 +49,9 @@ const opened = (relay: Relay): number => received(relay, 'NEG-OPEN').length;
 const sinceThen = (relay: Relay, type: string, before: number): readonly unknown[][] =>
   received(relay, type).slice(before);
 
+const countOf = (all: readonly string[], wanted: string): number =>
+  all.filter((one) => one === wanted).length;
+
 describe('a relay that reconciles', () => {
   test('is asked for all once; after that, nothing new costs less than 1 KB', async () => {
     const { it, laptop, bytes } = await setup();
@@ -133,6 +136,24 @@ describe('a relay that reconciles', () => {
       .filter(({ direction, frame }) => direction === 'out' && Array.isArray(frame) && frame[0] === 'EVENT');
     // Each comes back once, over the live subscription.
     expect(shown).toHaveLength(COUNT);
+  });
+
+  test('proves a hundred writes at once, of categories that are not watched, by one question', async () => {
+    const { it, laptop, relay } = await setup();
+    const before = relay.frames.length;
+    const many = Array.from({ length: 100 }, (_, n) => `many-${n}`);
+    await it.settle(
+      Promise.all(many.map((category) => laptop.publish(category, 'small', { waitFor: 'replicated' }))),
+    );
+    const frames = relay.frames.slice(before).map(({ direction, frame }) => {
+      return `${direction} ${String((frame as unknown[])[0])}`;
+    });
+    // The REQ is the question before a first write. No event comes back.
+    expect(Object.fromEntries([...new Set(frames)].map((one) => [one, countOf(frames, one)]))).toEqual({
+      ...{ 'in REQ': 1, 'out EOSE': 1, 'in CLOSE': 1 },
+      ...{ 'in EVENT': 100, 'out OK': 100 },
+      ...{ 'in NEG-OPEN': 1, 'out NEG-MSG': 1, 'in NEG-CLOSE': 1 },
+    });
   });
 
   test('that has forged an event is not taken at its word: it has to show what it has', async () => {
