@@ -1,8 +1,9 @@
 /**
- * Characters both ways (bytes, as all is ASCII) until a device is up to date again, and the round trips that it takes: at a reconnect, by
- * `syncAll` and by `poll`, with nothing, 1 or half of the values changed meanwhile, on a relay with NIP-77 and on one without. In virtual time,
- * over relays in memory. "The full way" is one REQ for all, as nostr-tools' `SimplePool` asks; "one by one" is a REQ for each category, as the
- * original plugin does.
+ * Characters both ways on the socket (bytes, as all is ASCII) until a device is up to date again, and the round trips that it takes: at a
+ * reconnect, by `syncAll` and by `poll`, with nothing, 1 or half of the values changed meanwhile, on a relay with NIP-77 and on one without. In
+ * virtual time, over relays in memory. After each reconnect two others ask the same relay for the same values, over sockets that are counted in
+ * the same way: nostr-tools' `SimplePool` by one REQ for all ("the full way"), and a client that sends a REQ for each category, one after the
+ * other, as the original plugin does.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -12,6 +13,7 @@ import { createNostrSync, secretKeySigner } from '../dist/node.js';
 import { connectTo, createRelay, createTestClock } from '../dist/testing/browser.js';
 import { categories, createAuthor, dTagOf, NAMESPACE } from './support/events.mjs';
 import { assertEqual, randomKey } from './support/harness.mjs';
+import { askBySimplePool, askOneByOne, createMeter } from './support/peers-on-wire.mjs';
 
 const URL = 'wss://relay.example';
 const KB = 1_024;
@@ -24,7 +26,7 @@ const LATENCY_MS = 50;
 async function setUp(count, negentropy, bytes = VALUE_BYTES) {
   const clock = createTestClock();
   const relay = createRelay({
-    ...{ clock, negentropy, latencyMs: LATENCY_MS, frameLogSize: 1_000_000 },
+    ...{ clock, negentropy, latencyMs: LATENCY_MS, frameLogSize: 0 },
     limits: { maxLimit: 100_000 },
   });
   const author = createAuthor(randomKey());
@@ -38,33 +40,18 @@ async function setUp(count, negentropy, bytes = VALUE_BYTES) {
     return JSON.stringify(event).length;
   };
   for (const name of names) write(name, 0);
+  const openSocket = connectTo({ [URL]: relay });
+  const meter = createMeter(openSocket, clock);
   const sync = createNostrSync({
     ...{ clock, namespace: NAMESPACE, relays: [URL] },
     signer: secretKeySigner(author.secretKey),
-    openSocket: connectTo({ [URL]: relay }),
+    openSocket: meter.openSocket,
   });
   sync.subscribe(names, () => undefined);
   await settle(clock, sync.syncAll(names));
   await clock.advance(60_000);
-  let seen = 0;
-  /** Since the last call. */
-  const traffic = () => {
-    const all = relay.frames.map(({ direction, frame, at }) => ({
-      direction,
-      at,
-      text: JSON.stringify(frame),
-    }));
-    const frames = all.slice(seen);
-    seen = all.length;
-    const asked = new Set(
-      frames
-        .filter(({ direction, text }) => direction === 'in' && /^\["(REQ|NEG-OPEN|NEG-MSG)"/.test(text))
-        .map(({ at }) => at),
-    );
-    return { bytes: frames.reduce((sum, { text }) => sum + text.length, 0), roundTrips: asked.size };
-  };
-  traffic();
-  return { clock, relay, sync, names, write, traffic, pubkey: author.pubkey };
+  meter.take();
+  return { clock, relay, sync, names, write, openSocket, traffic: meter.take, pubkey: author.pubkey };
 }
 
 async function settle(clock, promise) {
@@ -89,20 +76,35 @@ async function reconnect(world, changed) {
   relay.behave();
   await clock.advance(120_000);
   const result = { ...traffic(), size };
+  const others = changed.isAlone ? {} : await otherWays(world);
   const known = await settle(clock, sync.syncAll(names));
   const isNew = ({ payload }) => payload.n === before;
   assertEqual(known.filter(isNew).length >= changed.count, true, 'all that changed is known');
   traffic();
-  return result;
+  return { ...result, ...others };
 }
 
-/** The same by one REQ for all, or by one for each. */
-function fullWay({ names, relay, pubkey }, isOneByOne) {
-  const events = relay.events().reduce((sum, event) => sum + JSON.stringify(event).length + 20, 0);
-  const filter = (some) => JSON.stringify(['REQ', 'x', { authors: [pubkey], kinds: [30_078], '#d': some }]);
+/** What it costs others to be up to date, by one REQ for all and by one for each. */
+async function otherWays({ clock, names, openSocket, pubkey }) {
+  const filter = (dTags) => ({ authors: [pubkey], kinds: [30_078], '#d': dTags });
   const dTags = names.map(dTagOf);
-  const questions = isOneByOne ? dTags.map((dTag) => filter([dTag])) : [filter(dTags)];
-  return events + questions.reduce((sum, text) => sum + text.length + 40, 0);
+  const measure = async (ask) => {
+    const meter = createMeter(openSocket, clock);
+    const events = await settle(clock, ask(meter.openSocket));
+    assertEqual(events.length, names.length, 'events found');
+    await clock.advance(1_000);
+    return meter.take();
+  };
+  return {
+    full: await measure((open) => askBySimplePool(open, URL, filter(dTags))),
+    oneByOne: await measure((open) =>
+      askOneByOne(
+        open,
+        URL,
+        dTags.map((dTag) => filter([dTag])),
+      ),
+    ),
+  };
 }
 
 const kb = (bytes) => `${(bytes / KB).toFixed(1)} KB`;
@@ -111,7 +113,6 @@ async function rowsOf(negentropy) {
   const name = negentropy === 'answers' ? 'with NIP-77' : 'without NIP-77';
   const hasIt = negentropy === 'answers';
   const world = await setUp(100, negentropy);
-  const full = fullWay(world, false);
   const nothing = await reconnect(world, { count: 0 });
   const one = await reconnect(world, { count: 1, at: 1 });
   const half = await reconnect(world, { count: 50, at: 2 });
@@ -121,47 +122,46 @@ async function rowsOf(negentropy) {
   const poll = world.traffic();
   await settle(world.clock, world.sync.syncAll(world.names));
   const again = world.traffic();
-  const row = (what, ratio, target, raw) => ({
+  const row = (what, ratio, target, raw = '') => ({
     ...{ name: `traffic, ${name}, ${what}`, ratio, raw },
     what: target.what,
     target: target.atMost === undefined ? undefined : { atMost: target.atMost },
   });
-  const ofFull = { what: 'bytes / the full way', atMost: hasIt ? undefined : 1.05 };
+  const ofFull = { what: 'bytes / SimplePool', atMost: 1.05 };
   const trips = { what: 'round trips', atMost: 3 };
+  // Without NIP-77 what is watched costs nothing as long as the line is proven alive.
+  const ofKb = { what: 'bytes / 1 KB', atMost: hasIt ? 1 : 0 };
+  const beside = ({ bytes, full, oneByOne }) =>
+    `${kb(bytes)}, SimplePool ${kb(full.bytes)}, one by one ${kb(oneByOne.bytes)}`;
+  const besideTrips = ({ full, oneByOne }) =>
+    `SimplePool ${full.roundTrips}, one by one ${oneByOne.roundTrips}`;
   const rows = [
     row(
       'reconnect, nothing changed',
-      hasIt ? nothing.bytes / (4 * KB) : nothing.bytes / full,
+      hasIt ? nothing.bytes / (4 * KB) : nothing.bytes / nothing.full.bytes,
       hasIt ? { what: 'bytes / 4 KB', atMost: 1 } : ofFull,
-      `${kb(nothing.bytes)}, the full way ${kb(full)}, one by one ${kb(fullWay(world, true))}`,
+      beside(nothing),
     ),
     row(
       'reconnect, 1 of 100 changed',
-      hasIt ? one.bytes / (4 * KB + 1.5 * one.size) : one.bytes / full,
+      hasIt ? one.bytes / (4 * KB + 1.5 * one.size) : one.bytes / one.full.bytes,
       hasIt ? { what: 'bytes / (4 KB + 1.5 x the event)', atMost: 1 } : ofFull,
-      `${kb(one.bytes)}, the event ${kb(one.size)}`,
+      `${beside(one)}, the event ${kb(one.size)}`,
     ),
+    row('reconnect, 50 of 100 changed', half.bytes / half.full.bytes, ofFull, beside(half)),
     row(
-      'reconnect, 50 of 100 changed',
-      half.bytes / full,
-      { what: 'bytes / the full way', atMost: 1.05 },
-      kb(half.bytes),
+      'reconnect, nothing changed, beside the original',
+      nothing.bytes / nothing.oneByOne.bytes,
+      { what: 'bytes / a REQ for each category', atMost: 1 },
+      beside(nothing),
     ),
-    row('round trips, nothing changed', nothing.roundTrips, trips, ''),
-    row('round trips, 1 changed', one.roundTrips, trips, ''),
-    row('round trips, 50 changed', half.roundTrips, trips, ''),
-    row(
-      'poll, nothing new',
-      poll.bytes / KB,
-      { what: 'bytes / 1 KB', atMost: hasIt ? 1 : undefined },
-      kb(poll.bytes),
-    ),
-    row(
-      'syncAll, nothing new',
-      again.bytes / KB,
-      { what: 'bytes / 1 KB', atMost: hasIt ? 1 : undefined },
-      kb(again.bytes),
-    ),
+    row('round trips, nothing changed', nothing.roundTrips, trips, besideTrips(nothing)),
+    row('round trips, 1 changed', one.roundTrips, trips, besideTrips(one)),
+    row('round trips, 50 changed', half.roundTrips, trips, besideTrips(half)),
+    row('poll, nothing new', poll.bytes / KB, ofKb, kb(poll.bytes)),
+    row('syncAll, nothing new', again.bytes / KB, ofKb, kb(again.bytes)),
+    row('round trips, poll', poll.roundTrips, trips),
+    row('round trips, syncAll', again.roundTrips, trips),
   ];
   await world.sync.close();
   return rows;
@@ -176,7 +176,7 @@ async function growth() {
     world.traffic();
     await settle(world.clock, world.sync.poll(world.names));
     const poll = world.traffic().bytes;
-    const { bytes } = await reconnect(world, { count: 0 });
+    const { bytes } = await reconnect(world, { count: 0, isAlone: true });
     found[count] = { poll, reconnect: bytes };
     await world.sync.close();
   }

@@ -43,7 +43,7 @@ func main() {
 	most := limits{}
 	flag.IntVar(&most.eventBytes, "max-event-bytes", 131_072, "size of an event as JSON")
 	flag.IntVar(&most.writesPerMinute, "writes-per-minute", 120, "of one user")
-	flag.IntVar(&most.burst, "burst", 240, "writes of one user at once: a value of 400 KB is some 15 events")
+	flag.IntVar(&most.burst, "burst", 240, "writes of one user at once: a value of 400 KB is some 35 events, and some 110 by a signer that takes little")
 	flag.Parse()
 
 	if err := os.MkdirAll(*data, 0o700); err != nil {

@@ -5,7 +5,7 @@ import type { CategoryRow, NostrSync, VersionInfo } from '../node.ts';
 import { withEngine } from './engine.ts';
 import { table, type Output } from './output.ts';
 import { requiredSigner, signerFrom, type GlobalOptions } from './settings.ts';
-import { deviceName, lineOf, waitOption, write, type WriteFlags } from './values.ts';
+import { deviceName, lineOf, waitOption, withDeviceId, write, type WriteFlags } from './values.ts';
 import { idOf, toIdPrefix } from './version-id.ts';
 
 const SHOWN_DIGITS = 16;
@@ -21,7 +21,7 @@ export function addHistory(program: Command, output: Output): void {
     .action(async (category: string, prefix: string | undefined, _options: object, command: Command) => {
       if (prefix !== undefined) return readVersion(command, output, category, prefix);
       const versions = await here(command, output, async (sync) => sync.history(category));
-      if (output.isJson) output.result(versions, '');
+      if (output.isJson) output.result(versions.map(withDeviceId), '');
       else if (versions.length > 0) output.result(versions, table(versions.map(rowOf), [3]));
       else output.note(`this device keeps nothing of ${JSON.stringify(category)}`);
     });
@@ -37,7 +37,10 @@ async function readVersion(
   const result = await withEngine(command, { relays: [], signer, output }, async (sync) =>
     sync.readVersion(category, await idOf(sync, category, prefix)),
   );
-  output.result(result, result.deleted === true ? lineOf(result) : JSON.stringify(result.payload, null, 2));
+  output.result(
+    withDeviceId(result),
+    result.deleted === true ? lineOf(result) : JSON.stringify(result.payload, null, 2),
+  );
 }
 
 export function addRestore(program: Command, output: Output): void {

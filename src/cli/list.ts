@@ -16,7 +16,7 @@ import { parseRecord } from '../sync/heads/record-codec.ts';
 import { CommandError, EXIT } from './failure.ts';
 import { openLine, type Line } from './line.ts';
 import { table, type Output } from './output.ts';
-import { deviceName } from './values.ts';
+import { deviceName, withDeviceId } from './values.ts';
 import { requiredRelays, requiredSigner, storeFolder, type GlobalOptions } from './settings.ts';
 
 interface Listed {
@@ -58,7 +58,7 @@ export function addList(program: Command, output: Output): void {
         ...[category, updatedAt, deviceName(deviceId)],
         relays.length === 0 ? 'on this device only' : `on ${relays.length} of ${urls.length} relays`,
       ]);
-      if (output.isJson) output.result(listed, '');
+      if (output.isJson) output.result(listed.map(withDeviceId), '');
       else if (rows.length > 0) output.result(listed, table(rows));
       else output.note(`there is nothing in namespace ${JSON.stringify(options.namespace)}`);
       for (const url of silent)

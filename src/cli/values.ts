@@ -94,7 +94,7 @@ export function addFetch(program: Command, output: Output): void {
           `There is no value in ${JSON.stringify(category)} of namespace ${JSON.stringify(namespace)} for the key ${pubkey.slice(0, 16)}…`,
         );
       }
-      output.result(result, JSON.stringify(result.payload, null, 2));
+      output.result(withDeviceId(result), JSON.stringify(result.payload, null, 2));
       noteSource(output, [result]);
     });
 }
@@ -114,7 +114,7 @@ export function addSync(program: Command, output: Output): void {
         await linger(sync);
         return found;
       });
-      if (output.isJson) output.result(results, '');
+      if (output.isJson) output.result(results.map(withDeviceId), '');
       else for (const result of results) output.result(result, lineOf(result));
       noteSource(output, results);
       if (unreadable > 0) {
@@ -136,6 +136,13 @@ export function lineOf({ category, payload, updatedAt, deviceId, deleted }: Fetc
 /** For people. The id comes with an event, and may be any text. */
 export function deviceName(deviceId: string): string {
   return isDeviceId(deviceId) ? `from ${deviceId}` : 'from a device without a proper id';
+}
+
+/** For programs: `null` in the place of an id that is none. */
+export function withDeviceId<T extends { readonly deviceId: string }>(
+  one: T,
+): Omit<T, 'deviceId'> & { readonly deviceId: string | null } {
+  return { ...one, deviceId: isDeviceId(one.deviceId) ? one.deviceId : null };
 }
 
 export function waitOption(): Option {

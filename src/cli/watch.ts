@@ -5,7 +5,7 @@ import { followRelays, interrupted, withEngine } from './engine.ts';
 import { memoryStore } from '../node.ts';
 import type { Output } from './output.ts';
 import { requiredRelays, requiredSigner } from './settings.ts';
-import { lineOf } from './values.ts';
+import { lineOf, withDeviceId } from './values.ts';
 
 export function addWatch(program: Command, output: Output): void {
   program
@@ -29,7 +29,7 @@ export function addWatch(program: Command, output: Output): void {
             output.note(relay.connected ? `connected to ${relay.url}` : `lost ${relay.url}, trying again`);
           }
         });
-        sync.subscribe(categories, (result) => output.result(result, lineOf(result)));
+        sync.subscribe(categories, (result) => output.result(withDeviceId(result), lineOf(result)));
         await stopped;
         stopFollowing();
       });

@@ -317,13 +317,21 @@ test.each([[[]], [['--json']]])(
       await laptop.run(['fetch', 'x', ...flags]),
       await laptop.run(['sync', 'x', ...flags]),
     ].map(({ stdout }) => stdout);
-    for (const text of [line, ...printed]) {
+    const named = [await laptop.run(['list', ...flags]), await laptop.run(['history', 'x', ...flags])].map(
+      ({ stdout }) => stdout,
+    );
+    for (const text of [line, ...printed]) expect(text).toContain('\\u202etxt');
+    for (const text of [line, ...printed, ...named])
       expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
-      expect(text).toContain('\\u202etxt');
+    // The escapes are JSON's own: a program gets the payload as it was written. Nobody gets a device id that is none.
+    if (flags.length === 0) {
+      for (const text of [line, printed[2]!, ...named])
+        expect(text).toContain('from a device without a proper id');
+      return;
     }
-    // The escapes are JSON's own: a program gets what was written, a person no device id that is none.
-    if (flags.length > 0) expect(JSON.parse(line)).toMatchObject({ payload, category: 'x' });
-    else expect(line).toMatch(/from a device without a proper id$/);
+    expect(JSON.parse(line)).toMatchObject({ payload, category: 'x' });
+    for (const text of [line, ...printed, ...named])
+      expect([JSON.parse(text.split('\n')[0]!)].flat()).toMatchObject([{ deviceId: null }]);
   },
 );
 

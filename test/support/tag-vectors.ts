@@ -1,4 +1,4 @@
-/** `test/vectors/tags.json`: what every reader and writer of our tags must agree on. The Rust half reads the same file. */
+/** `test/vectors/tags.json`: what every reader and writer of our tags must agree on. */
 
 import { readFileSync } from 'node:fs';
 

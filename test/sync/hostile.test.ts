@@ -4,6 +4,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { nodePrimitives } from '../../src/crypto/node-primitives.ts';
 import type { NostrEvent } from '../../src/node.ts';
 import { createEventVerifier } from '../../src/protocol/event-verifier.ts';
+import { MAX_RIVALS } from '../../src/protocol/limits.ts';
 import type { Relay } from '../../src/testing/relay.ts';
 import type { RelayFaults } from '../../src/testing/relay-options.ts';
 import { device, health, KEY, OTHER_KEY, relay, stored, world, written, type Device } from './devices.ts';
@@ -176,6 +177,15 @@ describe('a relay that', () => {
     expect(violations.flood).toBeLessThan(20);
     // Its REQs are closed; it may still take what this device writes.
     expect(connects).toBe(0);
+  });
+
+  test('replays what no head has seen costs one signature for each, as long as all are kept', async () => {
+    const unseen = Array.from({ length: MAX_RIVALS }, (_, i) =>
+      written({ payload: i, created_at: 1_700_000_000 + i, tags: [['device_id', `device-${i}`]] }),
+    );
+    const { verified } = await replaying((id) => unseen.map((event) => ['EVENT', id, event]), 60_000);
+    // And the newer one from the other relay.
+    expect(verified).toBe(MAX_RIVALS + 1);
   });
 
   test('sends bad signatures without end is hung up on for long after a hundred of them', async () => {

@@ -785,6 +785,20 @@ describe('pieces of former values', () => {
     expect(pieces(relays[0]!)).toHaveLength(all);
   });
 
+  test('are kept while a relay does not say what it has by now, though it has the removal', async () => {
+    const { relays, device: make, settle, clock } = world({}, {});
+    const laptop = make(LARGE);
+    await settle(laptop.publish('settings', valueOf(90_000, 1, true), { waitFor: 'replicated' }));
+    await settle(laptop.remove('settings', { waitFor: 'replicated' }));
+    const all = relays.map((one) => pieces(one).length);
+    relays[1]!.misbehave({ noEose: true });
+    await clock.advance(HOUR);
+    expect(relays.map((one) => pieces(one).length)).toEqual(all);
+    relays[1]!.behave();
+    await clock.advance(HOUR);
+    expect(relays.map((one) => pieces(one).length)).toEqual([0, 0]);
+  });
+
   test('are collected after a removal', { timeout: 60_000 }, async () => {
     const { relays, device: make, settle, clock } = world({});
     const laptop = make(LARGE);

@@ -70,6 +70,21 @@ describe('what is watched over a line that is proven alive', () => {
     for (const category of CATEGORIES) expect(stored(relay, category)).toHaveLength(1);
   });
 
+  test('is asked for if the line was silent for over 30 s: what was written meanwhile may not have come', async () => {
+    const { it, laptop, relay, asked, write } = await setup();
+    // Past the ping of the first 30 s, so that the next one is still without its answer.
+    await it.clock.advance(25_000);
+    relay.misbehave({ silent: true });
+    write('category-3', 3);
+    await it.clock.advance(31_000);
+    relay.behave();
+    expect(await it.settle(laptop.fetch('category-3'))).toMatchObject({ payload: { n: 3 }, source: 'relay' });
+    expect(asked()).toBe(1);
+    // It has answered, and rests again.
+    await it.settle(laptop.fetch('category-3'));
+    expect(asked()).toBe(0);
+  });
+
   test('is asked for if the relay has closed the subscription', async () => {
     const { it, laptop, relay, asked } = await setup();
     relay.misbehave({
