@@ -9,7 +9,7 @@ import type { VerifiedEvent } from '../protocol/event.ts';
 import { FIRST_WRITE_MS, MAX_LAPS } from '../protocol/limits.ts';
 import { floorOf, isHeld } from './heads/record.ts';
 import type { Replica } from './heads/replica.ts';
-import type { Network } from './relays/network.ts';
+import { isFromEvery, type Network } from './relays/network.ts';
 
 /** What the first writes of one turn ask together, so that many are a handful of REQs. */
 export interface Question {
@@ -74,7 +74,7 @@ export function createFirstWrites(ports: {
         .ask([...dTags], 'all')
         .then((answers) => {
           cancel();
-          end(ports.relays().every((url) => answers.complete.includes(url)));
+          end(isFromEvery(answers, ports.relays()));
         });
     });
     return asked;

@@ -4,7 +4,7 @@ import { hexToBytes } from '@noble/hashes/utils.js';
 import { deflateRawSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
 import { memoryStore, secretKeySigner, type NostrEvent, type Signer, type Store } from '../../src/node.ts';
-import type { RelayOptions } from '../../src/testing/relay-options.ts';
+import type { RelayFaults, RelayOptions } from '../../src/testing/relay-options.ts';
 import type { Relay } from '../../src/testing/relay.ts';
 import { device, health, KEY, PUBKEY, received, relay, stored, world, type Device } from './devices.ts';
 import { edited, valueOf } from './values.ts';
@@ -785,13 +785,18 @@ describe('pieces of former values', () => {
     expect(pieces(relays[0]!)).toHaveLength(all);
   });
 
-  test('are kept while a relay does not say what it has by now, though it has the removal', async () => {
+  test.each<[string, RelayFaults]>([
+    ['has not said what it has', { noEose: true }],
+    ['is silent', { silent: true }],
+    ['is not there', { refuseConnections: true }],
+  ])('are kept while a relay that had the removal %s: it may have a newer value', async (_, faults) => {
     const { relays, device: make, settle, clock } = world({}, {});
     const laptop = make(LARGE);
     await settle(laptop.publish('settings', valueOf(90_000, 1, true), { waitFor: 'replicated' }));
     await settle(laptop.remove('settings', { waitFor: 'replicated' }));
     const all = relays.map((one) => pieces(one).length);
-    relays[1]!.misbehave({ noEose: true });
+    relays[1]!.misbehave(faults);
+    if (faults.refuseConnections) relays[1]!.disconnectAll();
     await clock.advance(HOUR);
     expect(relays.map((one) => pieces(one).length)).toEqual(all);
     relays[1]!.behave();

@@ -9,11 +9,13 @@ import {
   type VerifiedEvent,
 } from '../../protocol/event.ts';
 import type { categoryRequests } from '../../protocol/message.ts';
-import type { Place } from '../../protocol/order.ts';
+import { MAX_RIVALS } from '../../protocol/limits.ts';
+import { compareEvents, type Place } from '../../protocol/order.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
 import type { RequestEnd, RequestHandlers } from '../../relay/requests.ts';
 import { isOverlooked } from '../heads/conflict.ts';
 import { isRival } from '../heads/frontier.ts';
+import { placeOf } from '../heads/kept.ts';
 import { taken } from '../heads/own-write.ts';
 import { deliveryOf } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
@@ -68,9 +70,11 @@ export function createExchanges(ports: ExchangePorts): Exchanges {
   function isOfUse(dTag: Address, event: NostrEvent): boolean {
     const record = replica.get(dTag);
     if (isOverlooked(record, event) || newest.isNewReset(dTag, event)) return true;
-    return (
-      isRival(record, event, newest.of(dTag)) || (record !== undefined && taken(record, event) !== record)
-    );
+    if (record !== undefined && taken(record, event) !== record) return true;
+    // If there is no room for it beside the rivals, it is looked at again once some of these are settled.
+    const last = record?.rivals[MAX_RIVALS - 1];
+    const hasRoom = last === undefined || compareEvents(event, placeOf(last)) > 0;
+    return hasRoom && isRival(record, event, newest.of(dTag));
   }
 
   function open(relay: RelayConnection, dTags: readonly Address[]): Exchange {

@@ -18,6 +18,11 @@ export function isFromAll({ complete, incomplete }: Answers): boolean {
   return complete.length > 0 && incomplete.length === 0;
 }
 
+/** Whether every relay that is configured has answered completely, those that cannot be reached as well. */
+export function isFromEvery({ complete }: Answers, relays: readonly RelayUrl[]): boolean {
+  return relays.every((url) => complete.includes(url));
+}
+
 export interface Network {
   /**
    * Brings the replica up to date with the relays. Resolves with who answered, at the latest when the

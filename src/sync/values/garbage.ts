@@ -20,7 +20,7 @@ import {
   ORPHAN_MS,
   RIVAL_PIECES_MS,
 } from '../../protocol/limits.ts';
-import { isFromAll, type Network } from '../relays/network.ts';
+import { isFromEvery, type Network } from '../relays/network.ts';
 import { isOwnHead, stageOf, type HeadRecord } from '../heads/record.ts';
 import { isWhole } from '../heads/version.ts';
 import type { Change, Replica } from '../heads/replica.ts';
@@ -110,10 +110,10 @@ export function createGarbage(ports: {
   /** Resolves whether it may go on at once. */
   async function collect(dTag: Address): Promise<boolean> {
     if (!ports.isSender() || !hand.isSet()) return false;
-    // What other devices wrote meanwhile may need what was an orphan.
+    // What other devices wrote meanwhile may need what was an orphan: also on a relay that is away.
     const answers = await ports.network().ask([dTag], 'all');
     const record = settled(dTag);
-    if (!isFromAll(answers) || record === undefined) return false;
+    if (!isFromEvery(answers, ports.relays()) || record === undefined) return false;
     const due = dueTimes(record).filter(({ at }) => at <= clock.now());
     const names = due.slice(0, MAX_COLLECTED_AT_ONCE).map(({ name }) => name);
     return names.length === 0 || buryPieces(ports, dTag, record, names);
