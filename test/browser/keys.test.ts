@@ -113,8 +113,6 @@ test('it is told whether the browser has promised to keep it, by each key store 
     const told = await tab.evaluate(async () => {
       const { nostrSync, passkeyKeyStore } = window.app;
       const keyStore = nostrSync.browserKeyStore('my-app');
-      // Asks the browser.
-      await keyStore.clear();
       const { mayBeEvicted } = await nostrSync.identity({ namespace: 'my-app', keyStore });
       return {
         isPersisted: await navigator.storage.persisted(),

@@ -13,7 +13,7 @@ import { createRandom, numberFrom, type Random } from '../support/random.ts';
 import { errorCode, world, type World } from './harness.ts';
 
 /** More of them, and others: HISTORIES=200 SEED=1. */
-const HISTORIES = numberFrom('HISTORIES', 20);
+const HISTORIES = numberFrom('HISTORIES', 12);
 const SEED = numberFrom('SEED', 41_300);
 const STEPS = 30;
 const DISK_FULL = 'disk full';
