@@ -118,7 +118,7 @@ test('it is told whether the browser has promised to keep it, by each key store 
         isPersisted: await navigator.storage.persisted(),
         identity: mayBeEvicted,
         browser: await keyStore.mayBeEvicted(),
-        passkey: await passkeyKeyStore({ namespace: 'my-app', name: 'My app' }).mayBeEvicted!(),
+        passkey: await passkeyKeyStore({ namespace: 'my-app', name: 'My app' }).mayBeEvicted(),
       };
     });
     const isPersisted = setting === 'granted';
