@@ -23,7 +23,7 @@ const ROOT = resolve(process.argv[2] ?? join(import.meta.dirname, '..'));
 // What handles keep beside the value, taken along to another key: 0.4 KB.
 // A twin that is found after a crash too, and a reset that voids all it knows of: 0.1 KB.
 const LIMITS = { total: 83_700, beyondCrypto: 67_400, tauri: 89_600 };
-/** What an entry may add to a bundle that has the engine, and the files that are in no bundle without it. */
+/** What an entry may add to a bundle that has the engine (if it has a limit), and the files that are in no bundle without it. */
 // The aim for pairing is 6 KB. Each of its two sides keeps it, both together are 7 KB: the two machines, what runs them and their messages 1.7 KB, sockets,
 // mailboxes and the echo 1.1 KB, the calls around them 1.8 KB, derivations, endings and checks of what comes in 2 KB, typed codes 0.5 KB. The words of errors
 // are 0.6 KB of it. scrypt, which a typed code needs, is loaded when there is one: it is a row of its own. The rest of the typed code is not: that would take
@@ -53,6 +53,17 @@ const EXTRAS = [
     code: `import { ${call} } from 'nostr-sync/pair'; globalThis.extra = ${call};`,
   })),
   { name: 'pair', title: 'pair, typed code', limit: 9_300, own: /[\\/]scrypt\.js$/ },
+  // These two are imported from the package itself.
+  {
+    name: 'identity',
+    own: /\bdist[\\/]keys[\\/](identity|key-store)\.js$/,
+    code: "import { identity } from 'nostr-sync'; globalThis.extra = identity;",
+  },
+  {
+    name: 'unlockWithSigner',
+    own: /\bdist[\\/]unlock[\\/]/,
+    code: "import { unlockWithSigner } from 'nostr-sync'; globalThis.extra = unlockWithSigner;",
+  },
   {
     name: 'browser-key-store',
     limit: 2_500,

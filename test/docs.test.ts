@@ -63,6 +63,25 @@ test('every file that is named exists', () => {
   expect(named.filter(({ path }) => !isThere(path))).toEqual([]);
 });
 
+test('every heading that a link goes to exists', () => {
+  // As GitHub names them.
+  const anchorsOf = (file: string): string[] =>
+    found(read(file), /^#{1,6} (.+)$/gm).map((heading) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}_ -]/gu, '')
+        .replaceAll(' ', '-'),
+    );
+  const links = documents.flatMap((file) =>
+    [...texts.get(file)!.matchAll(/\]\(([\w./-]*)#([^)]+)\)/g)].map(([, path, anchor]) => ({
+      ...{ file, anchor: anchor! },
+      target: path === '' ? file : join(file, '..', path!),
+    })),
+  );
+  expect(links.length).toBeGreaterThan(10);
+  expect(links.filter(({ target, anchor }) => !anchorsOf(target).includes(anchor))).toEqual([]);
+});
+
 test('every section that is named exists, and says in which document it is', () => {
   const headings = (file: string): string[] => found(read(file), /^## (\d+)\. /gm);
   const dangling = [...texts].flatMap(([file, text]) =>

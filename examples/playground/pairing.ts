@@ -1,10 +1,11 @@
-/** A new phone joins the laptop by a link, which a camera would open. The link is of this page, as both devices are; what follows its `#` is taken out of the address at once. */
+/** A new phone joins the laptop by a QR code, whose link a camera would open. The link is of this page, as both devices are; what follows its `#` is taken out of the address at once. */
 
 import { generateKey } from 'nostr-sync';
 import { createInvitation, joinByInvitation } from 'nostr-sync/pair';
 import type { Device } from './device.ts';
 import { find } from './dom.ts';
 import type { PlayRelay } from './network.ts';
+import { pictureOf } from './picture.ts';
 
 /** What is behind the `#`, if it is an invitation. It is in no history and in no address from here on. */
 function takeInvitation(): string | undefined {
@@ -19,19 +20,32 @@ export function createPairing(laptop: Device, phone: Device, relays: readonly Pl
   const news = find(section, '.news');
   const fresh = find(section, '.fresh') as HTMLButtonElement;
   const invite = find(section, '.invite') as HTMLButtonElement;
+  const picture = find(section, '.qr');
   const link = find(section, 'a') as HTMLAnchorElement;
   const form = find(section, 'form');
   const digits = find(form, 'input') as HTMLInputElement;
   const accept = find(section, '.accept') as HTMLButtonElement;
   const common = { namespace: 'playground', relays: relays.map(({ url }) => url) };
   const show = (element: HTMLElement, isShown: boolean): void => void (element.hidden = !isShown);
+  const showLink = (uri: string): void => {
+    link.href = `${location.href.split('#')[0]}#${uri}`;
+    picture.replaceChildren(pictureOf(link.href));
+    for (const step of [picture, link]) show(step, true);
+  };
+  const hideLink = (): void => {
+    for (const step of [picture, link]) show(step, false);
+    // Nobody needs the secret in it any more.
+    picture.replaceChildren();
+    link.removeAttribute('href');
+  };
   let confirm = (_digits: string): Promise<void> => Promise.resolve();
   let join = (): Promise<void> => Promise.resolve();
 
   function attempt(work: () => Promise<void>): void {
     work().catch((error: unknown) => {
       news.textContent = error instanceof Error ? error.message : String(error);
-      for (const step of [link, form, accept]) show(step, false);
+      hideLink();
+      for (const step of [form, accept]) show(step, false);
       show(invite, true);
     });
   }
@@ -49,10 +63,10 @@ export function createPairing(laptop: Device, phone: Device, relays: readonly Pl
     attempt(async () => {
       const { openSocket, key } = laptop;
       const invitation = await createInvitation({ ...common, openSocket, key: key(), name: laptop.name });
-      link.href = `#${invitation.uri}`;
-      news.textContent = 'The laptop shows this link as a picture, and the phone’s camera opens it:';
+      news.textContent =
+        'The laptop shows this picture, and the phone’s camera opens the link in it. Here a click does that:';
       show(invite, false);
-      show(link, true);
+      showLink(invitation.uri);
       confirm = (typed) => invitation.confirm(typed);
       invitation.on('joining', () => show(form, true));
       await invitation.done;
@@ -63,7 +77,7 @@ export function createPairing(laptop: Device, phone: Device, relays: readonly Pl
 
   async function joinBy(invitation: string): Promise<void> {
     const { openSocket, name } = phone;
-    show(link, false);
+    hideLink();
     const joining = joinByInvitation(invitation, { ...common, openSocket, name, deviceId: name });
     news.textContent = `The phone shows ${await joining.digits}. Type it on the laptop:`;
     digits.value = '';

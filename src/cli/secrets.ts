@@ -26,7 +26,15 @@ export async function writeSecretFile(path: string, text: string): Promise<void>
   });
 }
 
-/** Gives a secret out: into a new file, 0600, or to a terminal. Anything else, a pipe or a log, may be read by others. */
+/** A secret goes to a terminal: anything else, a pipe or a log, may be read by others. `option` is what writes it to a file. */
+export function requireTerminal(name: string, option: string): void {
+  if (process.stdout.isTTY) return;
+  const instead = `give ${option} for a file that only you can read`;
+  const message = `Cannot show the ${name}: standard output is no terminal; ${instead}`;
+  throw new CommandError('NO_TERMINAL', EXIT.usage, message);
+}
+
+/** Gives a secret out: into a new file, 0600, or to a terminal. */
 export async function giveOut(
   secret: { readonly name: string; readonly text: string },
   file: string | undefined,
@@ -37,10 +45,6 @@ export async function giveOut(
     output.result({ output: file }, file);
     return;
   }
-  if (process.stdout.isTTY) return output.result({ [secret.name]: secret.text }, secret.text);
-  throw new CommandError(
-    'NO_TERMINAL',
-    EXIT.usage,
-    `Cannot show the ${secret.name}: standard output is no terminal; give --output for a file that only you can read`,
-  );
+  requireTerminal(secret.name, '--output');
+  output.result({ [secret.name]: secret.text }, secret.text);
 }

@@ -98,16 +98,45 @@ test('the browser is asked to keep it', async () => {
   expect(asked).toBe(1);
 });
 
+test('it is told whether the browser has promised to keep it, by each key store and by identity', async () => {
+  const other = site.profile();
+  await other.open();
+  const { context } = other;
+  const tab = await context.newPage();
+  await tab.goto(site.url.replace('127.0.0.1', 'localhost'));
+  await tab.waitForFunction(() => window.app !== undefined);
+  const { origin } = new URL(tab.url());
+  const browser = await context.newCDPSession(tab);
+  for (const setting of ['denied', 'granted'] as const) {
+    const permission = { name: 'persistent-storage' };
+    await browser.send('Browser.setPermission', { origin, permission, setting });
+    const told = await tab.evaluate(async () => {
+      const { nostrSync, passkeyKeyStore } = window.app;
+      const keyStore = nostrSync.browserKeyStore('my-app');
+      const { mayBeEvicted } = await nostrSync.identity({ namespace: 'my-app', keyStore });
+      return {
+        isPersisted: await navigator.storage.persisted(),
+        identity: mayBeEvicted,
+        browser: await keyStore.mayBeEvicted(),
+        passkey: await passkeyKeyStore({ namespace: 'my-app', name: 'My app' }).mayBeEvicted(),
+      };
+    });
+    const isPersisted = setting === 'granted';
+    const mayGo = !isPersisted;
+    expect(told).toEqual({ isPersisted, identity: mayGo, browser: mayGo, passkey: mayGo });
+  }
+  await other.close();
+});
+
 test('identity is the same after the browser was killed', async () => {
-  const identify = (): Promise<{ pubkey: string; isNew: boolean; mayBeEvicted: boolean }> =>
+  const identify = (): Promise<{ pubkey: string; isNew: boolean }> =>
     page.evaluate(async () => {
       const { identity, browserKeyStore } = window.app.nostrSync;
-      const keyStore = browserKeyStore('my-app');
-      const { pubkey, isNew, mayBeEvicted } = await identity({ namespace: 'my-app', keyStore });
-      return { pubkey, isNew, mayBeEvicted };
+      const { pubkey, isNew } = await identity({ namespace: 'my-app', keyStore: browserKeyStore('my-app') });
+      return { pubkey, isNew };
     });
   const first = await identify();
-  expect(first).toMatchObject({ isNew: true, mayBeEvicted: expect.any(Boolean) as boolean });
+  expect(first).toMatchObject({ isNew: true });
   await profile.kill();
   await profile.open();
   await open();

@@ -6,9 +6,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { buildPlayground } from '../../examples/playground/build.mjs';
 import { openPage, serveFolder, type OpenPage, type StaticSite } from '../support/page.ts';
+import { scan } from './qr.ts';
 
 const WAIT = { timeout: 30_000, interval: 50 };
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; require-trusted-types-for 'script'";
@@ -28,6 +30,29 @@ afterAll(async () => {
   await site.close();
   rmSync(folder, { recursive: true });
 });
+
+/** In the page. */
+const coloursOfPicture = (): string[] => [
+  getComputedStyle(document.querySelector('.pairing path')!).fill,
+  getComputedStyle(document.querySelector('.pairing .qr')!).backgroundColor,
+];
+
+/** What a camera reads from the picture: on a wide screen and a narrow one, light and dark. */
+async function readInEachLight(page: Page): Promise<string[]> {
+  // The policy of this page lets nobody look at pixels.
+  const reader = await page.context().browser()!.newPage();
+  const seen: string[] = [];
+  for (const width of [1280, 390])
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.emulateMedia({ colorScheme });
+      seen.push(await scan(page, '.pairing .qr', reader));
+      // Our decoder reads light on dark as well; not every camera does.
+      expect(await page.evaluate(coloursOfPicture)).toEqual(['rgb(0, 0, 0)', 'rgb(255, 255, 255)']);
+    }
+  await reader.close();
+  return seen;
+}
 
 describe.each(['chromium', 'firefox'] as const)('in %s', (browser) => {
   let open: OpenPage;
@@ -254,7 +279,7 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (browser) => {
     await expect.poll(values, { ...WAIT, timeout: 100_000 }).toContain('replicated');
   });
 
-  test('a new phone joins the laptop by a link, which is in no address any more, and both have all', async () => {
+  test('a new phone joins the laptop by the link in a picture, which is in no address any more, and both have all', async () => {
     const inPairing = (selector: string): Promise<string> =>
       open.tab.evaluate((of) => {
         const element = document.querySelector<HTMLElement>(`.pairing ${of}`)!;
@@ -274,17 +299,26 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (browser) => {
 
     await press('.invite');
     await expect.poll(() => inPairing('a'), WAIT).toBe('Open it on the phone');
-    const before = await open.tab.evaluate(() => [
-      location.href,
-      document.querySelector('.pairing a')!.getAttribute('href'),
-    ]);
-    expect(before[1]).toMatch(/^#nostrpair:/);
-    await press('a');
+    const { address, link, widthPx } = await open.tab.evaluate(() => ({
+      address: location.href,
+      link: document.querySelector<HTMLAnchorElement>('.pairing a')!.href,
+      widthPx: document.querySelector('.pairing .qr svg')!.getBoundingClientRect().width,
+    }));
+    expect(link.startsWith(`${address}#nostrpair://`)).toBe(true);
+    expect(widthPx).toBeGreaterThan(200);
+    if (open.page === undefined) await press('a');
+    else {
+      const seen = await readInEachLight(open.page);
+      expect(seen).toEqual(Array.from(seen, () => link));
+      // As a camera does: it opens what it has read.
+      await open.page.evaluate((read) => location.assign(read!), seen[0]);
+    }
     await expect.poll(news, WAIT).toMatch(/^The phone shows \d{6}\./);
-    expect(await open.tab.evaluate(() => [location.href, history.state as unknown])).toEqual([
-      before[0],
-      null,
-    ]);
+    expect(await open.tab.evaluate(() => [location.href, history.state as unknown])).toEqual([address, null]);
+    // The picture is gone with it.
+    expect(await open.tab.evaluate(() => document.querySelector('.pairing')!.innerHTML)).not.toMatch(
+      /nostrpair|<path/,
+    );
     await expect.poll(() => inPairing('form button'), WAIT).toBe('Confirm');
     const [digits] = /\d{6}/.exec(await news())!;
     await open.tab.evaluate((typed) => {

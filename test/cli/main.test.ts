@@ -1,6 +1,6 @@
 /** The command's frame: help, usage errors, keys, and that no secret is ever printed. */
 
-import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { computer, KEY, relay } from './support.ts';
@@ -168,12 +168,20 @@ test('keygen writes a key that only its owner can read, prints its public key al
   expect(await readFile(path, 'utf8')).toBe(written);
 });
 
-test('keygen prints a secret key only if it is told to', async () => {
-  const { run } = await computer();
+test('keygen shows a secret key only if it is told to, and only on a terminal', async () => {
+  const { run, folder } = await computer();
   expect(await run(['keygen'])).toMatchObject({ exit: 2, stdout: '' });
   expect(await run(['keygen', '--stdout', '--key-file', 'key'])).toMatchObject({ exit: 2, stdout: '' });
-  const { stdout } = await run(['keygen', '--stdout', '--json']);
-  const { nsec, pubkey } = JSON.parse(stdout);
+  for (const json of [[], ['--json']]) {
+    const { exit, stdout, stderr } = await run(['keygen', '--stdout', ...json]);
+    expect({ exit, stdout }).toEqual({ exit: 2, stdout: '' });
+    expect(stderr).toContain('standard output is no terminal; give --key-file');
+    expect(stderr).not.toContain('nsec1');
+  }
+  expect(await readdir(folder)).toEqual([]);
+  const shown = await run(['keygen', '--stdout', '--json'], { isTerminal: true });
+  expect(shown.exit).toBe(0);
+  const { nsec, pubkey } = JSON.parse(shown.stdout);
   const derived = await run(['pubkey', '--json'], { env: { NOSTR_SYNC_KEY: nsec } });
   expect(JSON.parse(derived.stdout)).toEqual({ pubkey });
 });
@@ -215,8 +223,9 @@ test.each([
 });
 
 test('a key given as an argument is not taken, and not repeated', async () => {
-  const { run } = await computer();
-  const { nsec } = JSON.parse((await run(['keygen', '--stdout', '--json'])).stdout);
+  const { run, folder } = await computer();
+  await run(['keygen', '--key-file', 'key']);
+  const nsec = (await readFile(join(folder, 'key'), 'utf8')).trim();
   for (const args of [
     [nsec],
     ['pubkey', nsec],

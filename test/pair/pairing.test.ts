@@ -209,14 +209,18 @@ test.each([1, 2, 3, 4, 5, 6])('over a relay that loses a quarter of all messages
   }
 });
 
-test('over a connection that breaks after each message', async () => {
+test('over a connection that breaks after each message: PAIRING_EXPIRED on both devices, and neither has the key', async () => {
   const here = world();
   const invitation = await here.during(here.invite());
   here.relays[here.urls[0]!]!.misbehave({
     receive: ([type]) => (type === 'EVENT' ? 'disconnect-answered' : undefined),
   });
-  await paired(here, invitation).catch(() => undefined);
-  await here.clock.advance(120_000);
+  const joining = here.join(invitation.uri);
+  // The key follows the confirmation, over a connection that is gone by then, each time.
+  await here.during(invitation.confirm(await here.during(joining.digits)));
+  await here.clock.advance(121_000);
+  expect(await failure(here.during(invitation.done, 0))).toMatchObject({ code: 'PAIRING_EXPIRED' });
+  expect(await failure(here.during(joining.inviter, 0))).toMatchObject({ code: 'PAIRING_EXPIRED' });
   await here.expectNothingLeft();
 });
 

@@ -90,6 +90,8 @@ test('the look-out sees what stands in a command line or an environment for a fi
 async function recovery(laptop: Computer, url: string, told: Told) {
   const made = await laptop.run(['keygen', '--key-file', 'sync.key']);
   told['keygen'] = textOf(made);
+  told['keygen, into a pipe'] = textOf(await laptop.run(['keygen', '--stdout']));
+  expect(told['keygen, into a pipe']).not.toContain('nsec1');
   const nsec = (await readFile(join(laptop.folder, 'sync.key'), 'utf8')).trim();
   const use = ['--key-file', 'sync.key'];
   // On a screen, which is what it is for.
@@ -207,6 +209,9 @@ test(
     expect(told['fetch']).toContain('of the laptop');
     await look.close();
     expect(look.commands()).toBeGreaterThan(15);
+    // It looked while each of those ran that handles a secret.
+    for (const args of ['keygen', 'key words', 'key encrypt', 'key import', 'pair', 'join'])
+      expect(look.seen(), args).toContain(`\0${MAIN}\0${args.replaceAll(' ', '\0')}\0`);
 
     const list = words.split(' ');
     const traces = tracesOf({
