@@ -164,7 +164,8 @@ describe.each(['chromium', 'firefox'] as const)('in %s', (browser) => {
     await flip('laptop', 'offline');
     await set('laptop', 'accent', 'moss');
     await expect.poll(() => badge('laptop'), WAIT).toBe('Offline, 1 change waits');
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    // And it counts as waiting before it is stamped.
+    await new Promise((resolve) => setTimeout(resolve, 2_100));
     await edit('phone', 'accent', 'plum');
     await flip('laptop', 'offline');
     await bothHave({ accent: 'plum' });
