@@ -1,6 +1,6 @@
 /** Signers as people report them: they refuse, forget, edit, hang, and work for another account between two calls. */
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   memoryStore,
   nip07Signer,
@@ -9,6 +9,7 @@ import {
   type NostrEvent,
   type Signer,
 } from '../../src/node.ts';
+import { connectTo } from '../../src/testing/memory-transport.ts';
 import { createRandom } from '../support/random.ts';
 import type { World } from './devices.ts';
 import { KEY, OTHER_KEY, PUBKEY, received, stored, world, written } from './devices.ts';
@@ -399,13 +400,14 @@ describe('a decryption that is refused once', () => {
 describe('one question at a time', () => {
   const CATEGORIES = Array.from({ length: 12 }, (_, i) => `category-${i}`);
 
-  /** Answers later, and refuses whatever comes before it has. */
-  function refusing(later: (then: () => void) => void): Extension {
+  /** Answers later, and refuses whatever comes before it has; or forgets it, and never answers. */
+  function refusing(later: (then: () => void) => void, how: 'refuses' | 'forgets' = 'refuses'): Extension {
     const signer = extension();
     let isBusy = false;
     const one =
       <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
       async (...args: A): Promise<R> => {
+        if (isBusy && how === 'forgets') return new Promise(() => undefined);
         if (isBusy) throw new Error('one popup at a time');
         isBusy = true;
         await new Promise<void>(later);
@@ -428,6 +430,41 @@ describe('one question at a time', () => {
     await settle(Promise.all(CATEGORIES.map((category) => one.publish(category, 1, { waitFor: 'saved' }))));
     expect([...one.errors, ...two.errors]).toEqual([]);
   });
+
+  test.each(['refuses', 'forgets'] as const)(
+    'signers without a provider share the one of the page, which %s parallel calls: two engines, and one of another copy',
+    async (how) => {
+      const { clock, relays, urls, device, settle } = world({});
+      for (const category of CATEGORIES) relays[0]!.inject(written({ category, created_at: 1 }));
+      vi.resetModules();
+      const copy = await import('../../src/node.ts');
+      expect(copy.nip07Signer).not.toBe(nip07Signer);
+      vi.stubGlobal(
+        'nostr',
+        refusing((then) => void clock.after(10, then), how),
+      );
+      const startedAt = clock.now();
+      const signers = [nip07Signer(), nip07Signer()];
+      const openSocket = connectTo({ [urls[0]!]: relays[0]! });
+      const other = copy.createNostrSync({ clock, openSocket, relays: urls, signer: copy.nip07Signer() });
+      const errors: unknown[] = [];
+      other.on('error', (error) => errors.push(error));
+      const devices = signers.map((signer) => device({ signer }));
+      const all = [...devices, other];
+      try {
+        const found = await settle(Promise.all(all.map((one) => one.syncAll(CATEGORIES))));
+        expect(found.map((results) => results.length)).toEqual([12, 12, 12]);
+        const saving = all.map((one, i) => one.publish(`own-${i}`, 1, { waitFor: 'saved' }));
+        await settle(Promise.all(saving));
+        expect([...devices.flatMap((one) => one.errors), ...errors]).toEqual([]);
+        // What is forgotten would be waited for much longer.
+        expect(clock.now() - startedAt).toBeLessThan(10_000);
+      } finally {
+        await other.close();
+        vi.unstubAllGlobals();
+      }
+    },
+  );
 
   test('AUTH goes before what waits, and a popup that was closed holds nothing up for long', async () => {
     const { clock, relays, device } = world({ auth: 'read' });
