@@ -525,6 +525,51 @@ describe('a popup that is closed and never settles', () => {
     },
   );
 
+  test.each(['update', 'reset', 'restore', 'readVersion'] as const)(
+    'the signal of its caller is heard at once, over what the process before has left: %s',
+    async (call) => {
+      for (const at of ['getPublicKey', 'encrypt', 'sign', 'decrypt']) {
+        const { clock, relays, device, settle } = world({});
+        const store = { ...memoryStore(), close: async () => undefined };
+        const before = device({ store });
+        for (const value of ['former', 'latest'])
+          await settle(before.publish('settings', value, { waitFor: 'replicated' }));
+        const [{ eventId } = { eventId: '' }] = (await settle(before.history('settings'))).slice(1);
+        await settle(before.close());
+        if (call === 'reset') {
+          const created_at = Math.floor(clock.now() / 1000) + 2 * 86_400;
+          relays[0]!.inject(written({ payload: 'of the future', created_at }));
+        }
+        const sent = received(relays[0]!, 'EVENT').length;
+        const signer = extension();
+        signer.hang = (one) => one === at;
+        const laptop = device({ store, signer });
+        const abort = new AbortController();
+        const { signal } = abort;
+        const calling = {
+          update: () => laptop.update('settings', (now) => [now], { signal }),
+          reset: () => laptop.reset('settings', { signal }),
+          restore: () => laptop.restore('settings', eventId, { signal }),
+          readVersion: () => laptop.readVersion('settings', eventId, { signal }),
+        }[call]();
+        let end: unknown;
+        calling.then(
+          () => (end = 'resolved'),
+          (error: unknown) => (end = error),
+        );
+        await clock.advance(15_000);
+        expect(signer.calls).toContain(call === 'readVersion' && at !== 'getPublicKey' ? 'decrypt' : at);
+        abort.abort(new Error('the user left'));
+        await clock.advance(0);
+        if (call === 'readVersion' && ['encrypt', 'sign'].includes(at)) expect(end).toBe('resolved');
+        else expect(end).toMatchObject({ message: 'the user left' });
+        await clock.advance(10 * MINUTE);
+        expect(received(relays[0]!, 'EVENT')).toHaveLength(sent);
+        await laptop.close();
+      }
+    },
+  );
+
   test('a newer write of the category does not wait for it to the end, and settles the one before', async () => {
     const { clock, relays, device, settle } = world({});
     const signer = extension();
