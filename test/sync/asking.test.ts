@@ -51,6 +51,13 @@ function extension(): Extension {
   return made;
 }
 
+/** Of the times of some tries: each pause is much longer than the one before it. */
+function expectGrowing(times: readonly number[]): void {
+  const pauses = times.slice(1).map((at, i) => at - times[i]!);
+  expect(pauses[0]).toBeGreaterThanOrEqual(1_000);
+  pauses.slice(1).forEach((pause, i) => expect(pause).toBeGreaterThanOrEqual(1.5 * pauses[i]!));
+}
+
 const asked = ({ calls }: Extension, call: string): number => calls.filter((one) => one === call).length;
 
 /** A relay whose value of "settings" is `good`, by another device. */
@@ -344,6 +351,18 @@ describe('a decryption that is refused once', () => {
     await clock.advance(MINUTE);
     expect(seen).toEqual(['good']);
     expect(laptop.updated).toMatchObject([{ payload: 'good' }]);
+  });
+
+  test('again and again is tried again after longer and longer pauses, from a second up', async () => {
+    const { clock, device } = await withValue();
+    const signer = extension();
+    const askedAt: number[] = [];
+    signer.refuse = (call) => call === 'decrypt' && askedAt.push(clock.now()) > 0;
+    device({ signer }).subscribe(['settings'], () => undefined);
+    // Finely, so that the time of a call is known.
+    for (let s = 0; s < 600; s++) await clock.advance(1_000);
+    expect(askedAt.length).toBeGreaterThan(3);
+    expectGrowing(askedAt);
   });
 
   test('by a signer that tells no account either says nothing about the value, and leaves it before one that nobody can read', async () => {
@@ -671,6 +690,17 @@ describe('a start that failed', () => {
     isBusy = false;
     await clock.advance(MINUTE);
     expect(seen).toEqual(['good']);
+  });
+
+  test('is tried again after longer and longer pauses, from a second up', async () => {
+    const { clock, device } = world({});
+    const signer = extension();
+    const askedAt: number[] = [];
+    signer.refuse = (call) => call === 'getPublicKey' && askedAt.push(clock.now()) > 0;
+    device({ signer });
+    for (let s = 0; s < 600; s++) await clock.advance(1_000);
+    expect(askedAt.length).toBeGreaterThan(3);
+    expectGrowing(askedAt);
   });
 
   test('because a person said no is tried a few times, and not for ever', async () => {
