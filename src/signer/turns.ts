@@ -14,13 +14,33 @@ interface Line {
 }
 
 /** The only state that engines share: two of them on a page ask the same extension, and the same person. */
-const lines = new WeakMap<object, Line>();
+const own = new WeakMap<object, Line>();
+
+/**
+ * Where all copies of this package on a page find the lines: an app and a library in it may each bring their own, perhaps of other
+ * versions. Whoever changes the shape of `Line` changes the name.
+ */
+const NAME = Symbol.for('nostr-sync.turns');
+
+/** The lines of the whole page; those of this copy alone, if something else has the name. */
+function shared(): WeakMap<object, Line> {
+  const page = globalThis as { [NAME]?: WeakMap<object, Line> };
+  try {
+    const lines = (page[NAME] ??= own);
+    // Throws if it is something else.
+    own.has.call(lines, own);
+    return lines;
+  } catch {
+    return own;
+  }
+}
 
 /**
  * Calls `begin` when it is this caller's turn with `provider`, perhaps at once. What is urgent goes before what is not.
  * Returns what ends the turn, or the waiting for it; ending twice is fine.
  */
 export function takeTurn(provider: object, isUrgent: boolean, begin: () => void): () => void {
+  const lines = shared();
   const line = lines.get(provider) ?? { waiting: [], next: [] };
   lines.set(provider, line);
   const turn: Turn = { begin };

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { takeTurn } from '../../src/signer/turns.ts';
 
 /** Takes a turn that notes its name when it begins. Returns what ends it. */
@@ -83,4 +83,65 @@ test('with thousands that wait, a turn moves a few of them at most', () => {
     Object.assign(Array.prototype, native);
   }
   expect(moved).toBeLessThan(10 * SIZE);
+});
+
+describe('two copies of the package on one page', () => {
+  const NAME = Symbol.for('nostr-sync.turns');
+  const page = globalThis as { [NAME]?: unknown };
+  afterEach(() => delete page[NAME]);
+
+  /** The module, loaded once more. */
+  async function copy(): Promise<typeof takeTurn> {
+    vi.resetModules();
+    return (await import('../../src/signer/turns.ts')).takeTurn;
+  }
+
+  test('stand in one line', async () => {
+    const log: string[] = [];
+    const [first, second] = [await copy(), await copy()];
+    expect(first).not.toBe(second);
+    const provider = {};
+    const ends = [first, second, first].map((take, i) =>
+      take(provider, false, () => void log.push(`turn ${i}`)),
+    );
+    second(provider, true, () => void log.push('urgent'));
+    expect(log).toEqual(['turn 0']);
+    ends[0]!();
+    expect(log).toEqual(['turn 0', 'urgent']);
+  });
+
+  test.each<[string, PropertyDescriptor]>([
+    ['something else', { value: 'taken' }],
+    ['null', { value: null }],
+    ['what looks like lines', { value: { get: () => 7, set: () => undefined, has: () => true } }],
+    [
+      'what throws',
+      {
+        get: () => {
+          throw new Error('no');
+        },
+      },
+    ],
+  ])('each have a line of their own if %s has its name', async (_, there) => {
+    const log: string[] = [];
+    const take = await copy();
+    Object.defineProperty(page, NAME, { ...there, configurable: true });
+    const provider = {};
+    const end = take(provider, false, () => void log.push('first'));
+    take(provider, false, () => void log.push('second'));
+    expect(log).toEqual(['first']);
+    end();
+    expect(log).toEqual(['first', 'second']);
+  });
+
+  test('each have a line of their own on a page that takes nothing new', async () => {
+    const log: string[] = [];
+    const take = await copy();
+    Object.defineProperty(page, NAME, { value: undefined, writable: false, configurable: true });
+    const provider = {};
+    const end = take(provider, false, () => void log.push('first'));
+    take(provider, false, () => void log.push('second'));
+    end();
+    expect(log).toEqual(['first', 'second']);
+  });
 });

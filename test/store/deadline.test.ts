@@ -11,7 +11,7 @@ import type { Store } from '../../src/store/store.ts';
 import { createTestClock } from '../../src/testing/clock.ts';
 import { storeConformance } from '../../src/testing/store-conformance.ts';
 import { createNostrSync, secretKeySigner } from '../../src/node.ts';
-import { KEY, received, world } from '../sync/devices.ts';
+import { KEY, received, world, written } from '../sync/devices.ts';
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -134,6 +134,71 @@ describe('an engine over a store that hangs', () => {
     await clock.advance(2 * STORE_DEADLINE_MS);
     expect(await last).toEqual(FAILED);
     expect(await closed).toEqual(FAILED);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('that does not even open answers every call, and what it subscribed to comes when the store opens', async () => {
+    const { clock, relays, urls, settle } = world({});
+    relays[0]!.inject(written({ payload: 'good', created_at: Math.floor(clock.now() / 1000) - 60 }));
+    const store = hangingStore();
+    store.hangs = 'before';
+    const laptop = createNostrSync({
+      ...{ clock, store, relays: urls, signer: secretKeySigner(KEY) },
+      openSocket: relays[0]!.openSocket,
+    });
+    const errors: unknown[] = [];
+    laptop.on('error', (error) => errors.push(error));
+    const seen: unknown[] = [];
+    const stop = laptop.subscribe(['settings'], ({ payload }) => seen.push(payload));
+    const calls = {
+      getStatus: () => laptop.getStatus(),
+      getRelays: () => laptop.getRelays(),
+      addRelay: () => laptop.addRelay('wss://other.example'),
+      removeRelay: () => laptop.removeRelay('wss://other.example'),
+      publish: () => laptop.publish('other', 1),
+      fetch: () => laptop.fetch('settings'),
+      inspect: () => laptop.inspect(),
+    };
+    const outcomes = new Map<string, unknown>();
+    for (const [name, call] of Object.entries(calls))
+      call().then(
+        () => outcomes.set(name, 'resolved'),
+        (error: unknown) => outcomes.set(name, error),
+      );
+    // The opening, one more try of the signer, and one of the calls.
+    await clock.advance(3 * STORE_DEADLINE_MS);
+    expect(Object.fromEntries(outcomes)).toEqual(
+      Object.fromEntries(Object.keys(calls).map((name) => [name, FAILED])),
+    );
+    expect(seen).toEqual([]);
+    store.release();
+    await clock.advance(60_000);
+    expect(seen).toEqual(['good']);
+    await settle(laptop.addRelay('wss://other.example'));
+    expect(await settle(laptop.getRelays())).toHaveLength(2);
+    expect(await settle(laptop.getStatus())).toMatchObject({ relayCount: 2 });
+    stop();
+    await laptop.close();
+  });
+
+  test('that does not even open can be closed', async () => {
+    const { clock, relays, urls } = world({});
+    const store = hangingStore();
+    store.hangs = 'before';
+    const laptop = createNostrSync({
+      ...{ clock, store, relays: urls, signer: secretKeySigner(KEY) },
+      openSocket: relays[0]!.openSocket,
+    });
+    const waiting = [laptop.getStatus(), laptop.publish('settings', 1)].map((call) =>
+      call.catch((error: unknown) => error),
+    );
+    await clock.advance(1_000);
+    const closed = laptop.close().catch((error: unknown) => error);
+    // The opening, one more try for the calls, and the closing.
+    await clock.advance(3 * STORE_DEADLINE_MS);
+    expect(await closed).toEqual(FAILED);
+    for (const error of await Promise.all(waiting))
+      expect(error).toMatchObject({ code: expect.stringMatching(/^(CLOSED|STORE_FAILED)$/) as string });
     expect(clock.pending).toBe(0);
   });
 

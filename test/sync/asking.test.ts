@@ -1,6 +1,6 @@
 /** Signers as people report them: they refuse, forget, edit, hang, and work for another account between two calls. */
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   memoryStore,
   nip07Signer,
@@ -9,6 +9,7 @@ import {
   type NostrEvent,
   type Signer,
 } from '../../src/node.ts';
+import { connectTo } from '../../src/testing/memory-transport.ts';
 import { createRandom } from '../support/random.ts';
 import type { World } from './devices.ts';
 import { KEY, OTHER_KEY, PUBKEY, received, stored, world, written } from './devices.ts';
@@ -48,6 +49,13 @@ function extension(): Extension {
     },
   };
   return made;
+}
+
+/** Of the times of some tries: each pause is much longer than the one before it. */
+function expectGrowing(times: readonly number[]): void {
+  const pauses = times.slice(1).map((at, i) => at - times[i]!);
+  expect(pauses[0]).toBeGreaterThanOrEqual(1_000);
+  pauses.slice(1).forEach((pause, i) => expect(pause).toBeGreaterThanOrEqual(1.5 * pauses[i]!));
 }
 
 const asked = ({ calls }: Extension, call: string): number => calls.filter((one) => one === call).length;
@@ -345,6 +353,18 @@ describe('a decryption that is refused once', () => {
     expect(laptop.updated).toMatchObject([{ payload: 'good' }]);
   });
 
+  test('again and again is tried again after longer and longer pauses, from a second up', async () => {
+    const { clock, device } = await withValue();
+    const signer = extension();
+    const askedAt: number[] = [];
+    signer.refuse = (call) => call === 'decrypt' && askedAt.push(clock.now()) > 0;
+    device({ signer }).subscribe(['settings'], () => undefined);
+    // Finely, so that the time of a call is known.
+    for (let s = 0; s < 600; s++) await clock.advance(1_000);
+    expect(askedAt.length).toBeGreaterThan(3);
+    expectGrowing(askedAt);
+  });
+
   test('by a signer that tells no account either says nothing about the value, and leaves it before one that nobody can read', async () => {
     const { clock, relays, device, settle } = await withValue();
     const signer = extension();
@@ -399,13 +419,14 @@ describe('a decryption that is refused once', () => {
 describe('one question at a time', () => {
   const CATEGORIES = Array.from({ length: 12 }, (_, i) => `category-${i}`);
 
-  /** Answers later, and refuses whatever comes before it has. */
-  function refusing(later: (then: () => void) => void): Extension {
+  /** Answers later, and refuses whatever comes before it has; or forgets it, and never answers. */
+  function refusing(later: (then: () => void) => void, how: 'refuses' | 'forgets' = 'refuses'): Extension {
     const signer = extension();
     let isBusy = false;
     const one =
       <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
       async (...args: A): Promise<R> => {
+        if (isBusy && how === 'forgets') return new Promise(() => undefined);
         if (isBusy) throw new Error('one popup at a time');
         isBusy = true;
         await new Promise<void>(later);
@@ -428,6 +449,41 @@ describe('one question at a time', () => {
     await settle(Promise.all(CATEGORIES.map((category) => one.publish(category, 1, { waitFor: 'saved' }))));
     expect([...one.errors, ...two.errors]).toEqual([]);
   });
+
+  test.each(['refuses', 'forgets'] as const)(
+    'signers without a provider share the one of the page, which %s parallel calls: two engines, and one of another copy',
+    async (how) => {
+      const { clock, relays, urls, device, settle } = world({});
+      for (const category of CATEGORIES) relays[0]!.inject(written({ category, created_at: 1 }));
+      vi.resetModules();
+      const copy = await import('../../src/node.ts');
+      expect(copy.nip07Signer).not.toBe(nip07Signer);
+      vi.stubGlobal(
+        'nostr',
+        refusing((then) => void clock.after(10, then), how),
+      );
+      const startedAt = clock.now();
+      const signers = [nip07Signer(), nip07Signer()];
+      const openSocket = connectTo({ [urls[0]!]: relays[0]! });
+      const other = copy.createNostrSync({ clock, openSocket, relays: urls, signer: copy.nip07Signer() });
+      const errors: unknown[] = [];
+      other.on('error', (error) => errors.push(error));
+      const devices = signers.map((signer) => device({ signer }));
+      const all = [...devices, other];
+      try {
+        const found = await settle(Promise.all(all.map((one) => one.syncAll(CATEGORIES))));
+        expect(found.map((results) => results.length)).toEqual([12, 12, 12]);
+        const saving = all.map((one, i) => one.publish(`own-${i}`, 1, { waitFor: 'saved' }));
+        await settle(Promise.all(saving));
+        expect([...devices.flatMap((one) => one.errors), ...errors]).toEqual([]);
+        // What is forgotten would be waited for much longer.
+        expect(clock.now() - startedAt).toBeLessThan(10_000);
+      } finally {
+        await other.close();
+        vi.unstubAllGlobals();
+      }
+    },
+  );
 
   test('AUTH goes before what waits, and a popup that was closed holds nothing up for long', async () => {
     const { clock, relays, device } = world({ auth: 'read' });
@@ -483,6 +539,51 @@ describe('a popup that is closed and never settles', () => {
           expect(end).toMatchObject({ message: 'the user left' });
           expect(received(relays[0]!, 'EVENT')).toEqual([]);
         } else expect(end).toBe('resolved');
+        await laptop.close();
+      }
+    },
+  );
+
+  test.each(['update', 'reset', 'restore', 'readVersion'] as const)(
+    'the signal of its caller is heard at once, over what the process before has left: %s',
+    async (call) => {
+      for (const at of ['getPublicKey', 'encrypt', 'sign', 'decrypt']) {
+        const { clock, relays, device, settle } = world({});
+        const store = { ...memoryStore(), close: async () => undefined };
+        const before = device({ store });
+        for (const value of ['former', 'latest'])
+          await settle(before.publish('settings', value, { waitFor: 'replicated' }));
+        const [{ eventId } = { eventId: '' }] = (await settle(before.history('settings'))).slice(1);
+        await settle(before.close());
+        if (call === 'reset') {
+          const created_at = Math.floor(clock.now() / 1000) + 2 * 86_400;
+          relays[0]!.inject(written({ payload: 'of the future', created_at }));
+        }
+        const sent = received(relays[0]!, 'EVENT').length;
+        const signer = extension();
+        signer.hang = (one) => one === at;
+        const laptop = device({ store, signer });
+        const abort = new AbortController();
+        const { signal } = abort;
+        const calling = {
+          update: () => laptop.update('settings', (now) => [now], { signal }),
+          reset: () => laptop.reset('settings', { signal }),
+          restore: () => laptop.restore('settings', eventId, { signal }),
+          readVersion: () => laptop.readVersion('settings', eventId, { signal }),
+        }[call]();
+        let end: unknown;
+        calling.then(
+          () => (end = 'resolved'),
+          (error: unknown) => (end = error),
+        );
+        await clock.advance(15_000);
+        expect(signer.calls).toContain(call === 'readVersion' && at !== 'getPublicKey' ? 'decrypt' : at);
+        abort.abort(new Error('the user left'));
+        await clock.advance(0);
+        if (call === 'readVersion' && ['encrypt', 'sign'].includes(at)) expect(end).toBe('resolved');
+        else expect(end).toMatchObject({ message: 'the user left' });
+        await clock.advance(10 * MINUTE);
+        expect(received(relays[0]!, 'EVENT')).toHaveLength(sent);
         await laptop.close();
       }
     },
@@ -589,6 +690,17 @@ describe('a start that failed', () => {
     isBusy = false;
     await clock.advance(MINUTE);
     expect(seen).toEqual(['good']);
+  });
+
+  test('is tried again after longer and longer pauses, from a second up', async () => {
+    const { clock, device } = world({});
+    const signer = extension();
+    const askedAt: number[] = [];
+    signer.refuse = (call) => call === 'getPublicKey' && askedAt.push(clock.now()) > 0;
+    device({ signer });
+    for (let s = 0; s < 600; s++) await clock.advance(1_000);
+    expect(askedAt.length).toBeGreaterThan(3);
+    expectGrowing(askedAt);
   });
 
   test('because a person said no is tried a few times, and not for ever', async () => {

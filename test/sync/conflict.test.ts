@@ -1,10 +1,17 @@
 /** Conflicts: a write that was overwritten unseen is told of, one that was merely superseded is not. */
 
 import { expect, test, vi } from 'vitest';
-import { memoryStore, secretKeySigner, type NostrEvent, type Signer, type Store } from '../../src/node.ts';
+import {
+  memoryStore,
+  secretKeySigner,
+  type FetchResult,
+  type NostrEvent,
+  type Signer,
+  type Store,
+} from '../../src/node.ts';
 import { deviceHash } from '../../src/protocol/causality.ts';
 import { vectorOf } from '../../src/protocol/header.ts';
-import { device, KEY, relay, stored, world, written } from './devices.ts';
+import { device, KEY, relay, stored, world, written, type Device } from './devices.ts';
 
 const START = 1_767_225_600;
 
@@ -397,4 +404,37 @@ test('a value of this device that no relay has is pending, and no longer once on
   expect(await settle(laptop.fetch('settings'))).not.toHaveProperty('pending');
   const phone = make();
   expect(await settle(phone.fetch('settings'))).not.toHaveProperty('pending');
+});
+
+test('so it is wherever this device’s own value is given: syncAll, a subscription, and poll of the next process', async () => {
+  const { clock, relays, device: make, settle } = world({});
+  const store = { ...memoryStore(), close: async () => undefined };
+  /** What each of them gives of "settings". */
+  const given = async (laptop: Device): Promise<readonly FetchResult[]> => {
+    const shown: FetchResult[] = [];
+    const stop = laptop.subscribe(['settings'], (result) => shown.push(result));
+    const polled = await settle(laptop.poll(['settings']));
+    const synced = await settle(laptop.syncAll(['settings']));
+    await clock.advance(1_000);
+    stop();
+    const all = [...synced, ...shown, ...polled];
+    expect(all.map(({ payload }) => payload)).toEqual(all.map(() => 'mine'));
+    return all;
+  };
+  relays[0]!.misbehave({ dropOk: true, forget: true });
+  const first = make({ store });
+  await settle(first.publish('settings', 'mine', { waitFor: 'saved' }));
+  // What this process has written itself is no news to poll.
+  expect((await given(first)).map(({ pending }) => pending)).toEqual([true, true]);
+  await settle(first.close());
+  const second = make({ store });
+  expect((await given(second)).map(({ pending }) => pending)).toEqual([true, true, true]);
+  expect(second.updated.filter(({ pending }) => pending !== true)).toEqual([]);
+  relays[0]!.behave();
+  await settle(second.flush());
+  expect((await given(second)).filter((result) => 'pending' in result)).toEqual([]);
+  await settle(second.close());
+  const third = await given(make({ store }));
+  expect(third).toHaveLength(3);
+  expect(third.filter((result) => 'pending' in result)).toEqual([]);
 });

@@ -236,6 +236,26 @@ test('a write in one tab is news in the others, and delivery is reported in all'
   expect(tabs.map(({ events }) => payloads(events.updated))).toEqual(got);
 });
 
+test('a write in one tab that no relay has is news in the others, and says that it is pending', async () => {
+  const relay = createRelay();
+  const { tab } = setUp({ [URL_A]: relay });
+  const tabs = await tabsInOrder(tab, 2);
+  const got: FetchResult[][] = tabs.map(() => []);
+  tabs.forEach(({ sync }, i) => sync.subscribe(['x'], (result) => got[i]!.push(result)));
+  relay.misbehave({ dropOk: true, forget: true });
+  await tabs[1].sync.publish('x', 'from a follower', { waitFor: 'saved' });
+  await vi.waitFor(() => expect(got[0]).toHaveLength(1));
+  await tabs[0].sync.publish('y', 'from the leader', { waitFor: 'saved' });
+  await vi.waitFor(() => expect(tabs[1].events.updated).toHaveLength(1));
+  const told = [...got.flat(), ...tabs.flatMap(({ events }) => events.updated)];
+  expect(told).toMatchObject([
+    { payload: 'from a follower', pending: true },
+    { payload: 'from a follower', pending: true },
+    { payload: 'from the leader', pending: true },
+  ]);
+  expect((await tabs[0].sync.poll(['x', 'y'])).map(({ pending }) => pending)).toEqual([true]);
+});
+
 test('a conflict is reported in every tab, with mine and theirs', async () => {
   const relay = createRelay();
   const { tab, device } = setUp({ [URL_A]: relay });

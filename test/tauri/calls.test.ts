@@ -292,6 +292,33 @@ describe('on', () => {
   });
 });
 
+describe('a page that is loaded again, under the same label', () => {
+  test('is given no value of this device by poll and updated, and by poll none twice', async () => {
+    const { app, phone } = setUp();
+    const before = app.window('main');
+    await before.calls.publish('settings', 'mine', { waitFor: 'replicated' });
+    await phone.publish('wallet', 'theirs', { waitFor: 'replicated' });
+    const both = ['settings', 'wallet'];
+    expect(await before.calls.poll(both)).toMatchObject([{ category: 'wallet', payload: 'theirs' }]);
+    before.kill();
+
+    const after = app.window('main');
+    const updated: unknown[] = [];
+    await after.calls.on('updated', ({ payload }) => updated.push(payload));
+    expect(await after.calls.poll(both)).toEqual([]);
+    // Its page needs the value to show it: a subscription begins with it.
+    const shown: unknown[] = [];
+    await after.calls.subscribe(both, ({ payload }) => shown.push(payload));
+    await vi.waitFor(() => expect(shown.toSorted()).toEqual(['mine', 'theirs']));
+    await phone.fetch('settings');
+    await phone.publish('settings', 'theirs now', { waitFor: 'replicated' });
+    await vi.waitFor(() => expect(updated).toEqual(['theirs now']));
+    expect(await after.calls.poll(both)).toMatchObject([{ category: 'settings', payload: 'theirs now' }]);
+    const told = app.heard.filter(({ event }) => event === 'updated').map(({ payload }) => payload.payload);
+    expect(told).toEqual(['theirs', 'theirs now']);
+  });
+});
+
 describe('permissions', () => {
   test('a window without any is refused, and the others go on', async () => {
     const { app } = setUp();

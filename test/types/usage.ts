@@ -7,13 +7,16 @@ import {
   type AnyNostrSyncError,
   type FetchResult,
   type Json,
+  type MergeClash,
   type NostrSync,
   type Readable,
+  type RelayInfo,
   type Removal,
   type StandardSchema,
   type State,
   type Store,
   type SyncEvents,
+  type SyncStatus,
 } from 'nostr-sync';
 import { exportLines, importLines, type ImportReport } from 'nostr-sync/backup';
 import { fileStore } from 'nostr-sync/file-store';
@@ -80,7 +83,54 @@ export async function typed(sync: NostrSync<Categories>): Promise<void> {
     if (conflict.category === 'wallet' && !conflict.mine.deleted)
       is<Categories['wallet']>(conflict.mine.payload);
   });
-  sync.on('delivery', ({ category }) => is<keyof Categories>(category));
+  sync.on('conflict', ({ category, theirs, shown, base, clashes }) => {
+    is<keyof Categories>(category);
+    is<'mine' | 'theirs'>(shown);
+    is<string>((base ?? theirs).eventId);
+    is<readonly MergeClash[] | undefined>(clashes);
+    // @ts-expect-error: which category it is was not asked
+    console.log(theirs.payload.accounts);
+  });
+  sync.on('merged', (merged) => {
+    is<keyof Categories>(merged.category);
+    is<'exact' | 'older' | 'absent'>(merged.base);
+    for (const { path, reason } of merged.clashes) is<string>(`${path.join('.')}: ${reason}`);
+    if (merged.category !== 'wallet') return;
+    for (const part of [merged.value, ...merged.parts])
+      if (!part.deleted) is<Categories['wallet']>(part.payload);
+    // @ts-expect-error: a merge may be a removal
+    console.log(merged.value.payload.accounts);
+    // @ts-expect-error: of a conflict alone
+    console.log(merged.mine);
+  });
+  sync.on('status', (status) => {
+    is<SyncStatus>(status);
+    is<string | null>(status.pubkey);
+    is<boolean>(status.ready && status.online);
+    is<number>(status.pendingChanges + status.outboxDepth + status.relayCount + status.connectedRelayCount);
+    is<string>(status.deviceId);
+    // @ts-expect-error: a status names no category
+    console.log(status.category);
+  });
+  sync.on('relay-status', (info) => {
+    is<RelayInfo>(info);
+    is<string>(info.url);
+    is<boolean>(info.connected);
+    is<'none' | 'required' | 'accepted'>(info.auth);
+    // @ts-expect-error: how a relay stands, and not what it has
+    console.log(info.payload);
+  });
+  sync.on('error', (error) => is<AnyNostrSyncError>(error));
+  sync.on('delivery', ({ category, eventId, updatedAt, stage, relays, pieces }) => {
+    is<keyof Categories>(category);
+    is<string>(eventId + updatedAt);
+    is<'saved' | 'delivered' | 'replicated'>(stage);
+    is<readonly string[]>(Object.keys(relays));
+    is<number | undefined>(pieces?.total);
+  });
+  // @ts-expect-error: an event that there is none
+  sync.on('delivered', () => undefined);
+  is<() => void>(sync.on('status', () => undefined));
   sync.subscribe(['ui-settings', 'wallet'], (result) => {
     is<'ui-settings' | 'wallet'>(result.category);
     if (result.category === 'wallet' && result.deleted !== true) console.log(result.payload.accounts[0]);
