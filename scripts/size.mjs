@@ -22,7 +22,8 @@ const ROOT = resolve(process.argv[2] ?? join(import.meta.dirname, '..'));
 // What is asked for in one turn goes out together: 0.1 KB.
 // What handles keep beside the value, taken along to another key: 0.4 KB.
 // A twin that is found after a crash too, and a reset that voids all it knows of: 0.1 KB.
-const LIMITS = { total: 83_700, beyondCrypto: 67_400, tauri: 89_600 };
+// Pieces that are not sent back, what a first write beats, one line before an extension for all copies of the package: 0.6 KB.
+const LIMITS = { total: 84_400, beyondCrypto: 68_000, tauri: 89_600 };
 /** What an entry may add to a bundle that has the engine (if it has a limit), and the files that are in no bundle without it. */
 // The aim for pairing is 6 KB. Each of its two sides keeps it, both together are 7 KB: the two machines, what runs them and their messages 1.7 KB, sockets,
 // mailboxes and the echo 1.1 KB, the calls around them 1.8 KB, derivations, endings and checks of what comes in 2 KB, typed codes 0.5 KB. The words of errors
