@@ -78,10 +78,6 @@ function fieldsOfTypeScript(name: string): Fields {
 
 /** What Rust is not told: a field, or a word of one. */
 const NOT_IN_RUST: Readonly<Record<string, readonly string[]>> = {
-  // Handles on categories, whose versions these are, are of windows and of Node alone.
-  FetchResult: ['schema'],
-  // Rust code joins no other key with values of its own.
-  VersionInfo: ['before-joining'],
   // What a function of the app threw stays where it runs.
   Clash: ['error'],
 };

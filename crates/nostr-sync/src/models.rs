@@ -27,6 +27,9 @@ pub struct FetchResult {
     /// This device wrote it, and no relay has said that it has it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pending: bool,
+    /// The schema version of the app that wrote it, if that said one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Schema>,
 }
 
 /// Where a value comes from.
@@ -112,6 +115,8 @@ pub enum Why {
     Lost,
     /// It is a removal.
     Removed,
+    /// It is of the key before, and gave way when this device joined another.
+    BeforeJoining,
 }
 
 /// One category, as this device has it: its newest value, and how far that has come.
