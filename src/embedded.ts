@@ -48,7 +48,7 @@ interface Given {
 export interface Running {
   /** Carries out a call; `native.answer` brings what comes of it. `origin`: which part of the program asks. `args`: JSON. */
   call(id: number, origin: string, method: string, args: string): void;
-  /** Nobody waits for that call any more. */
+  /** No caller waits for that call any more. */
   cancel(id: number): void;
   /** A signer is set, or, if it is `null`, cleared. */
   signer(id: number, info: string | null): void;

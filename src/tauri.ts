@@ -33,7 +33,7 @@ function calls(): NonNullable<typeof current> {
     throw new Error('Cannot sync: this page does not run in Tauri. Call configure() first.');
   const made = createCalls(ipc);
   current = { ...made, ...createWindowStates(made, ipc, systemClock) };
-  // Rust has nobody else who tells it of the network.
+  // Nothing else tells Rust of the network.
   browserConnectivity.onChange(() => {
     ipc.invoke('wake', { isOnline: browserConnectivity.isOnline() }).catch(() => undefined);
   });

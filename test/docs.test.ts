@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { GROUPS } from './mutation/files.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
@@ -117,4 +118,22 @@ test('ARCHITECTURE.md names every file of the rooms below the command and the te
     new Set(files.map((file) => file.split('/').at(-1)!));
   expect(named.filter((name) => !names(sources).has(name))).toEqual([]);
   expect([...names(sources.filter(isDrawn))].filter((name) => !named.includes(name))).toEqual([]);
+});
+
+test('RELIABILITY.md says which files that `reconcile` decides by are not under the mutation tool', () => {
+  const heads = new Set<string>();
+  const visit = (name: string): void => {
+    if (heads.has(name)) return;
+    heads.add(name);
+    const code = read(`src/sync/heads/${name}.ts`);
+    for (const other of found(code, /^import (?!type)[^;]*'\.\/([\w-]+)\.ts';/gm)) visit(other);
+  };
+  visit('reconcile');
+  const mutated = new Set(GROUPS.flatMap(({ files }) => files));
+  const [, said = ''] =
+    /Of what `reconcile` decides by, ([^:]*) are not under it/.exec(read('docs/RELIABILITY.md')) ?? [];
+  expect(heads.size).toBeGreaterThan(8);
+  expect(found(said, /`([\w-]+)`/g).toSorted()).toEqual(
+    [...heads].filter((name) => !mutated.has(`sync/heads/${name}`)).toSorted(),
+  );
 });

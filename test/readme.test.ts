@@ -53,6 +53,9 @@ it('README.md shows how what two devices change apart comes together (remotestor
   const both = "{ theme: 'dark', fontSize: 14 }";
   // It is run below.
   expect(saidToPrint(example?.code ?? '')).toEqual([both, both]);
+  // The second of all examples.
+  const code = documents[0]!.blocks.filter(({ language }) => language.startsWith('ts'));
+  expect(code.findIndex((block) => block.code.includes('const [laptop, phone] ='))).toBe(1);
 });
 
 describe.each(PLATFORMS)('scripts for %s', (platform) => {

@@ -67,7 +67,9 @@ async function show({ uri, code }: Invitation, file: string | undefined, output:
   }
   output.picture(qrRows(uri));
   output.note(`link  ${uri}\ncode  ${code}\n`);
-  output.note('Scan or type one of them on the other device within five minutes. Show them to nobody else.');
+  output.note(
+    'Scan or type one of them on the other device within five minutes. Show them to no other person.',
+  );
 }
 
 /** Asks as soon as a device has answered. */

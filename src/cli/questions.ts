@@ -30,7 +30,7 @@ export async function withQuestions<T>(work: (questions: Questions) => Promise<T
     },
   });
   const input = createInterface({ input: process.stdin, output, terminal: isTerminal, historySize: 0 });
-  // While a terminal is read, Ctrl-C is a key like any other: whoever waits for the signal is told.
+  // While a terminal is read, Ctrl-C is a key like any other: every caller that waits for the signal is told.
   input.once('SIGINT', () => {
     input.close();
     process.emit('SIGINT');

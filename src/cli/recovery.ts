@@ -64,7 +64,7 @@ async function newPassphrase(questions: Questions): Promise<string> {
   const passphrase = await questions.ask('Passphrase: ', 'hidden');
   if (passphrase === '')
     throw new CommandError('EMPTY_PASSPHRASE', EXIT.usage, 'Cannot encrypt the key: the passphrase is empty');
-  // What nobody has seen may be mistyped.
+  // What was not shown may be mistyped.
   if (questions.isTerminal && (await questions.ask('The same again: ', 'hidden')) !== passphrase)
     throw new CommandError(
       'PASSPHRASES_DIFFER',

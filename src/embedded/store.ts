@@ -32,7 +32,7 @@ function entriesOf(answer: string | null): Map<string, string> {
 
 export function createStore(answers: Answers): Store {
   let isClosed = false;
-  /** Updates one after the other: nobody else has the store open, so no other isolation is needed. */
+  /** Updates one after the other: no other process has the store open, so no other isolation is needed. */
   let last: Promise<unknown> = Promise.resolve();
   const reads = new Set<Promise<unknown>>();
   let closing: Promise<void> | undefined;

@@ -32,6 +32,7 @@ export type Calls = Pick<
 
 const OTHER_IDENTITY = new Error('another identity was signed in');
 
+/** One closure: the list of the calls, each a few lines, and what these have in common. */
 export function createCalls(ports: {
   readonly clock: Clock;
   readonly settings: Settings;
@@ -110,19 +111,7 @@ export function createCalls(ports: {
       const wanted = checkWrite(null, given, settings, nowSeconds(clock));
       return heard(
         wanted.signal,
-        signedIn('reset').then(async ({ reader, writer }) => {
-          for (let left = MAX_LAPS; ; left--) {
-            const value = await reader.latest(dTag);
-            wanted.signal?.throwIfAborted();
-            if (!writer.isAhead(dTag)) return null;
-            try {
-              return await writer.publish(dTag, { ...wanted, ...value, isReset: true });
-            } catch (error) {
-              // What was written since then stays.
-              if (error !== OVERTAKEN || left === 0) throw error;
-            }
-          }
-        }),
+        signedIn('reset').then(async (session) => resetBy(session, dTag, wanted)),
       );
     },
     fetch: async (category, given) => {
@@ -170,4 +159,23 @@ export function createCalls(ports: {
       };
     },
   };
+}
+
+/** `null`: nothing is ahead any more. */
+async function resetBy(
+  { reader, writer }: Session,
+  dTag: Address,
+  wanted: ReturnType<typeof checkWrite>,
+): Promise<Receipt | null> {
+  for (let left = MAX_LAPS; ; left--) {
+    const value = await reader.latest(dTag);
+    wanted.signal?.throwIfAborted();
+    if (!writer.isAhead(dTag)) return null;
+    try {
+      return await writer.publish(dTag, { ...wanted, ...value, isReset: true });
+    } catch (error) {
+      // What was written since then stays.
+      if (error !== OVERTAKEN || left === 0) throw error;
+    }
+  }
 }

@@ -41,6 +41,7 @@ function stillWanted(isWanted: boolean): void {
   throw new NostrSyncError('SIGNER_NOT_SET', 'Cannot set the signer: it was cleared or replaced meanwhile');
 }
 
+/** One closure: which signer counts is one state, and each step asks again whether it is still that one. */
 export function createSigningIn(ports: {
   readonly clock: Clock;
   readonly boxes: BoxPorts;

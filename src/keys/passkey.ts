@@ -29,7 +29,7 @@ interface PasskeyBox extends Box, Sealed {
 }
 
 /**
- * Like `browserKeyStore`, but `load` and `save` ask the user for a passkey of this site: after a restart, nobody without it has the key.
+ * Like `browserKeyStore`, but `load` and `save` ask the user for a passkey of this site: after a restart, the key cannot be read without it.
  *
  * The key is **wrapped** by what the passkey gives, never derived from it: if that ever changes (it did, between versions of iOS), the box
  * does not open, and words or another device bring the key back. So show the words first. A passkey that does not open its own box at once

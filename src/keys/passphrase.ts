@@ -12,7 +12,7 @@ import { checkedKey, isSecretKey } from '../crypto/key-bytes.ts';
 
 /** The least of NIP-49's table: 64 MiB, about a second in a browser. */
 const MIN_LOG_N = 16;
-/** 1 GiB. Whoever wrote the text says how much work it takes to read it, so there must be a limit. */
+/** 1 GiB. The text says itself how much work it takes to read it, so there must be a limit. */
 const MAX_LOG_N = 20;
 const VERSION = 2;
 /** The key security byte: this library does not know how the key was handled. */

@@ -22,7 +22,7 @@ export function sessionIdOf(secret: Uint8Array): string {
 
 /** What the two devices of a session share. */
 export interface Agreement {
-  /** Six decimal digits: equal on both devices if nobody is in between. */
+  /** Six decimal digits: equal on both devices if no other one is in between. */
   readonly digits: string;
   /** Binds secret, both keys and the digits. Hex. */
   readonly transcriptHash: string;

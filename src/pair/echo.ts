@@ -1,6 +1,6 @@
 /**
  * Which relays carry messages between devices: each is sent one by this device to itself, and must show it. Many refuse kind 24134, or
- * keys that they do not know, or take an event and hand it to nobody; nothing else tells.
+ * keys that they do not know, or take an event and hand it to no one else; nothing else tells.
  */
 
 import type { RelayUrl } from '../protocol/address.ts';

@@ -29,7 +29,7 @@ export interface JoinedDevice {
 
 /** An invitation that is open: what to show, and what becomes of it. */
 export interface Invitation {
-  /** `nostrpair://…`, to be shown as a QR code, alone or after the `#` of a link to the app. Whoever reads it may try to join. */
+  /** `nostrpair://…`, to be shown as a QR code, alone or after the `#` of a link to the app. Anyone who reads it may try to join. */
   readonly uri: string;
   /** With `carrier: 'code'`: to be typed on the other device, `XXXX-XXXX-XXXX`. */
   readonly code: string | undefined;

@@ -6,7 +6,7 @@
  *     offering ──confirmation and payload──▶ deciding ──accept──▶ keeping ──kept──▶ completing ──▶ over
  *        └─ wrong confirmation, abort, expiry, cancel ─┴──▶ over    └──not kept──▶ over
  *
- * J1. What is shared is given to nobody before the user has accepted it: an invitation may be of a stranger.
+ * J1. What is shared is given to no caller before the user has accepted it: an invitation may be of a stranger.
  * J2. Only the device that showed the invitation is heard.
  * J3. It is called complete only after the key was kept.
  */

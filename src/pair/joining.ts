@@ -137,7 +137,7 @@ function pair(
   const { clock } = ports;
   const { digits, inviter, joined } = then.promises;
   const key = newKey(ports.randomBytes);
-  /** Whether a relay has taken the offer. The digits are shown once one has: before that nobody could type them. */
+  /** Whether a relay has taken the offer. The digits are shown once one has: before that no person could type them. */
   let isReached = false;
   const refused = new Set<string>();
   const mailbox = openMailbox({

@@ -45,7 +45,7 @@ export function openRelayLine(
 ): RelayLine {
   const { ports, signer } = given;
   let isListening = false;
-  /** What is sent before, nobody is there to hear the answer to. */
+  /** To what is sent before it no answer could be heard. */
   let listening = createDeferred<void>();
   let refusal: string | undefined;
   let aheadSeconds = 0;

@@ -75,7 +75,7 @@ export const NEG_MEMORY_MS = 86_400_000;
 export const LIVE_EOSE_TIMEOUT_MS = 30_000;
 /** Between two looks whether a relay has fallen silent. */
 export const PING_INTERVAL_MS = 30_000;
-/** The same in a page that nobody sees. Below the minute after which many proxies drop a silent connection. */
+/** The same in a page that is hidden. Below the minute after which many proxies drop a silent connection. */
 export const HIDDEN_PING_INTERVAL_MS = 55_000;
 export const PONG_TIMEOUT_MS = 10_000;
 /** After sleep, `online` or a visible tab a socket must prove itself within this. */

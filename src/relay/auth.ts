@@ -31,6 +31,7 @@ export interface AuthExchange {
   reset(): void;
 }
 
+/** One closure: the challenge, the answer to it and how often a signer is asked change together, with every message of the relay. */
 export function createAuthExchange(ports: {
   readonly clock: Clock;
   /** The URL as the user spelled it: relays compare it to the letter. What the relay calls itself does not matter. */

@@ -3,7 +3,7 @@
 export interface Connectivity {
   /** `false`: the platform says that there is no network, which may be wrong. `true` proves nothing. */
   isOnline(): boolean;
-  /** `true`: nobody sees the program now. Relays are then asked less often whether they are still there. */
+  /** `true`: the program is hidden now. Relays are then asked less often whether they are still there. */
   isHidden?(): boolean;
   /** Calls back when that has changed, and whenever connections may have died unnoticed. Returns how to stop. */
   onChange(listener: () => void): () => void;

@@ -25,7 +25,7 @@ export interface Health {
   /** The relay, or the network, said what went wrong. */
   complained(reason: string): void;
   violation(kind: Violation): void;
-  /** Whether it has shown what nobody has signed like that. */
+  /** Whether it has shown what was never signed like that. */
   hasForged(): boolean;
   /** Counts work that was not asked for. Returns whether it is too much for a minute; then the count starts again. */
   burden(work: number): boolean;

@@ -61,6 +61,7 @@ interface Run {
 /** What relays say that do not know the message, or have it switched off. */
 const REFUSAL = /neg|unknown|unrecogni|unsupported|invalid|bad|parse|command|not (supported|implemented)/i;
 
+/** One closure: how each exchange ends says whether the relay reconciles, and that says whether the next one begins. */
 export function createReconciler(ports: {
   readonly clock: Clock;
   readonly health: Health;

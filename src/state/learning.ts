@@ -50,20 +50,6 @@ export function createLearning<T>(ports: {
     ports.onKnown();
   }
 
-  /** In the form of this version, or why it cannot be brought into it. */
-  function readable(
-    payload: Document,
-    stored: Schema,
-  ): { readonly document: Document } | { readonly blocked: AnyNostrSyncError } {
-    const { name, schema } = model;
-    if (stored.writableBy > schema.version) return { blocked: schemaNewer(name, stored) };
-    try {
-      return { document: model.upgrade(payload, stored.version) };
-    } catch (error) {
-      return { blocked: invalidValue(name, 'Cannot migrate', [{ path: [], message: messageOf(error) }]) };
-    }
-  }
-
   /** The newest value that can be shown, in the place of one that cannot. */
   async function fallBack(): Promise<void> {
     const epoch = ports.epoch();
@@ -88,7 +74,7 @@ export function createLearning<T>(ports: {
       isRemoval: deleted === true,
     };
     if (deleted === true) return put({ synced: undefined }, { source, blocked: undefined, known: 'absent' });
-    const read = readable(result.payload as Document, schema);
+    const read = readable(model, result.payload as Document, schema);
     if ('document' in read) {
       put({ synced: read.document }, { source, blocked: undefined, known: 'value' });
       return complain(eventId);
@@ -144,4 +130,18 @@ export function createLearning<T>(ports: {
         model.local === true ? { known: document === undefined ? 'absent' : 'value' } : {},
       ),
   };
+}
+
+/** In the form of this version, or why it cannot be brought into it. */
+function readable<T>(
+  { name, schema, upgrade }: Model<T>,
+  payload: Document,
+  stored: Schema,
+): { readonly document: Document } | { readonly blocked: AnyNostrSyncError } {
+  if (stored.writableBy > schema.version) return { blocked: schemaNewer(name, stored) };
+  try {
+    return { document: upgrade(payload, stored.version) };
+  } catch (error) {
+    return { blocked: invalidValue(name, 'Cannot migrate', [{ path: [], message: messageOf(error) }]) };
+  }
 }

@@ -3,15 +3,15 @@
 import { isNostrSyncError, type AnyNostrSyncError } from '../errors.ts';
 import { equalJson } from '../merge/json.ts';
 import type { StateHost } from '../sync/state-host.ts';
-import { joined, split, type Board } from './board.ts';
+import { split, type Board } from './board.ts';
 import type { Waiter } from './editing.ts';
-import { withClashes } from './facts.ts';
+import { kept, type Made } from './kept.ts';
 import type { Keeping } from './keeping.ts';
-import { begun, failed, refused, saved, shownIn, type Layer } from './layers.ts';
+import { begun, failed, refused, type Layer } from './layers.ts';
 import type { Model } from './model.ts';
 import type { Sealed } from './sealed.ts';
 import type { EditReceipt } from './state.ts';
-import { write, type Written } from './writing.ts';
+import { write } from './writing.ts';
 
 export interface Saver {
   /** Saves all that waits. Resolves when that is over; never rejects: calls that wait are told. */
@@ -31,6 +31,7 @@ const FINAL = new Set([
   'INVALID_CATEGORY',
 ]);
 
+/** One closure: the edits that wait, those that are being saved and the calls that wait for them change together. */
 export function createSaver<T>(ports: {
   readonly model: Model<T>;
   readonly board: Board<T>;
@@ -51,7 +52,7 @@ export function createSaver<T>(ports: {
   let running = Promise.resolve();
   let isRunning = false;
 
-  async function writeOver(layer: Layer): Promise<Written & { readonly isLocal: boolean }> {
+  async function writeOver(layer: Layer): Promise<Made> {
     const { synced } = board.now();
     const notes = [...sealed.notes(), ...ports.notes()];
     const [base, next] = [split(layer.base, synced, model), split(layer.value, synced, model)];
@@ -66,34 +67,11 @@ export function createSaver<T>(ports: {
     return { ...written, isLocal };
   }
 
-  /** Takes what was saved for what is stored, unless something newer is by now. */
-  function keep({ document, receipt, clashes, isLocal }: Awaited<ReturnType<typeof writeOver>>): EditReceipt {
-    const now = board.now();
-    const { source, known } = now.facts;
-    const isOlder = receipt !== undefined && source !== undefined && source.updatedAt > receipt.updatedAt;
-    const synced = isOlder ? now.synced : document;
-    // Another tab may have written its own meanwhile.
-    const local = isLocal
-      ? split(shownIn({ ...now.layers, draft: undefined }), now.synced, model).local
-      : now.local;
-    const after = saved(now.layers, joined({ synced, local }, model), model.merge);
-    board.change({
-      ...{ layers: after.layers, synced, local },
-      facts: {
-        ...now.facts,
-        error: undefined,
-        known: receipt === undefined && !isLocal ? known : 'value',
-        clashes: withClashes(now.facts.clashes, [...clashes, ...after.clashes]),
-        ...(receipt !== undefined &&
-          !isOlder && {
-            source: {
-              ...{ eventId: receipt.eventId, updatedAt: receipt.updatedAt, deviceId: undefined },
-              ...{ isPending: receipt.stage === 'saved', isRemoval: false },
-            },
-          }),
-      },
-    });
+  /** Takes what was saved for what is stored. */
+  function keep(made: Made): EditReceipt {
+    board.change(kept(board.now(), made, model));
     void sealed.saved().catch(() => undefined);
+    const { receipt, isLocal } = made;
     if (receipt !== undefined) return { stage: receipt.stage, eventId: receipt.eventId };
     return { stage: isLocal ? 'device' : 'none' };
   }

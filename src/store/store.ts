@@ -24,7 +24,7 @@ export interface Store {
    */
   update(keys: readonly string[], decide: (current: ReadonlyMap<string, string>) => Changes): Promise<void>;
   /**
-   * For a page that is going, which is promised no answer: when it returns `true`, the next call of whoever has this store open
+   * For a page that is going, which is promised no answer: when it returns `true`, the next call of any process that has this store open
    * finds the changes. `false`: they are not kept. Never throws.
    */
   updateSync?(changes: Changes): boolean;

@@ -1,17 +1,17 @@
 /** An event becomes a value: decrypted, tried again if the signer fails, and reported if it cannot be read. */
 
 import { nowSeconds, toIso, type Clock } from '../clock.ts';
-import { isNostrSyncError, NostrSyncError, type AnyNostrSyncError, type ErrorCode } from '../errors.ts';
+import { isNostrSyncError } from '../errors.ts';
 import { categoryOf, type Address, type EventId } from '../protocol/address.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { deviceIdOf, isExpired, isTombstone, schemaOf } from '../protocol/header.ts';
-import { MAX_READS } from '../protocol/limits.ts';
-import { doublingMs } from '../relay/backoff.ts';
 import type { Emitter, FetchResult, Removal } from './events.ts';
 import type { OwnWrite } from './heads/record.ts';
 import type { Replica } from './heads/replica.ts';
-import { createAgenda } from './relays/agenda.ts';
+import { createUnread, isOneOf } from './unread.ts';
 import type { Content } from './values/content.ts';
+
+export { isPassing } from './unread.ts';
 
 type Source = FetchResult['source'];
 
@@ -40,16 +40,6 @@ export interface Reading {
   retry(): Address[];
   close(): void;
 }
-
-const isOneOf = (error: unknown, codes: readonly ErrorCode[]): boolean =>
-  codes.some((code) => isNostrSyncError(error, code));
-
-/** The signer failed, which says nothing about the value. */
-const isSignersFault = (error: unknown): boolean => isOneOf(error, ['DECRYPTION_FAILED', 'SIGNER_CHANGED']);
-
-/** What says nothing about the value itself. */
-export const isPassing = (error: unknown): boolean =>
-  isSignersFault(error) || isOneOf(error, ['SIGNER_NOT_SET', 'INCOMPLETE', 'STORE_FAILED', 'CLOSED']);
 
 /** Of one value alone, and reported. */
 const isUnreadable = (error: unknown): boolean =>
@@ -95,25 +85,8 @@ export function createReading(ports: {
   /** The signer has failed to read something of these categories a while ago. */
   readonly onAgain: (dTag: Address) => void;
 }): Reading {
-  const { clock, replica, emitter } = ports;
-  /** Ids of events found unreadable: each is reported once. */
-  const reported = new Set<EventId>();
-  /** By id of an event that could not be read, how often in a row a signer has failed to. */
-  const unread = new Map<EventId, { readonly dTag: Address; count: number }>();
-  /** D-tags of what is to be tried again. */
-  const agenda = createAgenda<Address>(clock, 0, (dTags) => dTags.forEach(ports.onAgain));
-  agenda.start();
-
-  /**
-   * The signer could not read it: a person may have said no, an extension been locked. It is tried again, by and by. Returns
-   * how often it has failed.
-   */
-  function countFailure(dTag: Address, id: EventId): number {
-    const count = (unread.get(id)?.count ?? 0) + 1;
-    unread.set(id, { dTag, count });
-    if (count < MAX_READS) agenda.put(dTag, doublingMs(count - 1));
-    return count;
-  }
+  const { clock, replica } = ports;
+  const unread = createUnread(ports);
 
   async function decode(event: VerifiedEvent, dTag: Address, source: Source): Promise<FetchResult> {
     const about = writtenBy(event, dTag, source, replica.get(dTag)?.own);
@@ -121,39 +94,13 @@ export function createReading(ports: {
     try {
       const payload = await ports.content.payloadOf(event, dTag);
       void replica.apply(dTag, { type: 'read', id: event.id });
-      if (unread.delete(event.id)) ports.onReadable(dTag);
+      if (unread.succeeded(event.id)) ports.onReadable(dTag);
       return { ...about, payload };
     } catch (cause) {
       // Another tab may have replaced it, and taken its pieces away.
       await ports.lookInStore([dTag]);
-      throw failed(event, dTag, cause);
+      throw unread.failed(event, dTag, cause);
     }
-  }
-
-  /** Counts and reports it. Returns what is thrown: `UNDECODABLE`, or the cause if that says nothing about the value. */
-  function failed({ id }: VerifiedEvent, dTag: Address, cause: unknown): unknown {
-    const record = replica.get(dTag);
-    const isOutdated = record?.head?.event.id !== id && record?.former[0]?.event.id !== id;
-    if (isNostrSyncError(cause, 'INCOMPLETE') && !isOutdated && !reported.has(id)) {
-      reported.add(id);
-      emitter.emit('error', cause);
-    }
-    const isFinal = ports.isLocal() && isNostrSyncError(cause, 'DECRYPTION_FAILED');
-    if (isPassing(cause) && !isFinal) {
-      if (!isSignersFault(cause)) return cause;
-      const count = countFailure(dTag, id);
-      if (count === 1) emitter.emit('error', cause as AnyNostrSyncError);
-      if (count < MAX_READS || isNostrSyncError(cause, 'SIGNER_CHANGED')) return cause;
-    } else unread.set(id, { dTag, count: MAX_READS });
-    const category = categoryOf(dTag);
-    const message = `Cannot read the newest value of ${JSON.stringify(category)}`;
-    const error = new NostrSyncError('UNDECODABLE', message, { details: { category, eventId: id }, cause });
-    // What was replaced while it was read may have lost its pieces: that is no news.
-    if (isOutdated) return error;
-    if (!reported.has(id)) emitter.emit('error', error);
-    reported.add(id);
-    void replica.apply(dTag, { type: 'unreadable', id });
-    return error;
   }
 
   function isGone(event: VerifiedEvent): boolean {
@@ -201,10 +148,7 @@ export function createReading(ports: {
       return head !== undefined && [head, ports.viewOf(dTag, head)?.id].includes(eventId as EventId);
     },
     valueOf,
-    retry: () => {
-      for (const one of unread.values()) one.count = 0;
-      return [...unread.values()].map(({ dTag }) => dTag);
-    },
-    close: agenda.stop,
+    retry: unread.retry,
+    close: unread.close,
   };
 }

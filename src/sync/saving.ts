@@ -73,7 +73,11 @@ export const OVERTAKEN: Error = new NostrSyncError(
   'Cannot reset: newer values come in faster than it is signed',
 );
 
-/** Returns what saves the write that is made now, and resolves with its event. */
+/**
+ * Returns what saves the write that is made now, and resolves with its event.
+ *
+ * One closure: all steps from a call to its event look at one record, which may change under each of them.
+ */
 export function createSaving(ports: SavingPorts): (dTag: Address, making: Making) => Promise<VerifiedEvent> {
   const { clock, replica, hand, questions } = ports;
 

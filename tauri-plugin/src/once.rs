@@ -1,7 +1,7 @@
 //! Carries out once what is delivered twice.
 //!
 //! Tauri sends a call again when the page that made it reloads before it is answered (tauri-apps/tauri#14154). The copy of a
-//! `publish` would write its value anew, over whatever has come since. So windows number their calls, and a copy gets the
+//! `publish` would write its value again, over whatever has come since. So windows number their calls, and a copy gets the
 //! answer of the first.
 
 use std::collections::VecDeque;

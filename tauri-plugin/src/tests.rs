@@ -123,7 +123,7 @@ fn hold(app: &App<MockRuntime>, window: &str) {
     kept(app, window, "keep", held);
 }
 
-/// What a page that opens finds of edits that nobody has made.
+/// What a page that opens finds of edits that were never made.
 fn drafts(app: &App<MockRuntime>) -> Vec<Value> {
     let who = kept(app, "later", "kept", json!({ "what": "who" }));
     let found = kept(app, "later", "kept", json!({ "what": "drafts", "pubkey": who["pubkey"] }));
@@ -204,7 +204,7 @@ fn the_end_of_the_app_waits_no_longer_than_it_may() {
         let start = Instant::now();
         publish_and_end(builder, &folder, url);
         assert!(start.elapsed() >= limit);
-        // What nobody took is there at the next start, and the folder is free for it.
+        // What was not taken is there at the next start, and the folder is free for it.
         assert_eq!(async_runtime::block_on(app(&folder).nostr_sync().status()).pending_changes, 1);
     }
 }

@@ -89,6 +89,12 @@ export const EQUIVALENT = [
     'record.own.acknowledged',
     'an own head has an own write',
   ],
+  [
+    'sync/heads/carried',
+    'outcome.record?.head',
+    'outcome.record.head',
+    'a write leaves a record, saved or stale: the first of a category is never stale',
+  ],
   ['sync/heads/record-codec', "'damaged'", '""', 'it is caught where it is thrown, and told to nobody'],
   ['sync/heads/record-codec', '{…', '{}', 'a function that ends returns undefined'],
   ['sync/heads/news', 'mine !== undefined', 'true', 'without a head no write was lost'],

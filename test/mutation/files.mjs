@@ -47,6 +47,7 @@ export const GROUPS = [
   { files: heads('arrival'), tests: tests('arrival') },
   { files: heads('reconcile'), tests: tests('reconcile') },
   { files: heads('plan'), tests: tests('plan') },
+  { files: heads('carried'), tests: tests('carried') },
   {
     files: under('merge', [
       'fields',

@@ -1,4 +1,4 @@
-/** docs/STORE.md names every key that is ever written, and none that is not. */
+/** docs/STORE.md names every key that is ever written, and none that is not; and all that are to be deleted to forget a user. */
 
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -14,10 +14,10 @@ import { defineCategory, generateKey, secretKeySigner } from '../../src/node.ts'
 import { bringing } from '../../src/unlock/moving.ts';
 import { device, OTHER_KEY, written } from '../sync/devices.ts';
 
+const document = readFileSync(join(import.meta.dirname, '../../docs/STORE.md'), 'utf8');
+
 /** Each as far as it is the same for all. */
-const documented = [
-  ...readFileSync(join(import.meta.dirname, '../../docs/STORE.md'), 'utf8').matchAll(/^\| `([^`{]+)/gm),
-].map(([, key]) => key!);
+const documented = [...document.matchAll(/^\| `([^`{]+)/gm)].map(([, key]) => key!);
 
 /** The documented key that a key is one of: the longest, since some begin with others. */
 function kindOf(key: string): string {
@@ -109,13 +109,40 @@ async function keysOfState(): Promise<string[]> {
   return [...keys];
 }
 
+/** What a device writes that finds a record which cannot be read. */
+async function keysOfDamaged(): Promise<string[]> {
+  const keys = new Set<string>();
+  const store = { ...noting(keys), close: async () => undefined };
+  const before = device([], { store });
+  await before.publish('settings', 'mine');
+  const record = `head/${await before.getPubkey()}/default/settings/v1`;
+  await before.close();
+  await store.update([], () => new Map([[record, '{']]));
+  const after = device([], { store });
+  await after.publish('settings', 'next');
+  expect(after.errors.map(({ code }) => code)).toEqual(['STORE_FAILED']);
+  return [...keys];
+}
+
 test(
   'all keys that are written are documented, and the documented ones are written',
   { timeout: 60_000 },
   async () => {
     expect(documented.length).toBeGreaterThan(5);
-    const of = [keysOfHistories(), keysOfOneDevice(), keysOfReconciling(), keysOfState()];
+    const of = [
+      ...[keysOfHistories(), keysOfOneDevice(), keysOfReconciling(), keysOfState(), keysOfDamaged()],
+    ];
     const keys = (await Promise.all(of)).flat();
     expect(new Set(keys.map(kindOf))).toEqual(new Set(documented));
   },
 );
+
+test('what is to be deleted to forget a user is every key that has the user in it, and no other', () => {
+  const [, recipe = ''] = /^To forget a user, (.*?)\n(?:If you delete|$)/ms.exec(document) ?? [];
+  const named = [...recipe.matchAll(/`([^`{]+)\{pubkey\}\/`/g)].map(([, start]) => start!);
+  const ofUser = [...document.matchAll(/^\| `([^`{]+)\{pubkey\}/gm)].map(([, start]) => start!);
+  expect(ofUser.length).toBeGreaterThan(8);
+  expect(named.toSorted()).toEqual(ofUser.toSorted());
+  // Their values are the public key.
+  expect(recipe).toContain('`identity/{namespace}`');
+});

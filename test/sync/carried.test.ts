@@ -39,6 +39,21 @@ test('it is nothing while it is unknown what there is, and the value once it is 
   expect(carry(record, { isAbsent: true })).toEqual({ record, effects: [] });
 });
 
+test('it is nothing either above a write that was withdrawn, whose stamp it would not be above', () => {
+  const taken = told({ stamp: 60, by: OURS });
+  const written = reconcile(
+    undefined,
+    { type: 'write', event: taken, device: OUR_HASH, isRead: true },
+    undefined,
+  ).record;
+  const { record } = reconcile(written, { type: 'withdraw', id: taken.id }, undefined);
+  for (const isAbsent of [true, false]) {
+    const outcome = carry(record, { isAbsent });
+    expect(outcome.record).toBe(record);
+    expect(outcome.effects).toEqual([]);
+  }
+});
+
 test.each([
   ['older', 10],
   ['newer', 90],

@@ -6,6 +6,7 @@ import { deviceHash } from '../../src/protocol/causality.ts';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import type { Effect, Input, Outcome } from '../../src/sync/heads/input.ts';
 import { reconcile } from '../../src/sync/heads/reconcile.ts';
+import type { Kept } from '../../src/sync/heads/kept.ts';
 import { floorOf, type HeadRecord } from '../../src/sync/heads/record.ts';
 import { aRelay, anId } from '../names.ts';
 import { IN_PIECES, nameOf, OUR_HASH, OURS, REMOVAL, told, voiding } from './records.ts';
@@ -23,6 +24,8 @@ const MINE_FUTURE = told({ stamp: 100 * DAY, by: OURS, seen: { 'their-device': 5
 const THEIRS = told({ stamp: 10, id: 'd' });
 const THEIRS_IN_PIECES = told({ stamp: 10, tags: IN_PIECES });
 const OLDER = told({ stamp: 7, by: 'third-device' });
+const OLDER_IN_PIECES = told({ stamp: 7, by: 'third-device', tags: IN_PIECES });
+const CARRIED = told({ stamp: 8, by: OURS });
 const TIED = told({ stamp: 10, id: 'e' });
 const NEWER = told({ stamp: 20 });
 const NEWER_SEEN = told({ stamp: 20, seen: { [OURS]: 10 } });
@@ -41,6 +44,7 @@ const OLD_PIECE = told({ stamp: 5 });
 const NAMES = new Map<string, string>(
   Object.entries({
     ...{ BEFORE, MINE, MINE_IN_PIECES, MINE_FUTURE, THEIRS, THEIRS_IN_PIECES, OLDER, TIED },
+    ...{ OLDER_IN_PIECES, CARRIED },
     ...{ MERGE, NEWER, NEWER_SEEN, NEWER_PLAIN, RESET, NEXT, LATE, AGAIN, EARLIER, SMALL, REMOVED },
   }).map(([name, { id }]) => [id, name]),
 );
@@ -67,6 +71,10 @@ function after(...inputs: readonly Input[]): HeadRecord | undefined {
 
 const answered = (id: EventId, delivery: 'acknowledged' | 'refused' = 'acknowledged'): Input => ({
   ...{ type: 'answered', relay: RELAY, id, delivery },
+});
+
+const carried = (more: { readonly isAbsent: boolean; readonly isDecided?: boolean }): Input => ({
+  ...{ type: 'carried', event: CARRIED, device: OUR_HASH, isDecided: false, ...more },
 });
 
 const STATES = {
@@ -98,6 +106,9 @@ const STATES = {
   'an own write over one in pieces': after(shown(BEFORE), write(MINE_IN_PIECES, PIECES), write(SMALL)),
   'a removal by another': after(shown(BEFORE), shown(REMOVED)),
   'a head with a rival': after(shown(BEFORE), shown(THEIRS), shown(OLDER, OTHER)),
+  'a head with a rival in pieces that are not here': after(
+    ...[shown(BEFORE), shown(THEIRS), shown(OLDER_IN_PIECES, OTHER)],
+  ),
   'an own write over a rival that was merged': after(
     ...[shown(BEFORE), shown(THEIRS), shown(OLDER, OTHER), write(MERGE)],
   ),
@@ -112,6 +123,9 @@ function tellEffect(effect: Effect): string {
     ? `conflict of ${nameIn(effect.mine)} with ${nameIn(effect.theirs)}`
     : effect.type;
 }
+
+const nameOfKept = ({ id, isInPieces, pieces, isBeforeJoining }: Kept): string =>
+  `${NAMES.get(id)}${isInPieces && pieces === undefined ? ' (lacking)' : ''}${isBeforeJoining ? ' (carried)' : ''}`;
 
 /** Of a record, all that an input may change, each in a few words. */
 function factsOf(record: HeadRecord | undefined): Readonly<Record<string, string>> {
@@ -143,8 +157,9 @@ function factsOf(record: HeadRecord | undefined): Readonly<Record<string, string
           ].join(' '),
     withdrawn: own?.withdrawn?.map((id) => NAMES.get(id)).join(' ') ?? '',
     contradictions: String(record?.contradictions ?? 0),
-    rivals: record?.rivals.map(({ id }) => NAMES.get(id)).join(' ') ?? '',
-    past: record?.past.map(({ id }) => NAMES.get(id)).join(' ') ?? '',
+    'taken before': String(own?.acknowledgedBefore ?? ''),
+    rivals: record?.rivals.map(nameOfKept).join(' ') ?? '',
+    past: record?.past.map(nameOfKept).join(' ') ?? '',
     contains: [...(record?.joint.values() ?? [])].join(' '),
   };
 }
@@ -176,6 +191,14 @@ const INPUTS = {
   'a refusal': (id) => answered(id, 'refused'),
   'an OK for something newer': (id) => ({ ...answered(id), superseded: true }) as Input,
   'an answer about another event': () => answered(anId('0'.repeat(64))),
+  'an OK for the write before the head': (_, record) => {
+    const event = record?.former[0]?.event ?? OLDER;
+    return { ...answered(event.id), event } as Input;
+  },
+  'an OK for something newer than the write before the head': (_, record) => {
+    const event = record?.former[0]?.event ?? OLDER;
+    return { ...answered(event.id), event, superseded: true } as Input;
+  },
   'a complete answer without the head': (id) => ({
     type: 'lacking',
     relay: RELAY,
@@ -259,6 +282,18 @@ const INPUTS = {
     ids: new Set([OLDER.id]),
     seen: new Map([[deviceHash('third-device'), 7]]),
   }),
+  'the pieces of a rival': () => ({
+    ...{ type: 'gathered', id: OLDER_IN_PIECES.id, made: new Map([[nameOf(1), OLD_PIECE]]) },
+  }),
+  'a version of a backup': () => ({ type: 'remembered', event: OLDER }),
+  'a version of a backup, in pieces': () => ({
+    ...{ type: 'remembered', event: OLDER_IN_PIECES, made: new Map([[nameOf(1), OLD_PIECE]]) },
+  }),
+  'a version of a backup that is above the head': () => ({ type: 'remembered', event: NEWER }),
+  'a value of another key, and every relay has none': () => carried({ isAbsent: true }),
+  'a value of another key, and it is not known what relays have': () => carried({ isAbsent: false }),
+  'a value of another key, about which the app has decided': () =>
+    carried({ isAbsent: false, isDecided: true }),
   'nothing new': () => ({ type: 'resave' }),
 } satisfies Record<string, (id: EventId, record: HeadRecord | undefined) => Input>;
 
@@ -269,9 +304,9 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write that no relay has': 'head: NEXT; former: MINE BEFORE; floor: 20; past: MINE BEFORE',
     'a first own write': 'head: NEXT; former: MINE; floor: 20; past: MINE',
     'an own write that a relay has':
-      'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write; past: MINE BEFORE',
+      'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write; taken before: 10; past: MINE BEFORE',
     'an own write that was read back':
-      'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write; past: MINE BEFORE',
+      'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write; taken before: 10; past: MINE BEFORE',
     'an own write that all refuse':
       'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; past: MINE BEFORE',
     'an own write that is held': 'head: NEXT; former: MINE BEFORE; floor: 20',
@@ -295,6 +330,8 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'a removal by another':
       'head: NEXT; former: REMOVED; relays: -/-; floor: 20; own: write; past: REMOVED BEFORE',
     'a head with a rival':
+      'head: NEXT; former: THEIRS BEFORE; relays: -/-; floor: 20; own: write; past: THEIRS BEFORE',
+    'a head with a rival in pieces that are not here':
       'head: NEXT; former: THEIRS BEFORE; relays: -/-; floor: 20; own: write; past: THEIRS BEFORE',
     // It has not seen what that had: another tab has saved that meanwhile.
     'an own write over a rival that was merged': 'stale',
@@ -320,6 +357,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write over one in pieces': 'stale',
     'a removal by another': 'stale',
     'a head with a rival': 'stale',
+    'a head with a rival in pieces that are not here': 'stale',
     'an own write over a rival that was merged': 'stale',
   },
   'a reset by this device': {
@@ -327,9 +365,9 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write that no relay has': 'head: NEXT; former: MINE BEFORE; floor: 20; past: MINE BEFORE',
     'a first own write': 'head: NEXT; former: MINE; floor: 20; past: MINE',
     'an own write that a relay has':
-      'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write; past: MINE BEFORE',
+      'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write; taken before: 10; past: MINE BEFORE',
     'an own write that was read back':
-      'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write; past: MINE BEFORE',
+      'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; own: write; taken before: 10; past: MINE BEFORE',
     'an own write that all refuse':
       'head: NEXT; former: MINE BEFORE; relays: -/-; floor: 20; past: MINE BEFORE',
     'an own write that is held': 'head: NEXT; former: MINE BEFORE; floor: 20',
@@ -353,6 +391,8 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'a removal by another':
       'head: NEXT; former: REMOVED; relays: -/-; floor: 20; own: write; past: REMOVED BEFORE',
     'a head with a rival':
+      'head: NEXT; former: THEIRS BEFORE; relays: -/-; floor: 20; own: write; past: THEIRS BEFORE',
+    'a head with a rival in pieces that are not here':
       'head: NEXT; former: THEIRS BEFORE; relays: -/-; floor: 20; own: write; past: THEIRS BEFORE',
     'an own write over a rival that was merged':
       'head: NEXT; former: MERGE BEFORE; floor: 20; past: MERGE THEIRS OLDER BEFORE; contains: 7',
@@ -430,6 +470,8 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
       'advanced; head: NEWER; former: REMOVED; relays: unseen/confirmed; past: REMOVED BEFORE',
     'a head with a rival':
       'advanced; head: NEWER; former: THEIRS BEFORE; relays: unseen/confirmed; past: THEIRS BEFORE',
+    'a head with a rival in pieces that are not here':
+      'advanced; head: NEWER; former: THEIRS BEFORE; relays: unseen/confirmed; past: THEIRS BEFORE',
     'an own write over a rival that was merged':
       'advanced; conflict of MERGE with NEWER; head: NEWER; former: MERGE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MERGE',
   },
@@ -466,6 +508,8 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'a removal by another':
       'advanced; head: NEWER_SEEN; former: REMOVED; relays: unseen/confirmed; past: REMOVED BEFORE',
     'a head with a rival':
+      'advanced; head: NEWER_SEEN; former: THEIRS BEFORE; relays: unseen/confirmed; past: THEIRS BEFORE',
+    'a head with a rival in pieces that are not here':
       'advanced; head: NEWER_SEEN; former: THEIRS BEFORE; relays: unseen/confirmed; past: THEIRS BEFORE',
     'an own write over a rival that was merged':
       'advanced; conflict of MERGE with NEWER_SEEN; head: NEWER_SEEN; former: MERGE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MERGE',
@@ -507,6 +551,8 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
       'advanced; head: NEWER_PLAIN; former: REMOVED; relays: unseen/confirmed; past: REMOVED BEFORE',
     'a head with a rival':
       'advanced; head: NEWER_PLAIN; former: THEIRS BEFORE; relays: unseen/confirmed; past: THEIRS BEFORE',
+    'a head with a rival in pieces that are not here':
+      'advanced; head: NEWER_PLAIN; former: THEIRS BEFORE; relays: unseen/confirmed; past: THEIRS BEFORE',
     'an own write over a rival that was merged':
       'advanced; conflict of MERGE with NEWER_PLAIN; head: NEWER_PLAIN; former: MERGE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MERGE',
   },
@@ -546,6 +592,8 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
       'advanced; head: RESET; former: REMOVED; relays: unseen/confirmed; past: REMOVED BEFORE',
     'a head with a rival':
       'advanced; head: RESET; former: THEIRS BEFORE; relays: unseen/confirmed; past: THEIRS BEFORE',
+    'a head with a rival in pieces that are not here':
+      'advanced; head: RESET; former: THEIRS BEFORE; relays: unseen/confirmed; past: THEIRS BEFORE',
     'an own write over a rival that was merged':
       'advanced; conflict of MERGE with RESET; head: RESET; former: MERGE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MERGE',
   },
@@ -570,6 +618,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write over one in pieces': 'relays: -/confirmed; own: write taken',
     'a removal by another': 'relays: confirmed/confirmed',
     'a head with a rival': 'relays: confirmed/confirmed',
+    'a head with a rival in pieces that are not here': 'relays: confirmed/confirmed',
     'an own write over a rival that was merged': 'relays: -/confirmed; own: write taken',
   },
   'an OK': {
@@ -602,6 +651,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write over one in pieces': 'relays: refused/-',
     'a removal by another': 'relays: refused/unseen',
     'a head with a rival': 'relays: refused/unseen',
+    'a head with a rival in pieces that are not here': 'relays: refused/unseen',
     'an own write over a rival that was merged': 'relays: refused/-',
   },
   'an OK for something newer': {
@@ -617,6 +667,10 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write over a rival that was merged': 'relays: acknowledged/-',
   },
   'an answer about another event': {},
+  'an OK for the write before the head': {
+    'an own write over one in pieces': 'taken before: 10',
+  },
+  'an OK for something newer than the write before the head': {},
   'a complete answer without the head': {
     'an own write that no relay has': 'relays: pending/-',
     'a first own write': 'relays: pending/-',
@@ -635,6 +689,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write over one in pieces': 'relays: pending/-',
     'a removal by another': 'relays: pending/unseen; contradictions: 1',
     'a head with a rival': 'relays: pending/unseen',
+    'a head with a rival in pieces that are not here': 'relays: pending/unseen',
     'an own write over a rival that was merged': 'relays: pending/-',
   },
   'a complete answer with another of the same stamp': {
@@ -655,6 +710,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write over one in pieces': 'relays: pending/-',
     'a removal by another': 'relays: pending/unseen; contradictions: 1',
     'a head with a rival': 'relays: pending/unseen; contradictions: 1',
+    'a head with a rival in pieces that are not here': 'relays: pending/unseen; contradictions: 1',
     'an own write over a rival that was merged': 'relays: pending/-',
   },
   'a doubt': {
@@ -666,6 +722,19 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'a head of another in pieces': 'relays: acknowledged/unseen',
     'a removal by another': 'relays: acknowledged/unseen',
     'a head with a rival': 'relays: acknowledged/unseen',
+    'a head with a rival in pieces that are not here': 'relays: acknowledged/unseen',
+  },
+  // What follows is above it, in whichever tab. Of what a relay has every tab knows.
+  'an export': {
+    'an own write that no relay has': 'floor: 11',
+    'a first own write': 'floor: 11',
+    'an own write that all refuse': 'floor: 11',
+    'an own write that is held': 'floor: 11',
+    'a blind own write': 'floor: 11',
+    'an own write from the future': 'floor: 8640001',
+    'an own write in pieces': 'floor: 11',
+    'an own write over one in pieces': 'floor: 13',
+    'an own write over a rival that was merged': 'floor: 16',
   },
   'a withdrawal': {
     'an own write that no relay has': 'withdrawn; head: BEFORE; former: none; withdrawn: MINE; past: none',
@@ -706,19 +775,9 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write over one in pieces': 'advanced, saying the same; head: renewed',
     'a removal by another': 'advanced, saying the same; head: renewed; relays: -/-',
     'a head with a rival': 'advanced, saying the same; head: renewed; relays: -/-',
+    'a head with a rival in pieces that are not here':
+      'advanced, saying the same; head: renewed; relays: -/-',
     'an own write over a rival that was merged': 'advanced, saying the same; head: renewed',
-  },
-  // What follows is above it, in whichever tab. Of what a relay has every tab knows.
-  'an export': {
-    'an own write that no relay has': 'floor: 11',
-    'a first own write': 'floor: 11',
-    'an own write that all refuse': 'floor: 11',
-    'an own write that is held': 'floor: 11',
-    'a blind own write': 'floor: 11',
-    'an own write from the future': 'floor: 8640001',
-    'an own write in pieces': 'floor: 11',
-    'an own write over one in pieces': 'floor: 13',
-    'an own write over a rival that was merged': 'floor: 16',
   },
   'a lower stamp': {
     'an own write that no relay has': 'advanced, saying the same; head: EARLIER; floor: 6; withdrawn: MINE',
@@ -757,6 +816,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'a head of another that cannot be read': 'reading: read',
     'an own write over one in pieces': 'reading: read',
     'a head with a rival': 'reading: read',
+    'a head with a rival in pieces that are not here': 'reading: read',
     'an own write over a rival that was merged': 'reading: read',
   },
   'that it cannot be read': {
@@ -776,6 +836,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write over one in pieces': 'reading: unreadable',
     'a removal by another': 'reading: unreadable',
     'a head with a rival': 'reading: unreadable',
+    'a head with a rival in pieces that are not here': 'reading: unreadable',
     'an own write over a rival that was merged': 'reading: unreadable',
   },
   'its pieces': {
@@ -825,9 +886,122 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'a head of another in pieces': 'relays: -/unseen; pieces: 10 -/-; proven: no',
     'a removal by another': 'relays: -/unseen',
     'a head with a rival': 'relays: -/unseen',
+    'a head with a rival in pieces that are not here': 'relays: -/unseen',
   },
   'that the rivals add nothing': {
     'a head with a rival': 'rivals: none; past: OLDER BEFORE; contains: 7',
+  },
+  'the pieces of a rival': {
+    'a head with a rival in pieces that are not here': 'rivals: OLDER_IN_PIECES',
+  },
+  'a version of a backup': {
+    'an own write that no relay has': 'past: OLDER BEFORE',
+    'a first own write': 'past: OLDER',
+    'an own write that a relay has': 'past: OLDER BEFORE',
+    'an own write that was read back': 'past: OLDER BEFORE',
+    'an own write that all refuse': 'past: OLDER BEFORE',
+    'an own write that is held': 'past: OLDER BEFORE',
+    'a blind own write': 'past: OLDER',
+    'an own write from the future': 'past: OLDER BEFORE',
+    'an own write in pieces': 'past: OLDER BEFORE',
+    'the head of another': 'past: OLDER BEFORE',
+    'a head of another that was read': 'past: OLDER BEFORE',
+    'a head of another that cannot be read': 'past: OLDER BEFORE',
+    'a head of another in pieces that are not here': 'past: OLDER BEFORE',
+    'a head of another in pieces': 'past: OLDER BEFORE',
+    'an own write over one in pieces': 'past: MINE_IN_PIECES OLDER BEFORE',
+    'a removal by another': 'past: OLDER BEFORE',
+    'a head with a rival in pieces that are not here': 'past: OLDER BEFORE',
+  },
+  'a version of a backup, in pieces': {
+    'an own write that no relay has': 'past: OLDER_IN_PIECES BEFORE',
+    'a first own write': 'past: OLDER_IN_PIECES',
+    'an own write that a relay has': 'past: OLDER_IN_PIECES BEFORE',
+    'an own write that was read back': 'past: OLDER_IN_PIECES BEFORE',
+    'an own write that all refuse': 'past: OLDER_IN_PIECES BEFORE',
+    'an own write that is held': 'past: OLDER_IN_PIECES BEFORE',
+    'a blind own write': 'past: OLDER_IN_PIECES',
+    'an own write from the future': 'past: OLDER_IN_PIECES BEFORE',
+    'an own write in pieces': 'past: OLDER_IN_PIECES BEFORE',
+    'the head of another': 'past: OLDER_IN_PIECES BEFORE',
+    'a head of another that was read': 'past: OLDER_IN_PIECES BEFORE',
+    'a head of another that cannot be read': 'past: OLDER_IN_PIECES BEFORE',
+    'a head of another in pieces that are not here': 'past: OLDER_IN_PIECES BEFORE',
+    'a head of another in pieces': 'past: OLDER_IN_PIECES BEFORE',
+    'an own write over one in pieces': 'past: MINE_IN_PIECES OLDER_IN_PIECES BEFORE',
+    'a removal by another': 'past: OLDER_IN_PIECES BEFORE',
+    'a head with a rival': 'past: OLDER_IN_PIECES BEFORE',
+    'an own write over a rival that was merged': 'past: THEIRS OLDER OLDER_IN_PIECES BEFORE',
+  },
+  'a version of a backup that is above the head': {
+    'an own write from the future': 'past: NEWER BEFORE',
+  },
+  'a value of another key, and every relay has none': {
+    'nothing known': 'advanced; head: CARRIED; floor: 8; own: write',
+    'an own write that no relay has': 'gave-way; past: CARRIED (carried) BEFORE',
+    'a first own write': 'gave-way; past: CARRIED (carried)',
+    'an own write that a relay has': 'gave-way; past: CARRIED (carried) BEFORE',
+    'an own write that was read back': 'gave-way; past: CARRIED (carried) BEFORE',
+    'an own write that all refuse': 'gave-way; past: CARRIED (carried) BEFORE',
+    'an own write that is held': 'gave-way; past: CARRIED (carried) BEFORE',
+    'a blind own write': 'gave-way; past: CARRIED (carried)',
+    'an own write from the future': 'gave-way; past: CARRIED (carried) BEFORE',
+    'an own write in pieces': 'gave-way; past: CARRIED (carried) BEFORE',
+    'an own write that was withdrawn': 'gave-way; past: CARRIED (carried)',
+    'the head of another': 'gave-way; past: CARRIED (carried) BEFORE',
+    'a head of another that was read': 'gave-way; past: CARRIED (carried) BEFORE',
+    'a head of another that cannot be read': 'gave-way; past: CARRIED (carried) BEFORE',
+    'a head of another in pieces that are not here': 'gave-way; past: CARRIED (carried) BEFORE',
+    'a head of another in pieces': 'gave-way; past: CARRIED (carried) BEFORE',
+    'an own write over one in pieces': 'gave-way; past: MINE_IN_PIECES CARRIED (carried) BEFORE',
+    'a removal by another': 'gave-way; past: CARRIED (carried) BEFORE',
+    'a head with a rival': 'gave-way; past: CARRIED (carried) BEFORE',
+    'a head with a rival in pieces that are not here': 'gave-way; past: CARRIED (carried) BEFORE',
+    'an own write over a rival that was merged': 'gave-way; past: THEIRS CARRIED (carried) OLDER BEFORE',
+  },
+  'a value of another key, and it is not known what relays have': {
+    'an own write that no relay has': 'gave-way; past: CARRIED (carried) BEFORE',
+    'a first own write': 'gave-way; past: CARRIED (carried)',
+    'an own write that a relay has': 'gave-way; past: CARRIED (carried) BEFORE',
+    'an own write that was read back': 'gave-way; past: CARRIED (carried) BEFORE',
+    'an own write that all refuse': 'gave-way; past: CARRIED (carried) BEFORE',
+    'an own write that is held': 'gave-way; past: CARRIED (carried) BEFORE',
+    'a blind own write': 'gave-way; past: CARRIED (carried)',
+    'an own write from the future': 'gave-way; past: CARRIED (carried) BEFORE',
+    'an own write in pieces': 'gave-way; past: CARRIED (carried) BEFORE',
+    'an own write that was withdrawn': 'gave-way; past: CARRIED (carried)',
+    'the head of another': 'gave-way; past: CARRIED (carried) BEFORE',
+    'a head of another that was read': 'gave-way; past: CARRIED (carried) BEFORE',
+    'a head of another that cannot be read': 'gave-way; past: CARRIED (carried) BEFORE',
+    'a head of another in pieces that are not here': 'gave-way; past: CARRIED (carried) BEFORE',
+    'a head of another in pieces': 'gave-way; past: CARRIED (carried) BEFORE',
+    'an own write over one in pieces': 'gave-way; past: MINE_IN_PIECES CARRIED (carried) BEFORE',
+    'a removal by another': 'gave-way; past: CARRIED (carried) BEFORE',
+    'a head with a rival': 'gave-way; past: CARRIED (carried) BEFORE',
+    'a head with a rival in pieces that are not here': 'gave-way; past: CARRIED (carried) BEFORE',
+    'an own write over a rival that was merged': 'gave-way; past: THEIRS CARRIED (carried) OLDER BEFORE',
+  },
+  'a value of another key, about which the app has decided': {
+    'an own write that no relay has': 'past: CARRIED (carried) BEFORE',
+    'a first own write': 'past: CARRIED (carried)',
+    'an own write that a relay has': 'past: CARRIED (carried) BEFORE',
+    'an own write that was read back': 'past: CARRIED (carried) BEFORE',
+    'an own write that all refuse': 'past: CARRIED (carried) BEFORE',
+    'an own write that is held': 'past: CARRIED (carried) BEFORE',
+    'a blind own write': 'past: CARRIED (carried)',
+    'an own write from the future': 'past: CARRIED (carried) BEFORE',
+    'an own write in pieces': 'past: CARRIED (carried) BEFORE',
+    'an own write that was withdrawn': 'past: CARRIED (carried)',
+    'the head of another': 'past: CARRIED (carried) BEFORE',
+    'a head of another that was read': 'past: CARRIED (carried) BEFORE',
+    'a head of another that cannot be read': 'past: CARRIED (carried) BEFORE',
+    'a head of another in pieces that are not here': 'past: CARRIED (carried) BEFORE',
+    'a head of another in pieces': 'past: CARRIED (carried) BEFORE',
+    'an own write over one in pieces': 'past: MINE_IN_PIECES CARRIED (carried) BEFORE',
+    'a removal by another': 'past: CARRIED (carried) BEFORE',
+    'a head with a rival': 'past: CARRIED (carried) BEFORE',
+    'a head with a rival in pieces that are not here': 'past: CARRIED (carried) BEFORE',
+    'an own write over a rival that was merged': 'past: THEIRS CARRIED (carried) OLDER BEFORE',
   },
   'nothing new': {},
 };
@@ -852,6 +1026,20 @@ describe.each(Object.entries(INPUTS) as [keyof typeof INPUTS, (typeof INPUTS)[ke
     });
   },
 );
+
+/** A record, so that the compiler asks for one that is missing. */
+const TYPES: Readonly<Record<Input['type'], true>> = {
+  ...{ write: true, assembled: true, gathered: true, torn: true, piece: true, 'forget-pieces': true },
+  ...{ buried: true, remade: true, renew: true, restamp: true, replicated: true, collected: true },
+  ...{ explored: true, exported: true, withdraw: true, settled: true, remembered: true, carried: true },
+  ...{ shown: true, lacking: true, doubted: true, answered: true, 'forget-relay': true, read: true },
+  ...{ unreadable: true, resave: true },
+};
+
+test('the table has every type of input', () => {
+  const types = Object.values(INPUTS).map((inputOf) => inputOf(idOf(undefined), undefined).type);
+  expect(new Set(types)).toEqual(new Set(Object.keys(TYPES)));
+});
 
 describe('beyond the table', () => {
   const inPieces = (...more: readonly Input[]): HeadRecord =>

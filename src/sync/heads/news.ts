@@ -14,7 +14,7 @@ export function newsOf(previous: HeadRecord | undefined, record: HeadRecord | un
   const isFound = previous !== undefined && !isWhole(previous.head) && isWhole(record?.head);
   if (head === undefined || (head.id === mine?.id && !isFound)) return [];
   const { own } = record!;
-  // A write that was stamped anew: no two have the same ciphertext.
+  // A write that was stamped again: no two have the same ciphertext.
   const isAgain =
     mine !== undefined && isOwnHead(previous!) && isOwnHead(record!) && head.content === mine.content;
   const renews = mine && (isAgain || isRenewalOf(head, mine)) ? mine.id : undefined;

@@ -12,15 +12,10 @@ import type { Kept } from '../heads/kept.ts';
 import type { HeadRecord } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
 import { isPassing } from '../reading.ts';
-import type { BasedOn, Edit } from '../write.ts';
 import type { Base } from './base.ts';
 import type { Joined, Joining, Taking } from './joining.ts';
 import type { MergeClash, Merger } from './merger.ts';
-
-/** What an app's whole value is upon the newest one. */
-interface Rebased extends ReturnType<Merger['merge']> {
-  readonly isExact: boolean;
-}
+import { createRebasing, type Rebased } from './rebasing.ts';
 
 /** A write, and what it was made of. */
 export type Merged = Composed & { readonly joined: Joined | undefined };
@@ -67,36 +62,7 @@ export function createMergeComposing(ports: {
   readonly written: (id: EventId) => Pick<Merged, 'text' | 'isRemoval'> | undefined;
 }): (dTag: Address, wanted: readonly Wanted[]) => Promise<Merged | Refusal | undefined> {
   const { replica } = ports;
-
-  /** A whole value is what the app has made of another: what it changed there is changed here. */
-  async function rebased(
-    dTag: Address,
-    { payload, basedOn: named }: Extract<Edit, { readonly type: 'whole' }>,
-    joined: Joined | undefined,
-    now: unknown,
-  ): Promise<Rebased> {
-    const { merge, isEqual } = ports.mergerOf(dTag)!;
-    const basedOn = savedOf(named);
-    const isUpToDate = basedOn?.type === 'event' && basedOn.id === joined?.head.id;
-    if (isUpToDate && isEqual(now, joined.headValue)) return { value: payload, clashes: [], isExact: true };
-    const { base, isExact } = await basisAt(dTag, basedOn);
-    return { ...merge({ base, bases: [], mine: now, theirs: payload, isExact }), isExact };
-  }
-
-  /** `isExact`: whether it is known what the app had. */
-  async function basisAt(
-    dTag: Address,
-    basedOn: BasedOn,
-  ): Promise<{ readonly base: unknown; readonly isExact: boolean }> {
-    if (basedOn === undefined) return { base: undefined, isExact: true };
-    if (basedOn.type === 'call') return { base: basedOn.call.payload, isExact: true };
-    // Of those that no socket has carried nothing else is kept.
-    const written = ports.written(basedOn.id);
-    if (written !== undefined)
-      return { base: written.isRemoval ? undefined : decodePayload(written.text), isExact: true };
-    const event = await ports.joining.eventOf(dTag, basedOn.id);
-    return { base: event && (await ports.joining.valueAt(dTag, event)), isExact: event !== undefined };
-  }
+  const rebased = createRebasing(ports);
 
   /** The newest own write, as what a call is to be made on: it may be known though the head above it cannot be read. */
   async function ownOf(dTag: Address, record: HeadRecord, seen: VersionVector): Promise<Joined | undefined> {
@@ -197,11 +163,6 @@ export function createMergeComposing(ports: {
     if (merged !== undefined && 'refused' in merged) return merged;
     return overOwn(dTag, wanted, record, merged);
   };
-}
-
-/** A value that was made of one which was never saved is made of what that was made of. */
-function savedOf(basedOn: BasedOn): BasedOn {
-  return basedOn?.type === 'call' && basedOn.call.isLost ? savedOf(basedOn.call.basedOn) : basedOn;
 }
 
 /** What came in since the app had the value that it made its own of: of both the app's stays, and that is told. */

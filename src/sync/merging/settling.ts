@@ -6,14 +6,8 @@
  */
 
 import type { Clock } from '../../clock.ts';
-import { isNostrSyncError, NostrSyncError } from '../../errors.ts';
-import { categoryOf, type Address, type EventId, type Ms } from '../../protocol/address.ts';
-import {
-  MAX_MERGES_IN_A_ROW,
-  MAX_MERGE_WAIT_MS,
-  MERGE_WAITS_MS,
-  SIGNER_QUIET_MS,
-} from '../../protocol/limits.ts';
+import type { Address, EventId, Ms } from '../../protocol/address.ts';
+import { MAX_MERGE_WAIT_MS, MERGE_WAITS_MS, SIGNER_QUIET_MS } from '../../protocol/limits.ts';
 import { randomFraction, type RandomBytes } from '../../relay/backoff.ts';
 import type { Emitter } from '../events.ts';
 import { containedIn } from '../heads/frontier.ts';
@@ -24,6 +18,7 @@ import { createAgenda } from '../relays/agenda.ts';
 import { baseOf } from './base.ts';
 import { holdsOwn } from './composing.ts';
 import type { Shown } from './showing.ts';
+import { createMergeTally } from './tally.ts';
 
 export interface Settling {
   changed(change: Pick<Change, 'dTag'>): void;
@@ -52,6 +47,7 @@ export function waitOf(record: HeadRecord, rival: Kept): Ms {
   return isParty ? MERGE_WAITS_MS.party : MERGE_WAITS_MS.witness;
 }
 
+/** One closure: which rivals wait, are due, and are being merged is one state, which every news of a record may change. */
 export function createSettling(ports: {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
@@ -71,26 +67,22 @@ export function createSettling(ports: {
   readonly show: (dTag: Address) => Promise<Shown>;
 }): Settling {
   const { clock, replica } = ports;
+  const told = createMergeTally(ports.emitter);
   /** By category, its rivals, and whether the time of each has come: the others are on the agenda. */
   const planned = new Map<Address, Map<EventId, boolean>>();
-  /** By category: the last merge that was written, and how many in a row were, without an edit of the app. */
-  const streaks = new Map<Address, { readonly id: EventId; readonly times: number }>();
   const underWay = new Set<Address>();
   /** By category of which the next edit merges: the head, and the rivals that are shown with it. */
   const shown = new Map<Address, Shown>();
   /** By category: tries in a row that have left rivals behind. */
   const failures = new Map<Address, number>();
-  /** Categories of which it was told that they cannot be merged as they are. */
-  const hopeless = new Set<Address>();
   const agenda = createAgenda<Planned>(clock, 0, come, ({ dTag, id }) => `${dTag} ${id}`);
   agenda.start();
   /** While the app that has just been unlocked may be about to edit. */
   let cancelQuiet: (() => void) | undefined;
   let isClosed = false;
 
-  const factorOf = (dTag: Address): number => 2 ** (streaks.get(dTag)?.times ?? 0);
   const spread = (leastMs: Ms, dTag: Address): Ms =>
-    Math.min(leastMs * (1 + randomFraction(ports.randomBytes)) * factorOf(dTag), MAX_MERGE_WAIT_MS);
+    Math.min(leastMs * (1 + randomFraction(ports.randomBytes)) * told.factorOf(dTag), MAX_MERGE_WAIT_MS);
 
   const rivalsOf = (dTag: Address): readonly Kept[] =>
     ports.isMerged(dTag) ? (replica.get(dTag)?.rivals ?? []) : [];
@@ -142,8 +134,8 @@ export function createSettling(ports: {
     const ids = new Set(due);
     if (ports.isSender()) await ports.gather(dTag, ids).catch(() => undefined);
     await (ports.isSettled(dTag) ? merge(dTag) : show(dTag)).then(
-      () => hopeless.delete(dTag),
-      (error: unknown) => tellOf(dTag, error),
+      () => told.succeeded(dTag),
+      (error: unknown) => told.failed(dTag, error),
     );
     underWay.delete(dTag);
     putOff(dTag, ids);
@@ -155,7 +147,7 @@ export function createSettling(ports: {
     const before = replica.get(dTag)?.own?.id;
     const { id } = await ports.merge(dTag);
     // If there was nothing to write, the head is that of another device, or as it was.
-    if (id !== before && id === replica.get(dTag)?.own?.id) count(dTag, before, id);
+    if (id !== before && id === replica.get(dTag)?.own?.id) told.written(dTag, before, id);
   }
 
   async function show(dTag: Address): Promise<void> {
@@ -169,31 +161,6 @@ export function createSettling(ports: {
     failures.set(dTag, times);
     const waitMs = spread(MERGE_WAITS_MS.again * 2 ** (times - 1), dTag);
     for (const id of left) wait({ dTag, id }, waitMs);
-  }
-
-  /** What no try will mend, only an edit of the app. The rest is told by what reads it, or passes. */
-  function tellOf(dTag: Address, cause: unknown): void {
-    const isHopeless =
-      isNostrSyncError(cause, 'PAYLOAD_TOO_LARGE') || isNostrSyncError(cause, 'INVALID_PAYLOAD');
-    if (!isHopeless || hopeless.has(dTag)) return;
-    hopeless.add(dTag);
-    const category = categoryOf(dTag);
-    const message = `What devices wrote of ${JSON.stringify(category)} apart cannot be one value: each is in the history, and an update may make it smaller`;
-    ports.emitter.emit(
-      'error',
-      new NostrSyncError('MERGE_FAILED', message, { details: { category }, cause }),
-    );
-  }
-
-  function count(dTag: Address, before: EventId | undefined, id: EventId): void {
-    const last = streaks.get(dTag);
-    // What came in between the app may have written in another tab.
-    const times = last?.id === before ? (last?.times ?? 0) + 1 : 1;
-    streaks.set(dTag, { id, times });
-    if (times !== MAX_MERGES_IN_A_ROW) return;
-    const category = categoryOf(dTag);
-    const message = `Devices merge ${JSON.stringify(category)} again and again: do all run one version of the app?`;
-    ports.emitter.emit('error', new NostrSyncError('MERGE_LOOP', message, { details: { category, times } }));
   }
 
   function planAll(): void {
@@ -223,10 +190,7 @@ export function createSettling(ports: {
       planAll();
       settleAll();
     },
-    edited: (dTag) => {
-      streaks.delete(dTag);
-      hopeless.delete(dTag);
-    },
+    edited: told.edited,
     close: () => {
       isClosed = true;
       cancelQuiet?.();

@@ -7,22 +7,21 @@
 import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
 import { parseEvent } from '../../protocol/event.ts';
 import { dTagOf } from '../../protocol/header.ts';
-import {
-  EVENT_OVERHEAD_CHARS,
-  KIND_APP_DATA,
-  MAX_D_TAGS_PER_FILTER,
-  MAX_NEG_STRANGERS,
-  MIN_NEG_SAVING_CHARS,
-} from '../../protocol/limits.ts';
+import { KIND_APP_DATA, MAX_D_TAGS_PER_FILTER, MAX_NEG_STRANGERS } from '../../protocol/limits.ts';
 import { categoryRequests, idRequests, type Filter } from '../../protocol/message.ts';
-import type { Place } from '../../protocol/order.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
 import type { RequestEnd, RequestHandlers } from '../../relay/requests.ts';
-import { deliveryOf, isOwnHead, isTaken } from '../heads/record.ts';
-import type { Replica } from '../heads/replica.ts';
-import { isInPieces } from '../heads/version.ts';
+import { deliveryOf, isTaken } from '../heads/record.ts';
 import { request } from './collect.ts';
 import type { Exchange, Exchanges } from './exchange.ts';
+import {
+  planFor,
+  type Heads,
+  type How,
+  type Plan,
+  type Stranger,
+  type Surroundings,
+} from './reconciliation-plan.ts';
 
 export interface Reconciliations {
   /** Whether the relay will be asked like this, as far as is known: by the names of these categories, or, `wide`, for all of this key. */
@@ -37,49 +36,13 @@ export interface Reconciliations {
   ): Promise<Exclude<RequestEnd, 'unreached'> | undefined>;
 }
 
-/** For all of this key; for these categories alone; or for these, and the relay is expected to have what is here. */
-type How = 'wide' | 'named' | 'read-back';
-
-/** A head, as it stands in the set. */
-interface Head extends Place {
-  readonly id: EventId;
-  readonly dTag: Address;
-  /** The relay has said that it has it. */
-  readonly isTaken: boolean;
-}
-
-/** What is asked, and what this device has of it. */
-interface Plan {
-  readonly filter: Filter;
-  readonly heads: readonly Head[];
-  /** Events that are of no use here, by id: those of other apps under the same key, for instance. */
-  readonly strangers: ReadonlyMap<string, Stranger>;
-}
-
-interface Stranger extends Place {
-  /** As it says itself. */
-  readonly dTag: string | undefined;
-}
-
-/** Of one relay. */
-interface Surroundings {
-  readonly strangers: Map<string, Stranger>;
-  /** The relay has too much else of this key to be asked for all of it. */
-  isNarrow: boolean;
-}
-
-/** What a question and the answer that nothing has changed take, in characters. */
-const FEW_HEADS = 32;
-const FEW_CHARS = 300;
-const MANY_CHARS = 1_000;
-
 export function createReconciliations({
   pubkey,
   replica,
   exchanges,
 }: {
   readonly pubkey: string;
-  readonly replica: Pick<Replica, 'dTags' | 'peek'>;
+  readonly replica: Heads;
   readonly exchanges: Exchanges;
 }): Reconciliations {
   const byRelay = new Map<RelayUrl, Surroundings>();
@@ -92,47 +55,8 @@ export function createReconciliations({
     return known;
   }
 
-  /** How many of the heads are here, and what an answer that shows them would take, in characters. */
-  function weigh(dTags: readonly Address[]): readonly [known: number, chars: number] {
-    let [known, chars] = [0, 0];
-    for (const dTag of dTags) {
-      const content = replica.peek(dTag)?.head?.event.content;
-      if (content === undefined) continue;
-      known++;
-      chars += content.length + EVENT_OVERHEAD_CHARS;
-    }
-    return [known, chars];
-  }
-
-  /** `undefined`: a REQ costs hardly more. */
-  function planFor(relay: RelayUrl, dTags: readonly Address[], how: How): Plan | undefined {
-    const [known, chars] = weigh(dTags);
-    // If the relay is expected to have what is here, no question follows.
-    const least = how === 'read-back' ? 0 : MIN_NEG_SAVING_CHARS;
-    if (known * 2 < dTags.length || chars - FEW_CHARS < least) return undefined;
-    const { strangers, isNarrow } = surroundingsOf(relay);
-    const isWide = how === 'wide' && !isNarrow && !hasPieces(replica);
-    const heads: Head[] = [];
-    for (const dTag of isWide ? replica.dTags() : dTags) {
-      const record = replica.peek(dTag);
-      const head = record?.head?.event;
-      if (head === undefined) continue;
-      const delivery = deliveryOf(record!, relay);
-      // Nobody but this device can have sent there what it has not taken: no relay's word for that counts without the event.
-      if (isOwnHead(record!) && delivery !== 'unseen' && !isTaken(delivery)) continue;
-      heads.push({ dTag, id: head.id, created_at: head.created_at, isTaken: isTaken(delivery) });
-    }
-    const cost = heads.length < FEW_HEADS ? FEW_CHARS : MANY_CHARS;
-    const named = isWide ? 0 : JSON.stringify(dTags).length;
-    if (chars - cost - named < least) return undefined;
-    const asked: ReadonlySet<unknown> = new Set(dTags);
-    const filter: Filter = { authors: [pubkey], kinds: [KIND_APP_DATA], ...(!isWide && { '#d': dTags }) };
-    return {
-      filter,
-      heads,
-      strangers: new Map([...strangers].filter(([, { dTag }]) => isWide && !asked.has(dTag))),
-    };
-  }
+  const planOf = (relay: RelayUrl, dTags: readonly Address[], how: How): Plan | undefined =>
+    planFor({ pubkey, replica }, relay, surroundingsOf(relay), dTags, how);
 
   /** Of an event that was asked for by its id. */
   function onEvent(
@@ -208,31 +132,31 @@ export function createReconciliations({
     return askAgain(relay, [...lost.keys()].filter(isStill));
   }
 
-  /** A connection that is being made is waited for, and so is AUTH. */
-  async function isReady(relay: RelayConnection): Promise<boolean> {
-    if (relay.info().state !== 'connecting') return true;
-    return (await request(relay, [nothing], 0, () => 'useless')) === 'complete';
-  }
-
   return {
     wayFor: (relay, dTags) => {
-      const plan = relay.reconciler?.isKnown() === true ? planFor(relay.url, dTags, 'wide') : undefined;
+      const plan = relay.reconciler?.isKnown() === true ? planOf(relay.url, dTags, 'wide') : undefined;
       return plan && (plan.filter['#d'] === undefined ? 'wide' : 'named');
     },
     learn: (relay, dTags, how = 'wide') => {
-      if (planFor(relay.url, dTags, how) !== undefined) relay.reconciler?.probe(nothing);
+      if (planOf(relay.url, dTags, how) !== undefined) relay.reconciler?.probe(nothing);
     },
     ask: async (relay, dTags, how) => {
-      if (relay.reconciler?.isKnown() !== true || planFor(relay.url, dTags, how) === undefined)
+      if (relay.reconciler?.isKnown() !== true || planOf(relay.url, dTags, how) === undefined)
         return undefined;
-      if (!(await isReady(relay))) return undefined;
+      if (!(await isReady(relay, nothing))) return undefined;
       // What is here may have changed while the relay was not yet ready.
-      const plan = planFor(relay.url, dTags, how);
+      const plan = planOf(relay.url, dTags, how);
       if (plan === undefined || (how === 'wide' && plan.filter['#d'] !== undefined)) return undefined;
       if (await reconcile(relay, dTags, plan)) return 'complete';
       return relay.info().connected ? undefined : 'incomplete';
     },
   };
+}
+
+/** A connection that is being made is waited for, and so is AUTH. */
+async function isReady(relay: RelayConnection, nothing: Filter): Promise<boolean> {
+  if (relay.info().state !== 'connecting') return true;
+  return (await request(relay, [nothing], 0, () => 'useless')) === 'complete';
 }
 
 /** What is asked for by ids. */
@@ -244,13 +168,4 @@ interface Fetching {
   readonly served: Set<string>;
   /** Where events go that were not asked for, if they may come. */
   readonly strangers: Map<string, Stranger> | undefined;
-}
-
-/** Pieces are under the same key and of the same kind, and this device does not know the ids of them all. */
-function hasPieces(replica: Pick<Replica, 'dTags' | 'peek'>): boolean {
-  for (const dTag of replica.dTags()) {
-    const record = replica.peek(dTag);
-    if (record?.orphans.length || (record?.head && isInPieces(record.head.event))) return true;
-  }
-  return false;
 }

@@ -4,7 +4,7 @@
  * connections. A tab that follows now may lead a moment later, so what was asked and not answered is asked again.
  *
  *     joining ──told by the leader──▶ following ──the leader's lock is free, or stolen──▶ reloading ──▶ leading
- *        └──────────────────────nobody leads───────────────────────────────────────────────▲             │
+ *        └──────────────────────no tab leads───────────────────────────────────────────────▲             │
  *                                         ▲──────────────the lock was stolen─────────────────────────────┘
  *
  * Every engine holds two locks or waits for them: the leader's, and one of its own, by which the leader learns that it died.

@@ -126,25 +126,6 @@ export function createContent(ports: {
     return join(manifest, bytes, ports.primitives);
   }
 
-  async function piecesOf(
-    event: VerifiedEvent,
-    dTag: Address,
-    offered: ReadonlyMap<string, VerifiedEvent> = new Map(),
-  ): Promise<Stock> {
-    const manifest = await manifestOf(event);
-    const names = [...new Set(manifest.parts)];
-    const pieces = new Map<string, VerifiedEvent>();
-    for (const name of names) {
-      for (const piece of [offered.get(name), await replica.piece(dTag, name)]) {
-        // The bytes are let go at once: together they are as large as the value.
-        if (!(await takePiece(piece, name, manifest, new Map(), ports))) continue;
-        pieces.set(name, piece!);
-        break;
-      }
-    }
-    return { pieces, total: names.length };
-  }
-
   async function textOf(event: VerifiedEvent, dTag: Address): Promise<string> {
     const known = texts.get(event.id);
     const record = replica.get(dTag);
@@ -175,7 +156,10 @@ export function createContent(ports: {
       return layOut(json, hand.sizes(), { ...ports, base });
     },
     textOf,
-    piecesOf,
+    piecesOf: async (event, dTag, offered = new Map()) => {
+      const keptAs = async (name: string): ReturnType<Replica['piece']> => replica.piece(dTag, name);
+      return stockOf(await manifestOf(event), offered, keptAs, ports);
+    },
     gather: assembly.piecesOf,
     payloadOf: async (event, dTag) => {
       const text = await textOf(event, dTag);
@@ -193,4 +177,24 @@ export function createContent(ports: {
       assembly.close();
     },
   };
+}
+
+/** Of the pieces that a manifest names, those that are genuine. */
+async function stockOf(
+  manifest: Manifest,
+  offered: ReadonlyMap<string, VerifiedEvent>,
+  keptAs: (name: string) => ReturnType<Replica['piece']>,
+  ports: Parameters<typeof takePiece>[4],
+): Promise<Stock> {
+  const names = [...new Set(manifest.parts)];
+  const pieces = new Map<string, VerifiedEvent>();
+  for (const name of names) {
+    for (const piece of [offered.get(name), await keptAs(name)]) {
+      // The bytes are let go at once: together they are as large as the value.
+      if (!(await takePiece(piece, name, manifest, new Map(), ports))) continue;
+      pieces.set(name, piece!);
+      break;
+    }
+  }
+  return { pieces, total: names.length };
 }

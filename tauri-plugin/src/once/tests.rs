@@ -38,7 +38,7 @@ async fn other_calls_are_carried_out_each() {
         ok(carried.get())
     };
     let long = "x".repeat(MAX_ID_BYTES + 1);
-    // Another id, the same one in another webview, none at all, and one that nobody remembers.
+    // Another id, the same one in another webview, none at all, and one that is not remembered.
     let calls = [
         ("main", Some("a")),
         ("main", Some("b")),
