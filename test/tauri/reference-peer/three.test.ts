@@ -85,9 +85,9 @@ test('a large value goes both ways between Rust and Node; the original sees a ma
 
   expect(await rust.publish(first)).toMatchObject({ event: 'published', stage: 'delivered' });
   await expect.poll(() => onNode.at(-1)?.payload, { timeout: 20_000 }).toEqual(first);
-  const seen = await original.fetch(CATEGORY);
-  expect(seen?.payload).toEqual(manifest);
-  expect((seen?.payload as { readonly parts: readonly string[] }).parts.length).toBeGreaterThan(3);
+  const seen = (await original.fetch(CATEGORY))!.payload;
+  expect(seen).toEqual(manifest);
+  expect((seen as { readonly parts: readonly string[] }).parts.length).toBeGreaterThan(3);
 
   const { updatedAt } = await node.publish(CATEGORY, second, { waitFor: 'replicated' });
   expect((await rust.next('value', isOf(second))).deviceId).toBe('node');
