@@ -149,8 +149,18 @@ fn what_a_page_waits_with_is_kept_when_its_window_goes_and_when_the_app_ends() {
     assert_eq!(all, ["main", "second"]);
 }
 
-/// A relay that has nothing, and takes what it gets after that time, or never. Gives its URL, and how many events it has taken.
-fn relay(takes_after: Option<Duration>) -> (String, Arc<AtomicUsize>) {
+#[derive(Clone, Copy)]
+enum Relay {
+    /// Has nothing, and takes what it gets after that time.
+    TakesAfter(Duration),
+    /// Has nothing, and says so; of what it gets it says nothing.
+    TakesNothing,
+    /// Is there, and says nothing at all.
+    SaysNothing,
+}
+
+/// Gives its URL, and how many events it has taken.
+fn relay(relay: Relay) -> (String, Arc<AtomicUsize>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
     let taken = Arc::<AtomicUsize>::default();
@@ -159,10 +169,11 @@ fn relay(takes_after: Option<Duration>) -> (String, Arc<AtomicUsize>) {
         let mut peer = tungstenite::accept(listener.accept().unwrap().0).unwrap();
         while let Ok(message) = peer.read() {
             let Ok(frame) = serde_json::from_str::<Value>(message.to_text().unwrap()) else { continue };
-            let answer = match (frame[0].as_str(), takes_after) {
+            let answer = match (frame[0].as_str(), relay) {
+                (_, Relay::SaysNothing) => continue,
                 (Some("REQ"), _) => json!(["EOSE", frame[1]]),
                 (Some("NEG-OPEN"), _) => json!(["NEG-ERR", frame[1], "blocked: not here"]),
-                (Some("EVENT"), Some(delay)) => {
+                (Some("EVENT"), Relay::TakesAfter(delay)) => {
                     std::thread::sleep(delay);
                     count.fetch_add(1, Ordering::SeqCst);
                     json!(["OK", frame[1]["id"], true, ""])
@@ -177,18 +188,21 @@ fn relay(takes_after: Option<Duration>) -> (String, Arc<AtomicUsize>) {
     (url, taken)
 }
 
-fn publish_and_end(builder: Builder, folder: &tempfile::TempDir, url: String) {
+/// Says how long the end took.
+fn publish_and_end(builder: Builder, folder: &tempfile::TempDir, url: String) -> Duration {
     let app = app_of(builder.relays([url]), folder);
     async_runtime::block_on(app.nostr_sync().wait_for_connection(Duration::from_secs(10)));
     let saved = PublishOptions::default().wait_for(Stage::Saved);
     async_runtime::block_on(app.nostr_sync().publish("notes", &json!(1), saved)).unwrap();
+    let start = Instant::now();
     app.state::<Plugin>().end();
+    start.elapsed()
 }
 
 #[test]
 fn the_end_of_the_app_waits_for_a_relay_that_is_there() {
     let folder = tempfile::tempdir().unwrap();
-    let (url, taken) = relay(Some(Duration::from_millis(300)));
+    let (url, taken) = relay(Relay::TakesAfter(Duration::from_millis(300)));
     publish_and_end(Builder::new(), &folder, url);
     assert_eq!(taken.load(Ordering::SeqCst), 1);
     assert_eq!(async_runtime::block_on(app(&folder).nostr_sync().status()).pending_changes, 0);
@@ -196,14 +210,21 @@ fn the_end_of_the_app_waits_for_a_relay_that_is_there() {
 
 #[test]
 fn the_end_of_the_app_waits_no_longer_than_it_may() {
-    let limits =
-        [(Builder::new(), FLUSH_ON_EXIT), (Builder::new().flush_on_exit(Duration::ZERO), Duration::ZERO)];
-    for (builder, limit) in limits {
+    let of_limit = |limit| Builder::new().flush_on_exit(limit);
+    let ends = [
+        (Builder::new(), FLUSH_ON_EXIT, Relay::TakesNothing),
+        (Builder::new(), FLUSH_ON_EXIT, Relay::SaysNothing),
+        (of_limit(Duration::ZERO), Duration::ZERO, Relay::TakesNothing),
+        (of_limit(Duration::ZERO), Duration::ZERO, Relay::SaysNothing),
+    ];
+    // For the store, and for the thread. A close that hangs is given up after CLOSE_ON_EXIT.
+    let margin = CLOSE_ON_EXIT / 2;
+    for (builder, limit, of_relay) in ends {
         let folder = tempfile::tempdir().unwrap();
-        let (url, _) = relay(None);
-        let start = Instant::now();
-        publish_and_end(builder, &folder, url);
-        assert!(start.elapsed() >= limit);
+        let (url, _) = relay(of_relay);
+        let took = publish_and_end(builder, &folder, url);
+        assert!(took >= limit, "{took:?} of {limit:?}");
+        assert!(took < limit + margin, "{took:?} of {limit:?}");
         // What was not taken is there at the next start, and the folder is free for it.
         assert_eq!(async_runtime::block_on(app(&folder).nostr_sync().status()).pending_changes, 1);
     }

@@ -9,26 +9,22 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { createNostrSync, fileStore, secretKeySigner } from '../../src/node.ts';
 import { startRelay } from '../../src/testing/relay-server.ts';
 import { filler } from '../support/random.ts';
-import { KEY, root, startDevice, type Command, type Surroundings } from './processes.ts';
+import {
+  atEveryPoint,
+  ERRORS,
+  expectToShow,
+  hasFailedCalls,
+  injecting,
+  nameOf,
+  STEPS,
+  type Fault,
+  type Told,
+} from '../support/system-calls.ts';
+import { KEY, root, startDevice } from './processes.ts';
 
 const newFolder = (name: string): Promise<string> => mkdtemp(join(root, `${name}-`));
-/** Runs end after as many points as there are: far fewer than these. */
-const MOST_POINTS = 100;
-
-const publish = (value: number, waitFor: 'saved' | 'replicated', fillerLength = 0): Command => ({
-  do: 'publish',
-  category: 'settings',
-  value,
-  waitFor,
-  filler: fillerLength,
-});
-/** The third makes the log longer than it may be, so that it is rewritten. */
-const STEPS = [
-  publish(11, 'saved'),
-  publish(12, 'replicated'),
-  publish(13, 'saved', 60_000),
-  publish(14, 'saved'),
-];
+/** One thread for files, so that calls have one order and one count. */
+const ENV = { UV_THREADPOOL_SIZE: '1' };
 
 /** A store whose log is just short of its compaction. */
 let template: string;
@@ -45,45 +41,25 @@ beforeAll(async () => {
   await sync.close();
 });
 
-/** strace of a device on this folder alone: its log, the next log, and the folder itself. */
-function traced(folder: string, output: string, options: readonly string[]): Surroundings {
-  const log = join(folder, 'entries.log');
-  return {
-    under: [
-      ...['strace', '-f', '-qq', '-s', '0', '-o', output],
-      ...[log, `${log}.new`, folder].flatMap((path) => ['-P', path]),
-      ...options,
-    ],
-    // One thread for files, so that calls have one order and one count.
-    env: { UV_THREADPOOL_SIZE: '1' },
-  };
-}
-
-interface Run {
+interface Run extends Told {
   /** Whether the fault was met. */
   readonly met: boolean;
-  readonly saved: readonly number[];
-  readonly refused: readonly number[];
 }
 
-async function live(call: string, fault: string, when: string): Promise<Run> {
+async function live(fault: Fault): Promise<Run> {
   const folder = await newFolder('store');
   await cp(template, folder, { recursive: true });
   const output = `${folder}.strace`;
   const relay = await startRelay({ limits: { maxEventBytes: 200_000, maxFrameBytes: 200_000 } });
-  const why = `${call} ${fault} ${when}`;
+  const why = nameOf(fault);
   try {
-    const device = startDevice(
-      folder,
-      relay.url,
-      traced(folder, output, ['-e', `trace=${call}`, '-e', `inject=${call}:${fault}:when=${when}`]),
-    );
+    const device = startDevice(folder, relay.url, { under: injecting(folder, output, [fault]), env: ENV });
     const [saved, refused]: [number[], number[]] = [[], []];
     expect(await device.answer(), why).toEqual({ type: 'started' });
     for (const step of STEPS) {
-      const answer = await device.ask(step);
+      const answer = await device.ask({ do: 'publish', category: 'settings', ...step });
       if (answer === undefined) break;
-      const { value } = step as { value: number };
+      const { value } = step;
       if (answer.type === 'receipt') saved.push(value);
       else {
         expect(answer, why).toMatchObject({ type: 'failed', code: 'STORE_FAILED' });
@@ -91,19 +67,14 @@ async function live(call: string, fault: string, when: string): Promise<Run> {
       }
     }
     await device.kill();
-    const met = /INJECTED|killed by SIGKILL/.test(
-      // The SIGKILL of the test comes after the last step, and meets no call.
-      saved.length + refused.length < STEPS.length
-        ? 'killed by SIGKILL'
-        : await readFile(output, 'utf8').then((text) => text.replaceAll(/.*killed by SIGKILL.*/g, '')),
-    );
+    // One that was killed after the last step, by the test or by strace, has met nothing.
+    const met = saved.length + refused.length < STEPS.length || (await hasFailedCalls(output));
 
-    // Alone with its store: the newest that was told to be saved, or the one after it; never one that was refused.
+    // Alone with its store.
     const alone = createNostrSync({ store: fileStore(folder), signer: secretKeySigner(KEY) });
     const { value } = (await alone.fetch('settings'))!.payload as { value: number };
     await alone.close();
-    expect(value, why).toBeGreaterThanOrEqual(Math.max(...saved, 1));
-    expect(refused, why).not.toContain(value);
+    expectToShow(value, { saved, refused }, why);
     // And with a relay every device has it.
     const next = createNostrSync({
       relays: [relay.url],
@@ -122,33 +93,32 @@ async function live(call: string, fault: string, when: string): Promise<Run> {
 }
 
 const CALLS = ['pwrite64', 'fdatasync', 'fsync', 'rename'] as const;
-const ERRORS = ['EIO', 'ENOSPC'] as const;
 
 describe.each(CALLS)('at every %s', (call) => {
   test('a device that is killed loses nothing that it had told', async () => {
-    let point = 1;
-    for (; point < MOST_POINTS; point++) {
-      const { met, refused } = await live(call, 'signal=KILL', String(point));
+    const points = await atEveryPoint(async (point) => {
+      const { met, refused } = await live({ call, fault: 'signal=KILL', when: String(point) });
       expect(refused).toEqual([]);
-      if (!met) break;
-    }
-    console.info(`${call}: killed at ${point - 1} points`);
-    expect(point).toBeGreaterThan(1);
+      return met;
+    });
+    console.info(`${call}: killed at ${points} points`);
+    expect(points).toBeGreaterThan(0);
   });
 
   test.each(ERRORS)(
     'that fails once with %s, a write is refused or saved, and the next is saved',
     async (error) => {
-      let [point, refusals] = [1, 0];
-      for (; point < MOST_POINTS; point++) {
-        const { met, saved, refused } = await live(call, `error=${error}`, String(point));
+      let refusals = 0;
+      const points = await atEveryPoint(async (point) => {
+        const fault = { call, fault: `error=${error}`, when: String(point) };
+        const { met, saved, refused } = await live(fault);
         expect(saved.length + refused.length).toBe(STEPS.length);
         expect(refused.length).toBeLessThanOrEqual(1);
         refusals += refused.length;
-        if (!met) break;
-      }
-      console.info(`${call}: ${error} at ${point - 1} points, ${refusals} refused`);
-      expect(point).toBeGreaterThan(1);
+        return met;
+      });
+      console.info(`${call}: ${error} at ${points} points, ${refusals} refused`);
+      expect(points).toBeGreaterThan(0);
     },
   );
 });
@@ -159,11 +129,11 @@ test.each([
 ])(
   'from any %s on that fails with %s for good, what was saved stays, and the rest is refused',
   async (call, error) => {
-    for (let point = 1; point < MOST_POINTS; point++) {
-      const { met, saved, refused } = await live(call, `error=${error}`, `${point}+`);
-      if (!met) break;
-      expect([...saved, ...refused]).toEqual(STEPS.map((step) => (step as { value: number }).value));
-    }
+    await atEveryPoint(async (point) => {
+      const { met, saved, refused } = await live({ call, fault: `error=${error}`, when: `${point}+` });
+      if (met) expect([...saved, ...refused]).toEqual(STEPS.map(({ value }) => value));
+      return met;
+    });
   },
 );
 
@@ -173,12 +143,15 @@ test('each write that is told to be saved was flushed before, by a call of its o
   // Nobody is there: all that is flushed are the writes.
   const device = startDevice(folder, 'ws://127.0.0.1:9', {
     under: ['strace', '-f', '-qq', '-s', '20', '-o', output, '-e', 'trace=fdatasync,pwrite64,write'],
-    env: { UV_THREADPOOL_SIZE: '1' },
+    env: ENV,
   });
   expect(await device.answer()).toEqual({ type: 'started' });
   const writes = 50;
   for (let value = 1; value <= writes; value++)
-    expect(await device.ask(publish(value, 'saved'))).toMatchObject({ type: 'receipt', value });
+    expect(await device.ask({ do: 'publish', category: 'settings', value, waitFor: 'saved' })).toMatchObject({
+      type: 'receipt',
+      value,
+    });
   await device.kill();
   let [flushes, receipts, unflushed] = [0, 0, 0];
   for (const line of (await readFile(output, 'utf8')).split('\n')) {

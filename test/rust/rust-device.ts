@@ -31,10 +31,13 @@ export interface RustDeviceOptions {
   readonly relays: readonly string[];
   readonly folder?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** A command that runs it, with its arguments: `strace …`. */
+  readonly under?: readonly string[];
 }
 
-export function startRustDevice({ key, category, relays, folder, env }: RustDeviceOptions): RustDevice {
-  const process = startLineProcess([HEADLESS, category, ...relays], {
+export function startRustDevice(options: RustDeviceOptions): RustDevice {
+  const { key, category, relays, folder, env, under = [] } = options;
+  const process = startLineProcess([...under, HEADLESS, category, ...relays], {
     NOSTR_SYNC_KEY: key,
     ...(folder !== undefined && { NOSTR_SYNC_DIR: folder }),
     ...env,

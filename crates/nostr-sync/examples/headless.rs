@@ -31,9 +31,9 @@ fn tell(event: &Value) {
 async fn publish_lines(sync: NostrSync, category: String, mut lines: tokio::sync::mpsc::Receiver<String>) {
     while let Some(line) = lines.recv().await {
         let published = match serde_json::from_str(&line) {
-            _ if line.is_empty() => sync.remove(&category).await.map_err(|error| error.to_string()),
-            Ok(payload) => sync.publish(&category, &payload, None).await.map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
+            _ if line.is_empty() => sync.remove(&category).await.map_err(|error| json!(error)),
+            Ok(payload) => sync.publish(&category, &payload, None).await.map_err(|error| json!(error)),
+            Err(error) => Err(json!({ "message": error.to_string() })),
         };
         match published {
             Ok(receipt) => {

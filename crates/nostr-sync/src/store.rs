@@ -71,13 +71,7 @@ impl Store {
                 let _ = log.compact_if_due();
                 Ok(())
             }
-            Err(error) => {
-                // What may be half of a record is cut off; where even that fails, opening again sets it aside.
-                if log.cut_back().is_err() {
-                    self.log = None;
-                }
-                Err(failed("save to", &self.folder, &error))
-            }
+            Err(error) => Err(failed("save to", &self.folder, &error)),
         }
     }
 
@@ -152,6 +146,8 @@ struct Log {
     bytes: u64,
     /// It is not rewritten before it is so long.
     compact_from: u64,
+    /// Whether the file may hold something else than `live`. It is rewritten before the next update.
+    is_damaged: bool,
     /// Held as long as the log is open.
     _lock: Lock,
 }
@@ -212,7 +208,15 @@ impl Log {
         file.sync_all()?;
         sync_folder(folder)?;
         let compact_from = COMPACT_FROM_BYTES;
-        Ok(Self { folder: folder.to_owned(), live, file, bytes, compact_from, _lock: lock })
+        Ok(Self {
+            folder: folder.to_owned(),
+            live,
+            file,
+            bytes,
+            compact_from,
+            is_damaged: false,
+            _lock: lock,
+        })
     }
 
     fn get(&mut self, key: &str) -> io::Result<Option<String>> {
@@ -246,9 +250,10 @@ impl Log {
             lines.push(encode_line(key, value.as_deref())?);
         }
         let record = encode(&lines)?;
-        self.file.seek(SeekFrom::Start(self.bytes))?;
-        self.file.write_all(&record)?;
-        self.file.sync_data()?;
+        if self.is_damaged {
+            self.rewrite()?;
+        }
+        self.write(&record)?;
         let mut at = self.bytes + RECORD_HEAD_BYTES as u64;
         for ((key, value), line) in changes.iter().zip(&lines) {
             let entry = value.clone().map(|value| Entry::new(key, value, line, at));
@@ -257,6 +262,23 @@ impl Log {
         }
         self.bytes = at;
         Ok(())
+    }
+
+    /// Writes and flushes a record, or leaves the log without it.
+    fn write(&mut self, record: &[u8]) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(self.bytes))?;
+        let written = self.file.write_all(record);
+        let is_written = written.is_ok();
+        let Err(error) = written.and_then(|()| self.file.sync_data()) else { return Ok(()) };
+        let is_cut = self.cut_back().is_ok();
+        // After a failed flush the page cache may show what the medium does not hold, and the system reports such an error only once: no later
+        // flush of this file can be believed.
+        self.is_damaged = is_written || !is_cut;
+        if self.is_damaged {
+            // At once, so that what was refused does not come back with a restart; where it fails, before the next update.
+            let _ = self.rewrite();
+        }
+        Err(error)
     }
 
     fn cut_back(&mut self) -> io::Result<()> {
@@ -271,18 +293,26 @@ impl Log {
         }
         // Where it fails now, it is not tried again with every update.
         self.compact_from = self.bytes + COMPACT_FROM_BYTES;
+        self.rewrite()
+    }
+
+    /// Replaces the log by one that holds `live` and nothing else.
+    fn rewrite(&mut self) -> io::Result<()> {
         let path = temporary(&self.folder);
         remove_if_present(&path)?;
         let mut file = private().read(true).write(true).create_new(true).open(&path)?;
         let (places, bytes) = self.copy_live(&mut file)?;
         file.sync_all()?;
+        // From here until the folder is flushed, a restart may find either of the two logs: nothing may be added to one alone.
+        self.is_damaged = true;
         fs::rename(&path, self.folder.join(LOG_NAME))?;
-        // From here on the new file is the log, whether or not the rename is on the medium yet: both hold the same.
         (self.file, self.bytes, self.compact_from) = (file, bytes, COMPACT_FROM_BYTES);
         for (key, piece) in places {
             self.live.put(key, piece);
         }
-        sync_folder(&self.folder)
+        sync_folder(&self.folder)?;
+        self.is_damaged = false;
+        Ok(())
     }
 
     /// Writes a log that holds what is live, in records of a bounded size; returns its pieces and its length.

@@ -1,11 +1,18 @@
-/** Builds the reference peer where its test looks for it. */
+/** Builds the reference peer, and the example `headless` of our crate, where the tests look for them. */
 
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { cargo, TARGET } from '../../../scripts/cargo.mjs';
 
 export const PROGRAM = join(TARGET, 'debug/reference-peer');
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  process.exitCode = cargo('reference peer', ['build', '--locked'], { cwd: import.meta.dirname }).status ?? 1;
+  const ROOT = resolve(import.meta.dirname, '../../..');
+  // With the features of the whole workspace, as its tests are built: otherwise half of its crates are compiled twice.
+  const headless = ['build', '--locked', '--workspace', '--example', 'headless'];
+  const builds = [
+    cargo('reference peer', ['build', '--locked'], { cwd: import.meta.dirname }),
+    cargo('headless', headless, { cwd: ROOT }),
+  ];
+  process.exitCode = builds.every(({ status }) => status === 0) ? 0 : 1;
 }

@@ -101,3 +101,6 @@ impl Gap {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
