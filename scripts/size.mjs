@@ -32,7 +32,8 @@ const LIMITS = { total: 84_400, beyondCrypto: 68_000, tauri: 89_600 };
 const LAZY = ['@noble/hashes/scrypt.js'];
 const EXTRAS = [
   // Of it 0.1 KB is so that an own write stays beside a head that cannot be read, and what was given up is told though pieces are gone.
-  { name: 'merge', limit: 6_850, own: /\bdist[\\/](merge(-by)?\.js$|merge[\\/]|sync[\\/]merging[\\/])/ },
+  // 0.05 KB are names of files that large functions were cut into.
+  { name: 'merge', limit: 6_900, own: /\bdist[\\/](merge(-by)?\.js$|merge[\\/]|sync[\\/]merging[\\/])/ },
   // Beside the merging that it brings along, of which an app needs no rule.
   {
     name: 'defineCategory',
