@@ -4,12 +4,12 @@
  */
 
 import { categoryOf, type Address } from '../protocol/address.ts';
-import { deviceHash } from '../protocol/causality.ts';
+import { deviceHash, seenBy } from '../protocol/causality.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
 import { deviceIdOf, isTombstone } from '../protocol/header.ts';
 import { compareEvents } from '../protocol/order.ts';
 import type { Emitter } from './events.ts';
-import { isLostTo } from './heads/conflict.ts';
+import { isLostTo, isPartOf } from './heads/conflict.ts';
 import type { Effect } from './heads/input.ts';
 import { isHeld, isOwnHead, type HeadRecord, type OwnWrite } from './heads/record.ts';
 import { isPassing, type Reading } from './reading.ts';
@@ -102,7 +102,9 @@ export function createConflicts(ports: {
     met.delete(dTag);
     if (theirs === undefined || !isOwnHead(record)) return;
     const mine = record.head!.event;
-    if (isBeaten(theirs, mine) && !hasEnded(record, theirs)) tell({ dTag, mine, theirs });
+    // A later write, made while this one was held, may have seen it.
+    const isSeen = isPartOf(seenBy(mine), theirs);
+    if (isBeaten(theirs, mine) && !isSeen && !hasEnded(record, theirs)) tell({ dTag, mine, theirs });
   }
 
   return {
