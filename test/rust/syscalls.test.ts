@@ -103,6 +103,8 @@ async function live(why: string, under: (folder: string, output: string) => read
 
     // Alone with its store.
     const alone = start(folder, []);
+    const hasShown = (): boolean => alone.told.some(({ event }) => event === 'value');
+    await vi.waitFor(() => expect(hasShown(), `${why}: a value`).toBe(true), { timeout: 20_000 });
     const { payload } = await alone.next('value');
     const { value } = payload as { readonly value: number };
     expectToShow(value, { saved, refused }, why);
