@@ -50,8 +50,9 @@ test('asks nothing of what another relay had taken', async () => {
 
 test('bounds how fast one author writes, and no other one', async () => {
   const own = { authed: PUBKEY };
-  const got = await answers(...Array.from({ length: 250 }, () => own), { kind: 24_134, key: OTHER_KEY });
+  // A minute's worth more than it takes at once: a machine that is busy meanwhile earns some of these again.
+  const got = await answers(...Array.from({ length: 360 }, () => own), { kind: 24_134, key: OTHER_KEY });
   expect(got.slice(0, 240).every((one) => one === 'accept')).toBe(true);
-  expect(got.slice(-4, -1).some((one) => one.startsWith('rate-limited: '))).toBe(true);
+  expect(got.slice(240, -1).some((one) => one.startsWith('rate-limited: '))).toBe(true);
   expect(got.at(-1)).toBe('accept');
 });
