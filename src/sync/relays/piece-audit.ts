@@ -1,6 +1,6 @@
 /**
- * Reading back pieces: finds out which of those the relay has that it has said OK to, and saves that. A relay that reconciles says so for
- * little; what it lacks, and what another relay has, is asked for.
+ * Reading back pieces: finds out which of those one relay has that it has said OK to, and saves that. A relay that reconciles says so for
+ * little; what it does not say to have is asked for.
  */
 
 import type { Address, RelayUrl, Seconds } from '../../protocol/address.ts';
