@@ -91,7 +91,7 @@ export function createConflicts(ports: {
     }
   }
 
-  /** Until a write is let go nobody knows what becomes of it: it may be taken back, or fail to be stamped above what it has met. */
+  /** What becomes of a write is open until it is let go: it may be taken back, or fail to be stamped above what it has met. */
   function meet(dTag: Address, theirs: VerifiedEvent): void {
     const known = met.get(dTag);
     if (known === undefined || compareEvents(theirs, known) > 0) met.set(dTag, theirs);

@@ -77,7 +77,7 @@ export function planFor(
     const head = record?.head?.event;
     if (head === undefined) continue;
     const delivery = deliveryOf(record!, relay);
-    // Nobody but this device can have sent there what it has not taken: no relay's word for that counts without the event.
+    // Only this device can have sent there what it has not taken: no relay's word for that counts without the event.
     if (isOwnHead(record!) && delivery !== 'unseen' && !isTaken(delivery)) continue;
     heads.push({ dTag, id: head.id, created_at: head.created_at, isTaken: isTaken(delivery) });
   }
