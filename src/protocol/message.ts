@@ -85,13 +85,6 @@ export function parseRelayMessage(text: string): RelayMessage | undefined {
   }
 }
 
-/** For an id that no event has: what a relay does with a question. Some answer an author's questions about the author's own values alone. */
-export const nothingOf = (pubkey: string): Filter => ({
-  authors: [pubkey],
-  kinds: [KIND_APP_DATA],
-  ids: ['0'.repeat(64)],
-});
-
 /** The filters for events of one author by their ids, split as those for categories are. Some relays refuse a filter without an author. */
 export function idRequests(
   pubkey: string,

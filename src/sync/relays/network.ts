@@ -18,9 +18,9 @@ export function isFromAll({ complete, incomplete }: Answers): boolean {
   return complete.length > 0 && incomplete.length === 0;
 }
 
-/** Whether every relay that is configured has answered completely, also those that are hard to reach. Without any, nothing is known. */
+/** Whether every relay that is configured has answered completely, those that cannot be reached as well. */
 export function isFromEvery({ complete }: Answers, relays: readonly RelayUrl[]): boolean {
-  return relays.length > 0 && relays.every((url) => complete.includes(url));
+  return relays.every((url) => complete.includes(url));
 }
 
 export interface Network {
