@@ -85,6 +85,11 @@ export function parseRelayMessage(text: string): RelayMessage | undefined {
   }
 }
 
+/** A filter that no event matches. Some relays answer an author's questions about the author's own values alone. */
+export const nothingOf = (pubkey: string): Filter => ({
+  ...{ authors: [pubkey], kinds: [KIND_APP_DATA], ids: ['0'.repeat(64)] },
+});
+
 /** The filters for events of one author by their ids, split as those for categories are. Some relays refuse a filter without an author. */
 export function idRequests(
   pubkey: string,

@@ -16,7 +16,7 @@ import type { Changes } from '../store/store.ts';
 import type { Emitter } from './events.ts';
 import { keptIn } from './heads/frontier.ts';
 import type { Change, Replica } from './heads/replica.ts';
-import type { Network } from './relays/network.ts';
+import { isFromEvery, type Network } from './relays/network.ts';
 import type { CarriedValue, Sealing } from './values/carried-values.ts';
 import type { Content } from './values/content.ts';
 import type { Merger } from './merging/merger.ts';
@@ -84,12 +84,6 @@ export function createCarrying(ports: CarryingPorts): Carrying {
 
   const waiting = (dTag: Address): VerifiedEvent | undefined => sealing.sealed.get(dTag)?.event;
 
-  /** Whether every relay has said completely what it has. Without any, nothing is known. */
-  function isFromEach({ complete }: Answers): boolean {
-    const relays = ports.relays();
-    return relays.length > 0 && relays.every((url) => complete.includes(url));
-  }
-
   function ask(): Promise<Answers | undefined> {
     if (sealing.sealed.size === 0 || isClosed) return Promise.resolve(undefined);
     asking ??= askAndDecide().finally(() => {
@@ -102,7 +96,7 @@ export function createCarrying(ports: CarryingPorts): Carrying {
   async function askAndDecide(): Promise<Answers> {
     const dTags = [...sealing.sealed.keys()];
     const answers = await ports.network().ask(dTags, 'all');
-    const isKnown = isFromEach(answers);
+    const isKnown = isFromEvery(answers, ports.relays());
     await Promise.all(dTags.map((dTag) => settle(dTag, isKnown)));
     if (!isKnown && sealing.sealed.size > 0) tellOnce(answers);
     return answers;

@@ -252,8 +252,9 @@ export function createApp(ports: AppPorts): App {
         // All values are good: only a signer that lies makes one unreadable, perhaps that of another device.
         return hadFaults.signer || oracle.isUnreadable();
       case 'DEVICE_ID_TAKEN':
-      case 'WITHDRAWN_WRITE_SHOWN':
         return oracle.hasTwin(name);
+      case 'WITHDRAWN_WRITE_SHOWN':
+        return oracle.hasTwin(name) || oracle.hasKeptRefusal(name);
       case 'INCOMPLETE':
         return oracle.pieces.size > 0;
       case 'CLOSED':

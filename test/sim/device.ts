@@ -152,7 +152,7 @@ export function createDevice(name: string, number: number, config: DeviceConfig,
     if (isRunning() || isDestroyed || closing.size > 0) return;
     tabSet = createTabSet(chance);
     // What a process had saved when it died is on the medium, and was not told.
-    oracle.losses(name).clear();
+    oracle.forgetUntold(name);
     for (let i = 0; i < config.tabs; i++) openTab();
   }
 
@@ -345,7 +345,7 @@ export function createDevice(name: string, number: number, config: DeviceConfig,
 
   async function close(): Promise<void> {
     armed = undefined;
-    oracle.losses(name).clear();
+    oracle.forgetUntold(name);
     for (const { process } of tabs) process.resume();
     await Promise.all(
       tabs.splice(0).map(async (tab) => {

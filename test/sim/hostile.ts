@@ -45,7 +45,10 @@ export const MISBEHAVIOURS = [
 /** Of reconciliations: ids that nobody has; that all is the same; what is no message. */
 export const LIES = ['claim ids', 'claim all', 'claim junk'] as const;
 
-export type Misbehaviour = (typeof MISBEHAVIOURS)[number] | (typeof LIES)[number];
+/** Says `blocked:` to what it takes, keeps and shows. */
+export const KEEPS = 'keep what it refuses';
+
+export type Misbehaviour = (typeof MISBEHAVIOURS)[number] | (typeof LIES)[number] | typeof KEEPS;
 
 export interface HostilePorts {
   readonly chance: Chance;
@@ -268,6 +271,13 @@ export function misbehave(what: readonly Misbehaviour[], ports: HostilePorts): R
         faults = { ...faults, refuse: reason };
         break;
       }
+      case KEEPS:
+        rewrites.push((frames) =>
+          frames.map((frame) =>
+            isFrame(frame, 'OK') && frame[2] === true ? ['OK', frame[1], false, 'blocked: go away'] : frame,
+          ),
+        );
+        break;
       case 'close-subscriptions':
         rewrites.push((frames) =>
           frames.flatMap((frame): OutgoingFrame[] =>

@@ -50,6 +50,11 @@ export interface Signed {
   isTaken: boolean;
   /** Its publish was rejected, or it was replaced before a socket carried it: nobody is owed it. */
   isVoid: boolean;
+  /** Hostile relays that have said that they refuse it, and those that have shown it. */
+  readonly refusers: Set<string>;
+  readonly showers: Set<string>;
+  /** Its writer took it back, since every relay had refused it. */
+  isWithdrawn: boolean;
 }
 
 /** One call of `publish` or `remove`. */
@@ -96,6 +101,8 @@ interface DeviceState {
   readonly losses: Map<string, Loss>;
   /** By category of which the first write is held, what has turned up by then. */
   readonly held: Map<string, Signed[]>;
+  /** By category, all ids in the record. */
+  readonly named: Map<string, ReadonlySet<string>>;
   /** By category. */
   readonly beaten: Map<string, Beaten>;
   /** What it has been shown by relays. */
@@ -275,6 +282,8 @@ export interface Oracle {
   beaten(device: string): Map<string, Beaten>;
   /** A process of it died, without a word. */
   crashed(device: string): void;
+  /** Its processes have ended: of what none has told yet no later one tells. */
+  forgetUntold(device: string): void;
   /** `via` `updated` or a subscription: in order. Others: whatever is shown. */
   told(told: Told, via: string, result: FetchResult, isInOrder: boolean): Signed | undefined;
   /** What came of a write that was stamped anew below its stamp; any other as it is. */
@@ -293,6 +302,8 @@ export interface Oracle {
   cloned(from: string, onto: string): void;
   /** Whether somebody else writes, or has written, under the id of this device. */
   hasTwin(device: string): boolean;
+  /** Whether a relay that says that it refuses a write of the device has shown it. */
+  hasKeptRefusal(device: string): boolean;
   destroyed(device: string): void;
   /** At the end: a medium holds no piece that no record needs, and no id under which another disk writes. */
   finalMedium(device: string, entries: ReadonlyMap<string, string>): void;
@@ -417,6 +428,7 @@ export function createOracle(ports: {
         owed: new Map(),
         losses: new Map(),
         held: new Map(),
+        named: new Map(),
         beaten: new Map(),
         received: new Set(),
         heard: new Map(),
@@ -440,8 +452,14 @@ export function createOracle(ports: {
   const describe = ({ event, device }: Signed): string =>
     `${event.id.slice(0, 8)}@${event.created_at} by ${device}`;
 
+  /** Whether a relay that says that it refuses it has shown it: it counts like any other write. */
+  const isKeptRefusal = ({ refusers, showers }: Signed): boolean =>
+    [...refusers].some((url) => showers.has(url));
+
   /** Whether every call on its device that asked for what it holds was rejected: it was made for one of these. */
-  function isRejected({ device, category, text, again, event }: Signed): boolean {
+  function isRejected(entry: Signed): boolean {
+    const { device, category, text, again, event } = entry;
+    if (isKeptRefusal(entry)) return false;
     if (again !== undefined) return isRejected(again);
     // Whoever has a copy of the disk goes on with what is on it, and so does a backup from before the rejection.
     const { twins, inherited } = stateOf(device);
@@ -450,6 +468,20 @@ export function createOracle(ports: {
     if (voidsIn(event).size > 0 && resetTexts.has(`${device} ${category} ${text}`)) return false;
     const all = calls.get(`${device} ${category}`)?.get(text);
     return all?.every(({ state }) => state === 'rejected') === true;
+  }
+
+  function forgetUntold(device: string): void {
+    const { losses, held, beaten } = stateOf(device);
+    for (const one of [losses, held, beaten]) one.clear();
+  }
+
+  /** What a hostile relay says of a write, or shows of it. */
+  function hearHostile(entry: Signed, url: string, isAnswer: boolean, frame: string): void {
+    if (!isAnswer) entry.showers.add(url);
+    else if (frame.includes(',false,')) entry.refusers.add(url);
+    if (!entry.isWithdrawn || !entry.isVoid || !isKeptRefusal(entry)) return;
+    entry.isVoid = false;
+    count('sometimes: a refused write is shown');
   }
 
   /** The event that begins at `at` in a text, if that is one that was signed, in the very words. */
@@ -512,12 +544,15 @@ export function createOracle(ports: {
   /** `kept`: versions that come onto the medium together with it. */
   /** What turns up while a first write is held, and is beaten unseen once that is let go, is told. */
   function lookAtHeld(device: string, category: string, value: string | null): void {
-    const { held, beaten } = stateOf(device);
+    const { held, beaten, named } = stateOf(device);
+    const before = named.get(category);
+    const ids = new Set([...(value ?? '').matchAll(/"id":"([0-9a-f]{64})"/g)].map(([, id]) => id!));
+    named.set(category, ids);
     const mine = value === null ? undefined : signed.get(headOf(value)?.id ?? '');
     if (value?.includes('"heldUntil"') === true) {
       count('sometimes: first write held');
-      const met = [...value.matchAll(/"id":"([0-9a-f]{64})"/g)].flatMap(([, id]) => signed.get(id!) ?? []);
-      return void held.set(category, met);
+      const met = [...ids].filter((id) => before?.has(id) !== true).flatMap((id) => signed.get(id) ?? []);
+      return void held.set(category, [...(held.get(category) ?? []), ...met]);
     }
     const met = held.get(category);
     held.delete(category);
@@ -652,7 +687,8 @@ export function createOracle(ports: {
         count('sometimes: write withdrawn');
         if (state.owed.get(category)?.has(before) === true)
           violate('I1', `${device}: ${describe(before)} was promised, and is withdrawn`);
-        before.isVoid = true;
+        before.isWithdrawn = true;
+        before.isVoid = !isKeptRefusal(before);
         // Its publish has failed: it is shown for no other either.
         state.readable.get(category)?.delete(before.event.id);
         withdrawals.set(`${device} ${category}`, withdrawalsOn(device, category) + 1);
@@ -940,6 +976,9 @@ export function createOracle(ports: {
         isAcknowledged: false,
         isTaken: false,
         isVoid: false,
+        refusers: new Set(),
+        showers: new Set(),
+        isWithdrawn: false,
       };
       signed.set(event.id, entry);
       voidBy(entry);
@@ -1040,6 +1079,7 @@ export function createOracle(ports: {
       if (entry === undefined) return;
       // Under a genuine id a hostile relay may show anything.
       if (!isAnswer && !isShownIn(frame, entry.event)) return;
+      if (!isHonest) hearHostile(entry, url, isAnswer, frame);
       const what = `${device} ${url} ${entry.event.id}`;
       entry.isTaken ||= !isAnswer || TAKEN.test(frame);
       if (!isAnswer) {
@@ -1190,12 +1230,11 @@ export function createOracle(ports: {
       if (hasSeen(others.event, writtenOf(ours).event)) wrong('which saw it');
     },
     crashed: (device) => {
-      const { losses, heard } = stateOf(device);
-      losses.clear();
-      stateOf(device).held.clear();
-      stateOf(device).beaten.clear();
+      const { heard } = stateOf(device);
+      forgetUntold(device);
       for (const [entry, at] of heard) if (at > ports.now() - SAVING_MS) heard.delete(entry);
     },
+    forgetUntold,
     losses: (device) => stateOf(device).losses,
     beaten: (device) => stateOf(device).beaten,
     told: tell,
@@ -1231,6 +1270,8 @@ export function createOracle(ports: {
         for (const what of [...told]) if (what.startsWith(`${from} `)) told.add(what.replace(from, onto));
     },
     hasTwin,
+    hasKeptRefusal: (device) =>
+      [...signed.values()].some((one) => one.device === device && isKeptRefusal(one)),
     destroyed: (device) => {
       stateOf(device).isGone = true;
     },
@@ -1355,6 +1396,7 @@ export function createOracle(ports: {
       if (
         last !== undefined &&
         !last.entry.isVoid &&
+        !last.entry.isWithdrawn &&
         !isLeft &&
         !isAlone &&
         order(entry.event, last.entry.event) <= (isView ? -1 : 0) &&

@@ -1,6 +1,6 @@
 /** What a run of many histories adds up to, and what it must have met to be worth anything. */
 
-import { LIES, MISBEHAVIOURS } from './hostile.ts';
+import { KEEPS, LIES, MISBEHAVIOURS } from './hostile.ts';
 import type { Violation } from './oracle.ts';
 import { MOODS } from './scenario.ts';
 
@@ -65,7 +65,9 @@ const MUST_HAPPEN: readonly string[] = [
   'fault: disk cloned',
   'sometimes: reconciled',
   ...LIES.map((one) => `misbehaviour: ${one}`),
-  ...MISBEHAVIOURS.map((one) => `misbehaviour: ${one}`),
+  ...[...MISBEHAVIOURS, KEEPS].map((one) => `misbehaviour: ${one}`),
+  'sometimes: a refused write is shown',
+  'told: error WITHDRAWN_WRITE_SHOWN',
   'call: publish by the reference',
   ...[
     'fetch',

@@ -3,7 +3,7 @@
 import type { RelayAuth, RelayFlavour, RelayStrangers } from '../../src/testing/relay-options.ts';
 import { createChance, type Chance } from './chance.ts';
 import type { CrashMode } from './disk.ts';
-import { MISBEHAVIOURS, type Misbehaviour } from './hostile.ts';
+import { KEEPS, MISBEHAVIOURS, type Misbehaviour } from './hostile.ts';
 import { mergingOf, type Merging, type MergingOp } from './merging-scenario.ts';
 import type { LineState } from './network.ts';
 
@@ -394,6 +394,27 @@ function lateRefusals(seed: number, chaosMs: number, relays: readonly RelayConfi
   ];
 }
 
+/**
+ * All relays refuse what is written, but one of them, a hostile one, keeps it: its writer takes it back, and others are shown it. Of a
+ * stream of its own, as `rareOps`.
+ */
+function keptRefusals(seed: number, chaosMs: number, relays: readonly RelayConfig[]): Op[] {
+  const chance = createChance(seed, 'kept refusals');
+  const relay = relays.findIndex(({ isHostile }) => isHostile);
+  if (relay === -1 || chance.bool(0.9)) return [];
+  const device = chance.int(0, 1);
+  const from = chance.int(0, Math.floor(0.6 * chaosMs));
+  const forMs = chance.int(20_000, 120_000);
+  return [
+    { at: from, type: 'misbehave', relay, what: [KEEPS] },
+    { at: from, type: 'relayFault', relay: 0, isEverywhere: true, fault: 'blocked', forMs },
+    ...[1_000, 8_000].map((ms): Op => ({
+      ...({ at: from + ms, type: 'publish', device, category: 0, size: 0, isSame: false } as const),
+      ...({ waitFor: 'delivered', times: 1 } as const),
+    })),
+  ];
+}
+
 interface Size {
   readonly relays: readonly number[];
   readonly devices: readonly number[];
@@ -452,6 +473,7 @@ export function createScenario(seed: number): Scenario {
     ...wrongClocks(seed, chaosMs),
     ...signerFaults(seed, chaosMs),
     ...lateRefusals(seed, chaosMs, relays),
+    ...keptRefusals(seed, chaosMs, relays),
   );
   const merged = mergingOf(seed, chaosMs, categories, devices, relays);
   ops.push(...(merged?.ops ?? []));

@@ -490,6 +490,10 @@ describe('a withdrawal', () => {
     ['a write of another', theirs(MINE)],
     ['a removal by another', theirs(told({ stamp: 10, tags: REMOVAL }))],
     ['a write that is not the head', { ...theirs(), own: ownWrite(MINE) }],
+    [
+      'a write that a relay has shown since it refused it',
+      mine({ deliveries: new Map([[RELAY, 'confirmed']]) }, { acknowledged: true }),
+    ],
   ])('takes back nothing of %s', (_, record) => {
     const outcome = withdraw(record, MINE.id);
     expect(outcome.effects).toEqual([]);

@@ -26,6 +26,8 @@ test.each(['answers', 'notice'] as const)(
     const it = world({ frameLogSize: 1_000_000, negentropy });
     const [relay] = it.relays;
     const laptop = it.device(LARGE);
+    // By then it is known whether the relay reconciles.
+    await it.settle(laptop.publish('other', 1, { waitFor: 'replicated' }));
     const { stage } = await it.settle(laptop.publish('settings', noise('first'), { waitFor: 'replicated' }));
     expect(stage).toBe('replicated');
     expect(received(relay!, 'EVENT').length).toBeGreaterThan(4);

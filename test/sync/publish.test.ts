@@ -381,3 +381,29 @@ test('a write that was withdrawn, and that a relay kept all the same, is told wh
     { code: 'WITHDRAWN_WRITE_SHOWN', details: { category: 'settings', eventId: refused.id } },
   ]);
 });
+
+test('a write that a relay shows after it has refused it is not withdrawn: what was saved before it would be lost with it', async () => {
+  const { clock, relays, urls, device: make, settle } = world({});
+  const store = memoryStore();
+  let isSlow = true;
+  const slow: Store = {
+    ...store,
+    update: async (keys, change) => {
+      if (isSlow) await new Promise<void>((resolve) => void clock.after(200, resolve));
+      return store.update(keys, change);
+    },
+  };
+  const laptop = make({ relays: urls, store: slow });
+  await laptop.subscribe(['settings'], () => undefined);
+  await settle(laptop.publish('settings', 'other'));
+  await settle(laptop.publish('settings', 'promised', { waitFor: 'saved' }));
+  // The event follows the answer, while that is being saved.
+  relays[0]!.misbehave({
+    rewrite: (frame) => (frame[0] === 'OK' ? [['OK', frame[1], false, 'blocked: no']] : []),
+    flood: { everyMs: 100, frames: () => [['EVENT', '0', stored(relays[0]!)[0]]] },
+  });
+  await settle(laptop.publish('settings', 'shown', { waitFor: 'delivered' }).catch(() => undefined));
+  isSlow = false;
+  relays[0]!.misbehave({ silent: true });
+  expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'shown' });
+});

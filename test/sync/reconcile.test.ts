@@ -763,10 +763,6 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
   'a withdrawal': {
     'an own write that no relay has': 'withdrawn; head: BEFORE; former: none; withdrawn: MINE; past: none',
     'a first own write': 'withdrawn; head: none; withdrawn: MINE',
-    'an own write that a relay has':
-      'withdrawn; head: BEFORE; former: none; relays: -/-; withdrawn: MINE; past: none',
-    'an own write that was read back':
-      'withdrawn; head: BEFORE; former: none; relays: -/-; withdrawn: MINE; past: none',
     'an own write that all refuse':
       'withdrawn; head: BEFORE; former: none; relays: -/-; withdrawn: MINE; past: none',
     'an own write that is held': 'withdrawn; head: BEFORE; former: none; withdrawn: MINE; past: none',

@@ -194,6 +194,9 @@ export function exported(record: HeadRecord): HeadRecord {
 export function withdraw(record: HeadRecord | undefined, id: EventId): Outcome {
   if (record?.head?.event.id !== id || !isOwnHead(record)) return { record, effects: [] };
   const own = record.own!;
+  // What a relay has shown since, though it had refused it, is there to stay: what was before it is not kept any more. What came back in
+  // the place of another counts as taken too, but no relay has said a word of it.
+  if (own.acknowledged && record.deliveries.size > 0) return { record, effects: [] };
   const [before, ...former] = record.former;
   return {
     record: {

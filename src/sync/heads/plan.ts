@@ -170,7 +170,8 @@ function isReset(stored: HeadRecord | undefined, ours: HeadRecord): boolean {
 function withoutRefused(stored: HeadRecord | undefined, refused: readonly Write[]): HeadRecord | undefined {
   const id = stored?.head?.event.id;
   if (id === undefined || !refused.some(({ event }) => event.id === id)) return stored;
-  return withoutRefused(reconcile(stored, { type: 'withdraw', id }, undefined).record, refused);
+  const { record, effects } = reconcile(stored, { type: 'withdraw', id }, undefined);
+  return effects.length === 0 ? stored : withoutRefused(record, refused);
 }
 
 /** Whether the store has a head that is to follow ours. */

@@ -18,9 +18,9 @@ export function isFromAll({ complete, incomplete }: Answers): boolean {
   return complete.length > 0 && incomplete.length === 0;
 }
 
-/** Whether every relay that is configured has answered completely, those that cannot be reached as well. */
+/** Whether every relay that is configured, and there is one, has answered completely, those that cannot be reached as well. */
 export function isFromEvery({ complete }: Answers, relays: readonly RelayUrl[]): boolean {
-  return relays.every((url) => complete.includes(url));
+  return relays.length > 0 && relays.every((url) => complete.includes(url));
 }
 
 export interface Network {

@@ -3,6 +3,7 @@
 import type { Address } from '../../protocol/address.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
 import { KIND_APP_DATA, MAX_D_TAGS_PER_FILTER } from '../../protocol/limits.ts';
+import { nothingOf } from '../../protocol/message.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
 
 /** Pieces that this device has sent to a relay, and that it said OK to, by their d-tags; each is read from the store on demand. */
@@ -20,7 +21,7 @@ export async function piecesHad(
   const ours = { authors: [pubkey], kinds: [KIND_APP_DATA] };
   if (!reconciler.isKnown()) {
     // For the next ones.
-    reconciler.probe({ ...ours, ids: ['0'.repeat(64)] });
+    reconciler.probe(nothingOf(pubkey));
     return NONE;
   }
   const had = new Set<Address>();

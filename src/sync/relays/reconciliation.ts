@@ -8,7 +8,7 @@ import type { Address, EventId, RelayUrl } from '../../protocol/address.ts';
 import { parseEvent } from '../../protocol/event.ts';
 import { dTagOf } from '../../protocol/header.ts';
 import { KIND_APP_DATA, MAX_D_TAGS_PER_FILTER, MAX_NEG_STRANGERS } from '../../protocol/limits.ts';
-import { categoryRequests, idRequests, type Filter } from '../../protocol/message.ts';
+import { categoryRequests, idRequests, nothingOf, type Filter } from '../../protocol/message.ts';
 import type { RelayConnection } from '../../relay/connection.ts';
 import type { RequestEnd, RequestHandlers } from '../../relay/requests.ts';
 import { deliveryOf, isTaken } from '../heads/record.ts';
@@ -46,8 +46,7 @@ export function createReconciliations({
   readonly exchanges: Exchanges;
 }): Reconciliations {
   const byRelay = new Map<RelayUrl, Surroundings>();
-  /** Of an id that no event has. Some relays answer an author's questions about the author's own values alone. */
-  const nothing: Filter = { authors: [pubkey], kinds: [KIND_APP_DATA], ids: ['0'.repeat(64)] };
+  const nothing = nothingOf(pubkey);
 
   function surroundingsOf(relay: RelayUrl): Surroundings {
     const known = byRelay.get(relay) ?? { strangers: new Map(), isNarrow: false };
