@@ -23,7 +23,8 @@ const ROOT = resolve(process.argv[2] ?? join(import.meta.dirname, '..'));
 // What handles keep beside the value, taken along to another key: 0.4 KB.
 // A twin that is found after a crash too, and a reset that voids all it knows of: 0.1 KB.
 // Pieces that are not sent back, what a first write beats, one line before an extension for all copies of the package: 0.6 KB.
-const LIMITS = { total: 84_400, beyondCrypto: 68_000, tauri: 89_600 };
+// Each limit stands about 1 % above what was measured when it was set: whatever changes moves what compresses by some bytes.
+const LIMITS = { total: 85_000, beyondCrypto: 68_600, tauri: 89_600 };
 /** What an entry may add to a bundle that has the engine (if it has a limit), and the files that are in no bundle without it. */
 // The aim for pairing is 6 KB. Each of its two sides keeps it, both together are 7 KB: the two machines, what runs them and their messages 1.7 KB, sockets,
 // mailboxes and the echo 1.1 KB, the calls around them 1.8 KB, derivations, endings and checks of what comes in 2 KB, typed codes 0.5 KB. The words of errors
@@ -33,24 +34,24 @@ const LAZY = ['@noble/hashes/scrypt.js'];
 const EXTRAS = [
   // Of it 0.1 KB is so that an own write stays beside a head that cannot be read, and what was given up is told though pieces are gone.
   // 0.05 KB are names of files that large functions were cut into.
-  { name: 'merge', limit: 6_900, own: /\bdist[\\/](merge(-by)?\.js$|merge[\\/]|sync[\\/]merging[\\/])/ },
+  { name: 'merge', limit: 7_000, own: /\bdist[\\/](merge(-by)?\.js$|merge[\\/]|sync[\\/]merging[\\/])/ },
   // Beside the merging that it brings along, of which an app needs no rule.
   {
     name: 'defineCategory',
-    limit: 10_300,
+    limit: 10_450,
     own: /\bdist[\\/]state[\\/]/,
     code: "import { defineCategory } from 'nostr-sync'; globalThis.extra = defineCategory;",
     beside: "import { mergeBy } from 'nostr-sync/merge'; globalThis.extra = mergeBy;",
   },
   { name: 'merge/text', limit: 4_000, own: /\bdist[\\/]merge[\\/]text\.js$|node_modules[\\/]diff[\\/]/ },
   // Names of files that the engine is cut into weigh some bytes when they are compressed: nothing was added.
-  { name: 'backup', limit: 1_810, own: /\bdist[\\/]backup(\.js$|[\\/])/ },
-  { name: 'inspector', limit: 4_000, own: /\bdist[\\/]inspector(\.js$|[\\/])/ },
-  { name: 'pair', limit: 7_150, own: /\bdist[\\/]pair[\\/]/, external: LAZY },
+  { name: 'backup', limit: 1_840, own: /\bdist[\\/]backup(\.js$|[\\/])/ },
+  { name: 'inspector', limit: 4_050, own: /\bdist[\\/]inspector(\.js$|[\\/])/ },
+  { name: 'pair', limit: 7_200, own: /\bdist[\\/]pair[\\/]/, external: LAZY },
   ...['joinByInvitation', 'createInvitation'].map((call) => ({
     name: 'pair',
     title: call,
-    limit: 5_200,
+    limit: 5_250,
     own: /\bdist[\\/]pair[\\/]/,
     external: LAZY,
     code: `import { ${call} } from 'nostr-sync/pair'; globalThis.extra = ${call};`,

@@ -291,6 +291,25 @@ export function createMergeOracle(ports: {
   }
 
   /**
+   * Whether it, or one that followed, gave way to another, as was told, where an app has restored a version: what was before it may have
+   * taken the place of that.
+   */
+  function isRestoredOver({ edit, field }: Miss, until: number): boolean {
+    const isOf = ({ category }: { readonly category: string }): boolean => category === edit.category;
+    const isRestored = ({ device, doc, at }: Whole): boolean =>
+      device !== edit.device && doc !== undefined && at <= until;
+    if (!wholes.some((one) => isOf(one) && isRestored(one))) return false;
+    const followers = edits.filter(
+      (one) => isOf(one) && (one === edit || (one.seen.get(edit.series) ?? 0) >= edit.number),
+    );
+    const values = followers.flatMap((one) => one.asserts.get(field) ?? []);
+    return clashes.some(
+      (one) =>
+        isOf(one) && one.path[0] === field && one.at <= until && values.some((it) => one.sides.includes(it)),
+    );
+  }
+
+  /**
    * Whether a writer without vectors took its place, and a relay showed what was before it to a device that had never had it: nothing tells
    * that device that this writer had seen it, and not the one before (`docs/PROTOCOL.md` section 3).
    */
@@ -374,6 +393,9 @@ export function createMergeOracle(ports: {
       (one) => one.device === device && vectorIn(one.event) === undefined && !hasSeen(event, one.event),
     );
 
+  /** Later edits of its app count it as one of before them, though it may never have been saved. */
+  const hasFailed = ({ call }: Edit): boolean => call?.state === 'rejected' || call?.isUnsure === true;
+
   /** M1 and M8: no edit is lost but as a clash, in a merge that did not know all that both sides had seen. */
   function checkLost(category: string, head: Signed): void {
     if (hasTag(head.event, 'deleted') || expirationIn(head.event) !== undefined) return;
@@ -381,8 +403,7 @@ export function createMergeOracle(ports: {
       if (edit.category !== category || edit.event === undefined) continue;
       const isGone = oracle.isOrphan(edit.event);
       // A disk that is gone owes nothing but what another has seen.
-      const { state } = edit.call ?? {};
-      if (isGone ? state === 'rejected' || !isKnown(edit.event) : state !== 'resolved') continue;
+      if (isGone ? hasFailed(edit) || !isKnown(edit.event) : edit.call?.state !== 'resolved') continue;
       if (isGone && ports.isTorn(edit.event.event.id)) continue;
       if (isRemoved(edit) || isTakenBack(edit)) continue;
       const isReplaced = wholes.some(
@@ -401,6 +422,7 @@ export function createMergeOracle(ports: {
         if (
           isTold(miss, Infinity) ||
           isGoneRound(miss, Infinity) ||
+          isRestoredOver(miss, Infinity) ||
           isBroughtBack(miss) ||
           isGivenUpForOld(miss, Infinity)
         ) {
@@ -697,14 +719,13 @@ export function createMergeOracle(ports: {
       checkLost(category, head);
     },
     finalWrites: () => {
-      // Later edits of its app count it as one of before them, though it may never have been saved.
-      const hasFailed = ({ call }: Edit): boolean => call?.state === 'rejected' || call?.isUnsure === true;
       for (const miss of misses) {
         const until = miss.at + TELLING_MS;
         // A device with a slow signer tells late that it has brought all fields of a value back.
         const isIt =
           isTold(miss, until) ||
           isGoneRound(miss, until) ||
+          isRestoredOver(miss, until) ||
           isGivenUpForOld(miss, until) ||
           isExplained(miss.edit, miss.field, miss.now, until);
         if (!isConfusedIn(miss.edit.category) && !isIt && !hasFailed(miss.edit))

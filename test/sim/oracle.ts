@@ -629,6 +629,8 @@ export function createOracle(ports: {
       isOwn &&
       !ports.isMerged(category) &&
       isLoss(writtenOf(before)) &&
+      // The app was told that it failed.
+      !before.isWithdrawn &&
       !before.isInPieces &&
       !isPassedOn(writtenOf(before))
     )
@@ -1028,8 +1030,10 @@ export function createOracle(ports: {
       entry.isCarried = true;
       sent.add(`${device} ${url} ${event.id}`);
       entry.carriers.set(device, ports.now());
-      // The reference has no store.
-      if (!isOfReference(event) && entry.makers.has(device) && !stateOf(device).flushed.has(event.id))
+      // The reference has no store. A removal that a copy of the disk has made as well, in the same words, may be passed on from a relay.
+      const { flushed, received } = stateOf(device);
+      const isOwn = !isOfReference(event) && entry.makers.has(device) && !received.has(entry);
+      if (isOwn && !flushed.has(event.id))
         violate('I1', `${device}: ${describe(entry)} went out before it was on the medium`);
       if (isRejected(entry)) violate('I6', `${device}: ${describe(entry)} was rejected, and goes out`);
     },
