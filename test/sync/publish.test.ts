@@ -394,7 +394,7 @@ test('a write that a relay shows after it has refused it is not withdrawn: what 
     },
   };
   const laptop = make({ relays: urls, store: slow });
-  await laptop.subscribe(['settings'], () => undefined);
+  laptop.subscribe(['settings'], () => undefined);
   await settle(laptop.publish('settings', 'other'));
   await settle(laptop.publish('settings', 'promised', { waitFor: 'saved' }));
   // The event follows the answer, while that is being saved.
