@@ -427,6 +427,7 @@ export function createApp(ports: AppPorts): App {
         hadFaults.store ||
         before === undefined ||
         before.isVoid ||
+        before.isWithdrawn ||
         // The one before it is shown, if the device had that.
         [before, now].some((one) => one?.isUnreadable === true) ||
         // While its pieces are on their way the last whole value is shown, or none.
@@ -459,7 +460,7 @@ export function createApp(ports: AppPorts): App {
       if (!isUnsure && !wasAbsent) wrong('said "absent" and the device has a value');
     };
     // It may be withdrawn while the call is under way.
-    return { isKnown: () => before !== undefined && !before.isVoid, check };
+    return { isKnown: () => before !== undefined && !before.isVoid && !before.isWithdrawn, check };
   }
 
   /** Whether a call that reads may fail like this. */

@@ -589,8 +589,13 @@ export async function runHistory(scenario: Scenario, onTrace?: (line: string) =>
   /** A lenient relay may still take what is stamped in the future: that is then waited for. */
   const deadlineFrom = (since: number): number => Math.max(since, latestStampMs()) + PATIENCE_MS;
 
-  /** What was stamped anew, or taken back, is owed to nobody. */
-  const lasting = (): Signed[] => [...oracle.signed.values()].filter(({ isVoid }) => !isVoid);
+  /** What was stamped anew, or taken back, is owed to nobody, unless a relay has it after all: then it is a head again. */
+  const lasting = (): Signed[] => {
+    const heads = new Set(
+      existing().flatMap(({ name }) => categories.map((category) => oracle.headOn(name, category))),
+    );
+    return [...oracle.signed.values()].filter((one) => !one.isVoid || heads.has(one));
+  };
 
   async function agree(): Promise<void> {
     let watched: string[] = [];

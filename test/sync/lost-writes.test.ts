@@ -8,6 +8,7 @@ import { versionOf } from '../../src/sync/heads/version.ts';
 import { IN_PIECES, OURS, ownWrite, REMOVAL, told, voiding, type Told } from './records.ts';
 
 const MINE = told({ stamp: 10, by: OURS, id: 'c' });
+const BACK = told({ stamp: 10, by: OURS, id: 'd' });
 const seen = (stamp: number, by = 'their-device'): VerifiedEvent =>
   told({ stamp: Math.max(20, stamp), by, seen: { [OURS]: stamp } });
 
@@ -21,6 +22,12 @@ describe('a twin, which writes under our device id, is told', () => {
       'not by a reset that voids ours, and comes to stand at its stamp',
       told({ stamp: 10, seen: { [OURS]: 10 }, tags: voiding(MINE) }),
       {},
+      false,
+    ],
+    [
+      'not by a write of ours that was taken back, and had the stamp of what is in its place',
+      BACK,
+      { withdrawn: [BACK.id] },
       false,
     ],
     ['not by our own write', MINE, {}, false],

@@ -24,8 +24,10 @@ use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_local;
 
+use crate::command::{Answer, Command};
 use crate::error::{Error, Result};
-use crate::handle::{Answer, Command, Registry, closed};
+use crate::handle::closed;
+use crate::registry::Registry;
 use crate::signer::SignerSlot;
 use clock::Gap;
 use natives::Natives;

@@ -1,9 +1,8 @@
 //! The calls of a program: each goes to the thread of the engine, and its answer comes back.
 
-use std::collections::HashMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use nostr::PublicKey;
@@ -12,154 +11,21 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::command::Command;
 use crate::engine::SharedSigner;
 use crate::error::{Error, Result};
 use crate::models::{
     CategoryRow, Event, FetchResult, PublishOptions, Receipt, RelayInfo, SyncStatus, VersionInfo,
 };
+use crate::registry::{Registry, subscribe_args};
 use crate::signer::Signer;
-use crate::stream::{Events, Queue, Values, WaitingEvents, WaitingValues};
+use crate::stream::{Events, Values};
 use crate::traces::burn_stack;
 
 /// Calls that may wait for the engine at once.
 const MAX_CALLS: usize = 1_024;
 /// How often in a row another value may come in while the function of an `update` is called.
 const MAX_UPDATE_LAPS: usize = 100;
-
-/// What comes of a call: JSON.
-pub(crate) type Answer = oneshot::Sender<Result<String>>;
-
-/// What the program asks of the engine's thread.
-pub(crate) enum Command {
-    Call {
-        id: u64,
-        origin: Arc<str>,
-        method: &'static str,
-        args: String,
-        answer: Answer,
-    },
-    Cancel {
-        id: u64,
-    },
-    /// Asks a signer who it is, and sets it.
-    SetSigner {
-        turn: u64,
-        signer: Box<dyn Signer>,
-        answer: Answer,
-    },
-    /// A signer was set, or cleared.
-    Signer {
-        info: Option<String>,
-        answer: Answer,
-    },
-    Wake {
-        is_online: bool,
-    },
-    /// Answered when that time is over.
-    Sleep {
-        limit: Duration,
-        answer: Answer,
-    },
-}
-
-/// A subscription of the program, which outlives an engine that dies.
-pub(crate) struct Subscribed {
-    pub origin: Arc<str>,
-    pub categories: Vec<String>,
-    pub queue: Arc<Queue<WaitingValues>>,
-    /// By category, the id of the newest value that was told.
-    pub told: HashMap<String, String>,
-}
-
-/// Who listens.
-#[derive(Default)]
-pub(crate) struct Registry {
-    events: Mutex<Vec<Arc<Queue<WaitingEvents>>>>,
-    /// For the first who asks: what has happened since the start.
-    first: Mutex<Option<Arc<Queue<WaitingEvents>>>>,
-    values: Mutex<HashMap<u64, Subscribed>>,
-    /// The last status that the engine has told of; JSON.
-    status: Mutex<Option<Arc<str>>>,
-    /// The way to the engine, for what does not keep it alive.
-    commands: Mutex<Option<mpsc::WeakUnboundedSender<Command>>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Registry {
-    pub fn new() -> Arc<Self> {
-        let first = Queue::<WaitingEvents>::new();
-        let events = Mutex::new(vec![first.clone()]);
-        Arc::new(Self { events, first: Mutex::new(Some(first)), ..Self::default() })
-    }
-
-    pub fn event(&self, name: &str, json: &str) {
-        let json: Arc<str> = json.into();
-        if name == "status" {
-            *lock(&self.status) = Some(json.clone());
-        }
-        for queue in lock(&self.events).iter() {
-            queue.push(name, json.clone());
-        }
-    }
-
-    pub fn value(&self, subscription: u64, category: &str, json: &str) {
-        #[derive(Deserialize)]
-        struct Id {
-            #[serde(rename = "eventId")]
-            event_id: String,
-        }
-        let Ok(Id { event_id }) = serde_json::from_str(json) else { return };
-        if let Some(found) = lock(&self.values).get_mut(&subscription) {
-            // An engine that was started again tells all values once more.
-            if found.told.get(category) != Some(&event_id) {
-                found.told.insert(category.into(), event_id);
-                found.queue.push(category, json.into());
-            }
-        }
-    }
-
-    /// What an engine that was started again must subscribe to.
-    pub fn subscriptions(&self) -> Vec<(Arc<str>, String)> {
-        let args =
-            |(id, found): (&u64, &Subscribed)| (found.origin.clone(), subscribe_args(*id, &found.categories));
-        lock(&self.values).iter().map(args).collect()
-    }
-
-    pub fn end(&self) {
-        for queue in lock(&self.events).drain(..) {
-            queue.end();
-        }
-        for (_, subscribed) in lock(&self.values).drain() {
-            subscribed.queue.end();
-        }
-    }
-
-    pub fn forget_events(&self, queue: &Arc<Queue<WaitingEvents>>) {
-        lock(&self.events).retain(|other| !Arc::ptr_eq(other, queue));
-    }
-
-    pub fn forget_values(&self, id: u64) {
-        lock(&self.values).remove(&id);
-        let (answer, _) = oneshot::channel();
-        let args = json!({ "subscription": id }).to_string();
-        self.command(Command::Call { id: 0, origin: "".into(), method: "unsubscribe", args, answer });
-    }
-
-    /// Nothing for an engine that is gone.
-    pub fn command(&self, command: Command) {
-        let commands = lock(&self.commands).as_ref().and_then(mpsc::WeakUnboundedSender::upgrade);
-        if let Some(commands) = commands {
-            let _ = commands.send(command);
-        }
-    }
-}
-
-fn subscribe_args(id: u64, categories: &[String]) -> String {
-    json!({ "subscription": id, "categories": categories }).to_string()
-}
 
 /// What all handles of one engine have in common.
 pub(crate) struct Shared {
@@ -168,7 +34,7 @@ pub(crate) struct Shared {
     pub signer: Arc<SharedSigner>,
     pub next_id: AtomicU64,
     pub calls: tokio::sync::Semaphore,
-    pub closed: Mutex<bool>,
+    pub is_closed: AtomicBool,
 }
 
 /// A running engine. Clones are handles of the same one. It ends with [`NostrSync::close`], or with its last handle; what is not
@@ -212,7 +78,7 @@ impl NostrSync {
         registry: Arc<Registry>,
         signer: Arc<SharedSigner>,
     ) -> Self {
-        *lock(&registry.commands) = Some(commands.downgrade());
+        registry.serve(&commands);
         let shared = Shared {
             commands,
             registry,
@@ -220,7 +86,7 @@ impl NostrSync {
             // 0 is of calls that nobody waits for.
             next_id: AtomicU64::new(1),
             calls: tokio::sync::Semaphore::new(MAX_CALLS),
-            closed: Mutex::new(false),
+            is_closed: AtomicBool::new(false),
         };
         Self { shared: Arc::new(shared), origin: "".into() }
     }
@@ -277,7 +143,7 @@ impl NostrSync {
     /// The status that was last told of; `None`: the engine was not needed yet.
     #[doc(hidden)]
     pub fn last_status(&self) -> Option<SyncStatus> {
-        let last = lock(&self.shared.registry.status).clone();
+        let last = self.shared.registry.last_status();
         last.and_then(|json| serde_json::from_str(&json).ok())
     }
 
@@ -422,15 +288,8 @@ impl NostrSync {
     pub async fn subscribe(&self, categories: &[impl AsRef<str>]) -> Result<Values> {
         let categories: Vec<String> = categories.iter().map(|category| category.as_ref().into()).collect();
         let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
-        let queue = Queue::<WaitingValues>::new();
         let args = subscribe_args(id, &categories);
-        let subscribed = Subscribed {
-            origin: self.origin.clone(),
-            categories,
-            queue: queue.clone(),
-            told: HashMap::new(),
-        };
-        lock(&self.shared.registry.values).insert(id, subscribed);
+        let queue = self.shared.registry.subscribe(id, self.origin.clone(), categories);
         let values = Values { id, queue, registry: self.shared.registry.clone() };
         self.call_text("subscribe", args).await?;
         Ok(values)
@@ -438,8 +297,7 @@ impl NostrSync {
 
     /// What happens from now on, and for the first call what has happened since the start: see [`Event`].
     pub fn events(&self) -> Events {
-        let first = lock(&self.shared.registry.first).take();
-        match first {
+        match self.shared.registry.take_first() {
             Some(queue) => Events { queue, registry: self.shared.registry.clone() },
             None => self.events_from_now(),
         }
@@ -447,11 +305,9 @@ impl NostrSync {
 
     fn events_from_now(&self) -> Events {
         let registry = &self.shared.registry;
-        let queue = Queue::<WaitingEvents>::new();
-        if *lock(&self.shared.closed) {
+        let queue = registry.listen();
+        if self.shared.is_closed.load(Ordering::SeqCst) {
             queue.end();
-        } else {
-            lock(&registry.events).push(queue.clone());
         }
         Events { queue, registry: registry.clone() }
     }
@@ -475,7 +331,7 @@ impl NostrSync {
 
     /// Stops everything, drops the signer and closes the store, for all handles. What is not delivered waits in the store. Idempotent.
     pub async fn close(&self) -> Result<()> {
-        *lock(&self.shared.closed) = true;
+        self.shared.is_closed.store(true, Ordering::SeqCst);
         let closed = self.call("close", json!({})).await;
         self.shared.signer.slot.clear(|| ()).await;
         match closed {

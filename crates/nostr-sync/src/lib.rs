@@ -35,11 +35,13 @@
 struct Documentation;
 
 mod builder;
+mod command;
 mod engine;
 mod error;
 mod handle;
 mod limits;
 mod models;
+mod registry;
 mod secret_key;
 mod signer;
 mod store;

@@ -122,7 +122,7 @@ impl Queue<WaitingValues> {
 /// The events of the engine, in their order: see [`NostrSync::events`](crate::NostrSync::events). It ends when the engine is closed. For a reader that is slow 1,024 of them wait; those after are counted: [`Event::Missed`].
 pub struct Events {
     pub(crate) queue: Arc<Queue<WaitingEvents>>,
-    pub(crate) registry: Arc<crate::handle::Registry>,
+    pub(crate) registry: Arc<crate::registry::Registry>,
 }
 
 impl Events {
@@ -167,7 +167,7 @@ impl Drop for Events {
 pub struct Values {
     pub(crate) id: u64,
     pub(crate) queue: Arc<Queue<WaitingValues>>,
-    pub(crate) registry: Arc<crate::handle::Registry>,
+    pub(crate) registry: Arc<crate::registry::Registry>,
 }
 
 impl Values {

@@ -20,7 +20,9 @@ export function isTaken({ head, own }: HeadRecord, device: string): boolean {
  */
 export function isOfTwin(event: VerifiedEvent, own: OwnWrite): boolean {
   const seen = seenBy(event).get(own.device) ?? -1;
-  if (event.id === own.id || hasUndone(own, seen)) return false;
+  // What was taken back may have the stamp of what is in its place.
+  const isOurs = event.id === own.id || own.withdrawn?.includes(event.id) === true;
+  if (isOurs || hasUndone(own, seen)) return false;
   const isTied = seen === own.stamp && event.created_at === own.stamp && !voidsOf(event).has(own.id);
   return isTied || seen > Math.max(own.stamp, own.floor ?? -1);
 }

@@ -26,8 +26,9 @@ use super::clock::{Timers, now_ms};
 use super::sockets::{Sockets, Tls};
 use super::storage::{Question, Storage};
 use super::{Arrival, SharedSigner};
+use crate::command::{Answer, Command};
 use crate::error::{Error, Result};
-use crate::handle::{Answer, Command, Registry};
+use crate::registry::Registry;
 use crate::signer::{Held, Signer};
 
 /// Bytes of one request for random numbers: more than the engine ever asks for at once.

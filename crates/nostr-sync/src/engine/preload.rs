@@ -8,8 +8,10 @@ use tokio::task::LocalSet;
 use super::script::Script;
 use super::source::Source;
 use super::{Limits, Parts, Plan, SharedSigner, run};
+use crate::command::Command;
 use crate::error::{Error, Result};
-use crate::handle::{Command, NostrSync, Registry};
+use crate::handle::NostrSync;
+use crate::registry::Registry;
 
 /// What the thread of the engine has for a stack: more than QuickJS may take of it.
 const THREAD_STACK_BYTES: usize = 4 * 1_024 * 1_024;

@@ -1,9 +1,13 @@
+use std::fs::{self, File};
 use std::io::BufRead;
 use std::process::{Command, Stdio};
 
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use super::folder::*;
+use super::log::*;
+use super::record::*;
 use super::*;
 
 fn folder() -> TempDir {

@@ -7,7 +7,7 @@ use super::*;
 use crate::engine::SharedSigner;
 use crate::engine::sockets::Tls;
 use crate::engine::storage::Storage;
-use crate::handle::Registry;
+use crate::registry::Registry;
 
 /// A script with `native` and nothing else, in a runtime of tokio as it is used.
 fn with_script(limits: Limits, work: impl FnOnce(&Script)) {
