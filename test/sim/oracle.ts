@@ -1054,10 +1054,11 @@ export function createOracle(ports: {
         for (const id of question.ids ?? signed.keys()) {
           const entry = signed.get(id);
           if (entry === undefined) continue;
-          // What the device alone can have sent there, and has not, no word of a relay proves. What says again the write of another device
-          // others make as well, and to the letter.
+          // What the device alone can have sent there, and has not, no word of a relay proves. What says again the write of another device,
+          // or ends a value whose time is over, others make as well, and to the letter.
           const what = `${device} ${url} ${id}`;
-          const isOwn = entry.makers.has(device) && (entry.again ?? entry).device === device;
+          const isEnd = entry.again !== undefined && hasTag(entry.event, 'deleted');
+          const isOwn = entry.makers.has(device) && (entry.again ?? entry).device === device && !isEnd;
           if (question.ids === undefined && isOwn && !sent.has(what)) continue;
           shown.add(what);
           saidAt.set(what, ports.now());
