@@ -5,6 +5,7 @@ export interface Mutant {
   readonly patches: readonly (readonly [where: string, from: string, to: string])[];
   /** The history in `regressions/` that is to notice. */
   readonly kept?: string;
+  readonly tests?: readonly string[];
 }
 
 export const MUTANTS: readonly Mutant[];

@@ -1,11 +1,12 @@
 /**
- * The kill list, read from `kill-list.diff`: faults that someone could well put into the engine, and that the simulator must notice. Of
- * each `# name`:
+ * The kill list, read from `kill-list.diff`: faults that someone could well put into the engine, and that the simulator must notice, or the
+ * unit tests that it names. Of each `# name`:
  *
  *     @ where      a file or a folder of `src`; left out, it is `sync`
  *     - old text   stands exactly once there, whatever its white space,
  *     + new text   and this is put in its place; `@`, `-` and `+` may come again
  *     kept: file   a history in `regressions` that is tried before the simulator draws new ones
+ *     tests: files unit tests of which one must fail, in the simulator's place
  */
 
 import { readFile } from 'node:fs/promises';
@@ -21,6 +22,7 @@ function read(lines) {
     else if (line.startsWith('- ')) mutant.patches.push([where, rest]);
     else if (line.startsWith('+ ') || line === '+') mutant.patches.at(-1)?.push(rest);
     else if (line.startsWith('kept: ')) mutant.kept = line.slice('kept: '.length);
+    else if (line.startsWith('tests: ')) mutant.tests = line.slice('tests: '.length).split(' ');
     else throw new Error(`${mutant.name}: cannot read ${JSON.stringify(line)}`);
   }
   if (mutant.patches.length === 0 || mutant.patches.some((patch) => patch.length !== 3))

@@ -5,13 +5,14 @@ import { expect, test } from 'vitest';
 import { MUTANTS } from './kill-list.mjs';
 import { planted } from './plant.mjs';
 
-test('every fault can be planted, and the history that was kept for it is there', () => {
+test('every fault can be planted, and the history or the tests that notice it are there', () => {
   const misfits = MUTANTS.flatMap((mutant) => {
-    const { kept } = mutant;
-    const isThere = kept === undefined || existsSync(new URL(`regressions/${kept}.json`, import.meta.url));
+    const { kept, tests = [] } = mutant;
+    const files = [...(kept === undefined ? [] : [`test/sim/regressions/${kept}.json`]), ...tests];
+    const lacking = files.filter((file) => !existsSync(new URL(`../../${file}`, import.meta.url)));
     try {
       planted(mutant);
-      return isThere ? [] : [kept];
+      return lacking;
     } catch (error) {
       return [String(error)];
     }

@@ -1,6 +1,6 @@
 /**
  * `npm run mutants`: plants each fault of `kill-list.diff` into a copy of the engine's source, one at a time, and looks if the
- * simulator notices: by the history that was kept for it, or within so many seeds. Prints a table. One that survives is a hole in the
+ * simulator notices: by the history that was kept for it, or within so many seeds; or if the unit tests do that the list names for it. Prints a table. One that survives is a hole in the
  * proof. Faults of pure files are planted by the lane `mutation`, for their unit tests to notice.
  *
  *     --only TEXT    those whose name contains it
@@ -10,7 +10,7 @@
  */
 
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,9 +34,13 @@ const LIMIT_MS = 900_000;
 
 // Looking who notices
 
-function run(command, args, cwd) {
+function run(command, args, cwd, env = {}) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, {
+      cwd,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NO_COLOR: '1', ...env },
+    });
     let output = '';
     const keep = (chunk) => {
       output = (output + chunk).slice(-100_000);
@@ -77,8 +81,29 @@ function failuresIn(output) {
 
 const simulate = (bundled, ...args) => run(process.execPath, [...FLAGS, bundled, ...args], root);
 
+/** As `caught`, by unit tests. */
+async function caughtByTests({ name, tests }, sources, folder) {
+  const file = join(folder, 'planted.json');
+  await writeFile(file, JSON.stringify([...sources]));
+  const vitest = [
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    '--config',
+    'test/sim/planted.config.ts',
+    ...tests,
+  ];
+  const { code, output } = await run(process.execPath, vitest, root, { PLANTED: file });
+  const message = /^ FAIL +(.*)$/m.exec(output)?.[1];
+  if (code === 0) return undefined;
+  // Nor is a run that breaks off a fault that was noticed.
+  if (message === undefined) throw new Error(`${name}: vitest ended (${code})\n${output.slice(-2_000)}`);
+  return { by: 'unit tests', after: tests.join(', '), message };
+}
+
 /** `{ by, after, message }`, or `undefined` where nobody notices. */
-async function caught({ name, kept }, sources, folder) {
+async function caught(mutant, sources, folder) {
+  const { name, kept, tests } = mutant;
+  if (tests !== undefined) return caughtByTests(mutant, sources, folder);
   const bundled = await bundleOf(sources, folder);
   if (kept !== undefined && !values.blind) {
     const file = `test/sim/regressions/${kept}.json`;
@@ -131,7 +156,10 @@ for (const mutant of chosen) {
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
   // Apart from the table.
   if (found?.message !== undefined) process.stderr.write(`  ${found.message}\n`);
-  const { by, after } = found ?? { by: '**SURVIVES**', after: `${values.seeds} seeds` };
+  const { by, after } = found ?? {
+    by: '**SURVIVES**',
+    after: mutant.tests?.join(', ') ?? `${values.seeds} seeds`,
+  };
   process.stdout.write(`| ${mutant.name} | ${by} | ${after} | ${seconds} s |\n`);
 }
 process.stdout.write(`${chosen.length - survivors} passed, ${survivors} failed\n`);

@@ -382,6 +382,16 @@ test('a write that was withdrawn, and that a relay kept all the same, is told wh
   ]);
 });
 
+test('a first write is saved while all relays are silent: no time passes', async () => {
+  const { clock, relays, urls, device: make } = world({});
+  for (const relay of relays) relay.misbehave({ silent: true });
+  const laptop = make({ relays: urls });
+  await clock.advance(1_000);
+  const start = clock.now();
+  expect(await laptop.publish('settings', 1, { waitFor: 'saved' })).toMatchObject({ stage: 'saved' });
+  expect(clock.now()).toBe(start);
+});
+
 test('a write that a relay shows after it has refused it is not withdrawn: what was saved before it would be lost with it', async () => {
   const { clock, relays, urls, device: make, settle } = world({});
   const store = memoryStore();
