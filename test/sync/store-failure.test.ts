@@ -176,3 +176,34 @@ test('pieces of a value that was replaced while the store failed go once it is w
   expect(await settle(laptop.fetch('settings'))).toMatchObject({ payload: 'newest' });
   expect((await inner.list('piece/')).size).toBe(0);
 });
+
+test('a first write whose release was not saved is let go once a relay shows it: what is newer is not kept from the app', async () => {
+  const { clock, relays, device: make, settle } = world({});
+  // So it is saved before they have answered.
+  relays[0]!.misbehave({ delayMs: 50 });
+  const inner = memoryStore();
+  let isFull = false;
+  const store: Store = {
+    ...inner,
+    close: async () => undefined,
+    update: async (keys, change) => {
+      if (isFull) throw new Error('the disk is full');
+      return inner.update(keys, change);
+    },
+  };
+  const laptop = make({ store });
+  await clock.advance(1_000);
+  const saved = laptop.publish('settings', 'first', { waitFor: 'saved', onSaved: () => (isFull = true) });
+  await settle(saved);
+  await clock.advance(500);
+  expect(stored(relays[0]!)).toHaveLength(1);
+  await settle(laptop.close());
+  isFull = false;
+  const again = make({ store });
+  again.subscribe(['settings'], () => undefined);
+  await clock.advance(20_000);
+  const phone = make();
+  expect(await settle(phone.fetch('settings'))).toMatchObject({ payload: 'first' });
+  await settle(phone.publish('settings', 'newer', { waitFor: 'replicated' }));
+  expect(await settle(again.fetch('settings'))).toMatchObject({ payload: 'newer' });
+});

@@ -30,12 +30,10 @@ export function withDelivery(
     record.head!.pieces === undefined
       ? record.proven
       : new Map([...record.proven, [relay, record.head!.event.id]]);
+  // It is out, so it is held no more: that may not have been saved when it was let go.
+  const own = { heldUntil: undefined, former: undefined, above: undefined, taken: undefined };
   return isOwnHead(record)
-    ? withoutBefore({
-        ...held,
-        proven,
-        own: { ...record.own!, acknowledged: true, former: undefined, above: undefined, taken: undefined },
-      })
+    ? withoutBefore({ ...held, proven, own: { ...record.own!, acknowledged: true, ...own } })
     : { ...held, proven };
 }
 

@@ -111,8 +111,9 @@ function frontierOf(
 ): HeadRecord {
   if (input.type === 'settled') return record;
   if (effects.some(({ type }) => type === 'withdrawn')) return takenBack(before!, record, keeping);
-  if (isHeld(before) && !isHeld(record) && input.type === 'explored') return released(record, keeping);
   const isSame = before?.head?.event.id === record.head?.event.id;
+  if (isHeld(before) && !isHeld(record) && (isSame || input.type === 'explored'))
+    return released(record, keeping);
   const isAgain = effects.some((effect) => effect.type === 'advanced' && effect.renews !== undefined);
   if (before === undefined || record.head === undefined || isSame || isAgain || input.type === 'explored')
     return record;
