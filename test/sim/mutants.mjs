@@ -1,7 +1,8 @@
 /**
  * `npm run mutants`: plants each fault of `kill-list.diff` into a copy of the engine's source, one at a time, and looks if the
- * simulator notices: by the history that was kept for it, or within so many seeds; or if the unit tests do that the list names for it. Prints a table. One that survives is a hole in the
- * proof. Faults of pure files are planted by the lane `mutation`, for their unit tests to notice.
+ * simulator notices: by the history that was kept for it, or within so many seeds; or, if the list names unit tests for it, whether
+ * these do. Prints a table. One that survives is a hole in the proof. Faults of pure files are planted by the lane `mutation`, for
+ * their unit tests to notice.
  *
  *     --only TEXT    those whose name contains it
  *     --seeds N      the simulator's budget (5000), on `--workers W` threads
