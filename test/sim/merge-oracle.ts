@@ -291,7 +291,7 @@ export function createMergeOracle(ports: {
   }
 
   /**
-   * Whether it, or one that followed, gave way to another, as was told, where an app has restored a version: what was before it may have
+   * Whether it, or one that followed, gave way to another, as was told, and an app has restored a version: what was before it may have
    * taken the place of that.
    */
   function isRestoredOver({ edit, field }: Miss, until: number): boolean {

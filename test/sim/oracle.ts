@@ -541,7 +541,6 @@ export function createOracle(ports: {
     else count('sometimes: head that its writer cannot read');
   }
 
-  /** `kept`: versions that come onto the medium together with it. */
   /** What turns up while a first write is held, and is beaten unseen once that is let go, is told. */
   function lookAtHeld(device: string, category: string, value: string | null): void {
     const { held, beaten, named } = stateOf(device);
@@ -568,6 +567,7 @@ export function createOracle(ports: {
     beaten.set(category, { theirs, since: ports.now() });
   }
 
+  /** `kept`: versions that come onto the medium together with it. */
   function headChanged(
     device: string,
     category: string,

@@ -31,7 +31,7 @@ const held = (floor?: number): HeadRecord => ({
 function setUp() {
   const clock = createTestClock();
   const records = new Map<string, HeadRecord>();
-  const state = { isReachable: true, isClosed: false };
+  const state = { isReachable: true, isClosed: false, relays: [A, B] as readonly RelayUrl[] };
   let answer: (answers: Answers) => void = () => undefined;
   const ask = vi.fn(() => new Promise<Answers>((resolve) => (answer = resolve)));
   const inputs: Input[] = [];
@@ -49,7 +49,7 @@ function setUp() {
       },
     },
     network: () => ({ ask }),
-    relays: () => [A, B],
+    relays: () => state.relays,
     isReachable: () => state.isReachable,
     isClosed: () => state.isClosed,
     restamp: async () => AGAIN,
@@ -172,4 +172,17 @@ test('whether there was a reset is asked for as long, and not without a relay', 
   state.isReachable = false;
   await questions.lookForReset(anAddress('a'));
   expect(ask).toHaveBeenCalledTimes(1);
+});
+
+test('with the last relay removed while it is asked it goes out blind: nobody has answered', async () => {
+  const { records, state, inputs, questions, complete } = setUp();
+  const dTag = anAddress('default/a/v1');
+  questions.explore(dTag);
+  records.set(dTag, held());
+  await Promise.resolve();
+  state.relays = [];
+  await complete([]);
+  expect(inputs).toMatchObject([{ type: 'explored', isBlind: true }]);
+  records.delete(dTag);
+  expect(questions.explore(dTag)).toBeDefined();
 });

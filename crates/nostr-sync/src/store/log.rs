@@ -127,7 +127,7 @@ impl Log {
         // flush of this file can be believed.
         self.is_damaged = is_written || !is_cut;
         if self.is_damaged {
-            // At once, so that what was refused does not come back with a restart; where it fails, before the next update.
+            // At once, so that what was refused does not come back with a restart; if it fails, before the next update.
             let _ = self.rewrite();
         }
         Err(error)

@@ -78,7 +78,7 @@ pub(super) fn encode(lines: &[Vec<u8>]) -> io::Result<Vec<u8>> {
 }
 
 /// Reads up to the first byte that is not as it was written, `size` at most; returns how many were. Never more than a
-/// record at a time. Fails only where the log is of a newer version, which must not be touched, or the medium fails.
+/// record at a time. Fails only if the log is of a newer version, which must not be touched, or the medium fails.
 pub(super) fn decode(log: &mut impl Read, size: u64) -> io::Result<(Live, u64)> {
     let mut live = Live::default();
     let mut left = size;
