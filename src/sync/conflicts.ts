@@ -4,14 +4,13 @@
  */
 
 import { categoryOf, type Address } from '../protocol/address.ts';
-import { deviceHash, seenBy } from '../protocol/causality.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
-import { deviceIdOf, isTombstone } from '../protocol/header.ts';
+import { isTombstone } from '../protocol/header.ts';
 import { compareEvents } from '../protocol/order.ts';
 import type { Emitter } from './events.ts';
-import { isLostTo, isPartOf } from './heads/conflict.ts';
+import { isLostTo } from './heads/conflict.ts';
 import type { Effect } from './heads/input.ts';
-import { isHeld, isOwnHead, type HeadRecord, type OwnWrite } from './heads/record.ts';
+import type { HeadRecord, OwnWrite } from './heads/record.ts';
 import { isPassing, type Reading } from './reading.ts';
 
 export interface Conflicts {
@@ -35,13 +34,6 @@ interface Overwrite {
 /** Whether it is a blind write, or one that was held, that beats the other one: it has, whatever comes with that one, or later. */
 const isBeaten = (theirs: VerifiedEvent, mine: VerifiedEvent): boolean => compareEvents(mine, theirs) > 0;
 
-/** Whether another device has removed it since, as far as is known. */
-function hasEnded({ former: [before], own }: HeadRecord, theirs: VerifiedEvent): boolean {
-  if (before === undefined || !isTombstone(before.event) || compareEvents(before.event, theirs) < 0)
-    return false;
-  return deviceHash(deviceIdOf(before.event)) !== own!.device;
-}
-
 export function createConflicts(ports: {
   readonly emitter: Emitter;
   readonly decode: Reading['decode'];
@@ -49,8 +41,6 @@ export function createConflicts(ports: {
   readonly isMerged?: (dTag: Address, theirs: VerifiedEvent) => boolean;
 }): Conflicts {
   const { emitter, decode } = ports;
-  /** By category, the newest that a write has met while it is held. */
-  const met = new Map<Address, VerifiedEvent>();
   /** Conflicts that are being read, until that has ended, or wait for pieces or a signer. */
   const untold = new Map<Overwrite, Promise<void>>();
 
@@ -91,22 +81,6 @@ export function createConflicts(ports: {
     }
   }
 
-  /** What becomes of a write is open until it is let go: it may be taken back, or fail to be stamped above what it has met. */
-  function meet(dTag: Address, theirs: VerifiedEvent): void {
-    const known = met.get(dTag);
-    if (known === undefined || compareEvents(theirs, known) > 0) met.set(dTag, theirs);
-  }
-
-  function letGo(dTag: Address, record: HeadRecord): void {
-    const theirs = met.get(dTag);
-    met.delete(dTag);
-    if (theirs === undefined || !isOwnHead(record)) return;
-    const mine = record.head!.event;
-    // A later write, made while this one was held, may have seen it.
-    const isSeen = isPartOf(seenBy(mine), theirs);
-    if (isBeaten(theirs, mine) && !isSeen && !hasEnded(record, theirs)) tell({ dTag, mine, theirs });
-  }
-
   return {
     changed: (dTag, record, effects) => {
       // A removal that an edit has beaten is merged with nothing.
@@ -115,8 +89,6 @@ export function createConflicts(ports: {
       for (const { mine, theirs } of effects.filter((effect) => effect.type === 'gave-way').filter(isTold))
         tell({ dTag, mine, theirs, isBeforeJoining: true });
       const conflicts = effects.filter((effect) => effect.type === 'conflict').filter(isTold);
-      if (isHeld(record)) return conflicts.forEach(({ theirs }) => meet(dTag, theirs));
-      letGo(dTag, record);
       for (const { mine, theirs } of conflicts) if (isBeaten(theirs, mine)) tell({ dTag, mine, theirs });
       if (record.head === undefined || !effects.some(({ type }) => type === 'advanced')) return;
       const { event: head } = record.head;

@@ -101,6 +101,8 @@ interface DeviceState {
   readonly losses: Map<string, Loss>;
   /** By category of which the first write is held, what has turned up by then. */
   readonly held: Map<string, Signed[]>;
+  /** Those of them whose process ended meanwhile. */
+  readonly heldOver: Set<string>;
   /** By category, all ids in the record. */
   readonly named: Map<string, ReadonlySet<string>>;
   /** By category. */
@@ -429,6 +431,7 @@ export function createOracle(ports: {
         losses: new Map(),
         held: new Map(),
         named: new Map(),
+        heldOver: new Set(),
         beaten: new Map(),
         received: new Set(),
         heard: new Map(),
@@ -471,8 +474,10 @@ export function createOracle(ports: {
   }
 
   function forgetUntold(device: string): void {
-    const { losses, held, beaten } = stateOf(device);
-    for (const one of [losses, held, beaten]) one.clear();
+    const { losses, held, heldOver, beaten } = stateOf(device);
+    for (const one of [losses, beaten]) one.clear();
+    // What a write had met by then is on the medium with it.
+    for (const category of held.keys()) heldOver.add(category);
   }
 
   /** What a hostile relay says of a write, or shows of it. */
@@ -543,7 +548,7 @@ export function createOracle(ports: {
 
   /** What turns up while a first write is held, and is beaten unseen once that is let go, is told. */
   function lookAtHeld(device: string, category: string, value: string | null): void {
-    const { held, beaten, named } = stateOf(device);
+    const { held, heldOver, beaten, named } = stateOf(device);
     const before = named.get(category);
     const ids = new Set([...(value ?? '').matchAll(/"id":"([0-9a-f]{64})"/g)].map(([, id]) => id!));
     named.set(category, ids);
@@ -555,6 +560,7 @@ export function createOracle(ports: {
     }
     const met = held.get(category);
     held.delete(category);
+    const isOver = heldOver.delete(category);
     if (met === undefined || mine?.device !== device || ports.isMerged(category)) return;
     const unseen = met.filter(
       ({ event, device: writer }) =>
@@ -564,6 +570,7 @@ export function createOracle(ports: {
     if (theirs === undefined || order(theirs.event, mine.event) > 0) return;
     if (theirs.isInPieces || theirs.isUnreadable || theirs.isVoid || hasTag(theirs.event, 'deleted')) return;
     count('sometimes: a first write beats what turned up meanwhile');
+    if (isOver) count('sometimes: a first write beats what a process before this one was shown');
     beaten.set(category, { theirs, since: ports.now() });
   }
 
@@ -1254,6 +1261,7 @@ export function createOracle(ports: {
       state.lineage++;
       for (const one of [state.heads, state.under, state.own, state.owed, state.passedOn, state.readable])
         one.clear();
+      state.held.clear();
       for (const [key, value] of entries) {
         if (!key.startsWith(headPrefix)) continue;
         const event = headOf(value);

@@ -87,6 +87,24 @@ test('a first write tells of the newest that it beats, and of nothing that it do
   expect(laptop.conflicts.map(({ theirs }) => theirs)).toMatchObject([{ payload: 'less old' }]);
 });
 
+test('a first write whose process ends tells of what that had been shown, though no relay shows it again', async () => {
+  const { relays, urls, device: make, clock, settle } = world({}, { latencyMs: 60_000 }, {});
+  relays[0]!.inject(later('years of settings', -60));
+  const store = memoryStore();
+  const killed = make({ store, relays: [urls[0]!, urls[1]!] });
+  await settle(killed.publish('settings', 'defaults', { waitFor: 'saved' }));
+  await clock.advance(1_000);
+  const copy = memoryStore();
+  const entries = await store.list('');
+  await copy.update([], () => new Map(entries));
+  const laptop = make({ store: copy, relays: [urls[2]!] });
+  await clock.advance(10_000);
+  expect(stored(relays[2]!)).toHaveLength(1);
+  expect(laptop.conflicts).toMatchObject([
+    { mine: { payload: 'defaults' }, theirs: { payload: 'years of settings' }, shown: 'mine' },
+  ]);
+});
+
 test('a first write that meets a removal beats nothing', async () => {
   const { relays, device: make, clock, settle } = world({});
   const gone = make();

@@ -70,6 +70,18 @@ test.each<[string, HeadRecord | undefined, HeadRecord | undefined, readonly Effe
   ['no loss to what had seen it', over(MINE, mine()), over(SEEN, mine({ lost: true })), [to(SEEN)]],
   ['no loss to what is below it', over(MINE, mine()), over(OLDER, mine({ lost: true })), [to(OLDER)]],
   ['no loss of what this tab never had', over(OLDER), over(THEIRS, mine({ lost: true })), [to(THEIRS)]],
+  [
+    'what a write beats that was held',
+    over(MINE, mine({ heldUntil: 9, met: OLDER })),
+    over(MINE, mine()),
+    [lost(OLDER)],
+  ],
+  [
+    'and also under another stamp',
+    over(MINE, mine({ heldUntil: 9, met: OLDER })),
+    over(LOWER, ownWrite(LOWER)),
+    [saying(LOWER, MINE), { type: 'conflict', mine: LOWER, theirs: OLDER }],
+  ],
   ['no loss if this tab had nothing', undefined, over(THEIRS, mine({ lost: true })), [to(THEIRS)]],
 ])('is %s', (_, previous, record, effects) => {
   expect(newsOf(previous, record)).toEqual(effects);

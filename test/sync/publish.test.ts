@@ -312,6 +312,37 @@ test('a flush that is aborted is over at once, also while the store is still ope
   open();
 });
 
+test('a flush does not end between two that were saved together, of which the second is owed', async () => {
+  const { clock, relays, device: make, settle } = world({ latencyMs: 100 });
+  const inner = memoryStore();
+  let gate: Promise<void> | undefined;
+  const together: string[][] = [];
+  const update: Store['update'] = async (keys, decide) => {
+    await gate;
+    together.push(keys.map((key) => key.split('/')[3] ?? key));
+    return inner.update(keys, decide);
+  };
+  const laptop = make({ store: { ...inner, update } });
+  laptop.subscribe(['other'], () => undefined);
+  for (const category of ['one', 'two']) await settle(laptop.publish(category, 1));
+  await settle(laptop.flush());
+  await settle(laptop.publish('one', 2, { waitFor: 'saved' }));
+  const flushing = settle(laptop.flush()).then(() => received(relays[0]!, 'EVENT').length);
+  // While another value is saved, a relay confirms the first, and the second is written.
+  let open = (): void => undefined;
+  gate = new Promise((resolve) => (open = resolve));
+  relays[0]!.inject(written({ category: 'other', created_at: Math.floor(clock.now() / 1_000) }));
+  await clock.advance(1_000);
+  const sent = received(relays[0]!, 'EVENT').length;
+  const publishing = laptop.publish('two', 2, { waitFor: 'saved' });
+  await clock.advance(1_000);
+  gate = undefined;
+  open();
+  await settle(publishing);
+  expect(together).toContainEqual(['one', 'two']);
+  expect(await flushing).toBe(sent + 1);
+});
+
 test('a hundred first writes of one turn ask in a handful of REQs, and all arrive', async () => {
   const { clock, relays, device: make, settle } = world({});
   let allowed = 30;

@@ -7,7 +7,7 @@ import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import type { Effect, Input, Outcome } from '../../src/sync/heads/input.ts';
 import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import type { Kept } from '../../src/sync/heads/kept.ts';
-import { floorOf, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { floorOf, isHeld, type HeadRecord } from '../../src/sync/heads/record.ts';
 import { aRelay, anId } from '../names.ts';
 import { IN_PIECES, nameOf, OUR_HASH, OURS, REMOVAL, told, voiding } from './records.ts';
 
@@ -155,6 +155,7 @@ function factsOf(record: HeadRecord | undefined): Readonly<Record<string, string
             ...(own.isBlind === true ? ['blind'] : []),
             ...(own.heldUntil === undefined ? [] : ['held']),
           ].join(' '),
+    met: own?.met === undefined ? '' : nameIn(own.met),
     withdrawn: own?.withdrawn?.map((id) => NAMES.get(id)).join(' ') ?? '',
     contradictions: String(record?.contradictions ?? 0),
     'taken before': String(own?.acknowledgedBefore ?? ''),
@@ -428,7 +429,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write that a relay has': 'rivals: OLDER',
     'an own write that was read back': 'rivals: OLDER',
     'an own write that all refuse': 'rivals: OLDER',
-    'an own write that is held': 'conflict of MINE with OLDER; former: OLDER; rivals: OLDER',
+    'an own write that is held': 'former: OLDER; met: OLDER; rivals: OLDER',
     'a blind own write': 'conflict of MINE with OLDER; own: write; rivals: OLDER',
     'an own write from the future': 'rivals: OLDER',
     'an own write in pieces': 'rivals: OLDER',
@@ -449,7 +450,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
     'an own write that a relay has': 'rivals: TIED',
     'an own write that was read back': 'rivals: TIED',
     'an own write that all refuse': 'rivals: TIED',
-    'an own write that is held': 'conflict of MINE with TIED; former: TIED; rivals: TIED',
+    'an own write that is held': 'former: TIED; met: TIED; rivals: TIED',
     'a blind own write': 'conflict of MINE with TIED; own: write; rivals: TIED',
     'an own write from the future': 'rivals: TIED',
     'an own write in pieces': 'rivals: TIED',
@@ -470,7 +471,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
       'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE BEFORE; relays: unseen/confirmed; own: write taken lost; rivals: MINE',
     'an own write that all refuse':
       'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MINE',
-    'an own write that is held': 'conflict of MINE with NEWER; former: NEWER; floor: 21; rivals: NEWER',
+    'an own write that is held': 'former: NEWER; floor: 21; met: NEWER; rivals: NEWER',
     'a blind own write':
       'advanced; conflict of MINE with NEWER; head: NEWER; former: MINE; relays: unseen/confirmed; own: write lost blind; rivals: MINE',
     'an own write from the future': 'rivals: NEWER',
@@ -550,8 +551,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
       'advanced; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed; past: MINE BEFORE',
     'an own write that all refuse':
       'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MINE',
-    'an own write that is held':
-      'conflict of MINE with NEWER_PLAIN; former: NEWER_PLAIN; floor: 21; rivals: NEWER_PLAIN',
+    'an own write that is held': 'former: NEWER_PLAIN; floor: 21; met: NEWER_PLAIN; rivals: NEWER_PLAIN',
     'a blind own write':
       'advanced; conflict of MINE with NEWER_PLAIN; head: NEWER_PLAIN; former: MINE; relays: unseen/confirmed; own: write lost blind; rivals: MINE',
     'an own write from the future': 'rivals: NEWER_PLAIN',
@@ -592,7 +592,7 @@ const TABLE: Readonly<Record<keyof typeof INPUTS, Partial<Readonly<Record<State,
       'advanced; conflict of MINE with RESET; head: RESET; former: MINE BEFORE; relays: unseen/confirmed; own: write taken lost; rivals: MINE',
     'an own write that all refuse':
       'advanced; conflict of MINE with RESET; head: RESET; former: MINE BEFORE; relays: unseen/confirmed; own: write lost; rivals: MINE',
-    'an own write that is held': 'conflict of MINE with RESET; former: RESET; floor: 21; rivals: RESET',
+    'an own write that is held': 'former: RESET; floor: 21; met: RESET; rivals: RESET',
     'a blind own write':
       'advanced; conflict of MINE with RESET; head: RESET; former: MINE; relays: unseen/confirmed; own: write lost blind; rivals: MINE',
     'an own write from the future': 'advanced; head: RESET; relays: unseen/confirmed; floor: 20',
@@ -1059,6 +1059,53 @@ describe('beyond the table', () => {
     expect(effectsOf(blind, true, shown(REMOVED))).toEqual([]);
     expect(effectsOf(blind, true, write(LATE))).toEqual([]);
     expect(effectsOf(NEXT, true, shown(THEIRS))).toEqual([]);
+  });
+
+  describe('what a write has met while it is held', () => {
+    const { id } = MINE;
+    const held = (...more: readonly Input[]): HeadRecord =>
+      after(write(MINE, { isFirst: true, heldUntil: 99 }), ...more)!;
+    const explored: Input = { type: 'explored', id, isBlind: true };
+    const again: Input = { type: 'explored', id, isBlind: false, again: AGAIN };
+    const beats = (theirs: VerifiedEvent, mine = MINE): Effect => ({ type: 'conflict', mine, theirs });
+
+    test.each<[string, HeadRecord, Input, readonly Effect[]]>([
+      ['told once it is let go', held(shown(OLDER)), explored, [beats(OLDER)]],
+      ['told once it is stamped above it', held(shown(OLDER)), again, [beats(OLDER, AGAIN)]],
+      ['told if a relay shows that it has the write', held(shown(OLDER)), shown(MINE), [beats(OLDER)]],
+      ['the newest, whatever comes first', held(shown(OLDER), shown(BEFORE)), explored, [beats(OLDER)]],
+      ['the newest, whatever comes last', held(shown(BEFORE), shown(OLDER)), explored, [beats(OLDER)]],
+      ['a large value as well', held(shown(OLDER_IN_PIECES)), explored, [beats(OLDER_IN_PIECES)]],
+      ['nothing that beats it', held(shown(TIED), shown(NEWER)), explored, []],
+      ['not told before', held(shown(OLDER)), shown(OLDER, OTHER), []],
+      ['not told if it is taken back', held(shown(OLDER)), { type: 'withdraw', id }, [{ type: 'withdrawn' }]],
+      ['nothing that had seen it', held(shown(NEWER_SEEN)), explored, []],
+      ['not told if it was removed since', held(shown(OLDER), shown(REMOVED)), explored, []],
+    ])('is %s', (_, record, input, effects) => {
+      const outcome = reconcile(record, input, undefined);
+      expect(outcome.effects.filter(({ type }) => type !== 'advanced')).toEqual(effects);
+      if (!isHeld(outcome.record)) expect(outcome.record!.own!.met).toBeUndefined();
+    });
+
+    test('is told by what is written upon it, unless that has seen it', () => {
+      const upon = (seen: Readonly<Record<string, number>>): readonly Effect[] => {
+        const next = told({ stamp: 20, by: OURS, seen });
+        const record = held(shown(OLDER), write(next));
+        return reconcile(record, { ...explored, id: next.id }, undefined).effects;
+      };
+      expect(upon({ 'their-device': 5 })).toMatchObject([{ type: 'conflict', theirs: OLDER }]);
+      expect(upon({ 'third-device': 7 })).toEqual([]);
+    });
+
+    test('is what had come in since it was asked for', () => {
+      const record = after(shown(THEIRS))!;
+      const late = told({ stamp: 20, by: OURS });
+      const first = reconcile(record, write(late, { isFirst: true, heldUntil: 99 }), undefined);
+      expect(first.effects).toEqual([]);
+      expect(reconcile(first.record, { ...explored, id: late.id }, undefined).effects).toEqual([
+        beats(THEIRS, late),
+      ]);
+    });
   });
 
   test('what could not be read is read, though nothing was before it', () => {

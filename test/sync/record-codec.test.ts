@@ -15,7 +15,7 @@ const plain: HeadRecord = {
   ...EMPTY_RECORD,
   head: { ...versionOf(event), reading: 'read' },
   deliveries: new Map([[A, 'confirmed']]),
-  own: { device: 'd', id: event.id, stamp: event.created_at, acknowledged: true, lost: false },
+  own: { device: '0d0d0d0d', id: event.id, stamp: event.created_at, acknowledged: true, lost: false },
 };
 const inPieces: HeadRecord = {
   ...plain,
@@ -45,6 +45,7 @@ const written: HeadRecord = {
       heldUntil: 5_000.5,
       floor: 12,
       heldFloor: 13,
+      met: event,
       withdrawn: [event.id],
       restamped: [event.id],
       undone: [3, 4],
@@ -173,7 +174,10 @@ describe('a stored record', () => {
     ['voids that are none', { voids: ['x'] }],
     ['an own write that is nothing', { own: null }],
     ['an own write of no device', withOwn({ device: 1 })],
+    ['an own write of a device that is none', withOwn({ device: '0D0D0D0D' })],
     ['an own write with no id', withOwn({ id: 1 })],
+    ['an own write with an id that is none', withOwn({ id: 'x'.repeat(64) })],
+    ['an own write that has met what is no event', withOwn({ met: { ...event, sig: 'x' } })],
     ['an own write with no stamp', withOwn({ stamp: '1' })],
     ['an own write with half a stamp', withOwn({ stamp: 0.5 })],
     ['an own write that may be taken', withOwn({ acknowledged: 'maybe' })],
@@ -230,6 +234,12 @@ describe('the events of a stored record', () => {
     expect(verified(kept, [two.id])).toBeUndefined();
     expect(verified(kept, [], { pubkey: 'b'.repeat(64) })).toBeUndefined();
     expect(verified(kept, [], { dTag: 'default/other/v1' })).toBeUndefined();
+  });
+
+  test('are what a write that is held has met as well', () => {
+    const held = { ...plain, own: { ...plain.own!, heldUntil: 9, met: two } };
+    expect(verified(held, [])).toEqual(held);
+    expect(verified(held, [two.id])).toBeUndefined();
   });
 
   test('are none of a first write that was withdrawn', () => {

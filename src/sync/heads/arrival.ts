@@ -61,7 +61,7 @@ export function shown(
       : shown({ ...record, voids }, relay, event, relays);
   const order = head === undefined ? 1 : compareEvents(event, head);
   if (order !== 0 && isHeld(record))
-    return { record: heldAgainst(taken(record!, event), event), effects: met(record!, event) };
+    return { record: met(heldAgainst(taken(record!, event), event), event), effects: [] };
   if (order < 0) return overlooked(record!, event);
   if (order === 0)
     return {
@@ -192,9 +192,11 @@ function isOverPieces(record: HeadRecord | undefined): boolean {
   return before !== undefined && isInPieces(before.event) && !isKnownReadable(record!);
 }
 
-/** A held write will be above all that turns up: what it had not seen is told once it is let go. */
-function met(record: HeadRecord, event: VerifiedEvent): readonly Effect[] {
-  return isMetUnseen(record, event) ? [{ type: 'conflict', mine: record.head!.event, theirs: event }] : [];
+/** A held write will be above all that turns up: of what it had not seen the newest is told once it is let go. */
+function met(record: HeadRecord, event: VerifiedEvent): HeadRecord {
+  const { met: known } = record.own!;
+  const isNews = known === undefined || compareEvents(event, known) > 0;
+  return isNews && isMetUnseen(record, event) ? { ...record, own: { ...record.own!, met: event } } : record;
 }
 
 /** A blind write beats what it had not seen: that is told, once. */

@@ -5,6 +5,7 @@ import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
 import { deviceIdOf, isTombstone, vectorOf, voidsOf } from '../../protocol/header.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { renewedBy } from '../../protocol/renewal.ts';
+import type { Effect } from './input.ts';
 import { hasUndone } from './own-stamps.ts';
 import { isHeld, isOwnHead, type HeadRecord, type OwnWrite } from './record.ts';
 import { isInPieces } from './version.ts';
@@ -54,13 +55,36 @@ export function isOverlooked(record: HeadRecord | undefined, event: NostrEvent):
   return !isPartOf(vectorOf(record.head!.event) ?? new Map(), event);
 }
 
-/** Whether a write that is held, and what turns up for the first time meanwhile, have not seen each other. */
-export function isMetUnseen(record: HeadRecord, event: NostrEvent): boolean {
-  const own = record.own!;
-  if (record.former[0]?.event.id === event.id || record.rivals.some(({ id }) => id === event.id))
+/** Whether a write that is held, and what turns up meanwhile, have not seen each other. */
+export function isMetUnseen({ head, own }: HeadRecord, event: NostrEvent): boolean {
+  if (isTombstone(event) || covers(seenBy(event), own!.device, own!.stamp)) return false;
+  return !isPartOf(vectorOf(head!.event) ?? new Map(), event);
+}
+
+/**
+ * What a write beats unseen that was held in `before`, and is let go in `record`. Only then it is known: till then it may be taken back, or
+ * fail to be stamped above what it has met.
+ */
+export function beatenUnseen(
+  before: HeadRecord | undefined,
+  record: HeadRecord | undefined,
+): readonly Effect[] {
+  const theirs = before?.own?.met;
+  if (theirs === undefined || !isHeld(before)) return [];
+  if (record === undefined || isHeld(record) || !isOwnHead(record)) return [];
+  const mine = record.head!.event;
+  // A later write, made while this one was held, may have seen it.
+  const isSeen = isPartOf(seenBy(mine), theirs);
+  return isSeen || compareEvents(mine, theirs) < 0 || hasEnded(before!, theirs)
+    ? []
+    : [{ type: 'conflict', mine, theirs }];
+}
+
+/** Whether another device has removed it since, as far as is known. */
+function hasEnded({ former: [before], own }: HeadRecord, theirs: VerifiedEvent): boolean {
+  if (before === undefined || !isTombstone(before.event) || compareEvents(before.event, theirs) < 0)
     return false;
-  if (isTombstone(event) || covers(seenBy(event), own.device, own.stamp)) return false;
-  return !isPartOf(vectorOf(record.head!.event) ?? new Map(), event);
+  return deviceHash(deviceIdOf(before.event)) !== own!.device;
 }
 
 export function isFormer({ former: [before] }: HeadRecord, event: NostrEvent): boolean {

@@ -2,7 +2,7 @@
 
 import { compareEvents } from '../../protocol/order.ts';
 import { isRenewalOf } from '../../protocol/renewal.ts';
-import { isLostTo } from './conflict.ts';
+import { beatenUnseen, isLostTo } from './conflict.ts';
 import type { Effect } from './input.ts';
 import { isOwnHead, type HeadRecord } from './record.ts';
 import { isWhole } from './version.ts';
@@ -12,7 +12,8 @@ export function newsOf(previous: HeadRecord | undefined, record: HeadRecord | un
   const mine = previous?.head?.event;
   // A head that both tabs had is news if the other tab has found its pieces.
   const isFound = previous !== undefined && !isWhole(previous.head) && isWhole(record?.head);
-  if (head === undefined || (head.id === mine?.id && !isFound)) return [];
+  const beaten = beatenUnseen(previous, record);
+  if (head === undefined || (head.id === mine?.id && !isFound)) return beaten;
   const { own } = record!;
   // A write that was stamped again: no two have the same ciphertext.
   const isAgain =
@@ -22,6 +23,6 @@ export function newsOf(previous: HeadRecord | undefined, record: HeadRecord | un
   // If the head went back, another tab has withdrawn the write; and what overwrote it may be overwritten since.
   const isLost = own?.lost === true && isLostTo(mine, own, head);
   return isLost && mine !== undefined && compareEvents(head, mine) > 0
-    ? [advanced, { type: 'conflict', mine, theirs: head }]
-    : [advanced];
+    ? [advanced, { type: 'conflict', mine, theirs: head }, ...beaten]
+    : [advanced, ...beaten];
 }

@@ -9,7 +9,7 @@ import { compareEvents } from '../../protocol/order.ts';
 import { isVoid, joinVoids } from '../../protocol/voids.ts';
 import { isFormer, isOfTwin, isPartOf } from './conflict.ts';
 import { orphansOf } from './deliveries.ts';
-import type { Effect, Input, Outcome } from './input.ts';
+import type { Input, Outcome } from './input.ts';
 import { NOTHING, stampsBefore, stampsBelow, undoneBy, withIdOf, stampsOf } from './own-stamps.ts';
 import {
   EMPTY_RECORD,
@@ -54,6 +54,11 @@ export function write(
   if (pieces === undefined) return stale;
   // An own head that the signer fails to read is still what comes back if this write is withdrawn (I1).
   const isKept = record?.head?.reading === 'unreadable' && isOwnHead(record);
+  const theirs = isFirst === true ? unseen(record, event) : undefined;
+  // What this device has written before, perhaps in another tab, is held or not: so is what follows.
+  const before = record !== undefined && isOwnHead(record) ? record.own : undefined;
+  const hold = before ?? { heldUntil, met: heldUntil === undefined ? undefined : theirs };
+  const isTold = theirs !== undefined && hold.heldUntil === undefined;
   return {
     record: {
       ...EMPTY_RECORD,
@@ -63,10 +68,9 @@ export function write(
         ...stampsOf(event, device),
         ...{ acknowledged: false, lost: false },
         // What is written upon a blind write has seen no more than that.
-        isBlind:
-          isBlind === true || (record !== undefined && isOwnHead(record) && record.own!.isBlind === true),
-        // What this device has written before, perhaps in another tab, is held or not: so is what follows.
-        heldUntil: record !== undefined && isOwnHead(record) ? record.own!.heldUntil : heldUntil,
+        isBlind: isBlind === true || before?.isBlind === true,
+        heldUntil: hold.heldUntil,
+        met: hold.met,
         withdrawn: record?.own?.withdrawn,
         restamped: record?.own?.restamped,
         undone: undoneBy(record?.own, event.created_at),
@@ -77,6 +81,7 @@ export function write(
           ...record.own,
           former: undefined,
           heldUntil: undefined,
+          met: undefined,
           above: undefined,
           past: undefined,
           taken: undefined,
@@ -87,15 +92,14 @@ export function write(
       orphans: orphansOf(record, pieces),
       voids,
     },
-    effects: isFirst === true ? unseen(record, event) : [],
+    effects: isTold ? [{ type: 'conflict', mine: event, theirs }] : [],
   };
 }
 
-/** Of a first write: it beats what has come in since it was asked for. */
-function unseen(record: HeadRecord | undefined, mine: VerifiedEvent): readonly Effect[] {
+/** Of a first write: what has come in since it was asked for, which it beats. */
+function unseen(record: HeadRecord | undefined, mine: VerifiedEvent): VerifiedEvent | undefined {
   const theirs = record?.head?.event;
-  if (theirs === undefined || isTombstone(theirs) || isPartOf(seenBy(mine), theirs)) return [];
-  return [{ type: 'conflict', mine, theirs }];
+  return theirs === undefined || isTombstone(theirs) || isPartOf(seenBy(mine), theirs) ? undefined : theirs;
 }
 
 /** The stamp of the newest own write that a relay has acknowledged, in s. */

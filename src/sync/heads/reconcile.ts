@@ -22,6 +22,7 @@
 import type { EventId } from '../../protocol/address.ts';
 import { advance, assembled, shown } from './arrival.ts';
 import { carried } from './carried.ts';
+import { beatenUnseen } from './conflict.ts';
 import {
   buried,
   lacking,
@@ -36,7 +37,7 @@ import { gathered, remembered, settled, withFrontier } from './frontier.ts';
 import type { Input, Outcome } from './input.ts';
 import { explored, exported, restamp, taken, withdraw, write } from './own-write.ts';
 import { KEEP_ALL, type Keeping } from './past.ts';
-import { deliveryOf, type HeadRecord } from './record.ts';
+import { deliveryOf, isHeld, type HeadRecord } from './record.ts';
 import { isInPieces, isWhole, type Version } from './version.ts';
 
 /** `uncarried`: the id of an own write that no socket has carried yet; a newer one may take its stamp. */
@@ -46,7 +47,15 @@ export function reconcile(
   uncarried: EventId | undefined,
   keeping: Keeping = KEEP_ALL,
 ): Outcome {
-  return withFrontier(record, decided(record, input, uncarried), input, uncarried, keeping);
+  const outcome = letGo(record, decided(record, input, uncarried));
+  return withFrontier(record, outcome, input, uncarried, keeping);
+}
+
+/** A write that is held no more meets nothing more: what it beats unseen is told. */
+function letGo(before: HeadRecord | undefined, { record, effects }: Outcome): Outcome {
+  if (record?.own?.met === undefined || isHeld(record)) return { record, effects };
+  const { met: _, ...own } = record.own;
+  return { record: { ...record, own }, effects: [...effects, ...beatenUnseen(before, record)] };
 }
 
 function decided(record: HeadRecord | undefined, input: Input, uncarried: EventId | undefined): Outcome {

@@ -8,6 +8,7 @@ import {
   parseEvent,
   type EventVerifier,
   type NostrEvent,
+  type VerifiedEvent,
 } from '../../protocol/event.ts';
 import { entriesOf, parseEntries, parseVoids } from '../../protocol/header.ts';
 import type { VersionVector } from '../../protocol/causality.ts';
@@ -78,10 +79,20 @@ function expect(fits: boolean): asserts fits {
   if (!fits) throw new Error('damaged');
 }
 
-function readOwn(value: unknown): OwnWrite | undefined {
+function readEvent(value: unknown): NostrEvent {
+  const event = parseEvent(value);
+  expect(event !== undefined);
+  return event;
+}
+
+/** See `deviceHash`. */
+const isDeviceHash = (value: unknown): value is string =>
+  typeof value === 'string' && /^[0-9a-f]{8}$/.test(value);
+
+function readOwn(value: unknown): OwnWrite<NostrEvent> | undefined {
   if (value === undefined) return undefined;
-  const own = value as OwnWrite;
-  expect(typeof own.device === 'string' && typeof own.id === 'string' && Number.isSafeInteger(own.stamp));
+  const own = value as OwnWrite<NostrEvent>;
+  expect(isDeviceHash(own.device) && isHex32(own.id) && Number.isSafeInteger(own.stamp));
   expect(typeof own.acknowledged === 'boolean' && typeof own.lost === 'boolean');
   expect(own.isBlind === undefined || typeof own.isBlind === 'boolean');
   expect(own.heldUntil === undefined || Number.isFinite(own.heldUntil));
@@ -89,9 +100,10 @@ function readOwn(value: unknown): OwnWrite | undefined {
   expect([own.withdrawn, own.restamped].every((ids = []) => ids.every(isHex32)));
   expect([own.undone, own.above, own.past].every((stamps = []) => stamps.every(Number.isSafeInteger)));
   readOwn(own.former);
-  if (own.taken === undefined) return own;
+  const met = own.met === undefined ? {} : { met: readEvent(own.met) };
+  if (own.taken === undefined) return { ...own, ...met };
   const { rivals, joint } = own.taken as unknown as Readonly<Record<'rivals' | 'joint', unknown>>;
-  return { ...own, taken: { rivals: readKept(rivals), joint: readEntries(joint) } };
+  return { ...own, ...met, taken: { rivals: readKept(rivals), joint: readEntries(joint) } };
 }
 
 function readPieces(value: unknown): readonly Piece[] | undefined {
@@ -116,7 +128,7 @@ function readKept(value: unknown): readonly Kept[] {
   try {
     return ((value ?? []) as readonly Partial<Record<keyof Kept, unknown>>[]).map((one): Kept => {
       const { id, stamp, device, written = stamp, bytes, pieces } = one;
-      expect(isHex32(id) && typeof device === 'string' && /^[0-9a-f]{8}$/.test(device));
+      expect(isHex32(id) && isDeviceHash(device));
       expect([stamp, written, bytes].every(Number.isSafeInteger));
       expect(pieces === undefined || (pieces as readonly unknown[]).every(isPieceName));
       return {
@@ -135,10 +147,9 @@ function readKept(value: unknown): readonly Kept[] {
 }
 
 function readVersion(value: unknown): Version<NostrEvent> {
-  const { event: stored, pieces, reading } = value as Readonly<Record<string, unknown>>;
-  const event = parseEvent(stored);
-  expect(event !== undefined && READINGS.has(reading));
-  return { event, pieces: readPieces(pieces), reading: reading as Reading };
+  const { event, pieces, reading } = value as Readonly<Record<string, unknown>>;
+  expect(READINGS.has(reading));
+  return { event: readEvent(event), pieces: readPieces(pieces), reading: reading as Reading };
 }
 
 function readOrphans(value: unknown): readonly Orphan[] {
@@ -183,10 +194,15 @@ export function verifyRecord(
   expected: { readonly pubkey: string; readonly dTag: Address; readonly verifier: EventVerifier },
 ): HeadRecord | undefined {
   const isAsked = (dTag: string): dTag is Address => dTag === expected.dTag;
-  const isGenuine = (version: Version<NostrEvent>): version is Version =>
-    checkEvent(version.event, { ...expected, isAsked, known: () => undefined }).type === 'new';
-  const { head, former } = record;
-  return (head === undefined || isGenuine(head)) && former.every(isGenuine)
-    ? { ...record, head, former }
+  const isGenuine = (event: NostrEvent): event is VerifiedEvent =>
+    checkEvent(event, { ...expected, isAsked, known: () => undefined }).type === 'new';
+  const isGenuineVersion = (version: Version<NostrEvent>): version is Version => isGenuine(version.event);
+  const isGenuineOwn = (own: OwnWrite<NostrEvent>): own is OwnWrite =>
+    own.met === undefined || isGenuine(own.met);
+  const { head, former, own } = record;
+  return (head === undefined || isGenuineVersion(head)) &&
+    former.every(isGenuineVersion) &&
+    (own === undefined || isGenuineOwn(own))
+    ? { ...record, head, former, own }
     : undefined;
 }

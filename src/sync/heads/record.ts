@@ -14,7 +14,7 @@ import { isNewPiece, isReadable, type Piece, type Version } from './version.ts';
 export type Delivery = 'pending' | 'unseen' | 'acknowledged' | 'confirmed' | 'refused';
 
 /** This device's last write of the category. */
-export interface OwnWrite {
+export interface OwnWrite<E extends NostrEvent = VerifiedEvent> {
   /** `deviceHash` of the device id it was made under. */
   readonly device: string;
   readonly id: EventId;
@@ -51,12 +51,14 @@ export interface OwnWrite {
   readonly heldUntil?: Ms | undefined;
   /** One above what is greater and has turned up while it was held, or above itself if it was exported, in s. No own write had this stamp. */
   readonly heldFloor?: Seconds;
+  /** While it is held: the newest that has turned up and that it has not seen. */
+  readonly met?: E | undefined;
   /** Stamps, in s, of what came before it here, oldest first: a reset of it is above those that are not from the future. */
   readonly past?: readonly Seconds[] | undefined;
   /** What it has taken in of the frontier, while it may be withdrawn. */
   readonly taken?: { readonly rivals: readonly Kept[]; readonly joint: VersionVector } | undefined;
   /** The one before it, while this one may be withdrawn. */
-  readonly former?: OwnWrite | undefined;
+  readonly former?: OwnWrite<E> | undefined;
 }
 
 /** A piece of a former value, still on the relays. */
@@ -78,7 +80,7 @@ export interface HeadRecord<E extends NostrEvent = VerifiedEvent> {
   readonly former: readonly Version<E>[];
   /** By canonical relay URL. A relay that is absent was added since, and is owed the head. */
   readonly deliveries: ReadonlyMap<RelayUrl, Delivery>;
-  readonly own: OwnWrite | undefined;
+  readonly own: OwnWrite<E> | undefined;
   /** What the last head without a version vector is deemed to have seen: all that relays had by then. */
   readonly deemed: VersionVector;
   /** By relay, the id of the last head in pieces that it was known to have, and so all of that head's pieces. */
