@@ -14,7 +14,7 @@ const LONG_LANES = [
   'test/rust/**',
   'test/soak/**',
   'test/cli/**',
-  'test/interop/{nostr-relay,khatru,rust-nostr}/**',
+  'test/interop/{nostr-relay,khatru,rust-nostr,strfry}/**',
   'test/tauri/app/**',
   'test/tauri/reference-peer/**',
 ];
@@ -101,7 +101,7 @@ const config: ViteUserConfig = defineConfig({
       },
       {
         extends: true,
-        test: { name: 'interop', include: ['test/interop/{nostr-relay,khatru,rust-nostr}/*.test.ts'] },
+        test: { name: 'interop', include: ['test/interop/{nostr-relay,khatru,rust-nostr,strfry}/*.test.ts'] },
       },
       {
         extends: true,

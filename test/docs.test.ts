@@ -34,7 +34,14 @@ const texts = new Map([
 ]);
 
 /** What is no constant of the source: a document, and variables that Node, tests and examples read. */
-const NAMES_OF_OTHERS = ['NODE_OPTIONS', 'THREAT_MODEL', 'CHROMIUM_PATH', 'FIREFOX_PATH', 'DESK_RELAYS'];
+const NAMES_OF_OTHERS = [
+  'NODE_OPTIONS',
+  'THREAT_MODEL',
+  'CHROMIUM_PATH',
+  'FIREFOX_PATH',
+  'STRFRY_PATH',
+  'DESK_RELAYS',
+];
 
 test('every constant that is named exists', () => {
   const code = sources

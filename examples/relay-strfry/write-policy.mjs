@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
- * What a strfry for the users of one app takes: kinds 30078 and 5 of whoever has said who they are, at a bounded rate, and the messages of
- * pairing. A line of JSON in, a line out: strfry's docs/plugins.md.
+ * What a strfry for the users of one app takes: kinds 30078 and 5, and the messages of pairing, at a bounded rate. A line of JSON in, a line
+ * out: strfry's docs/plugins.md. It is told who has said who they are (`authed`) of protected events alone (NIP-70), which these are
+ * not: that nobody writes for another is shown by the signature, and an address is bounded as an author is.
  */
 
 import { createInterface } from 'node:readline';
@@ -13,32 +14,37 @@ const KIND_PAIRING = 24_134;
 const WRITES_PER_MINUTE = 120;
 /** A value of 400 KB is some 15 events. */
 const BURST = 240;
-/** How many authors are remembered. One that was forgotten may write a burst again. */
-const MAX_AUTHORS = 100_000;
+/** Behind one address may be a family, or an office. */
+const AUTHORS_PER_ADDRESS = 10;
+/** How many authors and addresses are remembered. One that was forgotten may write a burst again. */
+const MAX_WRITERS = 100_000;
 
-/** By author, how many writes are left, and since when (ms). */
+/** By author or address, how much of its burst is left, from 0 to 1, and since when (ms). */
 const buckets = new Map();
 
-function isTooFast(pubkey, now) {
-  const { left, at } = buckets.get(pubkey) ?? { left: BURST, at: now };
-  const refilled = Math.min(BURST, left + ((now - at) / 60_000) * WRITES_PER_MINUTE);
-  buckets.delete(pubkey);
-  buckets.set(pubkey, { left: Math.max(0, refilled - 1), at: now });
-  if (buckets.size > MAX_AUTHORS) buckets.delete(buckets.keys().next().value);
-  return refilled < 1;
+/** `authors`: how many it may be. */
+function isTooFast(writer, authors, now) {
+  const { left, at } = buckets.get(writer) ?? { left: 1, at: now };
+  const refilled = Math.min(1, left + ((now - at) / 60_000) * (WRITES_PER_MINUTE / BURST));
+  const cost = 1 / (BURST * authors);
+  buckets.delete(writer);
+  buckets.set(writer, { left: Math.max(0, refilled - cost), at: now });
+  if (buckets.size > MAX_WRITERS) buckets.delete(buckets.keys().next().value);
+  return refilled < cost;
 }
 
 /** Why an event is refused; `undefined`: it is taken. */
-function refusal({ event, authed, sourceType }) {
+function refusal({ event, sourceType, sourceInfo }) {
   // From a relay that this one is replicated with: it was asked there.
   if (!sourceType.startsWith('IP')) return undefined;
   if (![KIND_APP_DATA, KIND_DELETION, KIND_PAIRING].includes(event.kind))
     return `blocked: kind ${event.kind} is not for this relay`;
-  if (event.kind !== KIND_PAIRING && authed === undefined)
-    return 'auth-required: only its author publishes an event here';
-  if (event.kind !== KIND_PAIRING && authed !== event.pubkey)
-    return 'restricted: only its author publishes an event here';
-  return isTooFast(event.pubkey, Date.now()) ? 'rate-limited: slow down' : undefined;
+  const now = Date.now();
+  const isFast = [
+    isTooFast(event.pubkey, 1, now),
+    isTooFast(`${sourceType} ${sourceInfo}`, AUTHORS_PER_ADDRESS, now),
+  ].includes(true);
+  return isFast ? 'rate-limited: slow down' : undefined;
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

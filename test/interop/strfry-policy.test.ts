@@ -1,9 +1,10 @@
-/** The write policy of `examples/relay-strfry`, asked as strfry asks it: line by line. strfry itself cannot be installed here. */
+/** The write policy of `examples/relay-strfry`, asked as strfry asks it: line by line. With strfry itself: `strfry/strfry.test.ts`. */
 
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { afterEach, expect, test } from 'vitest';
-import { OTHER_KEY, PUBKEY, written, type Draft } from '../sync/devices.ts';
+import type { NostrEvent } from '../../src/node.ts';
+import { OTHER_KEY, written } from '../sync/devices.ts';
 
 const PROGRAM = new URL('../../examples/relay-strfry/write-policy.mjs', import.meta.url).pathname;
 const running: { kill(): unknown }[] = [];
@@ -11,9 +12,10 @@ afterEach(() => {
   for (const one of running.splice(0)) one.kill();
 });
 
-interface Asked extends Draft {
-  readonly authed?: string;
+interface Asked {
+  readonly event?: NostrEvent;
   readonly sourceType?: string;
+  readonly sourceInfo?: string;
 }
 
 /** What it answers to these events, in this order: `accept`, or the reason. */
@@ -22,10 +24,9 @@ async function answers(...asked: readonly Asked[]): Promise<string[]> {
   running.push(child);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const got: string[] = [];
-  for (const { authed, sourceType = 'IP4', ...draft } of asked) {
-    const event = written(draft);
-    const input = { type: 'new', event, receivedAt: 0, sourceType, sourceInfo: '127.0.0.1' };
-    child.stdin.write(`${JSON.stringify({ ...input, ...(authed !== undefined && { authed }) })}\n`);
+  for (const { event = EVENT, sourceType = 'IP4', sourceInfo = '127.0.0.1' } of asked) {
+    const input = { type: 'new', event, receivedAt: 0, sourceType, sourceInfo };
+    child.stdin.write(`${JSON.stringify(input)}\n`);
     const { value } = await lines.next();
     const answer = JSON.parse(String(value)) as { id: string; action: string; msg?: string };
     expect(answer.id).toBe(event.id);
@@ -35,24 +36,40 @@ async function answers(...asked: readonly Asked[]): Promise<string[]> {
   return got;
 }
 
-test('takes app data and deletions of their author alone, and what pairs', async () => {
-  const own = { authed: PUBKEY };
-  expect(await answers(own, { ...own, kind: 5 }, { kind: 24_134 })).toEqual(['accept', 'accept', 'accept']);
-  const [stranger, another, note] = await answers({}, { ...own, key: OTHER_KEY }, { ...own, kind: 1 });
-  expect(stranger).toMatch(/^auth-required: /);
-  expect(another).toMatch(/^restricted: /);
+const EVENT = written();
+const OF_ANOTHER = written({ key: OTHER_KEY });
+const isTooFast = (answer: string): boolean => answer.startsWith('rate-limited: ');
+
+test('takes app data, deletions and what pairs, and nothing else', async () => {
+  const [data, deletion, pairing, note] = await answers(
+    ...[30_078, 5, 24_134, 1].map((kind) => ({ event: written({ kind }) })),
+  );
+  expect([data, deletion, pairing]).toEqual(['accept', 'accept', 'accept']);
   expect(note).toMatch(/^blocked: kind 1 /);
 });
 
 test('asks nothing of what another relay had taken', async () => {
-  expect(await answers({ sourceType: 'Stream' }, { sourceType: 'Sync' })).toEqual(['accept', 'accept']);
+  const event = written({ kind: 1 });
+  expect(await answers({ event, sourceType: 'Stream' }, { event, sourceType: 'Sync' })).toEqual([
+    'accept',
+    'accept',
+  ]);
 });
 
 test('bounds how fast one author writes, and no other one', async () => {
-  const own = { authed: PUBKEY };
   // A minute's worth more than it takes at once: a machine that is busy meanwhile earns some of these again.
-  const got = await answers(...Array.from({ length: 360 }, () => own), { kind: 24_134, key: OTHER_KEY });
+  const got = await answers(...Array.from({ length: 360 }, () => ({})), { event: OF_ANOTHER });
   expect(got.slice(0, 240).every((one) => one === 'accept')).toBe(true);
-  expect(got.slice(240, -1).some((one) => one.startsWith('rate-limited: '))).toBe(true);
+  expect(got.slice(240, -1).some(isTooFast)).toBe(true);
+  expect(got.at(-1)).toBe('accept');
+});
+
+test('bounds how fast one address writes, whatever keys it makes, and no other one', async () => {
+  const strangers = Array.from({ length: 4_000 }, (_, n) => ({
+    event: { ...EVENT, pubkey: n.toString(16).padStart(64, '0') },
+  }));
+  const got = await answers(...strangers, { event: OF_ANOTHER, sourceInfo: '192.0.2.1' });
+  expect(got.slice(0, 2_400).every((one) => one === 'accept')).toBe(true);
+  expect(got.slice(2_400, -1).some(isTooFast)).toBe(true);
   expect(got.at(-1)).toBe('accept');
 });
