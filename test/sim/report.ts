@@ -126,15 +126,21 @@ const MUST_HAPPEN: readonly string[] = [
   'merge: an edit beaten',
   'merge: an edit beaten, and looked for in the history',
   'merge: an edit of a destroyed device judged',
-  'merge: an edit given up, and told',
   'agreement: whole',
 ];
 
-/** From so many histories on, everything in the list must have happened: what is rarest happens seven times in that, on average. */
-export const ENOUGH_HISTORIES = 2_000;
+/** Only one history in a thousand has any of these. */
+const MUST_HAPPEN_IN_MANY: readonly string[] = ['merge: an edit given up, and told'];
 
-export function missing({ counts }: Report): string[] {
-  return MUST_HAPPEN.filter((what) => !counts.has(what));
+/** From so many histories on, what must happen has happened: what is rarest happens seven times in that, on average. */
+const ENOUGH_HISTORIES = 2_000;
+const MANY_HISTORIES = 10_000;
+
+export function missing({ histories, counts }: Report): string[] {
+  return [
+    ...(histories < ENOUGH_HISTORIES ? [] : MUST_HAPPEN),
+    ...(histories < MANY_HISTORIES ? [] : MUST_HAPPEN_IN_MANY),
+  ].filter((what) => !counts.has(what));
 }
 
 export function describeReport(report: Report, seconds: number): string {
