@@ -177,6 +177,7 @@ describe('a stored record', () => {
     ['an own write of a device that is none', withOwn({ device: '0D0D0D0D' })],
     ['an own write with no id', withOwn({ id: 1 })],
     ['an own write with an id that is none', withOwn({ id: 'x'.repeat(64) })],
+    ['an own write over one that has met something', withOwn({ former: { ...plain.own, met: event } })],
     ['an own write that has met what is no event', withOwn({ met: { ...event, sig: 'x' } })],
     ['an own write with no stamp', withOwn({ stamp: '1' })],
     ['an own write with half a stamp', withOwn({ stamp: 0.5 })],

@@ -99,7 +99,8 @@ function readOwn(value: unknown): OwnWrite<NostrEvent> | undefined {
   expect([own.floor, own.heldFloor, own.acknowledgedBefore].every((one = 0) => Number.isSafeInteger(one)));
   expect([own.withdrawn, own.restamped].every((ids = []) => ids.every(isHex32)));
   expect([own.undone, own.above, own.past].every((stamps = []) => stamps.every(Number.isSafeInteger)));
-  readOwn(own.former);
+  // Of the one before nothing is told any more: an event in it would be checked by nobody.
+  expect(readOwn(own.former)?.met === undefined);
   const met = own.met === undefined ? {} : { met: readEvent(own.met) };
   if (own.taken === undefined) return { ...own, ...met };
   const { rivals, joint } = own.taken as unknown as Readonly<Record<'rivals' | 'joint', unknown>>;
