@@ -1,9 +1,7 @@
 /** The engine over the relay of rust-nostr (`nostr-relay-builder`), as it comes, on LMDB: open to anybody, and asking who is there. */
 
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { WebSocket } from 'ws';
 import { probeRelay } from '../../../src/cli/probe.ts';
 import { createReconciliation } from '../../../src/protocol/negentropy.ts';
 import { secretKeySigner } from '../../../src/node.ts';
@@ -11,30 +9,9 @@ import { aRelay } from '../../names.ts';
 import { device, KEY, PUBKEY, written } from '../../sync/devices.ts';
 import { reconciles } from '../reconciling-suite.ts';
 import { sharesStateWithTheReference } from '../reference-suite.ts';
+import { says } from '../says.ts';
 import { keepsStateOf } from '../suite.ts';
 import { startRustNostr } from './relay-process.ts';
-
-/** What the relay says to one frame, until a frame of these kinds. */
-async function says(
-  url: string,
-  frame: readonly unknown[],
-  ...until: readonly string[]
-): Promise<unknown[][]> {
-  const socket = new WebSocket(url);
-  await once(socket, 'open');
-  const frames: unknown[][] = [];
-  const isOver = new Promise<void>((resolve) => {
-    socket.on('message', (data) => {
-      const said = JSON.parse((data as Buffer).toString()) as unknown[];
-      frames.push(said);
-      if (until.includes(said[0] as string)) resolve();
-    });
-  });
-  socket.send(JSON.stringify(frame));
-  await isOver;
-  socket.terminate();
-  return frames;
-}
 
 const VALUES = { kinds: [30078], authors: [PUBKEY] };
 

@@ -1,9 +1,8 @@
 /** strfry, by the configuration and the write policy of `examples/relay-strfry`. Where it is: STRFRY_PATH. */
 
-import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../../support/free-port.ts';
 import { startRelayProcess, type RelayProcess } from '../relay-process.ts';
 
 /** No registry has it: whoever has built it says where it is. */
@@ -15,15 +14,6 @@ const EXAMPLE = join(import.meta.dirname, '../../../examples/relay-strfry');
 const SCRIPT = `
   (until (: <"/dev/tcp/127.0.0.1/$3"); do kill -0 $$ || exit; sleep 0.05; done; echo "$3") 2>/dev/null &
   exec "$1" --config "$2" relay`;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 export interface Strfry extends RelayProcess {
   /** Paths. */

@@ -2,7 +2,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { freePort } from '../../support/free-port.ts';
 
 /** Nothing here takes longer, or it hangs for ever, as without a display. In ms. */
 const COMMAND_TIMEOUT_MS = 30_000;
@@ -31,15 +31,6 @@ export interface Browser {
   thaw(): void;
   /** `kill -9` of the app and of what it has started. */
   kill(): Promise<void>;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 /** All processes that `pid` has started, and those they have. */
