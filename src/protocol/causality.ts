@@ -8,13 +8,27 @@ import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Seconds } from './address.ts';
 import type { NostrEvent } from './event.ts';
 import { deviceIdOf, vectorOf } from './header.ts';
-import { MAX_VECTOR_ENTRIES } from './limits.ts';
+import { MAX_DEVICE_HASHES, MAX_VECTOR_ENTRIES } from './limits.ts';
 
 /** Device (first 8 hex digits of SHA-256 of its id) → stamp of its newest write that is part of the value. */
 export type VersionVector = ReadonlyMap<string, Seconds>;
 
+/** A user has few devices, and their hashes are asked for at every step. */
+const hashes = new Map<string, string>();
+
 export function deviceHash(deviceId: string): string {
-  return bytesToHex(sha256(new TextEncoder().encode(deviceId))).slice(0, 8);
+  const known = hashes.get(deviceId);
+  if (known !== undefined) return known;
+  const hash = bytesToHex(sha256(new TextEncoder().encode(deviceId))).slice(0, 8);
+  // Others choose these ids: what is kept of them is bounded.
+  if (hashes.size === MAX_DEVICE_HASHES) hashes.clear();
+  hashes.set(deviceId, hash);
+  return hash;
+}
+
+/** `deviceHash` of the device that wrote an event. */
+export function writerOf(event: NostrEvent): string {
+  return deviceHash(deviceIdOf(event));
 }
 
 /** The newest entries, newest first, as many as there is room for. */
@@ -36,7 +50,7 @@ export function joinVectors(a: VersionVector, b: VersionVector): VersionVector {
  */
 export function seenBy(event: NostrEvent | undefined, deemed?: VersionVector): VersionVector {
   if (event === undefined) return new Map();
-  return vectorOf(event) ?? new Map([...(deemed ?? []), [deviceHash(deviceIdOf(event)), event.created_at]]);
+  return vectorOf(event) ?? new Map([...(deemed ?? []), [writerOf(event), event.created_at]]);
 }
 
 /** The vector of a write by `device` at `stamp` on top of what it had seen: its own entry, then the newest of the others. */

@@ -53,6 +53,8 @@ export const MAX_TAG_CHARS = 4_096;
 export const MAX_STAMP = 253_402_300_799;
 export const MAX_VECTOR_ENTRIES = 16;
 export const MAX_DEVICE_ID_CHARS = 128;
+/** Of how many device ids the hashes are kept in memory. */
+export const MAX_DEVICE_HASHES = 256;
 /** What a relay says for people (OK, CLOSED, NOTICE), in characters that we keep. */
 export const MAX_REASON_CHARS = 200;
 
@@ -135,7 +137,7 @@ export const LOOK_AGAIN_MS = 900_000;
 export const RENEW_AGAIN_MS = 30_000;
 /** Renewals that are due within this are asked about in one question. */
 export const RENEW_SLACK_MS = 1_000;
-/** How long a renewal waits for a connected relay that never answers completely. */
+/** How long a renewal waits for a connected relay that never answers completely. Then that is disconnected for a while. */
 export const RENEW_PATIENCE_MS = 180_000;
 /** How long a relay's word of the time counts. */
 export const RELAY_TIME_MS = 3_600_000;

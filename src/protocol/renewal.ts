@@ -5,17 +5,9 @@
  */
 
 import type { Seconds } from './address.ts';
-import { deviceHash, seenBy, vectorAt } from './causality.ts';
+import { seenBy, vectorAt, writerOf } from './causality.ts';
 import type { EventTemplate, NostrEvent } from './event.ts';
-import {
-  deviceIdOf,
-  endedTags,
-  hasSameTags,
-  isTombstone,
-  renewedTags,
-  restampedTags,
-  vectorOf,
-} from './header.ts';
+import { endedTags, hasSameTags, isTombstone, renewedTags, restampedTags, vectorOf } from './header.ts';
 import { voidsAt, type Voids } from './voids.ts';
 
 /** The same value, one second later. `voids`: what does not count, as it is known by now. */
@@ -52,6 +44,6 @@ const isTombstoneAgain = (event: NostrEvent): boolean =>
 
 /** How far an event is stamped above the write that it says again; 0 for a write, and if its writer keeps no vectors. */
 export function renewedBy(event: NostrEvent): Seconds {
-  const written = vectorOf(event)?.get(deviceHash(deviceIdOf(event)));
+  const written = vectorOf(event)?.get(writerOf(event));
   return event.created_at - (written ?? event.created_at);
 }

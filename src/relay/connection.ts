@@ -68,6 +68,8 @@ export interface RelayConnection {
   lose(): void;
   /** A signer was set: asks again for what waited for AUTH. */
   retryAuth(): void;
+  /** It does not do what it is there for: drops the socket, and connects again after a while. */
+  hangUp(reason: string): void;
   /** Drops the socket, until `wake`: what connects then is a stranger to the relay. */
   pause(): void;
   /** Idempotent. Every request ends, not `'complete'`. */
@@ -182,6 +184,9 @@ export function createConnection(
     wake: link.wake,
     lose: link.lose,
     retryAuth: auth.retry,
+    hangUp: (reason) => {
+      if (isOpen()) link.fail(reason, LONG_BACKOFF);
+    },
     pause: link.pause,
     close: () => {
       if (link.state() === 'closed') return;

@@ -6,9 +6,9 @@
 import { nowSeconds, type Clock } from '../clock.ts';
 import { isNostrSyncError, NostrSyncError } from '../errors.ts';
 import { categoryOf, type Address, type RelayUrl } from '../protocol/address.ts';
-import { deviceHash } from '../protocol/causality.ts';
+import { writerOf } from '../protocol/causality.ts';
 import type { VerifiedEvent } from '../protocol/event.ts';
-import { deviceIdOf, expirationOf } from '../protocol/header.ts';
+import { expirationOf } from '../protocol/header.ts';
 import { doublingMs } from '../relay/backoff.ts';
 import type { RelayConnection } from '../relay/connection.ts';
 import type { Answers } from '../relay/pool.ts';
@@ -158,7 +158,7 @@ export function createCarrying(ports: CarryingPorts): Carrying {
     const made = await sealing.piecesOf(dTag);
     await replica.apply(dTag, {
       ...{ type: 'carried', event, isAbsent, isDecided: isJoined },
-      device: deviceHash(deviceIdOf(event)),
+      device: writerOf(event),
       ...(made !== undefined && { made }),
     });
     const record = replica.get(dTag);

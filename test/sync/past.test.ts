@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { deviceHash } from '../../src/protocol/causality.ts';
 import { MAX_PAST, MAX_PAST_BYTES, PAST_UNTHINNED } from '../../src/protocol/limits.ts';
 import { keptOf, type Kept } from '../../src/sync/heads/kept.ts';
-import { remember } from '../../src/sync/heads/past.ts';
+import { remember, type Around } from '../../src/sync/heads/past.ts';
 import { versionOf } from '../../src/sync/heads/version.ts';
 import { IN_PIECES, nameOf, OUR_HASH, told, type Told } from './records.ts';
 
@@ -13,7 +13,12 @@ const kept = (what: Told, more: Partial<Kept> = {}): Kept => ({
   ...more,
 });
 const head = kept({ stamp: 1_000 });
-const AROUND = { device: OUR_HASH, current: [head] };
+const among = (device: string, current: readonly Kept[]): Around => ({
+  device,
+  newest: Math.max(...current.map(({ stamp }) => stamp)),
+  current: () => current,
+});
+const AROUND = among(OUR_HASH, [head]);
 const stamps = (past: readonly Kept[]): number[] => past.map(({ stamp }) => stamp);
 const every = (step: number, n: number, more?: Partial<Told>): Kept[] =>
   Array.from({ length: n }, (_, i) => kept({ stamp: 1 + i * step, ...more }));
@@ -34,7 +39,7 @@ describe('the ring', () => {
   test('has at most twenty, of which the newest are all kept and the older ones thinned with age', () => {
     const values = every(1, 300);
     const past = stamps(
-      values.reduce<readonly Kept[]>((so, one) => remember(so, [one], { ...AROUND, current: [one] }), []),
+      values.reduce<readonly Kept[]>((so, one) => remember(so, [one], among(OUR_HASH, [one])), []),
     );
     expect(past).toHaveLength(MAX_PAST);
     expect(past.slice(0, PAST_UNTHINNED)).toEqual(stamps(every(1, 300)).reverse().slice(0, PAST_UNTHINNED));
@@ -49,9 +54,9 @@ describe('the ring', () => {
     const rival = kept({ stamp: 500, by: 'third', seen: { us: 2 } });
     const [first, base, ...many] = every(1, 200, { by: 'us' });
     const us = deviceHash('us');
-    const past = ring([first!, base!, ...many], { device: us, current: [head, rival] });
+    const past = ring([first!, base!, ...many], among(us, [head, rival]));
     expect(past).toContainEqual(base);
-    expect(ring([first!, base!, ...many], { device: us, current: [head] })).not.toContainEqual(base);
+    expect(ring([first!, base!, ...many], among(us, [head]))).not.toContainEqual(base);
   });
 
   test('keeps the newest value of each other device', () => {

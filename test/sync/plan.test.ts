@@ -52,6 +52,32 @@ const withoutPast = (record: HeadRecord): HeadRecord => ({ ...record, former: []
 const savedIn = ({ writes }: Plan): HeadRecord => NOTHING.read(D, writes.get(keys.record(D))!)!;
 
 describe('a plan', () => {
+  describe('of an input that was tried over what is in memory', () => {
+    const [old, next, other] = [told({ stamp: 10 }), told({ stamp: 12 }), told({ stamp: 11 })];
+    const here = after(shown(old))!;
+    const elsewhere = after(shown(other))!;
+    const tried = { over: here, outcome: reconcile(here, shown(next), undefined) };
+    const over = (stored: HeadRecord, uncarried = NOTHING.uncarried): Plan => {
+      const known = { ...NOTHING, uncarried, read: () => stored };
+      return plan([{ dTag: D, input: shown(next), tried }], new Map([[D, 'text']]), known, keys);
+    };
+    const past = (made: Plan): unknown[] => made.decided.get(D)!.record!.past.map(({ id }) => id);
+
+    test('takes what came of it, if the store has the same', () => {
+      expect(over(here).effects[0]).toBe(tried.outcome.effects);
+      expect(past(over(here))).toEqual([old.id]);
+    });
+
+    test('decides anew, if the store has another record', () => {
+      expect(over(elsewhere).effects[0]).not.toBe(tried.outcome.effects);
+      expect(past(over(elsewhere))).toEqual([other.id]);
+    });
+
+    test('decides anew over a write that no socket has carried: that is no former value', () => {
+      expect(past(over(here, new Map([[D, old.id]])))).toEqual([]);
+    });
+  });
+
   test('writes the record that all inputs lead to, once, and tells the effects of each', () => {
     const [first, second] = [told({ stamp: 10 }), told({ stamp: 11 })];
     const made = planOf(undefined, [shown(first), shown(second), shown(second)]);

@@ -422,14 +422,23 @@ describe('a value that has ended', () => {
   const isBuried = (relay: Relay): boolean =>
     stored(relay).some(({ tags }) => tags.some(([name]) => name === 'deleted'));
 
-  test('is not buried before every connected relay has answered completely, or was waited for long enough', async () => {
+  test('is not buried before every connected relay has answered completely: one that never does is disconnected for that', async () => {
     const on = world({}, {});
     const laptop = on.device();
     on.relays[1]!.misbehave({ noEose: true });
     await on.settle(laptop.publish('settings', 'short-lived', inSeconds(on, 60)));
     await on.clock.advance(60_000 + RENEW_PATIENCE_MS - 20_000);
     expect(on.relays.map(isBuried)).toEqual([false, false]);
+    const states: unknown[] = [];
+    for (let s = 0; s < RENEW_PATIENCE_MS / 1_000 && !on.relays.some(isBuried); s++) {
+      await on.clock.advance(1_000);
+      states.push(...(await laptop.getRelays()).map(({ connected }) => connected));
+    }
+    expect(states.slice(-2)).toEqual([true, false]);
+    expect((await laptop.getRelays())[1]!.lastError).toBe('does not answer completely');
     await on.clock.advance(RENEW_PATIENCE_MS);
+    // It is connected again, and has what was made without it.
+    expect((await laptop.getRelays()).map(({ connected }) => connected)).toEqual([true, true]);
     expect(on.relays.map(isBuried)).toEqual([true, true]);
   });
 

@@ -650,14 +650,33 @@ test('AUTH is signed by the signer of a follower while the leader has none', asy
   expect(await second.sync.fetch('x')).toMatchObject({ payload: 2, source: 'relay' });
 });
 
-/** Twenty times as fast: two signatures of AUTH are 5 s apart. */
-function quickClock(): Clock {
+/** So many times as fast: two signatures of AUTH are 5 s apart. */
+function quickClock(speed = 20): Clock {
   const start = Date.now();
   return {
-    now: () => start + (Date.now() - start) * 20,
-    after: (ms, callback) => afterRealMs(ms / 20, callback),
+    now: () => start + (Date.now() - start) * speed,
+    after: (ms, callback) => afterRealMs(ms / speed, callback),
   };
 }
+
+test(
+  'a relay that never answers completely is disconnected for a repair, also by a leader that cannot sign it',
+  { timeout: 60_000 },
+  async () => {
+    const clock = quickClock(50);
+    const [a, b] = [createRelay({ clock }), createRelay({ clock })];
+    const { tab } = setUp({ [URL_A]: a, [URL_B]: b });
+    const [leader, follower] = await tabsInOrder(() => tab({ clock }), 2);
+    await leader.sync.clearSigner();
+    const expiration = Math.floor(clock.now() / 1_000) + 20;
+    await follower.sync.publish('x', 'short-lived', { expiration, waitFor: 'replicated' });
+    b.misbehave({ noEose: true });
+    const isBuried = ({ tags }: NostrEvent): boolean => tags.some(([name]) => name === 'deleted');
+    await vi.waitFor(() => expect(a.events().some(isBuried)).toBe(true), { timeout: 25_000 });
+    expect((await follower.sync.getRelays())[1]!.lastError).toBe('does not answer completely');
+    await vi.waitFor(() => expect(b.events().some(isBuried)).toBe(true), { timeout: 25_000 });
+  },
+);
 
 test('what waits for AUTH goes out as soon as any tab gets a signer', async () => {
   const relay = createRelay({ auth: 'both' });

@@ -1,8 +1,8 @@
 /** Which write was lost: what an event has seen, and what this device has. */
 
-import { covers, deviceHash, seenBy, type VersionVector } from '../../protocol/causality.ts';
+import { covers, seenBy, writerOf, type VersionVector } from '../../protocol/causality.ts';
 import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
-import { deviceIdOf, isTombstone, vectorOf, voidsOf } from '../../protocol/header.ts';
+import { isTombstone, vectorOf, voidsOf } from '../../protocol/header.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { renewedBy } from '../../protocol/renewal.ts';
 import type { Effect } from './input.ts';
@@ -84,7 +84,7 @@ export function beatenUnseen(
 function hasEnded({ former: [before], own }: HeadRecord, theirs: VerifiedEvent): boolean {
   if (before === undefined || !isTombstone(before.event) || compareEvents(before.event, theirs) < 0)
     return false;
-  return deviceHash(deviceIdOf(before.event)) !== own!.device;
+  return writerOf(before.event) !== own!.device;
 }
 
 export function isFormer({ former: [before] }: HeadRecord, event: NostrEvent): boolean {
@@ -94,5 +94,5 @@ export function isFormer({ former: [before] }: HeadRecord, event: NostrEvent): b
 /** Whether a value with this vector had seen what `event` says. */
 export function isPartOf(vector: VersionVector, event: NostrEvent): boolean {
   // Its writer's own word for its stamp: a renewal, or a signer that is late, stamps it above that.
-  return covers(vector, deviceHash(deviceIdOf(event)), event.created_at - renewedBy(event));
+  return covers(vector, writerOf(event), event.created_at - renewedBy(event));
 }

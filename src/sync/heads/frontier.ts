@@ -9,14 +9,14 @@
 import type { EventId } from '../../protocol/address.ts';
 import {
   covers,
-  deviceHash,
   joinVectors,
   seenBy,
   unseenBy,
+  writerOf,
   type VersionVector,
 } from '../../protocol/causality.ts';
 import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
-import { deviceIdOf, isTombstone, vectorOf, voidsOf } from '../../protocol/header.ts';
+import { isTombstone, vectorOf, voidsOf } from '../../protocol/header.ts';
 import { MAX_RIVALS } from '../../protocol/limits.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { isRenewalOf } from '../../protocol/renewal.ts';
@@ -69,7 +69,7 @@ export function isRival(
   if (compareEvents(event, head) > 0 && !isHeld(record)) return false;
   if (isTombstone(event) || isFinal(head, keeping)) return false;
   // Of this device's own writes the newest contains the others; what was taken back must not return.
-  if (deviceHash(deviceIdOf(event)) === record.own?.device) return false;
+  if (writerOf(event) === record.own?.device) return false;
   const isSame = head.id === record.head?.event.id;
   const contained = isSame ? containedIn(record) : seenBy(head, seenBy(record.head?.event, record.deemed));
   // What has no vector does not say whether it says again what another has said, and the head has seen.
@@ -124,7 +124,7 @@ function frontierOf(
 function deemed(before: HeadRecord, record: HeadRecord, keeping: Keeping): HeadRecord {
   const { event } = record.head!;
   if (!keeping.isLegacyMerged || vectorOf(event) !== undefined || isOwnHead(record)) return record;
-  const device = deviceHash(deviceIdOf(event));
+  const device = writerOf(event);
   const known = [...(before.head === undefined ? [] : [keptOf(before.head, before.deemed, false)])];
   const last = [...known, ...before.rivals, ...before.past].find((one) => one.device === device);
   return last === undefined ? record : { ...record, deemed: last.seen };
@@ -279,7 +279,11 @@ export function gathered(
 
 export function around(record: HeadRecord, rivals: readonly Kept[]): Around {
   const head: Version = record.head!;
-  return { device: record.own?.device, current: [keptOf(head, record.deemed, false), ...rivals] };
+  return {
+    device: record.own?.device,
+    newest: Math.max(head.event.created_at, ...rivals.map(({ stamp }) => stamp)),
+    current: () => [keptOf(head, record.deemed, false), ...rivals],
+  };
 }
 
 /** A version of before goes into the ring, if there is room for it. */

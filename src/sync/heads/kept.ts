@@ -1,9 +1,9 @@
 /** A version that is not the head any more, or never was: what a record says of it. Its event stands under a key of its own. */
 
 import type { EventId, Seconds } from '../../protocol/address.ts';
-import { covers, deviceHash, joinVectors, seenBy, type VersionVector } from '../../protocol/causality.ts';
+import { covers, joinVectors, seenBy, writerOf, type VersionVector } from '../../protocol/causality.ts';
 import type { VerifiedEvent } from '../../protocol/event.ts';
-import { deviceIdOf, isTombstone } from '../../protocol/header.ts';
+import { isTombstone } from '../../protocol/header.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { renewedBy } from '../../protocol/renewal.ts';
 import { isInPieces, type Version } from './version.ts';
@@ -38,7 +38,7 @@ export function keptOf(
   deemed: VersionVector | undefined,
   isOverwritten: boolean,
 ): Kept {
-  const device = deviceHash(deviceIdOf(event));
+  const device = writerOf(event);
   const written = event.created_at - renewedBy(event);
   return {
     ...{ id: event.id, stamp: event.created_at, device, written },

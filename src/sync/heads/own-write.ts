@@ -2,9 +2,9 @@
 
 import type { EventId, Seconds } from '../../protocol/address.ts';
 import { seenBy } from '../../protocol/causality.ts';
-import { deviceHash } from '../../protocol/causality.ts';
+import { writerOf } from '../../protocol/causality.ts';
 import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
-import { deviceIdOf, isTombstone } from '../../protocol/header.ts';
+import { isTombstone } from '../../protocol/header.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { isVoid, joinVoids } from '../../protocol/voids.ts';
 import { isFormer, isOfTwin, isPartOf } from './conflict.ts';
@@ -113,7 +113,7 @@ export function taken(record: HeadRecord, event: NostrEvent): HeadRecord {
   if (own === undefined || own.acknowledged || !isOwnHead(record)) return record;
   const stamp = event.created_at;
   const at = own.above?.indexOf(stamp) ?? -1;
-  if (at < 0 || deviceHash(deviceIdOf(event)) !== own.device) return record;
+  if (at < 0 || writerOf(event) !== own.device) return record;
   const acknowledgedBefore = Math.max(own.acknowledgedBefore ?? stamp, stamp);
   const isKnown = at === 0 && acknowledgedBefore === own.acknowledgedBefore;
   const former = own.former?.id === event.id ? { ...own.former, acknowledged: true } : own.former;

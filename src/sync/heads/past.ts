@@ -11,8 +11,10 @@ import { compareKept, isKeptIn, type Kept } from './kept.ts';
 export interface Around {
   /** The hash of this device, once it has written. */
   readonly device: string | undefined;
-  /** What is known and is not in the ring: the head and its rivals. */
-  readonly current: readonly Kept[];
+  /** The newest stamp of what is known and is not in the ring: the head and its rivals. */
+  readonly newest: Seconds;
+  /** These. They are asked for only if something must go. */
+  readonly current: () => readonly Kept[];
 }
 
 /** What the app says of the values of a category that are not the newest. */
@@ -36,7 +38,7 @@ export const KEEP_ALL: Keeping = {
 
 /** As many as the app wants. */
 export function limited(past: readonly Kept[], keeping: Keeping, around: Around): readonly Kept[] {
-  const newest = Math.max(...around.current.map(({ stamp }) => stamp));
+  const { newest } = around;
   const isYoung = (_: Kept, i: number): boolean => newest - (past[i - 1]?.stamp ?? newest) <= keeping.seconds;
   const kept = fitting(past.filter(isYoung), around, keeping).slice(0, keeping.versions);
   return kept.length === past.length ? past : kept;
@@ -74,8 +76,8 @@ function fitting(
 }
 
 /** How far its neighbours are from each other, of its age. */
-function gapAt(past: readonly Kept[], i: number, { current }: Around): number {
-  const now = Math.max(...[...current, ...past].map(({ stamp }) => stamp));
+function gapAt(past: readonly Kept[], i: number, { newest }: Around): number {
+  const now = Math.max(newest, ...past.map(({ stamp }) => stamp));
   const older = past[i + 1];
   // The oldest reaches back furthest.
   if (older === undefined) return Infinity;
@@ -90,7 +92,7 @@ function anchorsOf(past: readonly Kept[], { device, current }: Around): Readonly
   const newest = new Map<string, Kept>();
   // What was here before another key is in no other place.
   const [before, values] = [past.filter(isOfOtherKey), past.filter((one) => !isOfOtherKey(one))];
-  for (const one of [...current, ...values].sort(compareKept))
+  for (const one of [...current(), ...values].sort(compareKept))
     if (one.device !== device && !newest.has(one.device)) newest.set(one.device, one);
   const anchors = [...newest.values()].map(({ seen }) => values.find((one) => isKeptIn(seen, one)));
   return new Set([...before, ...anchors.filter((one) => one !== undefined)]);

@@ -212,6 +212,7 @@ export function createPersistence(ports: {
         ? Promise.reject(new NostrSyncError('CLOSED', 'Cannot save: closed'))
         : Promise.resolve([]);
     const isQuiet = !isOwn(input) && input.type !== 'resave' && saving === undefined;
+    let tried: Job['tried'];
     if (isQuiet && (late.has(dTag) || !unsaved.has(dTag))) {
       const record = cache.get(dTag);
       const outcome = reconcile(record, input, undefined, keepingOf?.(dTag));
@@ -221,9 +222,10 @@ export function createPersistence(ports: {
         later(dTag, record, outcome.record);
         return Promise.resolve(outcome.effects);
       }
+      tried = { over: record, outcome };
     }
     return new Promise((resolve, reject) => {
-      queue.push({ dTag, input, resolve, reject });
+      queue.push({ dTag, input, tried, resolve, reject });
       saving ??= Promise.resolve().then(pump);
     });
   }

@@ -7,7 +7,7 @@ import type { Address, EventId } from '../../protocol/address.ts';
 import type { NostrEvent, VerifiedEvent } from '../../protocol/event.ts';
 import { compareEvents } from '../../protocol/order.ts';
 import { isVoid } from '../../protocol/voids.ts';
-import type { Effect, Input } from './input.ts';
+import type { Effect, Input, Outcome } from './input.ts';
 import type { Keys } from './keys.ts';
 import { keptIn, over } from './frontier.ts';
 import type { Kept } from './kept.ts';
@@ -21,6 +21,8 @@ import { floorOf, isOwnHead, piecesOf, type HeadRecord } from './record.ts';
 export interface Job {
   readonly dTag: Address;
   readonly input: Input;
+  /** What came of it over the record that was in memory: it need not be decided again if the store has the same. */
+  readonly tried?: { readonly over: HeadRecord | undefined; readonly outcome: Outcome } | undefined;
 }
 
 /** A key with its new text, or `null` if it is removed. */
@@ -70,10 +72,13 @@ export function decide(
   keepingOf: Known['keepingOf'] = () => undefined,
 ): Decision {
   const decided = new Map<Address, Decided>();
-  const effects = jobs.map(({ dTag, input }) => {
+  const effects = jobs.map(({ dTag, input, tried }) => {
     const base = decided.has(dTag) ? undefined : baseOf(dTag);
     const so = decided.get(dTag) ?? { previous: base, record: base, effects: [] };
-    const outcome = reconcile(so.record, input, uncarried.get(dTag), keepingOf?.(dTag));
+    const outcome =
+      tried !== undefined && tried.over === so.record && !uncarried.has(dTag)
+        ? tried.outcome
+        : reconcile(so.record, input, uncarried.get(dTag), keepingOf?.(dTag));
     decided.set(dTag, { ...so, record: outcome.record, effects: [...so.effects, ...outcome.effects] });
     return outcome.effects;
   });

@@ -42,6 +42,8 @@ export interface Network {
   /** A signer was set: what waited for AUTH goes on. */
   retry(): void;
   relays(): readonly RelayState[];
+  /** This relay is connected, and never answers completely: it is disconnected for a while. */
+  hangUp(url: RelayUrl): void;
   /** See `Outbox.follow`. */
   follow(dTag: Address, tombstone: EventId, deletion: NostrEvent): void;
   close(): void;
@@ -107,6 +109,7 @@ export function createNetwork(ports: {
       outbox.retry();
     },
     relays: () => [...pool.connections.values()].map((relay) => relay.info()),
+    hangUp: (url) => pool.connections.get(url)?.hangUp('does not answer completely'),
     follow: outbox.follow,
     close: () => {
       outbox.close();

@@ -60,6 +60,7 @@ export function createRelayTime(ports: {
       words.set(relay, { stamp, aheadSeconds, at: clock.now(), cancel });
     },
     aheadSeconds: () => {
+      if (words.size === 0) return 0;
       const open = ports.relays().filter(({ connected }) => connected);
       const said = open.map(({ url }) => wordOf(url)?.aheadSeconds ?? 0);
       return said.length === 0 ? 0 : Math.min(...said);

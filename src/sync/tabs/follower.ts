@@ -138,6 +138,7 @@ export function createTabFollower(ports: TabFollowerPorts): TabFollower {
     },
     relays: () => list.told() ?? [],
     retry: introduce,
+    hangUp: (relay) => post({ type: 'hangUp', relay }),
     follow: (dTag, tombstone, deletion) => post({ type: 'follow', dTag, tombstone, deletion }),
     relayListChanged: (url, isAdded) => {
       list.changed(url, isAdded);

@@ -110,6 +110,8 @@ export function createTabLeader(ports: TabLeaderPorts): TabLeader {
         return meet(message);
       case 'wake':
         return ports.wake();
+      case 'hangUp':
+        return network.hangUp(message.relay);
       case 'follow':
         return network.follow(message.dTag, message.tombstone, message.deletion);
       case 'ask': {

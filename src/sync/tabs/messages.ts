@@ -44,6 +44,8 @@ export type TabMessage =
     }
   /** To the leader: connections may have died. */
   | { readonly type: 'wake' }
+  /** To the leader: see `Network.hangUp`. */
+  | { readonly type: 'hangUp'; readonly relay: RelayUrl }
   | {
       readonly type: 'follow';
       readonly dTag: Address;

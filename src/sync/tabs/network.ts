@@ -163,6 +163,7 @@ export function createTabNetwork(ports: TabNetworkPorts): TabNetwork {
     relayRemoved: (url) => leader?.relayRemoved(url),
     relays: () => (leader ?? follower).relays(),
     retry: () => (leader ?? follower).retry(),
+    hangUp: (url) => (leader ?? follower).hangUp(url),
     follow: (...deletion) => (leader ?? follower).follow(...deletion),
     answered: (dTag, relay, event, answer) => {
       post({ type: 'answer', dTag, relay, event, answer });

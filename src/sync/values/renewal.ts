@@ -1,7 +1,8 @@
 /**
  * What the engine signs without a call of the app, and nothing else does. Three rules keep it from beating a write:
  * it is stamped just above what it says again (protocol/renewal.ts), it is made only after every connected relay has answered
- * completely (one that never does is waited for `RENEW_PATIENCE_MS`), and it is dropped if the head is not that event any more by then.
+ * completely (one that does not within `RENEW_PATIENCE_MS` is disconnected), and it is dropped if the head is not that event any more by
+ * then.
  *
  * One of them gives a write that no relay took an older stamp than it had: this clock says by now that the stamp is in the
  * future, and the relays say so too. What others wrote since must win against it, so it is stamped by what it is above.
@@ -117,15 +118,24 @@ export function createRenewals(ports: {
     return head !== undefined && (isExpired(head, nowSeconds(clock)) || needNow(dTag, record) !== undefined);
   }
 
-  /** Whether every connected relay has answered completely. One that never does is waited for only so long. */
-  async function isHeard(dTags: readonly Address[]): Promise<boolean> {
+  /** The connected relays that do not answer completely; `undefined`: none does. */
+  async function silentAbout(dTags: readonly Address[]): Promise<readonly RelayUrl[] | undefined> {
     const { complete } = await ports.network().ask(dTags, 'all');
-    const isPatient = dTags.some((dTag) => clock.now() - (since.get(dTag) ?? Infinity) < RENEW_PATIENCE_MS);
-    const silent = ports
+    if (complete.length === 0) return undefined;
+    const connected = ports
       .network()
       .relays()
-      .filter(({ url, connected }) => connected && !complete.includes(url));
-    return complete.length > 0 && (silent.length === 0 || !isPatient);
+      .filter((relay) => relay.connected);
+    return connected.map(({ url }) => url).filter((url) => !complete.includes(url));
+  }
+
+  /** Whether every connected relay has answered completely. Each repair would wait for ever for one that never does. */
+  async function isHeard(dTags: readonly Address[]): Promise<boolean> {
+    const silent = await silentAbout(dTags);
+    const isPatient = dTags.some((dTag) => clock.now() - (since.get(dTag) ?? Infinity) < RENEW_PATIENCE_MS);
+    if (silent === undefined || silent.length === 0 || isPatient) return silent?.length === 0;
+    for (const url of silent) ports.network().hangUp(url);
+    return (await silentAbout(dTags))?.length === 0;
   }
 
   async function makeAgain(dTag: Address): Promise<void> {
