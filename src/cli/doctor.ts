@@ -93,6 +93,11 @@ function judge(report: RelayReport, hasKey: boolean): Judgement {
     ...(habits?.live === 'nothing'
       ? ['Live subscriptions bring nothing: changes of other devices are seen when something is asked for.']
       : []),
+    ...(habits?.reconciles === 'nothing'
+      ? [
+          'Its reconciliation (NIP-77) leaves out what it hands out: each look for news costs as much as without. Switch it off there.',
+        ]
+      : []),
     ...(habits?.servesExpired === true
       ? ['It still hands out what has expired (NIP-40): ciphertext that was to end stays with it.']
       : []),

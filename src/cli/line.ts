@@ -32,6 +32,8 @@ export interface Line {
   write(event: NostrEvent): Promise<Trouble | undefined>;
   /** Keeps a live subscription, resolved once the relay has sent its EOSE or has taken too long; `stop` ends it. */
   listen(filter: Filter, onEvent: (event: unknown) => void): Promise<{ stop(): void }>;
+  /** The ids of what the relay has, as its reconciliation (NIP-77) says; `undefined`: it has none, or none that is understood. */
+  reconcile(filter: Filter): Promise<ReadonlySet<string> | undefined>;
   /** Why the event could not be read back; `undefined` if it could. */
   missing(event: NostrEvent): Promise<string | undefined>;
   info(): RelayInfo;
@@ -65,6 +67,7 @@ export function openLine(
     beat: () => PING_INTERVAL_MS,
     // Each run asks the relay for its limits again.
     limits: { get: () => UNKNOWN_LIMITS, set: () => undefined },
+    reconciling: () => ({ get: () => true, set: () => undefined }),
     signAuth: async (template) => signer.signEvent(template),
     onChange: (relay) => {
       const now = relay.info().auth;
@@ -140,6 +143,10 @@ export function openLine(
         stop = connection.subscribe([filter], 1, handlers, () => done(true));
       });
       return { stop };
+    },
+    reconcile: async (filter) => {
+      if ((await connect()) === null) return undefined;
+      return (await connection.reconciler!.reconcile(filter, []))?.need;
     },
     missing: async (event) => {
       // By author, too: a relay may serve nothing else to whom it knows.

@@ -1,4 +1,4 @@
-/** What a relay does that the engine lives with, or an operator should know: live events, expiration, deletion. */
+/** What a relay does that the engine lives with, or an operator should know: live events, reconciliation, expiration, deletion. */
 
 import { systemClock, type NostrEvent } from '../node.ts';
 import { asAddress } from '../protocol/address.ts';
@@ -11,6 +11,8 @@ import type { Line, Trouble } from './line.ts';
 export interface Habits {
   /** What a live subscription brings: what it asked for; all that its author writes, whatever its d-tag; or nothing. */
   readonly live: 'as asked' | 'any d-tag' | 'nothing' | null;
+  /** Whether it reconciles (NIP-77): what it has; it does, and leaves out what it hands out when it is asked; or it does not. */
+  readonly reconciles: 'as asked' | 'nothing' | 'not at all' | null;
   /** Whether it still hands out an event whose expiration (NIP-40) has passed. */
   readonly servesExpired: boolean | null;
   /** Whether a deletion request (NIP-09) removes events that are newer than the request. */
@@ -59,6 +61,14 @@ export async function tryHabits(
     return came.has(other.id) ? 'any d-tag' : 'as asked';
   }
 
+  async function reconciles(): Promise<Habits['reconciles']> {
+    const event = await small({ suffix: '/known' });
+    if ((await write(event)) !== undefined || (await isShown(event, '/known')) !== true) return null;
+    const said = await line.reconcile(addressOf('/known'));
+    if (said === undefined) return 'not at all';
+    return said.has(event.id) ? 'as asked' : 'nothing';
+  }
+
   async function servesExpired(): Promise<boolean | null> {
     const event = await small({ suffix: '/expired', lifetimeSeconds: EXPIRES_IN_SECONDS });
     if ((await write(event)) !== undefined) return null;
@@ -79,7 +89,12 @@ export async function tryHabits(
   }
 
   // One after the other, so that each answer is to one step alone.
-  return { live: await live(), deletesNewer: await deletesNewer(), servesExpired: await servesExpired() };
+  return {
+    live: await live(),
+    reconciles: await reconciles(),
+    deletesNewer: await deletesNewer(),
+    servesExpired: await servesExpired(),
+  };
 }
 
 function idOf(event: unknown): unknown {

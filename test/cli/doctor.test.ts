@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
+import { relayFlavours } from '../../src/testing/relay-options.ts';
 import { createRelay } from '../../src/testing/relay.ts';
 import { computer, deadRelay, KEY, relay } from './support.ts';
 
@@ -192,11 +193,12 @@ const FLAVOURS = ['strfry', 'nostr-rs-relay', 'nostream', 'khatru', 'chorus', 'c
 
 describe('what it says of a relay that behaves as', () => {
   test.each(FLAVOURS)('%s', async (flavour) => {
+    const reconciles = relayFlavours[flavour].negentropy === 'answers' ? 'as asked' : 'not at all';
     const { exit, relays } = await examine([(await relay({ flavour })).url]);
     expect(exit).toBe(0);
     expect(relays[0]).toMatchObject({
       ...{ verdict: 'good', auth: 'none', challenged: false, deletes: true, limitedForNow: null },
-      habits: { live: 'as asked', servesExpired: false, deletesNewer: false },
+      habits: { live: 'as asked', reconciles, servesExpired: false, deletesNewer: false },
       rate: { burst: null, perMinute: null },
     });
     expect(relays[0].advice).toEqual([
@@ -275,6 +277,27 @@ describe('what it says of a relay that behaves as', () => {
     });
     const { relays } = await examine([url]);
     expect(relays[0]).toMatchObject({ verdict: 'limited', habits: { live: 'nothing' } });
+  });
+
+  test.each(['notice', 'silent'] as const)(
+    'one that does not reconcile, and says so by %s',
+    async (negentropy) => {
+      const { url } = await relay({ limits: ROOMY, negentropy });
+      const { relays } = await examine([url]);
+      expect(relays[0]).toMatchObject({ verdict: 'good', habits: { reconciles: 'not at all' } });
+      expect(relays[0].advice.join(' ')).not.toContain('NIP-77');
+    },
+  );
+
+  test('one whose reconciliation says that it has nothing', async () => {
+    const { url, relay: held } = await relay({ limits: ROOMY });
+    // As strfry does with reads restricted: that part of it is not told who has said who they are.
+    held.misbehave({
+      rewrite: (frame) => (frame[0] === 'NEG-MSG' ? [['NEG-MSG', frame[1], '61']] : [frame]),
+    });
+    const { relays } = await examine([url]);
+    expect(relays[0]).toMatchObject({ verdict: 'good', habits: { reconciles: 'nothing' } });
+    expect(relays[0].advice.join(' ')).toContain('Its reconciliation (NIP-77) leaves out what it hands out');
   });
 
   test('one that still serves what has expired', async () => {

@@ -150,7 +150,7 @@ describe('that serves values to their author alone', () => {
     expect(report).toMatchObject({
       ...{ reachable: true, readable: true, auth: 'accepted', challenged: true, limitedForNow: null },
       ...{ largest: { payloadBytes: 40_960 }, refused: { payloadBytes: 65_408 }, deletes: true },
-      habits: { live: 'as asked', servesExpired: true, deletesNewer: false },
+      habits: { live: 'as asked', reconciles: 'as asked', servesExpired: true, deletesNewer: false },
     });
   });
 });

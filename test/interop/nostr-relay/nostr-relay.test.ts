@@ -76,7 +76,7 @@ test('what `doctor` says of it', async () => {
   const report = await probeRelay(aRelay(url), { signer: secretKeySigner(KEY), randomBytes });
   expect(report).toMatchObject({
     ...{ reachable: true, auth: 'none', deletes: true, limitedForNow: null },
-    habits: { live: 'any d-tag', servesExpired: true, deletesNewer: true },
+    habits: { live: 'any d-tag', reconciles: 'not at all', servesExpired: true, deletesNewer: true },
     rate: { burst: null },
   });
 });
