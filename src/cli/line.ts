@@ -153,16 +153,17 @@ export function openLine(
       const found = await ask({ ids: [event.id], authors: [event.pubkey], kinds: [event.kind] });
       if (found === undefined)
         return connection.info().lastError ?? 'accepted, but no answer when asked for it';
-      // By the id alone a copy that is cut or altered would not be noticed.
-      const isBack = found.some((copy) => {
-        const { id, content, sig } = (copy ?? {}) as Partial<NostrEvent>;
-        return id === event.id && content === event.content && sig === event.sig;
-      });
-      return isBack ? undefined : 'accepted, but not handed out again';
+      return found.some((copy) => isSame(copy, event)) ? undefined : 'accepted, but not handed out again';
     },
     info: connection.info,
     auth: () => auth,
     isChallenged: () => isChallenged,
     close: connection.close,
   };
+}
+
+/** By the id alone a copy that is cut or altered would not be noticed. */
+function isSame(copy: unknown, event: NostrEvent): boolean {
+  const { id, content, sig } = (copy ?? {}) as Partial<NostrEvent>;
+  return id === event.id && content === event.content && sig === event.sig;
 }
