@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { createNostrSync, memoryStore, secretKeySigner } from 'nostr-sync';
 import { startRelay } from 'nostr-sync/testing';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -41,6 +42,34 @@ const sizeOf = (folder: string): number => statSync(join(folder, 'entries.log'))
 
 function start(folder: string, relays: readonly string[], under: readonly string[] = []): RustDevice {
   return startRustDevice({ key: KEY, category: CATEGORY, relays, folder, under });
+}
+
+/** How long a device may take to answer to all that it is told, or to end under a fault. In ms. */
+const LIFE_MS = 60_000;
+
+/** What hangs says where. */
+async function inTime<T>(why: string, { told }: RustDevice, work: Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const late = setTimeout(LIFE_MS, undefined, { signal: over.signal }).then(() => {
+    throw new Error(`${why}: no end after ${LIFE_MS} ms; told: ${told.map(({ event }) => event).join(', ')}`);
+  });
+  return Promise.race([work, late]).finally(() => over.abort());
+}
+
+/** What a device tells of the steps, until it is over; then it is. */
+async function stepsOf(device: RustDevice, why: string): Promise<Told & Pick<Run, 'isWhole'>> {
+  const [saved, refused]: [number[], number[]] = [[], []];
+  for (const { value, filler: length } of STEPS) {
+    const text = length > 0 ? filler(length) : '';
+    const told = await device.publish({ value, text }).catch(() => undefined);
+    if (told === undefined) break;
+    if (told.event === 'published') saved.push(value);
+    else {
+      expect(told.error, why).toMatchObject({ code: 'STORE_FAILED' });
+      refused.push(value);
+    }
+  }
+  return { saved, refused, isWhole: await stop(device) };
 }
 
 /** Ends a device as Ctrl-C does. Says whether it came to its end by itself. */
@@ -83,21 +112,10 @@ async function live(why: string, under: (folder: string, output: string) => read
   cpSync(template, folder, { recursive: true });
   const [output, reasons] = [`${folder}.strace`, `${folder}.stderr`];
   const relay = await startRelay(RELAY);
-  const [saved, refused]: [number[], number[]] = [[], []];
   try {
     const toFile = ['sh', '-c', 'exec "$@" 2>"$0"', reasons];
     const device = start(folder, [relay.url], [...toFile, ...under(folder, output)]);
-    for (const { value, filler: length } of STEPS) {
-      const text = length > 0 ? filler(length) : '';
-      const told = await device.publish({ value, text }).catch(() => undefined);
-      if (told === undefined) break;
-      if (told.event === 'published') saved.push(value);
-      else {
-        expect(told.error, why).toMatchObject({ code: 'STORE_FAILED' });
-        refused.push(value);
-      }
-    }
-    const isWhole = await stop(device);
+    const { saved, refused, isWhole } = await inTime(why, device, stepsOf(device, why));
     const reason = readFileSync(reasons, 'utf8');
     expect(reason, why).not.toContain('panicked');
 
