@@ -125,7 +125,7 @@ describe('what npm packs', () => {
     await writeFile(join(app, 'package.json'), '{ "private": true }');
     const offline = ['--offline', '--cache', join(app, 'cache'), '--ignore-scripts', '--no-audit'];
     const chosen = archives.filter((name) => left?.test(name) !== true).map((name) => join(folder, name));
-    await run('npm', ['install', ...offline, ...chosen], { cwd: app });
+    await run('npm', ['install', '--loglevel=error', ...offline, ...chosen], { cwd: app });
     return app;
   }
 
