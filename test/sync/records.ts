@@ -1,8 +1,7 @@
 /** Events and records as `reconcile` and `plan` take them: of the right shape, and signed by nobody. */
 
-import { deviceHash } from '../../src/protocol/causality.ts';
+import { deviceHash, writerOf } from '../../src/protocol/causality.ts';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
-import { deviceIdOf } from '../../src/protocol/header.ts';
 import type { OwnWrite } from '../../src/sync/heads/record.ts';
 
 export const OURS = 'our-device';
@@ -54,5 +53,5 @@ export const nameOf = (n: number): string => n.toString(16).padStart(32, '0');
 /** What is kept of an own write that no relay has. */
 export function ownWrite(event: VerifiedEvent, more: Partial<OwnWrite> = {}): OwnWrite {
   const { id, created_at: stamp } = event;
-  return { device: deviceHash(deviceIdOf(event)), id, stamp, acknowledged: false, lost: false, ...more };
+  return { device: writerOf(event), id, stamp, acknowledged: false, lost: false, ...more };
 }
