@@ -7,7 +7,7 @@ const PRODUCT = ['entries', 'assembly', 'sync', 'keys', ...ENGINE];
 
 /** The rooms from the ground up: where their files are, and which other rooms they may import. */
 const ROOMS = {
-  ground: { path: '^src/(errors|clock|readable)\\.ts$', imports: [] },
+  ground: { path: '^src/(errors|clock|readable|recent)\\.ts$', imports: [] },
   crypto: { path: '^src/crypto/', imports: ['ground'], types: ['protocol'] },
   protocol: { path: '^src/protocol/', imports: ['crypto', 'ground'] },
   merge: { path: '^src/merge/', imports: ['protocol', 'ground'] },

@@ -5,6 +5,7 @@
 
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import { createRecent } from '../recent.ts';
 import type { Seconds } from './address.ts';
 import type { NostrEvent } from './event.ts';
 import { deviceIdOf, vectorOf } from './header.ts';
@@ -13,15 +14,16 @@ import { MAX_DEVICE_HASHES, MAX_VECTOR_ENTRIES } from './limits.ts';
 /** Device (first 8 hex digits of SHA-256 of its id) → stamp of its newest write that is part of the value. */
 export type VersionVector = ReadonlyMap<string, Seconds>;
 
-/** A user has few devices, and their hashes are asked for at every step. */
-const hashes = new Map<string, string>();
+/** A user has few devices, and their hashes are asked for at every step. Others choose these ids: what is kept of them is bounded. */
+const hashes = createRecent<string>(
+  () => MAX_DEVICE_HASHES,
+  () => 1,
+);
 
 export function deviceHash(deviceId: string): string {
   const known = hashes.get(deviceId);
   if (known !== undefined) return known;
   const hash = bytesToHex(sha256(new TextEncoder().encode(deviceId))).slice(0, 8);
-  // Others choose these ids: what is kept of them is bounded.
-  if (hashes.size === MAX_DEVICE_HASHES) hashes.clear();
   hashes.set(deviceId, hash);
   return hash;
 }

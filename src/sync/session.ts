@@ -127,11 +127,12 @@ export async function openSession(ports: {
   let watched: string | undefined;
   let isToWatch = false;
 
+  const keepingOf = (dTag: Address): Keeping | undefined => ports.categories.get(dTag)?.keeping;
   const replica = await openReplica({
     ...ports,
     // Without leadership any tab on the store may put this one's writes on a socket.
     isAlone: ports.store.sharedName === undefined,
-    keepingOf: (dTag) => ports.categories.get(dTag)?.keeping,
+    keepingOf,
     onDeposed: () => tabNetwork?.deposed(),
     onChange: (change) => {
       // Known before a listener asks for the status.
@@ -201,7 +202,7 @@ export async function openSession(ports: {
     pool.start();
     return createNetwork({
       ...ports,
-      replica,
+      ...{ replica, keepingOf },
       watched: wanted(),
       onAnswer: (dTag, relay, event, answer) => {
         consumers.answered(dTag, relay, event, answer);

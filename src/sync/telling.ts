@@ -110,11 +110,12 @@ export function createTelling(ports: {
       const now = nowSeconds(ports.clock);
       const news = await Promise.all(
         dTags.map(async (dTag) => {
-          const event = replica.get(dTag)?.head?.event;
+          const record = replica.get(dTag);
+          const event = record?.head?.event;
           const before = polled.get(dTag);
           if (event === undefined || event.id === before || isExpired(event, now)) return undefined;
           const result = await reading.shown(event, dTag, source).catch(unlessUnreadable);
-          return result && { dTag, before, head: event.id, result };
+          return result && { dTag, before, head: event.id, isOwn: isOwnHead(record!), result };
         }),
       );
       signal?.throwIfAborted();
@@ -124,7 +125,8 @@ export function createTelling(ports: {
         if (one === undefined || polled.get(one.dTag) !== one.before) continue;
         polled.set(one.dTag, one.head);
         results.push(one.result);
-        void announce(one.dTag);
+        // What this device wrote is given, and is no event.
+        if (!one.isOwn) void announce(one.dTag);
       }
       return results;
     },

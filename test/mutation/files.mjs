@@ -23,6 +23,7 @@ const tests = (...names) => under('sync', names);
 
 export const GROUPS = [
   { files: WIRE, tests: WIRE },
+  { files: ['recent'], tests: ['recent'] },
   { files: ['protocol/chunks'], tests: ['protocol/chunks'] },
   { files: ['protocol/negentropy'], tests: ['protocol/negentropy'] },
   // None of these tests reaches much of another's file.

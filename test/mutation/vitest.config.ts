@@ -4,7 +4,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    include: ['test/{merge,pair,protocol,state,sync}/*.test.ts'],
+    include: ['test/recent.test.ts', 'test/{merge,pair,protocol,state,sync}/*.test.ts'],
     testTimeout: 60_000,
     env: { NEGENTROPY_PAIRS: '300' },
   },

@@ -1,8 +1,9 @@
 /** Version vectors tell a write that had seen another from one that had not. */
 
+import { sha256 } from '@noble/hashes/sha2.js';
 import fc from 'fast-check';
 import { createHash } from 'node:crypto';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   covers,
   unseenBy,
@@ -15,6 +16,7 @@ import {
 } from '../../src/protocol/causality.ts';
 import type { NostrEvent } from '../../src/protocol/event.ts';
 import { entriesOf, vectorOf } from '../../src/protocol/header.ts';
+import { MAX_DEVICE_HASHES } from '../../src/protocol/limits.ts';
 import { anId } from '../names.ts';
 
 function eventWith(tags: readonly (readonly string[])[], created_at = 1_000): NostrEvent {
@@ -31,10 +33,24 @@ function eventWith(tags: readonly (readonly string[])[], created_at = 1_000): No
 const vectorTag = (...args: Parameters<typeof vectorAt>): string[] => ['vv', ...entriesOf(vectorAt(...args))];
 const device = (n: number): string => n.toString(16).padStart(8, '0');
 
+vi.mock(import('@noble/hashes/sha2.js'), { spy: true });
+
 test('a device is the first 8 hex digits of SHA-256 of its id', () => {
   // More than are kept in memory, and twice: what is kept is not another's.
   for (const id of Array.from({ length: 600 }, (_, i) => `läptop ${i % 300}`))
     expect(deviceHash(id)).toBe(createHash('sha256').update(id).digest('hex').slice(0, 8));
+});
+
+test('each is hashed once, and anew only after as many others as are kept', () => {
+  const hashed = (id: string): number => {
+    vi.mocked(sha256).mockClear();
+    deviceHash(id);
+    return vi.mocked(sha256).mock.calls.length;
+  };
+  const ids = Array.from({ length: MAX_DEVICE_HASHES }, (_, i) => `device ${i}`);
+  expect(ids.map(hashed)).toEqual(ids.map(() => 1));
+  expect(ids.map(hashed)).toEqual(ids.map(() => 0));
+  expect(['one more', ids.at(-1)!, ids[0]!].map(hashed)).toEqual([1, 0, 1]);
 });
 
 test('of a writer that keeps no vector its last write alone was seen', () => {

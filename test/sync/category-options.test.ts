@@ -103,6 +103,24 @@ test('an edit that a removal had not seen comes back if the app says so, and is 
   expect(phone.conflicts).toEqual([]);
 });
 
+test('an edit comes back from any device that a relay shows it to, also if that knew of the removal first', async () => {
+  const at = world({}, {});
+  const [here, there] = at.urls;
+  const settings = of({ merge: mergeBy(), removal: 'edit-wins' });
+  const laptop = at.device({ deviceId: 'laptop', ...settings });
+  const phone = at.device({ deviceId: 'phone', relays: [here!], ...settings });
+  await at.settle(laptop.publish('settings', { theme: 'light', font: 12 }, { waitFor: 'replicated' }));
+  await at.settle(phone.fetch('settings'));
+  await at.settle(laptop.removeRelay(here!));
+  await at.settle(laptop.update('settings', change({ theme: 'dark' }), { waitFor: 'delivered' }));
+  await at.settle(laptop.close());
+  await at.clock.advance(5_000);
+  await at.settle(phone.remove('settings', { waitFor: 'delivered' }));
+  await at.settle(phone.addRelay(there!));
+  await at.clock.advance(300_000);
+  expect(await at.settle(phone.fetch('settings'))).toMatchObject({ payload: { theme: 'dark', font: 12 } });
+});
+
 test('without a change in it a removed value stays removed', async () => {
   const options: CategoryOptions = { merge: mergeBy(), removal: 'edit-wins' };
   const { at, laptop, phone } = await removedWhileEdited(options, {});

@@ -161,7 +161,7 @@ describe('a rival', () => {
   test('is no event of this device that a relay shows: what was taken back must not return', () => {
     const old = told({ stamp: 7, by: OURS });
     expect(after(shown(BASE), write(MINE), shown(THEIRS), shown(old)).rivals).toHaveLength(1);
-    expect(isRival(after(write(MINE)), old)).toBe(false);
+    expect(isRival(after(write(MINE)), old, MINE, undefined)).toBe(false);
   });
 
   test('is no removal, and a removal has none', () => {
@@ -179,12 +179,13 @@ describe('a rival', () => {
   });
 
   test('is none while there is no head, nor for what is coming in its place', () => {
-    expect(isRival(undefined, BEATEN)).toBe(false);
+    expect(isRival(undefined, BEATEN, THEIRS, undefined)).toBe(false);
     const record = after(shown(BASE));
-    expect(isRival(record, BEATEN)).toBe(false);
-    expect(isRival(record, BEATEN, THEIRS)).toBe(true);
+    expect(isRival(record, BEATEN, BASE, undefined)).toBe(false);
+    expect(isRival(record, BEATEN, undefined, undefined)).toBe(false);
+    expect(isRival(record, BEATEN, THEIRS, undefined)).toBe(true);
     const seeing = told({ stamp: 12, seen: { third: 8 } });
-    expect(isRival(record, BEATEN, seeing)).toBe(false);
+    expect(isRival(record, BEATEN, seeing, undefined)).toBe(false);
   });
 
   test('goes into the ring once the head has seen it', () => {

@@ -5,6 +5,7 @@ import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import type { Input } from '../../src/sync/heads/input.ts';
 import { createKeys } from '../../src/sync/heads/keys.ts';
 import { baseOf, plan, type Known, type Plan } from '../../src/sync/heads/plan.ts';
+import { KEEP_ALL } from '../../src/sync/heads/past.ts';
 import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import { parseRecord, serializeRecord } from '../../src/sync/heads/record-codec.ts';
 import { floorOf, type HeadRecord } from '../../src/sync/heads/record.ts';
@@ -361,6 +362,27 @@ describe('a decision starts from', () => {
     const seen = base(stored, after(shown(told({ stamp: 30, seen: { [OURS]: 20 } }))));
     expect(seen?.rivals).toEqual([]);
     expect(base(stored, after(shown(told({ stamp: 30, tags: REMOVAL }))))?.rivals).toEqual([]);
+  });
+
+  test('an edit beside a removal, if edits survive these: by another tab, and under a write that was refused', () => {
+    const keeping = { ...KEEP_ALL, doEditsSurvive: true };
+    const [edit, removal] = [ours(20), told({ stamp: 30, tags: REMOVAL })];
+    const survivors = (stored: HeadRecord, known: Partial<Known>): unknown[] => {
+      const { record } = baseOf(D, serializeRecord(stored), {
+        ...{ ...NOTHING, keepingOf: () => keeping },
+        ...known,
+      });
+      expect(record?.head?.event.id).toBe(removal.id);
+      return record!.rivals.map(({ id }) => id);
+    };
+    const unsaved = new Map([[D, after(shown(removal))]]);
+    expect(survivors(after(write(edit))!, { unsaved })).toEqual([edit.id]);
+    const merge = write(ours(40, { seen: { [OURS]: 20, 'their-device': 30 } }));
+    let merged: HeadRecord | undefined;
+    for (const input of [write(edit), shown(removal), merge])
+      merged = reconcile(merged, input, undefined, keeping).record;
+    expect(merged?.rivals).toEqual([]);
+    expect(survivors(merged!, { refused: new Map([[D, [merge]]]) })).toEqual([edit.id]);
   });
 
   test('what could not be saved', () => {

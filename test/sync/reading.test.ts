@@ -295,6 +295,23 @@ describe('poll', () => {
     await first.close();
     expect(await device([url], { store: undying }).poll(['settings'])).toHaveLength(1);
   });
+
+  test('tells `updated` of what others wrote, not of what this device did, in an earlier process either', async () => {
+    const { url } = await relay();
+    const store = memoryStore();
+    const first = device([url], { store: { ...store, close: async () => undefined } });
+    await first.publish('mine', 1);
+    await device([url]).publish('theirs', 2);
+    await first.fetch('theirs');
+    await first.close();
+    const next = device([url], { store });
+    const updated: string[] = [];
+    next.on('updated', ({ category }) => updated.push(category));
+    expect(await next.poll(['mine', 'theirs'])).toHaveLength(2);
+    await vi.waitFor(() => expect(updated).toEqual(['theirs']));
+    await next.flush();
+    expect(updated).toEqual(['theirs']);
+  });
 });
 
 describe('subscribe', () => {

@@ -442,6 +442,22 @@ describe('a value that has ended', () => {
     expect(on.relays.map(isBuried)).toEqual([true, true]);
   });
 
+  test('disconnects no relay while there is nothing to sign: the others still hand it out, and this clock may be ahead', async () => {
+    const on = world({}, {});
+    const laptop = on.device();
+    await on.settle(laptop.publish('settings', 'lasts an hour', inSeconds(on, 3_600)));
+    on.relays[1]!.misbehave({ noEose: true });
+    const ahead = on.device({ clock: { now: () => on.clock.now() + 2 * HOUR, after: on.clock.after } });
+    ahead.subscribe(['settings'], () => undefined);
+    const errors: unknown[] = [];
+    for (let m = 0; m < 40; m++) {
+      await on.clock.advance(60_000);
+      errors.push(...(await ahead.getRelays()).map(({ lastError }) => lastError));
+    }
+    expect(errors).not.toContain('does not answer completely');
+    expect(on.relays.map(isBuried)).toEqual([false, false]);
+  });
+
   test('is not buried without a relay', async () => {
     const on = world({});
     on.relays[0]!.misbehave({ refuseConnections: true });

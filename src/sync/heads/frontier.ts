@@ -24,7 +24,7 @@ import { isVoid } from '../../protocol/voids.ts';
 import { isLostTo, isPartOf } from './conflict.ts';
 import type { Input, Outcome } from './input.ts';
 import { compareKept, isKeptIn, keptOf, placeOf, type Kept } from './kept.ts';
-import { KEEP_ALL, limited, remember, type Around, type Keeping } from './past.ts';
+import { limited, remember, type Around, type Keeping } from './past.ts';
 import { isHeld, isOwnHead, isShown, type HeadRecord } from './record.ts';
 import type { Version } from './version.ts';
 
@@ -61,8 +61,8 @@ function seenByOwn(record: HeadRecord | undefined): VersionVector | undefined {
 export function isRival(
   record: HeadRecord<NostrEvent> | undefined,
   event: NostrEvent,
-  head: NostrEvent | undefined = record?.head?.event,
-  keeping: Keeping = KEEP_ALL,
+  head: NostrEvent | undefined,
+  keeping: Keeping | undefined,
 ): boolean {
   if (record === undefined || head === undefined || event.id === head.id) return false;
   // A held write will be above all that turns up.
@@ -81,7 +81,8 @@ export function isRival(
 }
 
 /** Whether it ends what it had not seen as well. */
-const isFinal = (head: NostrEvent, keeping: Keeping): boolean => isTombstone(head) && !keeping.doEditsSurvive;
+const isFinal = (head: NostrEvent, keeping: Keeping | undefined): boolean =>
+  isTombstone(head) && keeping?.doEditsSurvive !== true;
 
 /** What an input leaves of the frontier. `uncarried`: see `reconcile`. */
 export function withFrontier(
@@ -185,7 +186,7 @@ function hasSeen(before: HeadRecord, record: HeadRecord, keeping: Keeping): bool
 
 /** With an event that a relay shows, if it is below the head and nothing has seen it. */
 function learned(record: HeadRecord, event: VerifiedEvent, keeping: Keeping): HeadRecord {
-  if (isVoid(record.voids, event) || !isRival(record, event, undefined, keeping)) return record;
+  if (isVoid(record.voids, event) || !isRival(record, event, record.head?.event, keeping)) return record;
   // A writer without vectors has seen what was the newest then.
   const before = record.past.find(({ stamp }) => stamp <= event.created_at);
   return withRival(record, keptOf({ event, pieces: undefined }, before?.seen, true));
@@ -198,9 +199,9 @@ function withRival(record: HeadRecord, rival: Kept): HeadRecord {
 }
 
 /** Ours, which could not be saved, over what another tab has saved meanwhile: what that has written, and ours has not seen, is a rival. */
-export function over(stored: HeadRecord, ours: HeadRecord): HeadRecord {
+export function over(stored: HeadRecord, ours: HeadRecord, keeping: Keeping | undefined): HeadRecord {
   const record = { ...ours, own: stored.own };
-  if (ours.head === undefined || isTombstone(ours.head.event)) return record;
+  if (ours.head === undefined || isFinal(ours.head.event, keeping)) return record;
   const isKnown = (one: Kept): boolean =>
     one.id === ours.head!.event.id || keptIn(ours).some(({ id }) => id === one.id);
   const head = stored.head && keptOf(stored.head, stored.deemed, true);

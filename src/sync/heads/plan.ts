@@ -150,10 +150,11 @@ function withoutEvents(record: HeadRecord | undefined): HeadRecord | undefined {
 export function baseOf(
   dTag: Address,
   text: string | undefined,
-  { read, unsaved, refused }: Omit<Known, 'uncarried'>,
+  { read, unsaved, refused, keepingOf }: Omit<Known, 'uncarried'>,
 ): { readonly record: HeadRecord | undefined; readonly isStored: boolean } {
   const found = read(dTag, text);
-  const stored = withoutRefused(found, refused.get(dTag) ?? []);
+  const keeping = keepingOf?.(dTag);
+  const stored = withoutRefused(found, refused.get(dTag) ?? [], keeping);
   if (stored !== found) return { record: stored, isStored: false };
   const isStored = !unsaved.has(dTag);
   const ours = unsaved.get(dTag);
@@ -162,7 +163,7 @@ export function baseOf(
   // Another tab may have written meanwhile: this one's record knows of no own write that the store does not.
   const isNewer =
     (floorOf(stored) > floorOf(ours) && !isReset(stored, ours)) || isUnderOneStamp(stored, ours);
-  return { record: isNewer ? over(stored!, ours) : ours, isStored };
+  return { record: isNewer ? over(stored!, ours, keeping) : ours, isStored };
 }
 
 /** Whether ours, by a reset that could not be saved, has undone the last own write in the store: its floor is from the future. */
@@ -172,11 +173,15 @@ function isReset(stored: HeadRecord | undefined, ours: HeadRecord): boolean {
 }
 
 /** I6, also for a save that failed when it was done. */
-function withoutRefused(stored: HeadRecord | undefined, refused: readonly Write[]): HeadRecord | undefined {
+function withoutRefused(
+  stored: HeadRecord | undefined,
+  refused: readonly Write[],
+  keeping: Keeping | undefined,
+): HeadRecord | undefined {
   const id = stored?.head?.event.id;
   if (id === undefined || !refused.some(({ event }) => event.id === id)) return stored;
-  const { record, effects } = reconcile(stored, { type: 'withdraw', id }, undefined);
-  return effects.length === 0 ? stored : withoutRefused(record, refused);
+  const { record, effects } = reconcile(stored, { type: 'withdraw', id }, undefined, keeping);
+  return effects.length === 0 ? stored : withoutRefused(record, refused, keeping);
 }
 
 /** Whether the store has a head that is to follow ours. */

@@ -18,7 +18,7 @@ import { readableOf } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
 import type { Reading } from '../reading.ts';
 import type { Content } from '../values/content.ts';
-import { createRecent } from '../values/recent.ts';
+import { createRecent } from '../../recent.ts';
 import type { BasedOn, Published, Write } from '../write.ts';
 import { countOf, createMergeComposing, type Merged } from './composing.ts';
 import { createJoining } from './joining.ts';

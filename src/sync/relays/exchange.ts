@@ -17,6 +17,7 @@ import { isOverlooked } from '../heads/conflict.ts';
 import { isRival } from '../heads/frontier.ts';
 import { placeOf } from '../heads/kept.ts';
 import { taken } from '../heads/own-write.ts';
+import type { Known } from '../heads/plan.ts';
 import { deliveryOf } from '../heads/record.ts';
 import type { Replica } from '../heads/replica.ts';
 import { createNewest } from './newest.ts';
@@ -47,6 +48,8 @@ export interface ExchangePorts {
   readonly pubkey: string;
   readonly verifier: EventVerifier;
   readonly replica: Replica;
+  /** See `Known`. */
+  readonly keepingOf?: Known['keepingOf'];
   /** All that are configured, by URL. */
   readonly relays: () => readonly RelayUrl[];
   /** What a relay has of a category, by its own word just now: the id, or nothing. */
@@ -74,7 +77,7 @@ export function createExchanges(ports: ExchangePorts): Exchanges {
     // If there is no room for it beside the rivals, it is looked at again once some of these are settled.
     const last = record?.rivals[MAX_RIVALS - 1];
     const hasRoom = last === undefined || compareEvents(event, placeOf(last)) > 0;
-    return hasRoom && isRival(record, event, newest.of(dTag));
+    return hasRoom && isRival(record, event, newest.of(dTag), ports.keepingOf?.(dTag));
   }
 
   function open(relay: RelayConnection, dTags: readonly Address[]): Exchange {

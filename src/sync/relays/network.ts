@@ -11,6 +11,7 @@ import type { Collected } from './collect.ts';
 import { createInbox } from './inbox.ts';
 import { createOutbox } from './outbox.ts';
 import type { Pacing } from './token-bucket.ts';
+import type { Known } from '../heads/plan.ts';
 import type { Replica } from '../heads/replica.ts';
 
 /** Whether every relay that could be reached has answered completely, and there was one. */
@@ -55,6 +56,8 @@ export function createNetwork(ports: {
   readonly pubkey: string;
   readonly verifier: EventVerifier;
   readonly replica: Replica;
+  /** See `Known`. */
+  readonly keepingOf?: Known['keepingOf'];
   readonly pool: RelayPool;
   readonly pacing: Pacing;
   /** See `Network.watch`. A relay is asked for these before it is sent anything. */

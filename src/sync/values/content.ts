@@ -27,7 +27,7 @@ import { isInPieces, isWhole } from '../heads/version.ts';
 import type { Replica } from '../heads/replica.ts';
 import { createAssembly } from './assembly.ts';
 import { takePiece } from './piece-search.ts';
-import { createRecent } from './recent.ts';
+import { createRecent } from '../../recent.ts';
 import type { Hand } from './signing.ts';
 
 /** What is here of a value in pieces. */

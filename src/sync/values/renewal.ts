@@ -132,8 +132,10 @@ export function createRenewals(ports: {
   /** Whether every connected relay has answered completely. Each repair would wait for ever for one that never does. */
   async function isHeard(dTags: readonly Address[]): Promise<boolean> {
     const silent = await silentAbout(dTags);
-    const isPatient = dTags.some((dTag) => clock.now() - (since.get(dTag) ?? Infinity) < RENEW_PATIENCE_MS);
-    if (silent === undefined || silent.length === 0 || isPatient) return silent?.length === 0;
+    if (silent === undefined || silent.length === 0) return silent !== undefined;
+    const waiting = dTags.filter((dTag) => needNow(dTag, replica.peek(dTag)) !== undefined);
+    const triedMs = waiting.map((dTag) => clock.now() - (since.get(dTag) ?? Infinity));
+    if (triedMs.length === 0 || Math.min(...triedMs) < RENEW_PATIENCE_MS) return false;
     for (const url of silent) ports.network().hangUp(url);
     return (await silentAbout(dTags))?.length === 0;
   }

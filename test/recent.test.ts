@@ -1,7 +1,7 @@
 /** The bounded memory: what is in it, and what goes first. */
 
 import { expect, test } from 'vitest';
-import { createRecent } from '../../src/sync/values/recent.ts';
+import { createRecent } from '../src/recent.ts';
 
 test('the oldest go when it is full, the newest stays whatever its size', () => {
   const recent = createRecent<string>(
