@@ -113,6 +113,17 @@ export const EQUIVALENT = [
   ['sync/heads/plan', 'stored?.own', 'stored.own', 'a floor is that of a record'],
   ['sync/heads/plan', 'id === undefined', 'false', 'every write has an id'],
   ['sync/heads/plan', 'before === undefined', 'false', 'of no text nothing can be parsed'],
+  ['sync/heads/plan', 'keepingOf?.(dTag)', 'keepingOf(dTag)', 'where it is not given, it has a default'],
+  ['sync/heads/plan', 'isStored && previous', 'false', 'its text says the same, read anew'],
+  ['sync/heads/plan', 'record === undefined', 'false', 'no record keeps no version'],
+  ['sync/heads/plan', 'own?.id', 'own.id', 'without an own write the floor of the store is the greater'],
+  [
+    'sync/heads/plan',
+    'own?.stamp',
+    'own.stamp',
+    'without an own write the floor of the store is the greater',
+  ],
+  ['sync/heads/plan', 'made.length === 0', 'false', 'of nothing that was made nothing is left out'],
   ['sync/heads/plan', "!('along' in input)", 'false', 'without it nothing is saved along'],
   ['sync/heads/plan', 'input.along?.(record)', 'input.along(record)', '`along` is there or no entry for it'],
   [

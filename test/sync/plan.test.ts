@@ -142,6 +142,45 @@ describe('a plan', () => {
     ]);
   });
 
+  test('leaves in memory no event that the store has, nor of what a write has taken in', () => {
+    const [base, mine, theirs] = [told({ stamp: 5 }), ours(10), told({ stamp: 20 })];
+    const merge = ours(30, { seen: { 'their-device': 20 } });
+    const made = planOf(undefined, [shown(base), write(mine), shown(theirs), write(merge)]);
+    const { own, past } = made.decided.get(D)!.record!;
+    expect(own).toMatchObject({ id: merge.id, stamp: 30, taken: { joint: new Map() } });
+    expect(own!.taken!.rivals.map(({ id }) => id)).toEqual([mine.id]);
+    expect(past.map(({ id }) => id)).toEqual([theirs.id, mine.id, base.id]);
+    const next = planOf(savedIn(made), [shown(told({ stamp: 40 }))]).decided.get(D)!.record!;
+    expect(next.past).toHaveLength(3);
+    const all = [...past, ...own!.taken!.rivals, ...next.past, ...next.rivals];
+    for (const one of all) expect(one).not.toHaveProperty('event');
+  });
+
+  test('is the very record that was tried, if the store has all events of that', () => {
+    const [first, second] = [told({ stamp: 10 }), told({ stamp: 11 })];
+    const stored = savedIn(planOf(undefined, [shown(first), shown(second)]));
+    const outcome = reconcile(stored, { type: 'read', id: second.id }, undefined);
+    expect(outcome.record).not.toBe(stored);
+    const known = { ...NOTHING, read: () => stored };
+    const job = {
+      dTag: D,
+      input: { type: 'read', id: second.id },
+      tried: { over: stored, outcome },
+    } as const;
+    const { decided } = plan([job], new Map([[D, 'text']]), known, keys);
+    expect(decided.get(D)!.record).toBe(outcome.record);
+  });
+
+  test('writes no event that the store has, though it is in memory as well, and none that is nowhere', () => {
+    const events = [told({ stamp: 10 }), told({ stamp: 11 }), told({ stamp: 12 })];
+    const [inMemory, saved] = [after(...events.map(shown)), planOf(undefined, events.map(shown))];
+    const unsaved = new Map([[D, reconcile(inMemory, shown(told({ stamp: 13 })), undefined).record]]);
+    const before = planOf(savedIn(saved), [{ type: 'resave' }], { unsaved });
+    expect([...before.writes.keys()]).toEqual([keys.record(D), keys.version(D, events[2]!.id)]);
+    const emptied = planOf(undefined, [{ type: 'resave' }], { unsaved: new Map([[D, savedIn(saved)]]) });
+    expect([...emptied.writes.keys()]).toEqual([keys.record(D)]);
+  });
+
   test('of several categories is about each by itself', () => {
     const other = anAddress('default/other/v1');
     const note = (name: string) => () => [[name, D]] as const;
@@ -202,6 +241,23 @@ describe('pieces', () => {
       rivals: [{ id: large.event.id }],
     });
     expect(JSON.parse(writes.get(keys.piece(D, nameOf(1)))!)).toEqual(piece);
+  });
+
+  test('and of one that was beaten by several', () => {
+    const [above, top] = [told({ stamp: 30 }), told({ stamp: 40, by: 'third' })];
+    const made = planOf(undefined, [large, shown(above), { type: 'read', id: above.id }, shown(top)]);
+    expect(made.decided.get(D)?.record?.former).toMatchObject([{ event: above }]);
+    expect(made.writes.has(keys.piece(D, nameOf(1)))).toBe(true);
+  });
+
+  test('are written as the head has them, though the value before it has one of that name too', () => {
+    const [old, again] = [told({ stamp: 20 }), told({ stamp: 30 })];
+    const pieces = (one: VerifiedEvent): Partial<Write> => ({
+      ...{ made: new Map([[nameOf(1), one]]), names: [nameOf(1)] },
+    });
+    const stored = after(write(ours(20, { tags: IN_PIECES }), pieces(old)));
+    const { writes } = planOf(stored, [write(ours(30, { tags: IN_PIECES }), pieces(again))]);
+    expect(JSON.parse(writes.get(keys.piece(D, nameOf(1)))!)).toEqual(again);
   });
 
   test('of a write that came too late are not', () => {
@@ -321,6 +377,13 @@ describe('a write that was refused to its caller', () => {
     expect(savedIn(made).past).toEqual([]);
     const above = planOf(after(shown(first), ...writes), [{ type: 'resave' }], { refused });
     expect(above.writes.size).toBe(0);
+  });
+
+  test('stays in the store if a relay has it: others see it', () => {
+    const stored = after(shown(first), write(event), shown(event))!;
+    expect(baseOf(D, serializeRecord(stored), { ...NOTHING, refused })).toMatchObject({
+      ...{ isStored: true, record: { head: { event } } },
+    });
   });
 
   test('leaves what could not be saved out of sight: the store is mended first', () => {
@@ -460,6 +523,14 @@ describe('a decision starts from', () => {
     const future = told({ stamp: 100 * DAY });
     const reset = after(shown(future), shown(told({ stamp: 20, tags: voiding(future) })));
     expect(base(after(shown(future)), reset)).toBe(reset);
+  });
+
+  test('what could not be saved, an own write, over an older one, over another’s and over nothing', () => {
+    const first = shown(told({ stamp: 5 }));
+    for (const before of [[], [first], [first, write(ours(10))]]) {
+      const unsaved = after(...before, write(ours(20)));
+      expect(base(after(...before), unsaved)).toBe(unsaved);
+    }
   });
 
   test('what could not be saved, with its own write, if the store has none that is newer', () => {
