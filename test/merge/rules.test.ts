@@ -8,7 +8,7 @@ import { merge3, type MergeInput } from '../../src/merge/merge3.ts';
 import { joinOrders } from '../../src/merge/order.ts';
 import { counters, max, min } from '../../src/merge/registers.ts';
 import { checkRules, RULE, type AnyRules, type Clash, type MergeFunction } from '../../src/merge/rule.ts';
-import { whole } from '../../src/merge/whole.ts';
+import { sideBehind, whole } from '../../src/merge/whole.ts';
 
 interface Outcome {
   readonly value: unknown;
@@ -25,6 +25,14 @@ const merge = (
 const settled = (value: unknown): Outcome => ({ value, clashes: [] });
 const told = ({ clashes }: Outcome): string[] =>
   clashes.map(({ path, reason }) => `${reason} ${path.join('/')}`);
+
+test('of two that both look like a base, and neither like the newest, none is behind', () => {
+  const behind = (...bases: string[]): unknown => sideBehind({ bases, mine: 'a', theirs: 'b' });
+  expect([behind('c', 'a', 'b'), behind('a', 'b'), behind('b', 'a'), behind('c', 'a'), behind('c')]).toEqual([
+    ...[undefined, 'mine', 'theirs', 'mine'],
+    undefined,
+  ]);
+});
 
 test('whole: nothing is taken apart', () => {
   const [base, mine, theirs] = [
@@ -422,6 +430,9 @@ describe('rules by field', () => {
     const levels = (count: number): object => (count === 0 ? {} : { a: levels(count - 1) });
     expect(() => checkRules(levels(64))).not.toThrow();
     expect(() => checkRules(levels(65))).toThrow(TypeError);
+    const last: Record<string, unknown> = { a: 1 };
+    const over = Array.from({ length: 63 }).reduce<object>((inner) => ({ a: inner }), last);
+    expect(() => checkRules(over)).toThrow(/(\.a){64}: expected a rule of nostr-sync\/merge, .* got 1$/);
   });
 
   test('are refused if they have no end', () => {

@@ -55,7 +55,6 @@ export const EQUIVALENT = [
   ['sync/heads/conflict', 'record.own?.isBlind', 'record.own.isBlind', 'an own head has an own write'],
   ['sync/heads/own-stamps', '[]', '["Stryker was here"]', 'a text is neither below nor above any stamp'],
   ['sync/heads/own-stamps', 'own?.undone', 'own.undone', 'without an own write nothing is undone'],
-  ['sync/heads/deliveries', "''", '"Stryker was here!"', 'neither is what a relay can have'],
   ['sync/heads/deliveries', '[]', '["Stryker was here"]', 'a text has no name that an orphan has'],
   ['sync/heads/deliveries', 'all.size === 0', 'false', 'the list of none is empty, too'],
   [
@@ -84,12 +83,6 @@ export const EQUIVALENT = [
   ['sync/heads/record', '[]', '["Stryker was here"]', 'a text has no stamp'],
   ['sync/heads/record', 'record.own?.heldUntil', 'record.own.heldUntil', 'an own head has an own write'],
   [
-    'sync/heads/record',
-    'record.own?.acknowledged',
-    'record.own.acknowledged',
-    'an own head has an own write',
-  ],
-  [
     'sync/heads/carried',
     'outcome.record?.head',
     'outcome.record.head',
@@ -113,6 +106,19 @@ export const EQUIVALENT = [
   ['sync/heads/plan', 'stored?.own', 'stored.own', 'a floor is that of a record'],
   ['sync/heads/plan', 'id === undefined', 'false', 'every write has an id'],
   ['sync/heads/plan', 'before === undefined', 'false', 'of no text nothing can be parsed'],
+  [
+    'sync/heads/conflict',
+    'compareEvents(mine, theirs) < 0',
+    'compareEvents(mine, theirs) <= 0',
+    'what it has met is another event',
+  ],
+  [
+    'sync/heads/conflict',
+    'compareEvents(before.event, theirs) < 0',
+    'compareEvents(before.event, theirs) <= 0',
+    'what it has met is no removal',
+  ],
+  ['sync/stamps', '[]', '["Stryker was here"]', 'what has no stamp is not ahead'],
   ['sync/heads/plan', 'keepingOf?.(dTag)', 'keepingOf(dTag)', 'where it is not given, it has a default'],
   ['sync/heads/plan', 'isStored && previous', 'false', 'its text says the same, read anew'],
   ['sync/heads/plan', 'record === undefined', 'false', 'no record keeps no version'],

@@ -12,9 +12,12 @@ import {
   layOut,
   openPiece,
   parseManifest,
+  pieceDTag,
+  pieceOf,
   sealPiece,
 } from '../../src/protocol/chunks.ts';
 import { MAX_PARTS, MAX_PAYLOAD_BYTES } from '../../src/protocol/limits.ts';
+import { anAddress } from '../names.ts';
 import { valueOf } from '../sync/values.ts';
 import { zlibCompression } from '../support/zlib-compression.ts';
 import { inPieces, NORMAL, PORTS, readBack } from './layouts.ts';
@@ -252,4 +255,13 @@ describe('a value in pieces', () => {
     const smaller = { ...manifest, size: fitting.length - 1 };
     await expect(openPiece(fits, own, smaller, PORTS)).rejects.toThrow();
   });
+});
+
+test('the address of a piece names that of its category, and the piece; no other address does', () => {
+  const [of, name] = [anAddress('app\nof c/x/settings/v1'), 'ab'.repeat(16)];
+  const dTag = pieceDTag(of, name);
+  expect(dTag).toBe(`app\nof c/x/settings/c/${name}`);
+  expect(pieceOf(dTag)).toEqual({ of, name });
+  const others = [of, `c/${name}`, `${dTag}0`, dTag.slice(0, -1), dTag.toUpperCase(), `${dTag}/v1`, ''];
+  expect(others.map((one) => pieceOf(one))).toEqual(others.map(() => undefined));
 });

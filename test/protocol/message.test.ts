@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Address } from '../../src/protocol/address.ts';
-import { categoryRequests, idRequests, parseRelayMessage } from '../../src/protocol/message.ts';
+import { categoryRequests, idRequests, nothingOf, parseRelayMessage } from '../../src/protocol/message.ts';
 import { anAddress } from '../names.ts';
 
 describe('a frame', () => {
@@ -166,4 +166,8 @@ test('the messages of NIP-77 are read, and what is no text is none', () => {
   expect(parseRelayMessage('["NEG-ERR","n0","blocked:\\u0007 no"]')).toEqual({
     ...{ type: 'NEG-ERR', subscription: 'n0', reason: 'blocked:  no' },
   });
+});
+
+test('a question of which nothing is the answer is one about the author’s own values all the same', () => {
+  expect(nothingOf('ab')).toEqual({ authors: ['ab'], kinds: [30_078], ids: ['0'.repeat(64)] });
 });

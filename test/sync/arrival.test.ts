@@ -389,3 +389,19 @@ test('an own write that a relay has is one also while the head, which follows it
   expect(record?.own).toMatchObject({ heldUntil: 1_000, above: [6], acknowledgedBefore: 6 });
   expect(show(record, first).record).toBe(record);
 });
+
+test('a plain event over a record without a head has seen nothing of it', () => {
+  expect(
+    show({ ...EMPTY_RECORD, own: ownWrite(BEFORE) }, told({ stamp: 20, seen: false })).effects,
+  ).toHaveLength(1);
+});
+
+test('of what a held write meets unseen the greatest is kept', () => {
+  const [one, two] = [told({ stamp: 12 }), told({ stamp: 14, by: 'third-device' })];
+  const metOf = (...events: readonly VerifiedEvent[]): VerifiedEvent | undefined => {
+    let record: HeadRecord | undefined = mine({ heldUntil: 99 });
+    for (const event of events) ({ record } = show(record, event));
+    return record?.own?.met;
+  };
+  expect([metOf(one), metOf(one, two), metOf(two, one)]).toEqual([one, two, two]);
+});

@@ -2,10 +2,19 @@
 
 import { describe, expect, test } from 'vitest';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
-import { isFormer, isLostTo, isOfTwin, isOverlooked, isPartOf } from '../../src/sync/heads/conflict.ts';
+import {
+  beatenUnseen,
+  isFormer,
+  isLostTo,
+  isMetUnseen,
+  isOfTwin,
+  isOverlooked,
+  isPartOf,
+  isTaken,
+} from '../../src/sync/heads/conflict.ts';
 import { EMPTY_RECORD, type HeadRecord, type OwnWrite } from '../../src/sync/heads/record.ts';
 import { versionOf } from '../../src/sync/heads/version.ts';
-import { IN_PIECES, OURS, ownWrite, REMOVAL, told, voiding, type Told } from './records.ts';
+import { IN_PIECES, OUR_HASH, OURS, ownWrite, REMOVAL, told, voiding, type Told } from './records.ts';
 
 const MINE = told({ stamp: 10, by: OURS, id: 'c' });
 const BACK = told({ stamp: 10, by: OURS, id: 'd' });
@@ -154,4 +163,86 @@ test('an event is part of a value by its own word for its stamp, not by that of 
   expect(isPartOf(vector, renewed)).toBe(true);
   expect(isPartOf(vector, told({ stamp: 8 }))).toBe(false);
   expect(isPartOf(new Map(), written)).toBe(false);
+});
+
+describe('our id is taken', () => {
+  const twin = versionOf(seen(11));
+  test.each<[string, HeadRecord, boolean]>([
+    ['by a head that a twin wrote', { ...EMPTY_RECORD, head: twin, own: ownWrite(MINE) }, true],
+    [
+      'by none that another wrote',
+      { ...EMPTY_RECORD, head: versionOf(seen(10)), own: ownWrite(MINE) },
+      false,
+    ],
+    ['not where there is no head', { ...EMPTY_RECORD, own: ownWrite(MINE) }, false],
+    ['not where we have written nothing', { ...EMPTY_RECORD, head: twin }, false],
+    [
+      'not where we wrote under another id',
+      { ...EMPTY_RECORD, head: twin, own: { ...ownWrite(MINE), device: 'former-id' } },
+      false,
+    ],
+  ])('%s', (_, record, isSo) => {
+    expect(isTaken(record, OUR_HASH)).toBe(isSo);
+  });
+});
+
+describe('a write that is held, and what turns up,', () => {
+  const over = (event: VerifiedEvent): HeadRecord => ({
+    ...EMPTY_RECORD,
+    ...{ head: versionOf(event), own: ownWrite(event, { heldUntil: 99 }) },
+  });
+  test.each<[string, HeadRecord, VerifiedEvent, boolean]>([
+    ['have not seen each other', over(MINE), told({ stamp: 20 }), true],
+    [
+      'have not, if ours has no vector',
+      over(told({ stamp: 10, by: OURS, seen: false })),
+      told({ stamp: 7 }),
+      true,
+    ],
+    ['have, if that had seen ours', over(MINE), seen(10), false],
+    [
+      'have, if ours had seen that',
+      over(told({ stamp: 10, by: OURS, seen: { 'their-device': 7 } })),
+      told({ stamp: 7 }),
+      false,
+    ],
+    ['are no two values, if that removes', over(MINE), told({ stamp: 20, tags: REMOVAL }), false],
+  ])('%s', (_, record, event, isSo) => {
+    expect(isMetUnseen(record, event)).toBe(isSo);
+  });
+});
+
+describe('once a held write is let go, it is told of what it beats unseen', () => {
+  const theirs = told({ stamp: 7 });
+  const removal = (more: Partial<Told> = {}): VerifiedEvent => told({ stamp: 8, tags: REMOVAL, ...more });
+  const record = (own: Partial<OwnWrite>, before?: VerifiedEvent, event = MINE): HeadRecord => ({
+    ...EMPTY_RECORD,
+    ...{ head: versionOf(event), own: ownWrite(event, own) },
+    former: before === undefined ? [] : [versionOf(before)],
+  });
+  const held = (before?: VerifiedEvent): HeadRecord => record({ heldUntil: 99, met: theirs }, before);
+  const gone = record({});
+  test.each<[string, HeadRecord | undefined, HeadRecord | undefined, boolean]>([
+    ['if it has met something', held(), gone, true],
+    ['not if it has met nothing', record({ heldUntil: 99 }), gone, false],
+    ['not if there was nothing', undefined, gone, false],
+    ['not if it was not held', record({ met: theirs }), gone, false],
+    ['not if it is gone', held(), undefined, false],
+    ['not while it is held', held(), held(), false],
+    ['not if it is not the head any more', held(), { ...gone, own: ownWrite(theirs) }, false],
+    [
+      'not if a later write of ours has seen that',
+      held(),
+      record({}, undefined, told({ stamp: 30, by: OURS, seen: { 'their-device': 7 } })),
+      false,
+    ],
+    ['not if it does not beat that', held(), record({}, undefined, told({ stamp: 6, by: OURS })), false],
+    ['also over the value before it', held(told({ stamp: 8 })), gone, true],
+    ['not if another device has removed that since', held(removal()), gone, false],
+    ['also if it was removed before that', held(removal({ stamp: 6 })), gone, true],
+    ['also if we had removed it', held(removal({ by: OURS })), gone, true],
+  ])('%s', (_, before, after, isSo) => {
+    const mine = after?.head?.event;
+    expect(beatenUnseen(before, after)).toEqual(isSo ? [{ type: 'conflict', mine, theirs }] : []);
+  });
 });

@@ -167,3 +167,8 @@ describe('what this device has undone', () => {
     expect(hasUndone(undefined, 20)).toBe(false);
   });
 });
+
+test('where there is no head, nothing is before it', () => {
+  const first = told({ stamp: 1, by: OURS });
+  expect(stampsBefore({ ...EMPTY_RECORD, own: ownWrite(first) })).toEqual([]);
+});

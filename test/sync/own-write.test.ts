@@ -5,7 +5,15 @@ import type { EventId, RelayUrl } from '../../src/protocol/address.ts';
 import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import type { Input } from '../../src/sync/heads/input.ts';
 import { NOTHING } from '../../src/sync/heads/own-stamps.ts';
-import { explored, heldAgainst, restamp, taken, withdraw, write } from '../../src/sync/heads/own-write.ts';
+import {
+  explored,
+  exported,
+  heldAgainst,
+  restamp,
+  taken,
+  withdraw,
+  write,
+} from '../../src/sync/heads/own-write.ts';
 import { EMPTY_RECORD, type HeadRecord, type OwnWrite } from '../../src/sync/heads/record.ts';
 import { versionOf, type Piece, type Version } from '../../src/sync/heads/version.ts';
 import { aRelay, anId } from '../names.ts';
@@ -499,4 +507,47 @@ describe('a withdrawal', () => {
     expect(outcome.effects).toEqual([]);
     expect(outcome.record).toBe(record);
   });
+});
+
+describe('a first write', () => {
+  const there = told({ stamp: 10 });
+  const first = (record: HeadRecord | undefined, more: Partial<Write> = {}, event = NEXT) =>
+    write(record, inputOf(event, { isFirst: true, ...more }), undefined);
+
+  test('tells what came in meanwhile, unless that removes or was seen, or there is nothing', () => {
+    const conflict = { type: 'conflict', mine: NEXT, theirs: there };
+    expect(first(theirs(there)).effects).toEqual([conflict]);
+    expect(first(theirs(there)).record!.own).toMatchObject({ heldUntil: undefined, met: undefined });
+    expect(first(theirs(there), { isFirst: false }).effects).toEqual([]);
+    expect(first(theirs(told({ stamp: 10, tags: REMOVAL }))).effects).toEqual([]);
+    const seeing = told({ stamp: 20, by: OURS, seen: { 'their-device': 10 } });
+    expect(first(theirs(there), {}, seeing).effects).toEqual([]);
+    for (const nothing of [undefined, EMPTY_RECORD]) expect(first(nothing).effects).toEqual([]);
+  });
+
+  test('that is held tells it once it is let go, and keeps it until then', () => {
+    const { record, effects } = first(theirs(there), { heldUntil: 99 });
+    expect(effects).toEqual([]);
+    expect(record!.own).toMatchObject({ heldUntil: 99, met: there });
+    expect(first(undefined, { heldUntil: 99 }).record!.own).toMatchObject({ heldUntil: 99, met: undefined });
+  });
+});
+
+test('what is exported has its stamp used: an own head that no relay has, once', () => {
+  const out = exported(mine());
+  expect(out).toEqual(mine({}, { heldFloor: 11 }));
+  expect(exported(out)).toBe(out);
+  const acknowledged = mine({}, { acknowledged: true });
+  expect(exported(acknowledged)).toBe(acknowledged);
+  const another = mine({ head: versionOf(told({ stamp: 30 })) });
+  expect(exported(another)).toBe(another);
+});
+
+test('a write is withdrawn that counts as taken, though no relay has said a word of it', () => {
+  const { record, effects } = withdraw(
+    mine({ former: [versionOf(BEFORE)] }, { acknowledged: true }),
+    MINE.id,
+  );
+  expect(effects).toEqual([{ type: 'withdrawn' }]);
+  expect(record?.head?.event).toBe(BEFORE);
 });

@@ -7,7 +7,8 @@ import type { VerifiedEvent } from '../../src/protocol/event.ts';
 import type { Effect, Input, Outcome } from '../../src/sync/heads/input.ts';
 import { reconcile } from '../../src/sync/heads/reconcile.ts';
 import type { Kept } from '../../src/sync/heads/kept.ts';
-import { floorOf, isHeld, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { EMPTY_RECORD, floorOf, isHeld, type HeadRecord } from '../../src/sync/heads/record.ts';
+import { versionOf } from '../../src/sync/heads/version.ts';
 import { aRelay, anId } from '../names.ts';
 import { IN_PIECES, nameOf, OUR_HASH, OURS, REMOVAL, told, voiding } from './records.ts';
 
@@ -1123,4 +1124,20 @@ describe('beyond the table', () => {
     );
     expect(record?.orphans).toEqual([orphans[1]]);
   });
+});
+
+test('what could not be read before the head is read, once a signer has read it', () => {
+  const [first, second] = [versionOf(BEFORE), { ...versionOf(OLDER), reading: 'unreadable' }] as const;
+  const record: HeadRecord = { ...EMPTY_RECORD, head: versionOf(THEIRS), former: [first, second] };
+  const read = (id: EventId): Outcome => reconcile(record, { type: 'read', id }, undefined);
+  expect(read(OLDER.id).record?.former).toEqual([first, { ...second, reading: 'read' }]);
+  for (const id of [BEFORE.id, NEWER.id]) expect(read(id).record).toBe(record);
+  expect(reconcile(undefined, { type: 'read', id: OLDER.id }, undefined).record).toBeUndefined();
+});
+
+test('an answer to the head is about the head, also if it says which event it is about', () => {
+  const record: HeadRecord = { ...EMPTY_RECORD, head: versionOf(THEIRS) };
+  const answer = { type: 'answered', relay: RELAY, id: THEIRS.id, delivery: 'acknowledged' } as const;
+  const { deliveries } = reconcile(record, { ...answer, event: THEIRS }, undefined).record!;
+  expect(deliveries).toEqual(new Map([[RELAY, 'acknowledged']]));
 });

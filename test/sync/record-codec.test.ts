@@ -95,13 +95,36 @@ function changed(damage: object, record = inPieces): ReturnType<typeof parseReco
   return parseRecord(JSON.stringify({ ...stored, ...damage }));
 }
 
+const joined: HeadRecord = { ...branched, past: [{ ...kept, isBeforeJoining: true }] };
+
 describe('a stored record', () => {
-  test.each([plain, inPieces, written, withdrawn, unwritten, pieceOn, branched, { ...plain, deliveries }])(
-    'comes back as it was',
-    (record) => {
-      expect(parseRecord(serializeRecord(record))).toEqual(record);
-    },
-  );
+  test.each([
+    ...[plain, inPieces, written, withdrawn, unwritten, pieceOn, branched, joined],
+    { ...plain, deliveries },
+  ])('comes back as it was', (record) => {
+    expect(parseRecord(serializeRecord(record))).toEqual(record);
+  });
+
+  test('says nothing of a former value that is so by default', () => {
+    const stored = JSON.parse(serializeRecord(branched)) as { past: readonly object[] };
+    expect(stored.past.map((one) => Object.keys(one))).toEqual([
+      ['id', 'stamp', 'device', 'bytes', 'seen', 'pieces', 'written', 'isInPieces', 'isOverwritten'],
+      ['id', 'stamp', 'device', 'bytes', 'seen', 'isRemoval'],
+    ]);
+  });
+
+  test.each([
+    { device: 12_345_678 },
+    { device: '0a0a0a0a0' },
+    { device: '0a0a0a0A' },
+    { pieces: [NAME, 'no name'] },
+    { pieces: ['no name', NAME] },
+  ])('keeps none of a list in which one is damaged by %o', (damage) => {
+    const stored = JSON.parse(serializeRecord(branched)) as { past: readonly object[] };
+    expect(changed({}, branched)?.past).toHaveLength(2);
+    const past = stored.past.map((one, i) => (i === 0 ? { ...one, ...damage } : one));
+    expect(changed({ past }, branched)?.past).toEqual([]);
+  });
 
   test('has no entry for what it has none of', () => {
     const keys = ['v', 'head', 'own', 'contradictions', 'deliveries'];
@@ -231,6 +254,7 @@ describe('the events of a stored record', () => {
 
   test('are verified as if a relay had sent them', () => {
     expect(verified(kept, [])).toEqual(kept);
+    expect(verified({ ...kept, own: undefined }, [])).toEqual({ ...kept, own: undefined });
     expect(verified(kept, [one.id])).toBeUndefined();
     expect(verified(kept, [two.id])).toBeUndefined();
     expect(verified(kept, [], { pubkey: 'b'.repeat(64) })).toBeUndefined();

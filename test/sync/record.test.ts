@@ -10,6 +10,7 @@ import {
   isHeld,
   isOwnHead,
   isPending,
+  isShown,
   newPiecesOf,
   piecesOf,
   readableOf,
@@ -185,4 +186,12 @@ describe('an own write', () => {
     expect(isPending(over(BEFORE, { own: ownWrite(MINE) }), [HERE])).toBe(false);
     expect(isPending(mine({ acknowledged: true }), [HERE])).toBe(false);
   });
+});
+
+test('a head is shown once a relay has handed it out, and not by an OK', () => {
+  const on = (...said: readonly Delivery[]): HeadRecord =>
+    mine({}, { deliveries: new Map(said.map((one, i) => [[HERE, ELSEWHERE][i]!, one])) });
+  expect(isShown(on())).toBe(false);
+  expect(isShown(on('acknowledged', 'pending'))).toBe(false);
+  expect(isShown(on('acknowledged', 'confirmed'))).toBe(true);
 });

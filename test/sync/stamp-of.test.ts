@@ -6,7 +6,14 @@ import { DAY_SECONDS } from '../../src/protocol/limits.ts';
 import { keptOf, type Kept } from '../../src/sync/heads/kept.ts';
 import { EMPTY_RECORD, type HeadRecord, type OwnWrite } from '../../src/sync/heads/record.ts';
 import { versionOf } from '../../src/sync/heads/version.ts';
-import { aheadOf, isAhead, refuseWrongClock, resetStampOf, stampOf } from '../../src/sync/stamps.ts';
+import {
+  aheadOf,
+  isAhead,
+  refuseWrongClock,
+  resetStampOf,
+  stampOf,
+  voidsOfReset,
+} from '../../src/sync/stamps.ts';
 import { anId } from '../names.ts';
 import { told } from './records.ts';
 
@@ -141,5 +148,16 @@ test('a clock that is a day ahead of every relay is not written by', () => {
       message: expect.stringContaining('86400 s ahead') as string,
       details: { aheadSeconds: DAY_SECONDS },
     }),
+  );
+});
+
+test('a reset voids what is more than a day ahead: the head, and what it had seen; of a rival nothing', () => {
+  expect(voidsOfReset(undefined, NOW)).toEqual(new Map());
+  const [head, past] = [versionOf(at(FUTURE + 9)), [rival(FUTURE), rival(FUTURE - 1), rival(NOW)]];
+  expect(voidsOfReset(record({ head, past, rivals: [rival(FUTURE + 5)] }), NOW)).toEqual(
+    new Map([
+      [past[0]!.id, FUTURE],
+      [head.event.id, FUTURE + 9],
+    ]),
   );
 });
